@@ -1,0 +1,151 @@
+"""Async Python SDK for the ev.energy v2 API.
+
+    from ev_energy_async import EvEnergy, ClientCredentials
+
+    async with EvEnergy(ClientCredentials(client_id, client_secret)) as ev:
+        async for vehicle in ev.vehicles.list(expand=["latest_status_log"], page_size=100):
+            ...
+
+Names are imported when they are first used (PEP 562).
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from ev_energy_async._version import __version__ as __version__
+
+if TYPE_CHECKING:
+    from ev_energy_async._preload import preload as preload
+    from ev_energy_async.auth import Auth as Auth
+    from ev_energy_async.auth import ClientCredentials as ClientCredentials
+    from ev_energy_async.auth import StaticToken as StaticToken
+    from ev_energy_async.client import EvEnergy as EvEnergy
+    from ev_energy_async.clock import Clock as Clock
+    from ev_energy_async.errors import ApiError as ApiError
+    from ev_energy_async.errors import AuthError as AuthError
+    from ev_energy_async.errors import BadRequest as BadRequest
+    from ev_energy_async.errors import Conflict as Conflict
+    from ev_energy_async.errors import ConnectionFailed as ConnectionFailed
+    from ev_energy_async.errors import DecodeError as DecodeError
+    from ev_energy_async.errors import EvEnergyError as EvEnergyError
+    from ev_energy_async.errors import Forbidden as Forbidden
+    from ev_energy_async.errors import InvalidArgument as InvalidArgument
+    from ev_energy_async.errors import MethodNotAllowed as MethodNotAllowed
+    from ev_energy_async.errors import NotAcceptable as NotAcceptable
+    from ev_energy_async.errors import NotFound as NotFound
+    from ev_energy_async.errors import OutcomeUnknown as OutcomeUnknown
+    from ev_energy_async.errors import PayloadTooLarge as PayloadTooLarge
+    from ev_energy_async.errors import Problem as Problem
+    from ev_energy_async.errors import RateLimited as RateLimited
+    from ev_energy_async.errors import RequestTimeout as RequestTimeout
+    from ev_energy_async.errors import ServerError as ServerError
+    from ev_energy_async.errors import ServiceUnavailable as ServiceUnavailable
+    from ev_energy_async.errors import TransportError as TransportError
+    from ev_energy_async.errors import Unauthorized as Unauthorized
+    from ev_energy_async.errors import UnprocessableEntity as UnprocessableEntity
+    from ev_energy_async.ids import ResourceId as ResourceId
+    from ev_energy_async.messages import Middleware as Middleware
+    from ev_energy_async.messages import RateLimit as RateLimit
+    from ev_energy_async.messages import Request as Request
+    from ev_energy_async.messages import Response as Response
+    from ev_energy_async.paging import Link as Link
+    from ev_energy_async.paging import Page as Page
+    from ev_energy_async.paging import Paginator as Paginator
+    from ev_energy_async.values import UNSET as UNSET
+    from ev_energy_async.values import UnsetType as UnsetType
+
+_HOMES = {
+    name: module
+    for module, names in {
+        "_preload": ("preload",),
+        "auth": ("Auth", "ClientCredentials", "StaticToken"),
+        "client": ("EvEnergy",),
+        "clock": ("Clock",),
+        "errors": (
+            "ApiError",
+            "AuthError",
+            "BadRequest",
+            "Conflict",
+            "ConnectionFailed",
+            "DecodeError",
+            "EvEnergyError",
+            "Forbidden",
+            "InvalidArgument",
+            "MethodNotAllowed",
+            "NotAcceptable",
+            "NotFound",
+            "OutcomeUnknown",
+            "PayloadTooLarge",
+            "Problem",
+            "RateLimited",
+            "RequestTimeout",
+            "ServerError",
+            "ServiceUnavailable",
+            "TransportError",
+            "Unauthorized",
+            "UnprocessableEntity",
+        ),
+        "ids": ("ResourceId",),
+        "messages": ("Middleware", "RateLimit", "Request", "Response"),
+        "paging": ("Link", "Page", "Paginator"),
+        "values": ("UNSET", "UnsetType"),
+    }.items()
+    for name in names
+}
+
+__all__ = [
+    "ApiError",
+    "Auth",
+    "AuthError",
+    "BadRequest",
+    "ClientCredentials",
+    "Clock",
+    "Conflict",
+    "ConnectionFailed",
+    "DecodeError",
+    "EvEnergy",
+    "EvEnergyError",
+    "Forbidden",
+    "InvalidArgument",
+    "Link",
+    "MethodNotAllowed",
+    "Middleware",
+    "NotAcceptable",
+    "NotFound",
+    "OutcomeUnknown",
+    "Page",
+    "Paginator",
+    "PayloadTooLarge",
+    "Problem",
+    "RateLimit",
+    "RateLimited",
+    "Request",
+    "RequestTimeout",
+    "ResourceId",
+    "Response",
+    "ServerError",
+    "ServiceUnavailable",
+    "StaticToken",
+    "TransportError",
+    "UNSET",
+    "Unauthorized",
+    "UnprocessableEntity",
+    "UnsetType",
+    "__version__",
+    "preload",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

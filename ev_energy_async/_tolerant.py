@@ -1,0 +1,352 @@
+"""The tolerant way of the codec: a cattrs converter for documents that depart from their schema.
+
+Loaded at the first such document, or the first hook of a user's; `codec` is the only caller.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import types
+from collections.abc import Callable
+from contextlib import contextmanager
+from contextvars import ContextVar
+from decimal import Decimal
+from enum import Enum
+from functools import lru_cache
+from typing import TYPE_CHECKING, Annotated, Any, Final, Union, get_args, get_origin, get_type_hints
+from uuid import UUID
+
+import attrs
+import msgspec
+from cattrs import Converter
+
+from ev_energy_async.codec import Drift
+from ev_energy_async.errors import DecodeError
+from ev_energy_async.values import UNSET, Model, UnsetType, is_array, is_object
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["TolerantConverter", "has_hook", "structure"]
+
+_NONE: Final = type(None)
+_TEXTS: Final = (Decimal, UUID, dt.date)
+Hook = Callable[[Any, Any], Any]
+
+
+class _Walk:
+    """Where in a document a decoding is, and the drift it met."""
+
+    def __init__(self) -> None:
+        self.path: list[str | int] = []
+        self.drift: list[Drift] = []
+
+    @contextmanager
+    def at(self, step: str | int) -> Iterator[None]:
+        self.path.append(step)
+        yield
+        # Not in a `finally`: an error keeps the path it happened at.
+        self.path.pop()
+
+    def __str__(self) -> str:
+        return "$" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.path)
+
+
+_walk: ContextVar[_Walk] = ContextVar("_walk")
+
+
+class _Mismatch(Exception):
+    """A value that cannot be understood as its type."""
+
+
+def _mismatch(expected: str, value: object) -> _Mismatch:
+    names = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", _NONE: "null"}
+    return _Mismatch(f"expected {expected}, got {names.get(type(value), 'a number')}")
+
+
+def structure(converter: Converter, document: Any, into: Any) -> tuple[Any, list[Drift]]:
+    """Make a value of a type from decoded JSON; returns it and the drift met.
+
+    Raises:
+        DecodeError: The document cannot be understood as the type; carries the path.
+    """
+    walk = _Walk()
+    token = _walk.set(walk)
+    try:
+        return converter.structure(document, into), walk.drift
+    except DecodeError:
+        raise
+    except Exception as error:  # a user's hook may raise anything; it is told with the path
+        raise DecodeError(str(error) or type(error).__name__, str(walk)) from error
+    finally:
+        _walk.reset(token)
+
+
+class TolerantConverter(Converter):
+    """A cattrs converter for the models of this package, which knows the hooks that were added to it."""
+
+    def __init__(self, **options: Any) -> None:
+        self._user_hooks: list[Callable[[Any], bool]] = []
+        self._ready = False
+        super().__init__(detailed_validation=False, **options)
+        for predicate, hook in (
+            (lambda t: t is Any or t is object, lambda value, _: value),
+            (lambda t: t is str, _text),
+            (lambda t: t is bool, _boolean),
+            (lambda t: t is int, _integer),
+            (lambda t: t is float, _number),
+            (lambda t: t is dt.datetime, _time),
+            (lambda t: t in _TEXTS, _convert),
+            (lambda t: isinstance(t, type) and issubclass(t, Enum), _member),
+        ):
+            self.register_structure_hook_func(predicate, hook)
+        self.register_structure_hook_factory(lambda t: _origin(t) is list, self._list_hook)
+        self.register_structure_hook_factory(lambda t: _origin(t) is dict, self._dict_hook)
+        self.register_structure_hook_factory(_is_union, self._union_hook)
+        self.register_structure_hook_factory(lambda t: _origin(t) is Annotated, self._annotated_hook)
+        self.register_structure_hook_factory(lambda t: isinstance(t, type) and issubclass(t, Model), self._model_hook)
+        self._ready = True
+
+    def register_structure_hook(self, cl: Any, func: Any = None) -> Any:
+        """Register a hook for a type, as cattrs does."""
+        if self._ready and func is not None:
+            self._user_hooks.append(
+                lambda t: t is cl or (isinstance(t, type) and isinstance(cl, type) and issubclass(t, cl))
+            )
+        return super().register_structure_hook(cl, func)
+
+    def register_structure_hook_func(self, check_func: Callable[[Any], bool], func: Hook) -> None:
+        """Register a hook for the types that a predicate picks, as cattrs does."""
+        if self._ready:
+            self._user_hooks.append(check_func)
+        super().register_structure_hook_func(check_func, func)
+
+    def register_structure_hook_factory(self, predicate: Any, factory: Any = None) -> Any:
+        """Register a factory of hooks for the types that a predicate picks, as cattrs does."""
+        if self._ready and factory is not None:
+            self._user_hooks.append(predicate)
+        return super().register_structure_hook_factory(predicate, factory)
+
+    def is_hooked(self, into: Any) -> bool:
+        """Whether a user's hook applies to this very type."""
+        return any(predicate(into) for predicate in self._user_hooks)
+
+    def _list_hook(self, into: Any) -> Hook:
+        (item,) = get_args(into)
+
+        def hook(value: Any, _: Any) -> Any:
+            if not is_array(value):
+                raise _mismatch("an array", value)
+            items: list[Any] = value
+            return [_step(self, index, element, item) for index, element in enumerate(items)]
+
+        return hook
+
+    def _dict_hook(self, into: Any) -> Hook:
+        _, item = get_args(into)
+
+        def hook(value: Any, _: Any) -> Any:
+            if not is_object(value):
+                raise _mismatch("an object", value)
+            members: dict[str, Any] = value
+            return {key: _step(self, key, element, item) for key, element in members.items()}
+
+        return hook
+
+    def _annotated_hook(self, into: Any) -> Hook:
+        plain = get_args(into)[0]
+        return lambda value, _: self.structure(value, plain)
+
+    def _union_hook(self, into: Any) -> Hook:
+        members = [member for member in get_args(into) if member not in (_NONE, UnsetType)]
+        nullable = _NONE in get_args(into)
+
+        def hook(value: Any, _: Any) -> Any:
+            if value is None and nullable:
+                return None
+            fitting = [member for member in members if _may_be(member, value)]
+            if not fitting:
+                raise _mismatch(" or ".join(sorted(_spoken(member) for member in members)), value)
+            return self.structure(value, fitting[0]) if len(fitting) == 1 else _best(self, value, fitting)
+
+        return hook
+
+    def _model_hook(self, into: Any) -> Hook:
+        hints = _hints(into)
+        fields = [(a.name, hints[a.name], a.default is attrs.NOTHING) for a in attrs.fields(into)]
+        plain = {name: _optional(hint) for name, hint, _ in fields}
+
+        def hook(value: Any, _: Any) -> Any:
+            if not is_object(value):
+                raise _mismatch("an object", value)
+            given: dict[str, Any] = value
+            walk = _walk.get()
+            made: dict[str, Any] = {}
+            for name, hint, required in fields:
+                if name not in given:
+                    if required:
+                        walk.drift.append(Drift(into.__name__, name, "missing"))
+                        made[name] = UNSET
+                    continue
+                member = given[name]
+                if member is None and not plain[name][1]:
+                    walk.drift.append(Drift(into.__name__, name, "null"))
+                    made[name] = None
+                elif member == "" and plain[name][0] is dt.datetime:
+                    walk.drift.append(Drift(into.__name__, name, "empty"))
+                    made[name] = UNSET
+                else:
+                    before = len(walk.drift)
+                    made[name] = _step(self, name, member, hint)
+                    # Drift inside arrays, maps and scalars was noted without an owner; the field's model owns it.
+                    walk.drift[before:] = [
+                        d if d.type else Drift(into.__name__, name + d.path, d.kind) for d in walk.drift[before:]
+                    ]
+            return into(**made)
+
+        return hook
+
+
+def _best(converter: Converter, value: Any, members: list[Any]) -> Any:
+    """Structure a value as the member of a union that it departs from least."""
+    walk = _walk.get()
+    path, drift = list(walk.path), list(walk.drift)
+    tries: list[tuple[int, int, Any, list[Drift]]] = []
+    failure: _Mismatch | None = None
+    for index, member in enumerate(members):
+        try:
+            made = converter.structure(value, member)
+        except _Mismatch as error:
+            failure = failure or error
+        else:
+            tries.append((len(walk.drift), index, made, list(walk.drift)))
+        walk.path[:], walk.drift[:] = path, drift
+    if not tries:
+        assert failure is not None  # noqa: S101  # each member failed
+        raise failure
+    _, _, made, walk.drift[:] = min(tries, key=lambda t: t[:2])
+    return made
+
+
+def has_hook(converter: Converter, into: Any) -> bool:
+    """Whether a user's hook applies to a type or to any type that it contains."""
+    if not isinstance(converter, TolerantConverter):
+        return True
+    return any(converter.is_hooked(each) for each in _reachable(into))
+
+
+@lru_cache(maxsize=1024)
+def _reachable(into: Any) -> tuple[Any, ...]:
+    found: dict[Any, None] = {}
+    waiting = [into]
+    while waiting:
+        each = waiting.pop()
+        if each in found:
+            continue
+        found[each] = None
+        if isinstance(each, type) and issubclass(each, Model):
+            waiting += _hints(each).values()
+        elif _origin(each) is Annotated:
+            waiting.append(get_args(each)[0])
+        else:
+            waiting += get_args(each)
+    return tuple(found)
+
+
+@lru_cache(maxsize=1024)
+def _hints(into: Any) -> dict[str, Any]:
+    return get_type_hints(into, include_extras=True)
+
+
+def _origin(into: Any) -> Any:
+    return get_origin(into)
+
+
+def _is_union(into: Any) -> bool:
+    return _origin(into) in (Union, types.UnionType)
+
+
+def _optional(hint: Any) -> tuple[Any, bool]:
+    """Return the only type a hint leaves beside null and unset (else the hint), and whether it takes null."""
+    members = get_args(hint) if _is_union(hint) else (hint,)
+    plain = [get_args(m)[0] if _origin(m) is Annotated else m for m in members if m not in (_NONE, UnsetType)]
+    return (plain[0] if len(plain) == 1 else hint), _NONE in members or Any in plain
+
+
+def _step(converter: Converter, step: str | int, value: Any, into: Any) -> Any:
+    with _walk.get().at(step):
+        return converter.structure(value, into)
+
+
+def _may_be(member: Any, value: Any) -> bool:
+    """Whether a JSON value is of the kind that a member of a union takes."""
+    kind = _origin(member) or member
+    if kind is Annotated:
+        return _may_be(get_args(member)[0], value)
+    if member is Any:
+        return True
+    if is_object(value):
+        return kind is dict or (isinstance(kind, type) and issubclass(kind, Model))
+    if is_array(value):
+        return kind is list
+    if isinstance(value, bool):
+        return kind is bool
+    if isinstance(value, int | float):
+        return isinstance(kind, type) and issubclass(kind, (int, float, Decimal)) and kind is not bool
+    return isinstance(kind, type) and issubclass(kind, (str, dt.date, UUID, Decimal)) and value is not None
+
+
+def _spoken(member: Any) -> str:
+    kind = _origin(member) or member
+    if kind is Annotated:
+        return _spoken(get_args(member)[0])
+    return str(getattr(kind, "__name__", kind))
+
+
+def _text(value: Any, _: Any) -> str:
+    if type(value) is not str:
+        raise _mismatch("a string", value)
+    return value
+
+
+def _boolean(value: Any, _: Any) -> bool:
+    if not isinstance(value, bool):
+        raise _mismatch("a boolean", value)
+    return value
+
+
+def _integer(value: Any, _: Any) -> int:
+    if isinstance(value, float) and value.is_integer():
+        _walk.get().drift.append(Drift("", "", "number"))
+        return int(value)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise _mismatch("an integer", value)
+    return value
+
+
+def _number(value: Any, _: Any) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise _mismatch("a number", value)
+    return float(value)
+
+
+def _time(value: Any, _: Any) -> dt.datetime:
+    # The same parser as the fast way, so that both round fractions of a second alike.
+    time: dt.datetime = _convert(value, dt.datetime)
+    return time if time.tzinfo is not None else time.replace(tzinfo=dt.UTC)
+
+
+def _convert(value: Any, into: Any) -> Any:
+    try:
+        return msgspec.convert(value, into)
+    except msgspec.ValidationError as error:
+        raise _Mismatch(str(error)) from error
+
+
+def _member(value: Any, into: Any) -> Any:
+    base = int if issubclass(into, int) else str
+    if base is int:
+        value = _integer(value, int)
+    if type(value) is not base:
+        raise _mismatch("an integer" if base is int else "a string", value)
+    return into(value)

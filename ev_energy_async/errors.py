@@ -1,0 +1,334 @@
+"""The errors that this package raises.
+
+    EvEnergyError
+    ├── InvalidArgument            (also a ValueError) nothing was sent
+    ├── ApiError                   the API answered, and the answer is no
+    │   ├── BadRequest             400
+    │   ├── Unauthorized           401
+    │   ├── Forbidden              403, names the operation's scopes
+    │   ├── NotFound               404
+    │   ├── MethodNotAllowed       405
+    │   ├── NotAcceptable          406
+    │   ├── Conflict               409
+    │   ├── PayloadTooLarge        413
+    │   ├── UnprocessableEntity    422
+    │   ├── RateLimited            429, `.retry_after`
+    │   └── ServerError            5xx
+    │       └── ServiceUnavailable 503
+    ├── TransportError             no complete answer
+    │   ├── ConnectionFailed
+    │   ├── RequestTimeout         `timeout` or `deadline` ran out
+    │   └── OutcomeUnknown         a write that may or may not have been carried out
+    ├── DecodeError                a complete answer that cannot be understood
+    └── AuthError                  the credentials or the grant were refused
+
+Pure: no I/O. An error never shows a token, a secret, a query string or a body in its text.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+import attrs
+import msgspec
+
+from ev_energy_async.values import is_array, is_object
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ev_energy_async.messages import RawResponse, Request
+
+__all__ = [
+    "ApiError",
+    "AuthError",
+    "BadRequest",
+    "Conflict",
+    "ConnectionFailed",
+    "DecodeError",
+    "EvEnergyError",
+    "Forbidden",
+    "InvalidArgument",
+    "MethodNotAllowed",
+    "NotAcceptable",
+    "NotFound",
+    "OutcomeUnknown",
+    "PayloadTooLarge",
+    "Problem",
+    "RateLimited",
+    "RequestTimeout",
+    "ServerError",
+    "ServiceUnavailable",
+    "TransportError",
+    "Unauthorized",
+    "UnprocessableEntity",
+    "error_for",
+]
+
+_LONGEST_SHOWN: Final = 80
+_PHRASES: Final = {int(status): status.phrase for status in HTTPStatus}
+
+
+class EvEnergyError(Exception):
+    """The root of every error that this package raises."""
+
+
+class InvalidArgument(EvEnergyError, ValueError):
+    """An argument was refused before anything was sent.
+
+    Attributes:
+        argument: Name of the argument.
+        given: What was passed.
+        expected: What would have been right.
+    """
+
+    def __init__(self, argument: str, given: object, expected: str) -> None:
+        shown = repr(given)
+        if len(shown) > _LONGEST_SHOWN:
+            shown = shown[: _LONGEST_SHOWN - 1] + "…"
+        super().__init__(f"{argument}: expected {expected}, got {shown}")
+        self.argument = argument
+        self.given = given
+        self.expected = expected
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.argument, self.given, self.expected)
+
+
+@attrs.frozen
+class Problem:
+    """A problem document (RFC 9457, section 3), or what could be made of another error body.
+
+    Attributes:
+        title: Summary of the kind of problem.
+        detail: What went wrong this time; None if the body does not say.
+        type: URI of the kind of problem; None where the status says enough.
+        status: The status that the document repeats, if it does.
+        instance: URI of this occurrence, if there is one.
+        field_errors: Messages by field of the request, empty if there are none.
+        extensions: The other members, as they came.
+    """
+
+    title: str
+    detail: str | None = None
+    type: str | None = None
+    status: int | None = None
+    instance: str | None = None
+    field_errors: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict[str, tuple[str, ...]])
+    extensions: Mapping[str, Any] = attrs.field(factory=dict[str, Any])
+
+    @classmethod
+    def parse(cls, status: int, body: bytes) -> Problem:
+        """Read an error body; one that is no problem document gives the status' phrase as title."""
+        # Not every status has a phrase: proxies answer 520 and the like.
+        phrase = _PHRASES.get(status, f"Status {status}")
+        try:
+            members = msgspec.json.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return cls(phrase)
+        if not is_object(members):
+            return cls(phrase)
+        rest: dict[str, Any] = members
+
+        def text(name: str) -> str | None:
+            value = rest.pop(name, None)
+            return value if isinstance(value, str) else None
+
+        stated = rest.pop("status", None)
+        return cls(
+            title=text("title") or phrase,
+            detail=text("detail"),
+            type=text("type"),
+            status=int(stated) if isinstance(stated, int | float) else None,
+            instance=text("instance"),
+            field_errors=_field_errors(rest.pop("field_errors", None)),
+            extensions=rest,
+        )
+
+    def __str__(self) -> str:
+        parts = [self.title if not self.detail else f"{self.title}: {self.detail}"]
+        parts += [f"{field}: {' '.join(messages)}" for field, messages in self.field_errors.items()]
+        return "; ".join(parts)
+
+
+def _field_errors(value: Any) -> dict[str, tuple[str, ...]]:
+    if not is_object(value):
+        return {}
+    members: dict[str, Any] = value
+    return {name: tuple(map(str, texts)) if is_array(texts) else (str(texts),) for name, texts in members.items()}
+
+
+class ApiError(EvEnergyError):
+    """The API answered completely, with a status that means failure.
+
+    Attributes:
+        status: HTTP status.
+        problem: The problem document of the body.
+        response: The answer: status, headers, raw body.
+        request: What was asked.
+    """
+
+    def __init__(self, response: RawResponse, problem: Problem | None = None) -> None:
+        self.response = response
+        self.request: Request[Any] = response.request
+        self.status = response.status
+        self.problem = problem or Problem.parse(response.status, response.body)
+        super().__init__(response, self.problem)
+
+    def __str__(self) -> str:
+        return f"{self.status} for {self.request}: {self.problem}"
+
+
+class BadRequest(ApiError):
+    """400: the API did not accept an argument or the body; `problem.field_errors` says which field."""
+
+
+class Unauthorized(ApiError):
+    """401: no token, or one that is not accepted and could not be replaced by a fresh one."""
+
+
+class Forbidden(ApiError):
+    """403: the token's scopes or rights do not suffice."""
+
+    def __str__(self) -> str:
+        scopes = self.request.operation.scopes
+        return f"{super().__str__()} (the operation needs: {', '.join(scopes)})" if scopes else super().__str__()
+
+
+class NotFound(ApiError):
+    """404: no such resource, or none that the token may see."""
+
+
+class MethodNotAllowed(ApiError):
+    """405: the path does not take this method."""
+
+
+class NotAcceptable(ApiError):
+    """406: the API cannot answer in an accepted media type."""
+
+
+class Conflict(ApiError):
+    """409: the state of the resource forbids it; the operation's docstring says which state."""
+
+
+class PayloadTooLarge(ApiError):
+    """413: the body is larger than the operation takes."""
+
+
+class UnprocessableEntity(ApiError):
+    """422: the request is well-formed and still cannot be carried out."""
+
+
+class RateLimited(ApiError):
+    """429: the bucket of requests is empty.
+
+    Attributes:
+        retry_after: Seconds to wait, as the API states them; None if it does not.
+    """
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds to wait, as the API states them; None if it does not."""
+        # The API spells it `RetryAfter` in places.
+        text = self.response.headers.get("Retry-After") or self.response.headers.get("RetryAfter") or ""
+        return float(text) if text.isdecimal() else None
+
+
+class ServerError(ApiError):
+    """5xx: the API, or a proxy before it, failed."""
+
+
+class ServiceUnavailable(ServerError):
+    """503: not available now; for some operations it means that a device could not be reached."""
+
+
+_BY_STATUS: Final[dict[int, type[ApiError]]] = {
+    400: BadRequest,
+    401: Unauthorized,
+    403: Forbidden,
+    404: NotFound,
+    405: MethodNotAllowed,
+    406: NotAcceptable,
+    409: Conflict,
+    413: PayloadTooLarge,
+    422: UnprocessableEntity,
+    429: RateLimited,
+    503: ServiceUnavailable,
+}
+_FIRST_SERVER_ERROR: Final = 500
+
+
+def error_for(response: RawResponse) -> ApiError:
+    """Return the error for an answer whose status means failure."""
+    fallback = ServerError if response.status >= _FIRST_SERVER_ERROR else ApiError
+    return _BY_STATUS.get(response.status, fallback)(response)
+
+
+class TransportError(EvEnergyError):
+    """There was no complete answer.
+
+    Attributes:
+        request: What was asked.
+    """
+
+    consequence: ClassVar[str] = "no complete answer"
+
+    def __init__(self, request: Request[Any], reason: str) -> None:
+        self.request = request
+        self.reason = reason
+        super().__init__(request, reason)
+
+    def __str__(self) -> str:
+        return f"{self.consequence} to {self.request}: {self.reason}"
+
+
+class ConnectionFailed(TransportError):
+    """The connection could not be made, or broke before the answer was complete."""
+
+
+class RequestTimeout(TransportError):
+    """The client's `timeout` or `deadline` ran out before the answer was complete."""
+
+
+class OutcomeUnknown(TransportError):
+    """A write got no complete answer: it may or may not have been carried out. Look before you repeat it."""
+
+    consequence: ClassVar[str] = "outcome unknown: no complete answer"
+
+
+class DecodeError(EvEnergyError):
+    """A complete answer that cannot be understood.
+
+    Attributes:
+        reason: What is wrong.
+        path: Where in the document, as in `$[3].sampled_at`; `$` is the document itself.
+        response: The answer with its raw body; None if no request was involved.
+    """
+
+    def __init__(self, reason: str, path: str = "$", response: RawResponse | None = None) -> None:
+        self.reason = reason
+        self.path = path
+        self.response = response
+        super().__init__(reason, path, response)
+
+    def __str__(self) -> str:
+        where = f" in the answer to {self.response.request}" if self.response is not None else ""
+        return f"{self.reason} at {self.path}{where}"
+
+
+class AuthError(EvEnergyError):
+    """The token endpoint refused the credentials or the grant; trying again will not help.
+
+    Attributes:
+        error: The OAuth error code (RFC 6749, section 5.2), e.g. `invalid_client`.
+        description: What the endpoint says of it, if anything.
+    """
+
+    def __init__(self, error: str, description: str | None = None) -> None:
+        self.error = error
+        self.description = description
+        super().__init__(error, description)
+
+    def __str__(self) -> str:
+        return f"{self.error}: {self.description}" if self.description else self.error

@@ -1,0 +1,141 @@
+"""The values that models and arguments are made of: UNSET, open enums, the base of all models.
+
+Imported by the generated models and endpoint functions, and by `codec`. Does no I/O and knows no model.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from enum import Enum, IntEnum, StrEnum
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, TypeGuard, TypeVar, dataclass_transform
+
+import attrs
+from msgspec import UNSET, Meta, UnsetType
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = [
+    "UNSET",
+    "AwareDatetime",
+    "Model",
+    "OpenIntEnum",
+    "OpenStrEnum",
+    "UnsetType",
+    "is_array",
+    "is_object",
+    "model",
+    "set_fields",
+]
+
+# A time in an answer always carries its offset; one without takes the tolerant way of the codec, which reads it as UTC.
+AwareDatetime = Annotated[dt.datetime, Meta(tz=True)]
+
+# A service that meets more unknown values of one enum than this is not reading an enum.
+_MOST_UNKNOWN_MEMBERS: Final = 1_000
+
+_unknown_members: dict[type[Enum], dict[Any, Any]] = {}
+
+E = TypeVar("E", bound=Enum)
+T = TypeVar("T")
+
+
+def _unknown_member(cls: type[E], value: Any, plain: Any) -> E:
+    """Return the member of `cls` that carries a value the document does not list, the same one each time."""
+    known = _unknown_members.setdefault(cls, {})
+    member: Any = known.get(value)
+    if member is None:
+        member = plain
+        member._name_ = str(value)
+        member._value_ = value
+        if len(known) >= _MOST_UNKNOWN_MEMBERS:
+            known.pop(next(iter(known)))
+        known[value] = member
+    found: E = member
+    return found
+
+
+def is_object(value: object) -> TypeGuard[dict[str, Any]]:
+    """Whether decoded JSON is an object."""
+    return isinstance(value, dict)
+
+
+def is_array(value: object) -> TypeGuard[list[Any]]:
+    """Whether decoded JSON is an array."""
+    return isinstance(value, list)
+
+
+class OpenStrEnum(StrEnum):
+    """A string enum that takes values it does not know.
+
+    The API adds values without notice; a new one becomes a member that carries it, with `is_known` false, instead of
+    an error. It equals the plain string, and survives copy and pickle.
+    """
+
+    @classmethod
+    def _missing_(cls, value: object) -> OpenStrEnum | None:
+        if type(value) is not str:
+            return None
+        return _unknown_member(cls, value, str.__new__(cls, value))
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the document lists this value."""
+        return self._value_ in type(self)._value2member_map_
+
+
+class OpenIntEnum(IntEnum):
+    """An integer enum that takes values it does not know, as `OpenStrEnum` does."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> OpenIntEnum | None:
+        if type(value) is not int:
+            return None
+        return _unknown_member(cls, value, int.__new__(cls, value))
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the document lists this value."""
+        return self._value_ in type(self)._value2member_map_
+
+
+class Model:
+    """The base of all models: one `repr` and one `==` for all, instead of two generated methods a class.
+
+    `repr` shows only what is set. Models are mutable and therefore not hashable.
+    """
+
+    __slots__ = ()
+    __attrs_attrs__: ClassVar[tuple[attrs.Attribute[Any], ...]]
+    __hash__: ClassVar[None]  # type: ignore[assignment]  # typeshed declares a method; None is how Python spells unhashable
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in set_fields(self))})"
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return all(getattr(self, a.name) == getattr(other, a.name) for a in self.__attrs_attrs__)
+
+
+def set_fields(instance: Model) -> Iterator[tuple[str, Any]]:
+    """Yield name and value of each field of a model that is not `UNSET`."""
+    for attribute in instance.__attrs_attrs__:
+        value = getattr(instance, attribute.name)
+        if value is not UNSET:
+            yield attribute.name, value
+
+
+@dataclass_transform(kw_only_default=True, eq_default=False, field_specifiers=(attrs.field,))
+def model(cls: type[T]) -> type[T]:
+    """Make an attrs class of a generated model: slots, keyword-only, no methods but `__init__`."""
+    return attrs.define(
+        cls,
+        slots=True,
+        kw_only=True,
+        eq=False,
+        order=False,
+        repr=False,
+        weakref_slot=False,
+        getstate_setstate=False,
+    )

@@ -1,0 +1,281 @@
+"""From the normal form and what the parser made of it to what is emitted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Any
+
+from generator import ir, names
+from generator.canonical import Node
+from generator.corrections import Corrections
+from generator.load import Document
+from generator.normalise import REF, Normalised, Operation
+from generator.parse import Parsed, plain
+from generator.problems import BadDocument, NotCarriedOver
+from generator.shapes import is_array, is_object
+from generator.tables import tables
+from generator.types import Type, map_value, type_of
+from generator.units import unit_of
+
+# What every operation can answer is said once, in the docstring of `errors`.
+_SPECIAL = ("409", "413", "422", "503")
+# Names that generated functions use themselves.
+_RESERVED = frozenset({"sender", "body", "fields", "m", "dt"})
+
+
+class Builder:
+    """Builds what is emitted for one document."""
+
+    def __init__(self, document: Document, normalised: Normalised, parsed: Parsed, corrections: Corrections) -> None:
+        self._document = document
+        self._normal = normalised
+        self._parsed = parsed
+        self._corrections = corrections
+        self._schemas = normalised.schemas
+        self._tag_texts: dict[str, str] = {
+            t["name"]: str(t.get("description") or "") for t in document.data.get("tags") or () if "name" in t
+        }
+
+    def package(self) -> ir.Package:
+        """Return all that is emitted.
+
+        Raises:
+            NotCarriedOver: A schema or an operation would be missing from it.
+        """
+        package = ir.Package(
+            modules=tuple(self._modules()),
+            groups=tuple(self._groups()),
+            tables=tables(self._document, self._normal),
+        )
+        emitted = {name for module in package.modules for name in module.names}
+        lost = sorted(set(self._schemas) - emitted)
+        functions = {e.function for g in package.groups for e in g.endpoints}
+        lost += sorted({o.function for o in self._normal.operations} - functions)
+        if lost:
+            raise NotCarriedOver(f"would not be emitted: {', '.join(lost)}")
+        return package
+
+    # Models
+
+    def _modules(self) -> list[ir.ModelModule]:
+        homes = self._homes()
+        in_bodies = self._closure(o.body for o in self._normal.operations if o.body is not None)
+        modules: list[ir.ModelModule] = []
+        for home in sorted(set(homes.values())):
+            mine = [name for name in sorted(self._schemas) if homes[name] == home]
+            modules.append(
+                ir.ModelModule(
+                    name=f"_{names.snake(home)}",
+                    title=home,
+                    enums=tuple(self._enum(n) for n in mine if "enum" in self._schemas[n]),
+                    models=tuple(self._model(n, n in in_bodies) for n in mine if "properties" in self._schemas[n]),
+                    aliases=tuple(self._alias(n) for n in mine if not {"enum", "properties"} & set(self._schemas[n])),
+                )
+            )
+        return modules
+
+    def _homes(self) -> dict[str, str]:
+        """Return the module of each schema: the one tag whose operations reach it, or what several tags share."""
+        reached: dict[str, set[str]] = {name: set() for name in self._schemas}
+        for operation in self._normal.operations:
+            roots = [a.schema for a in operation.answers.values() if a.schema is not None]
+            roots += [operation.body] if operation.body is not None else []
+            roots += [p["schema"] for p in operation.parameters]
+            for name in self._closure(roots):
+                reached[name].add(operation.tags[0])
+        for tags, payload in self._normal.webhooks.values():
+            for name in self._closure([payload]):
+                reached[name].add(tags[0])
+        return {name: next(iter(tags)) if len(tags) == 1 else "shared" for name, tags in reached.items()}
+
+    def _closure(self, roots: Iterable[Node]) -> set[str]:
+        """Return the names of all schemas that can be reached from some."""
+        found: set[str] = set()
+        waiting: list[Any] = list(roots)
+        while waiting:
+            node = waiting.pop()
+            if is_array(node):
+                waiting += node
+            elif is_object(node):
+                name = node["$ref"].removeprefix(REF) if isinstance(node.get("$ref"), str) else None
+                if name is not None and name not in found:
+                    found.add(name)
+                    waiting.append(self._schemas[name])
+                waiting += [v for k, v in node.items() if k != "$ref"]
+        return found
+
+    def _enum(self, name: str) -> ir.Enum:
+        node = self._schemas[name]
+        members: dict[str, Any] = {}
+        for value in node["enum"]:
+            member = names.member_name(value)
+            if member in members:
+                raise BadDocument(f"{name}: {members[member]!r} and {value!r} would both be called {member}")
+            members[names.check_identifier(member, name)] = value
+        base = "int" if node["type"] == "integer" else "str"
+        return ir.Enum(name, str(node.get("description", "")), base, tuple(members.items()))
+
+    def _model(self, name: str, has_fields: bool) -> ir.Model:
+        return ir.Model(name, str(self._schemas[name].get("description", "")), self._fields(name), has_fields)
+
+    def _fields(self, name: str) -> tuple[ir.Field, ...]:
+        model = self._parsed.models[name]
+        node = self._schemas[name]
+        parsed = {plain(p.name): p for p in [*(model.required_properties or []), *(model.optional_properties or [])]}
+        made: list[ir.Field] = []
+        # Required ones first, then by name: the order of the document has no say.
+        for prop, raw in sorted(
+            node["properties"].items(), key=lambda item: (item[0] not in node["required"], item[0])
+        ):
+            names.check_identifier(prop, f"{name}.{prop}")
+            kind = type_of(parsed[prop], raw, self._schemas)
+            numeric = any(t.name in {"int", "float", "Decimal"} or t.kind == "enum" for t in kind.members)
+            stated = self._corrections.value("units", f"{name}.{prop}")
+            made.append(
+                ir.Field(
+                    name=prop,
+                    type=kind,
+                    required=prop in node["required"],
+                    description=str(raw.get("description", "")),
+                    unit=stated or (unit_of(prop) if numeric else None),
+                    deprecated=bool(raw.get("deprecated")),
+                )
+            )
+        return tuple(made)
+
+    def _alias(self, name: str) -> ir.Alias:
+        node = self._schemas[name]
+        model = self._parsed.models.get(name)
+        if model is None:
+            raise NotCarriedOver(f"{name}: neither an object nor an enum")
+        return ir.Alias(
+            name, str(node.get("description", "")), Type("map", of=(map_value(model, node, self._schemas),))
+        )
+
+    # Operations
+
+    def _groups(self) -> list[ir.Group]:
+        by_group: dict[str, list[Operation]] = {}
+        for operation in self._normal.operations:
+            by_group.setdefault(operation.name.partition(".")[0], []).append(operation)
+        groups: list[ir.Group] = []
+        for name, operations in sorted(by_group.items()):
+            endpoints = [self._endpoint(o) for o in sorted(operations, key=lambda o: o.name)]
+            # Items of a collection can be had one by one, so many can be had at once.
+            many = [e for e in endpoints if e.attribute == "get" and len(e.placed("path")) == 1]
+            tag = operations[0].tags[0]
+            text = self._tag_texts.get(tag, "") if all(o.tags[0] == tag for o in operations) else ""
+            groups.append(ir.Group(name, names.pascal(name), text, tuple(endpoints), many[0] if many else None))
+        return groups
+
+    def _endpoint(self, operation: Operation) -> ir.Endpoint:
+        endpoint = self._parsed.endpoints[operation.function]
+        parsed = {plain(p.name): p for _, p in endpoint.iter_all_parameters()}
+        parameters = tuple(self._parameter(p, parsed[p["name"]]) for p in operation.parameters)
+        body = self._body(operation)
+        taken = {p.name for p in parameters}
+        for clash in sorted((taken | _RESERVED) & {f.name for f in body.fields} if body else taken & _RESERVED):
+            raise BadDocument(f"{operation.key}: {clash!r} cannot be a parameter beside the keywords of the body")
+        into, item, items = self._into(operation)
+        location = any(s.startswith("3") for s in operation.answers)
+        empty = any(s.startswith("2") and a.schema is None for s, a in operation.answers.items())
+        optional = into is not None and empty and not operation.lists
+        return ir.Endpoint(
+            name=operation.name,
+            function=operation.function,
+            method=operation.method.upper(),
+            path=operation.path,
+            summary=operation.summary,
+            description=operation.description,
+            deprecated=operation.deprecated,
+            parameters=parameters,
+            body=body,
+            into=into,
+            returns=_returns(into, item, optional=optional, location=location),
+            items=items,
+            lists=operation.lists,
+            optional=optional,
+            location=location,
+            raises=tuple(
+                (_error_name(status), operation.answers[status].description)
+                for status in _SPECIAL
+                if status in operation.answers
+            ),
+            scopes=operation.scopes,
+            public=operation.public,
+            user=operation.user,
+        )
+
+    def _parameter(self, node: Node, prop: Any) -> ir.Parameter:
+        schema = node["schema"]
+        where = node["in"]
+        kind = str(schema.get("type", "string"))
+        if schema.get("format") in {"date-time", "date"}:
+            kind = schema["format"]
+        if kind == "date-time" and where == "path":
+            kind = "log-time"
+        is_id = where == "path" and kind == "string" and "enum" not in schema
+        is_id = is_id or (where == "query" and node["name"].endswith("_id") and node["prefix"] is not None)
+        values = schema.get("enum") or (schema.get("items") or {}).get("enum") or ()
+        return ir.Parameter(
+            name=node["python"],
+            wire=node["name"],
+            where=where,
+            kind="id" if is_id else kind,
+            type=type_of(prop, schema, self._schemas),
+            required=node["required"],
+            description=node["description"],
+            minimum=schema.get("minimum"),
+            maximum=schema.get("maximum"),
+            values=tuple(str(v) for v in values),
+            prefix=node["prefix"] if is_id else None,
+        )
+
+    def _body(self, operation: Operation) -> ir.Body | None:
+        node = operation.body
+        if node is None:
+            return None
+        name = node.get("$ref", "").removeprefix(REF)
+        if name and "properties" in self._schemas[name]:
+            return ir.Body(Type("model", name), operation.body_description, self._fields(name))
+        if node.get("properties") == {}:
+            return ir.Body(None, operation.body_description, ())
+        if "additionalProperties" in node:
+            return ir.Body(Type("map", of=(Type("scalar", "Any"),)), operation.body_description, ())
+        raise NotCarriedOver(f"{operation.key}: a body that is no object")
+
+    def _into(self, operation: Operation) -> tuple[Type | None, Type | None, str | None]:
+        """Return what an answer is decoded to, what one item of a list is, and the key of the items.
+
+        A page is an array of items, or an object with one array, which then holds the items.
+        """
+        answer = operation.success
+        if answer is None or answer.schema is None:
+            return None, None, None
+        parsed = self._parsed.endpoints[operation.function]
+        bodies = [r.prop for r in parsed.responses if r.source["return_type"] != "None"]
+        kind = type_of(bodies[0], answer.schema, self._schemas)
+        if not operation.lists:
+            return kind, None, None
+        if kind.kind == "list":
+            return kind.of[0], kind.of[0], None
+        arrays = [f for f in self._fields(kind.name) if any(t.kind == "list" for t in f.type.members)]
+        if len(arrays) != 1:
+            raise NotCarriedOver(f"{operation.key}: pages that are objects, without one array of items")
+        return kind, next(t for t in arrays[0].type.members if t.kind == "list").of[0], arrays[0].name
+
+
+def _returns(into: Type | None, item: Type | None, *, optional: bool, location: bool) -> str:
+    if item is not None:
+        return f"Paginator[{item.read('m.')}]"
+    parts = (["str"] if location else []) + ([into.read("m.")] if into else [])
+    if not parts or optional:
+        parts.append("None")
+    return " | ".join(parts)
+
+
+def _error_name(status: str) -> str:
+    return {"409": "Conflict", "413": "PayloadTooLarge", "422": "UnprocessableEntity", "503": "ServiceUnavailable"}.get(
+        status, HTTPStatus(int(status)).phrase
+    )

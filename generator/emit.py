@@ -1,0 +1,188 @@
+"""Write what was built: templates, the formatter, then the tree in one step.
+
+Everything is rendered and formatted in a scratch folder first; only when all of it stands are the generated folders
+exchanged, so that a generation that fails leaves the tree as it was.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import textwrap
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from generator.ir import Field, Package
+from generator.normalise import Normalised
+from generator.types import Type
+
+TEMPLATES: Final = Path(__file__).with_name("templates")
+ROOT: Final = Path(__file__).resolve().parent.parent
+PACKAGE: Final = "ev_energy_async"
+# What a generation owns, below the package: folders as a whole, and one file.
+FOLDERS: Final = ("models", "api")
+TABLES: Final = "sandbox/document.json"
+_WIDTH: Final = 120
+
+
+def render(package: Package, normalised: Normalised) -> dict[str, str]:
+    """Return all generated files by their path below the package, not formatted yet."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701  # Python comes out, not HTML; prose goes through `prose`
+    )
+    environment.filters.update(
+        prose=prose, docstring=docstring, paragraph=paragraph, literal=literal, write=_write, read=_read
+    )
+    environment.globals.update(annotation=annotation, imports=imports)
+
+    def page(template: str, **values: Any) -> str:
+        return environment.get_template(template).render(**values)
+
+    files: dict[str, str] = {}
+    for module in package.modules:
+        others = {n: m.name for m in package.modules if m is not module for n in m.names}
+        files[f"models/{module.name}.py"] = page("model_module.py.jinja", module=module, others=others)
+    files["models/__init__.py"] = page("models_init.py.jinja", modules=package.modules)
+    for group in package.groups:
+        files[f"api/{group.name}.py"] = page("group.py.jinja", group=group)
+    files["api/groups.py"] = page("groups.py.jinja", groups=package.groups)
+    files["api/__init__.py"] = page("api_init.py.jinja", groups=package.groups)
+    files["api/_document.py"] = page("document.py.jinja", document=normalised.source, version=normalised.api_version)
+    files[TABLES] = package.tables
+    return files
+
+
+def write(files: dict[str, str], root: Path = ROOT) -> list[str]:
+    """Format the files and put them in place; returns the paths that changed, were added or removed."""
+    target = root / PACKAGE
+    target.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=root, prefix=".generated-") as scratch:
+        made = Path(scratch)
+        for name, text in files.items():
+            path = made / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        _format(made, root)
+        changed = _differences(made, target)
+        for folder in FOLDERS:
+            if any(c.startswith(f"{folder}/") for c in changed):
+                old = made / f"old-{folder}"
+                if (target / folder).exists():
+                    (target / folder).rename(old)
+                (made / folder).rename(target / folder)
+        if TABLES in changed:
+            (target / TABLES).parent.mkdir(parents=True, exist_ok=True)
+            (made / TABLES).replace(target / TABLES)
+    return changed
+
+
+def compare(files: dict[str, str], root: Path = ROOT) -> list[str]:
+    """Return the paths in which the tree differs from what would be generated; nothing is written to it."""
+    with tempfile.TemporaryDirectory(prefix="generated-") as scratch:
+        made = Path(scratch)
+        for name, text in files.items():
+            path = made / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        _format(made, root)
+        return _differences(made, root / PACKAGE)
+
+
+def _format(folder: Path, root: Path) -> None:
+    """Run ruff with the project's settings, whatever folder the files are in for now."""
+    ruff = shutil.which("ruff", path=str(Path(sys.executable).parent)) or "ruff"
+    config = ["--config", str(ROOT / "pyproject.toml"), "--no-cache", "--quiet"]
+    for command in (["check", "--fix", "--select", "I,F401", "--exit-zero"], ["format"]):
+        subprocess.run([ruff, *command, *config, str(folder)], check=True, cwd=root)  # noqa: S603  # our own tool
+
+
+def _differences(made: Path, target: Path) -> list[str]:
+    new = {p.relative_to(made).as_posix(): p for p in made.rglob("*") if p.is_file()}
+    old = {
+        p.relative_to(target).as_posix(): p
+        for folder in FOLDERS
+        for p in (target / folder).rglob("*")
+        if p.is_file() and "__pycache__" not in p.parts
+    }
+    if (target / TABLES).is_file():
+        old[TABLES] = target / TABLES
+    changed = [n for n in new if n not in old or old[n].read_bytes() != new[n].read_bytes()]
+    return sorted({*changed, *(n for n in old if n not in new)})
+
+
+def prose(text: str, indent: int = 4, first: int = 0) -> str:
+    """Return prose of the document as lines of a docstring: it can end no string and start no code."""
+    safe = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+    paragraphs = [" ".join(p.split()) for p in re.split(r"\n\s*\n", safe) if p.strip()]
+    lines: list[str] = []
+    for number, each in enumerate(paragraphs):
+        width = _WIDTH - indent
+        offset = " " * first if number == 0 else ""
+        wrapped = textwrap.wrap(offset + each, width, break_long_words=False, break_on_hyphens=False)
+        lines += ([""] if number else []) + ([w.lstrip() if i == 0 and offset else w for i, w in enumerate(wrapped)])
+    return ("\n" + " " * indent).join(lines).replace("\n" + " " * indent + "\n", "\n\n")
+
+
+def docstring(text: str, indent: int) -> str:
+    """Return prose as a whole docstring: its first sentence on a line of its own, if that fits one."""
+    one = prose(text, indent, first=3)
+    if "\n" not in one and indent + len(one) + 6 <= _WIDTH:
+        return f'"""{one}"""'
+    sentence, _, rest = re.sub(r"\s+", " ", text.strip()).partition(". ")
+    head = prose(f"{sentence}.", indent, first=3)
+    if rest and "\n" not in head:
+        one = f"{head}\n\n{' ' * indent}{prose(rest, indent)}"
+    return f'"""{one}\n{" " * indent}"""'
+
+
+def paragraph(text: str, name: str, indent: int) -> str:
+    """Return `name: text` as an entry of a docstring's section, hanging."""
+    head = f"{name}: " if name else ""
+    body = prose(text or "Not described.", indent + 4, first=max(len(head) - 4, 0))
+    return f"{head}{body}"
+
+
+def literal(value: Any) -> str:
+    """Return a value as Python source."""
+    return repr(value)
+
+
+def _read(kind: Type, prefix: str = "") -> str:
+    return kind.read(prefix)
+
+
+def _write(kind: Type, prefix: str = "") -> str:
+    return kind.write(prefix)
+
+
+def annotation(field: Field) -> str:
+    """Return the annotation of a model's field; one that may be absent may be unset."""
+    kind = field.type.read()
+    if field.required:
+        return kind
+    return f"{kind.removesuffix(' | None')} | UnsetType | None" if kind.endswith(" | None") else f"{kind} | UnsetType"
+
+
+def imports(module: Any, others: dict[str, str]) -> list[tuple[str, list[str]]]:
+    """Return what a module of models needs of the others, by module."""
+    needed: dict[str, set[str]] = {}
+    for model in module.models:
+        for each in (t for field in model.fields for t in field.type.walk()):
+            for name in (each.name, f"{each.name}Fields" if model.has_fields and each.kind == "model" else ""):
+                if name in others:
+                    needed.setdefault(others[name], set()).add(name)
+    for alias in module.aliases:
+        for each in alias.type.walk():
+            if each.name in others:
+                needed.setdefault(others[each.name], set()).add(each.name)
+    return [(name, sorted(names)) for name, names in sorted(needed.items())]

@@ -1,0 +1,145 @@
+"""What is emitted, as plain values: the templates lay it out and decide nothing."""
+
+from __future__ import annotations
+
+import attrs
+
+from generator.types import Type
+
+
+@attrs.frozen
+class Field:
+    """A field of a model."""
+
+    name: str
+    type: Type
+    required: bool
+    description: str
+    unit: str | None
+    deprecated: bool
+
+
+@attrs.frozen
+class Model:
+    """An attrs class; `has_fields` if it also has a TypedDict, for bodies given as mappings."""
+
+    name: str
+    description: str
+    fields: tuple[Field, ...]
+    has_fields: bool
+
+
+@attrs.frozen
+class Enum:
+    """An open enum of strings or integers."""
+
+    name: str
+    description: str
+    base: str
+    members: tuple[tuple[str, str | int], ...]
+
+
+@attrs.frozen
+class Alias:
+    """A name for a type that is no class of its own."""
+
+    name: str
+    description: str
+    type: Type
+
+
+@attrs.frozen
+class ModelModule:
+    """A module of models."""
+
+    name: str
+    title: str
+    enums: tuple[Enum, ...]
+    models: tuple[Model, ...]
+    aliases: tuple[Alias, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What it defines."""
+        classes = [e.name for e in self.enums] + [m.name for m in self.models] + [a.name for a in self.aliases]
+        return tuple(sorted([*classes, *(f"{m.name}Fields" for m in self.models if m.has_fields)]))
+
+
+@attrs.frozen
+class Parameter:
+    """A parameter of an endpoint function and its row in the table of the operation."""
+
+    name: str
+    wire: str
+    where: str
+    kind: str
+    type: Type
+    required: bool
+    description: str
+    minimum: float | None
+    maximum: float | None
+    values: tuple[str, ...]
+    prefix: str | None
+
+
+@attrs.frozen
+class Body:
+    """The body of an operation: a model, a free map, or an object without any key."""
+
+    type: Type | None
+    description: str
+    fields: tuple[Field, ...]
+
+
+@attrs.frozen
+class Endpoint:
+    """An endpoint function."""
+
+    name: str
+    function: str
+    method: str
+    path: str
+    summary: str
+    description: str
+    deprecated: bool
+    parameters: tuple[Parameter, ...]
+    body: Body | None
+    into: Type | None
+    returns: str
+    items: str | None
+    lists: bool
+    optional: bool
+    location: bool
+    raises: tuple[tuple[str, str], ...]
+    scopes: tuple[str, ...]
+    public: bool
+    user: str
+
+    @property
+    def attribute(self) -> str:
+        """Its name on the group."""
+        return self.name.partition(".")[2]
+
+    def placed(self, where: str) -> tuple[Parameter, ...]:
+        """Its parameters in one place."""
+        return tuple(p for p in self.parameters if p.where == where)
+
+
+@attrs.frozen
+class Group:
+    """The operations of one collection."""
+
+    name: str
+    title: str
+    description: str
+    endpoints: tuple[Endpoint, ...]
+    many: Endpoint | None
+
+
+@attrs.frozen
+class Package:
+    """All that is emitted."""
+
+    modules: tuple[ModelModule, ...]
+    groups: tuple[Group, ...]
+    tables: str

@@ -1,0 +1,128 @@
+"""How operations, functions and anonymous schemas are called in Python.
+
+The rule for operations: the group is the first segment of the path. GET is `list` where the answer is an array or
+declares `Link`, else `get`; POST is `create`, PATCH `update`, DELETE `delete`. Below an item the name of what is there
+follows (`list_status_logs`, `get_status_log`); a verb stands alone (`reconnect`), below an item of a sub-collection
+with that in the singular (`cancel_dispatch_event`). What the rule names badly is corrected in corrections.yaml.
+"""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from generator.problems import BadDocument
+
+_VERBS: Final = {"get": "get", "post": "create", "patch": "update", "put": "replace", "delete": "delete"}
+
+# What `EvEnergy` itself has; a group of the same name would hide it.
+FACADE: Final = frozenset({
+    "as_user", "base_url", "boundary_meter", "budget", "close", "ct_clamp", "evse", "fleet", "from_env", "home_battery",
+    "label", "link_origins", "onboarding_url", "send", "stats", "user", "vehicle", "with_options",
+})  # fmt: skip
+
+
+class Paths:
+    """All paths of a document; tells collections from verbs."""
+
+    def __init__(self, operations: Iterable[tuple[str, str]]) -> None:
+        self._methods: dict[tuple[str, ...], set[str]] = {}
+        for method, path in operations:
+            self._methods.setdefault(segments(path), set()).add(method)
+        self._collections = {
+            key[: i + 1]
+            for key in self._methods
+            for i in range(len(key) - 1)
+            if not _is_item(key[i]) and _is_item(key[i + 1])
+        }
+
+    def is_collection(self, prefix: tuple[str, ...]) -> bool:
+        """Whether items can be had below this path."""
+        return prefix in self._collections
+
+    def has_get(self, prefix: tuple[str, ...]) -> bool:
+        """Whether the path itself can be read."""
+        return "get" in self._methods.get(prefix, ())
+
+
+def segments(path: str) -> tuple[str, ...]:
+    """Split a path; a verb behind a colon is a segment of its own."""
+    return tuple(part for part in re.split(r"/|(?=:)", path) if part)
+
+
+def _is_item(segment: str) -> bool:
+    return segment.startswith("{")
+
+
+def snake(text: str) -> str:
+    """Return a segment as part of a Python name."""
+    return re.sub(r"\W+", "_", text.strip(":{}")).lower()
+
+
+def singular(plural: str) -> str:
+    """Return the singular of a collection's name."""
+    if plural.endswith("ies"):
+        return plural[:-3] + "y"
+    return plural[:-1] if plural.endswith("s") and not plural.endswith("ss") else plural
+
+
+def pascal(text: str) -> str:
+    """Return a snake-case name as the name of a class."""
+    return "".join(part[:1].upper() + part[1:] for part in re.split(r"[\W_]+", text) if part)
+
+
+def operation_name(method: str, path: str, paths: Paths, *, lists: bool) -> str:
+    """Return what an operation is called on the client, as `group.name`, by the rule."""
+    parts = segments(path)
+    if not parts:
+        return f"root.{_VERBS[method]}"
+    group = snake(parts[0])
+    verb = "list" if lists else _VERBS.get(method, method)
+    if len(parts) == 1 or (len(parts) == 2 and _is_item(parts[1])):  # noqa: PLR2004  # a collection or an item of it
+        return f"{group}.{verb}"
+    *parents, last = parts
+    here = tuple(parts)
+    if _is_item(last):
+        return f"{group}.{verb}_{singular(snake(parents[-1]))}"
+    is_verb = method == "post" and not paths.is_collection(here) and not paths.has_get(here)
+    if not is_verb:
+        named = snake(last)
+        return f"{group}.{verb}_{singular(named) if method == 'post' else named}"
+    owner = [p for p in parents[1:] if not _is_item(p)]
+    return f"{group}.{snake(last)}" + (f"_{singular(snake(owner[-1]))}" if owner else "")
+
+
+def function_name(name: str, paths: Paths) -> str:
+    """Return the name of the module function: verb first, then the resource, then the rest."""
+    group, _, method = name.partition(".")
+    if method == "list":
+        return f"list_{group}"
+    verb, _, rest = method.partition("_")
+    # The group's own spelling in paths may have hyphens.
+    collection = paths.is_collection((group,)) or paths.is_collection((group.replace("_", "-"),))
+    resource = singular(group) if collection or (paths.has_get((group,)) and group.endswith("s")) else group
+    return "_".join(filter(None, (verb, resource, rest)))
+
+
+def check_identifier(name: str, what: str) -> str:
+    """Return a name that can stand in generated code.
+
+    Raises:
+        BadDocument: It is no identifier, a keyword, or hides a builtin that generated code needs.
+    """
+    if not name.isidentifier() or keyword.iskeyword(name) or not name.isascii():
+        raise BadDocument(f"{what}: {name!r} is no Python identifier")
+    if name[:1].isupper() and hasattr(builtins, name):
+        raise BadDocument(f"{what}: {name!r} is a builtin of Python")
+    return name
+
+
+def member_name(value: object) -> str:
+    """Return the name of an enum member: the value in UPPER_SNAKE."""
+    text = str(value)
+    text = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", text)
+    name = re.sub(r"\W+", "_", text).strip("_").upper()
+    return f"VALUE_{name}" if not name or name[0].isdigit() else name

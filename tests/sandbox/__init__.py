@@ -1,0 +1,1 @@
+"""What the sandbox promises, seen from outside and from inside."""
