@@ -6,14 +6,15 @@ Loaded at the first such document, or the first hook of a user's; `codec` is the
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, Any, Final, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 import attrs
@@ -24,14 +25,12 @@ from ev_energy_async.codec import Drift
 from ev_energy_async.errors import DecodeError
 from ev_energy_async.values import UNSET, Model, UnsetType, is_array, is_object
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 __all__ = ["TolerantConverter", "has_hook", "structure"]
 
 _NONE: Final = type(None)
 _TEXTS: Final = (Decimal, UUID, dt.date)
 Hook = Callable[[Any, Any], Any]
+Predicate = Callable[[Any], bool]
 
 
 class _Walk:
@@ -42,7 +41,7 @@ class _Walk:
         self.drift: list[Drift] = []
 
     @contextmanager
-    def at(self, step: str | int) -> Iterator[None]:
+    def at(self, step: str | int) -> Generator[None]:
         self.path.append(step)
         yield
         # Not in a `finally`: an error keeps the path it happened at.
@@ -60,7 +59,7 @@ class _Mismatch(Exception):
 
 
 def _mismatch(expected: str, value: object) -> _Mismatch:
-    names = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", _NONE: "null"}
+    names: dict[type, str] = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", _NONE: "null"}
     return _Mismatch(f"expected {expected}, got {names.get(type(value), 'a number')}")
 
 
@@ -89,7 +88,7 @@ class TolerantConverter(Converter):
         self._user_hooks: list[Callable[[Any], bool]] = []
         self._ready = False
         super().__init__(detailed_validation=False, **options)
-        for predicate, hook in (
+        hooks: list[tuple[Predicate, Hook]] = [
             (lambda t: t is Any or t is object, lambda value, _: value),
             (lambda t: t is str, _text),
             (lambda t: t is bool, _boolean),
@@ -98,24 +97,31 @@ class TolerantConverter(Converter):
             (lambda t: t is dt.datetime, _time),
             (lambda t: t in _TEXTS, _convert),
             (lambda t: isinstance(t, type) and issubclass(t, Enum), _member),
-        ):
+        ]
+        for predicate, hook in hooks:
             self.register_structure_hook_func(predicate, hook)
-        self.register_structure_hook_factory(lambda t: _origin(t) is list, self._list_hook)
-        self.register_structure_hook_factory(lambda t: _origin(t) is dict, self._dict_hook)
-        self.register_structure_hook_factory(_is_union, self._union_hook)
-        self.register_structure_hook_factory(lambda t: _origin(t) is Annotated, self._annotated_hook)
-        self.register_structure_hook_factory(lambda t: isinstance(t, type) and issubclass(t, Model), self._model_hook)
+        factories: list[tuple[Predicate, Callable[[Any], Hook]]] = [
+            (lambda t: _origin(t) is list, self._list_hook),
+            (lambda t: _origin(t) is dict, self._dict_hook),
+            (_is_union, self._union_hook),
+            (lambda t: _origin(t) is Annotated, self._annotated_hook),
+            (_is_model, self._model_hook),
+        ]
+        for predicate, factory in factories:
+            self.register_structure_hook_factory(predicate, factory)
         self._ready = True
 
     def register_structure_hook(self, cl: Any, func: Any = None) -> Any:
         """Register a hook for a type, as cattrs does."""
-        if self._ready and func is not None:
+        if func is None:
+            return super().register_structure_hook(cl)  # without the type beside it: cattrs reads it off the function
+        if self._ready:
             self._user_hooks.append(
                 lambda t: t is cl or (isinstance(t, type) and isinstance(cl, type) and issubclass(t, cl))
             )
         return super().register_structure_hook(cl, func)
 
-    def register_structure_hook_func(self, check_func: Callable[[Any], bool], func: Hook) -> None:
+    def register_structure_hook_func(self, check_func: Predicate, func: Hook) -> None:
         """Register a hook for the types that a predicate picks, as cattrs does."""
         if self._ready:
             self._user_hooks.append(check_func)
@@ -123,7 +129,9 @@ class TolerantConverter(Converter):
 
     def register_structure_hook_factory(self, predicate: Any, factory: Any = None) -> Any:
         """Register a factory of hooks for the types that a predicate picks, as cattrs does."""
-        if self._ready and factory is not None:
+        if factory is None:
+            return functools.partial(self.register_structure_hook_factory, predicate)
+        if self._ready:
             self._user_hooks.append(predicate)
         return super().register_structure_hook_factory(predicate, factory)
 
@@ -244,7 +252,7 @@ def _reachable(into: Any) -> tuple[Any, ...]:
         if each in found:
             continue
         found[each] = None
-        if isinstance(each, type) and issubclass(each, Model):
+        if _is_model(each):
             waiting += _hints(each).values()
         elif _origin(each) is Annotated:
             waiting.append(get_args(each)[0])
@@ -256,6 +264,10 @@ def _reachable(into: Any) -> tuple[Any, ...]:
 @lru_cache(maxsize=1024)
 def _hints(into: Any) -> dict[str, Any]:
     return get_type_hints(into, include_extras=True)
+
+
+def _is_model(into: Any) -> bool:
+    return isinstance(into, type) and issubclass(into, Model)
 
 
 def _origin(into: Any) -> Any:

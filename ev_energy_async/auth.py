@@ -146,7 +146,7 @@ def token_request(credentials: ClientCredentials) -> Request[Any]:
     """Return the request for a token (RFC 6749, sections 2.3.1 and 4.4.2). Pure."""
     from oauthlib.oauth2 import BackendApplicationClient  # noqa: PLC0415  # 40 ms that a token already there saves
 
-    messages = BackendApplicationClient(credentials.client_id)
+    messages: Any = BackendApplicationClient(credentials.client_id)
     body: str = messages.prepare_request_body(scope=list(credentials.scopes) or None)
     pair = f"{quote_plus(credentials.client_id)}:{quote_plus(credentials.client_secret)}"
     headers = {

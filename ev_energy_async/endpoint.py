@@ -53,8 +53,6 @@ class _Recorder:
 class BoundEndpoint(Generic[P, R_co]):
     """An endpoint function with its client filled in."""
 
-    __slots__ = ("__doc__", "__name__", "__qualname__", "__wrapped__", "_sender")
-
     def __init__(self, function: Callable[Concatenate[Sender, P], R_co], sender: Sender) -> None:
         self.__wrapped__ = function
         self._sender = sender
@@ -68,7 +66,7 @@ class BoundEndpoint(Generic[P, R_co]):
         full = inspect.signature(self.__wrapped__)
         return full.replace(parameters=list(full.parameters.values())[1:])
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:  # noqa: D102  # the function's own docstring serves
         return self.__wrapped__(self._sender, *args, **kwargs)
 
     @overload
@@ -79,11 +77,16 @@ class BoundEndpoint(Generic[P, R_co]):
     def with_response(
         self: BoundEndpoint[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs
     ) -> Coroutine[Any, Any, Response[T]]: ...
-    async def with_response(self: BoundEndpoint[P, Any], *args: P.args, **kwargs: P.kwargs) -> Response[Any]:
+    def with_response(
+        self: BoundEndpoint[P, Any], *args: P.args, **kwargs: P.kwargs
+    ) -> Coroutine[Any, Any, Response[Any]]:
         """Call the operation and return the whole answer: `.data`, `.status`, `.headers`, `.rate_limit`, `.body`.
 
         Of a list operation it is the answer of one page, with a `Page` as data.
         """
+        return self._recorded(*args, **kwargs)
+
+    async def _recorded(self: BoundEndpoint[P, Any], *args: P.args, **kwargs: P.kwargs) -> Response[Any]:
         recorder = _Recorder(self._sender)
         data = await self.__wrapped__(recorder, *args, **kwargs)
         assert recorder.response is not None, "an endpoint function sends exactly one request"  # noqa: S101

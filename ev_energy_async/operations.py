@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeAlias, TypeGuard, TypeVar
 from urllib.parse import quote, urlencode
 
 import attrs
@@ -75,10 +75,9 @@ class Param:
         wire = self.wire or self.name
         if self.kind != "array":
             return [(wire, self.text(value))]
-        if isinstance(value, str) or not isinstance(value, Iterable):
+        if isinstance(value, str | bytes) or not _is_iterable(value):
             raise InvalidArgument(self.name, value, f"a list of {self._listed() if self.values else 'strings'}")
-        items: Iterable[object] = value
-        return [(wire, self._check_listed(item)) for item in items]
+        return [(wire, self._check_listed(item)) for item in value]
 
     def text(self, value: object) -> str:
         """Return one value as it stands on the wire, unencoded.
@@ -129,6 +128,10 @@ class Param:
         if self.minimum is not None:
             return f"{article} {self.kind} of at least {self.minimum:g}"
         return f"{article} {self.kind}"
+
+
+def _is_iterable(value: object) -> TypeGuard[Iterable[object]]:
+    return isinstance(value, Iterable)
 
 
 def utc_text(argument: str, value: object) -> str:
@@ -217,23 +220,26 @@ class Operation(Generic[T_co]):
         return list[into] if self.is_list and self.items is None else into
 
 
+def _is_body(value: object, into: Any) -> bool:
+    return isinstance(value, Mapping) or (isinstance(into, type) and isinstance(value, into))
+
+
 def _encode(into: Any, body: object, fields: Mapping[str, object]) -> bytes:
     if into is None:
         return b"{}"
     if body is not UNSET and fields:
         raise InvalidArgument("body", body, f"the body or keywords ({', '.join(sorted(fields))}), not both")
-    if body is UNSET:
-        body = fields
+    given: Any = fields if body is UNSET else body
     model = getattr(into, "__name__", "object")
-    if not isinstance(body, Mapping) and not (isinstance(into, type) and isinstance(body, into)):
-        raise InvalidArgument("body", body, f"a mapping or {model}")
+    if not _is_body(given, into):
+        raise InvalidArgument("body", given, f"a mapping or {model}")
     try:
-        encoded = codec.encode(body)
+        encoded = codec.encode(given)
         # Reading it back as the model checks types, times without a zone and missing keys in one go.
         back = codec.encode(codec.decode_strict(encoded, into))
     except DecodeError as error:
-        raise InvalidArgument("body", body, f"{model}: {error.reason} at {error.path}") from error
+        raise InvalidArgument("body", given, f"{model}: {error.reason} at {error.path}") from error
     unknown = codec.lost_keys(encoded, back)
     if unknown:
-        raise InvalidArgument("body", body, f"keys of {model}; unknown: {', '.join(unknown)}")
+        raise InvalidArgument("body", given, f"keys of {model}; unknown: {', '.join(unknown)}")
     return encoded

@@ -99,15 +99,16 @@ class OpenIntEnum(IntEnum):
         return self._value_ in type(self)._value2member_map_
 
 
-class Model:
+class Model:  # noqa: PLW1641  # mutable, so not hashable
     """The base of all models: one `repr` and one `==` for all, instead of two generated methods a class.
 
     `repr` shows only what is set. Models are mutable and therefore not hashable.
     """
 
     __slots__ = ()
-    __attrs_attrs__: ClassVar[tuple[attrs.Attribute[Any], ...]]
-    __hash__: ClassVar[None]  # type: ignore[assignment]  # typeshed declares a method; None is how Python spells unhashable
+    if TYPE_CHECKING:
+        # Not at run time, where msgspec would take the annotation for a field.
+        __attrs_attrs__: ClassVar[tuple[attrs.Attribute[Any], ...]]
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in set_fields(self))})"

@@ -13,7 +13,7 @@ from generator.load import Document
 from generator.normalise import REF, Normalised, Operation
 from generator.parse import Parsed, plain
 from generator.problems import BadDocument, NotCarriedOver
-from generator.shapes import is_array, is_object
+from generator.shapes import is_array, is_object, part
 from generator.tables import tables
 from generator.types import Type, map_value, type_of
 from generator.units import unit_of
@@ -217,7 +217,7 @@ class Builder:
             kind = "log-time"
         is_id = where == "path" and kind == "string" and "enum" not in schema
         is_id = is_id or (where == "query" and node["name"].endswith("_id") and node["prefix"] is not None)
-        values = schema.get("enum") or (schema.get("items") or {}).get("enum") or ()
+        values: list[Any] = schema.get("enum") or part(schema, "items").get("enum") or []
         return ir.Parameter(
             name=node["python"],
             wire=node["name"],

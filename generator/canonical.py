@@ -11,7 +11,7 @@ import json
 from typing import Any, Final
 
 from generator.problems import BadDocument
-from generator.shapes import is_object
+from generator.shapes import is_object, part
 
 _REF: Final = "#/components/schemas/"
 _BESIDE: Final[tuple[str, ...]] = ("description", "readOnly", "writeOnly", "deprecated", "x-nullable")
@@ -102,7 +102,7 @@ class Canonical:
         return {"type": kind, **({"format": node["format"]} if "format" in node else {}), **bounds}
 
     def _object(self, node: Node) -> Node:
-        properties = node.get("properties") or {}
+        properties = part(node, "properties")
         if properties:
             return {
                 "type": "object",
@@ -176,10 +176,10 @@ class Canonical:
             return form, bool(form.pop("x-nullable", False))
         properties: dict[str, Node] = {}
         required: set[str] = set(node.get("required", ()))
-        for part in parts:
-            form = self.component(part["$ref"].removeprefix(_REF)) if "$ref" in part else self.of(part)
+        for each in parts:
+            form = self.component(each["$ref"].removeprefix(_REF)) if "$ref" in each else self.of(each)
             if "properties" not in form:
-                raise BadDocument(f"allOf of something that is no object: {json.dumps(part)[:120]}")
+                raise BadDocument(f"allOf of something that is no object: {json.dumps(each)[:120]}")
             properties.update(form["properties"])
             required |= set(form["required"])
         return {"type": "object", "properties": properties, "required": sorted(required & set(properties))}, False

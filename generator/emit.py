@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,10 +41,10 @@ def render(package: Package, normalised: Normalised) -> dict[str, str]:
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701  # Python comes out, not HTML; prose goes through `prose`
     )
-    environment.filters.update(
-        prose=prose, docstring=docstring, paragraph=paragraph, literal=literal, write=_write, read=_read
-    )
-    environment.globals.update(annotation=annotation, imports=imports)
+    filters: dict[str, Callable[..., Any]] = environment.filters
+    filters |= {f.__name__: f for f in (prose, docstring, paragraph, literal, read, write_type)}
+    names: dict[str, Any] = environment.globals
+    names |= {"annotation": annotation, "imports": imports}
 
     def page(template: str, **values: Any) -> str:
         return environment.get_template(template).render(**values)
@@ -157,11 +158,13 @@ def literal(value: Any) -> str:
     return repr(value)
 
 
-def _read(kind: Type, prefix: str = "") -> str:
+def read(kind: Type, prefix: str = "") -> str:
+    """Return a type as the annotation of a decoded value."""
     return kind.read(prefix)
 
 
-def _write(kind: Type, prefix: str = "") -> str:
+def write_type(kind: Type, prefix: str = "") -> str:
+    """Return a type as the annotation of a value in a body."""
     return kind.write(prefix)
 
 

@@ -55,7 +55,7 @@ class Hoister:
                     raise BadDocument(f"two schemas would be called {name}")
                 self._schemas[name] = node
                 roots[name] = {"$ref": _REF + name}
-        waiting = [(name, node) for name, node in self._schemas.items()]
+        waiting: list[tuple[str, Node]] = list(self._schemas.items())
         waiting += [(name, node) for name, node in roots.items() if "$ref" not in node]
         # Level by level: a nested schema is named after its owner, whose name must stand first.
         while waiting:

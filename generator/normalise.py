@@ -21,7 +21,7 @@ from generator.hoist import Hoister
 from generator.load import METHODS, Document
 from generator.problems import BadDocument
 from generator.resolve import RawOperation, Resolver
-from generator.shapes import is_object
+from generator.shapes import is_object, part
 
 REF: Final = "#/components/schemas/"
 # Headers that the client sends itself; never a function's parameter.
@@ -144,10 +144,10 @@ class _Operations:
         self._by_lower_name = {name.lower(): name for name in sorted(schemas)}
         pairs = [(m, p) for p, item in data["paths"].items() for m in item if m in METHODS]
         self._paths = names.Paths(pairs)
-        schemes: dict[str, Any] = (data.get("components") or {}).get("securitySchemes") or {}
-        flows = [flow for scheme in schemes.values() for flow in (scheme.get("flows") or {}).values()]
+        schemes = part(data, "components", "securitySchemes")
+        flows: list[dict[str, Any]] = [flow for s in schemes.values() for flow in part(s, "flows").values()]
         self._schemes = set(schemes)
-        self._declared_scopes = {scope for flow in flows for scope in flow.get("scopes") or {}}
+        self._declared_scopes = {scope for flow in flows for scope in part(flow, "scopes")}
         self.roots: dict[str, Node] = {}
         self.notes: list[str] = []
 

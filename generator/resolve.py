@@ -12,7 +12,7 @@ import attrs
 
 from generator.load import METHODS, lookup
 from generator.problems import BadDocument
-from generator.shapes import is_array, is_object
+from generator.shapes import is_array, is_object, part
 
 _SCHEMAS = "#/components/schemas/"
 
@@ -59,7 +59,7 @@ class Resolver:
 
     def __init__(self, document: dict[str, Any]) -> None:
         self._document = document
-        declared: dict[str, Any] = (document.get("components") or {}).get("schemas") or {}
+        declared = part(document, "components", "schemas")
         self._inline = {name for name, node in declared.items() if is_object(node) and node.get("x-inline")}
         self._declared = declared
 
@@ -131,7 +131,7 @@ class Resolver:
             parameters=parameters,
             body=self._json(body, path),
             body_required=bool(body.get("required")),
-            responses={str(s): self._response(self._follow(r), path) for s, r in (data.get("responses") or {}).items()},
+            responses={str(s): self._response(self._follow(r), path) for s, r in part(data, "responses").items()},
             data=data,
         )
 

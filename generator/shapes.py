@@ -10,6 +10,16 @@ def is_object(node: object) -> TypeGuard[dict[str, Any]]:
     return isinstance(node, dict)
 
 
+def part(node: dict[str, Any], *keys: str) -> dict[str, Any]:
+    """Return an object inside of an object; an empty one where there is none."""
+    for key in keys:
+        inner = node.get(key)
+        if not is_object(inner):
+            return {}
+        node = inner
+    return node
+
+
 def is_array(node: object) -> TypeGuard[list[Any]]:
     """Whether a node is an array."""
     return isinstance(node, list)

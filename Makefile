@@ -1,0 +1,40 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check generate bench clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+# One environment for all targets, made again when the list of what it holds changes.
+$(READY): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say which with PYTHON=")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[cli,sandbox]' --group dev
+	touch $@
+
+demo: $(READY)  ## poll a fleet of 1,000 vehicles, on the embedded sandbox (LIVE=1: on the real API, read-only)
+	@$(BIN)/python -m ev_energy_async.demo $(if $(filter 1,$(LIVE)),--live)
+
+test: $(READY)  ## run the tests
+	$(BIN)/python -m pytest -q
+
+check: $(READY)  ## format, lint, types, layers, generated code in step, the document against its validator
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/lint-imports
+	$(BIN)/python -m generator --check
+	$(BIN)/openapi-spec-validator openapi/ev-energy-v2.yaml
+
+generate: $(READY)  ## generate models and endpoint functions (SPEC=path: from another document)
+	$(BIN)/python -m generator -v $(if $(SPEC),--spec $(SPEC))
+
+clean:  ## remove the virtual environment and caches
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
