@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import datetime as dt
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 from urllib.parse import quote_plus, urlsplit
 
@@ -116,7 +116,7 @@ class ClientCredentials:
     client_id: str
     client_secret: str = attrs.field(repr=False)
     token_url: str | None = attrs.field(default=None, kw_only=True)
-    scopes: tuple[str, ...] = attrs.field(default=(), kw_only=True, converter=tuple)
+    scopes: Sequence[str] = attrs.field(default=(), kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         check_token("client_id", self.client_id)

@@ -228,6 +228,11 @@ class EvEnergy(Groups):
         return self._user
 
     @property
+    def has_credentials(self) -> bool:
+        """Whether requests carry a token; without one only the public operations can be called."""
+        return self._core.auth is not None
+
+    @property
     def link_origins(self) -> frozenset[str]:
         """Origins besides that of `base_url` that `Link` headers may name."""
         return self._core.link_origins

@@ -1,0 +1,18 @@
+"""`python -m ev_energy_async.sandbox`."""
+
+import sys
+
+
+def main() -> None:
+    """Runs the command line, or says which extra it needs."""
+    try:
+        from ev_energy_async.sandbox.cli import app  # noqa: PLC0415 - needs the extra
+    except ModuleNotFoundError as error:
+        if error.name not in {"typer", "rich"}:
+            raise
+        sys.exit(f"The sandbox's command line needs {error.name}: pip install 'ev-energy-async[sandbox]'")
+    app(prog_name="python -m ev_energy_async.sandbox")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""One call on its way to its handler, and what a handler is."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ev_energy_async.sandbox.document import Operation
+from ev_energy_async.sandbox.entities import User
+from ev_energy_async.sandbox.expand import Tree
+from ev_energy_async.sandbox.instants import Instant
+from ev_energy_async.sandbox.messages import Reply
+from ev_energy_async.sandbox.params import Query
+from ev_energy_async.sandbox.render import View
+from ev_energy_async.sandbox.world import World
+
+
+@dataclass(slots=True)
+class Call:
+    """A request that was let in: identified, counted, checked."""
+
+    operation: Operation
+    world: World
+    now: Instant
+    view: View
+    """Turns things of the world into JSON as this caller sees them."""
+    url: str
+    """What was asked for, without the query."""
+    path: dict[str, str]
+    query: Query
+    expand: Tree
+    body: dict[str, Any]
+    user: User | None
+    """The user in whose context the call is made, where the operation takes one."""
+
+
+Handler = Callable[[Call], Reply]
+"""Answers a call; raises `Problem` where it can't."""

@@ -1,0 +1,179 @@
+"""What can be bought: the makes, models and trims that the sandbox's catalogue is built from. Data only.
+
+The names are those of real products, so that screens look alive; what stands beside them is made up or rounded.
+"""
+
+from typing import NamedTuple
+
+from ev_energy_async.sandbox.simulation.vehicle_logs import Telematics
+
+ENODE = Telematics("ENODE", 40, True, True, True, False)
+SMARTCAR = Telematics("SMARTCAR", 75, False, True, True, False)
+TESLA = Telematics("TESLA", 8, True, True, True, True)
+HIGH_MOBILITY = Telematics("HIGH_MOBILITY", 25, False, True, False, False)
+
+
+class TrimData(NamedTuple):
+    """A trim: its name and its battery."""
+
+    name: str
+    watt_hours: int
+
+
+class ModelData(NamedTuple):
+    """A vehicle model and its trims."""
+
+    name: str
+    connector: str | None
+    watt_hours_per_kilometer: int
+    trims: tuple[TrimData, ...]
+
+
+class MakeData(NamedTuple):
+    """A vehicle make and its models."""
+
+    name: str
+    telematics: Telematics
+    models: tuple[ModelData, ...]
+    markets: tuple[str, ...] = ()
+    """The countries it is sold in; all where empty."""
+    chosen_by_make: bool = True
+    """Whether the make alone is enough to start onboarding."""
+    subscription: str | None = None
+
+
+class ChargerModelData(NamedTuple):
+    """A charge point model."""
+
+    name: str
+    watts: int
+    integrated: bool = True
+
+
+class ChargerMakeData(NamedTuple):
+    """A charge point make and its models."""
+
+    name: str
+    controller: str
+    speaks_ocpp: bool
+    models: tuple[ChargerModelData, ...]
+    beta: bool = False
+    chosen_by_make: bool = True
+
+
+class Place(NamedTuple):
+    """Where users live."""
+
+    country: str
+    city: str
+    state: str | None
+    postal_code: str
+    street: str
+    latitude: float
+    longitude: float
+    utc_hours: int
+    currency: str
+    timezone: str
+
+
+VEHICLE_MAKES = (
+    MakeData(
+        "Tesla",
+        TESLA,
+        (
+            ModelData("Model 3", "CCS", 150, (TrimData("Standard Range", 57_500), TrimData("Long Range", 75_000))),
+            ModelData("Model Y", "CCS", 165, (TrimData("Long Range", 75_000), TrimData("Performance", 75_000))),
+        ),
+    ),
+    MakeData(
+        "Volkswagen",
+        ENODE,
+        (
+            ModelData("ID.3", "CCS", 165, (TrimData("Pure", 45_000), TrimData("Pro", 58_000))),
+            ModelData("ID.4", "CCS", 185, (TrimData("Pro", 77_000),)),
+        ),
+        subscription="We Connect ID",
+    ),
+    MakeData(
+        "Nissan",
+        ENODE,
+        (ModelData("Leaf", "CHADEMO", 170, (TrimData("40 kWh", 39_000), TrimData("e+", 59_000))),),
+        chosen_by_make=False,
+    ),
+    MakeData(
+        "Hyundai",
+        SMARTCAR,
+        (
+            ModelData("Kona Electric", "CCS", 155, (TrimData("39 kWh", 39_200), TrimData("64 kWh", 64_000))),
+            ModelData("IONIQ 5", "CCS", 180, (TrimData("58 kWh", 58_000), TrimData("77 kWh", 77_400))),
+        ),
+    ),
+    MakeData("Kia", SMARTCAR, (ModelData("e-Niro", "CCS", 160, (TrimData("64 kWh", 64_000),)),)),
+    MakeData(
+        "BMW",
+        HIGH_MOBILITY,
+        (ModelData("i4", "CCS", 175, (TrimData("eDrive35", 67_000), TrimData("eDrive40", 80_700))),),
+    ),
+    MakeData("Renault", ENODE, (ModelData("Zoe", "CCS", 155, (TrimData("R110", 41_000), TrimData("R135", 52_000))),)),
+    MakeData("Ford", SMARTCAR, (ModelData("Mustang Mach-E", None, 195, (TrimData("Premium", 88_000),)),)),
+    MakeData("Rivian", SMARTCAR, (ModelData("R1T", "NACS", 280, (TrimData("Large Pack", 131_000),)),), markets=("US",)),
+)
+
+CHARGER_MAKES = (
+    ChargerMakeData(
+        "Wallbox", "WALLBOX", False, (ChargerModelData("Pulsar Plus", 7_400), ChargerModelData("Copper SB", 7_400))
+    ),
+    ChargerMakeData("Easee", "EASEE", False, (ChargerModelData("One", 7_400),)),
+    ChargerMakeData(
+        "Alfen", "OCPP", True, (ChargerModelData("Eve Single", 7_400), ChargerModelData("Eve Double", 11_000))
+    ),
+    ChargerMakeData("ABB", "OCPP", True, (ChargerModelData("Terra AC", 11_000),), chosen_by_make=False),
+    ChargerMakeData(
+        "Grizzl-E",
+        "OCPP",
+        True,
+        (ChargerModelData("Smart", 9_600), ChargerModelData("Classic", 9_600, False)),
+        beta=True,
+    ),
+)
+
+PLACES = (
+    Place("GB", "London", None, "SE1 9PZ", "Sandbox Street", 51.5045, -0.0865, 0, "GBP", "Europe/London"),
+    Place("GB", "Manchester", None, "M2 5DB", "Sandbox Row", 53.4794, -2.2453, 0, "GBP", "Europe/London"),
+    Place("DE", "Hamburg", None, "20095", "Sandkastenweg", 53.5503, 10.0007, 1, "EUR", "Europe/Berlin"),
+    Place("US", "Boston", "MA", "02108", "Sandbox Avenue", 42.3571, -71.0637, -5, "USD", "America/New_York"),
+    Place("US", "Denver", "CO", "80202", "Sandbox Drive", 39.7491, -104.9947, -7, "USD", "America/Denver"),
+)
+
+SUPPLIERS = (("Northern Light Energy", "GB"), ("Hanse Strom", "DE"), ("Front Range Electric", "US"))
+
+FIRST_NAMES = (
+    "Ada",
+    "Ben",
+    "Chloe",
+    "Dev",
+    "Elif",
+    "Femi",
+    "Grace",
+    "Hugo",
+    "Ines",
+    "Jonas",
+    "Kofi",
+    "Lena",
+    "Mei",
+    "Noor",
+)
+LAST_NAMES = (
+    "Ahmed",
+    "Baker",
+    "Costa",
+    "Dubois",
+    "Evans",
+    "Fischer",
+    "Garcia",
+    "Hughes",
+    "Ito",
+    "Jensen",
+    "Khan",
+    "Lopez",
+)

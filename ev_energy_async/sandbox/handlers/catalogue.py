@@ -1,0 +1,103 @@
+"""Makes, models and trims: what there is to choose from, for anybody to see."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from ev_energy_async.sandbox.calls import Call
+from ev_energy_async.sandbox.entities import Collection, User, VehicleMake
+from ev_energy_async.sandbox.handlers.common import Write, found, one, page
+from ev_energy_async.sandbox.listing import ByName, Filtered, Named
+from ev_energy_async.sandbox.messages import Reply
+from ev_energy_async.sandbox.problems import invalid
+
+N = TypeVar("N", bound=Named)
+
+
+def list_vehicle_makes(call: Call) -> Reply:
+    """Vehicle makes, on request those that are sold where a user lives."""
+    customer = _customer(call)
+    return _catalogue_page(
+        call, call.world.vehicle_makes, lambda make: _is_sold_to(customer, make), call.view.vehicle_make
+    )
+
+
+def get_vehicle_make(call: Call) -> Reply:
+    """One vehicle make."""
+    return one(call, found(call.world.vehicle_makes, call.path["vehicle_make_id"]), call.view.vehicle_make)
+
+
+def list_vehicle_models(call: Call) -> Reply:
+    """Vehicle models, of one make if asked."""
+    customer, make_id = _customer(call), call.query.text("make_id")
+    return _catalogue_page(
+        call,
+        call.world.vehicle_models,
+        lambda model: make_id in {None, model.make.id} and _is_sold_to(customer, model.make),
+        call.view.vehicle_model,
+    )
+
+
+def get_vehicle_model(call: Call) -> Reply:
+    """One vehicle model."""
+    return one(call, found(call.world.vehicle_models, call.path["vehicle_model_id"]), call.view.vehicle_model)
+
+
+def list_vehicle_trims(call: Call) -> Reply:
+    """Vehicle trims, of one model if asked."""
+    model_id = call.query.text("model_id")
+    return _catalogue_page(
+        call, call.world.vehicle_trims, lambda trim: model_id in {None, trim.model.id}, call.view.vehicle_trim
+    )
+
+
+def get_vehicle_trim(call: Call) -> Reply:
+    """One vehicle trim."""
+    return one(call, found(call.world.vehicle_trims, call.path["vehicle_trim_id"]), call.view.vehicle_trim)
+
+
+def list_evse_makes(call: Call) -> Reply:
+    """Charge point makes; all are sold everywhere."""
+    _customer(call)
+    return page(call, call.world.evse_makes, call.view.evse_make)
+
+
+def get_evse_make(call: Call) -> Reply:
+    """One charge point make."""
+    return one(call, found(call.world.evse_makes, call.path["evse_make_id"]), call.view.evse_make)
+
+
+def list_evse_models(call: Call) -> Reply:
+    """Charge point models, of one make if asked."""
+    _customer(call)
+    make_id = call.query.text("make_id")
+    models = Filtered(call.world.evse_models, lambda model: make_id in {None, model.make.id})
+    return page(call, models, call.view.evse_model)
+
+
+def get_evse_model(call: Call) -> Reply:
+    """One charge point model."""
+    return one(call, found(call.world.evse_models, call.path["evse_model_id"]), call.view.evse_model)
+
+
+def _catalogue_page(call: Call, things: Collection[N], fits: Callable[[N], bool], write: Write[N]) -> Reply:
+    ordering = call.query.text("ordering")
+    if ordering is None:
+        return page(call, Filtered(things, fits), write)
+    return page(call, ByName([thing for thing in things if fits(thing)], descending=ordering == "-name"), write)
+
+
+def _customer(call: Call) -> User | None:
+    """The user for whom things should be available."""
+    user_id = call.query.text("available_for_user_id")
+    if user_id is None:
+        return None
+    user = call.world.users.get(user_id)
+    if user is None:
+        raise invalid({"available_for_user_id": ["There is no such user."]})
+    return user
+
+
+def _is_sold_to(customer: User | None, make: VehicleMake) -> bool:
+    if customer is None or not make.data.markets:
+        return True
+    return customer.place is not None and customer.place.country in make.data.markets

@@ -1,0 +1,41 @@
+"""Moments as whole microseconds since 1970 UTC, the sandbox's inner form of time.
+
+Everything that computes with time uses these numbers; text and `datetime` appear only at the edges. No clock is read.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+Instant = int
+"""Microseconds since 1970-01-01T00:00:00Z."""
+
+SECOND = 1_000_000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# RFC 3339, section 5.6; `datetime.fromisoformat` alone would also take dates, week dates and times without a zone.
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
+
+
+def instant(moment: datetime) -> Instant:
+    """The instant of an aware datetime."""
+    since = moment - _EPOCH
+    return (since.days * 86_400 + since.seconds) * SECOND + since.microseconds
+
+
+def text(at: Instant) -> str:
+    """The instant as the API writes it: `2026-03-14T07:05:00.123456Z`."""
+    return (_EPOCH + timedelta(microseconds=at)).isoformat(timespec="microseconds")[:-6] + "Z"
+
+
+def parse(written: str) -> Instant:
+    """The instant that an RFC 3339 text names.
+
+    Raises:
+        ValueError: the text is something else, a time without its zone included.
+    """
+    if not _RFC3339.fullmatch(written):
+        raise ValueError(written)
+    return instant(datetime.fromisoformat(written.upper()))

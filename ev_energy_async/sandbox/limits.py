@@ -1,0 +1,54 @@
+"""The rolling-hour request limit of one caller. Pure: time comes in as an argument."""
+
+from collections import deque
+
+from ev_energy_async.sandbox.instants import HOUR, SECOND, Instant
+
+
+class RollingWindow:
+    """At most `limit` requests in any hour, wherever that hour begins.
+
+    Every admitted request counts for exactly an hour: the hour is not reset on the full hour or after a pause.
+    """
+
+    __slots__ = ("_admitted", "_count", "_last", "limit", "window")
+
+    def __init__(self, limit: int, window: Instant = HOUR) -> None:
+        self.limit = limit
+        self.window = window
+        self._admitted: deque[tuple[Instant, int]] = deque()  # how many at each moment, oldest first
+        self._count = 0
+        self._last: Instant = 0
+
+    def admit(self, now: Instant) -> bool:
+        """Counts a request, if there is room for it."""
+        now = self._forget(now)
+        if self._count >= self.limit:
+            return False
+        self._count += 1
+        if self._admitted and self._admitted[-1][0] == now:
+            self._admitted[-1] = (now, self._admitted[-1][1] + 1)
+        else:
+            self._admitted.append((now, 1))
+        return True
+
+    def remaining(self, now: Instant) -> int:
+        """How many requests there is room for."""
+        self._forget(now)
+        return max(0, self.limit - self._count)
+
+    def retry_after(self, now: Instant) -> int:
+        """Whole seconds, rounded up, until there is room for one request; 0 if there is."""
+        now = self._forget(now)
+        if self._count < self.limit:
+            return 0
+        if not self._admitted:  # a limit of nothing at all
+            return self.window // SECOND
+        return -((now - self._admitted[0][0] - self.window) // SECOND)
+
+    def _forget(self, now: Instant) -> Instant:
+        # A computer's clock may be set back; what was counted then still counts.
+        self._last = now = max(now, self._last)
+        while self._admitted and self._admitted[0][0] <= now - self.window:
+            self._count -= self._admitted.popleft()[1]
+        return now

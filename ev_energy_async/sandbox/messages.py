@@ -1,0 +1,36 @@
+"""What travels through the sandbox: a request as it was read, a reply as it will be written. Values, no I/O."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+JsonObject = dict[str, object]
+"""A JSON object whose values msgspec can encode."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request, read to its end."""
+
+    method: str
+    path: str
+    """The raw path, percent-encoded as it was sent."""
+    query: str
+    """The raw query, without the question mark."""
+    headers: Mapping[str, str]
+    """By name, whatever the case."""
+    body: bytes
+    remote: str
+    """The caller's address."""
+
+
+@dataclass(slots=True)
+class Reply:
+    """One HTTP response."""
+
+    status: int
+    body: object = None
+    """The JSON value of the body; `None` is no body."""
+    headers: dict[str, str] = field(default_factory=dict[str, str])
+    content_type: str = "application/json"
+    operation: str | None = None
+    """The name of the operation that was called, for the record."""

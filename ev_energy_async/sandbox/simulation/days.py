@@ -1,0 +1,211 @@
+"""One day of one car as a chain of stages: drive out, stand, perhaps charge on the way, drive home, plug in, charge.
+
+A day runs from one morning's departure to the next. It follows from the car's habits, the state at dawn and a source of
+chance, and from nothing else.
+"""
+
+from enum import Enum
+from random import Random
+from typing import NamedTuple
+
+from ev_energy_async.sandbox.instants import DAY, HOUR, MINUTE, SECOND, Instant
+
+EFFICIENCY = 0.92
+"""Share of the metered energy that reaches the battery."""
+
+_RESERVE = 0.12  # nobody sets out for a trip that would leave less than this share of the battery
+_WORTHWHILE_METERS = 1_000
+_ALMOST_EMPTY = 0.5  # below this share of the battery everybody plugs in
+_SATURDAY = 5
+_PUBLIC_DAYS = 0.1  # share of the days out on which the car is charged away from home
+_PUBLIC_LIMIT = 0.8  # public chargers are left at this share of the battery
+
+
+class Activity(Enum):
+    """What the car does in a stage."""
+
+    DRIVING = "driving"
+    PARKED = "parked"
+    WAITING = "waiting"
+    """Plugged in, charging comes later."""
+    CHARGING = "charging"
+    COMPLETE = "complete"
+    """Plugged in, the target is reached."""
+
+
+PLUGGED = frozenset({Activity.WAITING, Activity.CHARGING, Activity.COMPLETE})
+
+
+class Habits(NamedTuple):
+    """What stays the same from day to day in a car's life."""
+
+    battery_watt_hours: int
+    watt_hours_per_kilometer: int
+    home_watts: int
+    leg_meters: int
+    """A usual way to work."""
+    leaves: Instant
+    """The usual time of departure, as time since midnight UTC."""
+    plugs_in: float
+    """How likely the car is plugged in on an evening when it need not be."""
+
+
+class Dawn(NamedTuple):
+    """A car's state as a day begins."""
+
+    charge: int
+    """Wh in the battery."""
+    odometer: int
+    meter: int
+    """Wh that the home charger has ever delivered."""
+    target: int
+    """Percent at which charging stops."""
+    smart: bool
+    """Whether charging waits for the night's best hours."""
+
+
+class Stage(NamedTuple):
+    """A stretch of one activity. Energy and distance grow evenly from the start's value to the end's."""
+
+    start: Instant
+    end: Instant
+    activity: Activity
+    at_home: bool
+    watts: int
+    """Power drawn from the socket while charging."""
+    direct_current: bool
+    charge: int
+    charge_end: int
+    odometer: int
+    odometer_end: int
+    meter: int
+    meter_end: int
+
+    def between(self, first: int, last: int, at: Instant) -> int:
+        """A value that grows evenly from `first` to `last` over the stage, at one moment."""
+        return first + (last - first) * (at - self.start) // (self.end - self.start)
+
+    def charge_at(self, at: Instant) -> int:
+        """Wh in the battery at a moment of the stage."""
+        return self.between(self.charge, self.charge_end, at)
+
+
+class _Diary:
+    """Writes stages one after the other and keeps the running state."""
+
+    def __init__(self, start: Instant, end: Instant, dawn: Dawn, habits: Habits) -> None:
+        self.now = start
+        self.end = end
+        self.charge = dawn.charge
+        self.odometer = dawn.odometer
+        self.meter = dawn.meter
+        self.habits = habits
+        self.stages: list[Stage] = []
+
+    def spend(
+        self,
+        until: Instant,
+        activity: Activity,
+        *,
+        at_home: bool,
+        watts: int = 0,
+        direct_current: bool = False,
+        gained: int = 0,
+        driven: int = 0,
+    ) -> None:
+        """Lets time pass in one activity that adds Wh to the battery and metres to the odometer."""
+        if until <= self.now:
+            return
+        charge, odometer = self.charge + gained, self.odometer + driven
+        meter = self.meter + round(gained / EFFICIENCY) if watts and at_home else self.meter
+        self.stages.append(
+            Stage(
+                self.now,
+                until,
+                activity,
+                at_home,
+                watts,
+                direct_current,
+                self.charge,
+                charge,
+                self.odometer,
+                odometer,
+                self.meter,
+                meter,
+            )
+        )
+        self.now, self.charge, self.odometer, self.meter = until, charge, odometer, meter
+
+    def drive(self, meters: int, kilometers_per_hour: float) -> None:
+        """A trip of that length."""
+        spent = meters * self.habits.watt_hours_per_kilometer // 1_000
+        duration = int(meters / 1_000 / kilometers_per_hour * HOUR)
+        self.spend(self.now + duration, Activity.DRIVING, at_home=False, gained=-spent, driven=meters)
+
+    def charge_up(self, aim: int, watts: int, until: Instant, *, at_home: bool, direct_current: bool = False) -> None:
+        """Charges to `aim` Wh, or as far as it gets before `until`."""
+        power = watts * EFFICIENCY
+        wanted = max(0, aim - self.charge)
+        possible = int((until - self.now) / HOUR * power)
+        gained = min(wanted, possible)
+        if gained > 0:
+            end = min(until, self.now + int(gained / power * HOUR))
+            self.spend(
+                end,
+                Activity.CHARGING,
+                at_home=at_home,
+                watts=watts,
+                direct_current=direct_current,
+                gained=gained,
+            )
+
+
+def live_a_day(habits: Habits, dawn: Dawn, start: Instant, end: Instant, chance: Random) -> list[Stage]:
+    """The stages of the day from `start` to `end`, without a gap."""
+    diary = _Diary(start, end, dawn, habits)
+    weekend = (start // DAY + 3) % 7 >= _SATURDAY  # 1970-01-01 was a Thursday
+    if chance.random() >= (0.4 if weekend else 0.08):
+        _go_out(diary, 0.45 if weekend else 1.0, chance)
+    _come_home(diary, dawn, chance)
+    return diary.stages
+
+
+def _go_out(diary: _Diary, of_a_working_day: float, chance: Random) -> None:
+    habits = diary.habits
+    reserve = int(habits.battery_watt_hours * _RESERVE)
+    range_meters = max(0, diary.charge - reserve) * 1_000 // habits.watt_hours_per_kilometer
+    leg = min(int(habits.leg_meters * chance.uniform(0.7, 1.3)), range_meters // 2)
+    if leg < _WORTHWHILE_METERS:
+        return
+    diary.drive(leg, chance.uniform(28, 55))
+    leaves = diary.now + int(chance.uniform(7, 9.5) * of_a_working_day * HOUR)
+    if chance.random() < _PUBLIC_DAYS:
+        _charge_in_public(diary, leaves, chance)
+    diary.spend(leaves, Activity.PARKED, at_home=False)
+    diary.drive(leg, chance.uniform(24, 50))
+
+
+def _charge_in_public(diary: _Diary, until: Instant, chance: Random) -> None:
+    direct_current = chance.choice((True, False))
+    diary.spend(diary.now + int(chance.uniform(3, 20) * MINUTE), Activity.PARKED, at_home=False)
+    aim = int(diary.habits.battery_watt_hours * _PUBLIC_LIMIT)
+    watts = 50_000 if direct_current else 11_000
+    diary.charge_up(aim, watts, until - 10 * MINUTE, at_home=False, direct_current=direct_current)
+
+
+def _come_home(diary: _Diary, dawn: Dawn, chance: Random) -> None:
+    habits = diary.habits
+    lag, habit, slack = chance.uniform(1, 12), chance.random(), chance.uniform(0.5, 3)
+    if habit >= habits.plugs_in and diary.charge > habits.battery_watt_hours * _ALMOST_EMPTY:
+        diary.spend(diary.end, Activity.PARKED, at_home=True)
+        return
+    diary.spend(diary.now + int(lag * MINUTE), Activity.PARKED, at_home=True)
+    aim = habits.battery_watt_hours * dawn.target // 100
+    if aim > diary.charge:
+        needed = int((aim - diary.charge) / (habits.home_watts * EFFICIENCY) * HOUR)
+        starts = diary.now + 45 * SECOND
+        if dawn.smart:
+            starts = max(starts, diary.end - needed - int(slack * HOUR))
+        diary.spend(starts, Activity.WAITING, at_home=True)
+        diary.charge_up(aim, habits.home_watts, diary.end - 5 * MINUTE, at_home=True)
+    diary.spend(diary.end, Activity.COMPLETE if diary.charge >= aim else Activity.WAITING, at_home=True)

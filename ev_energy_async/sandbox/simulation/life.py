@@ -1,0 +1,88 @@
+"""The life of a car: which day a moment belongs to, and the state that one day hands to the next.
+
+Only the state at each dawn is kept, for a month; the stages of a day are worked out when asked for.
+"""
+
+from collections import deque
+
+from ev_energy_async.sandbox.instants import DAY, HOUR, MINUTE, Instant
+from ev_energy_async.sandbox.simulation.chance import mix, share, source
+from ev_energy_async.sandbox.simulation.days import Dawn, Habits, Stage, live_a_day
+from ev_energy_async.sandbox.simulation.recent import Recent
+
+RETAINED_DAYS = 31
+"""Days whose logs can be read back; older ones are gone."""
+
+_DEPARTURE, _STAGES, _BIRTH = 1, 2, 3  # kinds of draws
+
+Days = Recent[tuple[int, int], list[Stage]]
+
+
+class Life:
+    """One car's days.
+
+    A day is a number: days since 1970. It begins with that date's departure (a little earlier or later each time) and
+    ends with the next.
+    """
+
+    __slots__ = ("_dawns", "_days", "_first", "_smart", "_target", "habits", "key")
+
+    def __init__(self, key: int, habits: Habits, origin: Instant, days: Days, *, target: int, smart: bool) -> None:
+        """A life whose first day is the one that `origin` lies in."""
+        self.key = key
+        self.habits = habits
+        self._days = days
+        self._target = target
+        self._smart = smart
+        self._first = self.day_of(origin)
+        draw = source(key, _BIRTH)
+        charge = int(habits.battery_watt_hours * draw.uniform(0.55, target / 100))
+        odometer, meter = draw.randrange(2_000_000, 90_000_000), draw.randrange(200_000, 9_000_000)
+        self._dawns = deque((Dawn(charge, odometer, meter, target, smart),), maxlen=RETAINED_DAYS)
+
+    @property
+    def first_day(self) -> int:
+        """The oldest day that is still remembered."""
+        return self._first
+
+    def starts(self, day: int) -> Instant:
+        """When a day begins."""
+        jitter = int((share(self.key, _DEPARTURE, day) * 2 - 1) * 45 * MINUTE)
+        return day * DAY + self.habits.leaves + jitter
+
+    def day_of(self, at: Instant) -> int:
+        """The day that a moment lies in."""
+        day = (at - self.habits.leaves + HOUR) // DAY
+        return day if self.starts(day) <= at else day - 1
+
+    def stages(self, day: int) -> list[Stage]:
+        """What the car does from that day's departure to the next; nothing for a day that is forgotten."""
+        self.live_until(day)
+        if day < self._first:
+            return []
+        return self._days.get((self.key, day), lambda: self._work_out(day))
+
+    def dawn(self, day: int) -> Dawn:
+        """The state in which a day begins that is not forgotten."""
+        self.live_until(day)
+        return self._dawns[day - self._first]
+
+    def live_until(self, day: int) -> None:
+        """Lives on up to that day, as far as it has not."""
+        while self._first + len(self._dawns) <= day:
+            last = self._work_out(self._first + len(self._dawns) - 1)[-1]
+            if len(self._dawns) == RETAINED_DAYS:
+                self._first += 1
+            self._dawns.append(Dawn(last.charge_end, last.odometer_end, last.meter_end, self._target, self._smart))
+
+    def wish(self, now: Instant, *, target: int | None = None, smart: bool | None = None) -> None:
+        """Changes what the owner wants. It holds from the next departure on; the day in progress keeps its course."""
+        self.live_until(self.day_of(now))
+        self._target = self._target if target is None else target
+        self._smart = self._smart if smart is None else smart
+
+    def _work_out(self, day: int) -> list[Stage]:
+        dawn = self._dawns[day - self._first]
+        return live_a_day(
+            self.habits, dawn, self.starts(day), self.starts(day + 1), source(mix(self.key, _STAGES, day))
+        )

@@ -1,0 +1,42 @@
+"""When devices report, how late it arrives, and when something fails by chance."""
+
+from collections.abc import Iterator
+from random import Random
+from uuid import UUID
+
+from ev_energy_async.sandbox.instants import HOUR, MINUTE, SECOND, Instant
+from ev_energy_async.sandbox.simulation.days import Stage
+
+_VERY_LATE = 0.006  # share of the logs that come hours late
+_LATE = 0.05  # share of the logs that come minutes late, or later
+
+
+def samples(stage: Stage, period: Instant, chance: Random) -> Iterator[Instant]:
+    """Moments of a stage about a period apart: the first soon after it begins, none twice."""
+    at = stage.start + chance.randrange(20 * SECOND)
+    while at < stage.end:
+        yield at
+        at += int(period * chance.uniform(0.9, 1.1))
+
+
+def lateness(usual_seconds: float, chance: Random) -> Instant:
+    """How long a report takes to arrive: mostly seconds, some minutes, a few hours."""
+    luck = chance.random()
+    if luck < _VERY_LATE:
+        return int(chance.uniform(1, 5) * HOUR)
+    if luck < _LATE:
+        return int(chance.uniform(2, 25) * MINUTE)
+    return int(chance.uniform(0.5, usual_seconds) * SECOND)
+
+
+def passing(start: Instant, end: Instant, hours_between: float, chance: Random) -> Iterator[Instant]:
+    """Moments of mishaps between two moments, so many hours apart on average."""
+    at = start + int(chance.expovariate(1 / hours_between) * HOUR)
+    while at < end:
+        yield at
+        at += 1 + int(chance.expovariate(1 / hours_between) * HOUR)
+
+
+def uuid(chance: Random) -> str:
+    """A UUID (RFC 9562, version 4) as text."""
+    return str(UUID(int=chance.getrandbits(128), version=4))

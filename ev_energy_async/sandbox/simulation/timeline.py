@@ -1,0 +1,129 @@
+"""A device's logs of one kind, in the order of their own timestamp, worked out a day at a time.
+
+A log is there from the moment it was logged. So a late one appears between older ones, and "the newest" is a question
+that needs the present.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal, NamedTuple, Protocol
+
+from ev_energy_async.sandbox.instants import Instant
+from ev_energy_async.sandbox.simulation.life import Life
+from ev_energy_async.sandbox.simulation.recent import Recent
+
+
+class Log(Protocol):
+    """One log. `at` is the timestamp that orders and identifies it, `logged_at` is when it becomes visible."""
+
+    @property
+    def at(self) -> Instant:
+        """The log's own timestamp."""
+        ...
+
+    @property
+    def logged_at(self) -> Instant:
+        """When the log was received and stored; never before `at`."""
+        ...
+
+    def fields(self) -> dict[str, object]:
+        """The members of its JSON object, timestamps, URL and the reference to its device aside."""
+        ...
+
+
+class LogKind(NamedTuple):
+    """What the log collections of a device differ in."""
+
+    owner: Literal["vehicle", "evse"]
+    """The member of a log that refers to its device."""
+    name: str
+    """The collection's path segment."""
+    key: Literal["sampled_at", "logged_at"]
+    """The timestamp that orders, filters and identifies."""
+    tells_logged_at: bool
+    """Whether `logged_at` is told beside another key."""
+
+
+Writer = Callable[[int], Sequence[Log]]
+"""Writes the logs of one day, oldest first, each within the day and all of different `at`."""
+
+Written = Recent[tuple[int, str, str, int], Sequence[Log]]
+
+
+class Timeline:
+    """One log collection of one device."""
+
+    __slots__ = ("_latest", "_latest_until", "_life", "_origin", "_write", "_written", "kind", "latest_json")
+
+    def __init__(self, kind: LogKind, life: Life, origin: Instant, write: Writer, written: Written) -> None:
+        self.kind = kind
+        self._life = life
+        self._origin = origin
+        self._write = write
+        self._written = written
+        self._latest: Log | None = None
+        self._latest_until: Instant | None = None
+        self.latest_json: bytes | None = None
+        """Room for whoever writes the newest log as JSON; emptied when another one is the newest."""
+
+    def newest_first(self, now: Instant, before: Instant | None = None) -> Iterator[Log]:
+        """The logs that are there at `now`, from the newest (older than `before`) back."""
+        bound = now + 1 if before is None else min(before, now + 1)
+        last = self._life.day_of(bound)
+        self._life.live_until(last)
+        for day in range(last, self._life.first_day - 1, -1):
+            for log in reversed(self._day(day)):
+                if log.at < self._origin:
+                    return
+                if log.at < bound and log.logged_at <= now:
+                    yield log
+
+    def oldest_first(self, now: Instant, after: Instant) -> Iterator[Log]:
+        """The logs that are there at `now` and newer than `after`, from the oldest on."""
+        today = self._life.day_of(now)
+        self._life.live_until(today)
+        for day in range(max(self._life.day_of(after), self._life.first_day), today + 1):
+            for log in self._day(day):
+                if log.at > after and log.at >= self._origin and log.logged_at <= now:
+                    yield log
+
+    def at(self, now: Instant, at: Instant) -> Log | None:
+        """The log of exactly that timestamp, if it is there at `now`."""
+        if at > now or at < self._origin:
+            return None
+        logs = self._day(self._life.day_of(at))
+        place = bisect_left(logs, at, key=_at)
+        if place < len(logs) and logs[place].at == at and logs[place].logged_at <= now:
+            return logs[place]
+        return None
+
+    def latest(self, now: Instant) -> Log | None:
+        """The newest log that is there at `now`; kept until another one is due."""
+        if self._latest_until is None or now >= self._latest_until:
+            latest, self._latest_until = self._find_latest(now)
+            if latest is not self._latest:
+                self._latest, self.latest_json = latest, None
+        return self._latest
+
+    def _find_latest(self, now: Instant) -> tuple[Log | None, Instant]:
+        today = self._life.day_of(now)
+        until = self._life.starts(today + 1)
+        self._life.live_until(today)
+        for day in range(today, self._life.first_day - 1, -1):
+            for log in reversed(self._day(day)):
+                if log.at < self._origin:
+                    return None, until
+                if log.logged_at <= now:
+                    return log, until
+                until = min(until, log.logged_at)
+        return None, until
+
+    def _day(self, day: int) -> Sequence[Log]:
+        self._life.live_until(day)
+        if day < self._life.first_day:  # forgotten
+            return ()
+        return self._written.get((self._life.key, self.kind.owner, self.kind.name, day), lambda: self._write(day))
+
+
+def _at(log: Log) -> Instant:
+    return log.at

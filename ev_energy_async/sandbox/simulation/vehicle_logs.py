@@ -1,0 +1,315 @@
+"""What a vehicle's telematics report of its days: status, location, command and error logs."""
+
+from collections.abc import Callable, Iterator, Sequence
+from random import Random
+from typing import NamedTuple, TypeVar
+
+from ev_energy_async.sandbox.instants import MINUTE, SECOND, Instant
+from ev_energy_async.sandbox.simulation.chance import source
+from ev_energy_async.sandbox.simulation.days import EFFICIENCY, PLUGGED, Activity, Stage
+from ev_energy_async.sandbox.simulation.life import Life
+from ev_energy_async.sandbox.simulation.sampling import lateness, passing, samples, uuid
+from ev_energy_async.sandbox.simulation.timeline import Log, LogKind
+
+L = TypeVar("L", bound=Log)
+
+_STATUS, _LOCATION, _COMMAND, _ERROR = 11, 12, 13, 14  # kinds of draws
+
+_FREQUENT = frozenset({Activity.DRIVING, Activity.CHARGING})
+_ALMOST = 3  # percent that lack to the target when a charge is "almost complete"
+_MAINS_MILLIVOLTS = 230_000
+
+
+class Telematics(NamedTuple):
+    """What an integration can tell about a vehicle, and how fast."""
+
+    controller: str
+    delay_seconds: float
+    """The usual time from the sample to its arrival, at most."""
+    tells_power: bool
+    tells_odometer: bool
+    tells_plug: bool
+    takes_schedules: bool
+
+
+class Connection(NamedTuple):
+    """One vehicle's link to its telematics."""
+
+    telematics: Telematics
+    integrated: bool
+    severed_at: Instant | None
+    """Since when the link is broken."""
+    error_rate: float
+    """Passing errors a day."""
+    knows_home: bool
+    """Whether the user has a home location to compare with."""
+
+
+class StatusLog(NamedTuple):
+    """The vehicle's state at one moment."""
+
+    at: Instant
+    logged_at: Instant
+    stage: Stage
+    telematics: Telematics
+    battery_watt_hours: int
+    target: int
+    just_parked: bool
+
+    def fields(self) -> dict[str, object]:
+        """The members of the JSON object."""
+        stage, tells = self.stage, self.telematics
+        charging = stage.activity is Activity.CHARGING
+        charge = stage.charge_at(self.at)
+        target_charge = self.battery_watt_hours * self.target // 100
+        watts = round(stage.watts * EFFICIENCY) if charging else 0
+        current = (
+            ("DC - Typically OTG chargers" if stage.direct_current else "AC - Typically home chargers")
+            if charging
+            else None
+        )
+        missing = max(0, target_charge - charge)
+        percentage = min(100, charge * 100 // self.battery_watt_hours)
+        return {
+            "charge_energy_added_watt_hours": charge - stage.charge if charging else None,
+            "charge_level_watt_hours": charge,
+            "charge_rate_watts": watts if tells.tells_power else None,
+            "current_type": current,
+            "data_source": tells.controller,
+            "estimated_charge_rate_watts": watts // 100 * 100 if charging else None,
+            "is_charging": charging,
+            "is_complete": stage.activity is Activity.COMPLETE if tells.tells_plug else None,
+            "is_plugged_in": (charging or stage.activity in PLUGGED) if tells.tells_plug else None,
+            "minutes_to_full_charge": missing * 60 // watts if charging and watts else None,
+            "odometer_meters": stage.between(stage.odometer, stage.odometer_end, self.at)
+            if tells.tells_odometer
+            else None,
+            "state": self._state(percentage),
+            "state_of_charge_percentage": percentage,
+            "target_charge_level_percentage": self.target,
+            "target_charge_level_watt_hours": target_charge,
+        }
+
+    def _state(self, percentage: int) -> str:
+        match self.stage.activity:
+            case Activity.DRIVING:
+                return "DRIVING"
+            case Activity.PARKED:
+                return "RECENTLY_FINISHED_DRIVING" if self.just_parked else "STATIONARY"
+            case Activity.WAITING:
+                return "PLUGGED_IN_NOT_CHARGING"
+            case Activity.CHARGING:
+                return "PLUGGED_IN_CHARGING" if percentage < self.target - _ALMOST else "PLUGGED_IN_ALMOST_COMPLETE"
+            case Activity.COMPLETE:
+                return "PLUGGED_IN_COMPLETE"
+
+
+class LocationLog(NamedTuple):
+    """That the vehicle told where it is."""
+
+    at: Instant
+    logged_at: Instant
+    at_home: bool | None
+
+    def fields(self) -> dict[str, object]:
+        """The members of the JSON object."""
+        return {"at_home": self.at_home}
+
+
+class CommandLog(NamedTuple):
+    """One command sent to the vehicle."""
+
+    at: Instant
+    command: str
+    milliamps: int | None
+    internal_id: str
+    external_id: str | None
+    fails: bool
+
+    @property
+    def logged_at(self) -> Instant:
+        """A command is logged as it is sent."""
+        return self.at
+
+    def fields(self) -> dict[str, object]:
+        """The members of the JSON object."""
+        return {
+            "command": self.command,
+            "current_milliamps": self.milliamps,
+            "external_command_id": self.external_id,
+            "internal_command_id": self.internal_id,
+        }
+
+
+class Failure(NamedTuple):
+    """What a telematics provider says when it fails."""
+
+    status_code: int
+    code: str
+    kind: str
+    detail: str
+
+
+_PASSING = (
+    Failure(408, "VEHICLE_ASLEEP", "VEHICLE_STATE", "The vehicle did not wake up in time."),
+    Failure(429, "RATE_LIMIT", "RATE_LIMIT", "Too many requests for this vehicle."),
+    Failure(
+        502, "UPSTREAM_INVALID_RESPONSE", "UPSTREAM", "The manufacturer's service gave an answer that makes no sense."
+    ),
+    Failure(503, "UPSTREAM_UNAVAILABLE", "UPSTREAM", "The manufacturer's service is down."),
+)
+_SEVERED = Failure(
+    401, "INVALID_TOKEN", "AUTHENTICATION", "The owner's consent has ended; the vehicle must be reconnected."
+)
+_REFUSED = Failure(409, "COMMAND_REFUSED", "VEHICLE_STATE", "The vehicle did not accept the command.")
+
+
+class ErrorLog(NamedTuple):
+    """One failed exchange with the telematics provider."""
+
+    at: Instant
+    failure: Failure
+    controller: str
+    command: str
+    request_id: str
+    internal_command_id: str | None
+
+    @property
+    def logged_at(self) -> Instant:
+        """An error is logged as it happens."""
+        return self.at
+
+    def fields(self) -> dict[str, object]:
+        """The members of the JSON object."""
+        return {
+            "command": self.command,
+            "controller": self.controller,
+            "error_code": self.failure.code,
+            "error_detail": self.failure.detail,
+            "error_type": self.failure.kind,
+            "internal_command_id": self.internal_command_id,
+            "request_id": self.request_id,
+            "status_code": self.failure.status_code,
+        }
+
+
+class VehicleReporter:
+    """Writes one vehicle's logs, day by day."""
+
+    __slots__ = ("connection", "life")
+
+    def __init__(self, life: Life, connection: Connection) -> None:
+        self.life = life
+        self.connection = connection
+
+    def kinds(self) -> list[tuple[LogKind, Callable[[int], Sequence[Log]]]]:
+        """The vehicle's log collections, each with what writes it."""
+        return [
+            (LogKind("vehicle", "status_logs", "sampled_at", tells_logged_at=True), self.status_logs),
+            (LogKind("vehicle", "error_logs", "logged_at", tells_logged_at=False), self.error_logs),
+            (LogKind("vehicle", "command_logs", "logged_at", tells_logged_at=False), self.command_logs),
+            (LogKind("vehicle", "location_logs", "sampled_at", tells_logged_at=True), self.location_logs),
+        ]
+
+    def status_logs(self, day: int) -> Sequence[StatusLog]:
+        """A sample every five minutes while something moves or flows, else every half hour."""
+        if not self._talks(day):
+            return ()
+        chance = source(self.life.key, _STATUS, day)
+        target, battery, telematics = (
+            self.life.dawn(day).target,
+            self.life.habits.battery_watt_hours,
+            self.connection.telematics,
+        )
+        logs: list[StatusLog] = []
+        drove = False
+        for stage in self.life.stages(day):
+            fresh = drove
+            for at in samples(stage, (5 if stage.activity in _FREQUENT else 30) * MINUTE, chance):
+                logs.append(
+                    StatusLog(
+                        at, at + lateness(telematics.delay_seconds, chance), stage, telematics, battery, target, fresh
+                    )
+                )
+                fresh = False
+            drove = stage.activity is Activity.DRIVING
+        return self._until_severed(logs)
+
+    def location_logs(self, day: int) -> Sequence[LocationLog]:
+        """A position every ten minutes on the road, else every hour."""
+        if not self._talks(day):
+            return ()
+        chance = source(self.life.key, _LOCATION, day)
+        logs: list[LocationLog] = []
+        for stage in self.life.stages(day):
+            period = (10 if stage.activity is Activity.DRIVING else 60) * MINUTE
+            at_home = stage.at_home if self.connection.knows_home else None
+            logs += [
+                LocationLog(at, at + lateness(self.connection.telematics.delay_seconds, chance), at_home)
+                for at in samples(stage, period, chance)
+            ]
+        return self._until_severed(logs)
+
+    def command_logs(self, day: int) -> Sequence[CommandLog]:
+        """The commands of smart charging: hold at plug-in, start at the hour, again where the first start failed."""
+        if not (self._talks(day) and self.life.dawn(day).smart):
+            return ()
+        chance = source(self.life.key, _COMMAND, day)
+        commands = [log for stage in self.life.stages(day) for log in self._commands(stage, chance)]
+        return self._until_severed(sorted(commands, key=lambda log: log.at))
+
+    def error_logs(self, day: int) -> Sequence[ErrorLog]:
+        """Passing failures, refused commands, and on a severed link one failure after the other."""
+        connection = self.connection
+        if not connection.integrated:
+            return ()
+        chance = source(self.life.key, _ERROR, day)
+        controller = connection.telematics.controller
+        start, end = self.life.starts(day), self.life.starts(day + 1)
+        severed_at = end if connection.severed_at is None else connection.severed_at
+        logs = [
+            ErrorLog(
+                log.at + int(chance.uniform(1, 6) * SECOND),
+                _REFUSED,
+                controller,
+                log.command,
+                uuid(chance),
+                log.internal_id,
+            )
+            for log in self.command_logs(day)
+            if log.fails
+        ]
+        hours = 24 / connection.error_rate
+        mishaps = [(at, chance.choice(_PASSING)) for at in passing(start, min(end, severed_at), hours, chance)]
+        mishaps += [(at, _SEVERED) for at in passing(max(start, severed_at), end, 0.7, chance)]
+        logs += [ErrorLog(at, failure, controller, "GET_STATUS", uuid(chance), None) for at, failure in mishaps]
+        return sorted(logs, key=lambda log: log.at)
+
+    def _commands(self, stage: Stage, chance: Random) -> Iterator[CommandLog]:
+        if not stage.at_home:
+            return
+        if stage.activity is Activity.WAITING:
+            yield _command("STOP_CHARGE", stage.start + 20 * SECOND, chance, milliamps=0)
+            if self.connection.telematics.takes_schedules:
+                yield _command("SEND_SCHEDULE", stage.start + 40 * SECOND, chance)
+        elif stage.activity is Activity.CHARGING:
+            milliamps = stage.watts * 1_000_000 // _MAINS_MILLIVOLTS
+            yield _command("WAKE_UP", stage.start - 15 * SECOND, chance)
+            if chance.random() < self.connection.error_rate / (self.connection.error_rate + 4):
+                yield _command("START_CHARGE", stage.start - 9 * SECOND, chance, milliamps=milliamps, fails=True)
+            yield _command("START_CHARGE", stage.start - SECOND, chance, milliamps=milliamps)
+
+    def _talks(self, day: int) -> bool:
+        severed_at = self.connection.severed_at
+        return self.connection.integrated and (severed_at is None or self.life.starts(day) < severed_at)
+
+    def _until_severed(self, logs: list[L]) -> list[L]:
+        severed_at = self.connection.severed_at
+        return logs if severed_at is None else [log for log in logs if log.at < severed_at]
+
+
+def _command(
+    command: str, at: Instant, chance: Random, *, milliamps: int | None = None, fails: bool = False
+) -> CommandLog:
+    at += chance.randrange(SECOND)
+    return CommandLog(at, command, milliamps, uuid(chance), None if fails else uuid(chance), fails)
