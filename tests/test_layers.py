@@ -1,0 +1,17 @@
+"""Who may import whom: the contracts of `[tool.importlinter]` in pyproject.toml, which draw the layers."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LINT = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(no_cache=True, no_logo=True))"
+
+
+def test_each_module_imports_only_what_it_may() -> None:
+    # In a process of its own: import-linter configures logging, which would silence the loggers of other tests.
+    found = subprocess.run([sys.executable, "-c", LINT], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stdout + found.stderr
+    assert "0 broken" in found.stdout

@@ -1,0 +1,116 @@
+"""What `ev_energy_async` offers by name, and what it costs to have it: nothing that is not used is imported."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import ev_energy_async
+from ev_energy_async import api, models
+
+PACKAGE = Path(ev_energy_async.__file__)
+
+
+def names_for_type_checkers(module: Path) -> set[str]:
+    """The names that a module re-exports under `TYPE_CHECKING`."""
+    blocks = [
+        node
+        for node in ast.parse(module.read_text("utf-8")).body
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+    ]
+    return {
+        alias.name
+        for block in blocks
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        # Only `name as name` is a re-export.
+        if alias.asname == alias.name
+    }
+
+
+def loaded_by(code: str) -> set[str]:
+    """The modules that a fresh interpreter has loaded after some code."""
+    script = f"{code}\nimport sys\nprint(*sys.modules)"
+    done = subprocess.run(  # noqa: S603  # our own code
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True, cwd=PACKAGE.parent.parent
+    )
+    return set(done.stdout.split())
+
+
+def below(loaded: set[str], *packages: str) -> set[str]:
+    """Those of the modules that are in some packages, the packages themselves aside."""
+    return {name for name in loaded if name.startswith(tuple(f"{package}." for package in packages))}
+
+
+def test_all_is_sorted_and_names_each_thing_once() -> None:
+    assert ev_energy_async.__all__ == sorted(set(ev_energy_async.__all__))
+
+
+def test_all_the_lazy_table_and_the_type_checkers_name_the_same() -> None:
+    lazy: dict[str, str] = vars(ev_energy_async)["_HOMES"]
+    assert set(ev_energy_async.__all__) == {*lazy, "__version__"}
+    assert names_for_type_checkers(PACKAGE) == set(lazy)
+
+
+@pytest.mark.parametrize("name", ev_energy_async.__all__)
+def test_a_public_name_can_be_imported(name: str) -> None:
+    assert getattr(ev_energy_async, name) is not None
+    assert name in dir(ev_energy_async)
+
+
+@pytest.mark.parametrize("module", [ev_energy_async, models, api])
+def test_a_name_that_is_not_there_is_an_attribute_error(module: Any) -> None:
+    assert not hasattr(module, "Vehicule")
+    with pytest.raises(AttributeError, match="Vehicule"):
+        _ = module.Vehicule
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.parent.glob("*.py")), ids=lambda path: path.stem)
+def test_what_a_module_offers_is_there(path: Path) -> None:
+    module = importlib.import_module("ev_energy_async" if path.stem == "__init__" else f"ev_energy_async.{path.stem}")
+    offered: list[str] = getattr(module, "__all__", [])
+    assert [name for name in offered if not hasattr(module, name)] == []
+    assert len(offered) == len(set(offered))
+
+
+def test_every_error_that_can_be_raised_can_be_caught_by_name() -> None:
+    def subclasses(kind: type[BaseException]) -> set[type[BaseException]]:
+        return {kind}.union(*map(subclasses, kind.__subclasses__()))
+
+    ours = {each for each in subclasses(ev_energy_async.EvEnergyError) if each.__module__ == "ev_energy_async.errors"}
+    assert {each.__name__ for each in ours} <= set(ev_energy_async.__all__)
+
+
+def test_importing_the_package_imports_none_of_it() -> None:
+    assert below(loaded_by("import ev_energy_async"), "ev_energy_async") == {"ev_energy_async._version"}
+
+
+def test_a_client_costs_only_what_it_needs() -> None:
+    loaded = loaded_by("from ev_energy_async import EvEnergy; EvEnergy()")
+    assert "ev_energy_async.client" in loaded
+    assert not {"cattrs", "oauthlib", "ulid", "jsonschema", "typer", "rich", "aiohttp.web"} & loaded
+    assert not below(loaded, "ev_energy_async.models", "ev_energy_async.sandbox")
+    assert below(loaded, "ev_energy_async.api") == {"ev_energy_async.api._document", "ev_energy_async.api.groups"}
+
+
+def test_a_group_loads_itself_alone() -> None:
+    loaded = loaded_by("from ev_energy_async import EvEnergy; EvEnergy().vehicles.list()")
+    groups = below(loaded, "ev_energy_async.api")
+    assert groups == {f"ev_energy_async.api.{name}" for name in ("_document", "groups", "vehicles")}
+    assert not below(loaded, "ev_energy_async.models")
+
+
+def test_preload_leaves_nothing_to_import_later() -> None:
+    loaded = loaded_by("import ev_energy_async; ev_energy_async.preload()")
+    assert {"cattrs", "oauthlib.oauth2", "ulid", "ev_energy_async._tolerant"} <= loaded
+    for package in (models, api):
+        [folder] = package.__path__
+        modules = {f"{package.__name__}.{path.stem}" for path in Path(folder).glob("*.py") if path.stem != "__init__"}
+        assert modules <= loaded
