@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import inspect
 import types
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -72,7 +73,8 @@ def structure(converter: Converter, document: Any, into: Any) -> tuple[Any, list
     walk = _Walk()
     token = _walk.set(walk)
     try:
-        return converter.structure(document, into), walk.drift
+        made = converter.structure(document, into)
+        return made, [d if d.type else Drift(_spoken(into), d.path, d.kind) for d in walk.drift]
     except DecodeError:
         raise
     except Exception as error:  # a user's hook may raise anything; it is told with the path
@@ -85,18 +87,17 @@ class TolerantConverter(Converter):
     """A cattrs converter for the models of this package, which knows the hooks that were added to it."""
 
     def __init__(self, **options: Any) -> None:
-        self._user_hooks: list[Callable[[Any], bool]] = []
+        self._user_hooks: list[tuple[Predicate, Callable[[Any], Hook]]] = []
         self._ready = False
         super().__init__(detailed_validation=False, **options)
+        # cattrs asks its hooks for these classes, and for what derives from them, before any predicate: with its own
+        # in place, "5" would become 5, and a predicate of a user's would never be asked.
+        for scalar in (str, int, float):
+            super().register_structure_hook(scalar, self._scalar)
         hooks: list[tuple[Predicate, Hook]] = [
             (lambda t: t is Any or t is object, lambda value, _: value),
-            (lambda t: t is str, _text),
-            (lambda t: t is bool, _boolean),
-            (lambda t: t is int, _integer),
-            (lambda t: t is float, _number),
             (lambda t: t is dt.datetime, _time),
             (lambda t: t in _TEXTS, _convert),
-            (lambda t: isinstance(t, type) and issubclass(t, Enum), _member),
         ]
         for predicate, hook in hooks:
             self.register_structure_hook_func(predicate, hook)
@@ -117,14 +118,17 @@ class TolerantConverter(Converter):
             return super().register_structure_hook(cl)  # without the type beside it: cattrs reads it off the function
         if self._ready:
             self._user_hooks.append(
-                lambda t: t is cl or (isinstance(t, type) and isinstance(cl, type) and issubclass(t, cl))
+                (
+                    lambda t: t == cl or (isinstance(t, type) and isinstance(cl, type) and issubclass(t, cl)),
+                    lambda _: func,
+                )
             )
         return super().register_structure_hook(cl, func)
 
     def register_structure_hook_func(self, check_func: Predicate, func: Hook) -> None:
         """Register a hook for the types that a predicate picks, as cattrs does."""
         if self._ready:
-            self._user_hooks.append(check_func)
+            self._user_hooks.append((check_func, lambda _: func))
         super().register_structure_hook_func(check_func, func)
 
     def register_structure_hook_factory(self, predicate: Any, factory: Any = None) -> Any:
@@ -132,12 +136,21 @@ class TolerantConverter(Converter):
         if factory is None:
             return functools.partial(self.register_structure_hook_factory, predicate)
         if self._ready:
-            self._user_hooks.append(predicate)
+            takes_converter = len(inspect.signature(factory).parameters) == 2  # noqa: PLR2004  # the type and it
+            self._user_hooks.append((predicate, lambda t: factory(t, self) if takes_converter else factory(t)))
         return super().register_structure_hook_factory(predicate, factory)
 
     def is_hooked(self, into: Any) -> bool:
         """Whether a user's hook applies to this very type."""
-        return any(predicate(into) for predicate in self._user_hooks)
+        return self._user_hook(into) is not None
+
+    def _user_hook(self, into: Any) -> Callable[[Any], Hook] | None:
+        return next((maker for predicate, maker in reversed(self._user_hooks) if _applies(predicate, into)), None)
+
+    def _scalar(self, value: Any, into: Any) -> Any:
+        maker = self._user_hook(into)
+        hook = _scalar_hook(into) if maker is None else maker(into)
+        return hook(value, into)
 
     def _list_hook(self, into: Any) -> Hook:
         (item,) = get_args(into)
@@ -146,7 +159,7 @@ class TolerantConverter(Converter):
             if not is_array(value):
                 raise _mismatch("an array", value)
             items: list[Any] = value
-            return [_step(self, index, element, item) for index, element in enumerate(items)]
+            return [_item(self, index, element, item) for index, element in enumerate(items)]
 
         return hook
 
@@ -157,7 +170,7 @@ class TolerantConverter(Converter):
             if not is_object(value):
                 raise _mismatch("an object", value)
             members: dict[str, Any] = value
-            return {key: _step(self, key, element, item) for key, element in members.items()}
+            return {key: _item(self, key, element, item) for key, element in members.items()}
 
         return hook
 
@@ -282,12 +295,31 @@ def _optional(hint: Any) -> tuple[Any, bool]:
     """Return the only type a hint leaves beside null and unset (else the hint), and whether it takes null."""
     members = get_args(hint) if _is_union(hint) else (hint,)
     plain = [get_args(m)[0] if _origin(m) is Annotated else m for m in members if m not in (_NONE, UnsetType)]
-    return (plain[0] if len(plain) == 1 else hint), _NONE in members or Any in plain
+    return (plain[0] if len(plain) == 1 else hint), _NONE in members or Any in plain or object in plain
+
+
+def _applies(predicate: Predicate, into: Any) -> bool:
+    try:
+        return predicate(into)
+    except Exception:  # noqa: BLE001  # as in cattrs: a predicate says no to a type that it cannot take
+        return False
 
 
 def _step(converter: Converter, step: str | int, value: Any, into: Any) -> Any:
     with _walk.get().at(step):
         return converter.structure(value, into)
+
+
+def _item(converter: Converter, step: str | int, value: Any, into: Any) -> Any:
+    """Structure an item of an array or a map; drift in it that no model owns yet is drift of its `[]`."""
+    drift = _walk.get().drift
+    if value is None and not _optional(into)[1]:
+        drift.append(Drift("", "[]", "null"))
+        return None
+    before = len(drift)
+    made = _step(converter, step, value, into)
+    drift[before:] = [d if d.type else Drift("", "[]" + d.path, d.kind) for d in drift[before:]]
+    return made
 
 
 def _may_be(member: Any, value: Any) -> bool:
@@ -313,6 +345,11 @@ def _spoken(member: Any) -> str:
     if kind is Annotated:
         return _spoken(get_args(member)[0])
     return str(getattr(kind, "__name__", kind))
+
+
+def _scalar_hook(into: Any) -> Hook:
+    known: dict[Any, Hook] = {str: _text, bool: _boolean, int: _integer, float: _number}
+    return known.get(into, _member if issubclass(into, Enum) else _convert)
 
 
 def _text(value: Any, _: Any) -> str:

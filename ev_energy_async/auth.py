@@ -17,7 +17,7 @@ from urllib.parse import quote_plus, urlsplit
 import attrs
 import msgspec
 
-from ev_energy_async.errors import AuthError, DecodeError, InvalidArgument, ServerError, error_for
+from ev_energy_async.errors import AuthError, ConnectionFailed, DecodeError, InvalidArgument, error_for
 from ev_energy_async.messages import Request
 from ev_energy_async.operations import Operation
 from ev_energy_async.values import is_object
@@ -40,6 +40,7 @@ __all__ = [
 TOKEN_PATH: Final = "/o/token/"  # noqa: S105  # with the slash: without it the answer is 405
 # A token this close to its end is replaced before it is used: clocks differ, and a request takes time.
 _MARGIN: Final = dt.timedelta(seconds=60)
+_LONGEST_LIFE: Final = 10 * 365 * 86_400.0  # so that no answer reaches beyond what a datetime holds
 _FINAL_ERRORS: Final = frozenset({"invalid_client", "invalid_grant"})
 _OK: Final = 200
 _FIRST_SERVER_ERROR: Final = 500
@@ -166,10 +167,10 @@ def read_token(response: RawResponse, now: dt.datetime) -> Token:
         DecodeError: It is no answer of a token endpoint, as when a proxy answered with a page.
     """
     if response.status >= _FIRST_SERVER_ERROR:
-        raise ServerError(response)
+        raise error_for(response)
     try:
         found: Any = msgspec.json.decode(response.body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         if response.status != _OK:
             raise error_for(response) from error
         kind = response.headers.get("Content-Type", "no content type")
@@ -183,19 +184,15 @@ def read_token(response: RawResponse, now: dt.datetime) -> Token:
 
 
 def _token(members: dict[str, Any], response: RawResponse, now: dt.datetime) -> Token:
-    from oauthlib.oauth2 import OAuth2Error  # noqa: PLC0415  # see token_request
-    from oauthlib.oauth2.rfc6749.parameters import validate_token_parameters  # noqa: PLC0415
-    from oauthlib.oauth2.rfc6749.tokens import OAuth2Token  # noqa: PLC0415
-
+    kind = members.get("token_type")
+    if not isinstance(kind, str) or kind.lower() != "bearer":
+        raise DecodeError("the token endpoint gave something other than a bearer token", "$.token_type", response)
     try:
-        validate_token_parameters(OAuth2Token(members))
-    except OAuth2Error as error:
-        raise DecodeError(f"the token endpoint's answer lacks a part: {error.error}", "$", response) from error
-    access_token, kind = members["access_token"], members["token_type"]
-    if not isinstance(access_token, str) or not isinstance(kind, str) or kind.lower() != "bearer":
-        raise DecodeError("the token endpoint gave something other than a bearer token", "$", response)
+        access_token = check_token("access_token", members.get("access_token"))
+    except InvalidArgument as error:
+        raise DecodeError("the token endpoint gave no usable token", "$.access_token", response) from error
     lifetime = members.get("expires_in")
-    seconds = float(lifetime) if isinstance(lifetime, int | float) else None
+    seconds = min(float(lifetime), _LONGEST_LIFE) if isinstance(lifetime, int | float) else None
     return Token(
         access_token,
         None if seconds is None else now + dt.timedelta(seconds=seconds),
@@ -225,6 +222,7 @@ class TokenSource:
         self._clock = clock
         self._token: Token | None = None
         self._fetching: asyncio.Task[Token] | None = None
+        self._closed = False
 
     @property
     def token(self) -> Token | None:
@@ -239,8 +237,15 @@ class TokenSource:
         if self._fetching is None:
             self._fetching = asyncio.create_task(self._fetch(), name="ev-energy-async token")
             self._fetching.add_done_callback(self._fetched)
-        # The task belongs to all who wait: it goes on when one of them is cancelled.
-        return (await asyncio.shield(self._fetching)).access_token
+        fetching = self._fetching
+        try:
+            # The task belongs to all who wait: it goes on when one of them is cancelled.
+            return (await asyncio.shield(fetching)).access_token
+        except asyncio.CancelledError:
+            if not self._closed or not fetching.cancelled():
+                raise
+            # The fetch was cancelled, not the call: that one did not ask to end without a word.
+            raise ConnectionFailed(token_request(self._credentials).without_secrets(), "the client is closed") from None
 
     async def _fetch(self) -> Token:
         response = await self._exchange(token_request(self._credentials), self._url)
@@ -254,6 +259,7 @@ class TokenSource:
 
     async def close(self) -> None:
         """End a fetch that is under way."""
+        self._closed = True
         task = self._fetching
         if task is not None:
             task.cancel()

@@ -10,7 +10,7 @@ import logging
 import os
 import random as random_module
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from ev_energy_async import errors, logs
 from ev_energy_async.api import _document
@@ -22,7 +22,7 @@ from ev_energy_async.ids import id_text
 from ev_energy_async.messages import Handler, Middleware, RawResponse, Request, Response
 from ev_energy_async.middleware import chain, with_auth, with_headers
 from ev_energy_async.paging import origin_of
-from ev_energy_async.transport import Transport
+from ev_energy_async.transport import BEGUN, Transport, lost
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -79,9 +79,9 @@ class _Core:
             self.auth = auth
 
     async def _fetch_token(self, request: Request[Any], url: str) -> RawResponse:
-        found = await self.transport.exchange(request, "POST", url, request.headers, request.body)
-        status, headers, body = found
-        return Response(request, url, status, headers, body, body)
+        shown = request.without_secrets()
+        status, headers, body = await self.transport.exchange(shown, "POST", url, request.headers, request.body)
+        return Response(shown, url, status, headers, body, body)
 
     def check_loop(self) -> None:
         """Bind to the running event loop, or say that it is another one than before."""
@@ -141,7 +141,7 @@ class EvEnergy(Groups):
     ) -> None:
         if auth is not None and not isinstance(auth, ClientCredentials | Auth):
             raise errors.InvalidArgument("auth", type(auth), "credentials, or an object with `async access_token`")
-        parts = urlsplit(base_url) if isinstance(base_url, str) else None
+        parts = _split(base_url)
         if parts is None or parts.scheme not in {"http", "https"} or not parts.netloc or parts.query or parts.username:
             raise errors.InvalidArgument("base_url", base_url, "an http(s) URL without query or credentials")
         base_url = base_url.rstrip("/")
@@ -154,7 +154,7 @@ class EvEnergy(Groups):
             tuple(middleware),
             seconds("deadline", deadline),
             str(version),
-            frozenset(map(origin_of, link_origins)),
+            frozenset(map(_origin, [link_origins] if isinstance(link_origins, str) else link_origins)),
         )
         self._become(core, None if user is None else _user_id(user), is_view=False)
 
@@ -292,11 +292,20 @@ class EvEnergy(Groups):
         if operation.user == "required" and self._user is None and isinstance(core.credentials, ClientCredentials):
             raise errors.InvalidArgument("user", None, f"a user for {operation.name}: call it on `as_user(...)`")
         core.check_loop()
+        begun: list[Request[Any]] = []
+        outer = BEGUN.set(begun)
+        limit = asyncio.timeout(core.deadline)
         try:
-            async with asyncio.timeout(core.deadline):
+            async with limit:
                 response = await self._handler(request)
         except TimeoutError as error:
-            raise errors.RequestTimeout(request, f"not within the deadline of {core.deadline:g} s") from error
+            if not limit.expired():
+                raise  # one of the caller's own, from middleware or auth
+            sent = any(each.operation is operation for each in begun)
+            reason = f"not within the deadline of {core.deadline:g} s"
+            raise lost(request, errors.RequestTimeout, reason, sent=sent) from error
+        finally:
+            BEGUN.reset(outer)
         self._check_version(response)
         return response.with_data(self._data(request, response))
 
@@ -355,6 +364,20 @@ class EvEnergy(Groups):
 
 async def _pass(request: Request[Any], following: Handler) -> RawResponse:
     return await following(request)
+
+
+def _split(url: object) -> SplitResult | None:
+    try:
+        return urlsplit(url) if isinstance(url, str) else None
+    except ValueError:  # as for a host or a port that is none
+        return None
+
+
+def _origin(url: str) -> str:
+    parts = _split(url)
+    if parts is None or parts.scheme not in {"http", "https"} or not parts.netloc:
+        raise errors.InvalidArgument("link_origins", url, "http(s) origins, as in https://gateway.example")
+    return origin_of(url)
 
 
 def _user_id(user: Ref) -> str:

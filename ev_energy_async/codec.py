@@ -13,13 +13,14 @@ from __future__ import annotations
 import logging
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from math import isfinite
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import attrs
 import msgspec
 
 from ev_energy_async.errors import DecodeError
-from ev_energy_async.values import is_array, is_object
+from ev_energy_async.values import UNSET, Model, is_array, is_mapping, is_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +32,8 @@ __all__ = ["Codec", "Drift", "decode", "decode_strict", "encode", "lost_keys", "
 _LOG: Final = logging.getLogger("ev_energy_async")
 # Reported drift is remembered, so that a running fleet logs it once; a service never sees more kinds than this.
 _MOST_DRIFT: Final = 10_000
+# How msgspec says that bytes are no JSON document; the last for one nested deeper than the stack.
+_BROKEN: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 T = TypeVar("T")
 
@@ -43,7 +46,7 @@ class Drift:
 
     Attributes:
         type: Name of the model.
-        path: The key in it; `[]` stands for the items of an array.
+        path: The key in it; `[]` stands for the items of an array or a map.
         kind: `null`, `missing`, `empty` or `number`.
     """
 
@@ -99,26 +102,40 @@ def decode_strict(data: bytes, into: Any) -> Any:
         return value
     try:
         return decoder.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except _BROKEN as error:
         raise DecodeError(*_reason(error)) from error
 
 
 def _document(data: bytes) -> Any:
     try:
         return msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except _BROKEN as error:
         raise DecodeError(*_reason(error)) from error
 
 
 def encode(value: object) -> bytes:
     """Encode a model, or a mapping of JSON values and models, as JSON.
 
-    Unset fields are left out, None is null, decimals are strings, times keep their offset.
+    What is unset is left out, None is null, decimals are strings, times keep their offset.
     """
     try:
-        return _encoder.encode(value)
+        return _encoder.encode(value if isinstance(value, Model) else _plain(value))
     except (TypeError, ValueError, msgspec.EncodeError) as error:
         raise DecodeError(f"not JSON: {error}") from error
+
+
+def _plain(value: object) -> Any:
+    """Return a value as msgspec takes it: dictionaries for mappings, and in them nothing that is unset."""
+    if is_mapping(value):
+        return {key: _plain(member) for key, member in value.items() if member is not UNSET}
+    if isinstance(value, tuple):
+        value = list(cast("tuple[object, ...]", value))
+    if is_array(value):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not isfinite(value):
+        # msgspec writes null, which clears what it is sent to.
+        raise ValueError(f"{value} is not a number of JSON")
+    return value
 
 
 def lost_keys(before: bytes, after: bytes) -> list[str]:
@@ -175,7 +192,7 @@ class Codec:
                 return decoder.decode(data)
             except msgspec.ValidationError:
                 pass  # well-formed, so the tolerant way below has a say
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            except _BROKEN as error:
                 raise DecodeError(*_reason(error)) from error
         return self._decode_tolerantly(data, into)
 

@@ -150,9 +150,13 @@ class _Many(Generic[T_co]):
                 except EvEnergyError as error:
                     results[index] = error
 
-        async with asyncio.TaskGroup() as group:
-            for _ in range(min(concurrency, len(wanted))):
-                group.create_task(work())
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(concurrency, len(wanted))):
+                    group.create_task(work())
+        except BaseExceptionGroup as failures:
+            # As a single call raises it, say from an auth of the caller's own.
+            raise failures.exceptions[0] from None
         return [results[index] for index in range(len(wanted))]
 
 

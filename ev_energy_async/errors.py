@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import attrs
 import msgspec
 
-from ev_energy_async.values import is_array, is_object
+from ev_energy_async.values import Model, is_array, is_mapping, is_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,7 +84,7 @@ class InvalidArgument(EvEnergyError, ValueError):
     """
 
     def __init__(self, argument: str, given: object, expected: str) -> None:
-        shown = repr(given)
+        shown = _shown(given)
         if len(shown) > _LONGEST_SHOWN:
             shown = shown[: _LONGEST_SHOWN - 1] + "…"
         super().__init__(f"{argument}: expected {expected}, got {shown}")
@@ -94,6 +94,13 @@ class InvalidArgument(EvEnergyError, ValueError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.argument, self.given, self.expected)
+
+
+def _shown(given: object) -> str:
+    # A body may hold what a log must not; its keys say enough.
+    if is_mapping(given):
+        return f"a mapping with {', '.join(map(repr, given))}" if given else "an empty mapping"
+    return f"a {type(given).__name__}" if isinstance(given, Model) else repr(given)
 
 
 @attrs.frozen
@@ -125,7 +132,7 @@ class Problem:
         phrase = _PHRASES.get(status, f"Status {status}")
         try:
             members = msgspec.json.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return cls(phrase)
         if not is_object(members):
             return cls(phrase)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Identified", "Ref", "ResourceId", "id_text"]
 
-_FORM: Final = re.compile(r"([a-z]{4})([0-9A-HJKMNP-TV-Z]{26})")
+_FORM: Final = re.compile(r"([a-z]{4})([0-7][0-9A-HJKMNP-TV-Z]{25})")
 
 
 @runtime_checkable
@@ -89,7 +89,10 @@ Ref: TypeAlias = "str | ResourceId | Identified"
 
 
 def _last_segment(text: str) -> str:
-    path = urlsplit(text).path if "://" in text else text
+    try:
+        path = urlsplit(text).path if "://" in text else text
+    except ValueError:  # as for "https://[", whose host never ends
+        return ""
     return path.rstrip("/").rpartition("/")[2] if "://" in text or text.startswith("/") else path
 
 

@@ -49,6 +49,11 @@ class Request(Generic[T_co]):
         """Path and query."""
         return f"{self.path}?{self.query}" if self.query else self.path
 
+    def without_secrets(self) -> Request[T_co]:
+        """Return the request as others may see it: without its `Authorization`."""
+        shown = {name: value for name, value in self.headers.items() if name.lower() != "authorization"}
+        return Request(self.operation, self.path, self.query, shown, self.body)
+
     def __repr__(self) -> str:
         return f"<Request {self}>"
 

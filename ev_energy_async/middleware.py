@@ -9,6 +9,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
+from ev_energy_async.auth import check_token
 from ev_energy_async.messages import Request
 
 if TYPE_CHECKING:
@@ -50,11 +51,11 @@ def with_auth(auth: Auth, user_url: str | None) -> Middleware:
     user = {} if user_url is None else {_USER: user_url}
 
     async def authenticate(request: Request[Any], following: Handler) -> RawResponse:
-        token = await auth.access_token()
+        token = check_token("access_token", await auth.access_token())
         response = await following(with_headers(request, {**user, "Authorization": f"Bearer {token}"}))
         if response.status != HTTPStatus.UNAUTHORIZED:
             return response
-        fresh = await auth.access_token(rejected=token)
+        fresh = check_token("access_token", await auth.access_token(rejected=token))
         if fresh == token:
             return response
         return await following(with_headers(request, {**user, "Authorization": f"Bearer {fresh}"}))

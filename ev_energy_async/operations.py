@@ -79,6 +79,17 @@ class Param:
             raise InvalidArgument(self.name, value, f"a list of {self._listed() if self.values else 'strings'}")
         return [(wire, self._check_listed(item)) for item in value]
 
+    def header(self, value: object) -> list[tuple[str, str]]:
+        """Return the pair that carries a value in the headers: none if it is unset.
+
+        Raises:
+            InvalidArgument: It cannot be sent in a header (RFC 9110, section 5.5).
+        """
+        pairs = self.encode(value)
+        if not all(text.isascii() and text.isprintable() for _, text in pairs):
+            raise InvalidArgument(self.name, value, "visible ASCII characters, as a header takes them")
+        return pairs
+
     def text(self, value: object) -> str:
         """Return one value as it stands on the wire, unencoded.
 
@@ -105,7 +116,7 @@ class Param:
             return "true" if value else "false"
         if isinstance(value, int | float) and not self._within(value):
             raise InvalidArgument(self.name, value, self._expected())
-        return str(value)
+        return _unicode(self.name, str(value))
 
     def _within(self, value: float) -> bool:
         # Written so that NaN is outside.
@@ -116,7 +127,7 @@ class Param:
         text = value.value if isinstance(value, Enum) else value
         if not isinstance(text, str) or (self.values and text not in self.values):
             raise InvalidArgument(self.name, value, f"one of {self._listed()}" if self.values else "a string")
-        return text
+        return _unicode(self.name, text)
 
     def _listed(self) -> str:
         return ", ".join(map(repr, self.values))
@@ -128,6 +139,14 @@ class Param:
         if self.minimum is not None:
             return f"{article} {self.kind} of at least {self.minimum:g}"
         return f"{article} {self.kind}"
+
+
+def _unicode(argument: str, text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidArgument(argument, text, "text without lone surrogates") from error
+    return text
 
 
 def _is_iterable(value: object) -> TypeGuard[Iterable[object]]:
@@ -142,7 +161,10 @@ def utc_text(argument: str, value: object) -> str:
     """
     if not isinstance(value, dt.datetime) or value.utcoffset() is None:
         raise InvalidArgument(argument, value, "a datetime with a time zone")
-    return value.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
+    try:
+        return value.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
+    except OverflowError as error:
+        raise InvalidArgument(argument, value, "a datetime from year 1 to 9999 in UTC") from error
 
 
 @attrs.frozen(eq=False, kw_only=True)
@@ -206,11 +228,23 @@ class Operation(Generic[T_co]):
         for param, value in zip(self.path_params, path, strict=True):
             target = target.replace(f"{{{param.wire or param.name}}}", quote(param.text(value), safe=""))
         pairs = [pair for param, value in zip(self.query, query, strict=True) for pair in param.encode(value)]
-        named = dict(pair for param, value in zip(self.headers, headers, strict=True) for pair in param.encode(value))
+        named = dict(pair for param, value in zip(self.headers, headers, strict=True) for pair in param.header(value))
         if self.body is None:
             return Request(self, target, urlencode(pairs, quote_via=quote), named)
         named["Content-Type"] = "application/json"
         return Request(self, target, urlencode(pairs, quote_via=quote), named, _encode(self.body(), body, fields or {}))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Errors carry their operation from process to process. The types of its answer and body hang on functions that
+        # do not pickle; a record of what was called does without them.
+        fields = {each.name: getattr(self, each.name) for each in attrs.fields(type(self))}
+        return _record, ({name: value for name, value in fields.items() if name not in {"into", "body"}},)
+
+    def __copy__(self) -> Operation[T_co]:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Operation[T_co]:
+        return self
 
     def answer_type(self) -> Any:
         """Return the type that the body of an answer is decoded to; None if no answer has one."""
@@ -218,6 +252,10 @@ class Operation(Generic[T_co]):
             return None
         into: Any = self.into()
         return list[into] if self.is_list and self.items is None else into
+
+
+def _record(fields: dict[str, Any]) -> Operation[Any]:
+    return Operation(**fields)
 
 
 def _is_body(value: object, into: Any) -> bool:
@@ -242,4 +280,5 @@ def _encode(into: Any, body: object, fields: Mapping[str, object]) -> bytes:
     unknown = codec.lost_keys(encoded, back)
     if unknown:
         raise InvalidArgument("body", given, f"keys of {model}; unknown: {', '.join(unknown)}")
-    return encoded
+    # What was read back is spelled in one way, however the body was given.
+    return back

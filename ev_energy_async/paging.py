@@ -9,14 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Awaitable, Generator, Sequence
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import quote, unquote, urljoin, urlsplit
 
 import attrs
+from multidict import MultiMapping
 
 from ev_energy_async.errors import DecodeError, InvalidArgument
 from ev_energy_async.messages import Request
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ev_energy_async.messages import Response, Sender
 
 __all__ = ["Link", "Page", "Paginator", "next_cursor", "origin_of"]
@@ -26,8 +29,10 @@ T_co = TypeVar("T_co", covariant=True)
 
 # RFC 8288, section 3: a target in angle brackets, then parameters, each value a token or a quoted string.
 _LINK: Final = re.compile(r'<([^>]*)>((?:\s*;\s*[\w!#$&+.^`|~*-]+\s*(?:=\s*(?:"(?:[^"\\]|\\.)*"|[^\s",;]*))?)*)')
-_REL: Final = re.compile(r';\s*rel\s*=\s*(?:"([^"]*)"|([^\s",;]+))', re.IGNORECASE)
+_PARAM: Final = re.compile(r';\s*([\w!#$&+.^`|~*-]+)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",;]*)))?')
 _NOWHERE: Final = "about:blank"
+# What may stand in a query besides letters and digits (RFC 3986, section 3.4), and what is encoded already.
+_QUERY: Final = "!$&'()*+,;=:@/?-._~%"
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -54,8 +59,9 @@ class Link:
         """
         found: list[Link] = []
         for match in _LINK.finditer(header):
-            rel = _REL.search(match[2])
-            found += [cls(match[1].strip(), each.lower()) for each in ((rel[1] or rel[2] or "") if rel else "").split()]
+            # Only the first `rel` counts (RFC 8288, section 3.3).
+            named = (param[2] or param[3] or "" for param in _PARAM.finditer(match[2]) if param[1].lower() == "rel")
+            found += [cls(match[1].strip(), each.lower()) for each in next(named, "").split()]
         return tuple(found)
 
 
@@ -73,32 +79,42 @@ def next_cursor(response: Response[Any], link_origins: frozenset[str]) -> str | 
     A cursor is path and query of the next page, below the base URL.
 
     Raises:
-        DecodeError: The target is on another origin than the answer, and not on one of `link_origins`.
+        DecodeError: The target is another list, or on another origin than the answer and not on one of `link_origins`.
     """
-    header = response.headers.get("Link", "")
-    target = next((link.target for link in Link.parse(header) if link.rel == "next"), _NOWHERE)
+    links = Link.parse(", ".join(_fields(response.headers, "Link")))
+    target = next((link.target for link in links if link.rel == "next"), _NOWHERE)
     if not target or target == _NOWHERE:
         return None
-    here = urlsplit(response.url)
-    there = urlsplit(urljoin(response.url, target))
+    try:
+        url = urljoin(response.url, target)
+        there, origin = urlsplit(url), origin_of(url)
+    except ValueError as error:
+        raise DecodeError("Link leads to no URL", "Link", response) from error
     request = response.request
-    base = here.path.removesuffix(request.path)
-    if origin_of(response.url) != origin_of(urljoin(response.url, target)):
-        if origin_of(urljoin(response.url, target)) not in link_origins:
-            raise DecodeError(f"Link leads to another origin, {_shown(there)}", "Link", response)
-        # The page is fetched where the first one was: behind a gateway, which the API does not know of.
-        path = there.path.removeprefix(base) if there.path.startswith(base) else request.path
-    elif there.path.startswith(base):
-        path = there.path.removeprefix(base)
-    else:
-        raise DecodeError(f"Link leads out of the API, to {there.path!r}", "Link", response)
-    if (path, there.query) == (request.path, request.query):
+    # Some URLs of the API lack its `/v2`, or end with a slash.
+    path = unquote(there.path).rstrip("/")
+    is_same_list = path in {unquote(urlsplit(response.url).path), unquote(request.path)}
+    if origin != origin_of(response.url):
+        if origin not in link_origins:
+            raise DecodeError(f"Link leads to another origin, {there.scheme}://{there.hostname}", "Link", response)
+        # Behind a gateway, which the API does not know of, what comes before the list differs too.
+        is_same_list = path.endswith(unquote(request.path))
+    if not is_same_list:
+        raise DecodeError(f"Link leads to another list, {there.path!r}", "Link", response)
+    # What stands bare in a request line stays as it is, what does not is encoded; the server sees no difference.
+    query = quote(there.query, safe=_QUERY)
+    if query == request.query:
         raise DecodeError("Link leads from a page to itself", "Link", response)
-    return f"{path}?{there.query}" if there.query else path
+    # The page is fetched where the first one was.
+    return f"{request.path}?{query}" if query else request.path
 
 
-def _shown(parts: SplitResult) -> str:
-    return f"{parts.scheme}://{parts.hostname}"
+def _fields(headers: Mapping[str, str], name: str) -> Sequence[str]:
+    """Return all values of a header: a list may be spread over several fields (RFC 9110, section 5.3)."""
+    if isinstance(headers, MultiMapping):
+        several: MultiMapping[str] = headers
+        return several.getall(name, [])
+    return [headers[name]] if name in headers else []
 
 
 class Page(Sequence[T_co], Generic[T_co]):
@@ -182,8 +198,9 @@ class Paginator(Awaitable[Page[T]], Generic[T]):
 
     def _after(self, cursor: str) -> Request[T]:
         path, _, query = cursor.partition("?") if isinstance(cursor, str) else ("", "", "")
-        if path != self._request.path:
-            raise InvalidArgument("cursor", cursor, f"a `next_cursor` of {self._request}")
+        if path != self._request.path or quote(query, safe=_QUERY) != query:
+            # The query of a cursor holds the filters of its list, which may be personal data.
+            raise InvalidArgument("cursor", path or cursor, f"a `next_cursor` of {self._request}")
         return Request(self._request.operation, path, query, self._request.headers)
 
     async def _fetch(self, request: Request[T]) -> Page[T]:

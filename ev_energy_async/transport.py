@@ -7,6 +7,7 @@ is no complete answer becomes a `TransportError` that carries the request.
 from __future__ import annotations
 
 import asyncio
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
@@ -14,19 +15,23 @@ from yarl import URL
 
 from ev_energy_async._version import __version__
 from ev_energy_async.errors import ConnectionFailed, OutcomeUnknown, RequestTimeout, TransportError
-from ev_energy_async.messages import Response
+from ev_energy_async.messages import Request, Response
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ev_energy_async.messages import RawResponse, Request
+    from ev_energy_async.messages import RawResponse
 
-__all__ = ["Transport", "USER_AGENT"]
+__all__ = ["BEGUN", "USER_AGENT", "Transport", "lost"]
 
 USER_AGENT: Final = f"ev-energy-async/{__version__} aiohttp/{aiohttp.__version__}"
 
 # Methods whose repetition is harmless (RFC 9110, section 9.2.2): without an answer nothing is in doubt.
 _SAFE_TO_LOSE: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS", "PUT"})
+
+
+# What the call under way has given to a connection; a call sets a list of its own.
+BEGUN: Final[ContextVar[list[Request[Any]] | None]] = ContextVar("BEGUN", default=None)
 
 
 class Transport:
@@ -62,18 +67,22 @@ class Transport:
         url = request.path if "://" in request.path else f"{self.base_url}{request.path}"
         url = f"{url}?{request.query}" if request.query else url
         headers = {"Accept": "application/json, application/problem+json", "User-Agent": USER_AGENT, **request.headers}
-        status, answer_headers, body = await self.exchange(request, request.method, url, headers, request.body)
-        return Response(request, url, status, answer_headers, body, body)
+        shown = request.without_secrets()
+        status, answer_headers, body = await self.exchange(shown, request.method, url, headers, request.body)
+        return Response(shown, url, status, answer_headers, body, body)
 
     async def exchange(
         self, request: Request[Any], method: str, url: str, headers: Mapping[str, str], body: bytes | None
     ) -> tuple[int, Mapping[str, str], bytes]:
-        """Send raw bytes and return status, headers and body; `request` is what errors name."""
+        """Send raw bytes and return status, headers and body; `request` is what errors name and carry."""
         session = self._open(request)
         sent = False
         # Waiting for a connection is not the request's fault, so it does not count against its time: a slot is a
         # connection that is free.
         async with self._free_slot(session):
+            session = self._open(request)  # it may have been closed in the meantime
+            if (begun := BEGUN.get()) is not None:
+                begun.append(request)
             try:
                 async with (
                     asyncio.timeout(self.timeout),
@@ -88,20 +97,22 @@ class Transport:
                     ) as response,
                 ):
                     sent = True
-                    return response.status, response.headers, await response.read()
+                    # A copy, since the answer's own is no value: it does not pickle.
+                    return response.status, response.headers.copy(), await response.read()
             except TimeoutError as error:
-                raise _lost(request, RequestTimeout, f"not within {self.timeout:g} s", sent=True) from error
+                raise lost(request, RequestTimeout, f"not within {self.timeout:g} s", sent=True) from error
             except aiohttp.ClientConnectorError as error:
                 # The connection was never made, so nothing was carried out.
                 raise ConnectionFailed(request, _reason(error)) from error
             except (aiohttp.ClientError, OSError) as error:
-                raise _lost(request, ConnectionFailed, _reason(error), sent=sent or not _unsent(error)) from error
+                raise lost(request, ConnectionFailed, _reason(error), sent=sent or not _unsent(error)) from error
 
     def _open(self, request: Request[Any]) -> aiohttp.ClientSession:
         if self._closed:
             raise ConnectionFailed(request, "the client is closed")
         if self._session is None:
-            self._session = aiohttp.ClientSession()
+            # No cookies: what one call is given would go out with the next, which may be in another user's context.
+            self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
         if self._session.closed:
             raise ConnectionFailed(request, "the session is closed")
         return self._session
@@ -120,7 +131,7 @@ class Transport:
             await self._session.close()
 
 
-def _lost(request: Request[Any], kind: type[TransportError], reason: str, *, sent: bool) -> TransportError:
+def lost(request: Request[Any], kind: type[TransportError], reason: str, *, sent: bool) -> TransportError:
     """Return the error for an answer that did not come."""
     if sent and request.method not in _SAFE_TO_LOSE:
         return OutcomeUnknown(request, reason)

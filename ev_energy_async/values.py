@@ -6,6 +6,7 @@ Imported by the generated models and endpoint functions, and by `codec`. Does no
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from enum import Enum, IntEnum, StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, TypeGuard, TypeVar, dataclass_transform
 
@@ -23,6 +24,7 @@ __all__ = [
     "OpenStrEnum",
     "UnsetType",
     "is_array",
+    "is_mapping",
     "is_object",
     "model",
     "set_fields",
@@ -58,6 +60,11 @@ def _unknown_member(cls: type[E], value: Any, plain: Any) -> E:
 def is_object(value: object) -> TypeGuard[dict[str, Any]]:
     """Whether decoded JSON is an object."""
     return isinstance(value, dict)
+
+
+def is_mapping(value: object) -> TypeGuard[Mapping[Any, Any]]:
+    """Whether a value is a mapping of any kind."""
+    return isinstance(value, Mapping)
 
 
 def is_array(value: object) -> TypeGuard[list[Any]]:

@@ -1,0 +1,166 @@
+"""Servers on real sockets: one that breaks connections by script, one that answers by function.
+
+Each stops in its `async with`: it ends what it still serves, and no test waits on it longer than it says itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import struct
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from aiohttp import web
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine
+
+_LONGEST_SECONDS: Final = 10
+"""Nothing here lasts longer, whatever a test does."""
+
+
+def reply(body: bytes = b"{}", status: int = 200, headers: dict[str, str] | None = None) -> bytes:
+    """A whole answer as it goes over the wire."""
+    fields = {"Content-Type": "application/json", "Content-Length": str(len(body)), **(headers or {})}
+    head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    return f"HTTP/1.1 {status} Status\r\n{head}\r\n".encode() + body
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for what the kernel and the other end of a socket bring about."""
+    async with asyncio.timeout(_LONGEST_SECONDS):
+        while not condition():  # noqa: ASYNC110  # nobody here could set an event
+            await asyncio.sleep(0.001)
+
+
+class Connection:
+    """One connection, from the server's side."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    async def receive(self) -> bytes:
+        """A whole request; nothing if the client closed the connection instead."""
+        try:
+            head = await self._reader.readuntil(b"\r\n\r\n")
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return b""
+        length = next((line for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")), b":0")
+        return head + await self._reader.readexactly(int(length.partition(b":")[2]))
+
+    async def send(self, data: bytes) -> None:
+        self._writer.write(data)
+        await self._writer.drain()
+
+    async def until_closed(self) -> None:
+        """Hold the line until the client lets go."""
+        with contextlib.suppress(ConnectionError):
+            while await self._reader.read(1024):
+                pass
+
+    def reset(self) -> None:
+        """End the connection the hard way, with RST instead of FIN."""
+        raw: socket.socket = self._writer.get_extra_info("socket")
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._writer.transport.abort()
+
+
+class RawServer:
+    """A server that does on each connection what its script says.
+
+    Attributes:
+        requests: What was received with `Connection.receive`.
+        opened: How many connections there were.
+        open: How many there are.
+    """
+
+    def __init__(self, script: Callable[[Connection, RawServer], Coroutine[Any, Any, None]]) -> None:
+        self.requests: list[bytes] = []
+        self.opened = 0
+        self.open = 0
+        self.base_url = ""
+        self._script = script
+        self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self.base_url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/v2"
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        assert self._server is not None
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._server.wait_closed()
+
+    async def none_open(self) -> None:
+        """Wait until every client has let go of its connection."""
+        await until(lambda: not self.open)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        self.opened += 1
+        self.open += 1
+        try:
+            async with asyncio.timeout(_LONGEST_SECONDS):
+                await self._script(Connection(reader, writer), self)
+        except (asyncio.CancelledError, ConnectionError):
+            pass  # the test is over, or the client is gone
+        finally:
+            self.open -= 1
+            self._tasks.discard(task)
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+
+
+class Answering:
+    """A server that answers with what a function makes of each request.
+
+    Attributes:
+        requests: The requests so far, with their bodies read.
+        under_way: How many are being answered now.
+        most_under_way: How many that were at most.
+    """
+
+    def __init__(self, function: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> None:
+        self.requests: list[web.BaseRequest] = []
+        self.base_url = ""
+        self.under_way = 0
+        self.most_under_way = 0
+        self._function = function
+        self._runner = web.ServerRunner(web.Server(self._serve, access_log=None), shutdown_timeout=0.1)
+
+    async def __aenter__(self) -> Self:
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        self.base_url = f"http://127.0.0.1:{self._runner.addresses[0][1]}/v2"
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._runner.cleanup()
+
+    @property
+    def paths(self) -> list[str]:
+        return [request.rel_url.raw_path_qs for request in self.requests]
+
+    def headers(self, name: str) -> list[str | None]:
+        """What each request had as a header."""
+        return [request.headers.get(name) for request in self.requests]
+
+    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        await request.read()
+        self.requests.append(request)
+        self.under_way += 1
+        self.most_under_way = max(self.most_under_way, self.under_way)
+        try:
+            return await self._function(request)
+        finally:
+            self.under_way -= 1

@@ -1,0 +1,486 @@
+"""The client: what it is made of, what goes with each request, and what callers can put around it."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+from aiohttp import web
+
+from ev_energy_async import (
+    UNSET,
+    ClientCredentials,
+    ConnectionFailed,
+    EvEnergy,
+    EvEnergyError,
+    Forbidden,
+    InvalidArgument,
+    NotFound,
+    Page,
+    RateLimited,
+    Request,
+    Response,
+    StaticToken,
+    Unauthorized,
+    api,
+    models,
+)
+from ev_energy_async.api._document import API_VERSION
+from ev_energy_async.sandbox import Sandbox, SteppedClock
+
+from .conftest import START
+from .servers import Answering
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from ev_energy_async import Middleware
+    from ev_energy_async.messages import Handler, RawResponse
+
+    from .conftest import Network
+
+USER: Final = "user01HN2NJ9NMRZBXT1H6FT9N7735"
+OTHER: Final = "user01HRFF3SEVSCRAV9B3CHVDFN0H"
+VEHICLE: Final = "vhcl01HRFF3SEVSCRAV9B3CHVDFN0H"
+TOKEN_URL: Final = "https://api.ev.energy/o/token/"
+BASE: Final = "https://api.ev.energy/v2"
+
+
+# --- From the environment
+
+
+@pytest.mark.parametrize(
+    ("environ", "carried"),
+    [
+        ({}, None),
+        ({"TOKEN": "t"}, "Bearer t"),
+        ({"CLIENT_ID": "i", "CLIENT_SECRET": "s"}, "Bearer fetched"),
+        ({"TOKEN": "t", "CLIENT_ID": "i", "CLIENT_SECRET": "s"}, "Bearer t"),
+        ({"TOKEN": "", "CLIENT_ID": "", "CLIENT_SECRET": ""}, None),
+    ],
+)
+async def test_credentials_come_from_the_environment(
+    network: Network, environ: dict[str, str], carried: str | None
+) -> None:
+    network.answer("POST", TOKEN_URL, {"access_token": "fetched", "token_type": "Bearer"})
+    network.answer("GET", "/regions", [])
+
+    async with EvEnergy.from_env({f"EV_ENERGY_{name}": value for name, value in environ.items()}) as ev:
+        await ev.regions.list()
+
+    assert network.sent[-1].headers.get("Authorization") == carried
+
+
+async def test_the_rest_comes_from_the_environment_too(network: Network) -> None:
+    network.answer("POST", "https://id.example/token", {"access_token": "fetched", "token_type": "Bearer"})
+    network.answer("GET", "https://gateway.example/v2/regions", [])
+    environ = {
+        "EV_ENERGY_CLIENT_ID": "i",
+        "EV_ENERGY_CLIENT_SECRET": "s",
+        "EV_ENERGY_TOKEN_URL": "https://id.example/token",
+        "EV_ENERGY_BASE_URL": "https://gateway.example/v2/",
+        "EV_ENERGY_USER": USER,
+    }
+
+    async with EvEnergy.from_env(environ) as ev:
+        await ev.regions.list()
+        assert (ev.base_url, ev.user) == ("https://gateway.example/v2", USER)
+
+    assert network.sent[-1].headers["EvEnergy-User"] == f"https://gateway.example/v2/users/{USER}"
+
+
+@pytest.mark.parametrize(
+    ("environ", "missing"),
+    [
+        ({"EV_ENERGY_CLIENT_ID": "i"}, "EV_ENERGY_CLIENT_SECRET"),
+        ({"EV_ENERGY_CLIENT_SECRET": "s3cr3t"}, "EV_ENERGY_CLIENT_ID"),
+        ({"EV_ENERGY_CLIENT_ID": "i", "EV_ENERGY_CLIENT_SECRET": ""}, "EV_ENERGY_CLIENT_SECRET"),
+    ],
+)
+def test_half_of_the_credentials_is_an_error_that_names_the_other_half(environ: dict[str, str], missing: str) -> None:
+    with pytest.raises(InvalidArgument, match=missing) as raised:
+        EvEnergy.from_env(environ)
+
+    assert "s3cr3t" not in str(raised.value)
+
+
+def test_arguments_win_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EV_ENERGY_BASE_URL", "https://gateway.example/v2")
+    monkeypatch.setenv("EV_ENERGY_USER", USER)
+    for name in ("TOKEN", "CLIENT_ID", "CLIENT_SECRET", "TOKEN_URL"):
+        monkeypatch.delenv(f"EV_ENERGY_{name}", raising=False)
+
+    ev = EvEnergy.from_env(user=OTHER)
+
+    assert (ev.base_url, ev.user) == ("https://gateway.example/v2", OTHER)
+
+
+# --- The constructor
+
+
+@pytest.mark.parametrize(
+    ("options", "argument"),
+    [
+        ({"base_url": "api.ev.energy"}, "base_url"),
+        ({"base_url": "ftp://api.ev.energy"}, "base_url"),
+        ({"base_url": "https://user:secret@api.ev.energy"}, "base_url"),
+        ({"base_url": "https://api.ev.energy?x=1"}, "base_url"),
+        ({"base_url": "https://["}, "base_url"),
+        ({"base_url": None}, "base_url"),
+        ({"timeout": 0}, "timeout"),
+        ({"timeout": -1}, "timeout"),
+        ({"timeout": "30"}, "timeout"),
+        ({"timeout": True}, "timeout"),
+        ({"deadline": float("inf")}, "deadline"),
+        ({"deadline": float("nan")}, "deadline"),
+        ({"user": VEHICLE}, "user"),
+        ({"user": "me"}, "user"),
+        ({"user": 5}, "user"),
+    ],
+)
+def test_a_wrong_argument_is_named(options: Any, argument: str) -> None:
+    with pytest.raises(InvalidArgument) as raised:
+        EvEnergy(**options)
+
+    assert raised.value.argument == argument
+
+
+# --- In the context of a user
+
+
+async def test_a_view_shares_session_and_token_and_closes_nothing() -> None:
+    async def serve(request: web.BaseRequest) -> web.Response:
+        if request.path == "/o/token/":
+            return web.json_response({"access_token": "t", "token_type": "Bearer"})
+        return web.json_response([])
+
+    async with Answering(serve) as server:
+        async with EvEnergy(ClientCredentials("id", "secret"), base_url=server.base_url) as ev:
+            driver = ev.as_user(USER)
+            async with driver:
+                await driver.regions.list()
+            await driver.close()
+            await ev.regions.list()
+            await ev.as_user(f"{server.base_url}/users/{OTHER}/").regions.list()
+            await driver.regions.list()
+
+        users = [None if name is None else f"{server.base_url}/users/{name}" for name in (USER, None, OTHER, USER)]
+        assert server.paths == ["/o/token/", *["/v2/regions"] * 4]
+        assert server.headers("EvEnergy-User") == [None, *users]
+        assert len({request.transport for request in server.requests}) == 1, "one connection, so one session"
+        with pytest.raises(ConnectionFailed, match="closed"):
+            await driver.regions.list()
+
+
+async def test_a_view_may_be_of_another_user_than_its_client() -> None:
+    ev = EvEnergy(user=USER)
+
+    assert ev.user == USER
+    assert ev.as_user(OTHER).user == OTHER
+    assert repr(ev.as_user(OTHER)) == f"<EvEnergy {BASE} as {OTHER}>"
+    assert isinstance(ev.as_user(OTHER), EvEnergy)
+
+
+async def test_a_user_is_named_on_requests_that_carry_a_token_alone(network: Network) -> None:
+    network.answer("POST", TOKEN_URL, {"access_token": "t", "token_type": "Bearer"})
+    network.answer("GET", "/vehicle_makes", [], repeat=True)
+    network.answer("GET", "/regions", [], repeat=True)
+
+    async with EvEnergy(user=USER) as anonymous, EvEnergy(ClientCredentials("id", "s"), user=USER) as ev:
+        await anonymous.vehicle_makes.list()
+        await ev.vehicle_makes.list()
+        await ev.regions.list()
+
+    assert [(sent.headers.get("Authorization", "")[:6], "EvEnergy-User" in sent.headers) for sent in network.sent] == [
+        ("", False),
+        ("Basic ", False),
+        ("Bearer", True),
+        ("Bearer", True),
+    ]
+
+
+async def test_public_operations_need_no_credentials() -> None:
+    async with Sandbox(vehicles=3) as sandbox, EvEnergy(base_url=sandbox.base_url) as ev:
+        assert await ev.vehicle_makes.list()
+        with pytest.raises(Unauthorized):
+            await ev.vehicles.list()
+
+
+# --- Middleware
+
+
+async def test_middleware_is_outermost_called_once_and_sees_no_token(network: Network) -> None:
+    seen: list[str] = []
+
+    def named(name: str) -> Middleware:
+        async def middleware(request: Request[Any], following: Handler) -> RawResponse:
+            seen.append(f"{name} asks {request}")
+            assert "Authorization" not in request.headers
+            response = await following(request)
+            seen.append(f"{name} hears {response.status}")
+            assert "Authorization" not in response.request.headers
+            return response
+
+        return middleware
+
+    network.answer("POST", TOKEN_URL, {"access_token": "t1", "token_type": "Bearer"})
+    network.answer("POST", TOKEN_URL, {"access_token": "t2", "token_type": "Bearer"})
+    network.answer("GET", "/regions", status=401)
+    network.answer("GET", "/regions", [])
+
+    async with EvEnergy(ClientCredentials("id", "secret"), middleware=[named("outer"), named("inner")]) as ev:
+        page = await ev.regions.list()
+        assert len(network.sent) == 4
+        with pytest.raises(ConnectionFailed) as raised:
+            await ev.regions.list()
+
+    calls = ["outer asks GET /regions", "inner asks GET /regions"]
+    assert seen == [*calls, "inner hears 200", "outer hears 200", *calls]
+    for request in (page.response.request, raised.value.request):
+        assert request.headers["EvEnergy-Version"] == API_VERSION
+        assert "Authorization" not in request.headers
+
+
+async def test_middleware_may_change_a_request_and_answer_itself(network: Network) -> None:
+    network.answer("GET", "/regions?page_size=5", [])
+
+    async def change(request: Request[Any], following: Handler) -> RawResponse:
+        if request.path == "/users":
+            return Response(request, f"{BASE}/users", 404, {}, b"{}", b"{}")
+        return await following(Request(request.operation, request.path, "page_size=5", {"X-Mine": "1"}, None))
+
+    async with EvEnergy(middleware=[change]) as ev:
+        await ev.regions.list()
+        with pytest.raises(NotFound):
+            await ev.users.list()
+
+    (sent,) = network.sent
+    assert (sent.url, sent.headers["X-Mine"]) == (f"{BASE}/regions?page_size=5", "1")
+
+
+async def test_what_middleware_raises_passes_through() -> None:
+    async def refuse(_: Request[Any], __: Handler) -> RawResponse:
+        raise TimeoutError("mine")
+
+    async with EvEnergy(middleware=[refuse]) as ev:
+        with pytest.raises(TimeoutError, match="mine"):
+            await ev.regions.list()
+
+
+# --- The version
+
+
+async def test_each_request_asks_for_the_version_that_the_code_was_made_for(network: Network) -> None:
+    network.answer("GET", "/regions", [], repeat=True)
+
+    async with EvEnergy() as ev, EvEnergy(version="2030-01-01") as later:
+        await ev.regions.list()
+        await later.regions.list()
+
+    assert [sent.headers["EvEnergy-Version"] for sent in network.sent] == [API_VERSION, "2030-01-01"]
+
+
+async def test_another_version_in_the_answer_is_warned_of_once(
+    network: Network, caplog: pytest.LogCaptureFixture
+) -> None:
+    network.answer("GET", "/regions", [], headers={"EvEnergy-Version": API_VERSION})
+    network.answer("GET", "/regions", [], headers={"EvEnergy-Version": "1999-12-31"}, repeat=True)
+
+    with caplog.at_level(logging.WARNING, logger="ev_energy_async"):
+        async with EvEnergy() as ev:
+            await ev.regions.list()
+            assert not caplog.records
+            await ev.regions.list()
+            await ev.regions.list()
+            await ev.as_user(USER).regions.list()
+
+    (record,) = caplog.records
+    assert API_VERSION in record.getMessage()
+    assert "1999-12-31" in record.getMessage()
+
+
+# --- The whole answer
+
+
+async def test_a_call_with_response_gives_the_whole_answer(ev: EvEnergy, network: Network) -> None:
+    headers = {"X-RateLimit-Limit": "1000", "X-RateLimit-Remaining": "998"}
+    network.answer("GET", "/regions/regn1", {"name": "A", "extra": 1}, headers=headers)
+
+    answer = await ev.regions.get.with_response("regn1")
+
+    assert isinstance(answer.data, models.RegionDetail)
+    assert (answer.data.name, answer.status, answer.url) == ("A", 200, f"{BASE}/regions/regn1")
+    assert b'"extra"' in answer.body
+    assert answer.headers["x-ratelimit-limit"] == "1000"
+    assert answer.rate_limit is not None
+    assert answer.rate_limit.remaining == 998
+
+
+async def test_a_list_with_response_gives_the_answer_of_one_page(ev: EvEnergy, network: Network) -> None:
+    network.answer("GET", "/regions?page_size=2", [{"name": "A"}], headers={"Link": "<?page_after=A>; rel=next"})
+
+    answer = await ev.regions.list.with_response(page_size=2)
+
+    assert isinstance(answer.data, Page)
+    assert answer.data.next_cursor == "/regions?page_after=A"
+    assert [region.name for region in answer.data] == ["A"]
+
+
+async def test_an_answer_without_content_is_none(ev: EvEnergy, network: Network) -> None:
+    network.answer("DELETE", f"/vehicles/{VEHICLE}", status=204)
+
+    answer = await ev.vehicles.delete.with_response(VEHICLE)
+
+    assert answer.status == 204
+    assert answer.data is None
+
+
+def test_a_bound_function_reads_as_the_function_it_binds() -> None:
+    bound = EvEnergy().vehicles.get
+
+    assert bound.__name__ == "get_vehicle"
+    assert inspect.getdoc(bound) == inspect.getdoc(api.get_vehicle)
+    assert list(inspect.signature(bound).parameters) == list(inspect.signature(api.get_vehicle).parameters)[1:]
+    assert repr(bound) == f"<endpoint get_vehicle of <EvEnergy {BASE}>>"
+
+
+def test_a_group_is_made_once() -> None:
+    ev = EvEnergy()
+
+    assert ev.vehicles is ev.vehicles
+    assert ev.as_user(USER).vehicles is not ev.vehicles
+    assert repr(ev.vehicles) == f"<Vehicles of <EvEnergy {BASE}>>"
+
+
+# --- Many at once
+
+
+async def test_many_are_got_with_an_error_in_the_place_of_each_that_failed() -> None:
+    async def serve(request: web.BaseRequest) -> web.Response:
+        await asyncio.sleep(0.005)
+        name = request.rel_url.raw_path.rpartition("regn")[2]
+        return web.json_response({"id": name, "name": name}, status={"b": 404, "d": 403}.get(name, 200))
+
+    async with Answering(serve) as server, EvEnergy(base_url=server.base_url) as ev:
+        numbers = [f"regn{n}" for n in range(30)]
+        found = await ev.regions.get_many(["regna", "regnb", "..", "regnd", *numbers], concurrency=4)
+
+        assert [each.name for each in found if isinstance(each, models.RegionDetail)] == ["a", *map(str, range(30))]
+        assert [type(each) for each in found[1:4]] == [NotFound, InvalidArgument, Forbidden]
+        assert server.most_under_way == 4
+
+
+async def test_many_of_none_are_none(network: Network) -> None:
+    async with EvEnergy() as ev:
+        assert await ev.vehicles.get_many([]) == []
+
+    assert network.sent == []
+
+
+async def test_many_take_the_options_of_one(network: Network) -> None:
+    network.answer("GET", f"/vehicles/{VEHICLE}?expand=trim", {"id": VEHICLE}, repeat=True)
+
+    async with EvEnergy() as ev:
+        found = await ev.vehicles.get_many(iter([VEHICLE, VEHICLE]), expand=["trim"])
+        assert [each.id for each in found if isinstance(each, models.Vehicle)] == [VEHICLE] * 2
+        with pytest.raises(TypeError, match="colour"):
+            await ev.vehicles.get_many([VEHICLE], colour="blue")
+
+
+@pytest.mark.parametrize("concurrency", [0, -1, 1.5, True, "4", None])
+async def test_concurrency_is_a_number_of_at_least_one(concurrency: Any) -> None:
+    with pytest.raises(InvalidArgument, match="concurrency"):
+        await EvEnergy().vehicles.get_many([VEHICLE], concurrency=concurrency)
+
+
+async def test_cancelling_many_cancels_each() -> None:
+    async def never(_: web.BaseRequest) -> web.Response:
+        await asyncio.sleep(10)
+        return web.Response()
+
+    async with Answering(never) as server, EvEnergy(base_url=server.base_url) as ev:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await ev.vehicles.get_many([VEHICLE] * 8, concurrency=8)
+        assert not [task for task in asyncio.all_tasks() if "_Many" in repr(task)]
+
+
+# --- The sandbox, as a user meets it
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    async with Sandbox(vehicles=30, seed=7, rate_limit=40, clock=SteppedClock(START)) as running:
+        yield running
+
+
+@pytest.fixture
+async def live(sandbox: Sandbox) -> AsyncIterator[EvEnergy]:
+    credentials = ClientCredentials(sandbox.client_id, sandbox.client_secret)
+    async with EvEnergy(credentials, base_url=sandbox.base_url) as client:
+        yield client
+
+
+async def test_a_fleet_is_read_with_its_newest_status(live: EvEnergy, sandbox: Sandbox) -> None:
+    vehicles = await live.vehicles.list(expand=["latest_status_log", "trim.model.make"], page_size=10).all()
+
+    assert len({vehicle.id for vehicle in vehicles}) == 30
+    assert any(isinstance(vehicle.latest_status_log, models.VehicleStatusLog) for vehicle in vehicles)
+    assert all(isinstance(vehicle.trim, models.VehicleTrim) for vehicle in vehicles)
+    assert [served.operation for served in sandbox.requests] == [None, *["vehicles.list"] * 3]
+
+
+async def test_a_user_narrows_a_list_to_what_is_theirs(live: EvEnergy) -> None:
+    vehicle = (await live.vehicles.list(page_size=1))[0]
+    owner = (await live.vehicles.get(vehicle.id)).user
+    assert isinstance(owner, str)
+
+    theirs = await live.as_user(owner).vehicles.list().all()
+
+    assert vehicle.id in {each.id for each in theirs}
+    assert [each.user for each in theirs] == [owner] * len(theirs)
+
+
+async def test_an_exhausted_budget_says_when_to_come_back(live: EvEnergy) -> None:
+    answer = await live.vehicles.list.with_response(page_size=1)
+    assert answer.rate_limit is not None
+    assert (answer.rate_limit.limit, answer.rate_limit.remaining) == (40, 39)
+
+    for _ in range(39):
+        await live.vehicles.list(page_size=1)
+    with pytest.raises(RateLimited) as raised:
+        await live.vehicles.list(page_size=1)
+
+    assert raised.value.retry_after == 3_600
+    assert raised.value.problem.type == "https://api.ev.energy/v2/problems/rate-limit-exceeded/"
+
+
+async def test_an_expired_token_is_replaced_unseen(live: EvEnergy, sandbox: Sandbox) -> None:
+    await live.vehicles.list(page_size=1)
+    sandbox.advance(36_001)
+
+    await live.vehicles.list(page_size=1)
+
+    assert [served.status for served in sandbox.requests] == [200, 200, 401, 200, 200]
+
+
+async def test_wrong_credentials_are_refused(sandbox: Sandbox) -> None:
+    async with EvEnergy(ClientCredentials(sandbox.client_id, "wrong"), base_url=sandbox.base_url) as ev:
+        with pytest.raises(EvEnergyError, match="invalid_client"):
+            await ev.vehicles.list()
+
+
+async def test_a_static_token_of_a_driver_is_the_driver(sandbox: Sandbox) -> None:
+    driver = next(user.id for user in sandbox.world.users)
+
+    async with EvEnergy(StaticToken(sandbox.issue_token(user=driver)), base_url=sandbox.base_url) as ev:
+        me = await ev.users.get("me")
+
+    assert me.id == driver
+
+
+def test_a_parameter_that_is_not_set_is_unset() -> None:
+    assert inspect.signature(api.list_vehicles).parameters["page_size"].default is UNSET

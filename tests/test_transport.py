@@ -1,0 +1,432 @@
+"""The wire, over real sockets: what breaks, what it is called, and what is left open afterwards (nothing)."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from typing import TYPE_CHECKING, Any, Final
+
+import aiohttp
+import pytest
+from aiohttp import web
+from aiohttp.client_reqrep import ConnectionKey
+
+from ev_energy_async import (
+    ApiError,
+    ClientCredentials,
+    ConnectionFailed,
+    DecodeError,
+    EvEnergy,
+    EvEnergyError,
+    NotFound,
+    OutcomeUnknown,
+    RequestTimeout,
+    StaticToken,
+    TransportError,
+    __version__,
+)
+
+from .servers import Answering, Connection, RawServer, reply, until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+VEHICLE: Final = "vhcl01HRFF3SEVSCRAV9B3CHVDFN0H"
+USER: Final = "user01HN2NJ9NMRZBXT1H6FT9N7735"
+SHORT: Final = 0.05
+"""Seconds: for what is to run out."""
+
+
+def client(server: RawServer | Answering, **options: Any) -> EvEnergy:
+    given: dict[str, Any] = {"timeout": 5, "deadline": 8, **options}
+    return EvEnergy(StaticToken("token"), base_url=server.base_url, **given)
+
+
+async def read(ev: EvEnergy) -> object:
+    return await ev.regions.list()
+
+
+async def remove(ev: EvEnergy) -> object:
+    return await ev.vehicles.delete(VEHICLE)
+
+
+async def create(ev: EvEnergy) -> object:
+    return await ev.as_user(USER).vehicles.create(model="m")
+
+
+async def change(ev: EvEnergy) -> object:
+    return await ev.vehicles.update(VEHICLE, smart_charging_enabled=True)
+
+
+# --- What servers do
+
+
+async def answer(line: Connection, server: RawServer) -> None:
+    while request := await line.receive():
+        server.requests.append(request)
+        await line.send(reply(b"[]"))
+
+
+async def reset_at_once(line: Connection, _: RawServer) -> None:
+    line.reset()
+
+
+async def reset_after_the_request(line: Connection, server: RawServer) -> None:
+    server.requests.append(await line.receive())
+    line.reset()
+
+
+async def close_after_the_request(line: Connection, server: RawServer) -> None:
+    server.requests.append(await line.receive())
+
+
+async def half_a_body(line: Connection, server: RawServer) -> None:
+    server.requests.append(await line.receive())
+    await line.send(reply(b"[{}, {}]")[:-4])
+
+
+async def half_a_head(line: Connection, server: RawServer) -> None:
+    server.requests.append(await line.receive())
+    await line.send(b"HTTP/1.1 200 OK\r\nContent-")
+
+
+async def no_http(line: Connection, server: RawServer) -> None:
+    server.requests.append(await line.receive())
+    await line.send(b"220 mail.example ESMTP\r\n")
+    await line.until_closed()
+
+
+async def wrong_encoding(line: Connection, server: RawServer) -> None:
+    server.requests.append(await line.receive())
+    await line.send(reply(b"not gzip", headers={"Content-Encoding": "gzip"}))
+    await line.until_closed()
+
+
+async def silence(line: Connection, server: RawServer) -> None:
+    server.requests.append(await line.receive())
+    await line.until_closed()
+
+
+async def stalled_body(line: Connection, server: RawServer) -> None:
+    server.requests.append(await line.receive())
+    await line.send(reply(b"[{}, {}]")[:-4])
+    await line.until_closed()
+
+
+BROKEN: Final = [
+    reset_at_once,
+    reset_after_the_request,
+    close_after_the_request,
+    half_a_body,
+    half_a_head,
+    no_http,
+    wrong_encoding,
+]
+STALLED: Final = [silence, stalled_body]
+
+
+# --- No complete answer
+
+
+@pytest.fixture
+def nobody() -> Iterator[str]:
+    """A base URL at which nobody listens: its port is taken, but only taken."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}/v2"
+
+
+@pytest.mark.parametrize("call", [read, remove, create, change])
+async def test_a_refused_connection_is_a_failed_one_for_reads_and_writes(
+    call: Callable[[EvEnergy], Any], nobody: str
+) -> None:
+    async with EvEnergy(StaticToken("token"), base_url=nobody) as ev:
+        with pytest.raises(ConnectionFailed, match="Connect") as raised:
+            await call(ev)
+
+    assert raised.value.request.path.startswith(("/regions", "/vehicles"))
+
+
+@pytest.mark.parametrize("call", [read, remove])
+@pytest.mark.parametrize("script", BROKEN)
+async def test_a_broken_connection_fails_what_is_safe_to_repeat(script: Any, call: Any) -> None:
+    async with RawServer(script) as server, client(server) as ev:
+        with pytest.raises(ConnectionFailed) as raised:
+            await call(ev)
+        assert type(raised.value) is ConnectionFailed
+
+
+@pytest.mark.parametrize("call", [create, change])
+@pytest.mark.parametrize("script", BROKEN)
+async def test_a_write_without_an_answer_is_of_unknown_outcome(script: Any, call: Any) -> None:
+    async with RawServer(script) as server, client(server) as ev:
+        with pytest.raises(OutcomeUnknown) as raised:
+            await call(ev)
+        assert server.opened == 1, "it was not repeated"
+        assert "outcome unknown" in str(raised.value)
+
+
+@pytest.mark.parametrize("script", STALLED)
+async def test_the_timeout_covers_the_body(script: Any) -> None:
+    async with RawServer(script) as server, client(server, timeout=SHORT) as ev:
+        with pytest.raises(RequestTimeout, match=r"not within 0.05 s"):
+            await read(ev)
+        with pytest.raises(OutcomeUnknown):
+            await create(ev)
+        await server.none_open()
+
+
+@pytest.mark.parametrize("script", STALLED)
+async def test_the_deadline_covers_the_call(script: Any) -> None:
+    async with RawServer(script) as server, client(server, deadline=SHORT) as ev:
+        with pytest.raises(RequestTimeout, match="deadline"):
+            await read(ev)
+        with pytest.raises(RequestTimeout, match="deadline"):
+            await remove(ev)
+        with pytest.raises(OutcomeUnknown, match="deadline"):
+            await create(ev)
+        await server.none_open()
+
+
+async def test_the_deadline_covers_the_token() -> None:
+    async with RawServer(silence) as server:
+        async with EvEnergy(ClientCredentials("id", "secret"), base_url=server.base_url, deadline=SHORT) as ev:
+            for call in (read, create):
+                with pytest.raises(RequestTimeout, match="deadline") as raised:
+                    await call(ev)
+                assert type(raised.value) is RequestTimeout, "a write that was not sent is in no doubt"
+        assert len(server.requests) == 1
+        assert server.requests[0].startswith(b"POST /o/token/ ")
+        await server.none_open()
+
+
+async def test_a_write_that_waited_for_a_connection_until_the_deadline_is_in_no_doubt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with RawServer(silence) as server, aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1)) as session:
+        ev = client(server, session=session)
+        first = asyncio.create_task(read(ev))
+        await until(lambda: bool(server.requests))
+        monkeypatch.setattr(ev._core, "deadline", SHORT)  # pyright: ignore[reportPrivateUsage]  # of the second alone
+
+        with pytest.raises(RequestTimeout, match="deadline") as raised:
+            await create(ev)
+
+        assert type(raised.value) is RequestTimeout
+        assert len(server.requests) == 1
+        await ev.close()
+        first.cancel()
+        await asyncio.wait([first])
+
+
+async def test_no_error_of_the_wire_shows_what_was_sent(nobody: str) -> None:
+    address = "kim@example.com"
+    async with RawServer(half_a_body) as server:
+        for base in (server.base_url, nobody):
+            async with EvEnergy(StaticToken("s3cr3t"), base_url=base) as ev:
+                with pytest.raises(ConnectionFailed) as raised:
+                    await ev.users.list(email=address)
+            error = raised.value
+            for text in (str(error), repr(error)):
+                assert "kim" not in text
+                assert "s3cr3t" not in text
+            assert "Authorization" not in error.request.headers
+
+
+async def test_a_certificate_that_is_refused_is_a_failed_connection() -> None:
+    class Refusing(aiohttp.TCPConnector):
+        async def connect(self, *_: Any, **__: Any) -> Any:
+            key = ConnectionKey("api.ev.energy", 443, True, True, None, None, None)
+            raise aiohttp.ClientConnectorCertificateError(key, ssl.CertificateError("self-signed certificate"))
+
+    async with aiohttp.ClientSession(connector=Refusing()) as session:
+        with pytest.raises(ConnectionFailed, match="Certificate"):
+            await create(EvEnergy(StaticToken("token"), session=session))
+
+
+# --- What goes out
+
+
+async def echo(_: web.BaseRequest) -> web.Response:
+    return web.json_response([])
+
+
+async def test_a_request_says_who_sends_it_and_what_it_takes() -> None:
+    async with Answering(echo) as server, client(server) as ev:
+        await read(ev)
+
+        (headers,) = [request.headers for request in server.requests]
+        assert headers["User-Agent"].startswith(f"ev-energy-async/{__version__} ")
+        assert headers["Accept"] == "application/json, application/problem+json"
+        assert headers["Authorization"] == "Bearer token"
+        assert server.paths == ["/v2/regions"]
+
+
+async def test_a_path_and_a_query_arrive_as_they_were_encoded() -> None:
+    async with Answering(echo) as server, client(server) as ev:
+        await ev.regions.list(page_after="a b/c?d=e&f+g%é")
+        with pytest.raises(DecodeError):
+            await ev.vehicles.get_status_log(VEHICLE, "2026-03-14T07:05:00+00:00")
+
+    assert server.paths == [
+        "/v2/regions?page_after=a%20b%2Fc%3Fd%3De%26f%2Bg%25%C3%A9",
+        f"/v2/vehicles/{VEHICLE}/status_logs/2026-03-14T07%3A05%3A00%2B00%3A00",
+    ]
+
+
+async def test_a_redirect_is_not_followed() -> None:
+    async def elsewhere(request: web.BaseRequest) -> web.Response:
+        return web.Response(status=302, headers={"Location": f"http://127.0.0.1:{request.url.port}/v2/users"})
+
+    async with Answering(elsewhere) as server, client(server) as ev:
+        with pytest.raises(ApiError, match="302"):
+            await read(ev)
+
+    assert server.paths == ["/v2/regions"]
+
+
+async def test_the_location_of_an_onboarding_is_returned_and_not_followed() -> None:
+    async def elsewhere(_: web.BaseRequest) -> web.Response:
+        return web.Response(status=302, headers={"Location": "https://login.example/?state=1"})
+
+    async with Answering(elsewhere) as server, client(server) as ev:
+        assert await ev.inverter_onboarding.start(client_id="x", user_id=USER) == "https://login.example/?state=1"
+
+    assert len(server.requests) == 1
+
+
+async def test_cookies_are_not_kept_from_call_to_call() -> None:
+    async def with_cookie(_: web.BaseRequest) -> web.Response:
+        return web.json_response([], headers={"Set-Cookie": "session=of-somebody; Path=/"})
+
+    async with Answering(with_cookie) as server, client(server) as ev:
+        await read(ev)
+        await read(ev)
+
+    assert server.headers("Cookie") == [None, None]
+
+
+# --- Many calls, few connections
+
+
+async def test_calls_that_queue_for_a_connection_do_not_time_out_in_the_queue() -> None:
+    async def slowly(_: web.BaseRequest) -> web.Response:
+        await asyncio.sleep(0.02)
+        return web.json_response([])
+
+    connector = aiohttp.TCPConnector(limit=2)
+    async with Answering(slowly) as server, aiohttp.ClientSession(connector=connector) as session:
+        ev = client(server, session=session, timeout=0.2)
+        # Thirty in two rows take 0.3 s and more, which is longer than the timeout of each.
+        await asyncio.gather(*(read(ev) for _ in range(30)))
+
+    assert len(server.requests) == 30
+    assert server.most_under_way <= 2
+
+
+# --- Cancellation, closing, loops
+
+
+@pytest.mark.parametrize("script", STALLED)
+async def test_a_cancelled_call_leaves_no_connection_and_no_task(script: Any) -> None:
+    async with RawServer(script) as server, client(server) as ev:
+        before = asyncio.all_tasks()
+        call = asyncio.create_task(create(ev))
+        await until(lambda: bool(server.requests))
+
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+
+        await server.none_open()
+        assert {task for task in asyncio.all_tasks() - before if "_accept" not in repr(task)} == set()
+
+
+async def test_a_timeout_of_the_callers_own_is_theirs() -> None:
+    async with RawServer(silence) as server, client(server) as ev:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(SHORT):
+                await create(ev)
+        await server.none_open()
+
+
+async def test_a_session_that_was_handed_in_stays_open() -> None:
+    async with Answering(echo) as server, aiohttp.ClientSession(headers={"X-Mine": "1"}) as session:
+        async with client(server, session=session) as ev:
+            await read(ev)
+        assert not session.closed
+        async with session.get(server.base_url) as answered:
+            assert answered.status == 200
+        assert server.headers("X-Mine") == ["1", "1"]
+        with pytest.raises(ConnectionFailed, match="closed"):
+            await read(ev)
+
+
+async def test_a_session_of_our_own_is_closed() -> None:
+    async with RawServer(answer) as server:
+        async with client(server) as ev:
+            await read(ev)
+            assert server.open == 1
+        await server.none_open()
+
+        for call in (read, create):
+            with pytest.raises(ConnectionFailed, match="the client is closed"):
+                await call(ev)
+        await ev.close()
+        assert server.opened == 1
+
+
+async def test_closing_a_client_that_never_sent_anything_opens_nothing() -> None:
+    ev = EvEnergy()
+
+    await ev.close()
+
+
+async def test_a_session_that_its_owner_closed_is_an_error_of_ours() -> None:
+    session = aiohttp.ClientSession()
+    await session.close()
+
+    with pytest.raises(ConnectionFailed, match="the session is closed"):
+        await read(EvEnergy(session=session))
+
+
+async def test_closing_ends_the_calls_under_way_and_those_in_the_queue() -> None:
+    async with RawServer(silence) as server:
+        ev = client(server)
+        calls = [asyncio.create_task(read(ev)) for _ in range(120)]
+        await until(lambda: server.open == 100)
+
+        await ev.close()
+        ended = await asyncio.gather(*calls, return_exceptions=True)
+
+        assert {type(each) for each in ended} == {ConnectionFailed}
+        await server.none_open()
+
+
+def test_a_client_belongs_to_one_event_loop() -> None:
+    async def call(ev: EvEnergy) -> None:
+        with pytest.raises(TransportError):
+            await read(ev)
+
+    async def call_again(ev: EvEnergy) -> None:
+        with pytest.raises(EvEnergyError, match="another event loop"):
+            await read(ev)
+
+    async def close(ev: EvEnergy) -> None:
+        await call(ev)
+        await ev.close()
+
+    ev = EvEnergy(base_url="http://127.0.0.1:1/v2")
+    asyncio.run(close(ev))
+    asyncio.run(call_again(ev))
+
+
+async def test_an_answer_of_any_status_is_complete_and_never_a_transport_error() -> None:
+    async def refuse(_: web.BaseRequest) -> web.Response:
+        return web.Response(status=404, body=b"\xff" * 100_000)
+
+    async with Answering(refuse) as server, client(server) as ev:
+        for call in (read, create):
+            with pytest.raises(NotFound):
+                await call(ev)
