@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check generate bench clean
+.PHONY: help demo test check generate update bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -35,6 +35,11 @@ check: $(READY)  ## format, lint, types, layers, generated code in step, the doc
 
 generate: $(READY)  ## generate models and endpoint functions (SPEC=path: from another document)
 	$(BIN)/python -m generator -v $(if $(SPEC),--spec $(SPEC))
+
+update: $(READY)  ## take a new version of the document (SPEC=path-or-URL; NO_VENDOR=1, NO_TESTS=1, NOTE=text)
+	@test -n "$(SPEC)" || { echo 'say which document: make update SPEC=path-or-URL' >&2; exit 2; }
+	@$(BIN)/python -m generator update '$(SPEC)' $(if $(NO_VENDOR),--no-vendor) $(if $(NO_TESTS),--no-tests) \
+		$(if $(NOTE),--version-note '$(NOTE)')
 
 clean:  ## remove the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist

@@ -22,6 +22,8 @@ from generator.units import unit_of
 _SPECIAL = ("409", "413", "422", "503")
 # Names that generated functions use themselves.
 _RESERVED = frozenset({"sender", "body", "fields", "m", "dt"})
+# What several tags share, or none reaches.
+_SHARED = "shared"
 
 
 class Builder:
@@ -48,9 +50,14 @@ class Builder:
             groups=tuple(self._groups()),
             tables=tables(self._document, self._normal),
         )
-        emitted = {name for module in package.modules for name in module.names}
+        emitted: set[str] = set()
+        for name in (name for module in package.modules for name in module.names):
+            if name in emitted:
+                raise BadDocument(f"two classes would be called {name}; correct one in corrections.yaml (`classes`)")
+            emitted.add(name)
         lost = sorted(set(self._schemas) - emitted)
         functions = {e.function for g in package.groups for e in g.endpoints}
+        _check_names(package.groups, functions)
         lost += sorted({o.function for o in self._normal.operations} - functions)
         if lost:
             raise NotCarriedOver(f"would not be emitted: {', '.join(lost)}")
@@ -60,14 +67,16 @@ class Builder:
 
     def _modules(self) -> list[ir.ModelModule]:
         homes = self._homes()
+        tags = sorted({o.tags[0] for o in self._normal.operations}, reverse=True)
+        titles = {names.snake(tag): tag for tag in tags if names.snake(tag) != _SHARED}
         in_bodies = self._closure(o.body for o in self._normal.operations if o.body is not None)
         modules: list[ir.ModelModule] = []
-        for home in sorted(set(homes.values())):
+        for home in sorted(set(homes.values()), key=lambda h: (titles.get(h, h), h)):
             mine = [name for name in sorted(self._schemas) if homes[name] == home]
             modules.append(
                 ir.ModelModule(
-                    name=f"_{names.snake(home)}",
-                    title=home,
+                    name=f"_{home}",
+                    title=titles.get(home, home),
                     enums=tuple(self._enum(n) for n in mine if "enum" in self._schemas[n]),
                     models=tuple(self._model(n, n in in_bodies) for n in mine if "properties" in self._schemas[n]),
                     aliases=tuple(self._alias(n) for n in mine if not {"enum", "properties"} & set(self._schemas[n])),
@@ -83,11 +92,11 @@ class Builder:
             roots += [operation.body] if operation.body is not None else []
             roots += [p["schema"] for p in operation.parameters]
             for name in self._closure(roots):
-                reached[name].add(operation.tags[0])
+                reached[name].add(names.snake(operation.tags[0]))
         for tags, payload in self._normal.webhooks.values():
             for name in self._closure([payload]):
-                reached[name].add(tags[0])
-        return {name: next(iter(tags)) if len(tags) == 1 else "shared" for name, tags in reached.items()}
+                reached[name].add(names.snake(tags[0]))
+        return {name: (next(iter(tags)) if len(tags) == 1 else "") or _SHARED for name, tags in reached.items()}
 
     def _closure(self, roots: Iterable[Node]) -> set[str]:
         """Return the names of all schemas that can be reached from some."""
@@ -109,9 +118,14 @@ class Builder:
         node = self._schemas[name]
         members: dict[str, Any] = {}
         for value in node["enum"]:
-            member = names.member_name(value)
+            corrected = self._corrections.find("members", f"{name}={value}")
+            member = corrected["name"] if corrected else names.member_name(value)
+            if corrected and member == names.member_name(value):
+                self._corrections.needless("members", f"{name}={value}")
             if member in members:
-                raise BadDocument(f"{name}: {members[member]!r} and {value!r} would both be called {member}")
+                raise BadDocument(
+                    f"{name}: {members[member]!r} and {value!r} would both be called {member} (`members`)"
+                )
             members[names.check_identifier(member, name)] = value
         base = "int" if node["type"] == "integer" else "str"
         return ir.Enum(name, str(node.get("description", "")), base, tuple(members.items()))
@@ -128,17 +142,20 @@ class Builder:
         for prop, raw in sorted(
             node["properties"].items(), key=lambda item: (item[0] not in node["required"], item[0])
         ):
-            names.check_identifier(prop, f"{name}.{prop}")
+            names.check_field(prop, f"{name}.{prop}")
             kind = type_of(parsed[prop], raw, self._schemas)
             numeric = any(t.name in {"int", "float", "Decimal"} or t.kind == "enum" for t in kind.members)
+            told = unit_of(prop) if numeric else None
             stated = self._corrections.value("units", f"{name}.{prop}")
+            if stated is not None and stated == told:
+                self._corrections.needless("units", f"{name}.{prop}")
             made.append(
                 ir.Field(
                     name=prop,
                     type=kind,
                     required=prop in node["required"],
                     description=str(raw.get("description", "")),
-                    unit=stated or (unit_of(prop) if numeric else None),
+                    unit=stated or told,
                     deprecated=bool(raw.get("deprecated")),
                 )
             )
@@ -175,8 +192,9 @@ class Builder:
         parameters = tuple(self._parameter(p, parsed[p["name"]]) for p in operation.parameters)
         body = self._body(operation)
         taken = {p.name for p in parameters}
-        for clash in sorted((taken | _RESERVED) & {f.name for f in body.fields} if body else taken & _RESERVED):
-            raise BadDocument(f"{operation.key}: {clash!r} cannot be a parameter beside the keywords of the body")
+        keywords = {f.name for f in body.fields} if body else set[str]()
+        for clash in sorted((taken & _RESERVED) | ((taken | _RESERVED) & keywords)):
+            raise BadDocument(f"{operation.key}: {clash!r} cannot be a parameter: the function has one of that name")
         into, item, items = self._into(operation)
         location = any(s.startswith("3") for s in operation.answers)
         empty = any(s.startswith("2") and a.schema is None for s, a in operation.answers.items())
@@ -228,7 +246,8 @@ class Builder:
             description=node["description"],
             minimum=schema.get("minimum"),
             maximum=schema.get("maximum"),
-            values=tuple(str(v) for v in values),
+            # Integers are checked by their type alone.
+            values=tuple(values) if all(isinstance(v, str) for v in values) else (),
             prefix=node["prefix"] if is_id else None,
         )
 
@@ -241,7 +260,7 @@ class Builder:
             return ir.Body(Type("model", name), operation.body_description, self._fields(name))
         if node.get("properties") == {}:
             return ir.Body(None, operation.body_description, ())
-        if "additionalProperties" in node:
+        if "additionalProperties" in (self._schemas[name] if name else node):
             return ir.Body(Type("map", of=(Type("scalar", "Any"),)), operation.body_description, ())
         raise NotCarriedOver(f"{operation.key}: a body that is no object")
 
@@ -260,10 +279,26 @@ class Builder:
             return kind, None, None
         if kind.kind == "list":
             return kind.of[0], kind.of[0], None
-        arrays = [f for f in self._fields(kind.name) if any(t.kind == "list" for t in f.type.members)]
+        fields = self._fields(kind.name) if kind.kind == "model" else ()
+        arrays = [f for f in fields if any(t.kind == "list" for t in f.type.members)]
         if len(arrays) != 1:
             raise NotCarriedOver(f"{operation.key}: pages that are objects, without one array of items")
         return kind, next(t for t in arrays[0].type.members if t.kind == "list").of[0], arrays[0].name
+
+
+def _check_names(groups: tuple[ir.Group, ...], functions: set[str]) -> None:
+    """Make sure that modules, classes and functions of operations do not hide each other."""
+    titles: dict[str, str] = {}
+    for group in groups:
+        names.check_class(group.title, f"the class of the group {group.name!r}")
+        if group.title in titles:
+            raise BadDocument(f"the groups {titles[group.title]!r} and {group.name!r} have one class: {group.title}")
+        titles[group.title] = group.name
+        attributes = [e.attribute for e in group.endpoints]
+        for taken in sorted({"sender", "get_many"} & set(attributes)):
+            raise BadDocument(f"{group.name}.{taken}: a name that every group has; correct it (`names`)")
+        if group.name in functions:
+            raise BadDocument(f"{group.name}: a group and a function of this name; correct one (`names`)")
 
 
 def _returns(into: Type | None, item: Type | None, *, optional: bool, location: bool) -> str:

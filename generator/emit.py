@@ -1,7 +1,7 @@
 """Write what was built: templates, the formatter, then the tree in one step.
 
-Everything is rendered and formatted in a scratch folder first; only when all of it stands are the generated folders
-exchanged, so that a generation that fails leaves the tree as it was.
+Everything is rendered, formatted and compiled in a scratch folder first; only when all of it stands does `swap` put it
+in place, so that a generation that fails, or is killed, leaves the tree as it was.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from generator.ir import Field, Package
 from generator.normalise import Normalised
+from generator.problems import NotCarriedOver
+from generator.swap import alone, put_in_place, recover, scratch
 from generator.types import Type
 
 TEMPLATES: Final = Path(__file__).with_name("templates")
@@ -66,43 +68,52 @@ def render(package: Package, normalised: Normalised) -> dict[str, str]:
 def write(files: dict[str, str], root: Path = ROOT) -> list[str]:
     """Format the files and put them in place; returns the paths that changed, were added or removed."""
     target = root / PACKAGE
-    target.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=root, prefix=".generated-") as scratch:
-        made = Path(scratch)
-        for name, text in files.items():
-            path = made / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-        _format(made, root)
+    target.mkdir(parents=True, exist_ok=True)
+    with alone(target):
+        recover(target)
+        # On the file system of the package, so that it can be moved there.
+        made = _made(files, scratch(target), root)
         changed = _differences(made, target)
-        for folder in FOLDERS:
-            if any(c.startswith(f"{folder}/") for c in changed):
-                old = made / f"old-{folder}"
-                if (target / folder).exists():
-                    (target / folder).rename(old)
-                (made / folder).rename(target / folder)
-        if TABLES in changed:
-            (target / TABLES).parent.mkdir(parents=True, exist_ok=True)
-            (made / TABLES).replace(target / TABLES)
+        if changed:
+            put_in_place(made, target, (*FOLDERS, TABLES))
+        recover(target)
     return changed
 
 
 def compare(files: dict[str, str], root: Path = ROOT) -> list[str]:
     """Return the paths in which the tree differs from what would be generated; nothing is written to it."""
-    with tempfile.TemporaryDirectory(prefix="generated-") as scratch:
-        made = Path(scratch)
-        for name, text in files.items():
-            path = made / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-        _format(made, root)
-        return _differences(made, root / PACKAGE)
+    target = root / PACKAGE
+    with alone(target):
+        recover(target)
+    with tempfile.TemporaryDirectory(prefix="generated-") as folder:
+        return _differences(_made(files, Path(folder), root), target)
+
+
+def _made(files: dict[str, str], folder: Path, root: Path) -> Path:
+    """Write the files to a folder, formatted; returns the folder.
+
+    Raises:
+        NotCarriedOver: One of them is no Python.
+    """
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        if name.endswith(".py"):
+            try:
+                compile(text, name, "exec", dont_inherit=True)
+            except (SyntaxError, ValueError) as error:
+                raise NotCarriedOver(f"{name}: what was generated is no Python: {error}") from error
+    _format(folder, root)
+    return folder
 
 
 def _format(folder: Path, root: Path) -> None:
     """Run ruff with the project's settings, whatever folder the files are in for now."""
     ruff = shutil.which("ruff", path=str(Path(sys.executable).parent)) or "ruff"
-    config = ["--config", str(ROOT / "pyproject.toml"), "--no-cache", "--quiet"]
+    # Which imports are the package's own must not depend on what stands around the folder.
+    own = f'lint.isort.known-first-party=["{PACKAGE}"]'
+    config = ["--config", str(ROOT / "pyproject.toml"), "--config", own, "--no-cache", "--quiet"]
     for command in (["check", "--fix", "--select", "I,F401", "--exit-zero"], ["format"]):
         subprocess.run([ruff, *command, *config, str(folder)], check=True, cwd=root)  # noqa: S603  # our own tool
 
@@ -123,7 +134,10 @@ def _differences(made: Path, target: Path) -> list[str]:
 
 def prose(text: str, indent: int = 4, first: int = 0) -> str:
     """Return prose of the document as lines of a docstring: it can end no string and start no code."""
-    safe = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+    # Controls and marks of direction make a reader see something else than what Python reads.
+    seen = "".join(c if c.isprintable() or c.isspace() else "\ufffd" for c in text)
+    # Three quotes would end the docstring; those at the end would join its own.
+    safe = re.sub(r'"{3,}|"+(?=\s*\Z)', lambda quotes: '\\"' * len(quotes[0]), seen.replace("\\", "\\\\"))
     paragraphs = [" ".join(p.split()) for p in re.split(r"\n\s*\n", safe) if p.strip()]
     lines: list[str] = []
     for number, each in enumerate(paragraphs):

@@ -52,7 +52,7 @@ class Hoister:
         for name, node in list(roots.items()):
             if _needs_name(node):
                 if name in self._schemas and _shape(self._schemas[name]) != _shape(node):
-                    raise BadDocument(f"two schemas would be called {name}")
+                    raise BadDocument(f"two schemas would be called {name}; name one in corrections.yaml (`bodies`)")
                 self._schemas[name] = node
                 roots[name] = {"$ref": _REF + name}
         waiting: list[tuple[str, Node]] = list(self._schemas.items())
@@ -95,6 +95,16 @@ def _families(places: list[_Place]) -> list[list[_Place]]:
     return list(families.values())
 
 
+def has_anonymous(node: Node) -> bool:
+    """Whether a schema is, or holds, an object or enum without a name."""
+    return _needs_name(node) or bool(_places(node, ""))
+
+
+def same_shape(one: Node, other: Node) -> bool:
+    """Whether two schemas are the same, prose and bounds aside."""
+    return _shape(one) == _shape(other)
+
+
 def _needs_name(node: Node) -> bool:
     return "enum" in node or "properties" in node
 
@@ -115,8 +125,11 @@ def _places(node: Node, owner: str, name: str = "") -> list[_Place]:
     for key, unnamed in (("items", "item"), ("additionalProperties", "value")):
         if is_object(node.get(key)):
             look(node, key, name or unnamed)
-    for i in range(len(node.get("anyOf", ()))):
-        look(node["anyOf"], i, name)
+    members: list[Node] = node.get("anyOf", [])
+    several = sum(map(_needs_name, members)) > 1
+    for i in range(len(members)):
+        # The members stand in an order of their own by now, so that their numbers do not depend on the document's.
+        look(members, i, f"{name}_option_{i + 1}" if several else name)
     return found
 
 

@@ -38,6 +38,12 @@ class Enum:
     base: str
     members: tuple[tuple[str, str | int], ...]
 
+    @property
+    def guard(self) -> str:
+        """Name of the member that stands for values the document does not list, in the eyes of type checkers."""
+        taken = {name for name, _ in self.members}
+        return next(name for name in ("UNLISTED", "UNLISTED_", "UNLISTED__") if name not in taken)
+
 
 @attrs.frozen
 class Alias:

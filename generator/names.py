@@ -25,6 +25,22 @@ FACADE: Final = frozenset({
 })  # fmt: skip
 
 
+_LONGEST: Final = 120
+# Names that modules of operations, and functions in them, use themselves.
+_IN_OPERATIONS: Final = frozenset({"dt", "endpoint", "m", "many"})
+# Names that modules of models import, and those that hold the classes of groups.
+_IN_MODULES: Final = frozenset({
+    "Any", "AwareDatetime", "Decimal", "Final", "Group", "LazyGroup", "Literal", "Mapping", "Model", "OpenIntEnum",
+    "OpenStrEnum", "Operation", "Paginator", "Param", "Ref", "Sender", "Sequence", "TYPE_CHECKING", "TypeAlias",
+    "TypedDict", "UNSET", "UUID", "Unpack", "UnsetType", "annotations", "attrs", "dt", "model",
+})  # fmt: skip
+# What the body of a model's class names: a field of that name would be found in its stead.
+_IN_MODELS: Final = frozenset({
+    "Any", "AwareDatetime", "Decimal", "Literal", "Mapping", "Sequence", "UNSET", "UUID", "UnsetType", "attrs", "bool",
+    "dict", "dt", "float", "int", "list", "str",
+})  # fmt: skip
+
+
 class Paths:
     """All paths of a document; tells collections from verbs."""
 
@@ -59,7 +75,7 @@ def _is_item(segment: str) -> bool:
 
 def snake(text: str) -> str:
     """Return a segment as part of a Python name."""
-    return re.sub(r"\W+", "_", text.strip(":{}")).lower()
+    return re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_").lower()
 
 
 def singular(plural: str) -> str:
@@ -71,7 +87,7 @@ def singular(plural: str) -> str:
 
 def pascal(text: str) -> str:
     """Return a snake-case name as the name of a class."""
-    return "".join(part[:1].upper() + part[1:] for part in re.split(r"[\W_]+", text) if part)
+    return "".join(part[:1].upper() + part[1:] for part in re.split(r"[^A-Za-z0-9]+", text) if part)
 
 
 def operation_name(method: str, path: str, paths: Paths, *, lists: bool) -> str:
@@ -107,16 +123,60 @@ def function_name(name: str, paths: Paths) -> str:
     return "_".join(filter(None, (verb, resource, rest)))
 
 
+def is_keyword(name: str) -> bool:
+    """Whether Python keeps a name for itself."""
+    return keyword.iskeyword(name)
+
+
 def check_identifier(name: str, what: str) -> str:
     """Return a name that can stand in generated code.
 
     Raises:
-        BadDocument: It is no identifier, a keyword, or hides a builtin that generated code needs.
+        BadDocument: It is no identifier of plain letters, or a keyword.
     """
-    if not name.isidentifier() or keyword.iskeyword(name) or not name.isascii():
-        raise BadDocument(f"{what}: {name!r} is no Python identifier")
-    if name[:1].isupper() and hasattr(builtins, name):
-        raise BadDocument(f"{what}: {name!r} is a builtin of Python")
+    if is_keyword(name):
+        raise BadDocument(f"{what}: {name!r} is a keyword of Python")
+    if not name.isidentifier() or not name.isascii() or len(name) > _LONGEST:
+        raise BadDocument(f"{what}: {name[:_LONGEST]!r} is no Python identifier")
+    return name
+
+
+def check_name(name: str, what: str) -> str:
+    """Return a name that a function, a parameter or a group of operations can have.
+
+    Raises:
+        BadDocument: It is none, a keyword, private, or a name that modules of operations use.
+    """
+    check_identifier(name, what)
+    if name.startswith("_") or name in _IN_OPERATIONS:
+        raise BadDocument(f"{what}: {name!r} is a name that generated code needs itself; correct it (`names`)")
+    return name
+
+
+def check_class(name: str, what: str) -> str:
+    """Return a name that a class can have.
+
+    Raises:
+        BadDocument: It is none, or hides a builtin or a name that generated modules use.
+    """
+    check_identifier(name, what)
+    cure = "correct it in corrections.yaml (`classes`)"
+    if hasattr(builtins, name):
+        raise BadDocument(f"{what}: {name!r} is a builtin of Python; {cure}")
+    if name.startswith("_") or name in _IN_MODULES:
+        raise BadDocument(f"{what}: {name!r} is a name that generated code needs itself; {cure}")
+    return name
+
+
+def check_field(name: str, what: str) -> str:
+    """Return a name that a field of a model can have: the key itself, since models have the keys of the wire.
+
+    Raises:
+        BadDocument: It is none, or would hide what the annotations of other fields mean.
+    """
+    check_identifier(name, what)
+    if name.startswith("_") or name in _IN_MODELS:
+        raise BadDocument(f"{what}: {name!r} cannot be a field: generated code needs the name itself")
     return name
 
 
@@ -124,5 +184,5 @@ def member_name(value: object) -> str:
     """Return the name of an enum member: the value in UPPER_SNAKE."""
     text = str(value)
     text = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", text)
-    name = re.sub(r"\W+", "_", text).strip("_").upper()
+    name = re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_").upper()
     return f"VALUE_{name}" if not name or name[0].isdigit() else name

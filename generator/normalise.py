@@ -9,7 +9,6 @@ the parser of openapi-python-client; what that parser drops (scopes, prose, read
 from __future__ import annotations
 
 import copy
-import re
 from typing import Any, Final
 
 import attrs
@@ -18,60 +17,18 @@ from generator import names
 from generator.canonical import Canonical, Node
 from generator.corrections import Corrections
 from generator.hoist import Hoister
-from generator.load import METHODS, Document
-from generator.problems import BadDocument
+from generator.load import Document
+from generator.operations import Answer, Operation, Operations
+from generator.parameters import VERSION_HEADER
+from generator.problems import BadDocument, Report
 from generator.resolve import RawOperation, Resolver
-from generator.shapes import is_object, part
+from generator.shapes import is_array, is_object
+from generator.wellformed import SCHEMAS
 
-REF: Final = "#/components/schemas/"
-# Headers that the client sends itself; never a function's parameter.
-_CLIENT_HEADERS: Final = {"evenergy-user", "evenergy-version", "authorization"}
-_USER_HEADER: Final = "evenergy-user"
-_VERSION_HEADER: Final = "evenergy-version"
+__all__ = ["REF", "Answer", "Normalised", "Operation", "for_parser", "normalise"]
+
+REF: Final = SCHEMAS
 _BESIDE: Final = ("description", "readOnly", "writeOnly", "deprecated", "x-nullable")
-
-
-@attrs.frozen
-class Answer:
-    """One answer that an operation declares; `schema` is None without a body."""
-
-    description: str
-    schema: Node | None
-    headers: tuple[str, ...]
-
-
-@attrs.frozen
-class Operation:
-    """An operation in its normal form."""
-
-    name: str
-    function: str
-    method: str
-    path: str
-    operation_id: str
-    tags: tuple[str, ...]
-    summary: str
-    description: str
-    deprecated: bool
-    parameters: tuple[Node, ...]
-    body: Node | None
-    body_description: str
-    answers: dict[str, Answer]
-    scopes: tuple[str, ...]
-    public: bool
-    user: str
-    lists: bool
-
-    @property
-    def key(self) -> str:
-        """How messages name it."""
-        return f"{self.method.upper()} {self.path}"
-
-    @property
-    def success(self) -> Answer | None:
-        """The first answer that means success and has a body."""
-        found = [a for s, a in sorted(self.answers.items()) if s.startswith("2") and a.schema is not None]
-        return found[0] if found else None
 
 
 @attrs.frozen
@@ -85,7 +42,6 @@ class Normalised:
         operations: All operations, by path and method.
         webhooks: Tags and payload of each webhook, by name.
         api_version: The version of the API that the document describes.
-        notes: What a maintainer may want to know of this run.
     """
 
     source: Document
@@ -94,248 +50,115 @@ class Normalised:
     operations: tuple[Operation, ...]
     webhooks: dict[str, tuple[tuple[str, ...], Node]]
     api_version: str
-    notes: tuple[str, ...]
 
 
-def normalise(document: Document, corrections: Corrections) -> Normalised:
+def normalise(document: Document, corrections: Corrections, report: Report | None = None) -> Normalised:
     """Return the normal form of a document.
 
     Raises:
         BadDocument: It says something that cannot be carried over; says what and where.
     """
-    resolver = Resolver(document.data)
+    report = report if report is not None else Report()
+    resolver = Resolver(document.data, report)
     raw_schemas = resolver.schemas()
     raw_operations = resolver.operations()
-    corrections.apply_to_schemas(raw_schemas)
-    canonical = Canonical(raw_schemas)
+    corrections.apply_to_schemas(raw_schemas, Canonical(raw_schemas).takes_null)
+    canonical = Canonical(raw_schemas, report)
     schemas = {name: copy.deepcopy(canonical.component(name)) for name in raw_schemas}
-    for name in schemas:
-        names.check_identifier(name, f"components.schemas.{name}")
 
-    work = _Operations(document.data, canonical, corrections, schemas)
+    work = Operations(document.data, canonical, corrections, schemas, raw_operations, report)
     operations = [work.operation(raw) for raw in raw_operations]
     schemas = Hoister(schemas).hoist(work.roots)
     operations = [work.with_names(o) for o in operations]
     _check_unique(operations)
+    _say_what_has_no_id(operations, report)
+    webhooks = {
+        name: (tuple(raw.data.get("tags") or ("default",)), canonical.of(raw.body)) for name, raw in resolver.webhooks()
+    }
+    renamed = _Renamed(schemas, corrections)
+    called = {o.name for o in operations} | set(renamed.schemas)
+    called |= {f"{name}.{p}" for name, node in renamed.schemas.items() for p in node.get("properties", ())}
+    for entry in corrections.entries("renames"):
+        # What has the new name is what the old one stood for.
+        if entry["now"] in called:
+            corrections.used("renames", entry["was"])
     return Normalised(
         source=document,
-        schemas=dict(sorted(schemas.items())),
-        own=frozenset(raw_schemas),
-        operations=tuple(sorted(operations, key=lambda o: (o.path, o.method))),
-        webhooks={
-            name: (tuple(raw.data.get("tags") or ("default",)), canonical.of(raw.body))
-            for name, raw in resolver.webhooks()
-        },
-        api_version=_api_version(document.data, raw_operations),
-        notes=tuple(work.notes),
+        schemas=renamed.schemas,
+        own=frozenset(renamed.name(name) for name in raw_schemas),
+        operations=tuple(sorted((renamed.operation(o) for o in operations), key=lambda o: (o.path, o.method))),
+        webhooks={name: (tags, renamed.node(payload)) for name, (tags, payload) in webhooks.items()},
+        api_version=_api_version(document.data, raw_operations, canonical),
     )
 
 
-class _Operations:
-    """Brings operations into normal form; collects the anonymous bodies and answers that need a name."""
+class _Renamed:
+    """Schemas and what refers to them, under the names that corrections give them."""
 
-    def __init__(
-        self, data: dict[str, Any], canonical: Canonical, corrections: Corrections, schemas: dict[str, Node]
-    ) -> None:
-        self._data = data
-        self._canonical = canonical
-        self._corrections = corrections
-        self._schemas = schemas
-        self._by_lower_name = {name.lower(): name for name in sorted(schemas)}
-        pairs = [(m, p) for p, item in data["paths"].items() for m in item if m in METHODS]
-        self._paths = names.Paths(pairs)
-        schemes = part(data, "components", "securitySchemes")
-        flows: list[dict[str, Any]] = [flow for s in schemes.values() for flow in part(s, "flows").values()]
-        self._schemes = set(schemes)
-        self._declared_scopes = {scope for flow in flows for scope in part(flow, "scopes")}
-        self.roots: dict[str, Node] = {}
-        self.notes: list[str] = []
-
-    def operation(self, raw: RawOperation) -> Operation:
-        """Return the normal form of one operation, its body and answers not named yet."""
-        answers = {
-            status: Answer(a.description, None if a.schema is None else self._canonical.of(a.schema), a.headers)
-            for status, a in raw.responses.items()
+    def __init__(self, schemas: dict[str, Node], corrections: Corrections) -> None:
+        self._names = {
+            entry["at"]: entry["name"]
+            for entry in corrections.entries("classes")
+            if entry["at"] in schemas and corrections.find("classes", entry["at"])
         }
-        ok = [a for s, a in sorted(answers.items()) if s.startswith("2")]
-        lists = raw.method == "get" and any(
-            (a.schema or {}).get("type") == "array" or "Link" in a.headers for a in ok if a.schema is not None
-        )
-        corrected = self._corrections.find("names", raw.key)
-        name = corrected["name"] if corrected else names.operation_name(raw.method, raw.path, self._paths, lists=lists)
-        group, _, method = name.partition(".")
-        names.check_identifier(group, raw.key)
-        names.check_identifier(method, raw.key)
-        if group in names.FACADE:
-            raise BadDocument(
-                f"{raw.key}: its group {group!r} is a name of the client itself; correct it in corrections.yaml"
-            )
-        function = names.function_name(name, self._paths)
-        body, body_text = self._body(raw, name, function)
-        answers = {s: self._named_answer(a, function, s) for s, a in answers.items()}
-        scopes, public = self._security(raw)
-        headers = {n.lower() for where, n in raw.parameters if where == "header"}
-        required = self._corrections.find("user_required", raw.key)
-        return Operation(
-            name=name,
-            function=function,
-            method=raw.method,
-            path=raw.path,
-            operation_id=str(raw.data.get("operationId") or function),
-            tags=tuple(raw.data.get("tags") or ("default",)),
-            summary=str(raw.data.get("summary") or "").strip(),
-            description=str(raw.data.get("description") or "").strip(),
-            deprecated=bool(raw.data.get("deprecated")),
-            parameters=tuple(self._parameters(raw)),
-            body=body,
-            body_description=body_text,
-            answers=answers,
-            scopes=scopes,
-            public=public,
-            user="required" if required else "optional" if _USER_HEADER in headers else "none",
-            lists=lists,
-        )
+        self.schemas: dict[str, Node] = {}
+        for name, node in sorted(schemas.items(), key=lambda item: self.name(item[0])):
+            new = names.check_class(self.name(name), f"components.schemas.{name}")
+            if new in self.schemas:
+                raise BadDocument(f"components.schemas.{name}: two schemas would be called {new}")
+            self.schemas[new] = self.node(node)
 
-    def with_names(self, operation: Operation) -> Operation:
-        """Return an operation whose anonymous body and answers have become references."""
+    def name(self, name: str) -> str:
+        return str(self._names.get(name, name))
 
-        def named(node: Node | None) -> Node | None:
-            root = (node or {}).get("x-root")
-            return self.roots[root] if root else node
+    def node(self, node: Any) -> Any:
+        if not self._names:
+            return node
+        if is_array(node):
+            return [self.node(each) for each in node]
+        if not is_object(node):
+            return node
+        made = {key: self.node(value) for key, value in node.items()}
+        if isinstance(node.get("$ref"), str):
+            made["$ref"] = SCHEMAS + self.name(node["$ref"].removeprefix(SCHEMAS))
+        return made
 
-        answers = {s: attrs.evolve(a, schema=named(a.schema)) for s, a in operation.answers.items()}
-        return attrs.evolve(operation, body=named(operation.body), answers=answers)
-
-    def _root(self, name: str, node: Node) -> Node:
-        """Note a schema for naming; returns what stands for it until then."""
-        if name in self.roots:
-            raise BadDocument(f"two anonymous schemas would be called {name}")
-        self.roots[name] = node
-        return {"x-root": name}
-
-    def _parameters(self, raw: RawOperation) -> list[Node]:
-        found: list[Node] = []
-        templated = re.findall(r"{([^}]+)}", raw.path)
-        for (where, name), parameter in raw.parameters.items():
-            if where == "header" and name.lower() in _CLIENT_HEADERS:
-                continue
-            if where == "cookie":
-                raise BadDocument(f"{raw.key} ? {name}: cookie parameters cannot be sent")
-            schema = self._canonical.of(parameter["schema"])
-            if self._corrections.find("open_parameters", f"{raw.key} ? {name}"):
-                schema.pop("enum", None)
-            style = parameter.get("style", "form" if where == "query" else "simple")
-            explode = parameter.get("explode", style == "form")
-            if style != ("form" if where == "query" else "simple") or (schema.get("type") == "array" and not explode):
-                raise BadDocument(f"{raw.key} ? {name}: style {style!r}, explode {explode}: cannot be sent")
-            if schema.get("type") == "object" or "anyOf" in schema:
-                raise BadDocument(f"{raw.key} ? {name}: objects and unions cannot be sent as a parameter")
-            python = names.check_identifier(re.sub(r"\W+|__+", "_", name).lower(), f"{raw.key} ? {name}")
-            found.append(
-                {
-                    "in": where,
-                    "name": name,
-                    "python": python,
-                    "required": bool(parameter.get("required")) or where == "path",
-                    "description": str(parameter.get("description") or "").strip(),
-                    "schema": schema,
-                    "prefix": self._prefix(name, schema),
-                }
-            )
-        if {p["name"] for p in found if p["in"] == "path"} != set(templated):
-            raise BadDocument(f"{raw.key}: the parameters of the path and its template differ")
-        # Path parameters in the order of the template, the others by name: the document's order has no say.
-        found.sort(
-            key=lambda p: (p["in"] != "path", templated.index(p["name"]) if p["in"] == "path" else 0, p["python"])
-        )
-        clash = {p["python"] for p in found if sum(q["python"] == p["python"] for q in found) > 1}
-        if clash:
-            raise BadDocument(f"{raw.key}: two parameters would be called {min(clash)!r}")
-        return found
-
-    def _prefix(self, name: str, schema: Node) -> str | None:
-        stated = re.search(r"([a-z]{4})\[A-Z", str(schema.get("pattern", "")))
-        return stated[1] if stated else self._corrections.value("prefixes", name)
-
-    def _body(self, raw: RawOperation, name: str, function: str) -> tuple[Node | None, str]:
-        text = ""
-        if is_object(raw.data.get("requestBody")):
-            text = str(raw.data["requestBody"].get("description") or "").strip()
-        if raw.body is None:
-            return None, text
-        body = self._canonical.of(raw.body)
-        reference = body.get("$ref", "").removeprefix(REF)
-        shape = self._canonical.component(reference) if reference else body
-        suffix = {"post": "Create", "patch": "Update", "put": "Update"}.get(raw.method, "Body")
-        is_write = re.match(r"(create|update|replace)(_|$)", name.partition(".")[2]) is not None
-        resource = self._by_lower_name.get(names.pascal(names.singular(name.partition(".")[0])).lower())
-        resource = reference or resource or names.pascal(names.singular(name.partition(".")[0]))
-        own_name = resource + suffix if is_write else names.pascal(function) + "Request"
-        properties: dict[str, Node] = shape.get("properties", {})
-        read_only = {n for n, p in properties.items() if p.get("readOnly")}
-        if read_only and self._corrections.has_rule("bodies_without_read_only"):
-            kept = {n: copy.deepcopy(p) for n, p in properties.items() if n not in read_only}
-            if not kept:
-                self.notes.append(f"{raw.key}: its body has only properties that the server sets; none is sent")
-                return None, text
-            required = [] if raw.method == "patch" else [n for n in shape["required"] if n in kept]
-            described = shape.get("description", "") or text
-            variant: Node = {"type": "object", "description": described, "properties": kept, "required": required}
-            return self._root(own_name, variant), text
-        if not reference and properties:
-            return self._root(own_name, {"description": text, **copy.deepcopy(body)}), text
-        return body, text
-
-    def _named_answer(self, answer: Answer, function: str, status: str) -> Answer:
-        """Give an anonymous object that an operation returns a name to be."""
-        schema = answer.schema
-        if schema is None or not status.startswith("2"):
-            return answer
-        item = schema["items"] if schema.get("type") == "array" else schema
-        if "properties" not in item:
-            return answer
-        verb, _, rest = function.partition("_")
-        name = names.pascal(rest) if verb == "get" and rest else names.pascal(function) + "Response"
-        described = {"description": answer.description, **copy.deepcopy(item)}
-        root = self._root(name, described)
-        made = root if item is schema else {**schema, "items": root}
-        return attrs.evolve(answer, schema=made)
-
-    def _security(self, raw: RawOperation) -> tuple[tuple[str, ...], bool]:
-        requirements: list[dict[str, list[str]]] = raw.data.get("security", self._data.get("security") or [])
-        scopes: set[str] = set()
-        for requirement in requirements:
-            for scheme, needed in requirement.items():
-                known = scheme
-                if scheme not in self._schemes:
-                    entry = self._corrections.find("security_schemes", scheme)
-                    known = entry["means"] if entry else scheme
-                    if not entry:
-                        self.notes.append(f"{raw.key}: security scheme {scheme!r} is not declared")
-                scopes |= set(needed) if known else set()
-        undeclared = sorted(scopes - self._declared_scopes)
-        if undeclared:
-            self.notes.append(f"{raw.key}: scopes that are not declared: {', '.join(undeclared)}")
-        return tuple(sorted(scopes)), not requirements
+    def operation(self, operation: Operation) -> Operation:
+        answers = {s: attrs.evolve(a, schema=self.node(a.schema)) for s, a in operation.answers.items()}
+        parameters = tuple(self.node(p) for p in operation.parameters)
+        return attrs.evolve(operation, body=self.node(operation.body), answers=answers, parameters=parameters)
 
 
-def _api_version(data: dict[str, Any], operations: list[RawOperation]) -> str:
+def _api_version(data: dict[str, Any], operations: list[RawOperation], canonical: Canonical) -> str:
     """Return the version that requests can ask for; the document's own where it lists none."""
     for operation in operations:
         for (where, name), parameter in sorted(operation.parameters.items()):
-            if where == "header" and name.lower() == _VERSION_HEADER and parameter["schema"].get("enum"):
-                return str(max(parameter["schema"]["enum"]))
+            if where == "header" and name.lower() == VERSION_HEADER:
+                form = canonical.of(parameter["schema"])
+                form = canonical.component(form["$ref"].removeprefix(SCHEMAS)) if "$ref" in form else form
+                if form.get("enum"):
+                    return max(map(str, form["enum"]))
     return str(data["info"]["version"])
 
 
 def _check_unique(operations: list[Operation]) -> None:
-    for attribute in ("name", "function", "operation_id"):
+    for attribute in ("operation_id", "name", "function"):
         seen: dict[str, Operation] = {}
         for operation in operations:
             value = getattr(operation, attribute)
             if value in seen:
-                raise BadDocument(f"{seen[value].key} and {operation.key} have one {attribute}: {value!r}")
-            seen[value] = operation
+                told = {"operation_id": "operationId", "name": "name", "function": "name of a function"}[attribute]
+                cure = "" if attribute == "operation_id" else "; correct one in corrections.yaml (`names`)"
+                raise BadDocument(f"{seen[value].key} and {operation.key} have one {told}: {value!r}{cure}")
+            if value is not None:
+                seen[value] = operation
+
+
+def _say_what_has_no_id(operations: list[Operation], report: Report) -> None:
+    without = [f"{o.key} ({o.name})" for o in operations if o.operation_id is None]
+    if without:
+        more = f" and {len(without) - 3} more" if len(without) > 3 else ""  # noqa: PLR2004  # as many as one reads
+        report.warn("paths", f"no operationId, named after the path: {', '.join(without[:3])}{more}")
 
 
 def for_parser(normalised: Normalised) -> dict[str, Any]:

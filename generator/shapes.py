@@ -5,6 +5,21 @@ from __future__ import annotations
 from typing import Any, TypeGuard
 
 
+class Located(dict[str, Any]):
+    """An object of a document that knows the JSON pointer (RFC 6901) it was read from."""
+
+    __slots__ = ("at",)
+
+    def __init__(self, node: dict[str, Any], at: str) -> None:
+        super().__init__(node)
+        self.at = at
+
+
+def escaped(key: object) -> str:
+    """Return a key as a part of a JSON pointer (RFC 6901, section 3)."""
+    return str(key).replace("~", "~0").replace("/", "~1")
+
+
 def is_object(node: object) -> TypeGuard[dict[str, Any]]:
     """Whether a node is an object."""
     return isinstance(node, dict)

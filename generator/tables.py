@@ -59,14 +59,23 @@ def _bare(node: Any) -> Any:
         return node
     made: dict[str, Any] = {}
     for key, value in node.items():
-        if key in {"properties", "dependentSchemas"}:
+        if key in {"properties", "dependentSchemas", "patternProperties"} and is_object(value):
             made[key] = {name: _bare(each) for name, each in value.items()}
-        elif key == "$ref":
+        elif key == "$ref" and isinstance(value, str):
             made[key] = "#/schemas/" + value.removeprefix(_REF)
-        elif key in {"enum", "required"}:
+        elif key in {"const", "default"}:
+            made[key] = value
+        elif key in {"enum", "required"} and is_array(value):
             made[key] = sorted(value, key=lambda v: (v is None, str(v)))
         elif key == "type" and is_array(value):
             made[key] = sorted(value)
         elif key not in _PROSE and not key.startswith("x-"):
             made[key] = _bare(value)
-    return made
+    return _with_null(made) if made.pop("nullable", None) is True else made
+
+
+def _with_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return what `nullable: true`, a word of OpenAPI 3.0, is in the schemas of 3.1."""
+    if schema.get("type") == "null" or (is_array(schema.get("type")) and "null" in schema["type"]):
+        return schema
+    return {"anyOf": [schema, {"type": "null"}]}

@@ -6,6 +6,7 @@ own values do as well.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any, Final, Literal, TypeAlias
 
@@ -115,10 +116,9 @@ def _literal(values: tuple[Any, ...]) -> str:
 
 
 def _quoted(value: Any) -> str:
-    # Double quotes as ruff writes them; JSON's escapes are Python's.
-    import json  # noqa: PLC0415  # used here alone
-
-    return json.dumps(value, ensure_ascii=False)
+    # Double quotes as ruff writes them; JSON's escapes are Python's. What cannot be seen is escaped as well.
+    text = json.dumps(value, ensure_ascii=False)
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
 
 
 def union(members: list[Type]) -> Type:

@@ -1,0 +1,336 @@
+"""Each quirk of the published document, on a document of a few lines that has it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.generator.small import body, document, item, made, made_of, ok, operation, ref, thing
+
+STRING = {"type": "string"}
+NULL = {"type": "null"}
+
+
+def test_schemas_that_share_a_title_are_classes_of_their_own_names() -> None:
+    found = made_of(
+        {"title": "Vehicle", **thing(write=ref("ThingWrite"))}, ThingWrite={"title": "Vehicle", **thing(name=STRING)}
+    )
+    assert found.classes == {"Thing", "ThingWrite"}
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"type": ["string", "null"], "enum": ["ON", "OFF", None]},
+        {"type": "string", "enum": ["ON", None, "OFF"]},
+        {"enum": ["OFF", "ON", None]},
+        {"type": ["string", "null"], "enum": ["ON", "OFF"]},
+        {"oneOf": [{"enum": ["ON", "OFF"]}, NULL]},
+        {"anyOf": [NULL, {"type": "string", "enum": ["OFF", "ON"]}]},
+        {"type": "string", "enum": ["ON", "OFF"], "nullable": True},
+        {"oneOf": [{"enum": ["ON", "OFF"]}, {"enum": [None]}]},
+        {"allOf": [{"enum": ["ON", "OFF", None]}]},
+    ],
+)
+def test_an_enum_takes_null_in_whichever_spelling(state: Any) -> None:
+    found = made_of(thing(state=state))
+    assert found.fields("Thing") == {"state": "ThingState | None"}
+    assert found.enum("ThingState").members == (("OFF", "OFF"), ("ON", "ON"))
+
+
+def test_a_component_that_takes_null_makes_its_references_take_null() -> None:
+    found = made_of(
+        thing(one=ref("State"), two=ref("Other")),
+        State={"type": "string", "enum": ["A", None]},
+        Other={"type": ["object", "null"], "properties": {"name": STRING}},
+    )
+    assert found.fields("Thing") == {"one": "State | None", "two": "Other | None"}
+
+
+def test_an_enum_without_a_type_is_one_of_what_its_values_are() -> None:
+    found = made_of(thing(level={"enum": [2, 1]}, kind={"const": "EV"}))
+    assert found.enum("ThingLevel").base == "int"
+    assert found.enum("ThingKind").members == (("EV", "EV"),)
+
+
+def test_an_enum_of_many_sorts_of_values_keeps_its_type_and_is_warned_of() -> None:
+    found = made_of(thing(ratio={"type": "number", "enum": [0.5, 1]}))
+    assert found.fields("Thing") == {"ratio": "float"}
+    assert "/components/schemas/Thing/properties/ratio" in found.report.warnings[0]
+
+
+def test_a_reference_is_a_url_an_object_or_null() -> None:
+    make = {"oneOf": [{"type": ["string", "null"], "format": "uri"}, ref("Make")]}
+    assert made_of(thing(make=make), Make=thing(name=STRING)).fields("Thing") == {"make": "str | Make | None"}
+
+
+@pytest.mark.parametrize("beside", [{}, {"type": "object"}, {"type": ["object", "null"]}])
+def test_nullable_true_is_a_type_that_may_be_null(beside: Any) -> None:
+    found = made_of(thing(inner={**beside, "nullable": True, "properties": {"a": STRING}}))
+    assert found.fields("Thing") == {"inner": "ThingInner | None"}
+    assert found.fields("ThingInner") == {"a": "str"}
+
+
+def test_what_stands_beside_a_reference_is_not_taken_for_a_type() -> None:
+    found = made_of(thing(make={**ref("Make"), "type": "object", "description": "Its maker."}), Make=thing(name=STRING))
+    assert found.fields("Thing") == {"make": "Make"}
+    assert found.model("Thing").fields[0].description == "Its maker."
+    assert any("/properties/make: the reference says it all" in note for note in found.report.notes)
+
+
+def test_an_any_of_with_null_beside_a_reference_says_more_than_the_reference() -> None:
+    country = {**ref("Country"), "anyOf": [ref("Country"), NULL]}
+    assert made_of(thing(c=country), Country={"enum": ["GB"]}).fields("Thing") == {"c": "Country | None"}
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_all_of_comes_to_one_object_in_either_order(backwards: bool) -> None:
+    members = [ref("Base"), {"properties": {"more": STRING, "kind": {"type": "string", "format": "date"}}}]
+    found = made_of(
+        {"allOf": members[::-1] if backwards else members, "required": ["kind"]},
+        Base={**thing(name=STRING, kind=STRING), "required": ["name"]},
+    )
+    assert found.fields("Thing") == {"kind": "dt.date", "name": "str", "more": "str"}
+    assert [f.name for f in found.model("Thing").fields if f.required] == ["kind", "name"]
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_any_of_a_schema_and_what_extends_it_is_what_extends_it(backwards: bool) -> None:
+    members = [ref("Place"), ref("PlaceDetail")]
+    found = made_of(
+        thing(place={"anyOf": members[::-1] if backwards else members}),
+        Place=thing(name=STRING),
+        PlaceDetail={"allOf": [ref("Place"), thing(code=STRING)]},
+    )
+    assert found.fields("Thing") == {"place": "PlaceDetail"}
+
+
+def test_one_of_two_arrays_is_one_array_of_either() -> None:
+    arrays = [{"type": "array", "items": {"type": "string", "format": "uri"}}, {"type": "array", "items": ref("Part")}]
+    found = made_of(thing(parts={"oneOf": arrays}), Part=thing(name=STRING))
+    assert found.fields("Thing") == {"parts": "list[str | Part]"}
+
+
+def test_inline_objects_are_named_after_owner_and_property_at_every_depth() -> None:
+    found = made_of(thing(a=thing(b={"type": "array", "items": thing(c=thing(d=STRING))})))
+    assert found.classes == {"Thing", "ThingA", "ThingAB", "ThingABC"}
+    assert found.fields("ThingA") == {"b": "list[ThingAB]"}
+
+
+def test_two_inline_objects_of_one_union_get_a_name_each() -> None:
+    union = [thing(a=STRING), thing(b=STRING)]
+    for members in (union, union[::-1]):
+        found = made_of(thing(u={"oneOf": members}))
+        assert found.fields("ThingUOption1") == {"a": "str"}
+        assert found.fields("ThingUOption2") == {"b": "str"}
+
+
+def test_conditions_add_nothing_to_the_type() -> None:
+    found = made_of(
+        {
+            **thing(a=STRING, b=STRING),
+            "dependentSchemas": {"a": {"required": ["b"]}},
+            "anyOf": [{"required": ["a"]}, {"required": ["b"]}],
+        }
+    )
+    assert found.fields("Thing") == {"a": "str", "b": "str"}
+    assert any("dependentSchemas" in note for note in found.report.notes)
+
+
+@pytest.mark.parametrize(
+    ("extra", "expected"),
+    [(False, "ThingMap"), (True, "dict[str, Any]"), ({"type": "integer"}, "dict[str, int]"), ({}, "dict[str, Any]")],
+)
+def test_additional_properties_make_a_map_or_none(extra: Any, expected: str) -> None:
+    found = made_of(thing(map={"type": "object", "additionalProperties": extra}))
+    assert found.fields("Thing") == {"map": expected}
+
+
+def test_a_component_that_is_no_object_is_used_in_place() -> None:
+    found = made_of(
+        thing(id=ref("Id"), all=ref("Things")),
+        Id={"type": "string", "format": "uuid"},
+        Things={"type": "array", "items": ref("Thing")},
+    )
+    assert found.fields("Thing") == {"all": "list[Thing]", "id": "UUID"}
+    assert found.classes == {"Thing"}
+
+
+def test_a_schema_marked_inline_gives_no_name() -> None:
+    found = made_of(
+        thing(state=ref("Hidden"), part=ref("Deep")),
+        Hidden={"x-inline": True, "enum": ["A"]},
+        Deep={"x-inline": True, **thing(state=ref("Hidden"))},
+    )
+    assert found.classes == {"Thing", "ThingState", "ThingPart", "ThingPartState"}
+
+
+def test_a_reference_into_a_schema_is_what_stands_there() -> None:
+    found = made_of(thing(a={"$ref": "#/components/schemas/Other/properties/b"}), Other=thing(b={"type": "integer"}))
+    assert found.fields("Thing") == {"a": "int"}
+
+
+def test_verbs_behind_a_colon_name_the_operation() -> None:
+    paths = {
+        "/region_groups:validate": item(post=operation()),
+        "/user_rebates/{user_rebate_id}:submit": item(post=operation(None, "user_rebate_id", operationId="a:b c")),
+    }
+    found = made(document(paths))
+    assert found.endpoint("region_groups.validate").path == "/region_groups:validate"
+    assert [p.name for p in found.endpoint("user_rebates.submit").parameters] == ["user_rebate_id"]
+
+
+def test_parameters_of_the_path_and_of_the_operation_are_one_list() -> None:
+    shared = {"in": "path", "name": "thing_id", "required": True, "schema": STRING}
+    paged = {"in": "query", "name": "page_size", "schema": {"type": "integer"}}
+    own = {"in": "query", "name": "page_size", "schema": {"type": "integer", "maximum": 10}}
+    path = item(parameters=[shared, paged], get=operation(parameters=[own]))
+    endpoint = made(document({"/things/{thing_id}": path})).endpoint("things.get")
+    assert [(p.name, p.maximum) for p in endpoint.parameters] == [("thing_id", None), ("page_size", 10)]
+
+
+def test_a_get_with_an_empty_request_body_takes_none() -> None:
+    endpoint = made(document({"/things": item(get=operation(ok(thing(a=STRING)), requestBody={}))})).endpoint(
+        "things.get"
+    )
+    assert endpoint.body is None
+
+
+@pytest.mark.parametrize(
+    ("other", "returns"),
+    [
+        ({"204": {"description": "Nothing."}}, "m.Thing | None"),
+        ({"302": {"description": "Elsewhere."}}, "str | m.Thing"),
+        ({"404": {"description": "No."}}, "m.Thing"),
+    ],
+)
+def test_a_second_answer_shows_in_what_is_returned(other: Any, returns: str) -> None:
+    path = item(get=operation({**ok(ref("Thing")), **other}, "thing_id"))
+    found = made(document({"/things/{thing_id}": path}, {"Thing": thing(a=STRING)}))
+    assert found.endpoint("things.get").returns == returns
+
+
+def test_created_without_content_returns_none() -> None:
+    found = made(document({"/things": item(post=operation({"201": {"description": "Made."}}))}))
+    assert found.endpoint("things.create").returns == "None"
+
+
+def test_of_a_body_in_three_media_types_json_is_taken() -> None:
+    schema = thing(name=STRING)
+    types = ("multipart/form-data", "application/json; charset=utf-8", "application/x-www-form-urlencoded")
+    content = {t: {"schema": schema} for t in types}
+    found = made(document({"/things": item(post=operation(requestBody={"content": content}))}))
+    assert found.fields("ThingCreate") == {"name": "str"}
+    assert any("left out: application/x-www-form-urlencoded, multipart/form-data" in n for n in found.report.notes)
+
+
+def test_times_and_words_in_yaml_are_text() -> None:
+    found = made(
+        """
+        openapi: 3.1.0
+        info: {title: Small, version: 2026-08-01}
+        paths:
+          /things:
+            get:
+              operationId: x
+              responses:
+                200:
+                  description: ok
+                  content:
+                    application/json:
+                      schema:
+                        type: object
+                        properties:
+                          country: {enum: [NO, GB], examples: [2026-01-01T00:00:00Z]}
+                          at: {type: string, format: date-time, example: 2026-01-01 00:00:00}
+                          switch: {enum: [on, off]}
+        """
+    )
+    assert [m for m, _ in found.enum("ThingCountry").members] == ["GB", "NO"]
+    assert found.enum("ThingSwitch").members == (("OFF", "off"), ("ON", "on"))
+    assert "DOCUMENT_VERSION: Final = '2026-08-01'" in found.files["api/_document.py"]
+
+
+def test_openapi_3_0_in_json_is_taken() -> None:
+    found = made({**document(schemas={"Thing": thing(a={"type": "string", "nullable": True})}), "openapi": "3.0.3"})
+    assert found.fields("Thing") == {"a": "str | None"}
+    assert '"anyOf":[{"type":"string"},{"type":"null"}]' in found.package.tables
+
+
+def test_the_first_of_two_tags_says_where_models_stand() -> None:
+    path = item(get=operation(ok(ref("Thing")), "thing_id", tags=["Small things", "Others"]))
+    found = made(document({"/things/{thing_id}": path}, {"Thing": thing(a=STRING)}))
+    assert [module.name for module in found.package.modules] == ["_small_things"]
+
+
+def test_two_tags_of_one_module_name_share_the_module() -> None:
+    one, two = (operation(ok(ref(n)), tags=[t]) for n, t in (("A", "My-Tag"), ("B", "my tag")))
+    found = made(document({"/a": item(get=one), "/b": item(get=two)}, {"A": thing(x=STRING), "B": thing(x=STRING)}))
+    assert [module.name for module in found.package.modules] == ["_my_tag"]
+    assert found.classes == {"A", "B"}
+
+
+def test_an_undeclared_security_scheme_is_accepted_and_warned_of() -> None:
+    path = item(get=operation(ok(ref("Thing")), security=[{"OAuth2": ["thing:read"]}]))
+    found = made(document({"/things": path}, {"Thing": thing(a=STRING)}))
+    assert found.endpoint("things.get").scopes == ("thing:read",)
+    assert found.report.warnings == ("GET /things: security scheme 'OAuth2' is not declared; see `security_schemes`",)
+    assert any("scopes that are not declared: thing:read" in note for note in found.report.notes)
+
+
+def test_what_only_the_server_sets_is_left_out_of_bodies() -> None:
+    schema = {**thing(id={**STRING, "readOnly": True}, name=STRING), "required": ["id", "name"]}
+    paths = {
+        "/things": item(post=operation(requestBody=body(ref("Thing")), responses={"201": ok(ref("Thing"))["200"]}))
+    }
+    found = made(document(paths, {"Thing": schema}))
+    assert found.fields("Thing") == {"id": "str", "name": "str"}
+    assert found.fields("ThingCreate") == {"name": "str"}
+
+
+def test_a_body_of_nothing_but_what_the_server_sets_is_no_argument() -> None:
+    path = item(post=operation(None, "thing_id", requestBody=body(thing(url={**STRING, "readOnly": True}))))
+    paths = {
+        "/things/{thing_id}": item(get=operation(ok(thing(a=STRING)), "thing_id")),
+        "/things/{thing_id}/reconnect": path,
+    }
+    assert made(document(paths)).endpoint("things.reconnect").body is None
+
+
+def test_defaults_are_neither_read_nor_sent() -> None:
+    sized = {"in": "query", "name": "size", "schema": {"type": "integer", "default": 25}}
+    path = item(get=operation(ok(ref("Thing")), parameters=[sized]))
+    found = made(document({"/things": path}, {"Thing": thing(a={**STRING, "default": "x"})}))
+    assert "25" not in found.files["api/things.py"]
+    assert "a: str | UnsetType = UNSET" in found.files["models/_default.py"]
+
+
+def test_deprecated_operations_fields_and_parameters_say_so() -> None:
+    old = {"in": "query", "name": "old", "deprecated": True, "schema": STRING}
+    path = item(get=operation(ok(ref("Thing")), deprecated=True, parameters=[old]))
+    found = made(document({"/things": path}, {"Thing": thing(a={**STRING, "deprecated": True})}))
+    assert "Deprecated by the API." in found.files["api/things.py"]
+    assert "old: Not described. Deprecated." in found.files["api/things.py"]
+    assert '"""Not described. Deprecated."""' in found.files["models/_default.py"]
+
+
+def test_webhooks_at_top_level_keep_their_models() -> None:
+    hooks = {"thing.made": item(post=operation(requestBody=body(thing(data=ref("Thing"))), tags=["Hooks"]))}
+    found = made(document({}, {"Thing": thing(a=STRING)}, webhooks=hooks))
+    assert [(module.name, module.names) for module in found.package.modules] == [("_hooks", ("Thing",))]
+
+
+def test_a_parameter_named_like_a_keyword_gets_an_underscore() -> None:
+    since = {"in": "query", "name": "from", "schema": STRING}
+    found = made(
+        document({"/things": item(get=operation(ok(ref("Thing")), parameters=[since]))}, {"Thing": thing(a=STRING)})
+    )
+    assert [(p.name, p.wire) for p in found.endpoint("things.get").parameters] == [("from_", "from")]
+
+
+def test_a_page_that_is_an_object_holds_its_items_in_its_one_array() -> None:
+    page = thing(items={"type": "array", "items": ref("Thing")}, total={"type": "integer"})
+    answer = {"200": {"description": "A page.", "headers": {"link": {"schema": STRING}}, **body(page)}}
+    found = made(document({"/things": item(get=operation(answer))}, {"Thing": thing(a=STRING)}))
+    assert found.endpoint("things.list").returns == "Paginator[m.Thing]"

@@ -1,0 +1,1 @@
+"""Comparing documents, and carrying a new one through the project."""
