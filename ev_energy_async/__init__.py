@@ -17,15 +17,20 @@ from typing import TYPE_CHECKING, Any
 from ev_energy_async._version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from ev_energy_async._core import Stats as Stats
     from ev_energy_async._preload import preload as preload
     from ev_energy_async.auth import Auth as Auth
+    from ev_energy_async.auth import AuthorizationCode as AuthorizationCode
     from ev_energy_async.auth import ClientCredentials as ClientCredentials
+    from ev_energy_async.auth import RefreshToken as RefreshToken
     from ev_energy_async.auth import StaticToken as StaticToken
+    from ev_energy_async.budget import Budget as Budget
     from ev_energy_async.client import EvEnergy as EvEnergy
     from ev_energy_async.clock import Clock as Clock
     from ev_energy_async.errors import ApiError as ApiError
     from ev_energy_async.errors import AuthError as AuthError
     from ev_energy_async.errors import BadRequest as BadRequest
+    from ev_energy_async.errors import BudgetExhausted as BudgetExhausted
     from ev_energy_async.errors import Conflict as Conflict
     from ev_energy_async.errors import ConnectionFailed as ConnectionFailed
     from ev_energy_async.errors import DecodeError as DecodeError
@@ -45,14 +50,20 @@ if TYPE_CHECKING:
     from ev_energy_async.errors import TransportError as TransportError
     from ev_energy_async.errors import Unauthorized as Unauthorized
     from ev_energy_async.errors import UnprocessableEntity as UnprocessableEntity
+    from ev_energy_async.errors import WebhookVerificationError as WebhookVerificationError
     from ev_energy_async.ids import ResourceId as ResourceId
     from ev_energy_async.messages import Middleware as Middleware
     from ev_energy_async.messages import RateLimit as RateLimit
     from ev_energy_async.messages import Request as Request
     from ev_energy_async.messages import Response as Response
+    from ev_energy_async.oauth import Token as Token
+    from ev_energy_async.options import Retry as Retry
     from ev_energy_async.paging import Link as Link
     from ev_energy_async.paging import Page as Page
     from ev_energy_async.paging import Paginator as Paginator
+    from ev_energy_async.token_store import FileTokenStore as FileTokenStore
+    from ev_energy_async.token_store import MemoryTokenStore as MemoryTokenStore
+    from ev_energy_async.token_store import TokenStore as TokenStore
     from ev_energy_async.values import UNSET as UNSET
     from ev_energy_async.values import UnsetType as UnsetType
 
@@ -60,13 +71,16 @@ _HOMES = {
     name: module
     for module, names in {
         "_preload": ("preload",),
-        "auth": ("Auth", "ClientCredentials", "StaticToken"),
+        "_core": ("Stats",),
+        "auth": ("Auth", "AuthorizationCode", "ClientCredentials", "RefreshToken", "StaticToken"),
+        "budget": ("Budget",),
         "client": ("EvEnergy",),
         "clock": ("Clock",),
         "errors": (
             "ApiError",
             "AuthError",
             "BadRequest",
+            "BudgetExhausted",
             "Conflict",
             "ConnectionFailed",
             "DecodeError",
@@ -86,10 +100,14 @@ _HOMES = {
             "TransportError",
             "Unauthorized",
             "UnprocessableEntity",
+            "WebhookVerificationError",
         ),
         "ids": ("ResourceId",),
         "messages": ("Middleware", "RateLimit", "Request", "Response"),
+        "oauth": ("Token",),
+        "options": ("Retry",),
         "paging": ("Link", "Page", "Paginator"),
+        "token_store": ("FileTokenStore", "MemoryTokenStore", "TokenStore"),
         "values": ("UNSET", "UnsetType"),
     }.items()
     for name in names
@@ -99,7 +117,10 @@ __all__ = [
     "ApiError",
     "Auth",
     "AuthError",
+    "AuthorizationCode",
     "BadRequest",
+    "Budget",
+    "BudgetExhausted",
     "ClientCredentials",
     "Clock",
     "Conflict",
@@ -107,9 +128,11 @@ __all__ = [
     "DecodeError",
     "EvEnergy",
     "EvEnergyError",
+    "FileTokenStore",
     "Forbidden",
     "InvalidArgument",
     "Link",
+    "MemoryTokenStore",
     "MethodNotAllowed",
     "Middleware",
     "NotAcceptable",
@@ -121,18 +144,24 @@ __all__ = [
     "Problem",
     "RateLimit",
     "RateLimited",
+    "RefreshToken",
     "Request",
     "RequestTimeout",
     "ResourceId",
     "Response",
+    "Retry",
     "ServerError",
     "ServiceUnavailable",
     "StaticToken",
+    "Stats",
+    "Token",
+    "TokenStore",
     "TransportError",
     "UNSET",
     "Unauthorized",
     "UnprocessableEntity",
     "UnsetType",
+    "WebhookVerificationError",
     "__version__",
     "preload",
 ]

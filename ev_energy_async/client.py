@@ -5,108 +5,68 @@ It wires the parts together and adds nothing of its own to a request but what th
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import os
 import random as random_module
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
-from ev_energy_async import errors, logs
+import attrs
+
+from ev_energy_async import errors, onboarding, uploads
+from ev_energy_async._core import Core, Stats
 from ev_energy_async.api import _document
-from ev_energy_async.api.groups import Groups
-from ev_energy_async.auth import Auth, ClientCredentials, StaticToken, TokenSource
+from ev_energy_async.auth import Auth, AuthorizationCode, ClientCredentials, RefreshToken, StaticToken
 from ev_energy_async.clock import Clock, Duration, RandomSource, SystemClock, seconds
-from ev_energy_async.codec import Codec
+from ev_energy_async.codec import Codec, Drift
+from ev_energy_async.handles import Handles
 from ev_energy_async.ids import id_text
-from ev_energy_async.messages import Handler, Middleware, RawResponse, Request, Response
-from ev_energy_async.middleware import chain, with_auth, with_headers
+from ev_energy_async.options import DEFAULT_DEADLINE, DEFAULT_TIMEOUT, CallOptions, OnBadItem, Retry
 from ev_energy_async.paging import origin_of
-from ev_energy_async.transport import BEGUN, Transport, lost
+from ev_energy_async.transport import Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from types import TracebackType
 
     import aiohttp
     from cattrs import Converter
 
+    from ev_energy_async.auth import Credentials
+    from ev_energy_async.budget import Budget
     from ev_energy_async.ids import Ref
+    from ev_energy_async.messages import Middleware, Request, Response
+    from ev_energy_async.uploads import Progress, Source
 
 __all__ = ["BASE_URL", "EvEnergy"]
 
 BASE_URL: Final = "https://api.ev.energy/v2"
-_VERSION: Final = "EvEnergy-Version"
-_REDIRECTS: Final = range(300, 400)
-_SUCCESSES: Final = range(200, 300)
-_NO_CONTENT: Final = 204
-_LOG: Final = logging.getLogger("ev_energy_async")
+_OWN_HEADERS: Final = frozenset({"authorization", "evenergy-user", "evenergy-version", "content-length", "host"})
 
 T = TypeVar("T")
 
 
-class _Core:
-    """What a client and its views share."""
-
-    def __init__(
-        self,
-        auth: Auth | ClientCredentials | None,
-        transport: Transport,
-        codec: Codec,
-        clock: Clock,
-        random: RandomSource,
-        middleware: tuple[Middleware, ...],
-        deadline: float,
-        version: str,
-        link_origins: frozenset[str],
-    ) -> None:
-        self.credentials = auth
-        self.transport = transport
-        self.codec = codec
-        self.clock = clock
-        self.random = random
-        self.middleware = middleware
-        self.deadline = deadline
-        self.version = version
-        self.link_origins = link_origins
-        self.version_warned = False
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self.tokens: TokenSource | None = None
-        self.auth: Auth | None = None
-        if isinstance(auth, ClientCredentials):
-            self.auth = self.tokens = TokenSource(auth, self._fetch_token, transport.base_url, clock)
-        else:
-            self.auth = auth
-
-    async def _fetch_token(self, request: Request[Any], url: str) -> RawResponse:
-        shown = request.without_secrets()
-        status, headers, body = await self.transport.exchange(shown, "POST", url, request.headers, request.body)
-        return Response(shown, url, status, headers, body, body)
-
-    def check_loop(self) -> None:
-        """Bind to the running event loop, or say that it is another one than before."""
-        loop = asyncio.get_running_loop()
-        if self._loop is None:
-            self._loop = loop
-        elif self._loop is not loop:
-            raise errors.EvEnergyError("this client belongs to another event loop; make one client for each loop")
-
-
-class EvEnergy(Groups):
+class EvEnergy(Handles):
     """A client for the ev.energy v2 API.
 
     Args:
-        auth: `ClientCredentials`, `StaticToken`, any object with `access_token` (see `Auth`), or None: without it the
-            public operations can be called.
+        auth: `ClientCredentials`, `AuthorizationCode`, `RefreshToken`, `StaticToken`, any object with `access_token`
+            (see `Auth`), or None: without it the public operations can be called.
         user: User in whose context to call (ID, URL or model), under client credentials; see `as_user`.
         base_url: Where the API is.
         version: `EvEnergy-Version` to ask for.
         session: An aiohttp session to use; it is left open, and its proxy, TLS and `trust_env` settings apply. None for
             one of the client's own, which `close` closes.
-        timeout: For one request, from the moment a connection is free for it to the end of its body; in seconds.
-        deadline: For one call with all that belongs to it: connection, token, request; in seconds.
+        timeout: For one try, from the moment a connection is free for it to the end of its body; in seconds.
+        deadline: For one call with all that belongs to it: budget, token, connection, tries; in seconds.
+        retry: Which tries are repeated, and when.
+        budget: The hourly budget of requests, to be shared with other clients of the same application, or with a share
+            of it; None for one of the client's own.
         middleware: Functions `(request, next)`, called once a call, the first outermost; they never see the token.
         converter: A converter from `codec.make_converter()` with hooks of your own for decoding.
+        on_drift: Called with each kind of departure of answers from the schema, once.
+        on_bad_item: What to do with an item of a list that cannot be decoded: `raise`, `skip`, or a function.
+        read_only: Whether to refuse every call that writes.
+        label: What tells this client from others in `repr`, logs and metrics.
         link_origins: Origins besides that of `base_url` that `Link` headers may name, as behind a gateway; pages are
             still fetched from `base_url`.
         clock: Where time comes from, for tests.
@@ -125,52 +85,63 @@ class EvEnergy(Groups):
 
     def __init__(
         self,
-        auth: Auth | ClientCredentials | None = None,
+        auth: Auth | Credentials | None = None,
         *,
         user: Ref | None = None,
         base_url: str = BASE_URL,
         version: str | int = _document.API_VERSION,
         session: aiohttp.ClientSession | None = None,
-        timeout: Duration = 30,  # a setting, not a cancel scope
-        deadline: Duration = 60,
+        timeout: Duration = DEFAULT_TIMEOUT,
+        deadline: Duration = DEFAULT_DEADLINE,
+        retry: Retry | None = None,
+        budget: Budget | None = None,
         middleware: Sequence[Middleware] = (),
         converter: Converter | None = None,
+        on_drift: Callable[[Drift], object] | None = None,
+        on_bad_item: OnBadItem = "raise",
+        read_only: bool = False,
+        label: str | None = None,
         link_origins: Iterable[str] = (),
         clock: Clock | None = None,
         random: RandomSource | None = None,
     ) -> None:
-        if auth is not None and not isinstance(auth, ClientCredentials | Auth):
+        if auth is not None and not isinstance(auth, ClientCredentials | RefreshToken | AuthorizationCode | Auth):
             raise errors.InvalidArgument("auth", type(auth), "credentials, or an object with `async access_token`")
         parts = _split(base_url)
         if parts is None or parts.scheme not in {"http", "https"} or not parts.netloc or parts.query or parts.username:
             raise errors.InvalidArgument("base_url", base_url, "an http(s) URL without query or credentials")
-        base_url = base_url.rstrip("/")
-        core = _Core(
+        core = Core(
             auth,
-            Transport(base_url, session, seconds("timeout", timeout)),
-            Codec(converter),
+            Transport(base_url.rstrip("/"), session),
+            Codec(converter, on_drift),
             clock or SystemClock(),
             random or random_module.Random(),  # noqa: S311  # jitter, not secrets
             tuple(middleware),
-            seconds("deadline", deadline),
+            budget,
             str(version),
             frozenset(map(_origin, [link_origins] if isinstance(link_origins, str) else link_origins)),
+            read_only=read_only,
+            label=label,
         )
-        self._become(core, None if user is None else _user_id(user), is_view=False)
+        options = CallOptions(
+            seconds("timeout", timeout),
+            seconds("deadline", deadline),
+            retry or Retry(),
+            on_bad_item=_on_bad_item(on_bad_item),
+        )
+        self._become(core, None if user is None else _user_id(user), options, is_view=False)
 
-    def _become(self, core: _Core, user: str | None, *, is_view: bool) -> None:
+    def _become(self, core: Core, user: str | None, options: CallOptions, *, is_view: bool) -> None:
         self._core = core
         self._user = user
+        self._options = options
         self._is_view = is_view
-        wire = self._on_the_wire
-        self._handler: Handler = chain([*core.middleware, self._authenticated()], wire)
+        self._handler = core.handler(user)
 
-    def _authenticated(self) -> Middleware:
-        auth = self._core.auth
-        if auth is None:
-            return _pass
-        url = None if self._user is None else f"{self.base_url}/users/{self._user}"
-        return with_auth(auth, url)
+    def _view(self, user: str | None, options: CallOptions) -> Self:
+        view = object.__new__(type(self))
+        view._become(self._core, user, options, is_view=True)  # of the same class
+        return view
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ, **options: Any) -> Self:
@@ -191,7 +162,7 @@ class EvEnergy(Groups):
         if (client_id is None) != (secret is None):
             missing = "EV_ENERGY_CLIENT_ID" if client_id is None else "EV_ENERGY_CLIENT_SECRET"
             raise errors.InvalidArgument(missing, None, "a value, since its counterpart is set")
-        auth: Auth | ClientCredentials | None = None
+        auth: Auth | Credentials | None = None
         if token is not None:
             auth = StaticToken(token)
         elif client_id is not None and secret is not None:
@@ -213,9 +184,50 @@ class EvEnergy(Groups):
         Raises:
             InvalidArgument: It is no user.
         """
-        view = object.__new__(type(self))
-        view._become(self._core, _user_id(user), is_view=True)  # of the same class
-        return view
+        return self._view(_user_id(user), self._options)
+
+    def with_options(
+        self,
+        *,
+        timeout: Duration | None = None,  # a setting, not a cancel scope
+        deadline: Duration | None = None,
+        retry: Retry | None = None,
+        headers: Mapping[str, str] | None = None,
+        priority: int | None = None,
+        on_bad_item: OnBadItem | None = None,
+    ) -> Self:
+        """Return a view of this client whose calls are made in another way; what is not given stays.
+
+        It shares session, token and budget with the client, and ends with it; closing the view closes nothing.
+
+        Args:
+            timeout: For one try, in seconds.
+            deadline: For one call with all that belongs to it, in seconds.
+            retry: Which tries are repeated, and when.
+            headers: Headers to add; not those of the client itself.
+            priority: What passes first when the budget is short; 0 is a poll, a command has 1.
+            on_bad_item: What to do with an item of a list that cannot be decoded.
+
+        Raises:
+            InvalidArgument: One of them is not what it should be.
+
+        Example:
+            >>> vehicle = await ev.with_options(timeout=5, retry=Retry(attempts=1)).vehicles.get(id)  # doctest: +SKIP
+        """
+        given: dict[str, Any] = {}
+        if timeout is not None:
+            given["timeout"] = seconds("timeout", timeout)
+        if deadline is not None:
+            given["deadline"] = seconds("deadline", deadline)
+        if retry is not None:
+            given["retry"] = retry
+        if headers is not None:
+            given["headers"] = {**self._options.headers, **_headers(headers)}
+        if priority is not None:
+            given["priority"] = priority
+        if on_bad_item is not None:
+            given["on_bad_item"] = _on_bad_item(on_bad_item)
+        return self._view(self._user, attrs.evolve(self._options, **given))
 
     @property
     def base_url(self) -> str:
@@ -233,49 +245,19 @@ class EvEnergy(Groups):
         return self._core.auth is not None
 
     @property
+    def label(self) -> str | None:
+        """What tells this client from others in `repr`, logs and metrics."""
+        return self._core.label
+
+    @property
+    def budget(self) -> Budget:
+        """The hourly budget of requests: `.remaining`, `.used`, `.next_free`."""
+        return self._core.budget
+
+    @property
     def link_origins(self) -> frozenset[str]:
         """Origins besides that of `base_url` that `Link` headers may name."""
         return self._core.link_origins
-
-    def vehicle(self, vehicle_id: Ref) -> logs.Vehicle:
-        """Return a handle on a vehicle and its logs.
-
-        Raises:
-            InvalidArgument: It is no vehicle.
-        """
-        return logs.Vehicle(self, vehicle_id)
-
-    def evse(self, evse_id: Ref) -> logs.Evse:
-        """Return a handle on a charger and its logs.
-
-        Raises:
-            InvalidArgument: It is no charger.
-        """
-        return logs.Evse(self, evse_id)
-
-    def home_battery(self, home_battery_id: Ref) -> logs.HomeBattery:
-        """Return a handle on a home battery and its logs.
-
-        Raises:
-            InvalidArgument: It is no home battery.
-        """
-        return logs.HomeBattery(self, home_battery_id)
-
-    def boundary_meter(self, boundary_meter_id: Ref) -> logs.BoundaryMeter:
-        """Return a handle on a boundary meter and its logs.
-
-        Raises:
-            InvalidArgument: It is no boundary meter.
-        """
-        return logs.BoundaryMeter(self, boundary_meter_id)
-
-    def ct_clamp(self, ct_clamp_id: Ref) -> logs.CtClamp:
-        """Return a handle on a CT clamp and its logs.
-
-        Raises:
-            InvalidArgument: It is no CT clamp.
-        """
-        return logs.CtClamp(self, ct_clamp_id)
 
     async def send(self, request: Request[T]) -> Response[T]:
         """Send a request and decode its answer; what the endpoint functions call.
@@ -287,67 +269,78 @@ class EvEnergy(Groups):
             DecodeError: The answer cannot be understood.
             AuthError: The credentials were refused.
         """
-        core = self._core
-        operation = request.operation
-        if operation.user == "required" and self._user is None and isinstance(core.credentials, ClientCredentials):
-            raise errors.InvalidArgument("user", None, f"a user for {operation.name}: call it on `as_user(...)`")
-        core.check_loop()
-        begun: list[Request[Any]] = []
-        outer = BEGUN.set(begun)
-        limit = asyncio.timeout(core.deadline)
-        try:
-            async with limit:
-                response = await self._handler(request)
-        except TimeoutError as error:
-            if not limit.expired():
-                raise  # one of the caller's own, from middleware or auth
-            sent = any(each.operation is operation for each in begun)
-            reason = f"not within the deadline of {core.deadline:g} s"
-            raise lost(request, errors.RequestTimeout, reason, sent=sent) from error
-        finally:
-            BEGUN.reset(outer)
-        self._check_version(response)
-        return response.with_data(self._data(request, response))
+        return await self._core.call(self._handler, request, self._user, self._options)
 
-    def _data(self, request: Request[T], response: RawResponse) -> T:
-        """Return what the answer comes to, or raise the error that it is."""
-        operation = request.operation
-        data: Any
-        if operation.location and response.status in _REDIRECTS:
-            location = response.headers.get("Location")
-            if not location:
-                raise errors.DecodeError("a redirect without an address", "Location", response)
-            data = location
-        elif response.status not in _SUCCESSES:
-            raise errors.error_for(response)
-        elif operation.into is None or (not response.body and response.status == _NO_CONTENT):
-            data = None
-        else:
-            try:
-                data = self._core.codec.decode(response.body, operation.answer_type())
-            except errors.DecodeError as error:
-                raise errors.DecodeError(error.reason, error.path, response) from error
-        result: T = data
-        return result
+    def stats(self) -> Stats:
+        """Return what the client knows of itself: calls, token, budget, drift. Asks nothing of the API."""
+        return self._core.stats()
 
-    def _check_version(self, response: RawResponse) -> None:
-        answered = response.headers.get(_VERSION)
-        core = self._core
-        if answered is not None and answered != core.version and not core.version_warned:
-            core.version_warned = True
-            _LOG.warning("asked for version %s of the API, answered in version %s", core.version, answered)
+    async def revoke(self) -> None:
+        """End the token at the server, e.g. when a user disconnects (RFC 7009); nothing if there is none.
 
-    async def _on_the_wire(self, request: Request[Any]) -> RawResponse:
-        core = self._core
-        return await core.transport(with_headers(request, {_VERSION: core.version}))
+        Raises:
+            InvalidArgument: The client has no grant of its own to revoke a token of.
+            ApiError: The server refused.
+            TransportError: There was no complete answer.
+        """
+        tokens = self._core.tokens
+        if tokens is None:
+            raise errors.InvalidArgument("auth", type(self._core.credentials), "a grant whose tokens the client keeps")
+        await tokens.revoke()
+
+    def onboarding_url(
+        self,
+        user: Ref,
+        *,
+        make: Ref | None = None,
+        model: Ref | None = None,
+        trim: Ref | None = None,
+        redirect_uri: str | None = None,
+    ) -> str:
+        """Return the address at which a user's browser starts to connect a vehicle; see `onboarding.onboarding_url`.
+
+        Raises:
+            InvalidArgument: One of the arguments is not what it should be, or the client knows no client ID.
+        """
+        credentials = self._core.credentials
+        if not isinstance(credentials, ClientCredentials | RefreshToken | AuthorizationCode):
+            raise errors.InvalidArgument("auth", type(credentials), "credentials with a client ID")
+        choice = {"make": make, "model": model, "trim": trim}
+        return onboarding.onboarding_url(
+            self.base_url, credentials.client_id, user, **choice, redirect_uri=redirect_uri
+        )
+
+    async def find_onboarding_url(self, make: Ref, *, model: str | None = None, trim: str | None = None) -> str | None:
+        """Walk from a make over its models to its trims; see `onboarding.find_onboarding_url`."""
+        return await onboarding.find_onboarding_url(self, make, model=model, trim=trim)
+
+    async def upload_rebate_evidence(
+        self,
+        source: Source,
+        *,
+        evidence_type: str,
+        file_name: str | None = None,
+        user_rebate: Ref | None = None,
+        progress: Progress | None = None,
+    ) -> str:
+        """Upload a file as evidence for a rebate, without the token; see `uploads.upload_rebate_evidence`."""
+        return await uploads.upload_rebate_evidence(
+            self,
+            self._core.transport,
+            source,
+            evidence_type=evidence_type,
+            file_name=file_name,
+            user_rebate=user_rebate,
+            progress=progress,
+        )
 
     async def close(self) -> None:
-        """Close the client: its own session, and a token fetch under way. A session that was handed in stays open."""
-        if self._is_view:
-            return
-        if self._core.tokens is not None:
-            await self._core.tokens.close()
-        await self._core.transport.close()
+        """Close the client: calls under way end with an error, and so does a token fetch.
+
+        Its own session is closed, one that was handed in stays open. Closing a view closes nothing.
+        """
+        if not self._is_view:
+            await self._core.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -358,12 +351,9 @@ class EvEnergy(Groups):
         await self.close()
 
     def __repr__(self) -> str:
+        label = "" if self.label is None else f" {self.label!r}"
         user = "" if self._user is None else f" as {self._user}"
-        return f"<EvEnergy {self.base_url}{user}>"
-
-
-async def _pass(request: Request[Any], following: Handler) -> RawResponse:
-    return await following(request)
+        return f"<EvEnergy{label} {self.base_url}{user}>"
 
 
 def _split(url: object) -> SplitResult | None:
@@ -385,3 +375,18 @@ def _user_id(user: Ref) -> str:
     if found == "me":
         raise errors.InvalidArgument("user", user, "the ID of a user; `me` goes without a context")
     return found
+
+
+def _headers(headers: Mapping[str, str]) -> Mapping[str, str]:
+    for name, value in headers.items():
+        if name.lower() in _OWN_HEADERS:
+            raise errors.InvalidArgument("headers", name, "headers that are not the client's own")
+        if not name.isascii() or not name.isprintable() or not value.isascii() or not value.isprintable():
+            raise errors.InvalidArgument("headers", name, "names and values of visible ASCII characters")
+    return headers
+
+
+def _on_bad_item(value: OnBadItem) -> OnBadItem:
+    if value not in {"raise", "skip"} and not callable(value):
+        raise errors.InvalidArgument("on_bad_item", value, "'raise', 'skip', or a function")
+    return value

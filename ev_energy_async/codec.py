@@ -47,7 +47,7 @@ class Drift:
     Attributes:
         type: Name of the model.
         path: The key in it; `[]` stands for the items of an array or a map.
-        kind: `null`, `missing`, `empty` or `number`.
+        kind: `null`, `missing`, `empty`, `number` or `undecodable`.
     """
 
     type: str
@@ -60,6 +60,7 @@ class Drift:
             "missing": "is missing, though the schema requires it",
             "empty": "is an empty string in place of a time",
             "number": "is written with a decimal point, though it is an integer",
+            "undecodable": "could not be understood, and was skipped",
         }
         return f"{self.type}.{self.path} {said[self.kind]}"
 
@@ -196,6 +197,25 @@ class Codec:
                 raise DecodeError(*_reason(error)) from error
         return self._decode_tolerantly(data, into)
 
+    def decode_items(self, data: bytes, into: Any) -> list[tuple[bytes, Any]]:
+        """Decode an array item by item; an item that cannot be understood is its `DecodeError`.
+
+        Args:
+            data: The array in UTF-8.
+            into: The type of an item.
+
+        Raises:
+            DecodeError: It is no array.
+        """
+        raw_items: list[msgspec.Raw] = decode_strict(data, list[msgspec.Raw])
+        made: list[tuple[bytes, Any]] = []
+        for raw in map(bytes, raw_items):
+            try:
+                made.append((raw, self.decode(raw, into)))
+            except DecodeError as error:
+                made.append((raw, error))
+        return made
+
     def _has_hook(self, into: Any) -> bool:
         if self._converter is None:
             return False
@@ -214,10 +234,11 @@ class Codec:
             self._hooked.clear()
         value, drift = structure(self._converter, _document(data), into)
         for item in drift:
-            self._report(item)
+            self.report(item)
         return value
 
-    def _report(self, drift: Drift) -> None:
+    def report(self, drift: Drift) -> None:
+        """Tell of drift, the first time it is met."""
         if drift in self._reported or len(self._reported) >= _MOST_DRIFT:
             return
         self._reported.add(drift)

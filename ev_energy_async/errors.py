@@ -15,28 +15,28 @@
     │   ├── RateLimited            429, `.retry_after`
     │   └── ServerError            5xx
     │       └── ServiceUnavailable 503
+    ├── BudgetExhausted            the hourly budget frees up only after the deadline, `.retry_at`
     ├── TransportError             no complete answer
     │   ├── ConnectionFailed
     │   ├── RequestTimeout         `timeout` or `deadline` ran out
     │   └── OutcomeUnknown         a write that may or may not have been carried out
     ├── DecodeError                a complete answer that cannot be understood
-    └── AuthError                  the credentials or the grant were refused
+    ├── AuthError                  the credentials or the grant were refused
+    └── WebhookVerificationError   a delivery that is not provably genuine and recent
 
 Pure: no I/O. An error never shows a token, a secret, a query string or a body in its text.
 """
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-import attrs
-import msgspec
-
-from ev_energy_async.values import Model, is_array, is_mapping, is_object
+from ev_energy_async.problem import Problem
+from ev_energy_async.values import Model, is_mapping
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    import datetime as dt
+    from collections.abc import Sequence
 
     from ev_energy_async.messages import RawResponse, Request
 
@@ -44,6 +44,7 @@ __all__ = [
     "ApiError",
     "AuthError",
     "BadRequest",
+    "BudgetExhausted",
     "Conflict",
     "ConnectionFailed",
     "DecodeError",
@@ -63,11 +64,11 @@ __all__ = [
     "TransportError",
     "Unauthorized",
     "UnprocessableEntity",
+    "WebhookVerificationError",
     "error_for",
 ]
 
 _LONGEST_SHOWN: Final = 80
-_PHRASES: Final = {int(status): status.phrase for status in HTTPStatus}
 
 
 class EvEnergyError(Exception):
@@ -103,69 +104,6 @@ def _shown(given: object) -> str:
     return f"a {type(given).__name__}" if isinstance(given, Model) else repr(given)
 
 
-@attrs.frozen
-class Problem:
-    """A problem document (RFC 9457, section 3), or what could be made of another error body.
-
-    Attributes:
-        title: Summary of the kind of problem.
-        detail: What went wrong this time; None if the body does not say.
-        type: URI of the kind of problem; None where the status says enough.
-        status: The status that the document repeats, if it does.
-        instance: URI of this occurrence, if there is one.
-        field_errors: Messages by field of the request, empty if there are none.
-        extensions: The other members, as they came.
-    """
-
-    title: str
-    detail: str | None = None
-    type: str | None = None
-    status: int | None = None
-    instance: str | None = None
-    field_errors: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict[str, tuple[str, ...]])
-    extensions: Mapping[str, Any] = attrs.field(factory=dict[str, Any])
-
-    @classmethod
-    def parse(cls, status: int, body: bytes) -> Problem:
-        """Read an error body; one that is no problem document gives the status' phrase as title."""
-        # Not every status has a phrase: proxies answer 520 and the like.
-        phrase = _PHRASES.get(status, f"Status {status}")
-        try:
-            members = msgspec.json.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return cls(phrase)
-        if not is_object(members):
-            return cls(phrase)
-        rest: dict[str, Any] = members
-
-        def text(name: str) -> str | None:
-            value = rest.pop(name, None)
-            return value if isinstance(value, str) else None
-
-        stated = rest.pop("status", None)
-        return cls(
-            title=text("title") or phrase,
-            detail=text("detail"),
-            type=text("type"),
-            status=int(stated) if isinstance(stated, int | float) else None,
-            instance=text("instance"),
-            field_errors=_field_errors(rest.pop("field_errors", None)),
-            extensions=rest,
-        )
-
-    def __str__(self) -> str:
-        parts = [self.title if not self.detail else f"{self.title}: {self.detail}"]
-        parts += [f"{field}: {' '.join(messages)}" for field, messages in self.field_errors.items()]
-        return "; ".join(parts)
-
-
-def _field_errors(value: Any) -> dict[str, tuple[str, ...]]:
-    if not is_object(value):
-        return {}
-    members: dict[str, Any] = value
-    return {name: tuple(map(str, texts)) if is_array(texts) else (str(texts),) for name, texts in members.items()}
-
-
 class ApiError(EvEnergyError):
     """The API answered completely, with a status that means failure.
 
@@ -174,7 +112,10 @@ class ApiError(EvEnergyError):
         problem: The problem document of the body.
         response: The answer: status, headers, raw body.
         request: What was asked.
+        retry_at: When the API said to come back, aware; None if it did not.
     """
+
+    retry_at: dt.datetime | None = None
 
     def __init__(self, response: RawResponse, problem: Problem | None = None) -> None:
         self.response = response
@@ -184,7 +125,12 @@ class ApiError(EvEnergyError):
         super().__init__(response, self.problem)
 
     def __str__(self) -> str:
-        return f"{self.status} for {self.request}: {self.problem}"
+        later = f"; not before {self.retry_at.isoformat()}" if self.retry_at is not None else ""
+        return f"{self.status} for {self.request}: {self.problem}{later}"
+
+    def as_curl(self) -> str:
+        """Return the request as a command line, without secrets and personal data."""
+        return self.request.as_curl()
 
 
 class BadRequest(ApiError):
@@ -272,19 +218,52 @@ def error_for(response: RawResponse) -> ApiError:
     return _BY_STATUS.get(response.status, fallback)(response)
 
 
+class BudgetExhausted(EvEnergyError):
+    """The hourly budget of requests frees up only after the call's deadline; nothing was sent.
+
+    Attributes:
+        request: What was asked.
+        retry_at: When it is worth trying again, aware, as far as it is known.
+    """
+
+    def __init__(self, request: Request[Any], retry_at: dt.datetime) -> None:
+        self.request = request
+        self.retry_at = retry_at
+        super().__init__(request, retry_at)
+
+    def __str__(self) -> str:
+        return f"no request is left in the hourly budget for {self.request}; try again at {self.retry_at.isoformat()}"
+
+    def as_curl(self) -> str:
+        """Return the request as a command line, without secrets and personal data."""
+        return self.request.as_curl()
+
+
 class TransportError(EvEnergyError):
     """There was no complete answer.
 
     Attributes:
         request: What was asked.
+        reason: What happened.
+        unsent: Whether the request surely never reached the API.
+        passing: Whether another try may end better.
     """
 
     consequence: ClassVar[str] = "no complete answer"
 
-    def __init__(self, request: Request[Any], reason: str) -> None:
+    def __init__(self, request: Request[Any], reason: str, *, unsent: bool = False, passing: bool = True) -> None:
         self.request = request
         self.reason = reason
+        self.unsent = unsent
+        self.passing = passing
         super().__init__(request, reason)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.request, self.reason), {"unsent": self.unsent, "passing": self.passing}
+
+    def as_curl(self) -> str:
+        """Return the request as a command line, without secrets and personal data."""
+        return self.request.as_curl()
 
     def __str__(self) -> str:
         return f"{self.consequence} to {self.request}: {self.reason}"
@@ -311,7 +290,12 @@ class DecodeError(EvEnergyError):
         reason: What is wrong.
         path: Where in the document, as in `$[3].sampled_at`; `$` is the document itself.
         response: The answer with its raw body; None if no request was involved.
+        items: Of a page of a list, the items that could be decoded; None otherwise.
+        next_cursor: Of a page of a list, where to go on after it; None at its end, and otherwise.
     """
+
+    items: Sequence[Any] | None = None
+    next_cursor: str | None = None
 
     def __init__(self, reason: str, path: str = "$", response: RawResponse | None = None) -> None:
         self.reason = reason
@@ -339,3 +323,17 @@ class AuthError(EvEnergyError):
 
     def __str__(self) -> str:
         return f"{self.error}: {self.description}" if self.description else self.error
+
+
+class WebhookVerificationError(EvEnergyError):
+    """A delivery is not provably genuine and recent; nothing of it was parsed.
+
+    The text is for your log. Do not put it into the answer: a sender who means well does not need it.
+
+    Attributes:
+        reason: What is wrong; never holds any of the delivery or of a secret.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason

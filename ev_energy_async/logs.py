@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeAlias, Type
 
 import attrs
 
+from ev_energy_async import sessions
 from ev_energy_async.errors import InvalidArgument
 from ev_energy_async.ids import id_text
 from ev_energy_async.operations import utc_text
@@ -164,6 +165,18 @@ class Vehicle(Device):
     def location_logs(self, *, since: Since = None, until: Since = None) -> LogQuery[m.VehicleLocationLog]:
         """Return when the vehicle's location was sampled, by `sampled_at`."""
         return self._logs("location", since, until)
+
+    async def current_session(self) -> m.ChargingSession | None:
+        """Return the charging session that the vehicle is in; None if it is not plugged in."""
+        return await sessions.current_session(self._sender, self.id)
+
+    async def boost(self) -> m.ChargingSession:
+        """Charge now, without regard to cheap and clean times; see `sessions.boost`."""
+        return await sessions.boost(self._sender, self.id)
+
+    async def end_boost(self) -> m.ChargingSession:
+        """End the boost, back to cheap and clean times; see `sessions.end_boost`."""
+        return await sessions.end_boost(self._sender, self.id)
 
 
 class Evse(Device):

@@ -6,9 +6,12 @@ Nothing here does I/O, and no `repr` shows a query, a header or a body: they may
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeAlias, TypeVar
+from urllib.parse import parse_qsl
 
 import attrs
+
+from ev_energy_async.options import CallOptions
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -16,6 +19,9 @@ if TYPE_CHECKING:
     from ev_energy_async.operations import Operation
 
 __all__ = ["Handler", "Middleware", "RateLimit", "RawResponse", "Request", "Response", "Sender"]
+
+# Query parameters that may tell who somebody is.
+_PERSONAL: Final = frozenset({"email"})
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -31,6 +37,7 @@ class Request(Generic[T_co]):
         query: Encoded query string without the question mark, empty if there is none.
         headers: Headers of this request, by name.
         body: The encoded body; None if there is none.
+        options: How to make the call.
     """
 
     operation: Operation[T_co]
@@ -38,6 +45,7 @@ class Request(Generic[T_co]):
     query: str = ""
     headers: Mapping[str, str] = attrs.field(factory=dict[str, str])
     body: bytes | None = None
+    options: CallOptions = attrs.field(factory=CallOptions)
 
     @property
     def method(self) -> str:
@@ -52,7 +60,24 @@ class Request(Generic[T_co]):
     def without_secrets(self) -> Request[T_co]:
         """Return the request as others may see it: without its `Authorization`."""
         shown = {name: value for name, value in self.headers.items() if name.lower() != "authorization"}
-        return Request(self.operation, self.path, self.query, shown, self.body)
+        return Request(self.operation, self.path, self.query, shown, self.body, self.options)
+
+    def with_headers(self, headers: Mapping[str, str]) -> Request[T_co]:
+        """Return the request with more headers; these win."""
+        both = {**self.headers, **headers}
+        return Request(self.operation, self.path, self.query, both, self.body, self.options)
+
+    def with_options(self, options: CallOptions) -> Request[T_co]:
+        """Return the request, to be made in another way."""
+        return Request(self.operation, self.path, self.query, self.headers, self.body, options)
+
+    def as_curl(self) -> str:
+        """Return the request as a command line to try by hand, without secrets, personal data and the body."""
+        names = [name for name, _ in parse_qsl(self.query, keep_blank_values=True)]
+        shown = [f"{n}=..." if n in _PERSONAL else pair for n, pair in zip(names, self.query.split("&"), strict=False)]
+        url = "$EV_ENERGY_BASE_URL" + self.path + (f"?{'&'.join(shown)}" if shown else "")
+        body = " -H 'Content-Type: application/json' --data @body.json" if self.body is not None else ""
+        return f'curl -X {self.method} -H "Authorization: Bearer $EV_ENERGY_TOKEN"{body} "{url}"'
 
     def __repr__(self) -> str:
         return f"<Request {self}>"

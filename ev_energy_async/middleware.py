@@ -9,16 +9,19 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from ev_energy_async.auth import check_token
-from ev_energy_async.messages import Request
+from ev_energy_async.budget import Budget, NotInTime
+from ev_energy_async.errors import BudgetExhausted
+from ev_energy_async.oauth import check_token
+from ev_energy_async.retry import retry_after
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ev_energy_async.auth import Auth
-    from ev_energy_async.messages import Handler, Middleware, RawResponse
+    from ev_energy_async.clock import Clock
+    from ev_energy_async.messages import Handler, Middleware, RawResponse, Request
 
-__all__ = ["chain", "with_auth", "with_headers"]
+__all__ = ["chain", "with_auth", "with_budget"]
 
 _USER: Final = "EvEnergy-User"
 
@@ -38,11 +41,6 @@ def _bound(middleware: Middleware, following: Handler) -> Handler:
     return handler
 
 
-def with_headers(request: Request[Any], headers: dict[str, str]) -> Request[Any]:
-    """Return a request with more headers."""
-    return Request(request.operation, request.path, request.query, {**request.headers, **headers}, request.body)
-
-
 def with_auth(auth: Auth, user_url: str | None) -> Middleware:
     """Return a middleware that adds the token, and the user on each request that carries one.
 
@@ -52,12 +50,43 @@ def with_auth(auth: Auth, user_url: str | None) -> Middleware:
 
     async def authenticate(request: Request[Any], following: Handler) -> RawResponse:
         token = check_token("access_token", await auth.access_token())
-        response = await following(with_headers(request, {**user, "Authorization": f"Bearer {token}"}))
+        response = await following(request.with_headers({**user, "Authorization": f"Bearer {token}"}))
         if response.status != HTTPStatus.UNAUTHORIZED:
             return response
         fresh = check_token("access_token", await auth.access_token(rejected=token))
         if fresh == token:
             return response
-        return await following(with_headers(request, {**user, "Authorization": f"Bearer {fresh}"}))
+        return await following(request.with_headers({**user, "Authorization": f"Bearer {fresh}"}))
 
     return authenticate
+
+
+def with_budget(budget: Budget, clock: Clock) -> Middleware:
+    """Return a middleware that waits for a request of the hourly budget, and tells the budget how it ended.
+
+    Commands pass before polls: what is no read has a priority of 1 unless the caller says otherwise.
+    """
+
+    async def spend(request: Request[Any], following: Handler) -> RawResponse:
+        options = request.options
+        priority = int(request.method != "GET") if options.priority is None else options.priority
+        try:
+            spending = await budget.acquire(priority=priority, deadline=options.deadline_at)
+        except NotInTime as error:
+            raise BudgetExhausted(request, error.retry_at) from error
+        options.record.budget_wait += spending.waited
+        options.record.sent = False
+        with spending:
+            try:
+                response = await following(request)
+            except BaseException:
+                if not options.record.sent:
+                    spending.release()  # no token, no connection: the API never saw it
+                raise
+            if response.status == HTTPStatus.TOO_MANY_REQUESTS:
+                spending.refused(response.rate_limit, retry_after(response.headers, clock.now()))
+            else:
+                spending.settle(response.rate_limit)
+            return response
+
+    return spend

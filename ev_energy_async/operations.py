@@ -187,6 +187,8 @@ class Operation(Generic[T_co]):
         user: What the `EvEnergy-User` header does here.
         location: Whether the answer is the address that a redirect names, not followed.
         is_list: Whether the answer is a page of items.
+        answers: The statuses that the operation declares as answers of its own, beyond those that any may give.
+        idempotent: Whether a second call does what the first did, though the method does not say so.
     """
 
     name: str
@@ -203,6 +205,8 @@ class Operation(Generic[T_co]):
     user: UserContext = "none"
     location: bool = False
     is_list: bool = False
+    answers: tuple[int, ...] = ()
+    idempotent: bool = False
 
     def request(
         self,

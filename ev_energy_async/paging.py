@@ -204,7 +204,12 @@ class Paginator(Awaitable[Page[T]], Generic[T]):
         return Request(self._request.operation, path, query, self._request.headers)
 
     async def _fetch(self, request: Request[T]) -> Page[T]:
-        response = await self._sender.send(request)
+        try:
+            response = await self._sender.send(request)
+        except DecodeError as error:
+            if error.items is not None and error.response is not None:
+                error.next_cursor = next_cursor(error.response, self._sender.link_origins)
+            raise
         items: Any = response.data
         key = request.operation.items
         if key is not None:

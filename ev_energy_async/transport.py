@@ -7,31 +7,36 @@ is no complete answer becomes a `TransportError` that carries the request.
 from __future__ import annotations
 
 import asyncio
-from contextvars import ContextVar
+import logging
+import ssl
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 from yarl import URL
 
 from ev_energy_async._version import __version__
-from ev_energy_async.errors import ConnectionFailed, OutcomeUnknown, RequestTimeout, TransportError
-from ev_energy_async.messages import Request, Response
+from ev_energy_async.errors import ConnectionFailed, DecodeError, OutcomeUnknown, RequestTimeout, TransportError
+from ev_energy_async.messages import Response
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncIterator, Mapping
 
-    from ev_energy_async.messages import RawResponse
+    from ev_energy_async.messages import RawResponse, Request
 
-__all__ = ["BEGUN", "USER_AGENT", "Transport", "lost"]
+__all__ = ["LARGEST_BODY", "USER_AGENT", "Transport", "lost"]
 
 USER_AGENT: Final = f"ev-energy-async/{__version__} aiohttp/{aiohttp.__version__}"
+LARGEST_BODY: Final = 64 * 1024 * 1024
 
+_LOG: Final = logging.getLogger("ev_energy_async")
+_CHUNK: Final = 64 * 1024
 # Methods whose repetition is harmless (RFC 9110, section 9.2.2): without an answer nothing is in doubt.
 _SAFE_TO_LOSE: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS", "PUT"})
+_NO_TIMEOUT: Final = aiohttp.ClientTimeout(total=None)
 
-
-# What the call under way has given to a connection; a call sets a list of its own.
-BEGUN: Final[ContextVar[list[Request[Any]] | None]] = ContextVar("BEGUN", default=None)
+Exchanged = tuple[int, "Mapping[str, str]", bytes]
+"""Status, headers and body of an answer."""
 
 
 class Transport:
@@ -40,14 +45,16 @@ class Transport:
     Args:
         base_url: What the paths of requests stand below.
         session: A session to use and leave open; None for one of our own, made when it is first needed.
-        timeout: Seconds for one request, from the moment a connection is free for it to the end of its body.
+        largest_body: Bytes of an answer, unpacked, beyond which it is given up.
     """
 
-    def __init__(self, base_url: str, session: aiohttp.ClientSession | None, timeout: float) -> None:
+    def __init__(
+        self, base_url: str, session: aiohttp.ClientSession | None, *, largest_body: int = LARGEST_BODY
+    ) -> None:
         self.base_url = base_url
-        self.timeout = timeout
         self._session = session
         self._owned = session is None
+        self._largest = largest_body
         self._slots: asyncio.Semaphore | None = None
         self._closed = False
 
@@ -63,63 +70,103 @@ class Transport:
             ConnectionFailed: There was no connection, or it broke before the answer was complete.
             RequestTimeout: The answer was not complete in time.
             OutcomeUnknown: One of the two, for a write that may have been carried out.
+            DecodeError: The answer is too large.
         """
-        url = request.path if "://" in request.path else f"{self.base_url}{request.path}"
+        url = f"{self.base_url}{request.path}"
         url = f"{url}?{request.query}" if request.query else url
         headers = {"Accept": "application/json, application/problem+json", "User-Agent": USER_AGENT, **request.headers}
         shown = request.without_secrets()
-        status, answer_headers, body = await self.exchange(shown, request.method, url, headers, request.body)
-        return Response(shown, url, status, answer_headers, body, body)
+        started = time.perf_counter()
+        status, answer_headers, body = await self.exchange(shown, url, headers, request.body)
+        response = Response(shown, url, status, answer_headers, body, body)
+        if _LOG.isEnabledFor(logging.DEBUG):
+            rate = response.rate_limit
+            _LOG.debug(
+                "%s: %d in %.0f ms, try %d, %s of the budget left",
+                request,
+                status,
+                (time.perf_counter() - started) * 1000,
+                request.options.record.attempts,
+                "?" if rate is None else rate.remaining,
+            )
+        return response
 
     async def exchange(
-        self, request: Request[Any], method: str, url: str, headers: Mapping[str, str], body: bytes | None
-    ) -> tuple[int, Mapping[str, str], bytes]:
-        """Send raw bytes and return status, headers and body; `request` is what errors name and carry."""
-        session = self._open(request)
+        self, request: Request[Any], url: str, headers: Mapping[str, str], body: bytes | AsyncIterator[bytes] | None
+    ) -> Exchanged:
+        """Send raw bytes; `request` gives method and options, and is what errors name and carry."""
+        self._open(request)
+        timeout = request.options.timeout
         sent = False
         # Waiting for a connection is not the request's fault, so it does not count against its time: a slot is a
         # connection that is free.
-        async with self._free_slot(session):
+        async with self._free_slot(request):
             session = self._open(request)  # it may have been closed in the meantime
-            if (begun := BEGUN.get()) is not None:
-                begun.append(request)
+            request.options.record.sent = True
+            limit = asyncio.timeout(timeout)
             try:
                 async with (
-                    asyncio.timeout(self.timeout),
+                    limit,
                     session.request(
-                        method,
+                        request.method,
                         URL(url, encoded=True),
                         headers=headers,
                         data=body,
                         allow_redirects=False,
                         raise_for_status=False,
-                        timeout=aiohttp.ClientTimeout(total=None),
+                        timeout=_NO_TIMEOUT,
                     ) as response,
                 ):
                     sent = True
                     # A copy, since the answer's own is no value: it does not pickle.
-                    return response.status, response.headers.copy(), await response.read()
+                    return response.status, response.headers.copy(), await self._read(request, url, response)
             except TimeoutError as error:
-                raise lost(request, RequestTimeout, f"not within {self.timeout:g} s", sent=True) from error
+                if not limit.expired():
+                    raise  # of the caller's own, as from the source of an upload
+                raise lost(request, RequestTimeout, f"not within {timeout:g} s", sent=True) from error
             except aiohttp.ClientConnectorError as error:
                 # The connection was never made, so nothing was carried out.
-                raise ConnectionFailed(request, _reason(error)) from error
-            except (aiohttp.ClientError, OSError) as error:
+                request.options.record.sent = False
+                passing = not isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError)
+                raise ConnectionFailed(request, _reason(error), unsent=True, passing=passing) from error
+            except (aiohttp.ClientError, ssl.SSLError, ConnectionError) as error:
                 raise lost(request, ConnectionFailed, _reason(error), sent=sent or not _unsent(error)) from error
+
+    async def put(
+        self, request: Request[Any], url: str, headers: Mapping[str, str], body: AsyncIterator[bytes]
+    ) -> Exchanged:
+        """Send a body to a URL that is not the API's, with no headers but the given ones and the `User-Agent`."""
+        return await self.exchange(request, url, {"User-Agent": USER_AGENT, **headers}, body)
+
+    async def _read(self, request: Request[Any], url: str, response: aiohttp.ClientResponse) -> bytes:
+        """Read a body up to the limit, without holding more than that at any time."""
+        length = response.content_length
+        # A packed body may be far larger than its length.
+        if length is not None and length <= self._largest and "Content-Encoding" not in response.headers:
+            return await response.read()
+        chunks: list[bytes] = []
+        size = 0
+        async for chunk in response.content.iter_chunked(_CHUNK):
+            size += len(chunk)
+            if size > self._largest:
+                answer: RawResponse = Response(request, url, response.status, response.headers.copy(), b"", b"")
+                raise DecodeError(f"the body is larger than {self._largest:,} bytes", "$", answer)
+            chunks.append(chunk)
+        return b"".join(chunks)
 
     def _open(self, request: Request[Any]) -> aiohttp.ClientSession:
         if self._closed:
-            raise ConnectionFailed(request, "the client is closed")
+            raise ConnectionFailed(request, "the client is closed", unsent=True, passing=False)
         if self._session is None:
             # No cookies: what one call is given would go out with the next, which may be in another user's context.
             self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
         if self._session.closed:
-            raise ConnectionFailed(request, "the session is closed")
+            raise ConnectionFailed(request, "the session is closed", unsent=True, passing=False)
         return self._session
 
-    def _free_slot(self, session: aiohttp.ClientSession) -> asyncio.Semaphore:
+    def _free_slot(self, request: Request[Any]) -> asyncio.Semaphore:
         if self._slots is None:
-            connector = session.connector
+            connector = self._open(request).connector
             limits = [n for n in (connector.limit, connector.limit_per_host) if n] if connector is not None else []
             self._slots = asyncio.Semaphore(min(limits, default=1_000_000))
         return self._slots
@@ -135,7 +182,7 @@ def lost(request: Request[Any], kind: type[TransportError], reason: str, *, sent
     """Return the error for an answer that did not come."""
     if sent and request.method not in _SAFE_TO_LOSE:
         return OutcomeUnknown(request, reason)
-    return kind(request, reason)
+    return kind(request, reason, unsent=not sent)
 
 
 def _unsent(error: Exception) -> bool:

@@ -54,7 +54,7 @@ from ev_energy_async._webhook_delivery import (
     webhook_handler,
 )
 from ev_energy_async.clock import Clock, Duration, SystemClock, seconds
-from ev_energy_async.errors import DecodeError, EvEnergyError, InvalidArgument
+from ev_energy_async.errors import DecodeError, InvalidArgument, WebhookVerificationError
 from ev_energy_async.models import ChargingSubSessionCreatedWebhook as ChargingSubSessionCreated
 from ev_energy_async.models import ChargingSubSessionEndedWebhook as ChargingSubSessionEnded
 from ev_energy_async.values import UNSET, UnsetType
@@ -97,20 +97,6 @@ _TYPES: Final[dict[str, type[ChargingSubSessionCreated | ChargingSubSessionEnded
     "charging_sub_session.created": ChargingSubSessionCreated,
     "charging_sub_session.ended": ChargingSubSessionEnded,
 }
-
-
-class WebhookVerificationError(EvEnergyError):
-    """A delivery is not provably genuine and recent; nothing of it was parsed.
-
-    The text is for your log. Do not put it into the answer: a sender who means well does not need it.
-
-    Attributes:
-        reason: What is wrong; never holds any of the delivery or of a secret.
-    """
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
 
 
 class Headers(Protocol):

@@ -207,6 +207,12 @@ async def test_expand_is_a_list_of_listed_names(ev: EvEnergy, expand: Any) -> No
     assert "'trim.model.make'" in error.expected
 
 
+@pytest.mark.parametrize("value", ["ab", b"ab", 5, None, [5], [None]])
+def test_a_list_of_any_text_is_no_text(value: Any) -> None:
+    with pytest.raises(InvalidArgument, match="names"):
+        Param("names", "array").encode(value)
+
+
 async def test_text_that_utf_8_has_not_is_refused(ev: EvEnergy) -> None:
     error = await refusal(lambda: ev.vehicles.list(page_after="\ud800"))
 

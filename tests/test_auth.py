@@ -30,7 +30,8 @@ from ev_energy_async import (
     StaticToken,
     Unauthorized,
 )
-from ev_energy_async.auth import read_token, token_request
+from ev_energy_async.oauth import read_token
+from ev_energy_async.options import Retry
 
 from .conftest import START, Answer, FakeClock, Network
 from .servers import Answering, until
@@ -244,7 +245,7 @@ async def test_closing_ends_a_fetch_and_leaves_no_task(slow_issuer: tuple[Answer
     await ev.close()
     ended = await asyncio.gather(*calls, return_exceptions=True)
 
-    assert [str(each) for each in ended] == ["no complete answer to POST /o/token/: the client is closed"] * 3
+    assert [str(each) for each in ended] == ["no complete answer to GET /regions: the client is closed"] * 3
     assert {type(each) for each in ended} == {ConnectionFailed}
     assert not [task for task in asyncio.all_tasks() if "ev-energy-async" in task.get_name()]
 
@@ -254,7 +255,7 @@ async def test_a_failed_fetch_is_tried_again_by_the_next_call(network: Network) 
     network.answer("POST", TOKEN_URL, {"access_token": "token", "token_type": "Bearer"})
     network.answer("GET", "/regions", [])
 
-    async with EvEnergy(ClientCredentials("id", SECRET)) as ev:
+    async with EvEnergy(ClientCredentials("id", SECRET), retry=Retry(attempts=1)) as ev:
         with pytest.raises(ServiceUnavailable):
             await ev.regions.list()
         await ev.regions.list()
@@ -316,7 +317,7 @@ async def test_trouble_at_the_token_endpoint_is_no_refusal(
 ) -> None:
     network.answer("POST", TOKEN_URL, body=body, status=status, content_type="text/html")
 
-    async with EvEnergy(ClientCredentials("my-id", SECRET)) as ev:
+    async with EvEnergy(ClientCredentials("my-id", SECRET), retry=Retry(attempts=1)) as ev:
         with pytest.raises(kind) as raised:
             await ev.regions.list()
 
@@ -328,7 +329,7 @@ async def test_trouble_at_the_token_endpoint_is_no_refusal(
 
 
 async def test_an_unreachable_token_endpoint_is_a_failed_connection(network: Network) -> None:
-    async with EvEnergy(ClientCredentials("my-id", SECRET)) as ev:
+    async with EvEnergy(ClientCredentials("my-id", SECRET), retry=Retry(attempts=1)) as ev:
         with pytest.raises(ConnectionFailed):
             await ev.regions.list()
 
@@ -416,7 +417,7 @@ def test_what_gives_no_tokens_is_refused(auth: Any) -> None:
     ("client_id", "secret"), [("my-id", "simple"), ("a:b", "c:d%/+&=?"), ("a+b", "~!*'()"), ("x", ":")]
 )
 def test_credentials_are_encoded_before_they_are_joined(client_id: str, secret: str) -> None:
-    request = token_request(ClientCredentials(client_id, secret))
+    request = ClientCredentials(client_id, secret).request(None)
 
     scheme, _, encoded = request.headers["Authorization"].partition(" ")
     pair = base64.b64decode(encoded).decode()
@@ -426,8 +427,8 @@ def test_credentials_are_encoded_before_they_are_joined(client_id: str, secret: 
 
 
 def test_a_request_for_a_token_has_the_grant_and_the_scopes_that_were_asked_for() -> None:
-    plain = token_request(ClientCredentials("id", SECRET))
-    scoped = token_request(ClientCredentials("id", SECRET, scopes=("vehicle:read", "user:read")))
+    plain = ClientCredentials("id", SECRET).request(None)
+    scoped = ClientCredentials("id", SECRET, scopes=("vehicle:read", "user:read")).request(None)
 
     assert parse_qs((plain.body or b"").decode()) == {"grant_type": ["client_credentials"]}
     assert parse_qs((scoped.body or b"").decode())["scope"] == ["vehicle:read user:read"]
@@ -455,7 +456,7 @@ async def test_the_token_endpoint_is_beside_the_api(network: Network, options: A
 
 def test_a_token_is_read_with_its_end_and_its_scopes() -> None:
     body = b'{"access_token": "abc", "token_type": "bearer", "expires_in": 3600, "scope": "a b"}'
-    request: Request[Any] = token_request(ClientCredentials("id", SECRET))
+    request: Request[Any] = ClientCredentials("id", SECRET).request(None)
 
     token = read_token(Response(request, TOKEN_URL, 200, {}, body, body), START)
 

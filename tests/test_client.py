@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import inspect
 import logging
 from typing import TYPE_CHECKING, Any, Final
@@ -12,6 +13,7 @@ from aiohttp import web
 
 from ev_energy_async import (
     UNSET,
+    BudgetExhausted,
     ClientCredentials,
     ConnectionFailed,
     EvEnergy,
@@ -444,18 +446,33 @@ async def test_a_user_narrows_a_list_to_what_is_theirs(live: EvEnergy) -> None:
     assert [each.user for each in theirs] == [owner] * len(theirs)
 
 
-async def test_an_exhausted_budget_says_when_to_come_back(live: EvEnergy) -> None:
+async def test_an_exhausted_budget_says_when_to_come_back(live: EvEnergy, sandbox: Sandbox) -> None:
     answer = await live.vehicles.list.with_response(page_size=1)
     assert answer.rate_limit is not None
     assert (answer.rate_limit.limit, answer.rate_limit.remaining) == (40, 39)
 
     for _ in range(39):
         await live.vehicles.list(page_size=1)
-    with pytest.raises(RateLimited) as raised:
+    with pytest.raises(BudgetExhausted) as raised:
         await live.vehicles.list(page_size=1)
 
+    assert raised.value.retry_at > dt.datetime.now(dt.UTC) + dt.timedelta(minutes=50)
+    assert [served.status for served in sandbox.requests].count(429) == 0, "it was not even sent"
+
+
+async def test_an_answer_that_nothing_is_left_says_when_to_come_back(live: EvEnergy, sandbox: Sandbox) -> None:
+    for _ in range(40):
+        await live.vehicles.list(page_size=1)
+
+    # Another client of the same application, which knows nothing of what was spent.
+    async with EvEnergy(live._core.credentials, base_url=live.base_url) as other:  # pyright: ignore[reportPrivateUsage]
+        with pytest.raises(RateLimited) as raised:
+            await other.vehicles.list(page_size=1)
+
     assert raised.value.retry_after == 3_600
+    assert raised.value.retry_at is not None
     assert raised.value.problem.type == "https://api.ev.energy/v2/problems/rate-limit-exceeded/"
+    assert [served.status for served in sandbox.requests].count(429) == 1, "an hour does not fit the deadline"
 
 
 async def test_an_expired_token_is_replaced_unseen(live: EvEnergy, sandbox: Sandbox) -> None:

@@ -506,6 +506,13 @@ def test_a_union_of_two_models_is_read_as_the_one_that_fits() -> None:
     assert json.loads(encode(region)) == {"name": "A", "geometries": [MULTI, POLYGON]}
 
 
+def test_of_two_models_that_fit_the_one_with_less_drift_is_made() -> None:
+    codec = Codec()
+
+    assert codec.decode(b'{"name": "A"}', models.VehicleWrite | models.Region) == models.Region(name="A")
+    assert not codec.drift
+
+
 def test_a_union_that_fits_no_model_is_refused_with_its_path() -> None:
     data = json.dumps({"name": "A", "geometries": [MULTI, {"type": "Polygon", "coordinates": "all"}]}).encode()
 

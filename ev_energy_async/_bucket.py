@@ -1,0 +1,378 @@
+"""What is left of a bucket of requests per rolling hour: the arithmetic behind `budget.Budget`, which alone uses it.
+
+Two bounds hold at once. The count: what this process sent and may still stand in the window, however the API answers.
+The word: the least that the API's own headers leave, which also know what other processes spend and what the HTTP
+library repeats by itself. Every doubt is decided towards "already spent". Pure: no I/O, time comes in as an argument.
+
+The word needs care, since answers overlap. A request is counted at some moment between its grant and its answer, so of
+two requests that were under way together nobody knows which one was counted last. Of the answers that may be the last
+word (none was granted after they came in) the lowest `remaining` holds, less all requests that it may not have counted:
+those still under way, and those that ended without telling.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from heapq import merge
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ev_energy_async.messages import RateLimit
+
+__all__ = ["Bucket", "Grant", "Outlook"]
+
+_WINDOW: Final = 3600.0
+# Two clocks that each keep time well still drift apart by some tenths of a second in an hour.
+_DRIFT: Final = 1.0
+_SPENT_FOR: Final = _WINDOW + _DRIFT
+_SURELY_SPENT_FOR: Final = _WINDOW - _DRIFT
+# A request that nobody waits for any more may still be on its way; by then it has arrived or never will.
+_ARRIVES_WITHIN: Final = 60.0
+_BLIND: Final = 4  # requests under way at once as long as nothing is known of the bucket
+_PAUSE: Final = 60.0
+_LONGEST_PAUSE: Final = 900.0
+_BELIEVED: Final = 86_400.0  # a time to wait that is longer, for a bucket that an hour refills, is an error
+
+
+@attrs.define(eq=False)
+class Grant:
+    """The right to send one request, given back through `Bucket.settle`, `refused`, `forget` or `release`.
+
+    Attributes:
+        at: When it was given; the request is sent then or later.
+        probe: Whether it was given on suspicion, to hear how the bucket stands.
+    """
+
+    at: float
+    probe: bool = False
+
+
+class Outlook(NamedTuple):
+    """When the next request can be sent, in the seconds of the caller's clock.
+
+    Attributes:
+        soonest: Not before this, whatever the answers under way say.
+        likely: At this moment, if none of them tells otherwise; infinite if it is they who have to tell.
+    """
+
+    soonest: float
+    likely: float
+
+    @property
+    def guess(self) -> float:
+        """What to tell somebody who asks, never infinite."""
+        return self.soonest if self.likely == math.inf else self.likely
+
+
+@attrs.define(eq=False)
+class _Second:
+    """Requests that ended within one second; what is said of them holds for the one it suits least."""
+
+    first: float
+    last: float
+    sent: float  # the earliest
+    count: int
+    surely_counted: int
+
+    @property
+    def free_at(self) -> float:
+        return self.last + _SPENT_FOR
+
+
+class _Ledger:
+    """Requests in the order in which they ended, by the second: a million of them take no more room than 3,600.
+
+    Attributes:
+        total: How many they are.
+        quiet_until: Before this none of them leaves the window.
+    """
+
+    def __init__(self) -> None:
+        self.total = 0
+        self.quiet_until = math.inf
+        self._seconds: deque[_Second] = deque()
+
+    def __iter__(self) -> Iterator[_Second]:
+        return iter(self._seconds)
+
+    def add(self, at: float, sent: float, surely_counted: int) -> None:
+        self.total += 1
+        if not self._seconds:
+            self.quiet_until = at + _SPENT_FOR
+        elif at - (last := self._seconds[-1]).first < 1.0:
+            last.last = at
+            last.sent = min(last.sent, sent)
+            last.count += 1
+            last.surely_counted += surely_counted
+            return
+        self._seconds.append(_Second(at, at, sent, 1, surely_counted))
+
+    def pop_free(self, now: float) -> list[_Second]:
+        """Remove what has left the window, and return it."""
+        gone: list[_Second] = []
+        while self._seconds and self._seconds[0].free_at <= now:
+            gone.append(self._seconds.popleft())
+            self.total -= gone[-1].count
+        self.quiet_until = self._seconds[0].free_at if self._seconds else math.inf
+        return gone
+
+
+class _Word:
+    """What the API's headers say is left, at least.
+
+    Attributes:
+        at: When it last said so; minus infinity if it never did.
+    """
+
+    def __init__(self) -> None:
+        self.at = -math.inf
+        self._newest = -math.inf  # when the newest request that was answered was granted
+        # Answers that may be the last word, the lowest `remaining` first: (when it came, remaining).
+        self._low: deque[tuple[float, int]] = deque()
+        # Requests that ended without word, until a request granted later is answered: [counted by then, how many].
+        self._untold: deque[tuple[float, int]] = deque()
+        self._untold_total = 0
+        self._regained = 0
+
+    def left(self, in_flight: int) -> int:
+        """Return what is left for requests that are not under way yet; below zero if it may be overdrawn."""
+        return self._low[0][1] - in_flight - self._untold_total + self._regained
+
+    def hear(self, now: float, granted: float, remaining: int) -> None:
+        self.at = now
+        self._newest = max(self._newest, granted)
+        self._regained = 0
+        while self._low and self._low[0][0] < self._newest:
+            self._low.popleft()
+        while self._low and self._low[-1][1] >= remaining:
+            self._low.pop()
+        self._low.append((now, remaining))
+        while self._untold and self._untold[0][0] < self._newest:
+            self._untold_total -= self._untold.popleft()[1]
+
+    def miss(self, now: float, counted_by: float) -> None:
+        """Note a request that was perhaps counted, at the latest then."""
+        while self._untold and self._untold[0][0] + _SPENT_FOR <= now:
+            self._untold_total -= self._untold.popleft()[1]
+        self._untold_total += 1
+        if self._untold and counted_by - self._untold[-1][0] < 1.0:
+            before, count = self._untold.pop()
+            self._untold.append((max(before, counted_by), count + 1))
+        else:
+            self._untold.append((counted_by, 1))
+
+    def regains(self, gone: _Second) -> bool:
+        """Whether requests that left the window were surely still in it when the word was given."""
+        return gone.sent + _SURELY_SPENT_FOR > self.at
+
+    def regain(self, gone: _Second) -> None:
+        if self.regains(gone):
+            self._regained += gone.surely_counted
+
+    def lapse(self) -> None:
+        """Forget it all: what it spoke of has left the window, and nothing is known of what others spent since."""
+        self.at = -math.inf
+        self._low.clear()
+        self._regained = 0
+
+
+class Bucket:
+    """One bucket of requests per rolling hour, as far as it can be known from here.
+
+    Args:
+        limit: Requests per rolling hour until the API tells.
+        share: The fraction of the limit that this process may use.
+        reserve: Requests of the bucket that only urgent ones may take.
+
+    Attributes:
+        limit: Requests per rolling hour, as the API last told.
+        own_limit: Requests per rolling hour that this process may use.
+        in_flight: Requests granted that have not ended.
+        blocked_until: Before this nothing is granted to anybody, since a 429 said so.
+    """
+
+    def __init__(self, limit: int, share: float = 1.0, reserve: int = 0) -> None:
+        self.in_flight = 0
+        self._share = share
+        self._reserve = reserve
+        self._set_limit(limit)
+        self._limit_of = -math.inf  # when the request whose answer told the limit was granted
+        self._answered = _Ledger()
+        self._abandoned = _Ledger()
+        self._word = _Word()
+        self._probe: Grant | None = None
+        self._probe_at = -math.inf
+        self._pause = _PAUSE
+        self.blocked_until = -math.inf
+        self._refused_at = -math.inf
+        self._refusals = 0
+
+    def take(self, now: float, *, urgent: bool = False) -> Grant | None:
+        """Grant one request, or none now; `outlook` says when to ask again."""
+        self._expire(now)
+        keep = 0 if urgent else self._kept
+        if now < self.blocked_until or self._own_left() <= keep:
+            return None
+        probe = False
+        if self._known():
+            if self._word.left(self.in_flight) <= keep:
+                if self._probe is not None or now < self._probe_at:
+                    return None
+                probe = True
+        elif self.in_flight >= _BLIND:
+            return None
+        self.in_flight += 1
+        grant = Grant(now, probe)
+        if probe:
+            self._probe = grant
+        return grant
+
+    def outlook(self, now: float, *, urgent: bool = False, ahead: int = 0) -> Outlook:
+        """Return when `take` can grant a request that has others ahead of it."""
+        self._expire(now)
+        keep = 0 if urgent else self._kept
+        soonest = max(now, self.blocked_until, self._own_at(now, keep + 1 + ahead))
+        likely = max(soonest, self._told_at(now, keep + 1))
+        return Outlook(soonest if self.in_flight else likely, likely)
+
+    def settle(self, now: float, grant: Grant, rate: RateLimit | None) -> None:
+        """Note a complete answer that was no refusal, and what its headers say of the bucket."""
+        self._end(now, grant)
+        self._answered.add(now, grant.at, 0 if rate is None else 1)
+        if rate is None:
+            self._untold(now, grant, now)
+            return
+        if grant.at > self._refused_at:
+            self._refusals = 0
+        self._hear(now, grant, rate.limit, rate.remaining)
+
+    def refused(self, now: float, grant: Grant, rate: RateLimit | None, retry_after: float | None) -> None:
+        """Note a 429: nothing is granted until `retry_after` seconds from now have passed.
+
+        Whether a refused request counts is the API's secret; here it does.
+        """
+        self._end(now, grant)
+        self._answered.add(now, grant.at, 0)
+        # A refusal that is not for want of requests still says: no more now. So nothing is left, whatever it adds.
+        self._hear(now, grant, self.limit if rate is None else rate.limit, 0)
+        if grant.at > self._refused_at:  # the first of those refused together
+            self._refusals += 1
+        self._refused_at = now
+        if retry_after is None or not retry_after >= 0:
+            retry_after = self._pause
+        # Many who heard the same time come back together: who is refused again and again stays away longer.
+        wait = max(min(retry_after, _BELIEVED), min(_PAUSE, 2.0 ** min(self._refusals - 1, 10)))
+        self.blocked_until = max(self.blocked_until, now + wait)
+        self._probe_at = self.blocked_until
+
+    def forget(self, now: float, grant: Grant) -> None:
+        """Note that a request ended without a complete answer: it may have been counted, or be so soon."""
+        self._end(now, grant)
+        self._abandoned.add(now + _ARRIVES_WITHIN, grant.at, 0)
+        self._untold(now, grant, now + _ARRIVES_WITHIN)
+
+    def release(self, now: float, grant: Grant) -> None:
+        """Note that a request was surely never sent."""
+        self._end(now, grant)
+
+    def remaining(self, now: float, *, urgent: bool = False) -> int:
+        """Return how many requests could be granted at once."""
+        self._expire(now)
+        if now < self.blocked_until:
+            return 0
+        keep = 0 if urgent else self._kept
+        # The reserve is one of requests that are known to be left: before they are, it holds nobody back.
+        told = self._word.left(self.in_flight) - keep if self._known() else _BLIND - self.in_flight
+        return max(0, min(self._own_left() - keep, told))
+
+    def used(self, now: float) -> int:
+        """Return how many requests of the bucket are spent by everybody, as far as it is known."""
+        self._expire(now)
+        own = self._spent()
+        return max(own, self.limit - self._word.left(self.in_flight)) if self._known() else own
+
+    def _known(self) -> bool:
+        return self._word.at > -math.inf
+
+    def _spent(self) -> int:
+        return self._answered.total + self._abandoned.total + self.in_flight
+
+    def _own_left(self) -> int:
+        return self.own_limit - self._spent()
+
+    def _set_limit(self, limit: int) -> None:
+        # Never nothing at all: without a request now and then nobody would hear of better times.
+        self.limit = max(1, limit)
+        self.own_limit = max(1, int(self.limit * self._share))
+        self._kept = min(self._reserve, self.own_limit - 1)
+
+    def _own_at(self, now: float, wanted: int) -> float:
+        """Return when the own count leaves room for this many."""
+        wanted -= self._own_left()
+        if wanted <= 0:
+            return now
+        both = merge(self._answered, self._abandoned, key=_free_at) if self._abandoned.total else self._answered
+        for second in both if wanted <= self._answered.total + self._abandoned.total else ():
+            wanted -= second.count
+            if wanted <= 0:
+                return second.free_at
+        return now + _SPENT_FOR  # those under way must end first
+
+    def _told_at(self, now: float, wanted: int) -> float:
+        """Return when the word leaves room for this many, or when it is worth asking for a new one."""
+        if not self._known():
+            return now if self.in_flight < _BLIND else math.inf
+        wanted -= self._word.left(self.in_flight)
+        if wanted <= 0:
+            return now
+        asked = self._probe_at if self._probe is None else math.inf
+        for second in self._answered:
+            if second.free_at >= asked:
+                break
+            wanted -= second.surely_counted if self._word.regains(second) else 0
+            if wanted <= 0:
+                return second.free_at
+        # What the word spoke of has left the window by then, and a few go ahead as at the start.
+        return min(asked, self._word.at + _SPENT_FOR)
+
+    def _expire(self, now: float) -> None:
+        if self._answered.quiet_until <= now:
+            for gone in self._answered.pop_free(now):
+                self._word.regain(gone)
+        if self._abandoned.quiet_until <= now:
+            self._abandoned.pop_free(now)
+        if self._word.at + _SPENT_FOR <= now:
+            self._word.lapse()
+
+    def _end(self, now: float, grant: Grant) -> None:
+        self._expire(now)
+        self.in_flight -= 1
+        if grant is self._probe:
+            self._probe = None
+
+    def _hear(self, now: float, grant: Grant, limit: int, remaining: int) -> None:
+        if grant.at >= self._limit_of:
+            self._limit_of = grant.at
+            if limit != self.limit:
+                self._set_limit(limit)
+        self._word.hear(now, grant.at, min(remaining, self.limit))
+        in_vain = grant.probe and self._word.left(self.in_flight) <= self._kept
+        self._rest(now, in_vain=in_vain)
+
+    def _untold(self, now: float, grant: Grant, counted_by: float) -> None:
+        self._word.miss(now, counted_by)
+        if grant.probe:
+            self._rest(now, in_vain=True)
+
+    def _rest(self, now: float, *, in_vain: bool) -> None:
+        self._pause = min(self._pause * 2, _LONGEST_PAUSE) if in_vain else _PAUSE
+        self._probe_at = max(now + self._pause, self.blocked_until)
+
+
+def _free_at(second: _Second) -> float:
+    return second.free_at

@@ -1,0 +1,307 @@
+"""What a client and its views share: the way of a call, from its options to its data or error.
+
+    user's middleware -> retry -> budget -> token and user header -> wire
+
+`client` makes one and gives it names; nothing else imports it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import logging
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+from urllib.parse import urlsplit
+
+import attrs
+
+from ev_energy_async import errors, oauth
+from ev_energy_async.auth import AuthorizationCode, ClientCredentials, RefreshToken
+from ev_energy_async.budget import ANONYMOUS_LIMIT, Budget
+from ev_energy_async.codec import Drift
+from ev_energy_async.messages import Request, Response
+from ev_energy_async.middleware import chain, with_auth, with_budget
+from ev_energy_async.options import BadItem
+from ev_energy_async.retry import retry_after, with_retries
+from ev_energy_async.token_store import MemoryTokenStore
+from ev_energy_async.tokens import TokenSource
+from ev_energy_async.transport import lost
+from ev_energy_async.values import UNSET
+
+if TYPE_CHECKING:
+    from ev_energy_async.auth import Auth, Credentials
+    from ev_energy_async.clock import Clock, RandomSource
+    from ev_energy_async.codec import Codec
+    from ev_energy_async.messages import Handler, Middleware, RawResponse
+    from ev_energy_async.options import CallOptions
+    from ev_energy_async.transport import Transport
+
+__all__ = ["Core", "Stats"]
+
+_LOG: Final = logging.getLogger("ev_energy_async")
+_VERSION: Final = "EvEnergy-Version"
+_REDIRECTS: Final = range(300, 400)
+_SUCCESSES: Final = range(200, 300)
+_NO_CONTENT: Final = 204
+_READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_CREDENTIALS: Final = (ClientCredentials, RefreshToken, AuthorizationCode)
+
+T = TypeVar("T")
+
+
+@attrs.frozen
+class Stats:
+    """What a client knows of itself; asking costs no request.
+
+    Attributes:
+        label: The client's label.
+        calls: Calls made.
+        failures: Calls that ended with an error.
+        under_way: Calls that have not ended.
+        retries: Tries beyond the first.
+        last_success: When a call last ended well, aware; None if none has.
+        token_expires_at: When the token ends, aware; None if there is none or it is not known.
+        budget_limit: Requests in a rolling hour.
+        budget_remaining: Requests that could go at once.
+        budget_used: Requests spent in the last hour, as far as it is known.
+        budget_waiting: Calls that wait for the budget.
+        budget_next_free: When a request that came now could go, aware; None if at once.
+        drift: Where answers departed from the schema.
+    """
+
+    label: str | None
+    calls: int
+    failures: int
+    under_way: int
+    retries: int
+    last_success: dt.datetime | None
+    token_expires_at: dt.datetime | None
+    budget_limit: int
+    budget_remaining: int
+    budget_used: int
+    budget_waiting: int
+    budget_next_free: dt.datetime | None
+    drift: frozenset[Drift]
+
+
+class Core:
+    """The shared part of a client."""
+
+    def __init__(
+        self,
+        credentials: Auth | Credentials | None,
+        transport: Transport,
+        codec: Codec,
+        clock: Clock,
+        random: RandomSource,
+        middleware: tuple[Middleware, ...],
+        budget: Budget | None,
+        version: str,
+        link_origins: frozenset[str],
+        *,
+        read_only: bool,
+        label: str | None,
+    ) -> None:
+        self.credentials = credentials
+        self.transport = transport
+        self.codec = codec
+        self.clock = clock
+        self.random = random
+        self.version = version
+        self.link_origins = link_origins
+        self.read_only = read_only
+        self.label = label
+        self.tokens: TokenSource | None = None
+        self.auth: Auth | None
+        if isinstance(credentials, _CREDENTIALS):
+            store = credentials.store or MemoryTokenStore()
+            self.auth = self.tokens = TokenSource(credentials, self._exchange, clock, store, credentials.on_token)
+        else:
+            self.auth = credentials
+        # A budget that was handed in may be shared with other clients, and goes on without this one.
+        self._owns_budget = budget is None
+        if budget is None:
+            budget = Budget(clock=clock) if self.auth is not None else Budget(ANONYMOUS_LIMIT, clock=clock)
+        self.budget = budget
+        self._shared = (*middleware, with_retries(clock, random), with_budget(budget, clock))
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._limits: set[asyncio.Timeout] = set()
+        self._version_warned = False
+        self._closed = False
+        self._calls = self._failures = self._retries = 0
+        self._last_success: dt.datetime | None = None
+
+    def handler(self, user: str | None) -> Handler:
+        """Return the way of a request, in the context of a user."""
+        if self.auth is None:
+            return chain(self._shared, self._on_the_wire)
+        user_url = None if user is None else f"{self.transport.base_url}/users/{user}"
+        return chain([*self._shared, with_auth(self.auth, user_url)], self._on_the_wire)
+
+    async def call(self, handler: Handler, request: Request[T], user: str | None, options: CallOptions) -> Response[T]:
+        """Send a request and decode its answer, or raise."""
+        self._check(request, user)
+        if self._closed:
+            raise errors.ConnectionFailed(request, "the client is closed", unsent=True, passing=False)
+        request = Request(
+            request.operation,
+            request.path,
+            request.query,
+            {**request.headers, **options.headers} if options.headers else request.headers,
+            request.body,
+            options.begun(self.clock.monotonic()),
+        )
+        self._calls += 1
+        try:
+            response = await self._limited(handler, request)
+            self._check_version(response)
+            made = response.with_data(self._data(request, response))
+        except BaseException:
+            self._failures += 1
+            raise
+        finally:
+            self._retries += max(0, request.options.record.attempts - 1)
+        self._last_success = self.clock.now()
+        return made
+
+    def _check(self, request: Request[Any], user: str | None) -> None:
+        operation = request.operation
+        if operation.user == "required" and user is None and isinstance(self.credentials, ClientCredentials):
+            raise errors.InvalidArgument("user", None, f"a user for {operation.name}: call it on `as_user(...)`")
+        if self.read_only and request.method not in _READS:
+            raise errors.InvalidArgument(
+                "operation", operation.name, "one that only reads, since the client is read-only"
+            )
+        loop = asyncio.get_running_loop()
+        if self._loop is None:
+            self._loop = loop
+        elif self._loop is not loop:
+            raise errors.EvEnergyError("this client belongs to another event loop; make one client for each loop")
+
+    async def _limited(self, handler: Handler, request: Request[Any]) -> RawResponse:
+        """Pass a request on within its deadline, and no longer than the client is open."""
+        limit = asyncio.timeout(request.options.deadline)
+        self._limits.add(limit)
+        try:
+            async with limit:
+                return await handler(request)
+        except TimeoutError as error:
+            if not limit.expired():
+                raise  # one of the caller's own, from middleware or auth
+            if self._closed:
+                reason = "the client is closed"
+            else:
+                reason = f"not within the deadline of {request.options.deadline:g} s"
+            kind = errors.ConnectionFailed if self._closed else errors.RequestTimeout
+            raise lost(request, kind, reason, sent=request.options.record.sent) from error
+        finally:
+            self._limits.discard(limit)
+
+    def _data(self, request: Request[T], response: RawResponse) -> T:
+        """Return what the answer comes to, or raise the error that it is."""
+        operation = request.operation
+        data: Any
+        if operation.location and response.status in _REDIRECTS:
+            location = response.headers.get("Location")
+            if not location:
+                raise errors.DecodeError("a redirect without an address", "Location", response)
+            data = location
+        elif response.status not in _SUCCESSES:
+            raise self._error(request, response)
+        elif operation.into is None or (not response.body and response.status == _NO_CONTENT):
+            data = None
+        else:
+            data = self._decoded(request, response)
+        result: T = data
+        return result
+
+    def _error(self, request: Request[Any], response: RawResponse) -> errors.ApiError:
+        error = errors.error_for(response)
+        wait = retry_after(response.headers, self.clock.now())
+        error.retry_at = request.options.record.retry_at
+        if wait is not None:
+            error.retry_at = self.clock.now() + dt.timedelta(seconds=wait)
+        return error
+
+    def _decoded(self, request: Request[Any], response: RawResponse) -> Any:
+        operation = request.operation
+        try:
+            return self.codec.decode(response.body, operation.answer_type())
+        except errors.DecodeError as error:
+            kind = response.headers.get("Content-Type", "")
+            if "json" not in kind:
+                reason = f"answered with {kind or 'no content type'}, not JSON ({error.reason})"
+                raise errors.DecodeError(reason, error.path, response) from error
+            if operation.is_list and operation.items is None and error.path.startswith("$["):
+                return self._good_items(request, response, error)
+            raise errors.DecodeError(error.reason, error.path, response) from error
+
+    def _good_items(self, request: Request[Any], response: RawResponse, first: errors.DecodeError) -> list[Any]:
+        """Return the items of a page of which some cannot be decoded, as the options of the call have it."""
+        into: Any = request.operation.into() if request.operation.into is not None else Any
+        on_bad_item = request.options.on_bad_item
+        good: list[Any] = []
+        for index, (raw, item) in enumerate(self.codec.decode_items(response.body, into)):
+            if not isinstance(item, errors.DecodeError):
+                good.append(item)
+            elif on_bad_item == "skip":
+                self.codec.report(Drift(getattr(into, "__name__", str(into)), "[]", "undecodable"))
+            elif on_bad_item != "raise":
+                replacement = on_bad_item(BadItem(index, raw, item.reason, item.path))
+                if replacement is not UNSET:
+                    good.append(replacement)
+        if on_bad_item == "raise":
+            failure = errors.DecodeError(first.reason, first.path, response)
+            failure.items = good
+            raise failure from first
+        return good
+
+    def _check_version(self, response: RawResponse) -> None:
+        answered = response.headers.get(_VERSION)
+        if answered is not None and answered != self.version and not self._version_warned:
+            self._version_warned = True
+            _LOG.warning("asked for version %s of the API, answered in version %s", self.version, answered)
+
+    async def _on_the_wire(self, request: Request[Any]) -> RawResponse:
+        return await self.transport(request.with_headers({_VERSION: self.version}))
+
+    async def _exchange(self, request: Request[Any]) -> RawResponse:
+        """Send a request to the token or revocation endpoint."""
+        stated = self.credentials.token_url if isinstance(self.credentials, _CREDENTIALS) else None
+        parts = urlsplit(stated or self.transport.base_url)
+        is_revocation = request.operation is oauth.REVOKE_OPERATION
+        url = stated if stated and not is_revocation else f"{parts.scheme}://{parts.netloc}{request.path}"
+        shown = request.without_secrets()
+        status, headers, body = await self.transport.exchange(shown, url, request.headers, request.body)
+        return Response(shown, url, status, headers, body, body)
+
+    def stats(self) -> Stats:
+        """Return what is known without asking."""
+        token = None if self.tokens is None else self.tokens.token
+        return Stats(
+            label=self.label,
+            calls=self._calls,
+            failures=self._failures,
+            under_way=len(self._limits),
+            retries=self._retries,
+            last_success=self._last_success,
+            token_expires_at=None if token is None else token.expires_at,
+            budget_limit=self.budget.limit,
+            budget_remaining=self.budget.remaining,
+            budget_used=self.budget.used,
+            budget_waiting=self.budget.waiting,
+            budget_next_free=self.budget.next_free,
+            drift=self.codec.drift,
+        )
+
+    async def close(self) -> None:
+        """End the calls under way, a token fetch, and the session if it is the client's own."""
+        self._closed = True
+        for limit in list(self._limits):
+            if not limit.expired():
+                limit.reschedule(0)  # long past, so at once
+        if self.tokens is not None:
+            await self.tokens.close()
+        if self._owns_budget:
+            await self.budget.close()
+        await self.transport.close()

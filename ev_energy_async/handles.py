@@ -1,0 +1,58 @@
+"""The client's handles on single devices: `ev.vehicle(id)` and its siblings. Making one asks nothing of the API."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ev_energy_async import logs
+from ev_energy_async.api.groups import Groups
+
+if TYPE_CHECKING:
+    from ev_energy_async.ids import Ref
+    from ev_energy_async.messages import Sender
+
+__all__ = ["Handles"]
+
+
+class Handles(Groups):
+    """Makes handles that ask through this client."""
+
+    def vehicle(self: Sender, vehicle_id: Ref) -> logs.Vehicle:
+        """Return a handle on a vehicle and its logs.
+
+        Raises:
+            InvalidArgument: It is no vehicle.
+        """
+        return logs.Vehicle(self, vehicle_id)
+
+    def evse(self: Sender, evse_id: Ref) -> logs.Evse:
+        """Return a handle on a charger and its logs.
+
+        Raises:
+            InvalidArgument: It is no charger.
+        """
+        return logs.Evse(self, evse_id)
+
+    def home_battery(self: Sender, home_battery_id: Ref) -> logs.HomeBattery:
+        """Return a handle on a home battery and its logs.
+
+        Raises:
+            InvalidArgument: It is no home battery.
+        """
+        return logs.HomeBattery(self, home_battery_id)
+
+    def boundary_meter(self: Sender, boundary_meter_id: Ref) -> logs.BoundaryMeter:
+        """Return a handle on a boundary meter and its logs.
+
+        Raises:
+            InvalidArgument: It is no boundary meter.
+        """
+        return logs.BoundaryMeter(self, boundary_meter_id)
+
+    def ct_clamp(self: Sender, ct_clamp_id: Ref) -> logs.CtClamp:
+        """Return a handle on a CT clamp and its logs.
+
+        Raises:
+            InvalidArgument: It is no CT clamp.
+        """
+        return logs.CtClamp(self, ct_clamp_id)

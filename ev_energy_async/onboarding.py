@@ -1,0 +1,129 @@
+"""Connecting a user's vehicle: the address for the user's browser, what the browser brings back, and where to start.
+
+The addresses are built and read without I/O; only the walk through the catalogue asks the API.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import attrs
+
+from ev_energy_async.errors import InvalidArgument
+from ev_energy_async.ids import id_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ev_energy_async.ids import Ref
+    from ev_energy_async.messages import Sender
+
+__all__ = ["OnboardingResult", "find_onboarding_url", "onboarding_url", "parse_onboarding_redirect"]
+
+# Which catalogue entry each parameter names, from the coarsest to the finest, with the prefix of its ID.
+_CHOICES: Final = (("make", "vmak"), ("model", "vmod"), ("trim", "trim"))
+
+
+@attrs.frozen
+class OnboardingResult:
+    """What a redirect at the end of onboarding says.
+
+    Attributes:
+        vehicle_ids: IDs of the vehicles that were connected; empty if none was.
+        parameters: All parameters of the address, each with its values in order.
+    """
+
+    vehicle_ids: tuple[str, ...]
+    parameters: Mapping[str, tuple[str, ...]]
+
+
+def onboarding_url(
+    base_url: str,
+    client_id: str,
+    user: Ref,
+    *,
+    make: Ref | None = None,
+    model: Ref | None = None,
+    trim: Ref | None = None,
+    redirect_uri: str | None = None,
+) -> str:
+    """Return the address at which a user's browser starts to connect a vehicle.
+
+    Args:
+        base_url: Base URL of the API.
+        client_id: ID of the OAuth application.
+        user: Whose vehicle it will be.
+        make: Make to start with; without any choice the user picks one.
+        model: Model to start with.
+        trim: Trim to start with.
+        redirect_uri: Where the browser goes at the end; scheme and host must be registered with the application.
+
+    Raises:
+        InvalidArgument: One of them is not what it should be, or more than one choice is given.
+    """
+    given = {"make": make, "model": model, "trim": trim}
+    chosen = [name for name, value in given.items() if value is not None]
+    if len(chosen) > 1:
+        raise InvalidArgument(chosen[1], given[chosen[1]], f"one of make, model and trim; {chosen[0]} is given too")
+    query = {"client_id": client_id, "user_id": id_text("user", user, "user")}
+    for name, prefix in _CHOICES:
+        if given[name] is not None:
+            query[f"{name}_id"] = id_text(name, given[name], prefix)
+    if redirect_uri is not None:
+        parts = urlsplit(redirect_uri)
+        if not parts.scheme or not parts.netloc:
+            raise InvalidArgument("redirect_uri", redirect_uri, "an absolute URL")
+        query["redirect_uri"] = redirect_uri
+    return f"{base_url}/vehicle_onboarding?{urlencode(query)}"
+
+
+def parse_onboarding_redirect(url: str) -> OnboardingResult:
+    """Read the address that a user's browser comes back with; `vehicle_uid` is repeated, once for each vehicle.
+
+    Args:
+        url: The whole address, or its query.
+
+    Raises:
+        InvalidArgument: A `vehicle_uid` is no ID of a vehicle.
+    """
+    query = urlsplit(url).query if "?" in url else url
+    parameters = {name: tuple(values) for name, values in parse_qs(query, keep_blank_values=True).items()}
+    found = [id_text("vehicle_uid", uid, "vhcl") for uid in parameters.get("vehicle_uid", ()) if uid]
+    return OnboardingResult(tuple(dict.fromkeys(found)), parameters)
+
+
+async def find_onboarding_url(
+    sender: Sender, make: Ref, *, model: str | None = None, trim: str | None = None
+) -> str | None:
+    """Walk from a make over its models to its trims, to the first `onboarding_url` there is.
+
+    A make without one is not specific enough, so its models are asked, and then the trims of these.
+
+    Args:
+        sender: The client; `as_user` puts the user's ID into the address.
+        make: The make.
+        model: Name of the model to go on with, case aside; None for any.
+        trim: Name of the trim to go on with, case aside; None for any.
+
+    Returns:
+        The address; None if nothing of the kind can be connected.
+
+    Raises:
+        InvalidArgument: It is no make.
+        ApiError: The API refused.
+    """
+    from ev_energy_async.api import get_vehicle_make, list_vehicle_models, list_vehicle_trims  # noqa: PLC0415  # lazy
+
+    start = await get_vehicle_make(sender, make)
+    if start.onboarding_url and model is None and trim is None:
+        return start.onboarding_url
+    async for each in list_vehicle_models(sender, make_id=start.id, page_size=100):
+        if model is not None and each.name.casefold() != model.casefold():
+            continue
+        if each.onboarding_url and trim is None:
+            return each.onboarding_url
+        async for variant in list_vehicle_trims(sender, model_id=each.id, page_size=100):
+            if variant.onboarding_url and (trim is None or variant.name.casefold() == trim.casefold()):
+                return variant.onboarding_url
+    return start.onboarding_url

@@ -1,0 +1,84 @@
+"""Problem documents (RFC 9457): what an error body says.
+
+Pure. `errors` shows them; what is no problem document, as a proxy's page, becomes one with the status' phrase alone.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+import msgspec
+
+from ev_energy_async.values import is_array, is_object
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Problem"]
+
+_PHRASES: Final = {int(status): status.phrase for status in HTTPStatus}
+
+
+@attrs.frozen
+class Problem:
+    """A problem document (RFC 9457, section 3), or what could be made of another error body.
+
+    Attributes:
+        title: Summary of the kind of problem.
+        detail: What went wrong this time; None if the body does not say.
+        type: URI of the kind of problem; None where the status says enough.
+        status: The status that the document repeats, if it does.
+        instance: URI of this occurrence, if there is one.
+        field_errors: Messages by field of the request, empty if there are none.
+        extensions: The other members, as they came.
+    """
+
+    title: str
+    detail: str | None = None
+    type: str | None = None
+    status: int | None = None
+    instance: str | None = None
+    field_errors: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict[str, tuple[str, ...]])
+    extensions: Mapping[str, Any] = attrs.field(factory=dict[str, Any])
+
+    @classmethod
+    def parse(cls, status: int, body: bytes) -> Problem:
+        """Read an error body; one that is no problem document gives the status' phrase as title."""
+        # Not every status has a phrase: proxies answer 520 and the like.
+        phrase = _PHRASES.get(status, f"Status {status}")
+        try:
+            members = msgspec.json.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return cls(phrase)
+        if not is_object(members):
+            return cls(phrase)
+        rest: dict[str, Any] = members
+
+        def text(name: str) -> str | None:
+            value = rest.pop(name, None)
+            return value if isinstance(value, str) else None
+
+        stated = rest.pop("status", None)
+        return cls(
+            title=text("title") or phrase,
+            detail=text("detail"),
+            type=text("type"),
+            status=int(stated) if isinstance(stated, int | float) else None,
+            instance=text("instance"),
+            field_errors=_field_errors(rest.pop("field_errors", None)),
+            extensions=rest,
+        )
+
+    def __str__(self) -> str:
+        parts = [self.title if not self.detail else f"{self.title}: {self.detail}"]
+        parts += [f"{field}: {' '.join(messages)}" for field, messages in self.field_errors.items()]
+        return "; ".join(parts)
+
+
+def _field_errors(value: Any) -> dict[str, tuple[str, ...]]:
+    if not is_object(value):
+        return {}
+    members: dict[str, Any] = value
+    return {name: tuple(map(str, texts)) if is_array(texts) else (str(texts),) for name, texts in members.items()}

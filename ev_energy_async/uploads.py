@@ -1,0 +1,132 @@
+"""The upload of a rebate's evidence: announced to the API, sent to another host, and reported as done.
+
+The file goes to a presigned address without our token: the address itself is the permission, so it is kept from logs
+and errors like one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
+from urllib.parse import urlsplit
+
+from ev_energy_async.errors import DecodeError, InvalidArgument, error_for
+from ev_energy_async.messages import Request, Response
+from ev_energy_async.operations import Operation
+from ev_energy_async.values import UNSET
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ev_energy_async.ids import Ref
+    from ev_energy_async.messages import Sender
+
+__all__ = ["Progress", "Source", "Uploader", "upload_rebate_evidence"]
+
+_CHUNK: Final = 64 * 1024
+_SUCCESSES: Final = range(200, 300)
+
+Source: TypeAlias = "bytes | str | Path"
+"""What is uploaded: bytes, or the path of a file."""
+
+Progress: TypeAlias = Callable[[int, int], object]
+"""Called with the bytes sent so far and the bytes in all; must not block."""
+
+# PUT repeats harmlessly, but the address may be good for one use only: it is tried once.
+_PUT: Final[Operation[None]] = Operation(name="upload", method="PUT", path="/presigned")
+
+
+class Uploader(Protocol):
+    """What puts a body on a URL that is not the API's, without the client's own headers."""
+
+    async def put(
+        self, request: Request[Any], url: str, headers: Mapping[str, str], body: AsyncIterator[bytes]
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        """Send the body and return status, headers and body of the answer."""
+        ...
+
+
+async def upload_rebate_evidence(
+    sender: Sender,
+    uploader: Uploader,
+    source: Source,
+    *,
+    evidence_type: str,
+    file_name: str | None = None,
+    user_rebate: Ref | None = None,
+    progress: Progress | None = None,
+) -> str:
+    """Upload a file as evidence for a rebate, in the three steps that it takes.
+
+    Args:
+        sender: The client.
+        uploader: What sends the file.
+        source: The file: its path, or its bytes.
+        evidence_type: URL of the kind of evidence that it is.
+        file_name: Its name with extension; that of the path by default.
+        user_rebate: The application for a rebate that it belongs to.
+        progress: Called with the bytes sent so far and the bytes in all.
+
+    Returns:
+        ID of the evidence file.
+
+    Raises:
+        InvalidArgument: The source is neither, or has no name.
+        OSError: The file cannot be read.
+        ApiError: The API, or the host of the presigned address, refused.
+        TransportError: There was no complete answer.
+    """
+    from ev_energy_async.api import finish_rebate_evidence_file_upload, start_rebate_evidence_file_upload  # noqa: PLC0415
+
+    if not isinstance(source, bytes | str | Path):
+        raise InvalidArgument("source", type(source), "bytes, or the path of a file")
+    name = file_name or (None if isinstance(source, bytes) else Path(source).name)
+    if not name:
+        raise InvalidArgument("file_name", file_name, "a name, since bytes have none")
+    size = len(source) if isinstance(source, bytes) else (await asyncio.to_thread(Path(source).stat)).st_size
+
+    started = await start_rebate_evidence_file_upload(
+        sender,
+        user_rebate=UNSET if user_rebate is None else str(getattr(user_rebate, "id", user_rebate)),
+        file_name=name,
+        rebate_evidence_type=evidence_type,
+    )
+    if not started.presigned_url or not started.id:
+        raise DecodeError("the answer names no address to upload to", "$.presigned_url")
+    parts = urlsplit(started.presigned_url)
+    if parts.scheme not in {"http", "https"} or not parts.netloc:
+        raise DecodeError("the address to upload to is no http(s) URL", "$.presigned_url")
+
+    request: Request[None] = Request(_PUT, f"//{parts.netloc}")
+    # A stated length: storage services take no chunked encoding.
+    headers = {"Content-Length": str(size), "Content-Type": "application/octet-stream"}
+    answer = await uploader.put(request, started.presigned_url, headers, _chunks(source, size, progress))
+    status, answer_headers, body = answer
+    if status not in _SUCCESSES:
+        raise error_for(Response(request, f"//{parts.netloc}", status, answer_headers, body, body))
+    finished = await finish_rebate_evidence_file_upload(sender, started.id)
+    return finished.id or started.id
+
+
+async def _chunks(source: Source, size: int, progress: Progress | None) -> AsyncIterator[bytes]:
+    """Yield a file piece by piece; reading happens in a thread."""
+    sent = 0
+    if isinstance(source, bytes):
+        for start in range(0, size, _CHUNK):
+            chunk = source[start : start + _CHUNK]
+            yield chunk
+            sent += len(chunk)
+            if progress is not None:
+                progress(sent, size)
+        return
+    file = await asyncio.to_thread(Path(source).open, "rb")
+    try:
+        while chunk := await asyncio.to_thread(file.read, _CHUNK):
+            yield chunk
+            sent += len(chunk)
+            if progress is not None:
+                progress(sent, size)
+    finally:
+        await asyncio.to_thread(file.close)
