@@ -34,7 +34,7 @@ check: $(READY)  ## format, lint, types, layers, generated code in step, the doc
 	$(BIN)/openapi-spec-validator openapi/ev-energy-v2.yaml
 
 generate: $(READY)  ## generate models and endpoint functions (SPEC=path: from another document)
-	$(BIN)/python -m generator -v $(if $(SPEC),--spec $(SPEC))
+	$(BIN)/python -m generator $(if $(SPEC),--spec $(SPEC))
 
 update: $(READY)  ## take a new version of the document (SPEC=path-or-URL; NO_VENDOR=1, NO_TESTS=1, NOTE=text)
 	@test -n "$(SPEC)" || { echo 'say which document: make update SPEC=path-or-URL' >&2; exit 2; }

@@ -4,9 +4,26 @@
 
     async with Sandbox(vehicles=100) as sandbox:
         ...  # a client with sandbox.base_url, sandbox.token_url, sandbox.client_id, sandbox.client_secret
+
+What goes wrong on purpose is a `FaultPlan` of `Rule`s; the effects are in `ev_energy_async.sandbox.faults`.
 """
 
-from ev_energy_async.sandbox.clock import Clock, RealClock, SteppedClock
-from ev_energy_async.sandbox.server import Sandbox, Served
+from ev_energy_async.sandbox.clock import Clock, RealClock, ScaledClock, SteppedClock
+from ev_energy_async.sandbox.faults import FaultPlan, Rule
+from ev_energy_async.sandbox.faults_reading import FaultPlanError, read_plan
+from ev_energy_async.sandbox.record import Delivery, Served
+from ev_energy_async.sandbox.server import Sandbox
 
-__all__ = ["Clock", "RealClock", "Sandbox", "Served", "SteppedClock"]
+__all__ = [
+    "Clock",
+    "Delivery",
+    "FaultPlan",
+    "FaultPlanError",
+    "RealClock",
+    "Rule",
+    "Sandbox",
+    "ScaledClock",
+    "Served",
+    "SteppedClock",
+    "read_plan",
+]

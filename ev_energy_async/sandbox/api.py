@@ -4,6 +4,7 @@ Whatever happens, the reply tells the API's version and the caller's request lim
 """
 
 import re
+from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from ev_energy_async.sandbox.callers import Caller, Callers
@@ -11,22 +12,40 @@ from ev_energy_async.sandbox.calls import Call
 from ev_energy_async.sandbox.document import Document, Operation
 from ev_energy_async.sandbox.entities import User
 from ev_energy_async.sandbox.expand import tree
+from ev_energy_async.sandbox.fast import FastPages
 from ev_energy_async.sandbox.handlers import HANDLERS
 from ev_energy_async.sandbox.instants import Instant
 from ev_energy_async.sandbox.messages import Reply, Request
-from ev_energy_async.sandbox.oauth import TokenIssuer
-from ev_energy_async.sandbox.params import check_path, read_body, read_query
+from ev_energy_async.sandbox.oauth import OAuth
+from ev_energy_async.sandbox.params import Query, check_path, read_body, read_query
 from ev_energy_async.sandbox.problems import Problem, invalid, not_found
 from ev_energy_async.sandbox.render import View
 from ev_energy_async.sandbox.routes import Routes
 from ev_energy_async.sandbox.world import World
 
 PREFIX = "/v2"
-TOKEN_PATH = "/o/token/"  # noqa: S105 - a path
 
 _JSON_RANGES = frozenset({"*/*", "application/*", "application/json", "application/problem+json"})
 _ZERO_QUALITY = re.compile(r";\s*q=0(\.0{0,3})?\s*(;|$)", re.IGNORECASE)
 _USER_ID = re.compile(r"user[A-Z\d]{26}")
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a request leads."""
+
+    operation: Operation | None = None
+    """None for the OAuth endpoints, and where nothing is."""
+    variables: dict[str, str] = field(default_factory=dict[str, str])
+    problem: Problem | None = None
+    """Why there is no operation."""
+    allow: str | None = None
+    """What OPTIONS asks for: the methods that are possible here."""
+
+    @property
+    def name(self) -> str | None:
+        """The operation's name."""
+        return None if self.operation is None else self.operation.name
 
 
 class Api:
@@ -36,17 +55,28 @@ class Api:
         self,
         document: Document,
         world: World,
-        tokens: TokenIssuer,
+        oauth: OAuth,
         callers: Callers,
         *,
         origin: str = "http://localhost",
+        fast: FastPages | None = None,
     ) -> None:
-        """An API over a world; `origin` is where it is reached."""
+        """An API over a world.
+
+        Args:
+            document: what the API is.
+            world: what it is about.
+            oauth: answers below `/o/`.
+            callers: tells callers apart.
+            origin: where it is reached.
+            fast: answers what is asked for most, encoded ahead.
+        """
         self.document = document
         self.world = world
-        self.tokens = tokens
+        self.oauth = oauth
         self.callers = callers
         self.origin = origin
+        self._fast = fast
         self._routes = Routes(document)
 
     @property
@@ -54,62 +84,90 @@ class Api:
         """The URL that the paths of all operations stand below."""
         return self.origin + PREFIX
 
-    def answer(self, request: Request, now: Instant, refusal: Problem | None = None) -> Reply:
-        """The reply to a request that came in at `now`; `refusal` is why it could not be read to its end."""
+    def route(self, request: Request) -> Route:
+        """Where a request leads."""
+        try:
+            below = _below(request.path)
+            if request.method == "OPTIONS":
+                return Route(allow=self._routes.allowed(below))
+            return Route(*self._routes.find(request.method, below))
+        except Problem as problem:
+            return Route(problem=problem)
+
+    def answer(
+        self, request: Request, now: Instant, refusal: Problem | None = None, route: Route | None = None
+    ) -> Reply:
+        """The reply to a request that came in at `now`.
+
+        Args:
+            request: what came in.
+            now: when.
+            refusal: why it could not be read to its end.
+            route: where it leads, if that is known already.
+        """
         if request.path.startswith("/o/"):
-            return self._answer_oauth(request, now)
+            return self.oauth.answer(request, now) if refusal is None else refusal.reply()
         caller = self.callers.identify(request, now)
         try:
             if refusal is not None:
                 raise refusal
-            reply = self._answer_call(request, caller, now)
+            reply = self._answer_call(request, route or self.route(request), caller, now)
         except Problem as problem:
             reply = problem.reply()
+        return self._decorated(reply, caller, now)
+
+    def refuse(self, request: Request, now: Instant, problem: Problem) -> Reply:
+        """A refusal that comes with what every reply tells."""
+        return self._decorated(problem.reply(), self.callers.identify(request, now), now)
+
+    def read(self, name: str, now: Instant, **variables: str) -> object:
+        """The body of a GET operation's answer, for those inside of the sandbox: nobody is identified or counted.
+
+        Raises:
+            Problem: there is no such thing.
+        """
+        operation = self.document.operations[name]
+        view = View(self.base_url, now, self.oauth.issuer.application.client_id, None)
+        query = Query({}, [])
+        return HANDLERS[name](
+            Call(operation, self.world, now, view, self.base_url, variables, query, {}, {}, None)
+        ).body
+
+    def _decorated(self, reply: Reply, caller: Caller, now: Instant) -> Reply:
         reply.headers["EvEnergy-Version"] = self.document.version
         reply.headers["X-RateLimit-Limit"] = str(caller.window.limit)
-        reply.headers["X-RateLimit-Remaining"] = str(caller.window.remaining(now))
+        reply.headers.setdefault("X-RateLimit-Remaining", str(caller.window.remaining(now)))
         return reply
 
-    def _answer_oauth(self, request: Request, now: Instant) -> Reply:
-        if request.path == TOKEN_PATH and request.method == "POST":
-            return self.tokens.answer(request, now)
-        if request.path in {TOKEN_PATH, TOKEN_PATH.rstrip("/")}:
-            detail = f"Tokens are given out at POST {TOKEN_PATH}, with the slash at its end."
-            return Problem(HTTPStatus.METHOD_NOT_ALLOWED, detail, headers={"Allow": "POST"}).reply()
-        return not_found("There is nothing at this path.").reply()
-
-    def _answer_call(self, request: Request, caller: Caller, now: Instant) -> Reply:
-        try:
-            operation, variables = self._find(request)
-        except Problem:
-            _admit(caller, now)
-            raise
-        try:
-            reply = self._answer_operation(operation, variables, request, caller, now)
-        except Problem as problem:
-            reply = problem.reply()
-        reply.operation = operation.name
-        return reply
+    def _answer_call(self, request: Request, route: Route, caller: Caller, now: Instant) -> Reply:
+        if route.operation is None:
+            self._admit(caller, now)
+            if route.allow is not None:  # RFC 9110, section 9.3.7
+                return Reply(HTTPStatus.NO_CONTENT.value, None, {"Allow": route.allow})
+            return (route.problem or not_found()).reply()
+        return self._answer_operation(route.operation, route.variables, request, caller, now)
 
     def _answer_operation(
         self, operation: Operation, variables: dict[str, str], request: Request, caller: Caller, now: Instant
     ) -> Reply:
         _authenticate(operation, caller)
-        _admit(caller, now)
+        self._admit(caller, now)
         self._check_version(request)
         _check_accept(operation, request)
         _check_scopes(operation, caller)
+        if self._fast is not None:
+            if operation.method != "GET":
+                self._fast.forget()
+            elif (reply := self._fast.answer(operation, request, caller, self.origin, self.base_url, now)) is not None:
+                return reply
         check_path(self.document, operation, variables)
         query = read_query(self.document, operation, request.query)
         user = self._context(operation, request, caller)
-        handler = HANDLERS.get(operation.name)
-        if handler is None:
-            raise Problem(HTTPStatus.NOT_IMPLEMENTED, f"The sandbox has no {operation.name} yet.")
         body = {}
         if operation.body is not None:
             body = read_body(self.document, operation, request.body, request.headers.get("Content-Type", ""))
         client_id = caller.token.client_id if caller.token else None
-        return handler(
+        return HANDLERS[operation.name](
             Call(
                 operation=operation,
                 world=self.world,
@@ -124,11 +182,15 @@ class Api:
             )
         )
 
-    def _find(self, request: Request) -> tuple[Operation, dict[str, str]]:
-        below = request.path.removeprefix(PREFIX)
-        if below == request.path or (below and not below.startswith("/")):
-            raise not_found("There is nothing at this path.")
-        return self._routes.find(request.method, below or "/")
+    def _admit(self, caller: Caller, now: Instant) -> None:
+        if not caller.window.admit(now):
+            wait = self.callers.told_seconds(caller.window.retry_after(now))
+            raise Problem(
+                HTTPStatus.TOO_MANY_REQUESTS,
+                f"No more than {caller.window.limit} requests an hour are possible. The next one is in {wait} seconds.",
+                slug="rate-limit-exceeded",
+                headers={"Retry-After": str(wait)},
+            )
 
     def _check_version(self, request: Request) -> None:
         version = request.headers.get("EvEnergy-Version", self.document.version)
@@ -138,7 +200,10 @@ class Api:
     def _context(self, operation: Operation, request: Request, caller: Caller) -> User | None:
         """The user in whose context a call is made: the token's own, else the header's where the operation takes it."""
         if caller.token is not None and caller.token.user_id is not None:
-            return self.world.users.get(caller.token.user_id)
+            user = self.world.users.get(caller.token.user_id)
+            if user is None:
+                raise _invalid_token("The user who granted the token is gone.")
+            return user
         if operation.user == "none":
             return None
         header = request.headers.get("EvEnergy-User")
@@ -153,13 +218,16 @@ class Api:
         return user
 
 
+def _below(path: str) -> str:
+    below = path.removeprefix(PREFIX)
+    if below == path or (below and not below.startswith("/")):
+        raise not_found("There is nothing at this path.")
+    return below or "/"
+
+
 def _authenticate(operation: Operation, caller: Caller) -> None:
     if caller.rejected:
-        # RFC 6750, section 3.1
-        challenge = 'Bearer realm="ev.energy sandbox", error="invalid_token"'
-        raise Problem(
-            HTTPStatus.UNAUTHORIZED, "The token is not known or has expired.", headers={"WWW-Authenticate": challenge}
-        )
+        raise _invalid_token("The token is not known, has expired or was revoked.")
     if caller.token is None and not operation.public:
         raise Problem(
             HTTPStatus.UNAUTHORIZED,
@@ -168,15 +236,10 @@ def _authenticate(operation: Operation, caller: Caller) -> None:
         )
 
 
-def _admit(caller: Caller, now: Instant) -> None:
-    if not caller.window.admit(now):
-        wait = caller.window.retry_after(now)
-        raise Problem(
-            HTTPStatus.TOO_MANY_REQUESTS,
-            f"No more than {caller.window.limit} requests an hour are possible. The next one is in {wait} seconds.",
-            slug="rate-limit-exceeded",
-            headers={"Retry-After": str(wait)},
-        )
+def _invalid_token(detail: str) -> Problem:
+    # RFC 6750, section 3.1
+    challenge = 'Bearer realm="ev.energy sandbox", error="invalid_token"'
+    return Problem(HTTPStatus.UNAUTHORIZED, detail, headers={"WWW-Authenticate": challenge})
 
 
 def _check_accept(operation: Operation, request: Request) -> None:
@@ -193,4 +256,9 @@ def _check_scopes(operation: Operation, caller: Caller) -> None:
         return
     missing = [scope for scope in operation.scopes if scope not in caller.token.scopes]
     if missing:
-        raise Problem(HTTPStatus.FORBIDDEN, f"The token lacks the scope {', '.join(missing)}.")
+        # RFC 6750, section 3.1
+        challenge = (
+            f'Bearer realm="ev.energy sandbox", error="insufficient_scope", scope="{" ".join(operation.scopes)}"'
+        )
+        detail = f"The token lacks the scope {', '.join(missing)}."
+        raise Problem(HTTPStatus.FORBIDDEN, detail, headers={"WWW-Authenticate": challenge})

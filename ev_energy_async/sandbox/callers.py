@@ -2,11 +2,12 @@
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from math import ceil
 
 from ev_energy_async.sandbox.instants import Instant
 from ev_energy_async.sandbox.limits import RollingWindow
 from ev_energy_async.sandbox.messages import Request
-from ev_energy_async.sandbox.oauth import Token, TokenIssuer
+from ev_energy_async.sandbox.tokens import Token, TokenIssuer
 
 _KEPT_WINDOWS = 10_000
 
@@ -29,21 +30,32 @@ class Caller:
 class Callers:
     """Tells callers apart and keeps their request limits: one for each application and user, one for each address."""
 
-    def __init__(self, tokens: TokenIssuer, *, rate_limit: int, anonymous_limit: int) -> None:
+    def __init__(self, tokens: TokenIssuer, *, rate_limit: int, anonymous_limit: int, speed: float = 1.0) -> None:
         self.rate_limit = rate_limit
         self.anonymous_limit = anonymous_limit
         self._tokens = tokens
+        self._speed = speed
         self._windows: OrderedDict[tuple[str, str | None], RollingWindow] = OrderedDict()
 
     def identify(self, request: Request, now: Instant) -> Caller:
-        """The caller of a request. An expired token grants nothing, but still tells whose limit it is."""
+        """The caller of a request. An expired or revoked token grants nothing, but still tells whose limit it is."""
         scheme, _, text = request.headers.get("Authorization", "").partition(" ")
         presented = bool(scheme)
         token = self._tokens.find(text.strip()) if scheme.lower() == "bearer" else None
         if token is None:
             return Caller(None, presented, self._window(("", request.remote), self.anonymous_limit))
         window = self._window((token.client_id, token.user_id), self.rate_limit)
-        return Caller(token if now < token.expires_at else None, presented, window)
+        return Caller(token if token.valid(now) else None, presented, window)
+
+    def expire(self, request: Request, now: Instant) -> None:
+        """Ends the token that a request carries."""
+        caller = self.identify(request, now)
+        if caller.token is not None:
+            caller.token.expires_at = now
+
+    def told_seconds(self, seconds: int) -> int:
+        """Seconds of the sandbox as a client is told them, which counts with its own clock; never too few."""
+        return ceil(seconds / self._speed)
 
     def _window(self, key: tuple[str, str | None], limit: int) -> RollingWindow:
         window = self._windows.get(key)

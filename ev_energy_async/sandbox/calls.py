@@ -1,7 +1,7 @@
 """One call on its way to its handler, and what a handler is."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from ev_energy_async.sandbox.document import Operation
@@ -31,6 +31,10 @@ class Call:
     body: dict[str, Any]
     user: User | None
     """The user in whose context the call is made, where the operation takes one."""
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The request's headers, by name whatever the case."""
+    scopes: frozenset[str] | None = None
+    """What the caller's token allows; None where that is not looked at."""
 
 
 Handler = Callable[[Call], Reply]

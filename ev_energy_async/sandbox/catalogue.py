@@ -145,6 +145,29 @@ PLACES = (
     Place("US", "Denver", "CO", "80202", "Sandbox Drive", 39.7491, -104.9947, -7, "USD", "America/Denver"),
 )
 
+
+class TariffData(NamedTuple):
+    """A tariff as every supplier sells it."""
+
+    name: str
+    type: str
+    day_price: str
+    night_price: str
+    highlighted: bool = False
+    valid_until: str | None = None
+    by_region: bool = False
+    planned_by_night: bool = False
+    """Whether charging is planned by the supplier's first tariff instead."""
+
+
+TARIFFS = (
+    TariffData("Night Saver", "DUAL_RATE", "0.29", "0.09", highlighted=True),
+    TariffData("Standard", "FLAT_RATE", "0.25", "0.25", by_region=True, planned_by_night=True),
+    TariffData("Every Half Hour", "DYNAMIC", "0.22", "0.22"),
+    TariffData("Night Saver 2024", "DUAL_RATE", "0.27", "0.08", valid_until="2024-12-31"),
+)
+GSP_GROUPS = ("_A", "_C", "_P")
+
 SUPPLIERS = (("Northern Light Energy", "GB"), ("Hanse Strom", "DE"), ("Front Range Electric", "US"))
 
 FIRST_NAMES = (

@@ -1,10 +1,19 @@
-"""What time it is in the sandbox: the computer's time, or a time that only tests move.
+"""What time it is in the sandbox: the computer's time, a faster one, or a time that only tests move.
 
-The world, the rate limit and the tokens all ask one clock, so that a stepped one moves them together.
+The world, the rate limit, the tokens and the deliveries all ask one clock, so that they move together. Where a client
+is told a number of seconds to count with its own clock (`Retry-After`, `expires_in`), it is told real ones: the
+sandbox's divided by the clock's speed.
 """
 
+import asyncio
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from time import monotonic
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_LONGEST_NAP = 3_600.0  # a computer's clock may be set meanwhile
 
 
 class Clock(Protocol):
@@ -23,7 +32,35 @@ class RealClock:
         return datetime.now(UTC)
 
 
-class SteppedClock:
+class MovableClock:
+    """What clocks have in common that can be moved on."""
+
+    def __init__(self, start: datetime) -> None:
+        if start.utcoffset() is None:
+            raise ValueError(f"start is a time with a zone, not {start!r}")
+        self._start = start.astimezone(UTC)
+        self.listeners: list[Callable[[], None]] = []
+        """Called after each move."""
+
+    def now(self) -> datetime:
+        """The present, in UTC."""
+        return self._start
+
+    def advance(self, by: float | timedelta) -> None:
+        """Moves the present on by that many seconds of the sandbox, or by a timedelta.
+
+        Raises:
+            ValueError: `by` is negative; time does not run backwards here.
+        """
+        step = by if isinstance(by, timedelta) else timedelta(seconds=by)
+        if step < timedelta(0):
+            raise ValueError(f"a clock is moved forward only, not by {step}")
+        self._start += step
+        for listener in self.listeners:
+            listener()
+
+
+class SteppedClock(MovableClock):
     """A clock that stands still until it is advanced.
 
     Example:
@@ -39,21 +76,77 @@ class SteppedClock:
         Raises:
             ValueError: `start` has no time zone.
         """
-        if start.utcoffset() is None:
-            raise ValueError(f"start is a time with a zone, not {start!r}")
-        self._now = start.astimezone(UTC)
+        super().__init__(start)
+
+
+class ScaledClock(MovableClock):
+    """A clock that runs `speed` times as fast as the computer's, and can be moved on besides.
+
+    Example:
+        >>> clock = ScaledClock(600)  # a day in two and a half minutes
+    """
+
+    def __init__(self, speed: float = 1.0, start: datetime | None = None) -> None:
+        """Starts at `start`, by default now.
+
+        Raises:
+            ValueError: `speed` is not above 0, or `start` has no time zone.
+        """
+        if not speed > 0:
+            raise ValueError(f"a clock's speed is above 0, not {speed}")
+        super().__init__(datetime.now(UTC) if start is None else start)
+        self.speed = speed
+        self._began = monotonic()
 
     def now(self) -> datetime:
         """The present, in UTC."""
-        return self._now
+        return self._start + timedelta(seconds=(monotonic() - self._began) * self.speed)
+
+
+class Timekeeper:
+    """A clock as the rest of the sandbox uses it: told, moved, and waited for."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.speed = clock.speed if isinstance(clock, ScaledClock) else 1.0
+        self._moved = asyncio.Event()
+        if isinstance(clock, MovableClock):
+            clock.listeners.append(self.wake)
+
+    def now(self) -> datetime:
+        """The present, by the clock."""
+        return self.clock.now()
+
+    def receivers_now(self) -> datetime:
+        """What a client's own clock shows: real time, unless time is stepped for both."""
+        return datetime.now(UTC) if isinstance(self.clock, ScaledClock) else self.clock.now()
 
     def advance(self, by: float | timedelta) -> None:
-        """Moves the present on by that many seconds, or by a timedelta.
+        """Moves the clock on and wakes whoever waits for it.
 
         Raises:
-            ValueError: `by` is negative; time does not run backwards here.
+            RuntimeError: the clock is not one that can be moved.
+            ValueError: `by` is negative.
         """
-        step = by if isinstance(by, timedelta) else timedelta(seconds=by)
-        if step < timedelta(0):
-            raise ValueError(f"a clock is moved forward only, not by {step}")
-        self._now += step
+        if not isinstance(self.clock, MovableClock):
+            detail = "Only a Sandbox with a clock=SteppedClock(start) or ScaledClock() can be advanced."
+            raise RuntimeError(detail)  # noqa: TRY004 - it is about how the sandbox was made, not about an argument
+        self.clock.advance(by)
+
+    def wake(self) -> None:
+        """Lets everybody who waits look at the clock again."""
+        self._moved.set()
+        self._moved = asyncio.Event()
+
+    async def wait(self, moment: datetime) -> None:
+        """Until the clock shows that moment, or somebody wakes those who wait: look at the clock afterwards."""
+        moved = self._moved
+        remaining = (moment - self.now()).total_seconds()
+        if remaining <= 0:
+            return
+        nap = None if isinstance(self.clock, SteppedClock) else min(remaining / self.speed, _LONGEST_NAP)
+        try:
+            async with asyncio.timeout(nap):
+                await moved.wait()
+        except TimeoutError:
+            pass

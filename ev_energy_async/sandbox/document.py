@@ -42,6 +42,8 @@ class Operation:
     body_required: bool
     responds_with_json: bool
     """Whether a successful answer has a body, so that there is something to negotiate."""
+    responses: dict[int, Schema | None]
+    """What each answer looks like, by its status; None is no body."""
 
     def placed(self, place: Literal["path", "query", "header"]) -> dict[str, Parameter]:
         """The parameters of one place by name."""
@@ -96,4 +98,5 @@ def _operation(name: str, facts: dict[str, Any]) -> Operation:
         responds_with_json=any(
             response["schema"] is not None for status, response in facts["responses"].items() if status.startswith("2")
         ),
+        responses={int(status): response["schema"] for status, response in facts["responses"].items()},
     )

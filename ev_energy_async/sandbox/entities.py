@@ -6,22 +6,45 @@ from bisect import bisect_left, bisect_right, insort
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
+from ev_energy_async.sandbox.simulation.signals import Rates
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from random import Random
 
     from ev_energy_async.sandbox.catalogue import ChargerMakeData, ChargerModelData, MakeData, ModelData, Place
     from ev_energy_async.sandbox.instants import Instant
+    from ev_energy_async.sandbox.simulation.evse_logs import EvseReporter
     from ev_energy_async.sandbox.simulation.life import Life
     from ev_energy_async.sandbox.simulation.timeline import Timeline
+    from ev_energy_async.sandbox.simulation.vehicle_logs import VehicleReporter
 
-_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""The digits of a ULID."""
 
 
 def new_id(prefix: str, created_at: Instant, chance: Random) -> str:
     """An ID: four letters for the collection and a ULID (github.com/ulid/spec) that holds the time of creation."""
-    number = ((created_at // 1_000) << 80) | chance.getrandbits(80)
-    return prefix + "".join(_CROCKFORD[(number >> shift) & 31] for shift in range(125, -5, -5))
+    return prefix + ulid(created_at, chance.getrandbits(80))
+
+
+def ulid(created_at: Instant, random_part: int) -> str:
+    """A ULID of a time of creation and 80 bits."""
+    number = ((created_at // 1_000) << 80) | random_part
+    return "".join(CROCKFORD[(number >> shift) & 31] for shift in range(125, -5, -5))
+
+
+def ulid_time(text: str) -> Instant:
+    """The time of creation that a ULID tells, to the millisecond; of what is no ULID, some other time.
+
+    Example:
+        >>> ulid_time("01HRFF3SEVSCRAV9B3CHVDFN0H") // 1_000_000
+        1709931267
+    """
+    value = 0
+    for character in text[:10]:
+        value = value << 5 | max(0, CROCKFORD.find(character))
+    return value * 1_000
 
 
 @dataclass(slots=True, eq=False)
@@ -44,6 +67,12 @@ class VehicleModel:
     id: str
     data: ModelData
     make: VehicleMake
+    connector: str | None = None
+    """The DC plug that its cars have, where anybody knows."""
+    connectors: dict[str, dict[str, object]] = field(default_factory=dict[str, dict[str, object]])
+    """What is known of it by charging region."""
+    hidden: bool = False
+    """Whether it awaits review, and is in no list before."""
     trims: list[VehicleTrim] = field(default_factory=list["VehicleTrim"])
 
     @property
@@ -60,6 +89,8 @@ class VehicleTrim:
     name: str
     watt_hours: int
     model: VehicleModel
+    hidden: bool = False
+    """Whether it was made for one vehicle, and is in no list."""
 
 
 @dataclass(slots=True, eq=False)
@@ -98,6 +129,19 @@ class Tariff:
     day_price: str
     night_price: str
     supplier: Supplier
+    country: str
+    type: str = "DUAL_RATE"
+    highlighted: bool = False
+    gsp_group: str | None = None
+    valid_until: str | None = None
+    scheduler: Tariff | None = None
+    """The tariff that charging is planned by, where that is another one."""
+
+    @property
+    def rates(self) -> Rates:
+        """What it asks for a kWh."""
+        day, night = round(float(self.day_price) * 100), round(float(self.night_price) * 100)
+        return Rates(self.timezone, day, night, self.type == "DYNAMIC", int(self.id[-5:], 36))
 
 
 @dataclass(slots=True, eq=False)
@@ -123,6 +167,9 @@ class User:
     vehicles: list[Vehicle] = field(default_factory=list["Vehicle"])
     evses: list[Evse] = field(default_factory=list["Evse"])
     site: EvseSite | None = None
+    street: str | None = None
+    """The first line of the address, where the user has given it."""
+    address_2: str | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -141,7 +188,23 @@ class Vehicle:
     charge_limit: int
     vehicle_class: str | None
     life: Life
+    reporter: VehicleReporter
     logs: dict[str, Timeline]
+    plug: Plug | None = None
+    reconnects_at: Instant | None = None
+    """When the owner, sent a link to do so, connects it again."""
+    connector: str | None = None
+    """Its own DC plug, where that is not the model's."""
+    adaptors: tuple[str, ...] = ()
+    connectors_updated_at: Instant | None = None
+    manual_charge: tuple[int, Instant] | None = None
+    """The percentage that the driver entered, and when."""
+
+    def integration(self, now: Instant) -> str:
+        """UNINTEGRATED, ACTIVE or INACTIVE, at a moment."""
+        if self.reconnects_at is not None and now >= self.reconnects_at:
+            return "ACTIVE"
+        return self.integrated
 
 
 @dataclass(slots=True, eq=False)
@@ -149,7 +212,7 @@ class CtClamp:
     """A current clamp at the supply of a home."""
 
     id: str
-    evse: Evse
+    evse: Evse | None
 
 
 @dataclass(slots=True, eq=False)
@@ -162,9 +225,34 @@ class Evse:
     model: EvseModel
     lock_mode: str | None
     lifecycle_state: str | None
-    located: bool
+    location: tuple[float, float] | None
+    """Latitude and longitude."""
+    reporter: EvseReporter
     logs: dict[str, Timeline]
     clamp: CtClamp | None = None
+    plug: Plug | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Plug:
+    """A place where one car is charged: the car, its home charger, or both, as far as they are on the platform."""
+
+    number: int
+    life: Life
+    vehicle: Vehicle | None = None
+    evse: Evse | None = None
+
+    @property
+    def user(self) -> User:
+        """Whose it is.
+
+        Raises:
+            LookupError: neither car nor charger is on the platform any more.
+        """
+        device = self.vehicle or self.evse
+        if device is None:
+            raise LookupError(self.number)
+        return device.user
 
 
 class Identified(Protocol):

@@ -25,6 +25,11 @@ def instant(moment: datetime) -> Instant:
     return (since.days * 86_400 + since.seconds) * SECOND + since.microseconds
 
 
+def moment(at: Instant) -> datetime:
+    """The instant as an aware datetime, in UTC."""
+    return _EPOCH + timedelta(microseconds=at)
+
+
 def text(at: Instant) -> str:
     """The instant as the API writes it: `2026-03-14T07:05:00.123456Z`."""
     return (_EPOCH + timedelta(microseconds=at)).isoformat(timespec="microseconds")[:-6] + "Z"

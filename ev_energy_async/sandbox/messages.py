@@ -29,8 +29,6 @@ class Reply:
 
     status: int
     body: object = None
-    """The JSON value of the body; `None` is no body."""
+    """The JSON value of the body; bytes are written as they are, `None` is no body."""
     headers: dict[str, str] = field(default_factory=dict[str, str])
     content_type: str = "application/json"
-    operation: str | None = None
-    """The name of the operation that was called, for the record."""

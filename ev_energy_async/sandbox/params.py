@@ -41,10 +41,20 @@ class Query:
         value: int = self._values.get(name, default)
         return value
 
+    def figure(self, name: str) -> int | None:
+        """A parameter that is a whole number or is not there."""
+        value: int | None = self._values.get(name)
+        return value
+
+    def flag(self, name: str) -> bool | None:
+        """A parameter that is true or false."""
+        value: bool | None = self._values.get(name)
+        return value
+
     def words(self, name: str) -> list[str]:
         """A parameter that may be repeated."""
-        value: list[str] = self._values.get(name, [])
-        return value
+        value: str | list[str] = self._values.get(name, [])
+        return [value] if isinstance(value, str) else value
 
 
 def read_query(document: Document, operation: Operation, query: str) -> Query:
@@ -100,6 +110,9 @@ def read_body(document: Document, operation: Operation, body: bytes, content_typ
         Problem: 400 if it is missing, is not JSON, not an object, or does not fit.
     """
     if not body.strip() and not operation.body_required:
+        # Not marked as required in the document, and yet nothing can be made of nothing where members are.
+        if operation.body is not None and (errors := faults(document, operation.body, {}, "")):
+            raise invalid(errors)
         return {}
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type not in {"application/json", ""}:

@@ -77,7 +77,7 @@ class View:
             "trim": self._refer("vehicle_trims", it.trim, tree, "trim", self.vehicle_trim),
             "latest_status_log": self._latest(url, timeline, latest, tree),
             "charging_sub_sessions": f"{self.base_url}/charging_sub_sessions?vehicle_id={it.id}",
-            "integrated": it.integrated,
+            "integrated": it.integration(self.now),
             "disabled": it.disabled,
             "description": it.description,
             "battery_size_watt_hours": it.battery_watt_hours,
@@ -111,7 +111,7 @@ class View:
             "make": self._refer("vehicle_makes", it.make, tree, "make", self.vehicle_make),
             "vehicle_trims": f"{self.base_url}/vehicle_trims?model_id={it.id}",
             "default_battery_size_watt_hours": max(sizes, key=sizes.count) if sizes else _UNKNOWN_BATTERY,
-            "default_connector_type": it.data.connector,
+            "default_connector_type": it.connector,
             "onboarding_url": self._onboarding("vehicle", model_id=it.id),
         }
 
@@ -130,7 +130,6 @@ class View:
         """A charge point."""
         timeline = it.logs["status_logs"]
         url = self.url("evses", it.id)
-        place = it.user.place
         return {
             "id": it.id,
             "url": url,
@@ -142,7 +141,7 @@ class View:
             else self._refer("ct_clamps", it.clamp, tree, "ct_clamp", self.ct_clamp),
             "latest_status_log": self._latest(url, timeline, timeline.latest(self.now), tree),
             "charging_sub_sessions": f"{self.base_url}/charging_sub_sessions?evse_id={it.id}",
-            "location": {"latitude": place.latitude, "longitude": place.longitude} if place and it.located else None,
+            "location": None if it.location is None else _coordinates(*it.location),
             "lifecycle_state": it.lifecycle_state,
             "lock_mode": it.lock_mode,
         }
@@ -171,10 +170,11 @@ class View:
             "onboarding_url": self._onboarding("evse", model_id=it.id) if it.data.integrated else None,
         }
 
-    def ct_clamp(self, it: CtClamp, _tree: Tree) -> JsonObject:
+    def ct_clamp(self, it: CtClamp, tree: Tree) -> JsonObject:
         """A CT clamp."""
         url = self.url("ct_clamps", it.id)
-        return {"id": it.id, "url": url, "evse": self.url("evses", it.evse.id), "calibration_factor": 1_000}
+        evse = None if it.evse is None else self._refer("evses", it.evse, tree, "evse", self.evse)
+        return {"id": it.id, "url": url, "evse": evse, "calibration_factor": 1_000}
 
     def log(self, device: Vehicle | Evse, timeline: Timeline, log: Log, tree: Tree) -> JsonObject:
         """A log of a device."""
@@ -203,21 +203,22 @@ class View:
             "id": it.id,
             "url": self.url("tariffs", it.id),
             "name": it.name,
-            "type": "DUAL_RATE",
+            "type": it.type,
             "currency": it.currency,
             "timezone_name": it.timezone,
             "supplier": self._refer("suppliers", it.supplier, tree, "supplier", self.supplier),
-            "highlighted": False,
-            "gsp_group": None,
+            "highlighted": it.highlighted,
+            "gsp_group": it.gsp_group,
             "price_chart_url": None,
-            "valid_from": "2025-01-01",
-            "valid_until": None,
-            "daily_prices": {
-                "peak": {"price": it.day_price, "times": [{"start": "05:30:00", "end": "23:30:00"}]},
-                "off_peak": {"price": it.night_price, "times": [{"start": "23:30:00", "end": "05:30:00"}]},
-            },
-            "scheduler_tariff": None,
+            "valid_from": "2024-01-01",
+            "valid_until": it.valid_until,
+            "daily_prices": _daily_prices(it),
+            "scheduler_tariff": None if it.scheduler is None else self._scheduler(it.scheduler, tree),
         }
+
+    def _scheduler(self, it: Tariff, tree: Tree) -> str | JsonObject:
+        """The tariff that another one is planned by, with what tariffs have in common."""
+        return self._refer("tariffs", it, tree, "scheduler_tariff", self.tariff)
 
     def evse_site(self, it: EvseSite, _tree: Tree) -> JsonObject:
         """A site with shared charge points."""
@@ -235,8 +236,8 @@ class View:
         if place is None:
             return {}
         body: JsonObject = {
-            "address_1": f"{it.house_number} {place.street}",
-            "address_2": None,
+            "address_1": it.street or f"{it.house_number} {place.street}",
+            "address_2": it.address_2,
             "city": place.city,
             "state": place.state,
             "postal_code": place.postal_code,
@@ -279,3 +280,16 @@ class View:
         asked_by = {"client_id": self.client_id, "user_id": self.user_id}
         query = {name: value for name, value in asked_by.items() if value is not None} | choice
         return f"{self.base_url}/{kind}_onboarding?{urlencode(query)}"
+
+
+def _daily_prices(it: Tariff) -> JsonObject:
+    if it.type == "FLAT_RATE":
+        return {"peak": {"price": it.day_price, "times": [{"start": "00:00:00", "end": "24:00:00"}]}}
+    return {
+        "peak": {"price": it.day_price, "times": [{"start": "05:30:00", "end": "23:30:00"}]},
+        "off_peak": {"price": it.night_price, "times": [{"start": "23:30:00", "end": "05:30:00"}]},
+    }
+
+
+def _coordinates(latitude: float, longitude: float) -> JsonObject:
+    return {"latitude": latitude, "longitude": longitude}

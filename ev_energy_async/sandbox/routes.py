@@ -33,22 +33,39 @@ class Routes:
             self._templates[_place(path)].append(_Template(_pattern(path), templates[path]))
 
     def find(self, method: str, path: str) -> tuple[Operation, dict[str, str]]:
-        """The operation and the decoded variables of a path below the base URL.
+        """The operation and the decoded variables of a path below the base URL; HEAD is what GET is.
 
         Raises:
             Problem: 404 for an unknown path, 405 with `Allow` for a known one that does not take the method.
         """
+        template, match = self._match(path)
+        operation = template.methods.get("GET" if method == "HEAD" else method)
+        if operation is None:
+            raise Problem(
+                HTTPStatus.METHOD_NOT_ALLOWED,
+                f"{method} is not possible here.",
+                headers={"Allow": _allowed(template)},
+            )
+        return operation, {name: unquote(value) for name, value in match.groupdict().items()}
+
+    def allowed(self, path: str) -> str:
+        """The methods that a path takes, as the value of `Allow` (RFC 9110, section 10.2.1).
+
+        Raises:
+            Problem: 404 for an unknown path.
+        """
+        return _allowed(self._match(path)[0])
+
+    def _match(self, path: str) -> tuple[_Template, re.Match[str]]:
         for template in self._templates.get(_place(path), ()):
             if match := template.pattern.fullmatch(path):
-                operation = template.methods.get(method)
-                if operation is None:
-                    raise Problem(
-                        HTTPStatus.METHOD_NOT_ALLOWED,
-                        f"{method} is not possible here.",
-                        headers={"Allow": ", ".join(sorted(template.methods))},
-                    )
-                return operation, {name: unquote(value) for name, value in match.groupdict().items()}
+                return template, match
         raise not_found("There is nothing at this path.")
+
+
+def _allowed(template: _Template) -> str:
+    more = {"OPTIONS", "HEAD"} if "GET" in template.methods else {"OPTIONS"}
+    return ", ".join(sorted(more.union(template.methods)))
 
 
 def _pattern(path: str) -> re.Pattern[str]:

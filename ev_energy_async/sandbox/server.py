@@ -1,46 +1,38 @@
-"""The sandbox as a server: sockets in front of the API, and what tests want to know about it."""
+"""The sandbox as a server: the parts put together, and what tests want to know about it."""
 
+import asyncio
 from collections import deque
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from http import HTTPStatus
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import msgspec
-from aiohttp import web
-
-from ev_energy_async.sandbox.api import PREFIX, TOKEN_PATH, Api
+from ev_energy_async.sandbox.api import PREFIX, Api, Route
 from ev_energy_async.sandbox.callers import Callers
-from ev_energy_async.sandbox.clock import Clock, RealClock, SteppedClock
+from ev_energy_async.sandbox.clock import Clock, RealClock, ScaledClock, Timekeeper
+from ev_energy_async.sandbox.consent import AUTHORIZE_PATH, ConsentDesk
+from ev_energy_async.sandbox.control import CONTROL_PATH, Control
+from ev_energy_async.sandbox.delivery import WEBHOOK_SECRET, Deliverer, Event, checked_url
 from ev_energy_async.sandbox.document import load
+from ev_energy_async.sandbox.fast import FastPages
+from ev_energy_async.sandbox.faults import FaultPlan
 from ev_energy_async.sandbox.instants import instant
-from ev_energy_async.sandbox.messages import Reply, Request
-from ev_energy_async.sandbox.oauth import Application, TokenIssuer
+from ev_energy_async.sandbox.listener import Listener
+from ev_energy_async.sandbox.messages import Request
+from ev_energy_async.sandbox.oauth import REVOKE_PATH, TOKEN_PATH, OAuth
 from ev_energy_async.sandbox.problems import Problem
+from ev_energy_async.sandbox.record import Delivery, Record, Served, told_headers, told_path
+from ev_energy_async.sandbox.service import Outcome, Service, encoded
+from ev_energy_async.sandbox.tokens import Application, TokenIssuer
+from ev_energy_async.sandbox.uploads import Uploads
 from ev_energy_async.sandbox.world import World
 
-_RECORDED = 10_000
-_LARGEST_BODY = 20 * 1024 * 1024
-_SHUTDOWN_SECONDS = 1.0
-_TOLD_HEADERS = ("Accept", "Accept-Language", "Content-Type", "EvEnergy-User", "EvEnergy-Version", "User-Agent")
+REDIRECT_URIS = ("http://127.0.0.1:8080/callback", "http://localhost:8080/callback")
+"""Where users may be sent back to unless told otherwise."""
 
-
-@dataclass(frozen=True, slots=True)
-class Served:
-    """One request that the sandbox has answered."""
-
-    at: datetime
-    """When, by the sandbox's clock."""
-    method: str
-    path: str
-    """The raw path with its query."""
-    status: int
-    operation: str | None
-    """The operation that was called, such as `vehicles.list`; None for the token endpoint and unknown paths."""
-    headers: dict[str, str]
-    """What the client sent of interest. Of `Authorization` only the scheme is kept."""
+_KEPT = 10_000
+_AHEAD_AT_ONCE = 20  # vehicles encoded between two looks at the sockets
 
 
 class Sandbox:
@@ -60,11 +52,23 @@ class Sandbox:
         rate_limit: int = 1_000,
         anonymous_rate_limit: int = 50,
         token_lifetime: float | timedelta = 36_000,
+        refresh_token_lifetime: float | timedelta | None = None,
         clock: Clock | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
+        upload_port: int = 0,
         client_id: str = "sandbox-client",
         client_secret: str = "sandbox-secret",  # noqa: S107 - it opens nothing
+        redirect_uris: Iterable[str] = REDIRECT_URIS,
+        auto_consent: str | bool = False,
+        webhook_url: str | None = None,
+        webhook_secret: str | Sequence[str] = WEBHOOK_SECRET,
+        webhook_anywhere: bool = False,
+        faults: FaultPlan | None = None,
+        record: str | Path | None = None,
+        kept_requests: int | None = _KEPT,
+        control: bool = False,
+        fast: bool = False,
     ) -> None:
         """Builds the world. Nothing listens before `start`, which `async with` calls.
 
@@ -74,30 +78,70 @@ class Sandbox:
             seed: what the world and its chance are drawn from.
             rate_limit: requests in a rolling hour for each application and user.
             anonymous_rate_limit: requests in a rolling hour for each address without a token.
-            token_lifetime: how long an access token is valid, in seconds or as a timedelta.
-            clock: what time it is; the computer's time by default.
+            token_lifetime: how long an access token is valid, in seconds of the sandbox or as a timedelta.
+            refresh_token_lifetime: the same for a refresh token; None is for ever.
+            clock: what time it is; the computer's time by default. `SteppedClock` stands still between calls of
+                `advance`, `ScaledClock(600)` runs fast.
             host: the address to listen on.
             port: the port to listen on; 0 takes a free one.
+            upload_port: the same for the second origin, where presigned uploads go.
             client_id: the application's id.
             client_secret: the application's secret.
+            redirect_uris: where the consent page may send users back to, each compared as a whole.
+            auto_consent: the ID of a user in whose name the consent page is answered at once, True for the first user.
+            webhook_url: where events are delivered to; nowhere if it is None.
+            webhook_secret: `whsec_...`, what deliveries are signed with; several are signed with each.
+            webhook_anywhere: whether webhooks may leave this machine.
+            faults: what goes wrong.
+            record: a file to which everything served and delivered is written, as JSON lines.
+            kept_requests: how many requests `requests` keeps, and attempts `deliveries`; all if it is None.
+            control: whether `/_sandbox/` answers; the default clock can be moved on then.
+            fast: whether `GET /vehicles` is answered from items encoded ahead.
+
+        Raises:
+            ValueError: a webhook's URL or secret, or the user to consent, is none.
         """
         self.client_id = client_id
         self.client_secret = client_secret
-        self.requests: deque[Served] = deque(maxlen=_RECORDED)
-        """What was served, oldest first; the last 10,000."""
-        self._clock = clock or RealClock()
-        self._stepped = clock if isinstance(clock, SteppedClock) else None
-        self._host = host
-        self._port = port
-        self._runner: web.ServerRunner | None = None
-        document = load()
-        self.world = World(vehicles=vehicles, evses=evses, seed=seed, start=instant(self._clock.now()))
-        lifetime = token_lifetime if isinstance(token_lifetime, timedelta) else timedelta(seconds=token_lifetime)
+        self.webhook_url = webhook_url
+        self.webhook_secrets = (webhook_secret,) if isinstance(webhook_secret, str) else tuple(webhook_secret)
+        self.record = Record(kept=kept_requests, path=record)
+        self._clock = Timekeeper(clock or (ScaledClock() if control else RealClock()))
+        document, now = load(), instant(self._clock.now())
+        self.world = World(vehicles=vehicles, evses=evses, seed=seed, start=now)
+        if isinstance(auto_consent, str) and auto_consent not in self.world.users:
+            raise ValueError(f"there is no user {auto_consent!r} in the sandbox")
         self._tokens = TokenIssuer(
-            Application(client_id, client_secret), document.scopes, int(lifetime.total_seconds())
+            Application(client_id, client_secret, tuple(redirect_uris)),
+            document.scopes,
+            _seconds(token_lifetime),
+            refresh_lifetime_seconds=None if refresh_token_lifetime is None else _seconds(refresh_token_lifetime),
+            speed=self._clock.speed,
         )
-        callers = Callers(self._tokens, rate_limit=rate_limit, anonymous_limit=anonymous_rate_limit)
-        self._api = Api(document, self.world, self._tokens, callers)
+        callers = Callers(
+            self._tokens, rate_limit=rate_limit, anonymous_limit=anonymous_rate_limit, speed=self._clock.speed
+        )
+        self._desk = ConsentDesk(self._tokens, self.world.users, auto_consent=auto_consent)
+        self._fast = FastPages(document, self.world) if fast else None
+        self._api = Api(document, self.world, OAuth(self._tokens, self._desk), callers, fast=self._fast)
+        self._service = Service(self._api, faults or FaultPlan(), now)
+        self._uploads = Uploads(self.world)
+        self._control = Control(self) if control else None
+        self._deliverer: Deliverer | None = None
+        if webhook_url is not None:
+            self._deliverer = Deliverer(
+                self.world.sub_session_events,
+                self._told,
+                self._clock,
+                self.record,
+                lambda: self._service.faults,
+                url=checked_url(webhook_url, anywhere=webhook_anywhere),
+                secrets=self.webhook_secrets,
+            )
+        self._listener = Listener(self._serve, host, port)
+        self._upload_listener = Listener(self._serve_upload, host, upload_port)
+        self._ahead: asyncio.Task[None] | None = None
+        self._running = False
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -123,19 +167,72 @@ class Sandbox:
         """Where tokens are given out."""
         return self.origin + TOKEN_PATH
 
+    @property
+    def authorize_url(self) -> str:
+        """Where users are sent to consent."""
+        return self.origin + AUTHORIZE_PATH
+
+    @property
+    def revoke_url(self) -> str:
+        """Where tokens are revoked."""
+        return self.origin + REVOKE_PATH
+
+    @property
+    def control_url(self) -> str | None:
+        """Where the sandbox is controlled from other processes; None unless it was made with `control=True`."""
+        return None if self._control is None else self.origin + CONTROL_PATH
+
+    @property
+    def upload_origin(self) -> str:
+        """Where presigned uploads go."""
+        return self.world.upload_origin
+
+    @property
+    def requests(self) -> deque[Served]:
+        """What was served, oldest first; the last 10,000 unless told otherwise."""
+        return self.record.requests
+
+    @property
+    def deliveries(self) -> deque[Delivery]:
+        """The attempts to deliver webhooks, oldest first."""
+        return self.record.deliveries
+
+    @property
+    def faults(self) -> FaultPlan:
+        """What goes wrong. A new plan comes into force at once, its counts and times begin then."""
+        return self._service.faults.plan
+
+    @faults.setter
+    def faults(self, plan: FaultPlan) -> None:
+        self._service.use(plan, instant(self.now()))
+
     def now(self) -> datetime:
         """The present, by the sandbox's clock."""
         return self._clock.now()
 
     def advance(self, by: float | timedelta) -> None:
-        """Moves the sandbox's time on by seconds or a timedelta: the fleet, the rate limit and the tokens.
+        """Moves the sandbox's time on by seconds or a timedelta: the fleet, the rate limit, the tokens, the webhooks.
 
         Raises:
-            RuntimeError: the sandbox was not made with a `SteppedClock`.
+            RuntimeError: the sandbox was not made with a `SteppedClock` or a `ScaledClock`.
+            ValueError: `by` is negative.
         """
-        if self._stepped is None:
-            raise RuntimeError("Only a Sandbox(clock=SteppedClock(start)) can be advanced.")
-        self._stepped.advance(by)
+        self._clock.advance(by)
+
+    async def settle(self) -> None:
+        """Waits until every webhook that is due by now has been sent once; at once where there are none."""
+        if self._deliverer is not None:
+            await self._deliverer.settle()
+
+    def redeliver(self, svix_id: str) -> None:
+        """Sends a webhook again at once, under the same ID.
+
+        Raises:
+            KeyError: there was none of this ID.
+        """
+        if self._deliverer is None:
+            raise KeyError(svix_id)
+        self._deliverer.redeliver(svix_id)
 
     def issue_token(self, *, user: str | None = None, scopes: Iterable[str] | None = None) -> str:
         """An access token without the way through OAuth: of the application, or of the user with that ID.
@@ -148,79 +245,89 @@ class Sandbox:
         """
         if user is not None and user not in self.world.users:
             raise ValueError(f"there is no user {user!r} in the sandbox")
-        return self._tokens.issue(instant(self._clock.now()), scopes=scopes, user_id=user).text
+        return self._tokens.issue(instant(self.now()), scopes=scopes, user_id=user).text
 
     async def start(self) -> None:
         """Begins to listen.
 
         Raises:
             RuntimeError: it does already.
-            OSError: the address is taken or not of this machine.
+            OSError: the address is taken or not of this machine, or the record can't be written.
         """
-        if self._runner is not None:
+        if self._running:
             raise RuntimeError("The sandbox is running.")
-        runner = web.ServerRunner(web.Server(self._serve, access_log=None), shutdown_timeout=_SHUTDOWN_SECONDS)
-        await runner.setup()
+        self.record.open()
         try:
-            await web.TCPSite(runner, self._host, self._port).start()
+            self._api.origin = await self._listener.start()
+            self.world.upload_origin = await self._upload_listener.start()
         except BaseException:
-            await runner.cleanup()
+            await self.stop()
             raise
-        self._runner = runner
-        address = runner.addresses[0]
-        self._api.origin = f"http://{_reachable(self._host)}:{address[1]}"
+        self._running = True
+        if self._deliverer is not None:
+            self._deliverer.start()
+        if self._fast is not None:
+            self._ahead = asyncio.create_task(self._encode_ahead(self._fast), name="sandbox-ahead")
 
     async def stop(self) -> None:
         """Closes all connections and stops listening. A sandbox that is not running stays so."""
-        runner, self._runner = self._runner, None
-        if runner is not None:
-            await runner.cleanup()
+        self._running = False
+        if self._ahead is not None:
+            self._ahead.cancel()
+            await asyncio.gather(self._ahead, return_exceptions=True)
+            self._ahead = None
+        try:
+            if self._deliverer is not None:
+                await self._deliverer.stop()
+        finally:
+            await self._upload_listener.stop()
+            await self._listener.stop()
+            self.record.close()
 
-    async def _serve(self, request: web.BaseRequest) -> web.Response:
+    async def _encode_ahead(self, fast: FastPages) -> None:
+        for number, _ in enumerate(fast.ahead(self.client_id, self.base_url, lambda: instant(self.now()))):
+            if number % _AHEAD_AT_ONCE == 0:
+                await asyncio.sleep(0)
+
+    def _told(self, event: Event) -> object:
+        """The sub-session that an event is about, as REST tells it."""
+        return self._api.read(
+            "charging_sub_sessions.get", instant(self.now()), charging_sub_session_id=event.sub_session_id
+        )
+
+    async def _serve(self, request: Request, refusal: Problem | None) -> Outcome:
+        if self._control is not None and request.path.startswith(CONTROL_PATH):
+            reply = await self._control.answer(request)
+            return encoded(reply if refusal is None else refusal.reply(), Route())
         moment = self._clock.now()
-        body, refusal = await _read(request)
-        reply = self._api.answer(
-            Request(
+        outcome = self._service.serve(request, instant(moment), refusal)
+        self._note(request, outcome, moment, "api")
+        return outcome
+
+    async def _serve_upload(self, request: Request, refusal: Problem | None) -> Outcome:
+        moment = self._clock.now()
+        outcome = self._service.serve_elsewhere(
+            request, instant(moment), lambda: self._uploads.answer(request, refusal)
+        )
+        self._note(request, outcome, moment, "upload")
+        return outcome
+
+    def _note(self, request: Request, outcome: Outcome, moment: datetime, origin: str) -> None:
+        self.record.served(
+            Served(
+                moment,
                 request.method,
-                request.rel_url.raw_path,
-                request.rel_url.raw_query_string,
-                request.headers,
-                body,
-                request.remote or "",
-            ),
-            instant(moment),
-            refusal,
-        )
-        self._record(request, reply, moment)
-        if reply.body is None:
-            return web.Response(status=reply.status, headers=reply.headers)
-        reply.headers["Content-Type"] = reply.content_type
-        return web.Response(status=reply.status, headers=reply.headers, body=msgspec.json.encode(reply.body))
-
-    def _record(self, request: web.BaseRequest, reply: Reply, moment: datetime) -> None:
-        headers = {name: request.headers[name] for name in _TOLD_HEADERS if name in request.headers}
-        if authorization := request.headers.get("Authorization"):
-            headers["Authorization"] = authorization.partition(" ")[0]
-        self.requests.append(
-            Served(moment, request.method, request.rel_url.raw_path_qs, reply.status, reply.operation, headers)
+                told_path(f"{request.path}?{request.query}" if request.query else request.path),
+                None if outcome.reply is None else outcome.reply.status,
+                outcome.operation,
+                told_headers(request.headers),
+                outcome.faults,
+                len(outcome.body),
+                outcome.logs,
+                origin,
+            )
         )
 
 
-async def _read(request: web.BaseRequest) -> tuple[bytes, Problem | None]:
-    """The body of a request, or why it is not read."""
-    if not request.body_exists:
-        return b"", None
-    try:
-        return await request.clone(client_max_size=_LARGEST_BODY).read(), None
-    except web.HTTPRequestEntityTooLarge:
-        detail = f"The body is larger than {_LARGEST_BODY} bytes."
-        return b"", Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
-
-
-def _reachable(host: str) -> str:
-    """The host to put into URLs for an address to listen on."""
-    if host in {"", "0.0.0.0"}:  # noqa: S104 - only compared
-        return "127.0.0.1"
-    if host == "::":
-        return "[::1]"
-    return f"[{host}]" if ":" in host else host
+def _seconds(lifetime: float | timedelta) -> float:
+    return lifetime.total_seconds() if isinstance(lifetime, timedelta) else lifetime

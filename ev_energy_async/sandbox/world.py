@@ -1,51 +1,28 @@
-"""The sandbox's world: who and what there is at the start, drawn from a seed.
+"""The sandbox's world: all there is, and what can be done to it.
 
 IDs, names and the catalogue depend on the seed alone; what the cars do depends on the date as well. No I/O, no clock.
 """
 
+from collections.abc import Iterator
 from random import Random
 
-from ev_energy_async.sandbox import catalogue
-from ev_energy_async.sandbox.catalogue import PLACES, Place
-from ev_energy_async.sandbox.entities import (
-    Collection,
-    CtClamp,
-    Evse,
-    EvseMake,
-    EvseModel,
-    EvseSite,
-    Supplier,
-    Tariff,
-    User,
-    Vehicle,
-    VehicleMake,
-    VehicleModel,
-    VehicleTrim,
-    new_id,
-)
-from ev_energy_async.sandbox.instants import DAY, HOUR, MINUTE, Instant, parse
+from ev_energy_async.sandbox.entities import Evse, EvseModel, Plug, User, Vehicle, VehicleTrim, new_id
+from ev_energy_async.sandbox.instants import Instant
+from ev_energy_async.sandbox.population import fill_catalogue, fill_evses, fill_users, fill_vehicles
+from ev_energy_async.sandbox.resources.archive import Archive
 from ev_energy_async.sandbox.simulation.chance import mix
-from ev_energy_async.sandbox.simulation.days import Habits
-from ev_energy_async.sandbox.simulation.evse_logs import Charger, EvseReporter
-from ev_energy_async.sandbox.simulation.life import Days, Life
-from ev_energy_async.sandbox.simulation.timeline import Timeline, Written
-from ev_energy_async.sandbox.simulation.vehicle_logs import Connection, VehicleReporter
+from ev_energy_async.sandbox.simulation.life import Life
+from ev_energy_async.sandbox.simulation.silence import break_off, restore
+from ev_energy_async.sandbox.stock import HISTORY, Stock
+from ev_energy_async.sandbox.sub_session_events import SubSessionEvent, SubSessionFeed
 
-HISTORY = 2 * DAY
-"""How far the logs reach back when the sandbox starts."""
+__all__ = ["HISTORY", "World"]
 
-_ESTABLISHED = parse("2021-01-01T00:00:00Z")  # the catalogue's creation
-_JOINING = 4 * 365 * DAY  # the time over which users joined
 _SHARED = 10  # every tenth car is somebody's second
 _EVSES_PER_VEHICLE = 0.6
-_SECOND_CAR_CHARGER_WATTS = 3_600
-_NO_HOME_EVERY = 20  # one user in so many has told no home location
-_OFFLINE_EVERY = 12  # one charge point in so many is not heard of any more
-_RECENT_DAYS, _RECENT_LOGS = 4_000, 400  # days and log lists kept worked out
-_UNUSUAL_FROM = 10  # a fleet this large has at least one car of each unusual kind
 
 
-class World:
+class World(Stock):
     """Everything there is. Collections iterate in the order of IDs.
 
     Example:
@@ -56,196 +33,119 @@ class World:
 
     def __init__(self, *, vehicles: int, evses: int | None, seed: int, start: Instant) -> None:
         """A world of that many vehicles and charge points (by default three for every five vehicles) as of `start`."""
-        self.start = start
-        self.origin = start - HISTORY
-        self.users = Collection[User]()
-        self.vehicles = Collection[Vehicle]()
-        self.vehicle_makes = Collection[VehicleMake]()
-        self.vehicle_models = Collection[VehicleModel]()
-        self.vehicle_trims = Collection[VehicleTrim]()
-        self.evses = Collection[Evse]()
-        self.evse_makes = Collection[EvseMake]()
-        self.evse_models = Collection[EvseModel]()
-        self.ct_clamps = Collection[CtClamp]()
-        self.tariffs = Collection[Tariff]()
-        self.suppliers = Collection[Supplier]()
-        self.evse_sites = Collection[EvseSite]()
-        self._days: Days = Days(_RECENT_DAYS)
-        self._written: Written = Written(_RECENT_LOGS)
-        self._seed = seed
-        self._lives = 0
+        super().__init__(seed=seed, start=start)
+        self.events = SubSessionFeed(self.sessions, self.plugs)
+        self.records = Archive(self, seed)
+        self.upload_origin = "http://localhost"
+        """Where files are uploaded to; whoever listens there sets it."""
         chance = Random(mix(seed))
-        self._fill_catalogue(chance)
-        self._fill_users(max(1, vehicles - vehicles // _SHARED), chance)
-        self._fill_vehicles(vehicles, chance)
-        self._fill_evses(round(vehicles * _EVSES_PER_VEHICLE) if evses is None else evses, chance)
+        fill_catalogue(self, chance)
+        fill_users(self, max(1, vehicles - vehicles // _SHARED), chance)
+        fill_vehicles(self, vehicles, chance)
+        fill_evses(self, round(vehicles * _EVSES_PER_VEHICLE) if evses is None else evses, chance)
+
+    def sub_session_events(self, since: Instant, until: Instant) -> list[SubSessionEvent]:
+        """The sub-sessions that began or ended after `since` and up to `until`, oldest first; of a month at most."""
+        return self.events.between(since, until)
+
+    def switch_mode(self, plug: Plug, now: Instant, mode: str, reason: str) -> None:
+        """Begins a new sub-session in the session of a plug, in another mode."""
+        plug.life.switch(now, mode, reason)
+        self.sessions.switched.add(plug.number)
+        self.sessions.version += 1
+        self.events.note(plug, self._just_happened(plug, now))
+
+    def wish(self, vehicle: Vehicle, now: Instant) -> None:
+        """Lets a car follow what its owner has set, from its next departure on."""
+        vehicle.life.wish(now, target=vehicle.charge_limit, smart=vehicle.smart_charging)
+        self.sessions.version += 1
+
+    def disconnect(self, vehicle: Vehicle, now: Instant) -> None:
+        """Breaks a vehicle's link, which closes its open session; one without a link stays as it is."""
+        if vehicle.integration(now) != "ACTIVE":
+            return
+        vehicle.integrated, vehicle.reconnects_at = "INACTIVE", None
+        reporter = vehicle.reporter
+        silences = break_off(reporter.connection.silences, now)
+        reporter.connection = reporter.connection._replace(silences=silences)
+        self._changed(vehicle.plug, vehicle.life, now)
+
+    def reconnect(self, vehicle: Vehicle, at: Instant, now: Instant) -> None:
+        """Restores a vehicle's broken link at a moment to come; a link that works, or none, stays as it is."""
+        if vehicle.integration(now) != "INACTIVE":
+            return
+        vehicle.reconnects_at = at
+        reporter = vehicle.reporter
+        reporter.connection = reporter.connection._replace(silences=restore(reporter.connection.silences, at))
+        self._changed(vehicle.plug, vehicle.life, now)
+
+    def revive(self, evse: Evse, at: Instant, now: Instant) -> None:
+        """Lets a charge point that is not heard of be heard again from a moment to come."""
+        reporter = evse.reporter
+        reporter.charger = reporter.charger._replace(silences=restore(reporter.charger.silences, at))
+        self._changed(evse.plug, reporter.life, now)
+
+    def add_user(self, email: str, now: Instant) -> User:
+        """A new user of whom only the address is known."""
+        chance = self.records.chance
+        return self.users.add(
+            User(
+                id=new_id("user", now, chance),
+                full_name="",
+                email=email,
+                joined_at=now,
+                consented=False,
+                place=None,
+                house_number=chance.randrange(1, 200),
+                tariff=None,
+            )
+        )
+
+    def add_vehicle(
+        self, user: User, trim: VehicleTrim, integrated: str, now: Instant, *, battery: int | None = None
+    ) -> Vehicle:
+        """A new vehicle of a user."""
+        return self.build_vehicle(
+            user, trim, integrated, self.records.chance, disabled=False, joined_at=now, battery=battery
+        )
+
+    def add_evse(self, user: User, model: EvseModel, cpid: str, now: Instant) -> Evse:
+        """A new charge point of a user, for the car that has none yet."""
+        vehicle = next((it for it in user.vehicles if it.plug is not None and it.plug.evse is None), None)
+        return self.build_evse(user, model, vehicle, 1, self.records.chance, joined_at=now, cpid=cpid)
 
     def remove_vehicle(self, vehicle: Vehicle) -> None:
         """Takes a vehicle off the platform; its charge point goes on."""
         self.vehicles.remove(vehicle.id)
         vehicle.user.vehicles.remove(vehicle)
+        if vehicle.plug is not None:
+            vehicle.plug.vehicle = None
+        self.records.forget(vehicle)
 
-    def _fill_catalogue(self, chance: Random) -> None:
-        created = _ESTABLISHED
+    def remove_evse(self, evse: Evse) -> None:
+        """Takes a charge point off the platform; its clamp stays, linked to nothing."""
+        self.evses.remove(evse.id)
+        evse.user.evses.remove(evse)
+        if evse.plug is not None:
+            evse.plug.evse = None
+        if evse.clamp is not None:
+            evse.clamp.evse = None
+        if evse.user.site is not None and evse in evse.user.site.evses:
+            evse.user.site.evses.remove(evse)
 
-        def following(prefix: str) -> str:
-            nonlocal created
-            created += chance.randrange(HOUR, DAY)
-            return new_id(prefix, created, chance)
+    def receive_upload(self, file_id: str, content: bytes) -> bool:
+        """Takes the content of a file whose upload was started; says whether there is such a file."""
+        record = self.records["rebate_evidence_files"].get(file_id)
+        if record is None:
+            return False
+        record.hidden["size"] = len(content)
+        return True
 
-        for make_data in catalogue.VEHICLE_MAKES:
-            make = self.vehicle_makes.add(VehicleMake(following("vmak"), make_data))
-            for model_data in make_data.models:
-                model = self.vehicle_models.add(VehicleModel(following("vmod"), model_data, make))
-                for trim in model_data.trims:
-                    made = VehicleTrim(following("trim"), trim.name, trim.watt_hours, model)
-                    model.trims.append(self.vehicle_trims.add(made))
-        for charger_make_data in catalogue.CHARGER_MAKES:
-            charger_make = self.evse_makes.add(EvseMake(following("emak"), charger_make_data))
-            for charger_data in charger_make_data.models:
-                self.evse_models.add(EvseModel(following("emod"), charger_data, charger_make))
-        for name, country in catalogue.SUPPLIERS:
-            supplier = self.suppliers.add(Supplier(following("supl"), name))
-            place = next(place for place in PLACES if place.country == country)
-            tariff = Tariff(following("tari"), "Night Saver", place.currency, place.timezone, "0.29", "0.09", supplier)
-            self.tariffs.add(tariff)
-        self.evse_sites.add(EvseSite(following("site")))
+    def _changed(self, plug: Plug | None, life: Life, now: Instant) -> None:
+        life.changed(life.day_of(now))
+        self.sessions.version += 1
+        if plug is not None:
+            self.events.note(plug, self._just_happened(plug, now))
 
-    def _fill_users(self, count: int, chance: Random) -> None:
-        tariffs = {tariff.currency: tariff for tariff in self.tariffs}
-        site = next(iter(self.evse_sites))
-        for number in range(count):
-            joined_at = _ESTABLISHED + chance.randrange(_JOINING)
-            first, last = chance.choice(catalogue.FIRST_NAMES), chance.choice(catalogue.LAST_NAMES)
-            place = chance.choice(PLACES)
-            self.users.add(
-                User(
-                    id=new_id("user", joined_at, chance),
-                    full_name=f"{first} {last}",
-                    email=f"{first}.{last}.{number}@example.com".lower(),
-                    joined_at=joined_at,
-                    consented=_happens(0.95, chance),
-                    place=None if number % _NO_HOME_EVERY == _NO_HOME_EVERY - 1 else place,
-                    house_number=chance.randrange(1, 200),
-                    tariff=tariffs[place.currency] if _happens(0.8, chance) else None,
-                    site=site if number % 25 == 1 else None,
-                )
-            )
-
-    def _fill_vehicles(self, count: int, chance: Random) -> None:
-        users, trims = list(self.users), list(self.vehicle_trims)
-        at_least = 1 if count >= _UNUSUAL_FROM else 0
-        unusual = chance.sample(range(count), count)
-        quotas = [max(at_least, round(count * part)) for part in (0.03, 0.04, 0.02)]
-        inactive = set(unusual[: quotas[0]])
-        unintegrated = set(unusual[quotas[0] : quotas[0] + quotas[1]])
-        disabled = set(unusual[quotas[0] + quotas[1] : sum(quotas)])
-        for number in range(count):
-            user = users[number % len(users)]
-            country = user.place.country if user.place else None
-            trim = chance.choice([trim for trim in trims if not trim.model.make.data.markets or country == "US"])
-            integrated = "INACTIVE" if number in inactive else "UNINTEGRATED" if number in unintegrated else "ACTIVE"
-            home_watts = _SECOND_CAR_CHARGER_WATTS if user.vehicles else 7_400
-            self._add_vehicle(user, trim, integrated, home_watts, chance, disabled=number in disabled)
-
-    def _add_vehicle(
-        self, user: User, trim: VehicleTrim, integrated: str, home_watts: int, chance: Random, *, disabled: bool
-    ) -> None:
-        make = trim.model.make
-        charge_limit, smart = chance.choice((80, 80, 80, 90, 100)), _happens(0.85, chance)
-        habits = self._draw_habits(
-            trim.watt_hours, trim.model.data.watt_hours_per_kilometer, home_watts, user.place, chance
-        )
-        life = self._new_life(habits, charge_limit, smart=smart)
-        connection = Connection(
-            telematics=make.data.telematics,
-            integrated=integrated != "UNINTEGRATED",
-            severed_at=self.start - chance.randrange(2 * HOUR, 30 * HOUR) if integrated == "INACTIVE" else None,
-            error_rate=4.0 if _happens(0.06, chance) else 0.15,  # a few links are bad
-            knows_home=user.place is not None,
-        )
-        vehicle = Vehicle(
-            id=new_id("vhcl", user.joined_at + chance.randrange(MINUTE, 30 * DAY), chance),
-            user=user,
-            trim=trim,
-            description=f"{user.full_name}'s {make.name} {trim.model.name}",
-            battery_watt_hours=trim.watt_hours,
-            integrated=integrated,
-            disabled=disabled,
-            smart_charging=smart,
-            charge_limit=charge_limit,
-            vehicle_class=chance.choice(("PASSENGER", "PASSENGER", "PASSENGER", "COMMERCIAL", None)),
-            life=life,
-            logs={
-                kind.name: Timeline(kind, life, self.origin, write, self._written)
-                for kind, write in VehicleReporter(life, connection).kinds()
-            },
-        )
-        self.vehicles.add(vehicle)
-        user.vehicles.append(vehicle)
-
-    def _fill_evses(self, count: int, chance: Random) -> None:
-        users, models = list(self.users), list(self.evse_models)
-        integrated = [model for model in models if model.data.integrated]
-        for number in range(count):
-            user = users[number % len(users)]
-            if user.vehicles and not user.evses:
-                life = user.vehicles[0].life
-            else:  # a charger whose car is not on the platform
-                habits = self._draw_habits(60_000, 170, 7_400, user.place, chance)
-                life = self._new_life(habits, 90, smart=True)
-            self._add_evse(user, chance.choice(integrated), life, number, chance)
-
-    def _add_evse(self, user: User, model: EvseModel, life: Life, number: int, chance: Random) -> None:
-        make = model.make.data
-        offline = number % _OFFLINE_EVERY == _OFFLINE_EVERY - 1
-        charger = Charger(
-            controller=make.controller,
-            speaks_ocpp=make.speaks_ocpp,
-            watts=life.habits.home_watts,
-            delay_seconds=3 if make.speaks_ocpp else 45,
-            offline_since=self.start - chance.randrange(HOUR, 20 * HOUR) if offline else None,
-            signal_dbm=-chance.randrange(45, 85),
-            error_rate=0.2,
-        )
-        evse = Evse(
-            id=new_id("evse", user.joined_at + chance.randrange(MINUTE, 60 * DAY), chance),
-            cpid=f"{make.name[:3].upper()}{chance.randrange(10**7):07d}-{number}",
-            user=user,
-            model=model,
-            lock_mode=chance.choice(("UNLOCKED", "SMART", "SMART", None)),
-            lifecycle_state=chance.choice(("ENROLLED", "COMMISSIONED", "INSTALLED", None)),
-            located=user.place is not None,
-            logs={
-                kind.name: Timeline(kind, life, self.origin, write, self._written)
-                for kind, write in EvseReporter(life, charger).kinds()
-            },
-        )
-        self.evses.add(evse)
-        user.evses.append(evse)
-        if user.site is not None:
-            user.site.evses.append(evse)
-        if number % 3 == 0:
-            evse.clamp = self.ct_clamps.add(CtClamp(new_id("ctcl", user.joined_at + 61 * DAY, chance), evse))
-
-    def _draw_habits(
-        self, battery: int, consumption: int, home_watts: int, place: Place | None, chance: Random
-    ) -> Habits:
-        longest = battery * 1_000 // consumption // 8  # metres; there and back three times on one charge
-        local = place.utc_hours if place else 0
-        return Habits(
-            battery_watt_hours=battery,
-            watt_hours_per_kilometer=consumption,
-            home_watts=home_watts,
-            leg_meters=min(longest, chance.randrange(6_000, 38_000)),
-            leaves=int(chance.uniform(6.5, 9) * HOUR) - local * HOUR,
-            plugs_in=chance.uniform(0.35, 1),
-        )
-
-    def _new_life(self, habits: Habits, target: int, *, smart: bool) -> Life:
-        self._lives += 1
-        return Life(mix(self._seed, self._lives), habits, self.origin, self._days, target=target, smart=smart)
-
-
-def _happens(share: float, chance: Random) -> bool:
-    return chance.random() < share
+    def _just_happened(self, plug: Plug, now: Instant) -> Iterator[SubSessionEvent]:
+        yield from SubSessionFeed(self.sessions, [plug]).between(now - 1, now)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from ev_energy_async.sandbox import Sandbox, SteppedClock
 from ev_energy_async.sandbox.document import Document, load
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+    from io import BytesIO
 
 START = datetime(2026, 3, 14, 21, 5, 7, 250_000, tzinfo=UTC)
 
@@ -42,14 +46,16 @@ class Client:
         *,
         headers: Mapping[str, str] | None = None,
         json: object = None,
-        data: bytes | None = None,
+        data: bytes | BytesIO | None = None,
     ) -> Answer:
         url = target if target.startswith("http") else self.sandbox.base_url + target
         sent = dict(headers or {})
         if self.token is not None:
             sent.setdefault("Authorization", f"Bearer {self.token}")
         more: dict[str, Any] = {"data": data} if json is None else {"json": json}
-        async with self.session.request(method, url, headers=sent, **more) as response:
+        async with self.session.request(
+            method, URL(url, encoded=True), headers=sent, allow_redirects=False, **more
+        ) as response:
             body = await response.json(content_type=None) if await response.read() else None
             links = {relation: str(link["url"]) for relation, link in response.links.items()}
             return Answer(

@@ -1,27 +1,45 @@
-"""Every answer of every implemented route against the document."""
+"""Every answer of every operation against the document."""
 
+import json
 import re
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from functools import cache
-from typing import Any
+from importlib import resources
+from itertools import islice
+from typing import Any, Protocol, cast
 
+import aiohttp
 import pytest
+import pytest_asyncio
 from jsonschema import Draft202012Validator, FormatChecker
 
+from ev_energy_async.sandbox import Sandbox, SteppedClock
 from ev_energy_async.sandbox.document import Document, Operation, load
 from ev_energy_async.sandbox.handlers import HANDLERS
 
-from .conftest import Answer, Client
+from .conftest import START, Answer, Client
+from .places import Places
+from .writes import WRITES
 
-_RAW: dict[str, Any] = {}
+
+class _Validator(Protocol):
+    """What is used of jsonschema, whose own types say less."""
+
+    def iter_errors(self, instance: object) -> Iterable[Exception]: ...
 
 
 @cache
 def _raw() -> dict[str, Any]:
-    import json
-    from importlib import resources
-
     raw: dict[str, Any] = json.loads(resources.files("ev_energy_async.sandbox").joinpath("document.json").read_bytes())
     return raw
+
+
+@cache
+def _validator(name: str, status: int) -> _Validator:
+    schema = _raw()["operations"][name]["responses"][str(status)]["schema"]
+    whole = {**schema, "schemas": _raw()["schemas"]}
+    return cast("_Validator", Draft202012Validator(whole, format_checker=FormatChecker()))
 
 
 def _judge(operation: Operation, answer: Answer) -> None:
@@ -31,10 +49,11 @@ def _judge(operation: Operation, answer: Answer) -> None:
     declared = responses[str(answer.status)]
     missing = {name for name in declared["headers"] if name not in answer.headers} - {"RetryAfter"}
     assert not missing, f"{operation.name} {answer.status} lacks {missing}"
-    assert (answer.body is None) == (declared["schema"] is None)
+    # Every error has a problem document, also where the document does not speak of it.
+    assert (answer.body is None) == (declared["schema"] is None and answer.status < 400)
     if declared["schema"] is not None:
-        schema = {**declared["schema"], "schemas": _raw()["schemas"]}
-        Draft202012Validator(schema, format_checker=FormatChecker()).validate(answer.body)
+        faults = [str(error) for error in _validator(operation.name, answer.status).iter_errors(answer.body)]
+        assert not faults, f"{operation.name} {answer.status}: {faults[0]}"
     kind = "application/json" if answer.status < 400 else "application/problem+json"
     if answer.body is not None:
         assert answer.headers["Content-Type"] == kind
@@ -50,124 +69,186 @@ def _expansions(operation: Operation) -> list[str]:
     ]
 
 
-def _paths(client: Client, operation: Operation) -> list[str]:
-    """Paths of a few different things that the operation can be called on."""
-    world = client.sandbox.world
-    collections: dict[str, list[Any]] = {
-        "user_id": list(world.users)[:4],
-        "vehicle_id": [
-            next(vehicle for vehicle in world.vehicles if vehicle.integrated == kind)
-            for kind in ("ACTIVE", "INACTIVE", "UNINTEGRATED")
-        ],
-        "vehicle_make_id": list(world.vehicle_makes),
-        "vehicle_model_id": list(world.vehicle_models),
-        "vehicle_trim_id": list(world.vehicle_trims),
-        "evse_id": list(world.evses),
-        "evse_make_id": list(world.evse_makes),
-        "evse_model_id": list(world.evse_models),
-    }
-    names = re.findall(r"\{(\w+)\}", operation.path)
-    if not names:
-        return [operation.path]
-    name, *stamp = names
-    paths: list[str] = []
-    for thing in collections[name]:
-        path = operation.path.replace(f"{{{name}}}", thing.id)
-        if stamp:
-            now = int(client.sandbox.now().timestamp() * 1_000_000)
-            log = thing.logs[operation.path.split("/")[3]].latest(now)
-            if log is None:
-                continue
-            fields = {key: _text(log.at) for key in ("sampled_at", "logged_at")}
-            path = path.format(**fields)
-        paths.append(path)
-    return paths
+GETS = sorted(name for name, operation in load().operations.items() if operation.method == "GET")
+
+_QUERIES = {
+    "dispatcher_logs.list": "charging_sub_session_id={sub_session}",
+    "evse_compatibility.check": "evse_model_id={evse_model}",
+    "evse_onboarding.start": "client_id=sandbox-client&user_id={user}&response_type=json&make_id={evse_make}",
+    "hem_systems.get_energy_stats": "resolution=PT30M&start=2026-03-14T08:00:00Z&end=2026-03-14T22:00:00Z",
+    "inverter_onboarding.start": "client_id=sandbox-client&user_id={user}",
+    "vehicle_compatibility.check": "vehicle_model_id={vehicle_model}",
+    "vehicle_onboarding.start": "client_id=sandbox-client&user_id={user}&response_type=json&make_id={vehicle_make}",
+}
+"""What these operations can't be called without."""
+
+SAMPLE = 60
+"""So many references of an answer are followed."""
 
 
-def _text(at: int) -> str:
-    from ev_energy_async.sandbox.instants import text
-
-    return text(at)
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-GETS = sorted(name for name in HANDLERS if load().operations[name].method == "GET")
+@asynccontextmanager
+async def _furnished() -> AsyncGenerator[Places]:
+    clock = SteppedClock(START)
+    async with (
+        Sandbox(vehicles=40, seed=7, clock=clock, rate_limit=1_000_000) as sandbox,
+        aiohttp.ClientSession() as session,
+    ):
+        made = Places(Client(sandbox, session))
+        await made.furnish()
+        yield made
 
 
-def test_handlers_are_of_operations_that_exist(document: Document) -> None:
-    assert set(HANDLERS) <= set(document.operations)
+@pytest_asyncio.fixture(loop_scope="module")
+async def places() -> AsyncIterator[Places]:
+    """A sandbox of the test's own."""
+    async with _furnished() as made:
+        yield made
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared() -> AsyncIterator[Places]:
+    """A sandbox of which nothing is changed."""
+    async with _furnished() as made:
+        yield made
+
+
+def _needed(places: Places, name: str) -> str:
+    world = places.world
+    session = places.sessions()[0]
+    return _QUERIES.get(name, "").format(
+        user=next(iter(world.users)).id,
+        sub_session=world.sessions.sub_sessions(session, places.now)[0].id,
+        evse_model=next(iter(world.evse_models)).id,
+        evse_make=next(iter(world.evse_makes)).id,
+        vehicle_model=next(iter(world.vehicle_models)).id,
+        vehicle_make=next(iter(world.vehicle_makes)).id,
+    )
+
+
+def _headers(places: Places, operation: Operation) -> dict[str, str]:
+    return {"EvEnergy-User": next(iter(places.world.users)).id} if operation.user == "required" else {}
+
+
+async def test_every_operation_has_a_handler(document: Document) -> None:
+    assert set(HANDLERS) == set(document.operations)
+    assert len(HANDLERS) == 210
 
 
 @pytest.mark.parametrize("name", GETS)
-async def test_reads_answer_as_the_document_says(client: Client, document: Document, name: str) -> None:
-    operation = document.operations[name]
-    paths = _paths(client, operation)
+async def test_reads_answer_as_the_document_says(shared: Places, document: Document, name: str) -> None:
+    operation, client = document.operations[name], shared.client
+    paths = shared.paths(operation)
     assert paths
     for path in paths:
         for expansion in _expansions(operation):
-            query = f"{expansion}&page_size=3" if "page_size" in operation.placed("query") else expansion
-            answer = await client.get(f"{path}?{query}")
-            assert answer.status == 200, answer.body
+            size = "page_size=3" if "page_size" in operation.placed("query") else ""
+            query = "&".join(part for part in (_needed(shared, name), expansion, size) if part)
+            answer = await client.get(f"{path}?{query}", headers=_headers(shared, operation))
+            assert answer.status == (302 if name == "inverter_onboarding.start" else 200), answer.body
             _judge(operation, answer)
             if answer.next is not None:
                 second = await client.get(answer.next)
                 _judge(operation, second)
                 assert second.body
+                assert second.body != answer.body
                 assert second.previous is not None
                 back = await client.get(second.previous)
                 _judge(operation, back)
                 assert back.body == answer.body
 
 
-async def test_whole_collections_answer_as_the_document_says(client: Client, document: Document) -> None:
-    for name in ("users.list", "vehicles.list", "evses.list"):
+async def test_whole_collections_answer_as_the_document_says(shared: Places, document: Document) -> None:
+    client, world = shared.client, shared.world
+    for name in ("users.list", "vehicles.list", "evses.list", "charging_sub_sessions.list", "support_tickets.list"):
         operation = document.operations[name]
         _judge(operation, await client.get(f"{operation.path}?page_size=100&{_expansions(operation)[-1]}"))
-    for owner, devices in (("vehicles", client.sandbox.world.vehicles), ("evses", client.sandbox.world.evses)):
-        for device in list(devices)[:8]:
+    for owner, devices in (("vehicles", list(world.vehicles)), ("evses", list(world.evses))):
+        for device in devices[:8]:
             for kind in device.logs:
                 operation = document.operations[f"{owner}.list_{kind}"]
                 _judge(operation, await client.get(f"/{owner}/{device.id}/{kind}?page_size=60"))
 
 
-async def test_writes_answer_as_the_document_says(client: Client, document: Document) -> None:
-    vehicle_id = next(iter(client.sandbox.world.vehicles)).id
-    update = document.operations["vehicles.update"]
-    for expansion in _expansions(update):
-        change = {"smart_charging_enabled": False}
-        _judge(update, await client.call("PATCH", f"/vehicles/{vehicle_id}?{expansion}", json=change))
-    _judge(update, await client.call("PATCH", f"/vehicles/{vehicle_id}", json={"vehicle_class": "TANK"}))
-    delete = document.operations["vehicles.delete"]
-    for _ in range(2):
-        _judge(delete, await client.call("DELETE", f"/vehicles/{vehicle_id}"))
+@pytest.mark.parametrize("name", sorted(WRITES))
+async def test_writes_answer_as_the_document_says(places: Places, document: Document, name: str) -> None:
+    operation, write = document.operations[name], WRITES[name]
+    path, body, headers = await write(places)
+    answer = await places.client.call(operation.method, path, json=body, headers=headers)
+    assert answer.status < 300, answer.body
+    _judge(operation, answer)
+
+
+async def test_every_write_is_tried(document: Document) -> None:
+    assert set(WRITES) == {name for name, operation in document.operations.items() if operation.method != "GET"}
 
 
 @pytest.mark.parametrize("name", sorted(HANDLERS))
-async def test_refusals_answer_as_the_document_says(client: Client, document: Document, name: str) -> None:
-    operation = document.operations[name]
-    path = _paths(client, operation)[0]
+async def test_refusals_answer_as_the_document_says(shared: Places, document: Document, name: str) -> None:
+    operation, client = document.operations[name], shared.client
+    path = shared.paths(operation)[0]
+    query = _needed(shared, name)
 
-    async def refused(status: int, target: str, **headers: str) -> None:
-        answer = await client.call(
-            operation.method, target, headers={key.replace("_", "-"): value for key, value in headers.items()}
-        )
-        assert answer.status == status
-        if str(status) in _raw()["operations"][name]["responses"]:
+    async def refused(statuses: set[int], target: str, **headers: str) -> None:
+        sent = {key.replace("_", "-"): value for key, value in headers.items()} | _headers(shared, operation)
+        answer = await client.call(operation.method, f"{target}?{query}", headers=sent)
+        assert answer.status in statuses, answer.body
+        if str(answer.status) in _raw()["operations"][name]["responses"]:
             _judge(operation, answer)
 
-    await refused(401, path, Authorization="Bearer unknown")
+    await refused({401}, path, Authorization="Bearer unknown")
     if operation.responds_with_json:
-        await refused(406, path, Accept="text/html")
-    await refused(400, path, EvEnergy_Version="9")
-    await refused(400, f"{path}?expand=a,b")
+        await refused({406}, path, Accept="text/html")
+    await refused({400}, path, EvEnergy_Version="9")
+    if "expand" in operation.placed("query"):
+        query = f"{query}&expand=a,b"
+        await refused({400}, path)
+        query = _needed(shared, name)
     if operation.scopes:
-        token = client.sandbox.issue_token(scopes=["carbon:read"])
-        await refused(403, path, Authorization=f"Bearer {token}")
+        token = client.sandbox.issue_token(scopes=["none:read"])
+        await refused({403}, path, Authorization=f"Bearer {token}")
     if "{" in operation.path:
-        await refused(404, re.sub(r"(/\w+/)[a-z]{4}[A-Z\d]{26}", r"\1none", path))
+        body_is_wrong = {400} if operation.body_required else set[int]()
+        await refused({404} | body_is_wrong, re.sub(r"/[a-z]{4}[A-Z\d]{26}|/CHARGEPOINT", "/none", path))
+    if operation.body_required:
+        await refused({400, 422}, path)
 
 
-async def test_every_operation_of_the_document_has_a_route(client: Client, document: Document) -> None:
-    client.token = client.sandbox.issue_token(scopes=[])
+async def test_references_lead_to_resources_that_exist(shared: Places, document: Document) -> None:
+    client = shared.client
+    seen: set[str] = set()
+    for name in GETS:
+        operation = document.operations[name]
+        for path in shared.paths(operation)[:2]:
+            answer = await client.get(f"{path}?{_needed(shared, name)}", headers=_headers(shared, operation))
+            for url in islice(_urls(answer.body, client.sandbox.base_url), SAMPLE):
+                if url in seen or _NOWHERE.search(url):
+                    continue
+                seen.add(url)
+                found = await client.get(url)
+                assert found.status == 200, (name, url, found.body)
+    assert len(seen) > 300
+
+
+_NOWHERE = re.compile(r"/inverters/\w+/status_logs/|/subscriptions/\w+$|/dispatch_events/\w+$|_onboarding")
+"""Resources that have a URL and, by the document, no operation to read them with; and what is not a resource."""
+
+
+def _urls(value: object, base_url: str) -> Iterable[str]:
+    if isinstance(value, str):
+        if value.startswith(base_url):
+            yield value
+    elif isinstance(value, dict | list):
+        entries = cast("Iterable[object]", value.values() if isinstance(value, dict) else value)
+        for entry in entries:
+            yield from _urls(entry, base_url)
+
+
+async def test_every_operation_of_the_document_has_a_route(places: Places, document: Document) -> None:
+    client = places.client
+    client.token = client.sandbox.issue_token(scopes=["none:read"])
     for operation in document.operations.values():
         await client.call(operation.method, re.sub(r"\{\w+\}", "x", operation.path))
         assert client.sandbox.requests[-1].operation == operation.name

@@ -1,5 +1,8 @@
 """The rolling hour."""
 
+import pickle
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,6 +40,31 @@ def test_a_limit_of_zero_admits_nobody_and_says_when_to_ask_again() -> None:
     assert not window.admit(0)
     assert window.retry_after(0) == 3_600
     assert window.remaining(0) == 0
+
+
+@given(limit=st.integers(6, 40), pauses=st.lists(st.integers(0, 30), max_size=150))
+def test_a_limit_too_large_to_keep_each_request_is_never_exceeded_and_gives_room_a_trifle_late(
+    limit: int, pauses: list[int]
+) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("ev_energy_async.sandbox.limits._MOMENTS", 5)
+        window = RollingWindow(limit, window=100)  # a moment is 20 long
+    now, admitted = 0, list[int]()
+    for pause in pauses:
+        now += pause
+        exact = limit - sum(1 for at in admitted if at > now - 100)
+        at_least = limit - sum(1 for at in admitted if at > now - 120)
+        assert at_least <= window.remaining(now) <= exact
+        if window.admit(now):
+            admitted.append(now)
+
+
+def test_a_load_test_does_not_fill_the_memory() -> None:
+    window = RollingWindow(10_000_000)
+    for number in range(200_000):  # two thousand a second
+        assert window.admit(number * 500)
+    assert window.remaining(200_000 * 500) == 9_800_000
+    assert len(pickle.dumps(window)) < 20_000
 
 
 @given(

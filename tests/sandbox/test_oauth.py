@@ -100,3 +100,4 @@ async def test_tokens_expire_by_the_sandboxs_clock(sandbox: Sandbox, client: Cli
     answer = await client.get("/vehicles")
     assert answer.status == 401
     assert 'error="invalid_token"' in answer.headers["WWW-Authenticate"]
+    assert (answer.headers["X-RateLimit-Limit"], answer.headers["X-RateLimit-Remaining"]) == ("1000", "999")

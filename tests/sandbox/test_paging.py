@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ev_energy_async.sandbox.entities import Collection, Supplier
-from ev_energy_async.sandbox.listing import ById, ByName, Logs
 from ev_energy_async.sandbox.instants import HOUR, MINUTE, Instant, instant
+from ev_energy_async.sandbox.listing import ById, ByName, Logs
 from ev_energy_async.sandbox.paging import NoSuchPage, Page, by_cursor, by_number, link_header
 from ev_energy_async.sandbox.problems import Problem
 from ev_energy_async.sandbox.simulation.timeline import Log

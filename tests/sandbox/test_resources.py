@@ -86,6 +86,8 @@ async def test_what_the_document_does_not_let_expand_is_400(client: Client, targ
         ("page_size=101", "page_size"),
         ("page_size=ten", "page_size"),
         ("page_size=5.5", "page_size"),
+        ("page_size=1_0", "page_size"),
+        ("page_size=", "page_size"),
         ("page_after=vhcl1", "page_after"),
         ("page_after=2026-03-14T00:00:00Z", "page_after"),
         ("page_before=nothing", "page_before"),
@@ -104,7 +106,6 @@ async def test_what_pages_of_vehicles_refuse(client: Client, query: str, field: 
         ("sampled_at__lte=2026-13-14T07:05:00Z", "sampled_at__lte"),
         ("sampled_at__lte=2026-03-14T07:05:00+00:00", "sampled_at__lte"),  # a plus is a space in a query
         ("page_after=vhcl01HRFF3SEVSCRAV9B3CHVDFN0H", "page_after"),
-        ("page_before=0001-01-01T00:00:00%2B23:59", "page_before"),
     ],
 )
 async def test_what_pages_of_logs_refuse(client: Client, query: str, field: str) -> None:
@@ -165,6 +166,14 @@ async def test_a_walk_through_logs_while_time_goes_on_loses_and_repeats_nothing(
         back = answer.previous
     everything = [log["url"] for log in await client.walk(path)]
     assert newer == everything[: everything.index(there[0])]
+
+
+@pytest.mark.parametrize("cursor", ["0001-01-01T00:00:00%2B23:59", "9999-12-31T23:59:59.999999999-23:59"])
+async def test_cursors_far_off_are_cursors(client: Client, cursor: str) -> None:
+    path = f"/vehicles/{_vehicle(client.sandbox)}/status_logs"
+    answers = [await client.get(f"{path}?{name}={cursor}") for name in ("page_after", "page_before")]
+    assert [answer.status for answer in answers] == [200, 200]
+    assert sorted(len(answer.body) for answer in answers) == [0, 25]
 
 
 async def test_the_newest_log_moves_on_with_time(client: Client) -> None:
@@ -261,6 +270,7 @@ async def test_patch_changes_what_is_named_and_nothing_else(client: Client) -> N
     assert after == {**before, "maximum_charge_limit_percentage": 60, "vehicle_class": None}
     assert (await client.get(url)).body == after
     client.sandbox.advance(3 * 86_400)
+    client.token = client.sandbox.issue_token()
     log = (await client.get(f"{url}?expand=latest_status_log")).body["latest_status_log"]
     assert log["target_charge_level_percentage"] == 60
 

@@ -1,21 +1,16 @@
 """Starting, stopping, stepping: the sandbox as a thing to run."""
 
 import asyncio
-import signal
-import subprocess
-import sys
 from datetime import datetime, timedelta
-from pathlib import Path
+from io import BytesIO
 from time import perf_counter
 
 import aiohttp
 import pytest
 
-from ev_energy_async.sandbox import RealClock, Sandbox, SteppedClock
+from ev_energy_async.sandbox import RealClock, Sandbox, ScaledClock, SteppedClock
 
 from .conftest import START, Client
-
-ROOT = Path(__file__).parents[2]
 
 
 async def test_it_starts_fast_enough_for_every_test_to_have_its_own() -> None:
@@ -64,14 +59,17 @@ async def test_many_requests_at_once(client: Client) -> None:
 
 async def test_a_body_of_any_size_is_answered(client: Client) -> None:
     vehicle = next(iter(client.sandbox.world.vehicles))
-    json = {"smart_charging_enabled": False, "note": "x" * 3_000_000}
-    assert (await client.call("PATCH", f"/vehicles/{vehicle.id}", json=json)).status == 200
-    answer = await client.call("PATCH", f"/vehicles/{vehicle.id}", data=b" " * (20 * 1024 * 1024 + 1))
+    large = b'{"smart_charging_enabled": false, "note": "%s"}' % (b"x" * 3_000_000)
+    headers = {"Content-Type": "application/json"}
+    answer = await client.call("PATCH", f"/vehicles/{vehicle.id}", data=BytesIO(large), headers=headers)
+    assert answer.status == 200
+    too_large = BytesIO(b" " * (20 * 1024 * 1024 + 1))
+    answer = await client.call("PATCH", f"/vehicles/{vehicle.id}", data=too_large, headers=headers)
     assert answer.status == 413
     assert answer.headers["EvEnergy-Version"] == "2"
 
 
-async def test_only_a_stepped_clock_can_be_advanced(sandbox: Sandbox) -> None:
+async def test_only_a_clock_that_can_be_moved_is_advanced(sandbox: Sandbox) -> None:
     sandbox.advance(timedelta(minutes=1))
     sandbox.advance(1.5)
     assert sandbox.now() == START + timedelta(seconds=61.5)
@@ -83,64 +81,46 @@ async def test_only_a_stepped_clock_can_be_advanced(sandbox: Sandbox) -> None:
 
 def test_clocks() -> None:
     assert RealClock().now().utcoffset() == timedelta(0)
+    without_zone = datetime(2026, 3, 14)  # noqa: DTZ001 - that is the point
     with pytest.raises(ValueError, match="zone"):
-        SteppedClock(datetime(2026, 3, 14))  # noqa: DTZ001 - that is the point
+        SteppedClock(without_zone)
+    with pytest.raises(ValueError, match="zone"):
+        ScaledClock(2, without_zone)
+    with pytest.raises(ValueError, match="above 0"):
+        ScaledClock(0)
+
+
+def test_a_scaled_clock_runs_faster_and_can_be_moved(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = 10.0
+    monkeypatch.setattr("ev_energy_async.sandbox.clock.monotonic", lambda: seconds)
+    clock = ScaledClock(600, START)
+    assert clock.now() == START
+    seconds += 2
+    assert clock.now() == START + timedelta(minutes=20)
+    clock.advance(timedelta(hours=1))
+    assert clock.now() == START + timedelta(minutes=80)
+
+
+async def test_a_fast_world_moves_the_fleet_the_limits_and_the_tokens_together() -> None:
+    clock = ScaledClock(1_000_000)  # an hour in 3.6 ms
+    async with Sandbox(vehicles=3, clock=clock, rate_limit=1, token_lifetime=400 * 86_400) as sandbox:
+        first, later = sandbox.issue_token(), sandbox.issue_token(scopes=[])
+        async with aiohttp.ClientSession() as session:
+
+            async def ask(token: str) -> tuple[int, str]:
+                headers = {"Authorization": f"Bearer {token}"}
+                async with session.get(f"{sandbox.base_url}/vehicles", headers=headers) as response:
+                    return response.status, await response.text()
+
+            before = await ask(first)
+            sandbox.advance(3_600)
+            after = await ask(first)
+            assert (before[0], after[0]) == (200, 200)
+            assert before[1] != after[1]
+            sandbox.advance(400 * 86_400)
+            assert (await ask(later))[0] == 401
 
 
 def test_tokens_are_given_out_for_known_users_only() -> None:
     with pytest.raises(ValueError, match="no user"):
         Sandbox(vehicles=1).issue_token(user="user1")
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_command_line_says_where_it_listens_and_stops_on_a_signal(number: signal.Signals) -> None:
-    command = [
-        sys.executable,
-        "-W",
-        "error",
-        "-m",
-        "ev_energy_async.sandbox",
-        "--vehicles",
-        "5",
-        "--client-secret",
-        "hush",
-    ]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        assert process.stdout is not None
-        said = ""
-        while "Ctrl+C" not in said:
-            line = process.stdout.readline()
-            assert line, said
-            said += line
-        process.send_signal(number)
-        rest = process.stdout.read()
-        assert process.wait(timeout=10) == 0
-    assert "http://127.0.0.1:" in said
-    assert "/o/token/" in said
-    assert "sandbox-client" in said
-    assert "hush" in said
-    assert "Traceback" not in rest
-
-
-def _run(*arguments: str, code: str | None = None) -> subprocess.CompletedProcess[str]:
-    start = ["-c", code] if code else ["-m", "ev_energy_async.sandbox"]
-    return subprocess.run([sys.executable, *start, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
-
-
-def test_the_command_line_explains_itself() -> None:
-    done = _run("--help")
-    assert done.returncode == 0
-    for option in ("--vehicles", "--seed", "--port", "--rate-limit", "--host"):
-        assert option in done.stdout
-
-
-def test_without_the_extra_the_command_line_says_what_is_missing() -> None:
-    hide = "import sys; sys.modules['typer'] = None; from ev_energy_async.sandbox.__main__ import main; main()"
-    done = _run(code=hide)
-    assert done.returncode == 1
-    assert "ev-energy-async[sandbox]" in done.stderr
-
-
-def test_the_sandbox_itself_does_without_the_extra() -> None:
-    probe = "import sys; import ev_energy_async.sandbox; print({'typer', 'rich'} & set(sys.modules))"
-    assert _run(code=probe).stdout.strip() == "set()"

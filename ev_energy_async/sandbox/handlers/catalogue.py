@@ -3,21 +3,20 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from ev_energy_async.sandbox.calls import Call
+from ev_energy_async.sandbox.calls import Call, Handler
 from ev_energy_async.sandbox.entities import Collection, User, VehicleMake
-from ev_energy_async.sandbox.handlers.common import Write, found, one, page
+from ev_energy_async.sandbox.handlers.common import Write, customer, found, one, page
 from ev_energy_async.sandbox.listing import ByName, Filtered, Named
 from ev_energy_async.sandbox.messages import Reply
-from ev_energy_async.sandbox.problems import invalid
 
 N = TypeVar("N", bound=Named)
 
 
 def list_vehicle_makes(call: Call) -> Reply:
     """Vehicle makes, on request those that are sold where a user lives."""
-    customer = _customer(call)
+    buyer = customer(call)
     return _catalogue_page(
-        call, call.world.vehicle_makes, lambda make: _is_sold_to(customer, make), call.view.vehicle_make
+        call, call.world.vehicle_makes, lambda make: _is_sold_to(buyer, make), call.view.vehicle_make
     )
 
 
@@ -28,11 +27,11 @@ def get_vehicle_make(call: Call) -> Reply:
 
 def list_vehicle_models(call: Call) -> Reply:
     """Vehicle models, of one make if asked."""
-    customer, make_id = _customer(call), call.query.text("make_id")
+    buyer, make_id = customer(call), call.query.text("make_id")
     return _catalogue_page(
         call,
         call.world.vehicle_models,
-        lambda model: make_id in {None, model.make.id} and _is_sold_to(customer, model.make),
+        lambda model: not model.hidden and make_id in {None, model.make.id} and _is_sold_to(buyer, model.make),
         call.view.vehicle_model,
     )
 
@@ -46,7 +45,10 @@ def list_vehicle_trims(call: Call) -> Reply:
     """Vehicle trims, of one model if asked."""
     model_id = call.query.text("model_id")
     return _catalogue_page(
-        call, call.world.vehicle_trims, lambda trim: model_id in {None, trim.model.id}, call.view.vehicle_trim
+        call,
+        call.world.vehicle_trims,
+        lambda trim: not trim.hidden and model_id in {None, trim.model.id},
+        call.view.vehicle_trim,
     )
 
 
@@ -57,7 +59,7 @@ def get_vehicle_trim(call: Call) -> Reply:
 
 def list_evse_makes(call: Call) -> Reply:
     """Charge point makes; all are sold everywhere."""
-    _customer(call)
+    customer(call)
     return page(call, call.world.evse_makes, call.view.evse_make)
 
 
@@ -68,7 +70,7 @@ def get_evse_make(call: Call) -> Reply:
 
 def list_evse_models(call: Call) -> Reply:
     """Charge point models, of one make if asked."""
-    _customer(call)
+    customer(call)
     make_id = call.query.text("make_id")
     models = Filtered(call.world.evse_models, lambda model: make_id in {None, model.make.id})
     return page(call, models, call.view.evse_model)
@@ -86,18 +88,21 @@ def _catalogue_page(call: Call, things: Collection[N], fits: Callable[[N], bool]
     return page(call, ByName([thing for thing in things if fits(thing)], descending=ordering == "-name"), write)
 
 
-def _customer(call: Call) -> User | None:
-    """The user for whom things should be available."""
-    user_id = call.query.text("available_for_user_id")
-    if user_id is None:
-        return None
-    user = call.world.users.get(user_id)
-    if user is None:
-        raise invalid({"available_for_user_id": ["There is no such user."]})
-    return user
-
-
-def _is_sold_to(customer: User | None, make: VehicleMake) -> bool:
-    if customer is None or not make.data.markets:
+def _is_sold_to(buyer: User | None, make: VehicleMake) -> bool:
+    if buyer is None or not make.data.markets:
         return True
-    return customer.place is not None and customer.place.country in make.data.markets
+    return buyer.place is not None and buyer.place.country in make.data.markets
+
+
+HANDLERS: dict[str, Handler] = {
+    "vehicle_makes.list": list_vehicle_makes,
+    "vehicle_makes.get": get_vehicle_make,
+    "vehicle_models.list": list_vehicle_models,
+    "vehicle_models.get": get_vehicle_model,
+    "vehicle_trims.list": list_vehicle_trims,
+    "vehicle_trims.get": get_vehicle_trim,
+    "evse_makes.list": list_evse_makes,
+    "evse_makes.get": get_evse_make,
+    "evse_models.list": list_evse_models,
+    "evse_models.get": get_evse_model,
+}

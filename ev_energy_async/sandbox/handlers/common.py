@@ -8,12 +8,14 @@ from typing import TypeVar
 from ev_energy_async.sandbox.calls import Call
 from ev_energy_async.sandbox.entities import Collection, Evse, Identified, User, Vehicle
 from ev_energy_async.sandbox.expand import Tree
+from ev_energy_async.sandbox.instants import Instant, parse, text
 from ev_energy_async.sandbox.listing import ById
 from ev_energy_async.sandbox.messages import JsonObject, Reply
-from ev_energy_async.sandbox.paging import PAGE_SIZE, Ordered, by_cursor, link_header
-from ev_energy_async.sandbox.problems import FieldErrors, invalid, not_found
+from ev_energy_async.sandbox.paging import PAGE_SIZE, NoSuchPage, Ordered, by_cursor, by_number, link_header
+from ev_energy_async.sandbox.problems import FieldErrors, Problem, invalid, not_found
 
 T = TypeVar("T", bound=Identified)
+S = TypeVar("S")
 
 Write = Callable[[T, Tree], JsonObject]
 
@@ -76,6 +78,88 @@ def page(call: Call, things: Ordered[T, str], write: Write[T]) -> Reply:
         [write(thing, expand) for thing in cut.items],
         {"Link": link_header(cut, call.url, call.query.raw)},
     )
+
+
+def numbered_page(call: Call, things: Sequence[S], write: Callable[[S], object]) -> Reply:
+    """One page of a collection whose pages are numbered.
+
+    Raises:
+        Problem: 404 if there are not so many pages.
+    """
+    try:
+        cut = by_number(things, number=call.query.number("page", 1), size=call.query.number("page_size", PAGE_SIZE))
+    except NoSuchPage:
+        raise not_found("There are not so many pages.") from None
+    link = {"Link": link_header(cut, call.url, call.query.raw)}
+    return Reply(HTTPStatus.OK, [write(thing) for thing in cut.items], link)
+
+
+def stamp(call: Call, name: str) -> Instant | None:
+    """A cursor that is a timestamp.
+
+    Raises:
+        Problem: 400 if it is none.
+    """
+    written = call.query.text(name)
+    if written is None:
+        return None
+    try:
+        return parse(written)
+    except ValueError:
+        raise invalid({name: ["This is not a timestamp of the list."]}) from None
+
+
+def timed_page(call: Call, moments: Ordered[Instant, Instant], write: Callable[[Instant], object]) -> Reply:
+    """One page of a collection whose cursors are the timestamps that its items have."""
+    cut = by_cursor(
+        moments,
+        lambda at: at,
+        after=stamp(call, "page_after"),
+        before=stamp(call, "page_before"),
+        size=call.query.number("page_size", PAGE_SIZE),
+        write=text,
+    )
+    link = {"Link": link_header(cut, call.url, call.query.raw)}
+    return Reply(HTTPStatus.OK, [write(at) for at in cut.items], link)
+
+
+def check_expand_scopes(call: Call, scopes: dict[str, str]) -> None:
+    """Checks that the token allows to see what is to be expanded.
+
+    Raises:
+        Problem: 403 that names what is missing.
+    """
+    needed = {scopes[name] for name in call.expand if name in scopes}
+    missing = [] if call.scopes is None else sorted(needed - call.scopes)
+    if missing:
+        raise Problem(HTTPStatus.FORBIDDEN, f"To expand this, the token needs the scope {', '.join(missing)}.")
+
+
+def customer(call: Call) -> User | None:
+    """The user for whom things should be available.
+
+    Raises:
+        Problem: 400 if there is no such user.
+    """
+    user_id = call.query.text("available_for_user_id")
+    if user_id is None:
+        return None
+    user = call.world.users.get(user_id)
+    if user is None:
+        raise invalid({"available_for_user_id": ["There is no such user."]})
+    return user
+
+
+def referred(collection: Collection[T], name: str, value: str) -> T:
+    """The thing whose URL a member of the body is.
+
+    Raises:
+        Problem: 400 if there is none.
+    """
+    thing = collection.get(value.rstrip("/").rpartition("/")[2])
+    if thing is None:
+        raise invalid({name: ["There is no such resource."]})
+    return thing
 
 
 def _id(thing: Identified) -> str:

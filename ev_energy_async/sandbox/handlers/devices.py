@@ -1,14 +1,22 @@
-"""Vehicles and charge points."""
+"""Vehicles and charge points: lists, reads, changes, and the links to them."""
 
 from http import HTTPStatus
 
-from ev_energy_async.sandbox.calls import Call
-from ev_energy_async.sandbox.handlers.common import found_evse, found_vehicle, narrowed, one, page
+from ev_energy_async.sandbox.calls import Call, Handler
+from ev_energy_async.sandbox.document import load
+from ev_energy_async.sandbox.entities import Vehicle, VehicleTrim, new_id
+from ev_energy_async.sandbox.handlers.common import found_evse, found_vehicle, narrowed, one, page, referred
+from ev_energy_async.sandbox.instants import DAY, HOUR, MINUTE, text
 from ev_energy_async.sandbox.listing import Filtered
-from ev_energy_async.sandbox.messages import Reply
-from ev_energy_async.sandbox.problems import invalid
+from ev_energy_async.sandbox.messages import JsonObject, Reply
+from ev_energy_async.sandbox.problems import Problem, invalid
+from ev_energy_async.sandbox.simulation.charging import SMART, UNMANAGED_HOME
+from ev_energy_async.sandbox.simulation.silence import silent
 
 _BATTERY_STEP = 10  # Wh, in which a user's own figure is stored
+_LINK_LIVES = HOUR
+_LINK_IS_FOLLOWED_IN = 5 * MINUTE
+"""How long owners take to follow a reconnection link; then the device is connected again."""
 
 
 def list_vehicles(call: Call) -> Reply:
@@ -21,6 +29,36 @@ def get_vehicle(call: Call) -> Reply:
     return one(call, found_vehicle(call), call.view.vehicle)
 
 
+def create_vehicle(call: Call) -> Reply:
+    """A vehicle without integration, that stands in for a car which can't be connected."""
+    user, body = call.user, call.body
+    if user is None:
+        raise invalid({"EvEnergy-User": ["This operation needs a user."]})
+    if "user" in body and referred(call.world.users, "user", body["user"]) is not user:
+        raise invalid({"user": ["This is another user than the one in whose context the call is made."]})
+    _check_expand(call)
+    model = referred(call.world.vehicle_models, "model", body["model"])
+    battery = body.get("battery_size_watt_hours")
+    battery = None if battery is None else battery // _BATTERY_STEP * _BATTERY_STEP
+    trim = next((trim for trim in model.trims if battery in {None, trim.watt_hours}), None)
+    if trim is None:
+        trim_id = new_id("trim", call.now, call.world.records.chance)
+        trim = VehicleTrim(trim_id, "Custom", battery or 45_000, model, hidden=True)
+        call.world.vehicle_trims.add(trim)
+    vehicle = call.world.add_vehicle(user, trim, "UNINTEGRATED", call.now, battery=battery)
+    vehicle.description = body.get("description", f"{user.email} {model.make.name} {model.name}")
+    vehicle.vehicle_class = body.get("vehicle_class")
+    return Reply(HTTPStatus.CREATED, call.view.vehicle(vehicle, call.expand))
+
+
+def _check_expand(call: Call) -> None:
+    """The document leaves `expand` open here; what one vehicle can expand is meant."""
+    known = load().operations["vehicles.get"].placed("query")["expand"].schema["items"]["enum"]
+    unknown = [name for name in call.query.words("expand") if name not in known]
+    if unknown:
+        raise invalid({"expand": [f"{name!r} can't be expanded." for name in unknown]})
+
+
 def update_vehicle(call: Call) -> Reply:
     """Changes what the body names, and nothing else."""
     vehicle, body = found_vehicle(call), call.body
@@ -29,16 +67,87 @@ def update_vehicle(call: Call) -> Reply:
             raise invalid({"battery_size_watt_hours": ["The vehicle's integration tells this."]})
         vehicle.battery_watt_hours = body["battery_size_watt_hours"] // _BATTERY_STEP * _BATTERY_STEP
     vehicle.charge_limit = body.get("maximum_charge_limit_percentage", vehicle.charge_limit)
-    vehicle.smart_charging = body.get("smart_charging_enabled", vehicle.smart_charging)
     vehicle.vehicle_class = body.get("vehicle_class", vehicle.vehicle_class)
-    vehicle.life.wish(call.now, target=vehicle.charge_limit, smart=vehicle.smart_charging)
+    smart = body.get("smart_charging_enabled", vehicle.smart_charging)
+    if smart != vehicle.smart_charging:
+        vehicle.smart_charging = smart
+        _switch_open_session(call, vehicle)
+    if body:
+        call.world.wish(vehicle, call.now)
     return one(call, vehicle, call.view.vehicle)
+
+
+def _switch_open_session(call: Call, vehicle: Vehicle) -> None:
+    """Takes the car that is plugged in at home to the mode that its owner has switched to."""
+    if vehicle.plug is None:
+        return
+    sessions = call.world.sessions.of_plug(vehicle.plug, call.now - 2 * DAY, call.now + 1, call.now)
+    session = next((session for session in sessions if session.end > call.now and session.episode.at_home), None)
+    if session is None or session.start == call.now:
+        return
+    mode = SMART if vehicle.smart_charging else UNMANAGED_HOME
+    current = call.world.sessions.sub_sessions(session, call.now)[-1].span
+    if current.mode != mode and current.start < call.now:
+        reason = "SMART_CHARGE_ENABLED" if vehicle.smart_charging else "SMART_CHARGE_DISABLED"
+        call.world.switch_mode(vehicle.plug, call.now, mode, reason)
 
 
 def delete_vehicle(call: Call) -> Reply:
     """Takes a vehicle off the platform."""
     call.world.remove_vehicle(found_vehicle(call))
     return Reply(HTTPStatus.NO_CONTENT)
+
+
+def disconnect_vehicle(call: Call) -> Reply:
+    """Breaks a vehicle's link; whatever it was, it can be asked for again."""
+    vehicle = found_vehicle(call)
+    call.world.disconnect(vehicle, call.now)
+    return one(call, vehicle, call.view.vehicle)
+
+
+def reconnect_vehicle(call: Call) -> Reply:
+    """A link for the owner, who follows it within minutes: then the vehicle is connected again."""
+    vehicle = found_vehicle(call)
+    if vehicle.integrated == "UNINTEGRATED":
+        raise Problem(HTTPStatus.BAD_REQUEST, "The vehicle has never been connected.")
+    call.world.reconnect(vehicle, call.now + _LINK_IS_FOLLOWED_IN, call.now)
+    return Reply(
+        HTTPStatus.CREATED,
+        {"url": _connect_url(vehicle.id, call), "expires_at": text(call.now + _LINK_LIVES)},
+    )
+
+
+def get_connectors(call: Call) -> Reply:
+    """The DC plugs that a vehicle has."""
+    return Reply(HTTPStatus.OK, _connectors(call, found_vehicle(call)))
+
+
+def update_connectors(call: Call) -> Reply:
+    """Changes the DC plugs of a vehicle."""
+    vehicle, body = found_vehicle(call), call.body
+    connector = body.get("native_connector", vehicle.connector)
+    adaptors: list[str] = body.get("adaptors", list(vehicle.adaptors))
+    if len(set(adaptors)) < len(adaptors):
+        raise invalid({"adaptors": ["The same connector is named twice."]})
+    if (connector or vehicle.trim.model.connector) in adaptors:
+        raise invalid({"adaptors": ["The vehicle's own connector needs no adaptor."]})
+    if body:
+        vehicle.connector, vehicle.adaptors, vehicle.connectors_updated_at = connector, tuple(adaptors), call.now
+    return Reply(HTTPStatus.OK, _connectors(call, vehicle))
+
+
+def get_state_of_charge(call: Call) -> Reply:
+    """How full the battery is, as far as anybody knows."""
+    return Reply(HTTPStatus.OK, _state_of_charge(call, found_vehicle(call)))
+
+
+def update_state_of_charge(call: Call) -> Reply:
+    """Takes the driver's word for how full the battery is."""
+    vehicle, name = found_vehicle(call), "state_of_charge_percentage"
+    if name in call.body:
+        percentage = call.body[name]
+        vehicle.manual_charge = None if percentage is None else (percentage, call.now)
+    return Reply(HTTPStatus.OK, _state_of_charge(call, vehicle))
 
 
 def list_evses(call: Call) -> Reply:
@@ -51,3 +160,130 @@ def list_evses(call: Call) -> Reply:
 def get_evse(call: Call) -> Reply:
     """One charge point."""
     return one(call, found_evse(call), call.view.evse)
+
+
+def update_evse(call: Call) -> Reply:
+    """Corrects where a charge point is."""
+    evse = found_evse(call)
+    if "location" in call.body:
+        evse.location = _point(call.body["location"])
+    return one(call, evse, call.view.evse)
+
+
+def delete_evse(call: Call) -> Reply:
+    """Takes a charge point off the platform."""
+    call.world.remove_evse(found_evse(call))
+    return Reply(HTTPStatus.NO_CONTENT)
+
+
+def reconnect_evse(call: Call) -> Reply:
+    """A link for the owner, who follows it within minutes: then the charge point is heard of again."""
+    evse = found_evse(call)
+    call.world.revive(evse, call.now + _LINK_IS_FOLLOWED_IN, call.now)
+    return Reply(HTTPStatus.CREATED, {"url": _connect_url(evse.id, call)})
+
+
+def get_vehicle_modes(call: Call) -> Reply:
+    """How a vehicle can be steered."""
+    vehicle = found_vehicle(call)
+    return _modes(target=False, limit=False, charge=vehicle.integrated != "UNINTEGRATED")
+
+
+def get_evse_modes(call: Call) -> Reply:
+    """How a charge point can be steered."""
+    speaks_ocpp = found_evse(call).model.make.data.speaks_ocpp
+    return _modes(target=speaks_ocpp, limit=speaks_ocpp, charge=True)
+
+
+def get_connectivity(call: Call) -> Reply:
+    """How well a charge point is heard."""
+    evse = found_evse(call)
+    charger = evse.reporter.charger
+    mobile = charger.speaks_ocpp
+    body: JsonObject = {
+        "signal_strength_rssi_dbm": charger.signal_dbm if mobile else None,
+        "lowest_signal_strength_rssi_dbm_7d": charger.signal_dbm - 4 if mobile else None,
+        "highest_signal_strength_rssi_dbm_7d": charger.signal_dbm + 4 if mobile else None,
+        "connection_reliability_30d": 62 if silent(charger.silences, call.now) else 99,
+        "ip_address": f"10.0.{len(evse.cpid)}.{-charger.signal_dbm}" if mobile else None,
+        "iccid": f"8944{sum(evse.id.encode()):015d}" if mobile else None,
+        "firmware_version": next(iter(call.world.records["evse_firmware_versions"])).data["version"],
+        "latest_status_log": call.view.evse(evse, call.expand)["latest_status_log"],
+    }
+    return Reply(HTTPStatus.OK, body)
+
+
+def _connectors(call: Call, vehicle: Vehicle) -> JsonObject:
+    url, at = call.view.url("vehicles", vehicle.id), vehicle.connectors_updated_at
+    return {
+        "url": f"{url}/connectors",
+        "vehicle": url,
+        "native_connector": vehicle.connector or vehicle.trim.model.connector,
+        "adaptors": list(vehicle.adaptors),
+        "updated_at": None if at is None else text(at),
+    }
+
+
+def _state_of_charge(call: Call, vehicle: Vehicle) -> JsonObject:
+    url = call.view.url("vehicles", vehicle.id)
+    latest = vehicle.logs["status_logs"].latest(call.now)
+    value: object = None
+    source: str | None = None
+    at = None
+    if latest is not None:
+        value, source, at = latest.fields()["state_of_charge_percentage"], "CONNECTED", latest.at
+    if vehicle.manual_charge is not None and (at is None or vehicle.manual_charge[1] > at):
+        (value, at), source = vehicle.manual_charge, "MANUAL"
+    return {
+        "url": f"{url}/state_of_charge",
+        "vehicle": url,
+        "state_of_charge_percentage": value,
+        "source": source,
+        "updated_at": None if at is None else text(at),
+    }
+
+
+def _point(location: dict[str, float] | None) -> tuple[float, float] | None:
+    if location is None:
+        return None
+    most = {"latitude": 90, "longitude": 180}
+    errors = {
+        f"location.{name}": [f"This is not between -{bound} and {bound}."]
+        for name, bound in most.items()
+        if abs(location[name]) > bound
+    }
+    if errors:
+        raise invalid(errors)
+    return location["latitude"], location["longitude"]
+
+
+def _modes(*, target: bool, limit: bool, charge: bool) -> Reply:
+    body = {"target_power": target, "import_max_power": limit, "export_max_power": False, "charge_mode": charge}
+    return Reply(HTTPStatus.OK, body)
+
+
+def _connect_url(device_id: str, call: Call) -> str:
+    return f"https://connect.example.com/{device_id}?token={call.world.records.chance.getrandbits(96):024x}"
+
+
+HANDLERS: dict[str, Handler] = {
+    "vehicles.list": list_vehicles,
+    "vehicles.get": get_vehicle,
+    "vehicles.create": create_vehicle,
+    "vehicles.update": update_vehicle,
+    "vehicles.delete": delete_vehicle,
+    "vehicles.disconnect": disconnect_vehicle,
+    "vehicles.reconnect": reconnect_vehicle,
+    "vehicles.get_connectors": get_connectors,
+    "vehicles.update_connectors": update_connectors,
+    "vehicles.get_state_of_charge": get_state_of_charge,
+    "vehicles.update_state_of_charge": update_state_of_charge,
+    "vehicles.get_vpp_modes": get_vehicle_modes,
+    "evses.list": list_evses,
+    "evses.get": get_evse,
+    "evses.update": update_evse,
+    "evses.delete": delete_evse,
+    "evses.reconnect": reconnect_evse,
+    "evses.get_vpp_modes": get_evse_modes,
+    "evses.get_connectivity": get_connectivity,
+}

@@ -36,6 +36,10 @@ class Activity(Enum):
 PLUGGED = frozenset({Activity.WAITING, Activity.CHARGING, Activity.COMPLETE})
 
 
+_SETTLED = {True: frozenset({Activity.CHARGING, Activity.COMPLETE}), False: frozenset({Activity.COMPLETE})}
+"""What a car does that a new plan changes nothing about, by whether the plan is to charge at once."""
+
+
 class Habits(NamedTuple):
     """What stays the same from day to day in a car's life."""
 
@@ -200,12 +204,52 @@ def _come_home(diary: _Diary, dawn: Dawn, chance: Random) -> None:
         diary.spend(diary.end, Activity.PARKED, at_home=True)
         return
     diary.spend(diary.now + int(lag * MINUTE), Activity.PARKED, at_home=True)
+    _charge_at_home(diary, dawn, diary.now + 45 * SECOND, int(slack * HOUR))
+
+
+def _charge_at_home(diary: _Diary, dawn: Dawn, starts: Instant, slack: Instant) -> None:
+    """Charges from `starts` on, or later if that is in time too, and stays plugged in until the day's end."""
+    habits = diary.habits
     aim = habits.battery_watt_hours * dawn.target // 100
     if aim > diary.charge:
         needed = int((aim - diary.charge) / (habits.home_watts * EFFICIENCY) * HOUR)
-        starts = diary.now + 45 * SECOND
         if dawn.smart:
-            starts = max(starts, diary.end - needed - int(slack * HOUR))
+            starts = max(starts, diary.end - needed - slack)
         diary.spend(starts, Activity.WAITING, at_home=True)
         diary.charge_up(aim, habits.home_watts, diary.end - 5 * MINUTE, at_home=True)
     diary.spend(diary.end, Activity.COMPLETE if diary.charge >= aim else Activity.WAITING, at_home=True)
+
+
+def replan(
+    stages: list[Stage], at: Instant, habits: Habits, target: int, slack: Instant, *, at_once: bool
+) -> list[Stage]:
+    """The stages of a day when the plan for the car that stands at its home charger changes at a moment.
+
+    Args:
+        stages: the day as it was planned.
+        at: when the change takes effect; what is before stays.
+        habits: the car's.
+        target: percent at which charging stops.
+        slack: how long before departure a plan that waits has charging done.
+        at_once: whether to charge now, else as late as it can be.
+    """
+    place = next((place for place, stage in enumerate(stages) if stage.start < at < stage.end), None)
+    if place is None:
+        return stages
+    cut = stages[place]
+    if not cut.at_home or cut.activity not in PLUGGED or cut.activity in _SETTLED[at_once]:
+        return stages
+    last = place
+    while last + 1 < len(stages) and stages[last + 1].activity in PLUGGED:
+        last += 1
+    state = Dawn(
+        cut.charge_at(at),
+        cut.between(cut.odometer, cut.odometer_end, at),
+        cut.between(cut.meter, cut.meter_end, at),
+        target,
+        not at_once,
+    )
+    before = cut._replace(end=at, charge_end=state.charge, odometer_end=state.odometer, meter_end=state.meter)
+    diary = _Diary(at, stages[last].end, state, habits)
+    _charge_at_home(diary, state, diary.now, slack)
+    return [*stages[:place], before, *diary.stages, *stages[last + 1 :]]

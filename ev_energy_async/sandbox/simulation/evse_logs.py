@@ -9,6 +9,7 @@ from ev_energy_async.sandbox.simulation.chance import source
 from ev_energy_async.sandbox.simulation.days import PLUGGED, Activity, Stage
 from ev_energy_async.sandbox.simulation.life import Life
 from ev_energy_async.sandbox.simulation.sampling import lateness, passing, samples, uuid
+from ev_energy_async.sandbox.simulation.silence import Silences, silent
 from ev_energy_async.sandbox.simulation.timeline import Log, LogKind
 from ev_energy_async.sandbox.simulation.vehicle_logs import Failure
 
@@ -32,8 +33,8 @@ class Charger(NamedTuple):
     speaks_ocpp: bool
     watts: int
     delay_seconds: float
-    offline_since: Instant | None
-    """Since when nothing has been heard of it."""
+    silences: Silences
+    """When nothing is heard of it."""
     signal_dbm: int
     error_rate: float
     """Failures a day."""
@@ -188,15 +189,20 @@ class EvseReporter:
         """Passing failures, and one after the other once the charger is offline."""
         chance = source(self.life.key, _ERROR, day)
         start, end = self.life.starts(day), self.life.starts(day + 1)
-        offline = end if self.charger.offline_since is None else self.charger.offline_since
-        passing_ones = [
-            (at, chance.choice(_PASSING))
-            for at in passing(start, min(end, offline), 24 / self.charger.error_rate, chance)
+        mishaps = [
+            (at, chance.choice(_PASSING), lateness(5, chance), uuid(chance))
+            for at in passing(start, end, 24 / self.charger.error_rate, chance)
         ]
-        lasting_ones = [(at, _PASSING[1]) for at in passing(max(start, offline), end, 1.5, chance)]
+        mishaps = [mishap for mishap in mishaps if self._hears(mishap[0])]
+        for since, until in self.charger.silences:
+            chance = source(self.life.key, _ERROR, day, since)
+            mishaps += [
+                (at, _PASSING[1], lateness(5, chance), uuid(chance))
+                for at in passing(max(start, since), end if until is None else min(end, until), 1.5, chance)
+            ]
         return [
-            EvseErrorLog(at, at + lateness(5, chance), failure, self.charger.controller, uuid(chance))
-            for at, failure in passing_ones + lasting_ones
+            EvseErrorLog(at, at + late, failure, self.charger.controller, request_id)
+            for at, failure, late, request_id in sorted(mishaps, key=lambda mishap: mishap[0])
         ]
 
     def command_logs(self, day: int) -> Sequence[EvseCommandLog]:
@@ -252,7 +258,7 @@ class EvseReporter:
         yield _call("StopTransaction", stage.end - SECOND, chance, stop, {"idTagInfo": accepted})
 
     def _hears(self, at: Instant) -> bool:
-        return self.charger.offline_since is None or at < self.charger.offline_since
+        return not silent(self.charger.silences, at)
 
 
 def _call(

@@ -4,10 +4,11 @@ Only the state at each dawn is kept, for a month; the stages of a day are worked
 """
 
 from collections import deque
+from typing import NamedTuple
 
-from ev_energy_async.sandbox.instants import DAY, HOUR, MINUTE, Instant
+from ev_energy_async.sandbox.instants import DAY, HOUR, MINUTE, SECOND, Instant
 from ev_energy_async.sandbox.simulation.chance import mix, share, source
-from ev_energy_async.sandbox.simulation.days import Dawn, Habits, Stage, live_a_day
+from ev_energy_async.sandbox.simulation.days import Dawn, Habits, Stage, live_a_day, replan
 from ev_energy_async.sandbox.simulation.recent import Recent
 
 RETAINED_DAYS = 31
@@ -15,7 +16,20 @@ RETAINED_DAYS = 31
 
 _DEPARTURE, _STAGES, _BIRTH = 1, 2, 3  # kinds of draws
 
-Days = Recent[tuple[int, int], list[Stage]]
+_REACTION = 20 * SECOND  # how long a car takes to follow a change of plan
+_SLACK = HOUR  # how long before departure a changed plan has charging done
+
+Days = Recent[tuple[int, int, int], list[Stage]]
+
+
+class Switch(NamedTuple):
+    """That the plan for a plugged-in car was changed."""
+
+    at: Instant
+    mode: str
+    """The mode of charging from then on."""
+    reason: str
+    """What changed it, as the API calls it."""
 
 
 class Life:
@@ -25,7 +39,7 @@ class Life:
     ends with the next.
     """
 
-    __slots__ = ("_dawns", "_days", "_first", "_smart", "_target", "habits", "key")
+    __slots__ = ("_amended", "_dawns", "_days", "_first", "_smart", "_switches", "_target", "habits", "key", "revision")
 
     def __init__(self, key: int, habits: Habits, origin: Instant, days: Days, *, target: int, smart: bool) -> None:
         """A life whose first day is the one that `origin` lies in."""
@@ -35,6 +49,10 @@ class Life:
         self._target = target
         self._smart = smart
         self._first = self.day_of(origin)
+        self._amended: dict[int, list[Stage]] | None = None
+        self._switches: dict[int, tuple[Switch, ...]] | None = None
+        self.revision = 0
+        """How often its course was changed; what was worked out under another number holds no more."""
         draw = source(key, _BIRTH)
         charge = int(habits.battery_watt_hours * draw.uniform(0.55, target / 100))
         odometer, meter = draw.randrange(2_000_000, 90_000_000), draw.randrange(200_000, 9_000_000)
@@ -60,7 +78,7 @@ class Life:
         self.live_until(day)
         if day < self._first:
             return []
-        return self._days.get((self.key, day), lambda: self._work_out(day))
+        return self._days.get((self.key, day, self.revision), lambda: self._work_out(day))
 
     def dawn(self, day: int) -> Dawn:
         """The state in which a day begins that is not forgotten."""
@@ -80,8 +98,36 @@ class Life:
         self.live_until(self.day_of(now))
         self._target = self._target if target is None else target
         self._smart = self._smart if smart is None else smart
+        self.changed(self.day_of(now))
+
+    def switches(self, day: int) -> tuple[Switch, ...]:
+        """The changes of plan of that day, oldest first."""
+        return () if self._switches is None else self._switches.get(day, ())
+
+    def switch(self, now: Instant, mode: str, reason: str) -> None:
+        """Changes the plan of a car that stands at its home charger: the mode `SMART` waits, any other charges now.
+
+        The logs so far stay what they are. The car follows within half a minute.
+        """
+        day = self.day_of(now)
+        stages, target = self.stages(day), self.dawn(day).target
+        if self._amended is None or self._switches is None:
+            self._amended, self._switches = {}, {}
+        self._amended[day] = replan(stages, now + _REACTION, self.habits, target, _SLACK, at_once=mode != "SMART")
+        self._switches[day] = (*self.switches(day), Switch(now, mode, reason))
+        self._amended = {kept: value for kept, value in self._amended.items() if kept >= self._first}
+        self._switches = {kept: value for kept, value in self._switches.items() if kept >= self._first}
+        self.changed(day)
+
+    def changed(self, day: int) -> None:
+        """Says that from this day on something is not as it was worked out."""
+        while self._first + len(self._dawns) - 1 > max(day, self._first):
+            self._dawns.pop()
+        self.revision += 1
 
     def _work_out(self, day: int) -> list[Stage]:
+        if self._amended is not None and day in self._amended:
+            return self._amended[day]
         dawn = self._dawns[day - self._first]
         return live_a_day(
             self.habits, dawn, self.starts(day), self.starts(day + 1), source(mix(self.key, _STAGES, day))

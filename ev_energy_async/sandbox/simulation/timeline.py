@@ -47,13 +47,24 @@ class LogKind(NamedTuple):
 Writer = Callable[[int], Sequence[Log]]
 """Writes the logs of one day, oldest first, each within the day and all of different `at`."""
 
-Written = Recent[tuple[int, str, str, int], Sequence[Log]]
+Written = Recent[tuple[int, str, str, int, int], Sequence[Log]]
 
 
 class Timeline:
     """One log collection of one device."""
 
-    __slots__ = ("_latest", "_latest_until", "_life", "_origin", "_write", "_written", "kind", "latest_json")
+    __slots__ = (
+        "_latest",
+        "_latest_from",
+        "_latest_until",
+        "_life",
+        "_origin",
+        "_revision",
+        "_write",
+        "_written",
+        "kind",
+        "latest_json",
+    )
 
     def __init__(self, kind: LogKind, life: Life, origin: Instant, write: Writer, written: Written) -> None:
         self.kind = kind
@@ -62,7 +73,9 @@ class Timeline:
         self._write = write
         self._written = written
         self._latest: Log | None = None
-        self._latest_until: Instant | None = None
+        self._latest_from: Instant = 0
+        self._latest_until: Instant = 0
+        self._revision = life.revision
         self.latest_json: bytes | None = None
         """Room for whoever writes the newest log as JSON; emptied when another one is the newest."""
 
@@ -99,7 +112,9 @@ class Timeline:
 
     def latest(self, now: Instant) -> Log | None:
         """The newest log that is there at `now`; kept until another one is due."""
-        if self._latest_until is None or now >= self._latest_until:
+        revision = self._life.revision
+        if not self._latest_from <= now < self._latest_until or revision != self._revision:
+            self._revision, self._latest_from = revision, now
             latest, self._latest_until = self._find_latest(now)
             if latest is not self._latest:
                 self._latest, self.latest_json = latest, None
@@ -122,7 +137,8 @@ class Timeline:
         self._life.live_until(day)
         if day < self._life.first_day:  # forgotten
             return ()
-        return self._written.get((self._life.key, self.kind.owner, self.kind.name, day), lambda: self._write(day))
+        key = (self._life.key, self.kind.owner, self.kind.name, day, self._life.revision)
+        return self._written.get(key, lambda: self._write(day))
 
 
 def _at(log: Log) -> Instant:

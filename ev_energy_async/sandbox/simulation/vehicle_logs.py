@@ -9,11 +9,12 @@ from ev_energy_async.sandbox.simulation.chance import source
 from ev_energy_async.sandbox.simulation.days import EFFICIENCY, PLUGGED, Activity, Stage
 from ev_energy_async.sandbox.simulation.life import Life
 from ev_energy_async.sandbox.simulation.sampling import lateness, passing, samples, uuid
+from ev_energy_async.sandbox.simulation.silence import Silences, silent
 from ev_energy_async.sandbox.simulation.timeline import Log, LogKind
 
 L = TypeVar("L", bound=Log)
 
-_STATUS, _LOCATION, _COMMAND, _ERROR = 11, 12, 13, 14  # kinds of draws
+_STATUS, _LOCATION, _COMMAND, _ERROR, _REFUSAL = 11, 12, 13, 14, 15  # kinds of draws
 
 _FREQUENT = frozenset({Activity.DRIVING, Activity.CHARGING})
 _ALMOST = 3  # percent that lack to the target when a charge is "almost complete"
@@ -37,8 +38,8 @@ class Connection(NamedTuple):
 
     telematics: Telematics
     integrated: bool
-    severed_at: Instant | None
-    """Since when the link is broken."""
+    silences: Silences
+    """When the link was broken."""
     error_rate: float
     """Passing errors a day."""
     knows_home: bool
@@ -202,6 +203,10 @@ class VehicleReporter:
         self.life = life
         self.connection = connection
 
+    def hears(self, at: Instant) -> bool:
+        """Whether the link works at that moment."""
+        return self.connection.integrated and not silent(self.connection.silences, at)
+
     def kinds(self) -> list[tuple[LogKind, Callable[[int], Sequence[Log]]]]:
         """The vehicle's log collections, each with what writes it."""
         return [
@@ -233,7 +238,7 @@ class VehicleReporter:
                 )
                 fresh = False
             drove = stage.activity is Activity.DRIVING
-        return self._until_severed(logs)
+        return self._heard(logs)
 
     def location_logs(self, day: int) -> Sequence[LocationLog]:
         """A position every ten minutes on the road, else every hour."""
@@ -248,41 +253,49 @@ class VehicleReporter:
                 LocationLog(at, at + lateness(self.connection.telematics.delay_seconds, chance), at_home)
                 for at in samples(stage, period, chance)
             ]
-        return self._until_severed(logs)
+        return self._heard(logs)
 
     def command_logs(self, day: int) -> Sequence[CommandLog]:
         """The commands of smart charging: hold at plug-in, start at the hour, again where the first start failed."""
-        if not (self._talks(day) and self.life.dawn(day).smart):
+        if not (self._talks(day) and (self.life.dawn(day).smart or self.life.switches(day))):
             return ()
         chance = source(self.life.key, _COMMAND, day)
-        commands = [log for stage in self.life.stages(day) for log in self._commands(stage, chance)]
-        return self._until_severed(sorted(commands, key=lambda log: log.at))
+        commands = [
+            log for stage in self.life.stages(day) for log in self._commands(stage, chance) if log.at < stage.end
+        ]
+        return self._heard(sorted(commands, key=lambda log: log.at))
 
     def error_logs(self, day: int) -> Sequence[ErrorLog]:
         """Passing failures, refused commands, and on a severed link one failure after the other."""
         connection = self.connection
         if not connection.integrated:
             return ()
-        chance = source(self.life.key, _ERROR, day)
         controller = connection.telematics.controller
         start, end = self.life.starts(day), self.life.starts(day + 1)
-        severed_at = end if connection.severed_at is None else connection.severed_at
+        refusing = source(self.life.key, _REFUSAL, day)
         logs = [
             ErrorLog(
-                log.at + int(chance.uniform(1, 6) * SECOND),
+                log.at + int(refusing.uniform(1, 6) * SECOND),
                 _REFUSED,
                 controller,
                 log.command,
-                uuid(chance),
+                uuid(refusing),
                 log.internal_id,
             )
             for log in self.command_logs(day)
             if log.fails
         ]
-        hours = 24 / connection.error_rate
-        mishaps = [(at, chance.choice(_PASSING)) for at in passing(start, min(end, severed_at), hours, chance)]
-        mishaps += [(at, _SEVERED) for at in passing(max(start, severed_at), end, 0.7, chance)]
-        logs += [ErrorLog(at, failure, controller, "GET_STATUS", uuid(chance), None) for at, failure in mishaps]
+        chance = source(self.life.key, _ERROR, day)
+        for at in passing(start, end, 24 / connection.error_rate, chance):
+            failure, request_id = chance.choice(_PASSING), uuid(chance)
+            if not silent(connection.silences, at):
+                logs.append(ErrorLog(at, failure, controller, "GET_STATUS", request_id, None))
+        for since, until in connection.silences:
+            chance = source(self.life.key, _ERROR, day, since)
+            logs += [
+                ErrorLog(at, _SEVERED, controller, "GET_STATUS", uuid(chance), None)
+                for at in passing(max(start, since), end if until is None else min(end, until), 0.7, chance)
+            ]
         return sorted(logs, key=lambda log: log.at)
 
     def _commands(self, stage: Stage, chance: Random) -> Iterator[CommandLog]:
@@ -300,12 +313,14 @@ class VehicleReporter:
             yield _command("START_CHARGE", stage.start - SECOND, chance, milliamps=milliamps)
 
     def _talks(self, day: int) -> bool:
-        severed_at = self.connection.severed_at
-        return self.connection.integrated and (severed_at is None or self.life.starts(day) < severed_at)
+        if not self.connection.integrated:
+            return False
+        start, end = self.life.starts(day), self.life.starts(day + 1)
+        return not any(since <= start and (until is None or end <= until) for since, until in self.connection.silences)
 
-    def _until_severed(self, logs: list[L]) -> list[L]:
-        severed_at = self.connection.severed_at
-        return logs if severed_at is None else [log for log in logs if log.at < severed_at]
+    def _heard(self, logs: list[L]) -> list[L]:
+        silences = self.connection.silences
+        return [log for log in logs if not silent(silences, log.at)] if silences else logs
 
 
 def _command(
