@@ -14,6 +14,13 @@ from ev_energy_async.sandbox.schema import Json, faults
 
 CURSORS = frozenset({"page_after", "page_before"})
 _EXPAND = "expand"
+_UNPROCESSABLE = {
+    "auth.request_password_reset": "validation-failed",
+    "regions.create": "validation-failed-regions",
+    "region_groups.create": "validation-failed-regions",
+    "region_groups.validate": "validation-failed-regions",
+}
+"""The operations that answer a body that does not fit with 422 instead of 400, and the type of that problem."""
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
 
 
@@ -107,12 +114,12 @@ def read_body(document: Document, operation: Operation, body: bytes, content_typ
     """The JSON object that a call carries; an empty one where the operation can do without.
 
     Raises:
-        Problem: 400 if it is missing, is not JSON, not an object, or does not fit.
+        Problem: 400 if it is missing, is not JSON or not an object; 400, or 422 where the document has it so, if it
+            does not fit.
     """
     if not body.strip() and not operation.body_required:
         # Not marked as required in the document, and yet nothing can be made of nothing where members are.
-        if operation.body is not None and (errors := faults(document, operation.body, {}, "")):
-            raise invalid(errors)
+        _check_body(document, operation, {})
         return {}
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type not in {"application/json", ""}:
@@ -123,9 +130,18 @@ def read_body(document: Document, operation: Operation, body: bytes, content_typ
         raise Problem(HTTPStatus.BAD_REQUEST, f"The body is not JSON: {error}") from error
     if not isinstance(value, dict):
         raise Problem(HTTPStatus.BAD_REQUEST, "The body should be a JSON object.")
-    if operation.body is not None and (errors := faults(document, operation.body, value, "")):
-        raise invalid(errors)
+    _check_body(document, operation, value)
     return value
+
+
+def _check_body(document: Document, operation: Operation, value: Json) -> None:
+    errors = {} if operation.body is None else faults(document, operation.body, value, "")
+    if not errors:
+        return
+    problem = invalid(errors)
+    if operation.name in _UNPROCESSABLE:
+        problem.status, problem.slug = HTTPStatus.UNPROCESSABLE_ENTITY, _UNPROCESSABLE[operation.name]
+    raise problem
 
 
 def _typed(document: Document, schema: Schema, written: str) -> Json:

@@ -72,6 +72,9 @@ def _list_faults(document: Document, schema: Schema, value: list[Json], path: st
     longest: int | None = schema.get("maxItems")
     if longest is not None and len(value) > longest:
         return {path: [f"There are more than {longest} entries."]}
+    fewest: int = schema.get("minItems", 0)
+    if len(value) < fewest:
+        return {path: [f"There are fewer than {fewest} entries."]}
     found: FieldErrors = {}
     for item in value:
         for name, wrong in faults(document, schema.get("items", {}), item, path).items():

@@ -6,7 +6,7 @@ IDs, names and the catalogue depend on the seed alone; what the cars do depends 
 from collections.abc import Iterator
 from random import Random
 
-from ev_energy_async.sandbox.entities import Evse, EvseModel, Plug, User, Vehicle, VehicleTrim, new_id
+from ev_energy_async.sandbox.entities import Evse, EvseModel, Plug, User, Vehicle, VehicleTrim
 from ev_energy_async.sandbox.instants import Instant
 from ev_energy_async.sandbox.population import fill_catalogue, fill_evses, fill_users, fill_vehicles
 from ev_energy_async.sandbox.resources.archive import Archive
@@ -90,7 +90,7 @@ class World(Stock):
         chance = self.records.chance
         return self.users.add(
             User(
-                id=new_id("user", now, chance),
+                id=self.records.new_id("user", now),
                 full_name="",
                 email=email,
                 joined_at=now,

@@ -4,7 +4,7 @@ from http import HTTPStatus
 
 from ev_energy_async.sandbox.calls import Call, Handler
 from ev_energy_async.sandbox.document import load
-from ev_energy_async.sandbox.entities import Vehicle, VehicleTrim, new_id
+from ev_energy_async.sandbox.entities import Vehicle, VehicleTrim
 from ev_energy_async.sandbox.handlers.common import found_evse, found_vehicle, narrowed, one, page, referred
 from ev_energy_async.sandbox.instants import DAY, HOUR, MINUTE, text
 from ev_energy_async.sandbox.listing import Filtered
@@ -42,7 +42,7 @@ def create_vehicle(call: Call) -> Reply:
     battery = None if battery is None else battery // _BATTERY_STEP * _BATTERY_STEP
     trim = next((trim for trim in model.trims if battery in {None, trim.watt_hours}), None)
     if trim is None:
-        trim_id = new_id("trim", call.now, call.world.records.chance)
+        trim_id = call.world.records.new_id("trim", call.now)
         trim = VehicleTrim(trim_id, "Custom", battery or 45_000, model, hidden=True)
         call.world.vehicle_trims.add(trim)
     vehicle = call.world.add_vehicle(user, trim, "UNINTEGRATED", call.now, battery=battery)

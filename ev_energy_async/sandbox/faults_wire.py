@@ -1,0 +1,85 @@
+"""What faults do to the bytes of an answer, on sockets: resets, cuts, drips, floods."""
+
+import asyncio
+import socket
+import struct
+
+from aiohttp import web
+
+from ev_energy_async.sandbox.faults import HugeBody, SlowDrip
+
+_BLANKS = b" " * 65_536
+
+
+class Pauses:
+    """Waiting that ends at once when the server stops."""
+
+    def __init__(self) -> None:
+        self._over = asyncio.Event()
+
+    def end(self) -> None:
+        """Ends all pauses, those to come too."""
+        self._over.set()
+
+    async def pause(self, seconds: float | None) -> None:
+        """Waits that many real seconds; None is until the end."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._over.wait()
+        except TimeoutError:
+            pass
+
+
+def reset(request: web.BaseRequest) -> None:
+    """Resets a request's connection: the client sees ECONNRESET instead of an answer."""
+    transport = request.transport
+    if transport is None:
+        return
+    connection = transport.get_extra_info("socket")
+    if connection is not None:
+        # Closing without lingering sends RST in place of FIN.
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
+
+
+async def send_part(
+    request: web.BaseRequest, status: int, headers: dict[str, str], body: bytes, length: int
+) -> web.StreamResponse:
+    """Announces `length` bytes, sends fewer, and closes the connection."""
+    response = web.StreamResponse(status=status, headers=headers)
+    response.content_length = length
+    await response.prepare(request)
+    await response.write(body)
+    if request.transport is not None:
+        request.transport.close()
+    return response
+
+
+async def send_slowly(
+    request: web.BaseRequest, status: int, headers: dict[str, str], body: bytes, drip: SlowDrip, pauses: Pauses
+) -> web.StreamResponse:
+    """Sends a body in small pieces."""
+    response = web.StreamResponse(status=status, headers=headers)
+    response.content_length = len(body)
+    await response.prepare(request)
+    for start in range(0, len(body), drip.piece_bytes):
+        await pauses.pause(drip.pause_seconds)
+        await response.write(body[start : start + drip.piece_bytes])
+    await response.write_eof()
+    return response
+
+
+async def send_endlessly(
+    request: web.BaseRequest, status: int, headers: dict[str, str], body: bytes, huge: HugeBody
+) -> web.StreamResponse:
+    """Sends a body and then blanks, which JSON allows (RFC 8259, section 2)."""
+    response = web.StreamResponse(status=status, headers=headers)
+    response.enable_chunked_encoding()
+    await response.prepare(request)
+    await response.write(body)
+    remaining = huge.total_bytes - len(body)
+    while remaining > 0:
+        await response.write(_BLANKS[:remaining])
+        remaining -= len(_BLANKS)
+    await response.write_eof()
+    return response

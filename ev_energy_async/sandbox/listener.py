@@ -1,0 +1,121 @@
+"""One listening socket: reads requests for whoever answers them, and writes what they say."""
+
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+
+from aiohttp import web
+
+from ev_energy_async.sandbox.faults_wire import Pauses, reset, send_endlessly, send_part, send_slowly
+from ev_energy_async.sandbox.messages import Request
+from ev_energy_async.sandbox.problems import Problem
+from ev_energy_async.sandbox.service import Outcome
+
+LARGEST_BODY = 20 * 1024 * 1024
+_SHUTDOWN_SECONDS = 1.0
+
+Serve = Callable[[Request, Problem | None], Awaitable[Outcome]]
+"""Says what to do about a request; the problem is why it could not be read to its end."""
+
+
+class Listener:
+    """Listens at one address and keeps nothing but its connections."""
+
+    def __init__(self, serve: Serve, host: str, port: int) -> None:
+        self._serve = serve
+        self._host = host
+        self._port = port
+        self._runner: web.ServerRunner | None = None
+        self._pauses = Pauses()
+
+    async def start(self) -> str:
+        """Begins to listen and gives the origin: `http://127.0.0.1:49152`.
+
+        Raises:
+            OSError: the address is taken or not of this machine.
+        """
+        self._pauses = Pauses()
+        # A client that gives up takes its handler along: nobody waits for a stalled answer any more.
+        server = web.Server(self._handle, access_log=None, handler_cancellation=True)
+        runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_SECONDS)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, self._host, self._port).start()
+        except BaseException:
+            await runner.cleanup()
+            raise
+        self._runner = runner
+        return f"http://{_reachable(self._host)}:{runner.addresses[0][1]}"
+
+    async def stop(self) -> None:
+        """Closes all connections and stops listening."""
+        runner, self._runner = self._runner, None
+        self._pauses.end()
+        if runner is not None:
+            await runner.cleanup()
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        body, refusal = await _read(request)
+        outcome = await self._serve(
+            Request(
+                request.method,
+                request.rel_url.raw_path,
+                request.rel_url.raw_query_string,
+                request.headers,
+                body,
+                request.remote or "",
+            ),
+            refusal,
+        )
+        if outcome.delay_seconds:
+            await self._pauses.pause(outcome.delay_seconds)
+        if outcome.stall is not None:
+            await self._pauses.pause(outcome.stall.seconds)
+        return await self._send(request, outcome)
+
+    async def _send(self, request: web.BaseRequest, outcome: Outcome) -> web.StreamResponse:
+        reply = outcome.reply
+        if reply is None:
+            reset(request)
+            return web.Response()  # which finds nobody
+        headers = reply.headers
+        if reply.body is None:
+            return web.Response(status=reply.status, headers=headers)
+        headers["Content-Type"] = reply.content_type
+        if request.method != "HEAD":
+            if outcome.whole_length is not None:
+                return await send_part(request, reply.status, headers, outcome.body, outcome.whole_length)
+            if outcome.huge is not None:
+                return await send_endlessly(request, reply.status, headers, outcome.body, outcome.huge)
+            if outcome.drip is not None:
+                return await send_slowly(request, reply.status, headers, outcome.body, outcome.drip, self._pauses)
+        return web.Response(status=reply.status, headers=headers, body=outcome.body)
+
+
+async def _read(request: web.BaseRequest) -> tuple[bytes, Problem | None]:
+    """The body of a request, or why it is not read."""
+    expected = request.headers.get("Expect")
+    if expected is not None and expected.lower() != "100-continue":  # RFC 9110, section 10.1.1
+        return b"", Problem(HTTPStatus.EXPECTATION_FAILED, "Nothing but 100-continue can be expected.")
+    if not request.body_exists:
+        return b"", None
+    if (request.content_length or 0) > LARGEST_BODY:
+        return b"", _too_large()
+    if expected is not None and request.transport is not None:
+        request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    try:
+        return await request.clone(client_max_size=LARGEST_BODY).read(), None
+    except web.HTTPRequestEntityTooLarge:
+        return b"", _too_large()
+
+
+def _too_large() -> Problem:
+    return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body is larger than {LARGEST_BODY} bytes.")
+
+
+def _reachable(host: str) -> str:
+    """The host to put into URLs for an address to listen on."""
+    if host in {"", "0.0.0.0"}:  # noqa: S104 - only compared
+        return "127.0.0.1"
+    if host == "::":
+        return "[::1]"
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,105 @@
+"""What the devices of a home report: batteries, boundary meters, inverters and CT clamps, at an even pace."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ev_energy_async.sandbox.entities import CtClamp
+from ev_energy_async.sandbox.instants import MINUTE, SECOND, Instant, text
+from ev_energy_async.sandbox.simulation.chance import mix, share
+from ev_energy_async.sandbox.simulation.days import Activity
+from ev_energy_async.sandbox.simulation.series import Bounds, Series
+from ev_energy_async.sandbox.simulation.signals import STEP
+
+if TYPE_CHECKING:
+    from ev_energy_async.sandbox.expand import Tree
+    from ev_energy_async.sandbox.messages import JsonObject
+    from ev_energy_async.sandbox.resources.records import Record
+    from ev_energy_async.sandbox.resources.scribe import Scribe
+    from ev_energy_async.sandbox.world import World
+
+__all__ = ["STEP", "series", "url", "write"]
+
+_PACE = 5 * MINUTE
+_JITTER = 50 * SECOND
+_UNDERWAY = 4 * SECOND  # from a device to the platform
+_MAINS_VOLTS = 230
+_BASE_WATTS = 300
+_IDLE_WATTS = 40  # what flows below this counts as nothing
+
+_OWNERS = {
+    "boundary_meters": "boundary_meter",
+    "home_batteries": "home_battery",
+    "inverters": "inverter",
+}
+
+
+def series(
+    device: Record | CtClamp, world: World, now: Instant, since: Instant | None = None, until: Instant | None = None
+) -> Series:
+    """When a device has reported, newest first."""
+    first = world.origin
+    if not isinstance(device, CtClamp):
+        first = max(first, device.hidden.get("since", first))
+    last = now - _UNDERWAY
+    if not isinstance(device, CtClamp) and "household" not in device.hidden:
+        last = first - 1  # nothing is known of it yet
+    first, last = Bounds(since, until).within(first, last)
+    return Series(_key(device), _PACE, first, last, jitter=_JITTER)
+
+
+def url(scribe: Scribe, device: Record | CtClamp, at: Instant) -> str:
+    """The URL of a report."""
+    segment = "logs" if isinstance(device, CtClamp) else "status_logs"
+    return f"{scribe.url(device)}/{segment}/{text(at)}"
+
+
+def write(scribe: Scribe, device: Record | CtClamp, at: Instant, tree: Tree) -> JsonObject:
+    """The report of a moment."""
+    body: JsonObject = {"url": url(scribe, device, at), "sampled_at": text(at)}
+    if isinstance(device, CtClamp):
+        body["ct_clamp"] = scribe.refer(device, tree, "ct_clamp")
+        return body | {"logged_at": text(at + _UNDERWAY), "current_milliamps": _clamp(device, at)}
+    owner = _OWNERS[device.kind.name]
+    body[owner] = scribe.refer(device, tree, owner)
+    flows = scribe.world.records.households.flows(device.hidden["household"], at)
+    totals = {name: watt_hours * 2 for name, watt_hours in flows.totals.items()}
+    match owner:
+        case "boundary_meter":
+            return body | _meter(totals["import"] - totals["export"])
+        case "home_battery":
+            return body | _battery(totals["charge"] - totals["discharge"], flows.capacity, flows.charge_percentage)
+        case _:
+            watts = totals["generation"]
+            status = "PRODUCING" if watts > 0 else "IDLE"
+            return body | {"logged_at": text(at + _UNDERWAY), "solar_power_watts": watts, "status": status}
+
+
+def _meter(watts: int) -> dict[str, Any]:
+    status = "IMPORTING" if watts > _IDLE_WATTS else "EXPORTING" if watts < -_IDLE_WATTS else "IDLE"
+    return {"power_watts": watts, "status": status}
+
+
+def _battery(watts: int, capacity: int, percentage: int) -> dict[str, Any]:
+    return {
+        "capacity_watt_hours": capacity,
+        "charge_rate_watts": watts,
+        "discharge_limit_percentage": 10,
+        "operation_mode": "SELF_RELIANCE",
+        "state_of_charge_percentage": percentage,
+        "status": "CHARGING" if watts > 0 else "DISCHARGING" if watts < 0 else "IDLE",
+    }
+
+
+def _clamp(clamp: CtClamp, at: Instant) -> int:
+    watts = int(_BASE_WATTS * (0.5 + share(_key(clamp), at // _PACE)))
+    if clamp.evse is not None:
+        life = clamp.evse.reporter.life
+        stage = next((stage for stage in life.stages(life.day_of(at)) if stage.start <= at < stage.end), None)
+        if stage is not None and stage.at_home and stage.activity is Activity.CHARGING:
+            watts += stage.watts
+    return watts * 1_000 // _MAINS_VOLTS
+
+
+def _key(device: Record | CtClamp) -> int:
+    return mix(*device.id.encode()[-8:])

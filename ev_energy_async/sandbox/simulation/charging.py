@@ -1,0 +1,132 @@
+"""Plug-ins as they follow from a car's days, the modes they pass through, and the energy that flowed in them."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from ev_energy_async.sandbox.instants import MINUTE, Instant
+from ev_energy_async.sandbox.simulation.days import PLUGGED, Activity, Stage
+from ev_energy_async.sandbox.simulation.life import Life
+
+INTERVAL = 30 * MINUTE
+"""The length of the intervals that usage and schedules are told in; they begin on the hour or half hour."""
+
+SMART, BOOST, UNMANAGED_HOME = "SMART", "BOOST", "UNMANAGED_HOME"
+UNMANAGED_PUBLIC, MANAGED_PUBLIC = "UNMANAGED_OTG", "MANAGED_OTG"
+
+
+class Episode(NamedTuple):
+    """One plug-in, from plugging in to unplugging."""
+
+    day: int
+    """The day of the car's life in which it lies; it never crosses a departure."""
+    number: int
+    """Which of that day's plug-ins it is, from 0."""
+    stages: tuple[Stage, ...]
+
+    @property
+    def start(self) -> Instant:
+        """When the car is plugged in."""
+        return self.stages[0].start
+
+    @property
+    def end(self) -> Instant:
+        """When it is unplugged."""
+        return self.stages[-1].end
+
+    @property
+    def at_home(self) -> bool:
+        """Whether it is at the home charger."""
+        return self.stages[0].at_home
+
+
+class Span(NamedTuple):
+    """A stretch of an episode in one mode."""
+
+    number: int
+    start: Instant
+    end: Instant
+    mode: str
+    start_reason: str | None
+    finish_reason: str | None
+
+
+def episodes(life: Life, day: int) -> Iterator[Episode]:
+    """The plug-ins of a day, in order."""
+    number = 0
+    together: list[Stage] = []
+    for stage in life.stages(day):
+        if stage.activity in PLUGGED:
+            together.append(stage)
+        elif together:
+            yield Episode(day, number, tuple(together))
+            number, together = number + 1, []
+    if together:
+        yield Episode(day, number, tuple(together))
+
+
+def spans(life: Life, episode: Episode, end: Instant, start_reason: str, finish_reason: str | None) -> list[Span]:
+    """The stretches of an episode that ends at `end`, oldest first."""
+    smart = life.dawn(episode.day).smart
+    if episode.at_home:
+        mode = SMART if smart else UNMANAGED_HOME
+    else:
+        mode = MANAGED_PUBLIC if smart and not episode.stages[0].direct_current else UNMANAGED_PUBLIC
+    switches = [switch for switch in life.switches(episode.day) if episode.start < switch.at < end]
+    cuts = [episode.start, *(switch.at for switch in switches), end]
+    modes = [mode, *(switch.mode for switch in switches)]
+    reasons = [start_reason, *(switch.reason for switch in switches), finish_reason]
+    return [
+        Span(number, cuts[number], cuts[number + 1], mode, reasons[number], reasons[number + 1])
+        for number, mode in enumerate(modes)
+        if cuts[number] < cuts[number + 1]
+    ]
+
+
+def delivered(stages: Iterable[Stage], until: Instant) -> int:
+    """Wh that have reached the battery by a moment."""
+    return sum(
+        stage.between(stage.charge, stage.charge_end, min(until, stage.end)) - stage.charge
+        for stage in stages
+        if stage.activity is Activity.CHARGING and stage.start < until
+    )
+
+
+def seconds_charging(stages: Iterable[Stage], start: Instant, end: Instant) -> float:
+    """How long energy flowed between two moments, in seconds."""
+    return sum(
+        max(0, min(end, stage.end) - max(start, stage.start)) / 1e6
+        for stage in stages
+        if stage.activity is Activity.CHARGING
+    )
+
+
+class Usage(NamedTuple):
+    """What flowed in one interval."""
+
+    start: Instant
+    watt_hours: int
+    at_once_watt_hours: int
+    """What had flowed if the car had been charged from the plug-in on."""
+
+
+def usage(stages: Sequence[Stage], start: Instant, end: Instant) -> list[Usage]:
+    """The intervals of a span up to `end`; their energy adds up to what was delivered in it."""
+    charging = [stage for stage in stages if stage.activity is Activity.CHARGING]
+    watts = max((_rate(stage) for stage in charging), default=0.0)
+    total = delivered(stages, stages[-1].end)
+    plugged_in = stages[0].start
+
+    def at_once(at: Instant) -> int:
+        return min(total, int(watts * (at - plugged_in) / (3_600 * 1_000_000)))
+
+    intervals: list[Usage] = []
+    at = start // INTERVAL * INTERVAL
+    while at < end:
+        first, last = max(at, start), min(at + INTERVAL, end)
+        intervals.append(Usage(at, delivered(stages, last) - delivered(stages, first), at_once(last) - at_once(first)))
+        at += INTERVAL
+    return intervals
+
+
+def _rate(stage: Stage) -> float:
+    return (stage.charge_end - stage.charge) * 3_600 * 1_000_000 / (stage.end - stage.start)

@@ -1,0 +1,102 @@
+"""A client that knows nothing but bytes: it sees what servers really send, and what they fail to."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ev_energy_async.sandbox import Sandbox
+
+PATIENCE = 5.0
+"""Real seconds after which a test fails instead of waiting on."""
+
+
+@dataclass(frozen=True)
+class Raw:
+    """What came back on a connection before it ended or the answer was complete."""
+
+    status: int | None
+    headers: dict[str, str]
+    body: bytes
+    reset: bool
+    """Whether the connection was reset rather than closed."""
+
+
+class Line:
+    """One connection to a sandbox."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    @classmethod
+    async def to(cls, origin: str) -> Line:
+        host, _, port = origin.removeprefix("http://").rpartition(":")
+        return cls(*await asyncio.open_connection(host, int(port)))
+
+    def send(self, method: str, target: str, *headers: str, body: bytes = b"", length: int | None = None) -> None:
+        lines = [f"{method} {target} HTTP/1.1", "Host: sandbox", *headers]
+        if body or length is not None:
+            lines.append(f"Content-Length: {len(body) if length is None else length}")
+        self.writer.write("\r\n".join([*lines, "", ""]).encode() + body)
+
+    async def receive(self, *, head_only: bool = False) -> Raw:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await self._receive(head_only=head_only)
+        except ConnectionResetError:
+            return Raw(None, {}, b"", reset=True)
+
+    async def _receive(self, *, head_only: bool) -> Raw:
+        status_line = await self.reader.readline()
+        if not status_line:
+            return Raw(None, {}, b"", reset=False)
+        headers: dict[str, str] = {}
+        while (line := await self.reader.readline()) not in {b"\r\n", b""}:
+            name, _, value = line.decode().partition(":")
+            headers[name.strip().lower()] = value.strip()
+        status, body, reset = int(status_line.split()[1]), b"", False
+        if head_only:
+            return Raw(status, headers, body, reset)
+        try:
+            if headers.get("transfer-encoding") == "chunked":
+                while size := int(await self.reader.readline(), 16):
+                    body += (await self.reader.readexactly(size + 2))[:-2]
+                await self.reader.readline()
+            else:
+                body = await self.reader.readexactly(int(headers.get("content-length", "0")))
+        except asyncio.IncompleteReadError as error:
+            body = error.partial
+        except ConnectionResetError:
+            reset = True
+        return Raw(status, headers, body, reset)
+
+    async def close(self) -> None:
+        self.writer.close()
+        with suppress(ConnectionError):
+            await self.writer.wait_closed()
+
+
+async def exchange(
+    sandbox: Sandbox,
+    method: str,
+    target: str,
+    *,
+    token: str | None = "",
+    body: bytes = b"",
+    headers: tuple[str, ...] = (),
+) -> Raw:
+    """One request on a connection of its own; with the application's token unless told otherwise."""
+    line = await Line.to(sandbox.origin)
+    text = sandbox.issue_token() if token == "" else token
+    more = () if text is None else (f"Authorization: Bearer {text}",)
+    if body:
+        more = (*more, "Content-Type: application/json")
+    try:
+        line.send(method, target, *more, *headers, body=body)
+        return await line.receive(head_only=method == "HEAD")
+    finally:
+        await line.close()
