@@ -179,6 +179,8 @@ class Api:
                 expand=tree(query.words("expand")),
                 body=body,
                 user=user,
+                headers=request.headers,
+                scopes=frozenset(caller.token.scopes) if caller.token else None,
             )
         )
 

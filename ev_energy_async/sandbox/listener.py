@@ -109,7 +109,8 @@ async def _read(request: web.BaseRequest) -> tuple[bytes, Problem | None]:
 
 
 def _too_large() -> Problem:
-    return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body is larger than {LARGEST_BODY} bytes.")
+    detail = f"The body is larger than {LARGEST_BODY} bytes."
+    return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail, slug="payload-too-large")
 
 
 def _reachable(host: str) -> str:

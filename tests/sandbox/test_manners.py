@@ -127,6 +127,32 @@ async def test_a_missing_scope_is_named_in_the_challenge(client: Client) -> None
     assert 'error="insufficient_scope", scope="vehicle:read"' in challenge
 
 
+async def test_what_is_embedded_may_need_a_scope_of_its_own(client: Client) -> None:
+    client.token = client.sandbox.issue_token(scopes=["tariff:read"])
+    plain = await client.call("GET", "/tariffs?page_size=1")
+    assert plain.status == 200
+    path = f"/tariffs/{plain.body[0]['id']}"
+    assert (await client.call("GET", f"{path}?expand=supplier")).status == 200
+
+    refused = await client.call("GET", f"{path}?expand=prices")
+
+    _problem(refused, 403)
+    assert "tariff:prices:read" in refused.body["detail"]
+
+
+async def test_the_language_tells_the_country_where_none_is_named(client: Client) -> None:
+    models = [each["id"] for each in (await client.call("GET", "/evse_models?page_size=100")).body]
+
+    async def supported(query: str, headers: dict[str, str]) -> list[bool]:
+        path = "/evse_compatibility/check?evse_model_id="
+        answers = [await client.call("GET", f"{path}{model}{query}", headers=headers) for model in models]
+        return [answer.body["compatible"] for answer in answers]
+
+    in_germany = await supported("", {"Accept-Language": "de-DE, en;q=0.5"})
+    assert in_germany == await supported("&country=DE", {})
+    assert in_germany != await supported("", {}), "without either it is the US"
+
+
 async def test_the_token_of_a_user_who_is_gone_opens_nothing(client: Client) -> None:
     user = next(iter(client.sandbox.world.users))
     client.token = client.sandbox.issue_token(user=user.id)
