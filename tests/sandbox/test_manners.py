@@ -141,10 +141,10 @@ async def test_what_is_embedded_may_need_a_scope_of_its_own(client: Client) -> N
 
 
 async def test_the_language_tells_the_country_where_none_is_named(client: Client) -> None:
-    models = [each["id"] for each in (await client.call("GET", "/evse_models?page_size=100")).body]
+    models = [each["id"] for each in (await client.call("GET", "/vehicle_models?page_size=100")).body]
 
     async def supported(query: str, headers: dict[str, str]) -> list[bool]:
-        path = "/evse_compatibility/check?evse_model_id="
+        path = "/vehicle_compatibility/check?vehicle_model_id="
         answers = [await client.call("GET", f"{path}{model}{query}", headers=headers) for model in models]
         return [answer.body["compatible"] for answer in answers]
 
