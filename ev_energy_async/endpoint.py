@@ -2,16 +2,21 @@
 
 `get = endpoint(get_vehicle)` in a group gives `ev.vehicles.get(...)`, with the function's names, types, defaults and
 docstring, and `ev.vehicles.get.with_response(...)`. Imported by the generated groups.
+
+Read from the class, as `unittest.mock.create_autospec(EvEnergy, instance=True)` does, the same names give what a mock
+can be made after: of a group its class, of an operation a function with the signature that callers see.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import importlib
 import inspect
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from ev_energy_async.errors import EvEnergyError, InvalidArgument
+from ev_energy_async.values import warn_renamed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterable
@@ -20,7 +25,7 @@ if TYPE_CHECKING:
     from ev_energy_async.messages import Request, Response, Sender
     from ev_energy_async.paging import Page, Paginator
 
-__all__ = ["BoundEndpoint", "Group", "LazyGroup", "endpoint", "many"]
+__all__ = ["BoundEndpoint", "Group", "LazyGroup", "endpoint", "many", "renamed"]
 
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
@@ -50,6 +55,30 @@ class _Recorder:
         return response
 
 
+def _for_callers(function: Callable[..., Any]) -> inspect.Signature:
+    """Return the signature of an endpoint function without the sender."""
+    full = inspect.signature(function)
+    return full.replace(parameters=list(full.parameters.values())[1:])
+
+
+def _pattern(function: Callable[..., Any], name: str, *, is_async: bool) -> Any:
+    """Return a function that looks like a bound one, to make mocks after and to read about; it cannot be called."""
+    text = f"{name}() needs a client: call it on a group of one, as in `ev.vehicles.get(...)`"
+
+    @functools.wraps(function)
+    async def awaited(*_: object, **__: object) -> Any:
+        raise TypeError(text)
+
+    @functools.wraps(function)
+    def called(*_: object, **__: object) -> Any:
+        raise TypeError(text)
+
+    made: Any = awaited if is_async else called
+    made.__name__ = name
+    made.__signature__ = _for_callers(function)
+    return made
+
+
 class BoundEndpoint(Generic[P, R_co]):
     """An endpoint function with its client filled in."""
 
@@ -63,8 +92,7 @@ class BoundEndpoint(Generic[P, R_co]):
     @property
     def __signature__(self) -> inspect.Signature:
         """The signature as callers see it: without the sender."""
-        full = inspect.signature(self.__wrapped__)
-        return full.replace(parameters=list(full.parameters.values())[1:])
+        return _for_callers(self.__wrapped__)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:  # noqa: D102  # the function's own docstring serves
         return self.__wrapped__(self._sender, *args, **kwargs)
@@ -105,11 +133,46 @@ class endpoint(Generic[P, R_co]):  # noqa: N801  # reads as the decorator-like t
         self.__wrapped__ = function
 
     @overload
-    def __get__(self, group: None, owner: type) -> endpoint[P, R_co]: ...
+    def __get__(self, group: None, owner: type) -> Callable[P, R_co]: ...
     @overload
     def __get__(self, group: Group, owner: type) -> BoundEndpoint[P, R_co]: ...
-    def __get__(self, group: Group | None, owner: type) -> endpoint[P, R_co] | BoundEndpoint[P, R_co]:
-        return self if group is None else BoundEndpoint(self.__wrapped__, group.sender)
+    def __get__(self, group: Group | None, owner: type) -> Callable[P, R_co]:
+        if group is not None:
+            return BoundEndpoint(self.__wrapped__, group.sender)
+        function = self.__wrapped__
+        pattern = _pattern(function, function.__name__, is_async=inspect.iscoroutinefunction(function))
+        pattern.with_response = _pattern(function, "with_response", is_async=True)
+        unbound: Callable[P, R_co] = pattern
+        return unbound
+
+
+class renamed(endpoint[P, R_co]):  # noqa: N801  # the sibling of `endpoint`
+    """Descriptor that binds an endpoint function to the name that it had before, and warns when that is used.
+
+    Args:
+        function: The function under its new name.
+        was: What the operation was called on the client.
+        now: What it is called now.
+        since: The release that renamed it.
+    """
+
+    __slots__ = ("_now", "_since", "_was")
+
+    def __init__(self, function: Callable[Concatenate[Sender, P], R_co], was: str, now: str, since: str) -> None:
+        super().__init__(function)
+        self._was = was
+        self._now = now
+        self._since = since
+
+    @overload
+    def __get__(self, group: None, owner: type) -> Callable[P, R_co]: ...
+    @overload
+    def __get__(self, group: Group, owner: type) -> BoundEndpoint[P, R_co]: ...
+    def __get__(self, group: Group | None, owner: type) -> Callable[P, R_co]:
+        if group is None:
+            return super().__get__(group, owner)
+        warn_renamed(self._was, self._now, self._since)
+        return super().__get__(group, owner)
 
 
 class _Many(Generic[T_co]):
@@ -168,8 +231,20 @@ class many(Generic[T_co]):  # noqa: N801  # the sibling of `endpoint`
     def __init__(self, function: Callable[..., Coroutine[Any, Any, T_co]]) -> None:
         self._function = function
 
-    def __get__(self, group: Group, owner: type) -> _Many[T_co]:
-        return _Many(self._function, group.sender)
+    @overload
+    def __get__(self, group: None, owner: type) -> Callable[..., Coroutine[Any, Any, list[T_co | EvEnergyError]]]: ...
+    @overload
+    def __get__(self, group: Group, owner: type) -> _Many[T_co]: ...
+    def __get__(
+        self, group: Group | None, owner: type
+    ) -> Callable[..., Coroutine[Any, Any, list[T_co | EvEnergyError]]]:
+        if group is not None:
+            return _Many(self._function, group.sender)
+        function: Any = vars(_Many)["__call__"]
+        unbound: Callable[..., Coroutine[Any, Any, list[T_co | EvEnergyError]]] = _pattern(
+            function, "get_many", is_async=True
+        )
+        return unbound
 
 
 class Group:
@@ -198,13 +273,15 @@ class LazyGroup(Generic[G_co]):
         self._name = name
 
     @overload
-    def __get__(self, client: None, owner: type) -> LazyGroup[G_co]: ...
+    def __get__(self, client: None, owner: type) -> type[G_co]: ...
     @overload
     def __get__(self, client: Sender, owner: type) -> G_co: ...
-    def __get__(self, client: Sender | None, owner: type) -> LazyGroup[G_co] | G_co:
+    def __get__(self, client: Sender | None, owner: type) -> type[G_co] | G_co:
+        found: Any = getattr(importlib.import_module(self._module), self._class)
         if client is None:
-            return self
-        group: G_co = getattr(importlib.import_module(self._module), self._class)(client)
+            cls: type[G_co] = found
+            return cls
+        group: G_co = found(client)
         # Not a data descriptor, so the group is found in the instance from now on.
         vars(client)[self._name] = group
         return group

@@ -6,6 +6,8 @@ Imported by the generated models and endpoint functions, and by `codec`. Does no
 from __future__ import annotations
 
 import datetime as dt
+import inspect
+import warnings
 from collections.abc import Mapping
 from enum import Enum, IntEnum, StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, TypeGuard, TypeVar, dataclass_transform
@@ -28,6 +30,7 @@ __all__ = [
     "is_object",
     "model",
     "set_fields",
+    "warn_renamed",
 ]
 
 # A time in an answer always carries its offset; one without takes the tolerant way of the codec, which reads it as UTC.
@@ -147,3 +150,22 @@ def model(cls: type[T]) -> type[T]:
         weakref_slot=False,
         getstate_setstate=False,
     )
+
+
+def warn_renamed(was: str, now: str, since: str, *, stacklevel: int = 3) -> None:
+    """Warn that something is used by the name it had before.
+
+    Args:
+        was: What it was called.
+        now: What it is called now.
+        since: The release that renamed it.
+        stacklevel: How far up the caller to blame is; 3 for whoever called the function that calls this one.
+    """
+    # `from package import name` asks the package twice: first the import system whether it has the name, then the
+    # statement itself. That second one is the use.
+    frame = inspect.currentframe()
+    for _ in range(stacklevel - 1):
+        frame = frame.f_back if frame is not None else None
+    if frame is None or frame.f_globals.get("__name__") not in {"importlib._bootstrap", "_frozen_importlib"}:
+        text = f"{was} is called {now} since {since}; the old name goes with the next minor release"
+        warnings.warn(text, DeprecationWarning, stacklevel=stacklevel)

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from generator import ir, names
+from generator.aliases import Aliases
 from generator.canonical import Node
 from generator.corrections import Corrections
 from generator.load import Document
@@ -15,7 +16,7 @@ from generator.parse import Parsed, plain
 from generator.problems import BadDocument, NotCarriedOver
 from generator.shapes import is_array, is_object, part
 from generator.tables import tables
-from generator.types import Type, map_value, type_of
+from generator.types import Known, Type, map_of, type_of
 from generator.units import unit_of
 
 # What every operation can answer is said once, in the docstring of `errors`.
@@ -35,6 +36,8 @@ class Builder:
         self._parsed = parsed
         self._corrections = corrections
         self._schemas = normalised.schemas
+        self._known = Known(normalised.schemas, parsed.models)
+        self._aliases = Aliases(corrections, normalised)
         self._tag_texts: dict[str, str] = {
             t["name"]: str(t.get("description") or "") for t in document.data.get("tags") or () if "name" in t
         }
@@ -45,19 +48,22 @@ class Builder:
         Raises:
             NotCarriedOver: A schema or an operation would be missing from it.
         """
-        package = ir.Package(
-            modules=tuple(self._modules()),
-            groups=tuple(self._groups()),
-            tables=tables(self._document, self._normal),
-        )
+        modules, groups = tuple(self._modules()), tuple(self._groups())
         emitted: set[str] = set()
-        for name in (name for module in package.modules for name in module.names):
+        for name in (name for module in modules for name in module.names):
             if name in emitted:
                 raise BadDocument(f"two classes would be called {name}; correct one in corrections.yaml (`classes`)")
             emitted.add(name)
+        functions = {e.function for g in groups for e in g.endpoints}
+        package = ir.Package(
+            modules=modules,
+            groups=groups,
+            renamed_models=self._aliases.models(emitted),
+            renamed_functions=self._aliases.functions(functions),
+            tables=tables(self._document, self._normal),
+        )
+        _check_names(groups, functions | {r.was for r in package.renamed_functions})
         lost = sorted(set(self._schemas) - emitted)
-        functions = {e.function for g in package.groups for e in g.endpoints}
-        _check_names(package.groups, functions)
         lost += sorted({o.function for o in self._normal.operations} - functions)
         if lost:
             raise NotCarriedOver(f"would not be emitted: {', '.join(lost)}")
@@ -131,7 +137,14 @@ class Builder:
         return ir.Enum(name, str(node.get("description", "")), base, tuple(members.items()))
 
     def _model(self, name: str, has_fields: bool) -> ir.Model:
-        return ir.Model(name, str(self._schemas[name].get("description", "")), self._fields(name), has_fields)
+        node = self._schemas[name]
+        return ir.Model(
+            name=name,
+            description=str(node.get("description", "")),
+            fields=self._fields(name),
+            has_fields=has_fields,
+            renamed=self._aliases.fields(name, node["properties"]),
+        )
 
     def _fields(self, name: str) -> tuple[ir.Field, ...]:
         model = self._parsed.models[name]
@@ -143,7 +156,7 @@ class Builder:
             node["properties"].items(), key=lambda item: (item[0] not in node["required"], item[0])
         ):
             names.check_field(prop, f"{name}.{prop}")
-            kind = type_of(parsed[prop], raw, self._schemas)
+            kind = type_of(parsed[prop], raw, self._known)
             numeric = any(t.name in {"int", "float", "Decimal"} or t.kind == "enum" for t in kind.members)
             told = unit_of(prop) if numeric else None
             stated = self._corrections.value("units", f"{name}.{prop}")
@@ -162,13 +175,7 @@ class Builder:
         return tuple(made)
 
     def _alias(self, name: str) -> ir.Alias:
-        node = self._schemas[name]
-        model = self._parsed.models.get(name)
-        if model is None:
-            raise NotCarriedOver(f"{name}: neither an object nor an enum")
-        return ir.Alias(
-            name, str(node.get("description", "")), Type("map", of=(map_value(model, node, self._schemas),))
-        )
+        return ir.Alias(name, str(self._schemas[name].get("description", "")), map_of(name, self._known))
 
     # Operations
 
@@ -176,15 +183,32 @@ class Builder:
         by_group: dict[str, list[Operation]] = {}
         for operation in self._normal.operations:
             by_group.setdefault(operation.name.partition(".")[0], []).append(operation)
+        renamed = self._aliases.endpoints()
         groups: list[ir.Group] = []
-        for name, operations in sorted(by_group.items()):
+        for name in sorted({*by_group, *renamed}):
+            operations = by_group.get(name, [])
             endpoints = [self._endpoint(o) for o in sorted(operations, key=lambda o: o.name)]
             # Items of a collection can be had one by one, so many can be had at once.
-            many = [e for e in endpoints if e.attribute == "get" and len(e.placed("path")) == 1]
-            tag = operations[0].tags[0]
-            text = self._tag_texts.get(tag, "") if all(o.tags[0] == tag for o in operations) else ""
-            groups.append(ir.Group(name, names.pascal(name), text, tuple(endpoints), many[0] if many else None))
+            many = [e.function for e in endpoints if e.attribute == "get" and len(e.placed("path")) == 1]
+            many += [r.function for r in renamed.get(name, ()) if r.attribute == "get" and r.gets_item]
+            groups.append(
+                ir.Group(
+                    name=name,
+                    title=names.pascal(name),
+                    description=self._group_text(operations),
+                    endpoints=tuple(endpoints),
+                    many=many[0] if many else None,
+                    renamed=renamed.get(name, ()),
+                )
+            )
         return groups
+
+    def _group_text(self, operations: list[Operation]) -> str:
+        """Return what the document says of the operations of a group: of their tag, if they have one in common."""
+        if not operations:
+            return "What has moved to another group, under its old name."
+        tags = {o.tags[0] for o in operations}
+        return self._tag_texts.get(tags.pop(), "") if len(tags) == 1 else ""
 
     def _endpoint(self, operation: Operation) -> ir.Endpoint:
         endpoint = self._parsed.endpoints[operation.function]
@@ -215,6 +239,8 @@ class Builder:
             lists=operation.lists,
             optional=optional,
             location=location,
+            answers=tuple(int(status) for status in _SPECIAL if status in operation.answers),
+            idempotent=operation.idempotent,
             raises=tuple(
                 (_error_name(status), operation.answers[status].description)
                 for status in _SPECIAL
@@ -241,7 +267,7 @@ class Builder:
             wire=node["name"],
             where=where,
             kind="id" if is_id else kind,
-            type=type_of(prop, schema, self._schemas),
+            type=type_of(prop, schema, self._known),
             required=node["required"],
             description=node["description"],
             minimum=schema.get("minimum"),
@@ -274,7 +300,7 @@ class Builder:
             return None, None, None
         parsed = self._parsed.endpoints[operation.function]
         bodies = [r.prop for r in parsed.responses if r.source["return_type"] != "None"]
-        kind = type_of(bodies[0], answer.schema, self._schemas)
+        kind = type_of(bodies[0], answer.schema, self._known)
         if not operation.lists:
             return kind, None, None
         if kind.kind == "list":
@@ -294,7 +320,7 @@ def _check_names(groups: tuple[ir.Group, ...], functions: set[str]) -> None:
         if group.title in titles:
             raise BadDocument(f"the groups {titles[group.title]!r} and {group.name!r} have one class: {group.title}")
         titles[group.title] = group.name
-        attributes = [e.attribute for e in group.endpoints]
+        attributes = [e.attribute for e in group.endpoints] + [r.attribute for r in group.renamed]
         for taken in sorted({"sender", "get_many"} & set(attributes)):
             raise BadDocument(f"{group.name}.{taken}: a name that every group has; correct it (`names`)")
         if group.name in functions:

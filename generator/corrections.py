@@ -23,6 +23,7 @@ _LISTS: Final[dict[str, tuple[str, ...]]] = {
     "types": ("at", "also"),
     "open_parameters": ("at",),
     "user_required": ("at",),
+    "idempotent": ("at",),
     "security_schemes": ("name", "means"),
     "names": ("at", "name"),
     "classes": ("at", "name"),

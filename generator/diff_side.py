@@ -77,12 +77,13 @@ class Side:
         return found
 
 
-def read_side(spec: Path | str | bytes, source: str | None = None) -> Side:
+def read_side(spec: Path | str | bytes, source: str | None = None, corrections: Path = FILE) -> Side:
     """Read a document and generate from it, in memory and in a scratch folder.
 
     Args:
         spec: The document: its path, its URL, or its bytes.
         source: How generated code names it; `spec` by default.
+        corrections: The file of corrections.
 
     Raises:
         BadDocument: The document cannot be generated from.
@@ -94,8 +95,8 @@ def read_side(spec: Path | str | bytes, source: str | None = None) -> Side:
         path = Path(scratch) / "document.yaml"
         path.write_bytes(spec if isinstance(spec, bytes) else fetch(spec))
         report = Report()
-        package, normal = build(path, named, report)
+        package, normal = build(path, named, report, corrections)
     files = render(package, normal)
-    classes = {entry["name"]: entry["at"] for entry in Corrections(FILE).entries("classes")}
+    classes = {entry["name"]: entry["at"] for entry in Corrections(corrections).entries("classes")}
     pointers = Pointers(normal.source.data, normal, classes)
     return Side(normal.source, normal, files, read_api(files), report.warnings, pointers)

@@ -55,11 +55,11 @@ def render(package: Package, normalised: Normalised) -> dict[str, str]:
     for module in package.modules:
         others = {n: m.name for m in package.modules if m is not module for n in m.names}
         files[f"models/{module.name}.py"] = page("model_module.py.jinja", module=module, others=others)
-    files["models/__init__.py"] = page("models_init.py.jinja", modules=package.modules)
+    files["models/__init__.py"] = page("models_init.py.jinja", modules=package.modules, renamed=package.renamed_models)
     for group in package.groups:
         files[f"api/{group.name}.py"] = page("group.py.jinja", group=group)
     files["api/groups.py"] = page("groups.py.jinja", groups=package.groups)
-    files["api/__init__.py"] = page("api_init.py.jinja", groups=package.groups)
+    files["api/__init__.py"] = page("api_init.py.jinja", groups=package.groups, renamed=package.renamed_functions)
     files["api/_document.py"] = page("document.py.jinja", document=normalised.source, version=normalised.api_version)
     files[TABLES] = package.tables
     return files

@@ -20,6 +20,15 @@ class Field:
 
 
 @attrs.frozen
+class Renamed:
+    """An old name that still works, and warns: what it was, what it is now, since which release."""
+
+    was: str
+    now: str
+    since: str
+
+
+@attrs.frozen
 class Model:
     """An attrs class; `has_fields` if it also has a TypedDict, for bodies given as mappings."""
 
@@ -27,6 +36,11 @@ class Model:
     description: str
     fields: tuple[Field, ...]
     has_fields: bool
+    renamed: tuple[Renamed, ...]
+
+    def field(self, name: str) -> Field:
+        """One of its fields."""
+        return next(f for f in self.fields if f.name == name)
 
 
 @attrs.frozen
@@ -116,6 +130,8 @@ class Endpoint:
     lists: bool
     optional: bool
     location: bool
+    answers: tuple[int, ...]
+    idempotent: bool
     raises: tuple[tuple[str, str], ...]
     scopes: tuple[str, ...]
     public: bool
@@ -132,14 +148,39 @@ class Endpoint:
 
 
 @attrs.frozen
+class RenamedEndpoint:
+    """An old name on a group, of a function that may stand in the module of another.
+
+    Attributes:
+        attribute: The old name.
+        home: The module of the function.
+        function: The function under its new name.
+        gets_item: Whether it gets an item of a collection.
+        told: The names to tell.
+    """
+
+    attribute: str
+    home: str
+    function: str
+    gets_item: bool
+    told: Renamed
+
+
+@attrs.frozen
 class Group:
-    """The operations of one collection."""
+    """The operations of one collection; `many` is the function that gets an item of it."""
 
     name: str
     title: str
     description: str
     endpoints: tuple[Endpoint, ...]
-    many: Endpoint | None
+    many: str | None
+    renamed: tuple[RenamedEndpoint, ...]
+
+    @property
+    def elsewhere(self) -> tuple[tuple[str, str], ...]:
+        """Module and name of each function that stands in the module of another group."""
+        return tuple(sorted({(r.home, r.function) for r in self.renamed if r.home != self.name}))
 
 
 @attrs.frozen
@@ -148,4 +189,6 @@ class Package:
 
     modules: tuple[ModelModule, ...]
     groups: tuple[Group, ...]
+    renamed_models: tuple[Renamed, ...]
+    renamed_functions: tuple[Renamed, ...]
     tables: str

@@ -27,13 +27,16 @@ FACADE: Final = frozenset({
 
 _LONGEST: Final = 120
 # Names that modules of operations, and functions in them, use themselves.
-_IN_OPERATIONS: Final = frozenset({"dt", "endpoint", "m", "many"})
+_IN_OPERATIONS: Final = frozenset({"dt", "endpoint", "m", "many", "renamed"})
 # Names that modules of models import, and those that hold the classes of groups.
 _IN_MODULES: Final = frozenset({
     "Any", "AwareDatetime", "Decimal", "Final", "Group", "LazyGroup", "Literal", "Mapping", "Model", "OpenIntEnum",
     "OpenStrEnum", "Operation", "Paginator", "Param", "Ref", "Sender", "Sequence", "TYPE_CHECKING", "TypeAlias",
     "TypedDict", "UNSET", "UUID", "Unpack", "UnsetType", "annotations", "attrs", "dt", "model",
+    "warn_renamed",
 })  # fmt: skip
+# What the generator writes beside the modules of groups, and what it could not hide behind a name.
+_OTHER_MODULES: Final = frozenset({"groups"})
 # What the body of a model's class names: a field of that name would be found in its stead.
 _IN_MODELS: Final = frozenset({
     "Any", "AwareDatetime", "Decimal", "Literal", "Mapping", "Sequence", "UNSET", "UUID", "UnsetType", "attrs", "bool",
@@ -150,6 +153,17 @@ def check_name(name: str, what: str) -> str:
     check_identifier(name, what)
     if name.startswith("_") or name in _IN_OPERATIONS:
         raise BadDocument(f"{what}: {name!r} is a name that generated code needs itself; correct it (`names`)")
+    return name
+
+
+def check_group(name: str, what: str) -> str:
+    """Return a name that a group of operations can have on the client.
+
+    Raises:
+        BadDocument: The client has something else of that name.
+    """
+    if name in FACADE | _OTHER_MODULES:
+        raise BadDocument(f"{what}: its group {name!r} is a name of the client itself; correct it in corrections.yaml")
     return name
 
 

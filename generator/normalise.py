@@ -76,12 +76,6 @@ def normalise(document: Document, corrections: Corrections, report: Report | Non
         name: (tuple(raw.data.get("tags") or ("default",)), canonical.of(raw.body)) for name, raw in resolver.webhooks()
     }
     renamed = _Renamed(schemas, corrections)
-    called = {o.name for o in operations} | set(renamed.schemas)
-    called |= {f"{name}.{p}" for name, node in renamed.schemas.items() for p in node.get("properties", ())}
-    for entry in corrections.entries("renames"):
-        # What has the new name is what the old one stood for.
-        if entry["now"] in called:
-            corrections.used("renames", entry["was"])
     return Normalised(
         source=document,
         schemas=renamed.schemas,

@@ -22,8 +22,8 @@ from generator.resolve import RawOperation
 from generator.shapes import escaped, part
 from generator.wellformed import SCHEMAS
 
-# What the generator writes beside the modules of groups, and what it could not hide behind a name.
-_OTHER_MODULES: Final = frozenset({"groups"})
+# Methods that promise it themselves (RFC 9110, section 9.2.2).
+_IDEMPOTENT: Final = frozenset({"get", "head", "options", "trace", "put", "delete"})
 _PATH: Final = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@%{}/-]*\Z")
 
 
@@ -56,6 +56,7 @@ class Operation:
     scopes: tuple[str, ...]
     public: bool
     user: str
+    idempotent: bool
     lists: bool
 
     @property
@@ -130,6 +131,7 @@ class Operations:
             scopes=scopes,
             public=public,
             user=self._user(raw),
+            idempotent=self._idempotent(raw),
             lists=lists,
         )
 
@@ -157,10 +159,7 @@ class Operations:
         group, _, method = name.partition(".")
         for each in (group, method):
             names.check_name(each, f"{raw.key}: {name}")
-        if group in names.FACADE | _OTHER_MODULES:
-            raise BadDocument(
-                f"{raw.key}: its group {group!r} is a name of the client itself; correct it in corrections.yaml"
-            )
+        names.check_group(group, raw.key)
         return name
 
     def _user(self, raw: RawOperation) -> str:
@@ -171,6 +170,14 @@ class Operations:
                 self._corrections.needless("user_required", raw.key)
             return "required"
         return "required" if stated else "optional" if USER_HEADER in headers else "none"
+
+    def _idempotent(self, raw: RawOperation) -> bool:
+        """Whether a second call changes nothing, although the method promises no such thing."""
+        if self._corrections.find("idempotent", raw.key) is None:
+            return False
+        if raw.method in _IDEMPOTENT:
+            self._corrections.needless("idempotent", raw.key)
+        return True
 
     def _root(self, name: str, node: Node) -> Node:
         """Note a schema for naming; returns what stands for it until then."""

@@ -159,10 +159,33 @@ class Resolver:
         node = self._declared[name]
         if not is_object(node) or node.get("x-inline"):
             return False
-        made = _is_class(node)
+        made = self._is_class(node)
         if not made:
             self._report.note(f"/components/schemas/{escaped(name)}", "no object and no enum; used in place, unnamed")
         return made
+
+    def _is_class(self, node: Any, seen: frozenset[str] = frozenset()) -> bool:
+        """Whether a schema of its own, as written, is an object, an enum or a map."""
+        if not is_object(node):
+            return False
+        if "$ref" in node and not node.keys() & {"properties", "allOf"}:
+            # What gives no name itself is what refers to it; a class that is referred to has a name already.
+            name = node["$ref"].removeprefix(SCHEMAS) if isinstance(node["$ref"], str) else ""
+            target = self._declared.get(name)
+            hidden = is_object(target) and bool(target.get("x-inline"))
+            return hidden and name not in seen and self._is_class(target, seen | {name})
+        if "enum" in node or "const" in node:
+            values = node.get("enum", [node.get("const")])
+            return any(isinstance(v, str | int) and not isinstance(v, bool) for v in values)
+        types = node.get("type", [])
+        listed = set(types if is_array(types) else [types]) - {"null"}
+        if node.get("properties") or len(node.get("allOf", ())) > 1:
+            return True
+        for key in UNIONS:
+            if key in node:
+                members = [m for m in node[key] if not (is_object(m) and m.get("type") == "null")]
+                return len(members) == 1 and self._is_class(members[0], seen)
+        return listed == {"object"} or (not listed and "additionalProperties" in node)
 
     def _follow(self, node: dict[str, Any], at: str) -> tuple[dict[str, Any], str]:
         """Resolve a reference to anything but a schema; what stands beside it wins. Returns its place as well."""
@@ -227,21 +250,3 @@ class Resolver:
         place = f"{at}/content/{escaped(chosen)}/schema"
         schema: dict[str, Any] = self.schema(content[chosen].get("schema") or {}, place)
         return schema
-
-
-def _is_class(node: Any) -> bool:
-    """Whether a schema of its own, as written, is an object, an enum or a map."""
-    if not is_object(node) or ("$ref" in node and not node.keys() & {"properties", "allOf"}):
-        return False
-    if "enum" in node or "const" in node:
-        values = node.get("enum", [node.get("const")])
-        return any(isinstance(v, str | int) and not isinstance(v, bool) for v in values)
-    types = node.get("type", [])
-    listed = set(types if is_array(types) else [types]) - {"null"}
-    if node.get("properties") or len(node.get("allOf", ())) > 1:
-        return True
-    for key in UNIONS:
-        if key in node:
-            members = [m for m in node[key] if not (is_object(m) and m.get("type") == "null")]
-            return len(members) == 1 and _is_class(members[0])
-    return listed == {"object"} or (not listed and "additionalProperties" in node)

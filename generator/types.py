@@ -130,13 +130,28 @@ def union(members: list[Type]) -> Type:
     return flat[0] if len(flat) == 1 else Type("union", of=tuple(flat))
 
 
-def type_of(prop: Any, node: Node, schemas: dict[str, Node]) -> Type:
+@attrs.frozen
+class Known:
+    """What has a name.
+
+    Attributes:
+        schemas: All named schemas, in canonical form.
+        models: What the parser made of classes and maps. Where one map refers to another, it keeps what it had read by
+            then; what stands here is whole.
+    """
+
+    schemas: dict[str, Node]
+    models: dict[str, oai.ModelProperty]
+
+
+def type_of(prop: Any, node: Node, known: Known, inside: frozenset[str] = frozenset()) -> Type:
     """Return the type of a property that was parsed.
 
     Args:
         prop: What the parser made of it.
         node: Its canonical schema, for the formats that the parser drops.
-        schemas: All named schemas.
+        known: What has a name.
+        inside: The maps that it is part of the values of.
 
     Raises:
         NotCarriedOver: It is of a kind that models do not have.
@@ -149,29 +164,45 @@ def type_of(prop: Any, node: Node, schemas: dict[str, Node]) -> Type:
     if isinstance(prop, NoneProperty):
         return NULL
     if isinstance(prop, ListProperty):
-        return Type("list", of=(type_of(prop.inner_property, node.get("items", node), schemas),))
+        return Type("list", of=(type_of(prop.inner_property, node.get("items", node), known, inside),))
     if isinstance(prop, UnionProperty):
-        return union([type_of(inner, node, schemas) for inner in prop.inner_properties])
+        return union([type_of(inner, node, known, inside) for inner in prop.inner_properties])
     if isinstance(prop, oai.EnumProperty | oai.LiteralEnumProperty):
         name = str(prop.class_info.name)
-        if name in schemas:
-            return Type("enum", name, values=tuple(schemas[name]["enum"]))
+        if name in known.schemas:
+            return Type("enum", name, values=tuple(known.schemas[name]["enum"]))
         values = prop.values.values() if isinstance(prop, oai.EnumProperty) else prop.values
         return Type("literal", values=tuple(sorted(_value(v) for v in values)))
     if isinstance(prop, oai.ModelProperty):
         name = str(prop.class_info.name)
-        if "properties" in schemas.get(name, {}):
+        named = known.schemas.get(name, {})
+        if "properties" in named:
             return Type("model", name)
-        return Type("map", of=(map_value(prop, schemas.get(name, node), schemas),))
+        if "additionalProperties" in named:
+            return map_of(name, known, inside)
+        return Type("map", of=(_map_value(prop, node, known, inside),))
     raise NotCarriedOver(f"{type(prop).__name__} {prop.name}: no type of a model")
 
 
-def map_value(prop: oai.ModelProperty, node: Node, schemas: dict[str, Node]) -> Type:
-    """Return the type of the values of a map."""
+def map_of(name: str, known: Known, inside: frozenset[str] = frozenset()) -> Type:
+    """Return the type of a map that has a name.
+
+    Raises:
+        NotCarriedOver: It is no map.
+    """
+    model = known.models.get(name)
+    if model is None:
+        raise NotCarriedOver(f"{name}: neither an object nor an enum")
+    # A map of maps of its own kind has no end that could be written down.
+    value = ANY if name in inside else _map_value(model, known.schemas[name], known, inside | {name})
+    return Type("map", of=(value,))
+
+
+def _map_value(prop: oai.ModelProperty, node: Node, known: Known, inside: frozenset[str]) -> Type:
     extra: Any = prop.additional_properties
     if extra is None or isinstance(extra, AnyProperty | bool):
         return ANY
-    return type_of(extra, node.get("additionalProperties", {}), schemas)
+    return type_of(extra, node.get("additionalProperties", {}), known, inside)
 
 
 def _value(value: Any) -> Any:

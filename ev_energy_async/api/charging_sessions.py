@@ -30,6 +30,10 @@ _BOOST_CHARGING_SESSION_END: Final[Operation[m.ChargingSession]] = Operation(
     into=lambda: m.ChargingSession,
     path_params=(Param("charging_session_id", "id", prefix="cses"),),
     scopes=("charging_session:write",),
+    answers=(
+        409,
+        503,
+    ),
 )
 
 
@@ -71,6 +75,10 @@ _BOOST_CHARGING_SESSION_START: Final[Operation[m.ChargingSession]] = Operation(
     into=lambda: m.ChargingSession,
     path_params=(Param("charging_session_id", "id", prefix="cses"),),
     scopes=("charging_session:write",),
+    answers=(
+        409,
+        503,
+    ),
 )
 
 

@@ -41,6 +41,7 @@ _ACCEPT_PROGRAM_PARTICIPATION_AGREEMENT_VERSION: Final[Operation[None]] = Operat
     ),
     body=lambda: None,
     scopes=("programs:write",),
+    idempotent=True,
 )
 
 
@@ -241,6 +242,7 @@ _JOIN_PROGRAM: Final[Operation[m.Program]] = Operation(
     path_params=(Param("program_id", "id", prefix="prog"),),
     scopes=("utility_account:write",),
     user="optional",
+    idempotent=True,
 )
 
 

@@ -29,6 +29,11 @@ _CREATE_REGION_GROUP: Final[Operation[m.RegionGroup]] = Operation(
     into=lambda: m.RegionGroup,
     body=lambda: m.RegionGroupCreate,
     scopes=("region:write",),
+    answers=(
+        409,
+        413,
+        422,
+    ),
 )
 
 
@@ -168,6 +173,10 @@ _VALIDATE_REGION_GROUP: Final[Operation[m.RegionGroupValidationResult]] = Operat
     into=lambda: m.RegionGroupValidationResult,
     body=lambda: m.RegionGroupCreate,
     scopes=("region:write",),
+    answers=(
+        413,
+        422,
+    ),
 )
 
 

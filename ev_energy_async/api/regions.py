@@ -28,6 +28,11 @@ _CREATE_REGION: Final[Operation[m.RegionDetail]] = Operation(
     into=lambda: m.RegionDetail,
     body=lambda: m.RegionCreate,
     scopes=("region:write",),
+    answers=(
+        409,
+        413,
+        422,
+    ),
 )
 
 

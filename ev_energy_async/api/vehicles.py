@@ -131,6 +131,7 @@ _DISCONNECT_VEHICLE: Final[Operation[m.Vehicle]] = Operation(
     into=lambda: m.Vehicle,
     path_params=(Param("vehicle_id", "id", prefix="vhcl"),),
     scopes=("vehicle:write",),
+    idempotent=True,
 )
 
 

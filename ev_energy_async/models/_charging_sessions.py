@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, TypeAlias, TypedDict
 from uuid import UUID
 
 import attrs
@@ -475,7 +475,7 @@ class ChargingSubSessionAssessment(Model):
     """Highest charging power in the entire session, in W; null when not available. Unit: W."""
     metrics: ChargingSubSessionAssessmentMetrics | UnsetType = UNSET
     """Individual quality figures."""
-    ratings: dict[str, Any] | UnsetType = UNSET
+    ratings: dict[str, ChargingSubSessionAssessmentRatingsValue] | UnsetType = UNSET
     """Traffic-light rating for each metric and for the whole."""
     updated_at: AwareDatetime | UnsetType = UNSET
     """When the assessment was last brought up to date."""
@@ -860,10 +860,13 @@ class UsageInterval(Model):
     """Energy that would have flowed in this slice if the vehicle had simply charged from plug-in without any control,
     in Wh. An estimate; null if there is none. Unit: Wh.
     """
-    electricity_cost_sub_unit: Decimal | UnsetType | None = UNSET
+    electricity_cost_sub_unit: Decimal | UnsetType | None = attrs.field(
+        default=UNSET, metadata={"unit": "minor units of currency per kWh"}
+    )
     """Price per kWh in minor units (pence, cents), as a decimal string.
 
-    Caution: if merging joined slices with different rates, this is the sum of those rates. Null when unknown.
+    Caution: if merging joined slices with different rates, this is the sum of those rates. Null when unknown. Unit:
+    minor units of currency per kWh.
     """
     energy_delivered_by_price: EnergyDeliveredByPrice | UnsetType = UNSET
     """Energy of the slice broken down by the price paid for it, in minor units.

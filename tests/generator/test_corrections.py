@@ -69,6 +69,14 @@ def test_user_required_says_so(tmp_path: Path) -> None:
     assert made(small()).endpoint("things.get").user == "optional"
 
 
+def test_idempotent_says_that_a_second_call_changes_nothing(tmp_path: Path) -> None:
+    found = corrected(small(), 'idempotent: [{at: "PATCH /things/{thing_id}", why: w}]', tmp_path)
+    assert found.endpoint("things.update").idempotent
+    assert not found.endpoint("things.get").idempotent
+    assert found.files["api/things.py"].count("idempotent=True") == 1
+    assert not [w for w in found.report.warnings if w.startswith("corrections")]
+
+
 def test_security_schemes_settles_which_is_meant(tmp_path: Path) -> None:
     found = corrected(small(), "security_schemes: [{name: OAuth2, means: oauth2, why: w}]", tmp_path)
     assert found.report.warnings == ()
@@ -117,6 +125,7 @@ def test_without_the_rule_a_body_keeps_what_only_the_server_sets(tmp_path: Path)
         ("types: [{at: Thing.name, also: Gone, why: w}]", "types: Thing.name: finds nothing"),
         ("open_parameters: [{at: GET /x ? y, why: w}]", "open_parameters: GET /x ? y: finds nothing"),
         ("user_required: [{at: GET /x, why: w}]", "user_required: GET /x: finds nothing"),
+        ("idempotent: [{at: POST /x, why: w}]", "idempotent: POST /x: finds nothing"),
         ("security_schemes: [{name: OAuth3, means: o, why: w}]", "security_schemes: OAuth3: finds nothing"),
         ("names: [{at: GET /x, name: x.y, why: w}]", "names: GET /x: finds nothing"),
         ("classes: [{at: Gone, name: Here, why: w}]", "classes: Gone: finds nothing"),
@@ -139,6 +148,7 @@ def test_a_correction_that_finds_nothing_is_told(corrections: str, told: str, tm
         ("types: [{at: Thing.part, also: Part, why: w}]", "types: Thing.part"),
         ('open_parameters: [{at: "GET /things ? q", why: w}]', "open_parameters: GET /things ? q"),
         ("user_required: [{at: GET /things, why: w}]", "user_required: GET /things"),
+        ("idempotent: [{at: GET /things, why: w}]", "idempotent: GET /things"),
         ("names: [{at: GET /things, name: things.get, why: w}]", "names: GET /things"),
         ("units: {why: w, rows: {Thing.watts: W}}", "units: Thing.watts"),
     ],

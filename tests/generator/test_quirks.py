@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from generator.problems import BadDocument
 from tests.generator.small import body, document, item, made, made_of, ok, operation, ref, thing
 
 STRING = {"type": "string"}
@@ -334,3 +335,76 @@ def test_a_page_that_is_an_object_holds_its_items_in_its_one_array() -> None:
     answer = {"200": {"description": "A page.", "headers": {"link": {"schema": STRING}}, **body(page)}}
     found = made(document({"/things": item(get=operation(answer))}, {"Thing": thing(a=STRING)}))
     assert found.endpoint("things.list").returns == "Paginator[m.Thing]"
+
+
+@pytest.mark.parametrize("codes", ["Codes", "ZCodes"])
+def test_a_map_that_has_a_name_keeps_its_values_wherever_it_stands(codes: str) -> None:
+    values = {"type": "array", "items": {"type": "string", "format": "decimal"}}
+    schema = thing(
+        one=ref(codes),
+        some={"oneOf": [ref(codes), NULL]},
+        many={"type": "array", "items": ref(codes)},
+        of={"type": "object", "additionalProperties": ref(codes)},
+    )
+    found = made_of(schema, **{codes: {"type": "object", "additionalProperties": values}})
+    expected = "dict[str, list[Decimal]]"
+    assert found.fields("Thing") == {
+        "one": expected,
+        "some": f"{expected} | None",
+        "many": f"list[{expected}]",
+        "of": f"dict[str, {expected}]",
+    }
+
+
+def test_a_map_of_maps_that_come_later_keeps_their_values() -> None:
+    found = made_of(
+        thing(a=ref("Outer")),
+        Outer={"type": "object", "additionalProperties": ref("ZInner")},
+        ZInner={"type": "object", "additionalProperties": {"type": "integer"}},
+    )
+    assert found.fields("Thing") == {"a": "dict[str, dict[str, int]]"}
+    (alias,) = (a for module in found.package.modules for a in module.aliases if a.name == "Outer")
+    assert alias.type.read() == "dict[str, dict[str, int]]"
+
+
+def test_a_map_of_maps_of_its_own_kind_has_an_end() -> None:
+    found = made_of(thing(a=ref("Tree")), Tree={"type": "object", "additionalProperties": ref("Tree")})
+    assert found.fields("Thing") == {"a": "dict[str, dict[str, Any]]"}
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        {"allOf": [ref("Hidden")]},
+        {"allOf": [ref("Hidden")], "description": "A part."},
+        {"anyOf": [ref("Hidden"), NULL]},
+        ref("Hidden"),
+        ref("Deeper"),
+    ],
+)
+@pytest.mark.parametrize(
+    "hidden", [thing(a=STRING), {"enum": ["A"]}, {"type": "object", "additionalProperties": STRING}]
+)
+def test_a_schema_that_is_no_more_than_an_inline_one_keeps_its_name(spelled: Any, hidden: Any) -> None:
+    deeper = {"x-inline": True, "allOf": [ref("Hidden")]}
+    found = made_of(thing(part=ref("Part")), Part=spelled, Hidden={"x-inline": True, **hidden}, Deeper=deeper)
+    assert found.classes == {"Thing", "Part"}
+
+
+def test_inline_schemas_that_go_in_a_circle_are_no_class() -> None:
+    with pytest.raises(BadDocument):
+        made_of(
+            thing(part=ref("Part")),
+            Part={"allOf": [ref("Hidden")]},
+            Hidden={"x-inline": True, "allOf": [ref("Deeper")]},
+            Deeper={"x-inline": True, "allOf": [ref("Hidden")]},
+        )
+
+
+def test_the_answers_that_are_an_operations_own_stand_beside_it() -> None:
+    told = {"description": "No."}
+    get = operation({**ok(ref("Thing")), "503": told, "409": told, "404": told}, "thing_id")
+    found = made(document({"/things/{thing_id}": item(get=get)}, {"Thing": thing(a=STRING)}))
+    assert found.endpoint("things.get").answers == (409, 503)
+    assert "answers=(409, 503, )" in found.files["api/things.py"]
+    assert "answers=" not in made_of(thing(a=STRING)).files["api/things.py"]

@@ -8,10 +8,13 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from generator.corrections import FILE
 from generator.diff import compare
 from generator.diff_side import Side, read_side
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from generator.diff_change import Change, Report
 
 Json: TypeAlias = dict[str, Any]
@@ -154,8 +157,8 @@ def changed(edit: Edit) -> Json:
     return document
 
 
-def side(document: Json, name: str = "new.yaml") -> Side:
-    return read_side(json.dumps(document).encode(), name)
+def side(document: Json, name: str = "new.yaml", corrections: Path = FILE) -> Side:
+    return read_side(json.dumps(document).encode(), name, corrections)
 
 
 @cache

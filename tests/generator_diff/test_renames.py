@@ -162,6 +162,28 @@ def test_a_field_of_a_body_cannot_keep_its_old_name(tmp_path: Path) -> None:
     assert report.changes[0].rule.wire
 
 
+@pytest.mark.parametrize(
+    ("edit", "was", "now", "kind"),
+    [
+        (rename_schema, "Home", "House", "schema-renamed-alias"),
+        (rename_field, "Vehicle.odometer_metres", "Vehicle.mileage_metres", "answer-field-renamed-alias"),
+        (rename_operation, "vehicles.reconnect", "vehicles.renew", "operation-renamed-alias"),
+    ],
+)
+def test_what_is_generated_has_the_alias_that_is_promised(
+    edit: Edit, was: str, now: str, kind: str, tmp_path: Path
+) -> None:
+    entries = renames(tmp_path, was, now)
+
+    report = compare(base(), side(changed(edit), corrections=entries), entries)
+
+    (found,) = (change for change in report.changes if change.kind == kind)
+    assert found.before.endswith(was)
+    assert not any(change.rule.source for change in report.changes)
+    assert not any("does not have it" in note for note in report.notes)
+    assert {change.kind for change in report.changes}.isdisjoint({"python-added", "python-changed", "python-removed"})
+
+
 def test_a_rename_that_names_nothing_of_the_documents_has_no_say(tmp_path: Path) -> None:
     assert declared(tmp_path, "Car", "Automobile", lambda _: None).status == 0
 
