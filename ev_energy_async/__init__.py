@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from ev_energy_async.token_store import FileTokenStore as FileTokenStore
     from ev_energy_async.token_store import MemoryTokenStore as MemoryTokenStore
     from ev_energy_async.token_store import TokenStore as TokenStore
+    from ev_energy_async.token_store import TokenStoreError as TokenStoreError
     from ev_energy_async.values import UNSET as UNSET
     from ev_energy_async.values import UnsetType as UnsetType
 
@@ -107,7 +108,7 @@ _HOMES = {
         "oauth": ("Token",),
         "options": ("Retry",),
         "paging": ("Link", "Page", "Paginator"),
-        "token_store": ("FileTokenStore", "MemoryTokenStore", "TokenStore"),
+        "token_store": ("FileTokenStore", "MemoryTokenStore", "TokenStore", "TokenStoreError"),
         "values": ("UNSET", "UnsetType"),
     }.items()
     for name in names
@@ -156,6 +157,7 @@ __all__ = [
     "Stats",
     "Token",
     "TokenStore",
+    "TokenStoreError",
     "TransportError",
     "UNSET",
     "Unauthorized",

@@ -10,18 +10,19 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import logging
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
 import attrs
+import msgspec
 
 from ev_energy_async import errors, oauth
 from ev_energy_async.auth import AuthorizationCode, ClientCredentials, RefreshToken
 from ev_energy_async.budget import ANONYMOUS_LIMIT, Budget
-from ev_energy_async.codec import Drift
+from ev_energy_async.codec import Drift, decode_strict
 from ev_energy_async.messages import Request, Response
 from ev_energy_async.middleware import chain, with_auth, with_budget
-from ev_energy_async.options import BadItem
+from ev_energy_async.options import BadItem, with_more_headers
 from ev_energy_async.retry import retry_after, with_retries
 from ev_energy_async.token_store import MemoryTokenStore
 from ev_energy_async.tokens import TokenSource
@@ -29,12 +30,14 @@ from ev_energy_async.transport import lost
 from ev_energy_async.values import UNSET
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+
     from ev_energy_async.auth import Auth, Credentials
     from ev_energy_async.clock import Clock, RandomSource
     from ev_energy_async.codec import Codec
     from ev_energy_async.messages import Handler, Middleware, RawResponse
     from ev_energy_async.options import CallOptions
-    from ev_energy_async.transport import Transport
+    from ev_energy_async.transport import Exchanged, Transport
 
 __all__ = ["Core", "Stats"]
 
@@ -47,6 +50,7 @@ _READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _CREDENTIALS: Final = (ClientCredentials, RefreshToken, AuthorizationCode)
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 @attrs.frozen
@@ -114,7 +118,7 @@ class Core:
         self.tokens: TokenSource | None = None
         self.auth: Auth | None
         if isinstance(credentials, _CREDENTIALS):
-            store = credentials.store or MemoryTokenStore()
+            store = MemoryTokenStore() if credentials.store is None else credentials.store
             self.auth = self.tokens = TokenSource(credentials, self._exchange, clock, store, credentials.on_token)
         else:
             self.auth = credentials
@@ -141,13 +145,12 @@ class Core:
     async def call(self, handler: Handler, request: Request[T], user: str | None, options: CallOptions) -> Response[T]:
         """Send a request and decode its answer, or raise."""
         self._check(request, user)
-        if self._closed:
-            raise errors.ConnectionFailed(request, "the client is closed", unsent=True, passing=False)
+        self._check_open(request)
         request = Request(
             request.operation,
             request.path,
             request.query,
-            {**request.headers, **options.headers} if options.headers else request.headers,
+            with_more_headers(request.headers, options.headers) if options.headers else request.headers,
             request.body,
             options.begun(self.clock.monotonic()),
         )
@@ -178,13 +181,31 @@ class Core:
         elif self._loop is not loop:
             raise errors.EvEnergyError("this client belongs to another event loop; make one client for each loop")
 
-    async def _limited(self, handler: Handler, request: Request[Any]) -> RawResponse:
+    def _check_open(self, request: Request[Any]) -> None:
+        if self._closed:
+            raise errors.ConnectionFailed(request, "the client is closed", unsent=True, passing=False)
+
+    async def put(
+        self, request: Request[Any], url: str, headers: Mapping[str, str], body: AsyncIterator[bytes]
+    ) -> Exchanged:
+        """Send a body to a URL that is not the API's: without token and user, once, within the time of a call."""
+        self._check_open(request)
+        request = request.with_options(request.options.begun(self.clock.monotonic()))
+        return await self._limited(lambda made: self.transport.put(made, url, headers, body), request)
+
+    async def _limited(self, handler: Callable[[Request[Any]], Awaitable[R]], request: Request[Any]) -> R:
         """Pass a request on within its deadline, and no longer than the client is open."""
+        record = request.options.record
         limit = asyncio.timeout(request.options.deadline)
         self._limits.add(limit)
         try:
             async with limit:
                 return await handler(request)
+        except errors.TransportError as error:
+            if not record.in_doubt or isinstance(error, errors.OutcomeUnknown):
+                raise
+            # That the last try did not get far is not all there is to say.
+            raise lost(request, type(error), error.reason, sent=True) from error
         except TimeoutError as error:
             if not limit.expired():
                 raise  # one of the caller's own, from middleware or auth
@@ -193,7 +214,7 @@ class Core:
             else:
                 reason = f"not within the deadline of {request.options.deadline:g} s"
             kind = errors.ConnectionFailed if self._closed else errors.RequestTimeout
-            raise lost(request, kind, reason, sent=request.options.record.sent) from error
+            raise lost(request, kind, reason, sent=record.sent or record.in_doubt) from error
         finally:
             self._limits.discard(limit)
 
@@ -232,16 +253,31 @@ class Core:
             if "json" not in kind:
                 reason = f"answered with {kind or 'no content type'}, not JSON ({error.reason})"
                 raise errors.DecodeError(reason, error.path, response) from error
-            if operation.is_list and operation.items is None and error.path.startswith("$["):
-                return self._good_items(request, response, error)
+            if operation.is_list and error.path.startswith(
+                "$[" if operation.items is None else f"$.{operation.items}["
+            ):
+                return self._good_part(request, response, error)
             raise errors.DecodeError(error.reason, error.path, response) from error
 
-    def _good_items(self, request: Request[Any], response: RawResponse, first: errors.DecodeError) -> list[Any]:
-        """Return the items of a page of which some cannot be decoded, as the options of the call have it."""
+    def _good_part(self, request: Request[Any], response: RawResponse, first: errors.DecodeError) -> Any:
+        """Return a page of which some items cannot be decoded, as the options of the call have it."""
+        key = request.operation.items
         into: Any = request.operation.into() if request.operation.into is not None else Any
+        if key is None:
+            return self._good_items(request, response, response.body, into, first)
+        # The items stand in an object: they are decoded apart from it.
+        members: dict[str, msgspec.Raw] = decode_strict(response.body, dict[str, msgspec.Raw])
+        items = self._good_items(request, response, bytes(members[key]), _item_type(into, key), first)
+        page: Any = self.codec.decode(msgspec.json.encode({**members, key: []}), into)
+        setattr(page, key, items)
+        return page
+
+    def _good_items(
+        self, request: Request[Any], response: RawResponse, body: bytes, into: Any, first: errors.DecodeError
+    ) -> list[Any]:
         on_bad_item = request.options.on_bad_item
         good: list[Any] = []
-        for index, (raw, item) in enumerate(self.codec.decode_items(response.body, into)):
+        for index, (raw, item) in enumerate(self.codec.decode_items(body, into)):
             if not isinstance(item, errors.DecodeError):
                 good.append(item)
             elif on_bad_item == "skip":
@@ -260,7 +296,8 @@ class Core:
         answered = response.headers.get(_VERSION)
         if answered is not None and answered != self.version and not self._version_warned:
             self._version_warned = True
-            _LOG.warning("asked for version %s of the API, answered in version %s", self.version, answered)
+            said = "%sasked for version %s of the API, answered in version %s"
+            _LOG.warning(said, "" if self.label is None else f"{self.label}: ", self.version, answered)
 
     async def _on_the_wire(self, request: Request[Any]) -> RawResponse:
         return await self.transport(request.with_headers({_VERSION: self.version}))
@@ -271,8 +308,14 @@ class Core:
         parts = urlsplit(stated or self.transport.base_url)
         is_revocation = request.operation is oauth.REVOKE_OPERATION
         url = stated if stated and not is_revocation else f"{parts.scheme}://{parts.netloc}{request.path}"
-        shown = request.without_secrets()
-        status, headers, body = await self.transport.exchange(shown, url, request.headers, request.body)
+        # The form holds codes and tokens: what errors carry goes without it.
+        shown = attrs.evolve(request.without_secrets(), body=None)
+        try:
+            status, headers, body = await self.transport.exchange(shown, url, request.headers, request.body)
+        except errors.OutcomeUnknown as error:
+            # Nothing that the caller asked for is in doubt by it, and a token can be asked for again.
+            kind = errors.RequestTimeout if isinstance(error.__cause__, TimeoutError) else errors.ConnectionFailed
+            raise kind(shown, error.reason) from error
         return Response(shown, url, status, headers, body, body)
 
     def stats(self) -> Stats:
@@ -305,3 +348,9 @@ class Core:
         if self._owns_budget:
             await self.budget.close()
         await self.transport.close()
+
+
+def _item_type(into: Any, key: str) -> Any:
+    """Return the type of the items that stand under a key of a model."""
+    kinds = get_args(get_type_hints(into)[key])
+    return next(get_args(kind)[0] for kind in kinds if get_origin(kind) is list)

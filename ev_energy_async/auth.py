@@ -7,13 +7,13 @@ its requests beside the client's base URL unless a grant names other addresses.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, runtime_checkable
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import attrs
 
 from ev_energy_async import oauth
 from ev_energy_async.errors import AuthError, InvalidArgument
-from ev_energy_async.oauth import AuthorizationRequest, Client, Token, check_token
+from ev_energy_async.oauth import AuthorizationRequest, Client, Token, check_scopes, check_token
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,11 +86,21 @@ class ClientCredentials:
     def __attrs_post_init__(self) -> None:
         check_token("client_id", self.client_id)
         check_token("client_secret", self.client_secret)
+        check_scopes(self.scopes)
 
     @property
     def client(self) -> Client:
         """The OAuth client."""
         return Client(self.client_id, self.client_secret)
+
+    @property
+    def origin(self) -> None:
+        """None: the credentials are good for any number of tokens."""
+        return
+
+    def latest_refresh(self, token: Token | None) -> str | None:
+        """Return the refresh token of a token; there should be none (RFC 6749, section 4.4.3)."""
+        return token.refresh_token if token is not None else None
 
     def request(self, token: Token | None) -> Request[Any]:  # noqa: ARG002  # the credentials are all it takes
         """Return the request for a new token."""
@@ -103,7 +113,8 @@ class RefreshToken:
 
     Attributes:
         client_id: ID of the OAuth application.
-        refresh_token: The refresh token; one in the store takes its place, since each may be good for one use.
+        refresh_token: The refresh token. What the store has in its place by now is used instead; a store that holds
+            a token of another one begins anew with this.
         client_secret: The application's secret; None for a public client.
         token_url: Token endpoint; None for the one beside the client's base URL.
         store: Where tokens are kept between runs and shared between processes; None to keep them in the client.
@@ -128,10 +139,19 @@ class RefreshToken:
         """The OAuth client."""
         return Client(self.client_id, self.client_secret)
 
+    @property
+    def origin(self) -> str:
+        """What tells its tokens from those of another refresh token."""
+        return oauth.origin_of(self.refresh_token)
+
+    def latest_refresh(self, token: Token | None) -> str:
+        """Return the refresh token to use next."""
+        latest = token.refresh_token if token is not None else None
+        return latest or self.refresh_token
+
     def request(self, token: Token | None) -> Request[Any]:
         """Return the request for a new token."""
-        latest = token.refresh_token if token is not None else None
-        return oauth.refresh_request(self.client, latest or self.refresh_token)
+        return oauth.refresh_request(self.client, self.latest_refresh(token))
 
 
 @attrs.frozen
@@ -174,16 +194,28 @@ class AuthorizationCode:
         check_token("client_id", self.client_id)
         if self.client_secret is not None:
             check_token("client_secret", self.client_secret)
-        for name in ("redirect_uri", "authorize_url"):
-            url: str = getattr(self, name)
-            parts = urlsplit(url)
-            if not parts.scheme or not parts.netloc:
-                raise InvalidArgument(name, url, "an absolute URL")
+        check_scopes(self.scopes)
+        parts = _split("authorize_url", self.authorize_url)
+        if not parts.scheme or not parts.netloc:
+            raise InvalidArgument("authorize_url", self.authorize_url, "an absolute URL")
+        parts = _split("redirect_uri", self.redirect_uri)
+        # RFC 6749, section 3.1.2; apps have addresses without a host, as in `com.example.app:/callback` (RFC 8252).
+        if not parts.scheme or not (parts.netloc or parts.path) or parts.fragment:
+            raise InvalidArgument("redirect_uri", self.redirect_uri, "an absolute URI without a fragment")
 
     @property
     def client(self) -> Client:
         """The OAuth client."""
         return Client(self.client_id, self.client_secret)
+
+    @property
+    def origin(self) -> str | None:
+        """What tells the tokens of this consent from those of another; None if there is no consent to begin with."""
+        return None if self.code is None else oauth.origin_of(self.code)
+
+    def latest_refresh(self, token: Token | None) -> str | None:
+        """Return the refresh token to use next; None if the server gave none."""
+        return token.refresh_token if token is not None else None
 
     def begin(self) -> AuthorizationRequest:
         """Return a new request for a user's consent: where to send the browser, and what to keep until it is back."""
@@ -191,6 +223,8 @@ class AuthorizationCode:
 
     def redeem(self, pending: AuthorizationRequest, redirected_to: str) -> AuthorizationCode:
         """Return the credentials that the browser brought back; the first call trades the code, which lives a minute.
+
+        What a store holds of an earlier consent gives way to this one.
 
         Args:
             pending: What `begin` returned for this user.
@@ -208,11 +242,19 @@ class AuthorizationCode:
         Raises:
             AuthError: There is neither.
         """
-        if token is not None and token.refresh_token is not None:
-            return oauth.refresh_request(self.client, token.refresh_token)
+        refresh_token = self.latest_refresh(token)
+        if refresh_token is not None:
+            return oauth.refresh_request(self.client, refresh_token)
         if self.pending is None or self.code is None:
             raise AuthError("no_consent", "no token is kept, and no user has consented: `begin`, then `redeem`")
         return oauth.code_request(self.client, self.pending, self.code)
+
+
+def _split(argument: str, url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError as error:  # as for a host that is none
+        raise InvalidArgument(argument, url, "an absolute URL") from error
 
 
 Credentials: TypeAlias = ClientCredentials | RefreshToken | AuthorizationCode

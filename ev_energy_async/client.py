@@ -20,7 +20,18 @@ from ev_energy_async.clock import Clock, Duration, RandomSource, SystemClock, se
 from ev_energy_async.codec import Codec, Drift
 from ev_energy_async.handles import Handles
 from ev_energy_async.ids import id_text
-from ev_energy_async.options import DEFAULT_DEADLINE, DEFAULT_TIMEOUT, CallOptions, OnBadItem, Retry
+from ev_energy_async.options import (
+    DEFAULT_DEADLINE,
+    DEFAULT_TIMEOUT,
+    CallOptions,
+    OnBadItem,
+    Retry,
+    check_headers,
+    check_on_bad_item,
+    check_priority,
+    check_retry,
+    with_more_headers,
+)
 from ev_energy_async.paging import origin_of
 from ev_energy_async.transport import Transport
 
@@ -40,7 +51,6 @@ if TYPE_CHECKING:
 __all__ = ["BASE_URL", "EvEnergy"]
 
 BASE_URL: Final = "https://api.ev.energy/v2"
-_OWN_HEADERS: Final = frozenset({"authorization", "evenergy-user", "evenergy-version", "content-length", "host"})
 
 T = TypeVar("T")
 
@@ -126,8 +136,9 @@ class EvEnergy(Handles):
         options = CallOptions(
             seconds("timeout", timeout),
             seconds("deadline", deadline),
-            retry or Retry(),
-            on_bad_item=_on_bad_item(on_bad_item),
+            Retry() if retry is None else check_retry(retry),
+            on_bad_item=check_on_bad_item(on_bad_item),
+            label=label,
         )
         self._become(core, None if user is None else _user_id(user), options, is_view=False)
 
@@ -220,13 +231,13 @@ class EvEnergy(Handles):
         if deadline is not None:
             given["deadline"] = seconds("deadline", deadline)
         if retry is not None:
-            given["retry"] = retry
+            given["retry"] = check_retry(retry)
         if headers is not None:
-            given["headers"] = {**self._options.headers, **_headers(headers)}
+            given["headers"] = with_more_headers(self._options.headers, check_headers(headers))
         if priority is not None:
-            given["priority"] = priority
+            given["priority"] = check_priority(priority)
         if on_bad_item is not None:
-            given["on_bad_item"] = _on_bad_item(on_bad_item)
+            given["on_bad_item"] = check_on_bad_item(on_bad_item)
         return self._view(self._user, attrs.evolve(self._options, **given))
 
     @property
@@ -253,6 +264,11 @@ class EvEnergy(Handles):
     def budget(self) -> Budget:
         """The hourly budget of requests: `.remaining`, `.used`, `.next_free`."""
         return self._core.budget
+
+    @property
+    def clock(self) -> Clock:
+        """Where time comes from."""
+        return self._core.clock
 
     @property
     def link_origins(self) -> frozenset[str]:
@@ -326,12 +342,13 @@ class EvEnergy(Handles):
         """Upload a file as evidence for a rebate, without the token; see `uploads.upload_rebate_evidence`."""
         return await uploads.upload_rebate_evidence(
             self,
-            self._core.transport,
+            self._core,
             source,
             evidence_type=evidence_type,
             file_name=file_name,
             user_rebate=user_rebate,
             progress=progress,
+            options=self._options,
         )
 
     async def close(self) -> None:
@@ -375,18 +392,3 @@ def _user_id(user: Ref) -> str:
     if found == "me":
         raise errors.InvalidArgument("user", user, "the ID of a user; `me` goes without a context")
     return found
-
-
-def _headers(headers: Mapping[str, str]) -> Mapping[str, str]:
-    for name, value in headers.items():
-        if name.lower() in _OWN_HEADERS:
-            raise errors.InvalidArgument("headers", name, "headers that are not the client's own")
-        if not name.isascii() or not name.isprintable() or not value.isascii() or not value.isprintable():
-            raise errors.InvalidArgument("headers", name, "names and values of visible ASCII characters")
-    return headers
-
-
-def _on_bad_item(value: OnBadItem) -> OnBadItem:
-    if value not in {"raise", "skip"} and not callable(value):
-        raise errors.InvalidArgument("on_bad_item", value, "'raise', 'skip', or a function")
-    return value

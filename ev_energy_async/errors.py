@@ -31,7 +31,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from ev_energy_async.problem import Problem
+from ev_energy_async.problem import Problem, without_input
 from ev_energy_async.values import Model, is_mapping
 
 if TYPE_CHECKING:
@@ -126,7 +126,10 @@ class ApiError(EvEnergyError):
 
     def __str__(self) -> str:
         later = f"; not before {self.retry_at.isoformat()}" if self.retry_at is not None else ""
-        return f"{self.status} for {self.request}: {self.problem}{later}"
+        return f"{self.status} for {self.request}: {without_input(str(self.problem), self.request)}{later}"
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self}>"
 
     def as_curl(self) -> str:
         """Return the request as a command line, without secrets and personal data."""

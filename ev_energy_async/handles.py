@@ -8,8 +8,8 @@ from ev_energy_async import logs
 from ev_energy_async.api.groups import Groups
 
 if TYPE_CHECKING:
+    from ev_energy_async.follow import Polling
     from ev_energy_async.ids import Ref
-    from ev_energy_async.messages import Sender
 
 __all__ = ["Handles"]
 
@@ -17,7 +17,7 @@ __all__ = ["Handles"]
 class Handles(Groups):
     """Makes handles that ask through this client."""
 
-    def vehicle(self: Sender, vehicle_id: Ref) -> logs.Vehicle:
+    def vehicle(self: Polling, vehicle_id: Ref) -> logs.Vehicle:
         """Return a handle on a vehicle and its logs.
 
         Raises:
@@ -25,7 +25,7 @@ class Handles(Groups):
         """
         return logs.Vehicle(self, vehicle_id)
 
-    def evse(self: Sender, evse_id: Ref) -> logs.Evse:
+    def evse(self: Polling, evse_id: Ref) -> logs.Evse:
         """Return a handle on a charger and its logs.
 
         Raises:
@@ -33,7 +33,7 @@ class Handles(Groups):
         """
         return logs.Evse(self, evse_id)
 
-    def home_battery(self: Sender, home_battery_id: Ref) -> logs.HomeBattery:
+    def home_battery(self: Polling, home_battery_id: Ref) -> logs.HomeBattery:
         """Return a handle on a home battery and its logs.
 
         Raises:
@@ -41,7 +41,7 @@ class Handles(Groups):
         """
         return logs.HomeBattery(self, home_battery_id)
 
-    def boundary_meter(self: Sender, boundary_meter_id: Ref) -> logs.BoundaryMeter:
+    def boundary_meter(self: Polling, boundary_meter_id: Ref) -> logs.BoundaryMeter:
         """Return a handle on a boundary meter and its logs.
 
         Raises:
@@ -49,7 +49,7 @@ class Handles(Groups):
         """
         return logs.BoundaryMeter(self, boundary_meter_id)
 
-    def ct_clamp(self: Sender, ct_clamp_id: Ref) -> logs.CtClamp:
+    def ct_clamp(self: Polling, ct_clamp_id: Ref) -> logs.CtClamp:
         """Return a handle on a CT clamp and its logs.
 
         Raises:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from ev_energy_async.budget import Budget, NotInTime
-from ev_energy_async.errors import BudgetExhausted
+from ev_energy_async.budget import Budget, BudgetClosed, NotInTime
+from ev_energy_async.errors import BudgetExhausted, ConnectionFailed
 from ev_energy_async.oauth import check_token
 from ev_energy_async.retry import retry_after
 
@@ -74,6 +74,8 @@ def with_budget(budget: Budget, clock: Clock) -> Middleware:
             spending = await budget.acquire(priority=priority, deadline=options.deadline_at)
         except NotInTime as error:
             raise BudgetExhausted(request, error.retry_at) from error
+        except BudgetClosed as error:
+            raise ConnectionFailed(request, "the client is closed", unsent=True, passing=False) from error
         options.record.budget_wait += spending.waited
         options.record.sent = False
         with spending:

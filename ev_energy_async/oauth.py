@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
+import hashlib
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote_plus, urlencode, urlsplit
 
@@ -18,6 +19,7 @@ import msgspec
 from ev_energy_async.errors import AuthError, DecodeError, InvalidArgument, error_for
 from ev_energy_async.messages import Request
 from ev_energy_async.operations import Operation
+from ev_energy_async.problem import without_input
 from ev_energy_async.values import is_object
 
 if TYPE_CHECKING:
@@ -30,9 +32,11 @@ __all__ = [
     "Client",
     "Token",
     "authorization_request",
+    "check_scopes",
     "check_token",
     "code_request",
     "credentials_request",
+    "origin_of",
     "read_redirect",
     "read_token",
     "refresh_request",
@@ -64,6 +68,21 @@ class Hidden:
         return f"<{self._kind}, not shown>"
 
 
+def origin_of(secret: str) -> str:
+    """Return what tells tokens that go back to one code or refresh token from those of another; no secret itself."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def check_scopes(scopes: Sequence[str]) -> None:
+    """Refuse a text in place of several scopes: its letters would be asked for one by one.
+
+    Raises:
+        InvalidArgument: It is a text.
+    """
+    if isinstance(scopes, str):
+        raise InvalidArgument("scopes", scopes, "a sequence of scopes, as in ['vehicle:read']")
+
+
 def check_token(argument: str, token: object) -> str:
     """Return a token or secret that can be sent in a header.
 
@@ -93,6 +112,7 @@ class Token:
         obtained_at: When it was had, aware; None if that is not known.
         refresh_token: What the next one is had with; None if the grant gives none.
         scopes: What it is good for, as far as the server said.
+        origin: What tells the consent that it goes back to from another one; None if that is not known.
     """
 
     access_token: str = attrs.field(repr=False)
@@ -100,6 +120,7 @@ class Token:
     refresh_token: str | None = attrs.field(default=None, repr=False)
     scopes: tuple[str, ...] = ()
     obtained_at: dt.datetime | None = None
+    origin: str | None = attrs.field(default=None, repr=False)
 
 
 @attrs.frozen
@@ -159,7 +180,13 @@ def read_redirect(pending: AuthorizationRequest, redirected_to: str) -> str:
     from oauthlib.oauth2 import MismatchingStateError, MissingCodeError, OAuth2Error  # noqa: PLC0415
     from oauthlib.oauth2.rfc6749.parameters import parse_authorization_code_response  # noqa: PLC0415
 
-    query = urlsplit(redirected_to).query
+    if not pending.state:
+        # oauthlib compares nothing with an empty one.
+        raise InvalidArgument("pending", pending, "a request that `begin` returned, with its `state`")
+    try:
+        query = urlsplit(redirected_to).query
+    except ValueError as error:
+        raise InvalidArgument("redirected_to", Hidden(redirected_to), "the address of a redirect") from error
     try:
         answer: dict[str, str] = parse_authorization_code_response(f"https://localhost/?{query}", pending.state)
     except MismatchingStateError as error:
@@ -220,8 +247,13 @@ def _form(operation: Operation[Any], path: str, client: Client, body: str) -> Re
     return Request(operation, path, "", headers, body.encode())
 
 
-def read_token(response: RawResponse, now: dt.datetime) -> Token:
+def read_token(response: RawResponse, now: dt.datetime, request: Request[Any] | None = None) -> Token:
     """Return the token in an answer of the token endpoint (RFC 6749, sections 5.1 and 5.2).
+
+    Args:
+        response: The answer.
+        now: What time it is.
+        request: What was asked, body and all, so that what a refusal quotes of it can be left out.
 
     Raises:
         AuthError: The credentials, the code or the refresh token were refused.
@@ -239,7 +271,8 @@ def read_token(response: RawResponse, now: dt.datetime) -> Token:
         raise DecodeError(f"the token endpoint answered with {kind}, not JSON", "$", response) from error
     members: dict[str, Any] = found if is_object(found) else {}
     if members.get("error") in _FINAL_ERRORS:
-        raise AuthError(members["error"], _text(members.get("error_description")))
+        said = _text(members.get("error_description"))
+        raise AuthError(members["error"], None if said is None else without_input(said, request or response.request))
     if response.status != _OK:
         raise error_for(response)
     return _token(members, response, now)
@@ -254,7 +287,9 @@ def _token(members: dict[str, Any], response: RawResponse, now: dt.datetime) -> 
     except InvalidArgument as error:
         raise DecodeError("the token endpoint gave no usable token", "$.access_token", response) from error
     lifetime = members.get("expires_in")
-    seconds = min(float(lifetime), _LONGEST_LIFE) if isinstance(lifetime, int | float) else None
+    seconds = None
+    if isinstance(lifetime, int | float) and not isinstance(lifetime, bool):
+        seconds = float(max(0, min(lifetime, _LONGEST_LIFE)))
     return Token(
         access_token,
         None if seconds is None else now + dt.timedelta(seconds=seconds),

@@ -6,7 +6,7 @@ The addresses are built and read without I/O; only the walk through the catalogu
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlencode, urlsplit
 
 import attrs
 
@@ -71,7 +71,7 @@ def onboarding_url(
         if given[name] is not None:
             query[f"{name}_id"] = id_text(name, given[name], prefix)
     if redirect_uri is not None:
-        parts = urlsplit(redirect_uri)
+        parts = _split("redirect_uri", redirect_uri)
         if not parts.scheme or not parts.netloc:
             raise InvalidArgument("redirect_uri", redirect_uri, "an absolute URL")
         query["redirect_uri"] = redirect_uri
@@ -85,12 +85,22 @@ def parse_onboarding_redirect(url: str) -> OnboardingResult:
         url: The whole address, or its query.
 
     Raises:
-        InvalidArgument: A `vehicle_uid` is no ID of a vehicle.
+        InvalidArgument: It is no address, or a `vehicle_uid` is no ID of a vehicle.
     """
-    query = urlsplit(url).query if "?" in url else url
+    parts = _split("url", url)
+    query = parts.query if "?" in url or parts.scheme or url.startswith("/") else url
     parameters = {name: tuple(values) for name, values in parse_qs(query, keep_blank_values=True).items()}
     found = [id_text("vehicle_uid", uid, "vhcl") for uid in parameters.get("vehicle_uid", ()) if uid]
     return OnboardingResult(tuple(dict.fromkeys(found)), parameters)
+
+
+def _split(argument: str, url: object) -> SplitResult:
+    try:
+        if isinstance(url, str):
+            return urlsplit(url)
+    except ValueError:  # as for a host that is none
+        pass
+    raise InvalidArgument(argument, url, "a URL")
 
 
 async def find_onboarding_url(
@@ -126,4 +136,4 @@ async def find_onboarding_url(
         async for variant in list_vehicle_trims(sender, model_id=each.id, page_size=100):
             if variant.onboarding_url and (trim is None or variant.name.casefold() == trim.casefold()):
                 return variant.onboarding_url
-    return start.onboarding_url
+    return None

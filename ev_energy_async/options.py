@@ -5,6 +5,8 @@ Plain values: the client fills them in, `with_options` changes them for a view, 
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import attrs
@@ -13,7 +15,7 @@ from ev_energy_async.errors import InvalidArgument
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from ev_energy_async.clock import RandomSource
     from ev_energy_async.messages import RawResponse, Request
@@ -27,10 +29,32 @@ __all__ = [
     "OnBadItem",
     "Retry",
     "RetryEvent",
+    "check_headers",
+    "check_on_bad_item",
+    "check_priority",
+    "check_retry",
+    "with_more_headers",
 ]
 
 DEFAULT_TIMEOUT: Final = 30.0
 DEFAULT_DEADLINE: Final = 60.0
+
+# What the client itself says in each request, or the HTTP library for it.
+_OWN_HEADERS: Final = frozenset(
+    {
+        "accept",
+        "authorization",
+        "connection",
+        "content-length",
+        "content-type",
+        "evenergy-user",
+        "evenergy-version",
+        "host",
+        "transfer-encoding",
+        "user-agent",
+    }
+)
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
 
 
 @attrs.frozen(eq=False)
@@ -114,7 +138,8 @@ class CallRecord:
 
     Attributes:
         attempts: Tries begun.
-        sent: Whether a try has been given to a connection.
+        sent: Whether the last try has been given to a connection.
+        in_doubt: Whether an earlier try may have been carried out.
         retry_wait: Seconds waited between tries.
         budget_wait: Seconds waited for the budget.
         retry_at: When it is worth trying again, if a try had to be given up for want of budget.
@@ -122,6 +147,7 @@ class CallRecord:
 
     attempts: int = 0
     sent: bool = False
+    in_doubt: bool = False
     retry_wait: float = 0.0
     budget_wait: float = 0.0
     retry_at: dt.datetime | None = None
@@ -140,6 +166,7 @@ class CallOptions:
         headers: Headers of the caller's own.
         on_bad_item: What to do with an item of a list that cannot be decoded: `raise` (the error carries the good
             items), `skip` (reported as drift), or a function that gives what takes its place, UNSET for nothing.
+        label: What tells the client from others in logs and traces.
         deadline_at: When the call must be over, on the client's monotonic clock; set when it begins.
         record: What this call has cost so far; set when it begins.
     """
@@ -150,9 +177,61 @@ class CallOptions:
     priority: int | None = None
     headers: Mapping[str, str] = attrs.field(factory=dict[str, str])
     on_bad_item: OnBadItem = "raise"
+    label: str | None = None
     deadline_at: float | None = None
     record: CallRecord = attrs.field(factory=CallRecord)
 
     def begun(self, now: float) -> CallOptions:
         """Return the options of a call that begins now, with its deadline fixed and a fresh record."""
         return attrs.evolve(self, deadline_at=now + self.deadline, record=CallRecord())
+
+    @property
+    def prefix(self) -> str:
+        """What a log line about the call begins with: the label of the client, if it has one."""
+        return "" if self.label is None else f"{self.label}: "
+
+
+def with_more_headers(headers: Mapping[str, str], more: Mapping[str, str]) -> Mapping[str, str]:
+    """Return headers with more of them, which win over those of the same name in any case (RFC 9110, section 5.1)."""
+    replaced = {name.lower() for name in more}
+    return {**{name: value for name, value in headers.items() if name.lower() not in replaced}, **more}
+
+
+def check_headers(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """Return headers that a caller may add.
+
+    Raises:
+        InvalidArgument: One of them is the client's own, or cannot be sent.
+    """
+    if not isinstance(headers, Mapping):
+        raise InvalidArgument("headers", type(headers), "a mapping of names to values")
+    for name, value in headers.items():
+        if not isinstance(name, str) or not _TOKEN.fullmatch(name):
+            raise InvalidArgument("headers", name, "names that are tokens, as in X-Request-ID")
+        if name.lower() in _OWN_HEADERS:
+            raise InvalidArgument("headers", name, "headers that are not the client's own")
+        # The value itself may be a secret.
+        if not isinstance(value, str) or not value.isascii() or not value.isprintable():
+            raise InvalidArgument("headers", name, "values of visible ASCII characters")
+    return headers
+
+
+def check_on_bad_item(value: OnBadItem) -> OnBadItem:
+    """Return what to do with an item that cannot be decoded, if it is that."""
+    if not callable(value) and value not in ("raise", "skip"):  # it may not be hashable
+        raise InvalidArgument("on_bad_item", value, "'raise', 'skip', or a function")
+    return value
+
+
+def check_retry(value: Retry) -> Retry:
+    """Return a `Retry`, if it is one."""
+    if not isinstance(value, Retry):
+        raise InvalidArgument("retry", value, "a Retry, as in Retry(attempts=1)")
+    return value
+
+
+def check_priority(value: int) -> int:
+    """Return a priority, if it is one."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InvalidArgument("priority", value, "an integer")
+    return value

@@ -29,7 +29,7 @@ def tracing(tracer_provider: TracerProvider | None = None) -> Middleware:
 
     Attributes of a span, by the semantic conventions for HTTP client spans: `http.request.method`, `url.template`,
     `http.response.status_code`, `http.request.resend_count`, `error.type`; and our own `ev_energy.operation`,
-    `ev_energy.retry_wait_seconds`, `ev_energy.budget_wait_seconds`, `ev_energy.budget_remaining`.
+    `ev_energy.label`, `ev_energy.retry_wait_seconds`, `ev_energy.budget_wait_seconds`, `ev_energy.budget_remaining`.
 
     Args:
         tracer_provider: Where spans go; None for the global provider.
@@ -43,6 +43,8 @@ def tracing(tracer_provider: TracerProvider | None = None) -> Middleware:
             "url.template": operation.path,
             "ev_energy.operation": operation.name,
         }
+        if request.options.label is not None:
+            attributes["ev_energy.label"] = request.options.label
         with tracer.start_as_current_span(
             f"{request.method} {operation.path}", kind=SpanKind.CLIENT, attributes=attributes, record_exception=False
         ) as span:

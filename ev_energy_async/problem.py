@@ -5,25 +5,33 @@ Pure. `errors` shows them; what is no problem document, as a proxy's page, becom
 
 from __future__ import annotations
 
+import json
+import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qsl
 
 import attrs
 import msgspec
 
-from ev_energy_async.values import is_array, is_object
+from ev_energy_async.values import is_array, is_mapping, is_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Problem"]
+    from ev_energy_async.messages import Request
 
+__all__ = ["Problem", "without_input"]
+
+_SHORTEST_HIDDEN: Final = 4
 _PHRASES: Final = {int(status): status.phrase for status in HTTPStatus}
 
 
 @attrs.frozen
 class Problem:
     """A problem document (RFC 9457, section 3), or what could be made of another error body.
+
+    Its `repr` shows no words of the server, since they may quote what it was given; `str` shows them.
 
     Attributes:
         title: Summary of the kind of problem.
@@ -36,12 +44,12 @@ class Problem:
     """
 
     title: str
-    detail: str | None = None
+    detail: str | None = attrs.field(default=None, repr=False)
     type: str | None = None
     status: int | None = None
-    instance: str | None = None
-    field_errors: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict[str, tuple[str, ...]])
-    extensions: Mapping[str, Any] = attrs.field(factory=dict[str, Any])
+    instance: str | None = attrs.field(default=None, repr=False)
+    field_errors: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict[str, tuple[str, ...]], repr=False)
+    extensions: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False)
 
     @classmethod
     def parse(cls, status: int, body: bytes) -> Problem:
@@ -82,3 +90,34 @@ def _field_errors(value: Any) -> dict[str, tuple[str, ...]]:
         return {}
     members: dict[str, Any] = value
     return {name: tuple(map(str, texts)) if is_array(texts) else (str(texts),) for name, texts in members.items()}
+
+
+def without_input(text: str, request: Request[Any]) -> str:
+    """Return a text without the values that a request carried: they may be personal or secret, and servers quote them.
+
+    Args:
+        text: What a server said.
+        request: What it was asked; its query and its body, as JSON or as a form, are looked through.
+    """
+    values = {value for _, value in parse_qsl(request.query)}
+    body = request.body or b"null"
+    try:
+        if "form" in request.headers.get("Content-Type", ""):
+            values |= {value for _, value in parse_qsl(body.decode())}
+            waiting: list[Any] = []
+        else:
+            # Numbers as they are spelled: a server quotes them so.
+            waiting = [json.loads(body, parse_float=str, parse_int=str)]
+    except ValueError:
+        waiting = []
+    while waiting:
+        value = waiting.pop()
+        if is_mapping(value):
+            waiting += value.values()
+        elif is_array(value):
+            waiting += value
+        elif isinstance(value, str):
+            values.add(value)
+    # The longest first, since one may hold another; what is shorter tells of nobody, and stands in every sentence.
+    known = sorted((re.escape(value) for value in values if len(value) >= _SHORTEST_HIDDEN), key=len, reverse=True)
+    return re.sub("|".join(known), "...", text) if known else text

@@ -32,6 +32,7 @@ _NOT_FOUND: Final = 404
 _NO_CONTENT: Final = 204
 _TOO_MANY: Final = 429
 _UNAVAILABLE: Final = 503
+_LONGEST_WAIT: Final = 366 * 86_400.0  # so that no answer reaches beyond what a datetime holds
 
 Outcome: TypeAlias = "RawResponse | Exception"
 """How a try ended: with a complete answer, or with an error."""
@@ -44,14 +45,14 @@ def retry_after(headers: Mapping[str, str], now: dt.datetime) -> float | None:
     """
     text = (headers.get("Retry-After") or headers.get("RetryAfter") or "").strip()
     if text.isdecimal():
-        return float(text)
+        return min(float(text), _LONGEST_WAIT)
     try:
         when = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if when.tzinfo is None:
         when = when.replace(tzinfo=dt.UTC)
-    return max(0.0, (when - now).total_seconds())
+    return min(max(0.0, (when - now).total_seconds()), _LONGEST_WAIT)
 
 
 def may_repeat(request: Request[Any], outcome: Outcome) -> bool:
@@ -82,7 +83,6 @@ def with_retries(clock: Clock, random: RandomSource) -> Middleware:
 
     async def repeat(request: Request[Any], following: Handler) -> RawResponse:
         policy, record = request.options.retry, request.options.record
-        in_doubt = False
         outcome: Outcome | None = None
         attempt = 0
         while True:
@@ -98,16 +98,25 @@ def with_retries(clock: Clock, random: RandomSource) -> Middleware:
                 # What the try before said is worth more: the bucket is empty because of it.
                 record.retry_at = error.retry_at
                 return _ended(outcome)
-            if not isinstance(outcome, Exception) and in_doubt and _is_gone(request, outcome):
+            if not isinstance(outcome, Exception) and record.in_doubt and _is_gone(request, outcome):
                 # The first DELETE was carried out, though its answer was lost.
                 return attrs.evolve(outcome, status=_NO_CONTENT, body=b"", data=b"")
             stated = None if isinstance(outcome, TransportError) else retry_after(_headers(outcome), clock.now())
             delay = policy.delay(attempt, random) if stated is None else stated
+            if isinstance(outcome, ApiError) and stated is not None:
+                outcome.retry_at = clock.now() + dt.timedelta(seconds=stated)
             if attempt >= policy.attempts or not may_repeat(request, outcome) or not _fits(request, delay, clock):
                 return _ended(outcome)
-            in_doubt = in_doubt or _may_have_worked(outcome)
+            record.in_doubt = record.in_doubt or _may_have_worked(request, outcome)
             event = RetryEvent(request, attempt, outcome, delay)
-            _LOG.debug("%s: try %d ended with %s; again in %.2f s", request, attempt, _said(outcome), delay)
+            _LOG.debug(
+                "%s%s: try %d ended with %s; again in %.2f s",
+                request.options.prefix,
+                request,
+                attempt,
+                _said(outcome),
+                delay,
+            )
             if policy.before is not None:
                 policy.before(event)
             await clock.sleep(delay)
@@ -138,10 +147,10 @@ def _is_gone(request: Request[Any], response: RawResponse) -> bool:
     return request.method == "DELETE" and response.status == _NOT_FOUND
 
 
-def _may_have_worked(outcome: Outcome) -> bool:
+def _may_have_worked(request: Request[Any], outcome: Outcome) -> bool:
     """Whether a try may have been carried out, although it did not end well."""
     if isinstance(outcome, TransportError):
-        return not outcome.unsent
+        return not outcome.unsent and outcome.request.operation is request.operation
     return not isinstance(outcome, Exception) and outcome.status != _TOO_MANY
 
 

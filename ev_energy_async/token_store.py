@@ -8,22 +8,27 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import datetime as dt  # noqa: TC003  # msgspec resolves the annotations of `_Kept`
+import datetime as dt
 import os
 import tempfile
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final, Protocol, runtime_checkable
+from typing import IO, TYPE_CHECKING, Annotated, Final, Literal, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import msgspec
 
-from ev_energy_async.errors import EvEnergyError
-from ev_energy_async.oauth import Token
+from ev_energy_async.errors import EvEnergyError, InvalidArgument
+from ev_energy_async.oauth import Token, check_token
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
 
 __all__ = ["FileTokenStore", "MemoryTokenStore", "TokenStore", "TokenStoreError"]
+
+T = TypeVar("T")
+
+_Instant: TypeAlias = Annotated[dt.datetime, msgspec.Meta(tz=True)]
 
 # How often a process asks for a lock that another one holds.
 _POLL_SECONDS: Final = 0.02
@@ -45,6 +50,10 @@ class TokenStore(Protocol):
         """Keep a token in place of the one before."""
         ...
 
+    async def clear(self) -> None:
+        """Forget the token, which has been revoked; nothing if there is none."""
+        ...
+
     def lock(self) -> AbstractAsyncContextManager[None]:
         """Return a lock that nobody else holds while it is entered, in no process."""
         ...
@@ -64,6 +73,10 @@ class MemoryTokenStore:
     async def save(self, token: Token) -> None:
         """Keep a token in place of the one before."""
         self._token = token
+
+    async def clear(self) -> None:
+        """Forget the token."""
+        self._token = None
 
     def lock(self) -> AbstractAsyncContextManager[None]:
         """Return the store's lock."""
@@ -95,7 +108,7 @@ class FileTokenStore:
         Raises:
             TokenStoreError: The file cannot be read, or holds something else.
         """
-        return await asyncio.to_thread(self._read)
+        return await _to_its_end(self._read)
 
     async def save(self, token: Token) -> None:
         """Keep a token in place of the one before.
@@ -103,8 +116,15 @@ class FileTokenStore:
         Raises:
             TokenStoreError: The file cannot be written.
         """
-        # Not to be given up half way: a token that was had and not kept is lost.
-        await asyncio.shield(asyncio.to_thread(self._write, token))
+        await _to_its_end(partial(self._write, token))
+
+    async def clear(self) -> None:
+        """Forget the token; nothing if there is none.
+
+        Raises:
+            TokenStoreError: The file cannot be removed.
+        """
+        await _to_its_end(self._remove)
 
     def lock(self) -> AbstractAsyncContextManager[None]:
         """Return a lock that holds between processes."""
@@ -113,35 +133,49 @@ class FileTokenStore:
     @contextlib.asynccontextmanager
     async def _locked(self) -> AsyncGenerator[None]:
         async with self._lock:
-            file = await asyncio.to_thread(self._open_lock)
+            lock = _FileLock(self._lock_path)
             try:
-                while not _try_lock(file):  # noqa: ASYNC110  # another process sets no event of ours
+                while not await _to_its_end(lock.take):  # noqa: ASYNC110  # another process sets no event of ours
                     await asyncio.sleep(_POLL_SECONDS)
                 yield
             finally:
-                file.close()  # which gives the lock up
-
-    def _open_lock(self) -> IO[bytes]:
-        try:
-            self._lock_path.parent.mkdir(parents=True, exist_ok=True)
-            return os.fdopen(os.open(self._lock_path, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
-        except OSError as error:
-            raise TokenStoreError(f"{self._lock_path}: {error.strerror}") from error
+                await _to_its_end(lock.give_up)
 
     def _read(self) -> Token | None:
         try:
             kept = msgspec.json.decode(self._path.read_bytes(), type=_Kept)
+            check_token("access_token", kept.access_token)
         except FileNotFoundError:
             return None
         except OSError as error:
             raise TokenStoreError(f"{self._path}: {error.strerror}") from error
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            # Not the parser's words: they may quote what stands in the file.
-            raise TokenStoreError(f"{self._path}: holds no token") from error
-        return Token(kept.access_token, kept.expires_at, kept.refresh_token, tuple(kept.scopes), kept.obtained_at)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, InvalidArgument):
+            # Without the parser's words and what they are about: they may quote what stands in the file.
+            raise TokenStoreError(f"{self._path}: holds no token") from None
+        return Token(
+            kept.access_token,
+            kept.expires_at,
+            kept.refresh_token,
+            tuple(kept.scopes),
+            kept.obtained_at,
+            kept.origin,
+        )
+
+    def _remove(self) -> None:
+        try:
+            self._path.unlink(missing_ok=True)
+        except OSError as error:
+            raise TokenStoreError(f"{self._path}: {error.strerror}") from error
 
     def _write(self, token: Token) -> None:
-        kept = _Kept(token.access_token, token.expires_at, token.refresh_token, list(token.scopes), token.obtained_at)
+        kept = _Kept(
+            token.access_token,
+            token.expires_at,
+            token.refresh_token,
+            list(token.scopes),
+            token.obtained_at,
+            token.origin,
+        )
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             # Made with mode 0600, in the same folder, so that it can take the file's place in one step.
@@ -163,11 +197,35 @@ class _Kept(msgspec.Struct):
     """What stands in the file."""
 
     access_token: str
-    expires_at: dt.datetime | None
+    expires_at: _Instant | None
     refresh_token: str | None
     scopes: list[str]
-    obtained_at: dt.datetime | None = None
-    version: int = 1
+    obtained_at: _Instant | None = None
+    origin: str | None = None
+    version: Literal[1] = 1
+
+
+class _FileLock:
+    """A lock that one open file has at a time, in this process or another. What it does may block."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: IO[bytes] | None = None
+
+    def take(self) -> bool:
+        """Take the lock if nobody has it."""
+        try:
+            if self._file is None:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                self._file = os.fdopen(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
+            return _try_lock(self._file)
+        except OSError as error:
+            raise TokenStoreError(f"{self._path}: {error.strerror}") from error
+
+    def give_up(self) -> None:
+        """Close the file, and with it give up the lock."""
+        if self._file is not None:
+            self._file.close()
 
 
 def _try_lock(file: IO[bytes]) -> bool:
@@ -187,3 +245,22 @@ def _try_lock(file: IO[bytes]) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+async def _to_its_end(function: Callable[[], T]) -> T:
+    """Call a function in a thread, and wait for its end even when cancelled.
+
+    A thread cannot be stopped: whoever left it alone would give up the lock while it still writes, and lose the token
+    or the open file that it comes back with.
+    """
+    running = asyncio.ensure_future(asyncio.to_thread(function))
+    cancelled: asyncio.CancelledError | None = None
+    while not running.done():
+        try:
+            await asyncio.wait([running])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        running.exception()  # nobody is left to hear of it
+        raise cancelled
+    return running.result()

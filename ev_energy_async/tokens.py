@@ -10,6 +10,7 @@ import datetime as dt
 import inspect
 import logging
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from ev_energy_async.errors import AuthError, EvEnergyError, error_for
@@ -34,7 +35,12 @@ _MANDATORY_SHARE: Final = 0.1
 _ADVISORY_SHARE: Final = 0.2
 # After a refusal, or a background refresh that failed, the endpoint is left alone for this long.
 _PAUSE_SECONDS: Final = 60.0
+# What a closing client grants to a refresh under way: what it brings may be the only way to the next token.
+_LAST_SECONDS: Final = 5.0
 _SUCCESSES: Final = range(200, 300)
+
+# The fetch whose `on_token` runs, in what it calls.
+_TELLING: Final[ContextVar[asyncio.Task[Any] | None]] = ContextVar("ev_energy_async_telling", default=None)
 
 Exchange = Callable[[Request[Any]], Awaitable["RawResponse"]]
 """Sends a request to the token or revocation endpoint."""
@@ -49,6 +55,15 @@ class Grant(Protocol):
     @property
     def client(self) -> Client:
         """The OAuth client."""
+        ...
+
+    @property
+    def origin(self) -> str | None:
+        """What tells tokens had with the code or refresh token of the settings; None if they name none."""
+        ...
+
+    def latest_refresh(self, token: Token | None) -> str | None:
+        """Return the refresh token to use next, given the token there is; None if there is none."""
         ...
 
     def request(self, token: Token | None) -> Request[Any]:
@@ -99,9 +114,15 @@ class TokenSource:
         self._store = store
         self._on_token = on_token
         self._token: Token | None = None
+        # Had from the server and not stored yet: what it was had with may be spent.
+        self._unsaved: Token | None = None
+        # Whether the code or refresh token of the settings has done its part: from then on the store goes on from it.
+        self._begun = False
         self._refusal: tuple[AuthError, float] | None = None
         self._renew_from = float("-inf")
         self._fetching: asyncio.Task[Token] | None = None
+        self._tasks: set[asyncio.Task[Token]] = set()
+        self._spending = False
 
     @property
     def token(self) -> Token | None:
@@ -115,6 +136,7 @@ class TokenSource:
             AuthError: The credentials or the grant were refused.
             ApiError: The token endpoint is in trouble.
             TransportError: It gave no complete answer.
+            TokenStoreError: The stored token cannot be read, or the new one not be kept.
         """
         token = self._token
         todo = decide(token, rejected, self._clock.now())
@@ -126,49 +148,99 @@ class TokenSource:
             error, until = self._refusal
             if self._clock.monotonic() < until:
                 raise AuthError(error.error, error.description)
-        task = self._fetching or self._start(rejected)
+        task = self._fetching
+        if task is None or task is _TELLING.get():
+            # The second is a call that `on_token` makes: to wait for its own end would be for ever.
+            task = self._start(rejected)
         # The task belongs to all who wait: it goes on when one of them is cancelled.
         return (await asyncio.shield(task)).access_token
 
     def _start(self, rejected: str | None) -> asyncio.Task[Token]:
-        self._fetching = asyncio.create_task(self._fetch(rejected), name="ev-energy-async token")
-        self._fetching.add_done_callback(self._fetched)
-        return self._fetching
-
-    async def _fetch(self, rejected: str | None) -> Token:
-        async with self._store.lock():
-            stored = await self._store.load()
-            # Another process may have been quicker, or this one is new and there is a token from before.
-            if stored is not None and decide(stored, rejected, self._clock.now()) == "use":
-                self._token = stored
-                return stored
-            response = await self._exchange(self._grant.request(stored or self._token))
-            token = read_token(response, self._clock.now())
-            if token.refresh_token is None and stored is not None:
-                # RFC 6749, section 6: without a new refresh token the old one goes on being valid.
-                token = Token(
-                    token.access_token, token.expires_at, stored.refresh_token, token.scopes, token.obtained_at
-                )
-            await self._store.save(token)
-            self._token = token
-            self._refusal = None
-        if self._on_token is not None:
-            told = self._on_token(token)
-            if inspect.isawaitable(told):
-                await told
-        return token
+        task = asyncio.create_task(self._fetch(rejected), name="ev-energy-async token")
+        self._fetching = task
+        self._tasks.add(task)
+        task.add_done_callback(self._fetched)
+        return task
 
     def _fetched(self, task: asyncio.Task[Token]) -> None:
-        self._fetching = None
-        error = None if task.cancelled() else task.exception()
-        if error is None:
-            return
-        pause_until = self._clock.monotonic() + _PAUSE_SECONDS
-        self._renew_from = pause_until
-        if isinstance(error, AuthError):
-            self._refusal = (error, pause_until)
-        if self._token is not None and isinstance(error, EvEnergyError):
-            _LOG.warning("no new token yet: %s", error)
+        self._tasks.discard(task)
+        if self._fetching is task:
+            self._fetching = None
+        if not task.cancelled():
+            task.exception()  # whoever waits for it hears of it; without anybody the log has it
+
+    async def _fetch(self, rejected: str | None) -> Token:
+        try:
+            async with self._store.lock():
+                token, is_new = await self._have(rejected)
+        except Exception as error:
+            self._renew_from = self._clock.monotonic() + _PAUSE_SECONDS
+            if self._token is not None:
+                _LOG.warning("no new token yet: %s", _said(error))
+            raise
+        finally:
+            self._spending = False
+        if is_new and self._on_token is not None:
+            _TELLING.set(asyncio.current_task())
+            try:
+                told = self._on_token(token)
+                if inspect.isawaitable(told):
+                    await told
+            except Exception as error:
+                _LOG.warning("on_token failed for a new token, which is in use: %s", _said(error))
+                raise
+        return token
+
+    async def _have(self, rejected: str | None) -> tuple[Token, bool]:
+        """Return a token that is stored by now, and whether it is new; the lock is held."""
+        known = await self._known()
+        now = self._clock.now()
+        # Another process may have been quicker, or this one is new and there is a token from before.
+        is_new = known is None or decide(known, rejected, now) == "replace"
+        token = await self._ask(known) if known is None or is_new else known
+        if self._unsaved is not None:
+            token, is_new = self._unsaved, True
+            await self._store.save(token)
+            self._unsaved = None
+        self._token = token
+        self._begun = True
+        self._refusal = None
+        return token, is_new
+
+    async def _known(self) -> Token | None:
+        """Return the newest token there is of this grant."""
+        stored = await self._store.load()
+        token = self._unsaved or stored or self._token
+        origin = self._grant.origin
+        if token is None or self._begun or origin is None or token.origin in {None, origin}:
+            return token
+        return None  # of an earlier consent
+
+    async def _ask(self, known: Token | None) -> Token:
+        """Return a token from the server, to be stored before it is used."""
+        refresh_token = self._grant.latest_refresh(known)
+        origin = self._grant.origin
+        begun = self._begun or (known is not None and known.origin == origin)
+        if origin is not None and begun and (known is None or refresh_token is None):
+            # A code that comes twice may end what it gave (RFC 6749, section 4.1.2).
+            raise AuthError("no_consent", "the token has ended, and there is none to refresh it: ask the user again")
+        request = self._grant.request(known)
+        self._spending = origin is not None or refresh_token is not None
+        try:
+            token = read_token(await self._exchange(request), self._clock.now(), request)
+        except AuthError as error:
+            self._refusal = (error, self._clock.monotonic() + _PAUSE_SECONDS)
+            raise
+        self._unsaved = Token(
+            token.access_token,
+            token.expires_at,
+            # RFC 6749, section 6: without a new refresh token the old one goes on being valid.
+            token.refresh_token or refresh_token,
+            token.scopes,
+            token.obtained_at,
+            known.origin if known is not None and known.refresh_token is not None else origin,
+        )
+        return self._unsaved
 
     async def revoke(self) -> None:
         """End the token at the server, and with it what it refreshes (RFC 7009); nothing if there is none.
@@ -176,21 +248,35 @@ class TokenSource:
         Raises:
             ApiError: The endpoint refused.
             TransportError: It gave no complete answer.
+            TokenStoreError: The stored token cannot be read or removed.
         """
-        token = self._token or await self._store.load()
-        if token is None:
-            return
-        kind = "refresh_token" if token.refresh_token is not None else "access_token"
-        response = await self._exchange(
-            revocation_request(self._grant.client, token.refresh_token or token.access_token, kind)
-        )
-        if response.status not in _SUCCESSES:
-            raise error_for(response)
-        self._token = None
+        async with self._store.lock():
+            token = await self._known()
+            refresh_token = self._grant.latest_refresh(token)
+            if refresh_token is not None:
+                request = revocation_request(self._grant.client, refresh_token, "refresh_token")
+            elif token is not None:
+                request = revocation_request(self._grant.client, token.access_token, "access_token")
+            else:
+                return
+            response = await self._exchange(request)
+            if response.status not in _SUCCESSES:
+                raise error_for(response)
+            self._token = self._unsaved = None
+            self._begun = True
+            await self._store.clear()
 
     async def close(self) -> None:
-        """End a fetch that is under way."""
-        task = self._fetching
-        if task is not None:
+        """End the fetches under way; one that spends a refresh token or a code has a moment to bring in the new one."""
+        tasks = self._tasks - {asyncio.current_task()}
+        if tasks and self._spending:
+            await asyncio.wait(tasks, timeout=_LAST_SECONDS)
+        for task in tasks:
             task.cancel()
-            await asyncio.wait([task])
+        if tasks:
+            await asyncio.wait(tasks)
+
+
+def _said(error: Exception) -> str:
+    """Return what the log may hold of an error: of one that is not ours, nobody knows what it quotes."""
+    return f"{type(error).__name__}: {error}" if isinstance(error, EvEnergyError) else type(error).__name__

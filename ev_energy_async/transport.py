@@ -82,7 +82,8 @@ class Transport:
         if _LOG.isEnabledFor(logging.DEBUG):
             rate = response.rate_limit
             _LOG.debug(
-                "%s: %d in %.0f ms, try %d, %s of the budget left",
+                "%s%s: %d in %.0f ms, try %d, %s of the budget left",
+                request.options.prefix,
                 request,
                 status,
                 (time.perf_counter() - started) * 1000,
@@ -130,7 +131,9 @@ class Transport:
                 passing = not isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError)
                 raise ConnectionFailed(request, _reason(error), unsent=True, passing=passing) from error
             except (aiohttp.ClientError, ssl.SSLError, ConnectionError) as error:
-                raise lost(request, ConnectionFailed, _reason(error), sent=sent or not _unsent(error)) from error
+                failure = lost(request, ConnectionFailed, _reason(error), sent=sent or not _unsent(error))
+                # A traceback shows causes with their text.
+                raise failure from (None if _quotes(error) else error)
 
     async def put(
         self, request: Request[Any], url: str, headers: Mapping[str, str], body: AsyncIterator[bytes]
@@ -160,6 +163,9 @@ class Transport:
         if self._session is None:
             # No cookies: what one call is given would go out with the next, which may be in another user's context.
             self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
+            # By default aiohttp sends a GET, PUT or DELETE a second time when its connection breaks: unseen by the
+            # budget, and a DELETE that was carried out would come back as 404. aiohttp's own test client does the same.
+            self._session._retry_connection = False  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # no other way
         if self._session.closed:
             raise ConnectionFailed(request, "the session is closed", unsent=True, passing=False)
         return self._session
@@ -186,9 +192,16 @@ def lost(request: Request[Any], kind: type[TransportError], reason: str, *, sent
 
 
 def _unsent(error: Exception) -> bool:
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return True  # the proxy made no connection to the API
     return isinstance(error, aiohttp.InvalidURL | aiohttp.ClientConnectionError) and not isinstance(
         error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError
     )
+
+
+def _quotes(error: Exception) -> bool:
+    """Whether the text of an error holds a URL or a piece of a body, which may be secret or personal."""
+    return isinstance(error, aiohttp.InvalidURL | aiohttp.ClientResponseError | aiohttp.ClientPayloadError)
 
 
 def _reason(error: Exception) -> str:

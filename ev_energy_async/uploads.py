@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from ev_energy_async.errors import DecodeError, InvalidArgument, error_for
 from ev_energy_async.messages import Request, Response
 from ev_energy_async.operations import Operation
+from ev_energy_async.options import CallOptions
 from ev_energy_async.values import UNSET
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ async def upload_rebate_evidence(
     file_name: str | None = None,
     user_rebate: Ref | None = None,
     progress: Progress | None = None,
+    options: CallOptions | None = None,
 ) -> str:
     """Upload a file as evidence for a rebate, in the three steps that it takes.
 
@@ -68,6 +70,7 @@ async def upload_rebate_evidence(
         file_name: Its name with extension; that of the path by default.
         user_rebate: The application for a rebate that it belongs to.
         progress: Called with the bytes sent so far and the bytes in all.
+        options: How long sending the file may take: `timeout` and `deadline` hold for it as for a call.
 
     Returns:
         ID of the evidence file.
@@ -95,19 +98,27 @@ async def upload_rebate_evidence(
     )
     if not started.presigned_url or not started.id:
         raise DecodeError("the answer names no address to upload to", "$.presigned_url")
-    parts = urlsplit(started.presigned_url)
-    if parts.scheme not in {"http", "https"} or not parts.netloc:
-        raise DecodeError("the address to upload to is no http(s) URL", "$.presigned_url")
-
-    request: Request[None] = Request(_PUT, f"//{parts.netloc}")
+    host = _host(started.presigned_url)
+    request: Request[None] = Request(_PUT, f"//{host}", options=options or CallOptions())
     # A stated length: storage services take no chunked encoding.
     headers = {"Content-Length": str(size), "Content-Type": "application/octet-stream"}
     answer = await uploader.put(request, started.presigned_url, headers, _chunks(source, size, progress))
     status, answer_headers, body = answer
     if status not in _SUCCESSES:
-        raise error_for(Response(request, f"//{parts.netloc}", status, answer_headers, body, body))
+        raise error_for(Response(request, f"//{host}", status, answer_headers, body, body))
     finished = await finish_rebate_evidence_file_upload(sender, started.id)
     return finished.id or started.id
+
+
+def _host(url: str) -> str:
+    """Return host and port of an address, which are no secret."""
+    try:
+        parts = urlsplit(url)
+        if parts.scheme in {"http", "https"} and parts.hostname:
+            return parts.netloc.rpartition("@")[2]
+    except ValueError:  # as for a host that is none
+        pass
+    raise DecodeError("the address to upload to is no http(s) URL", "$.presigned_url")
 
 
 async def _chunks(source: Source, size: int, progress: Progress | None) -> AsyncIterator[bytes]:

@@ -181,6 +181,7 @@ class Document:
         self.schemas: dict[str, Node] = self.data["components"]["schemas"]
         resource = DRAFT202012.create_resource(self.data)
         self._registry: Registry[Any] = Registry[Any]().with_resource("urn:document", resource)
+        self._validators: dict[int, tuple[Node, Any]] = {}
 
     @cached_property
     def operations(self) -> tuple[Operation, ...]:
@@ -207,7 +208,11 @@ class Document:
 
     def problems(self, schema: Node, value: object) -> list[str]:
         """What a value fails of a schema: empty if it is valid."""
-        validator: Any = Draft202012Validator(_absolute(schema), registry=self._registry, format_checker=FORMATS)
+        # By identity, and with the schema beside it: so it lives on, and no other can take its place in memory.
+        if id(schema) not in self._validators:
+            compiled = Draft202012Validator(_absolute(schema), registry=self._registry, format_checker=FORMATS)
+            self._validators[id(schema)] = (schema, compiled)
+        validator = self._validators[id(schema)][1]
         return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(value)]
 
     def example(self, holder: Node) -> Any:

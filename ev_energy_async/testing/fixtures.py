@@ -1,0 +1,102 @@
+"""The fixtures of the kit. Those that await work under pytest-asyncio in its strict mode as well as in `auto`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+import pytest_asyncio
+
+from ev_energy_async import ClientCredentials, EvEnergy
+from ev_energy_async.testing.clock import START, FakeClock
+from ev_energy_async.testing.factories import reseed
+from ev_energy_async.testing.mock_api import MockApi
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import AsyncIterator, Iterator
+
+    from ev_energy_async.sandbox import Sandbox
+
+__all__ = ["ev", "ev_api", "ev_factories", "ev_sandbox", "ev_sandbox_options"]
+
+_VEHICLES: Final = 20
+# A datetime counts microseconds: rounded down, a sleep would never reach its end.
+_TICK: Final = 1e-6
+
+
+class _SandboxClock(FakeClock):
+    """The sandbox's time, for a client of it; a sleep moves it on."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        super().__init__(sandbox.now())
+        self._sandbox = sandbox
+
+    def now(self) -> dt.datetime:
+        return self._sandbox.now()
+
+    def monotonic(self) -> float:
+        return (self._sandbox.now() - self._start).total_seconds()
+
+    def advance(self, delay: float | dt.timedelta) -> None:
+        self._sandbox.advance(delay)
+
+    def _reach(self, wake: float) -> None:
+        self._sandbox.advance(max(0.0, wake - self.monotonic()) + _TICK)
+
+
+def _stands_still(options: dict[str, Any]) -> bool:
+    from ev_energy_async.sandbox import SteppedClock  # noqa: PLC0415  # only for those who use it
+
+    return isinstance(options.get("clock", SteppedClock(START)), SteppedClock)
+
+
+@pytest.fixture
+def ev_sandbox_options() -> dict[str, Any]:
+    """Arguments for the sandbox of `ev_sandbox`: override this fixture to change them, for a module or for all tests.
+
+    See `ev_energy_async.sandbox.Sandbox`. By default there are 20 vehicles, and time stands at `START`.
+    """
+    return {}
+
+
+@pytest_asyncio.fixture
+async def ev_sandbox(ev_sandbox_options: dict[str, Any]) -> AsyncIterator[Sandbox]:
+    """A sandbox that runs for one test, on a free port, the same each time: seed and time are fixed.
+
+    Its time moves with `ev_sandbox.advance(seconds)`; what it was asked is in `ev_sandbox.requests`.
+    """
+    from ev_energy_async.sandbox import Sandbox, SteppedClock  # noqa: PLC0415  # only for those who use it
+
+    options: dict[str, Any] = {"vehicles": _VEHICLES, "clock": SteppedClock(START), **ev_sandbox_options}
+    async with Sandbox(**options) as sandbox:
+        yield sandbox
+
+
+@pytest_asyncio.fixture
+async def ev(ev_sandbox: Sandbox, ev_sandbox_options: dict[str, Any]) -> AsyncIterator[EvEnergy]:
+    """A client of `ev_sandbox`, with the credentials of its application.
+
+    Where time in the sandbox stands still, as it does by default, it is the client's time too: what the client sleeps,
+    between retries or for the budget, moves the sandbox on, and the test does not wait.
+    """
+    auth = ClientCredentials(ev_sandbox.client_id, ev_sandbox.client_secret, token_url=ev_sandbox.token_url)
+    clock = _SandboxClock(ev_sandbox) if _stands_still(ev_sandbox_options) else None
+    async with EvEnergy(auth, base_url=ev_sandbox.base_url, clock=clock) as client:
+        yield client
+
+
+@pytest.fixture
+def ev_api() -> Iterator[MockApi]:
+    """A network on which nothing is but what the test puts there, for every aiohttp session; see `MockApi`.
+
+    Servers of the test's own, on this machine, are reached as always.
+    """
+    with MockApi(passthrough=("http://127.0.0.1", "http://localhost")) as api:
+        yield api
+
+
+@pytest.fixture(autouse=True)
+def ev_factories() -> None:
+    """Lets `build` and `batch` begin anew for each test, so that no test depends on those before it."""
+    reseed()

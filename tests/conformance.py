@@ -1,0 +1,139 @@
+"""Judges answers against the document: those of the tour, and those of every sandbox that runs in a test.
+
+Nobody asks for the latter: `conftest.py` brings `answers_conform` into each test. Sandboxes in processes of their own
+are out of its reach.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qsl
+
+import attrs
+import pytest
+
+from ev_energy_async.sandbox.service import Outcome, Service
+
+from .openapi import Operation, document
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from ev_energy_async.sandbox.instants import Instant
+    from ev_energy_async.sandbox.messages import Request
+    from ev_energy_async.sandbox.problems import Problem
+
+PROBLEM: Final = "application/problem+json"
+_ANY_ERROR: Final = {PROBLEM: {"schema": {"$ref": "#/components/schemas/RFC9457ProblemDetail"}}}
+_FIRST_ERROR: Final = 400
+# Misspelled in some responses of the document, which have the right one beside it.
+_NOT_SENT: Final = "RetryAfter"
+
+
+@attrs.frozen
+class Answer:
+    """An answer as a client gets it."""
+
+    operation: Operation
+    status: int
+    headers: Mapping[str, str]
+    content_type: str
+    body: bytes
+
+    def __str__(self) -> str:
+        return f"{self.operation} -> {self.status}"
+
+
+@cache
+def operations() -> dict[tuple[str, str], Operation]:
+    """All operations by method and path."""
+    return {(each.method, each.path): each for each in document().operations}
+
+
+def problems(answer: Answer) -> list[str]:
+    """Where an answer departs from what the document says of it; empty if nowhere.
+
+    Errors come in more statuses than an operation declares, as 429 and 503 do: all are held to be problem documents.
+    """
+    declared: dict[str, Any] | None = answer.operation.node["responses"].get(str(answer.status))
+    if declared is None and answer.status < _FIRST_ERROR:
+        return [f"{answer}: the document has no such status here"]
+    response = document().resolve(declared or {})
+    given = {name.lower() for name in answer.headers}
+    found = [
+        f"{answer}: the header {name} is missing"
+        for name in response.get("headers", {})
+        if name.lower() not in given and name != _NOT_SENT
+    ]
+    content: dict[str, Any] = response.get("content", {})
+    if not content and answer.status < _FIRST_ERROR:
+        return found + ([f"{answer}: a body where there should be none"] if answer.body else [])
+    # Every error is a problem document, also where the document speaks of no body.
+    media = content or _ANY_ERROR
+    if answer.content_type.partition(";")[0] not in media:
+        return [*found, f"{answer}: {answer.content_type} instead of {', '.join(media)}"]
+    schema = media[answer.content_type.partition(";")[0]]["schema"]
+    try:
+        value = json.loads(answer.body)
+    except ValueError as error:
+        return [*found, f"{answer}: no JSON: {error}"]
+    return found + [f"{answer} {problem}" for problem in document().problems(schema, value)]
+
+
+class Watch:
+    """Keeps what the sandboxes of a test module answer, as far as it has to be judged.
+
+    A sample: the first answer of each operation, status and `expand` in a module; and none that a fault was to spoil.
+    """
+
+    def __init__(self) -> None:
+        self._seen: set[tuple[str, int, tuple[str, ...]]] = set()
+        self._waiting: deque[Answer] = deque()
+
+    def note(self, request: Request, operation: Operation, outcome: Outcome) -> None:
+        """Keep an answer, if it is the first of its kind."""
+        reply = outcome.reply
+        if reply is None or outcome.faults or request.method != operation.method:
+            return
+        expand = tuple(sorted(value for name, value in parse_qsl(request.query) if name == "expand"))
+        kind = (str(operation), reply.status, expand)
+        if kind not in self._seen:
+            self._seen.add(kind)
+            self._waiting.append(Answer(operation, reply.status, reply.headers, reply.content_type, outcome.body))
+
+    def judge(self) -> list[str]:
+        """What is wrong with the answers kept since the last time."""
+        found: list[str] = []
+        while self._waiting:
+            found += problems(self._waiting.popleft())
+        return found
+
+
+@pytest.fixture(scope="module")
+def watch(request: pytest.FixtureRequest) -> Iterator[Watch]:
+    """What looks over the shoulders of all sandboxes while the tests of a module run."""
+    _ = request
+    watching = Watch()
+    serve = Service.serve
+
+    def look(service: Service, asked: Request, now: Instant, refusal: Problem | None = None) -> Outcome:
+        outcome = serve(service, asked, now, refusal)
+        if outcome.operation is not None:
+            called = service.api.document.operations[outcome.operation]
+            watching.note(asked, operations()[called.method, called.path], outcome)
+        return outcome
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Service, "serve", look)
+        yield watching
+
+
+@pytest.fixture(autouse=True)
+def answers_conform(watch: Watch) -> Iterator[None]:
+    """Fail a test in which some sandbox answered otherwise than the document says."""
+    yield
+    found = watch.judge()
+    assert not found, "\n".join(found)

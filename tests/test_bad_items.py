@@ -1,0 +1,376 @@
+"""Answers that are no good: items of a list that cannot be understood, bodies that are no JSON or too large."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from ev_energy_async import (
+    UNSET,
+    ConnectionFailed,
+    DecodeError,
+    EvEnergy,
+    EvEnergyError,
+    Retry,
+    ServerError,
+    StaticToken,
+    models,
+)
+from ev_energy_async.codec import Drift
+from ev_energy_async.operations import Operation
+from ev_energy_async.transport import Transport
+
+from .servers import Answering, RawServer, reply
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from ev_energy_async.options import BadItem
+
+    from .conftest import Network
+    from .servers import Connection
+
+FEED: Final = "cabf01HRFF3SEVSCRAV9B3CHVDFN0H"
+VEHICLE: Final = "vhcl01HRFF3SEVSCRAV9B3CHVDFN0H"
+PAGE: Final = [{"name": "A"}, {"name": 5}, {"name": "C"}, {"name": ["kim@example.com"]}, {"name": "E"}]
+INTENSITY: Final = {
+    "co2_intensity_grams_per_kilowatt_hour": 100,
+    "created_at": "2026-03-14T12:00:00Z",
+    "interval_seconds": 1800,
+    "started_at": "2026-03-14T12:00:00Z",
+}
+
+
+def names(regions: Any) -> list[str]:
+    return [region.name for region in regions]
+
+
+# --- One bad item does not take the others with it
+
+
+async def test_an_error_carries_the_good_items_and_the_way_on(ev: EvEnergy, network: Network) -> None:
+    network.answer("GET", "/regions?page_size=5", PAGE, headers={"Link": "<?page_after=E>; rel=next"})
+    network.answer("GET", "/regions?page_after=E", [{"name": "F"}])
+    regions = ev.regions.list(page_size=5)
+
+    with pytest.raises(DecodeError) as raised:
+        await regions
+    error = raised.value
+
+    assert error.path == "$[1].name"
+    assert error.items is not None
+    assert names(error.items) == ["A", "C", "E"]
+    assert error.next_cursor == "/regions?page_after=E"
+    assert [names(page) async for page in regions.pages(cursor=error.next_cursor)] == [["F"]]
+
+
+async def test_an_error_on_the_last_page_leads_nowhere(ev: EvEnergy, network: Network) -> None:
+    network.answer("GET", "/regions", PAGE)
+
+    with pytest.raises(DecodeError) as raised:
+        await ev.regions.list().all()
+
+    assert raised.value.next_cursor is None
+    assert len(raised.value.items or ()) == 3
+
+
+async def test_an_error_shows_where_and_not_what(ev: EvEnergy, network: Network) -> None:
+    network.answer("GET", "/regions", PAGE[3:])
+
+    with pytest.raises(DecodeError) as raised:
+        await ev.regions.list()
+
+    assert "$[0].name" in str(raised.value)
+    assert "kim" not in f"{raised.value} {raised.value!r}"
+
+
+async def test_skipping_reports_the_drift_once(network: Network) -> None:
+    network.answer("GET", "/regions", PAGE, repeat=True)
+    seen: list[Drift] = []
+
+    async with EvEnergy(StaticToken("t"), on_bad_item="skip", on_drift=seen.append) as ev:
+        assert names(await ev.regions.list()) == ["A", "C", "E"]
+        assert names([region async for region in ev.regions.list()]) == ["A", "C", "E"]
+        assert ev.stats().drift == {Drift("Region", "[]", "undecodable")}
+
+    assert seen == [Drift("Region", "[]", "undecodable")]
+
+
+async def test_a_function_gives_what_takes_the_place_or_nothing(ev: EvEnergy, network: Network) -> None:
+    network.answer("GET", "/regions", PAGE)
+    bad: list[BadItem] = []
+
+    def replace(item: BadItem) -> Any:
+        bad.append(item)
+        return models.Region(name="replaced") if item.index == 1 else UNSET
+
+    page = await ev.with_options(on_bad_item=replace).regions.list()
+
+    assert names(page) == ["A", "replaced", "C", "E"]
+    assert [(item.index, item.path) for item in bad] == [(1, "$.name"), (3, "$.name")]
+    assert json.loads(bad[0].raw) == {"name": 5}
+    assert "kim" not in repr(bad[1]), "the raw item may hold personal data"
+
+
+async def test_none_is_a_replacement_like_any_other(ev: EvEnergy, network: Network) -> None:
+    network.answer("GET", "/regions", PAGE[:2])
+
+    page = await ev.with_options(on_bad_item=lambda _: None).regions.list()
+
+    assert list(page)[1] is None
+
+
+async def test_what_the_function_raises_passes_through(ev: EvEnergy, network: Network) -> None:
+    network.answer("GET", "/regions", PAGE)
+
+    def refuse(_: BadItem) -> None:
+        raise LookupError("mine")
+
+    with pytest.raises(LookupError, match="mine"):
+        await ev.with_options(on_bad_item=refuse).regions.list()
+
+
+@pytest.mark.parametrize("body", [b'{"name": "A"}', b"null", b'"x"', b'[{"name": "A"}', b"[{]", b""])
+async def test_a_page_that_is_no_list_is_an_error_whatever_is_done_with_items(
+    ev: EvEnergy, network: Network, body: bytes
+) -> None:
+    network.answer("GET", "/regions", body=body)
+
+    with pytest.raises(DecodeError) as raised:
+        await ev.with_options(on_bad_item="skip").regions.list()
+
+    assert raised.value.items is None
+
+
+# --- The same where the items stand in an object
+
+
+def feed(*items: Any) -> dict[str, Any]:
+    return {"carbon_feed": "https://api.ev.energy/v2/carbon_feeds/x", "carbon_intensities": list(items)}
+
+
+BAD_FEED: Final = feed(INTENSITY, {**INTENSITY, "interval_seconds": "long"}, INTENSITY)
+FEED_PATH: Final = f"/carbon_feeds/{FEED}/carbon_intensities"
+
+
+async def test_a_page_that_is_an_object_keeps_its_good_items_too(ev: EvEnergy, network: Network) -> None:
+    network.answer("GET", FEED_PATH, BAD_FEED, headers={"Link": "<?page_after=x>; rel=next"}, repeat=True)
+    intensities = ev.with_options(on_bad_item="skip").carbon_feeds.list_carbon_intensities
+
+    page = await intensities(FEED)
+    answer = await intensities.with_response(FEED)
+
+    assert len(page) == 2
+    assert all(isinstance(each, models.CarbonIntensity) for each in page)
+    assert len(answer.data) == 2
+    assert ev.stats().drift == {Drift("CarbonIntensity", "[]", "undecodable")}
+
+
+async def test_the_rest_of_such_an_object_is_kept(ev: EvEnergy, network: Network) -> None:
+    network.answer("GET", FEED_PATH, BAD_FEED)
+
+    page = await ev.with_options(on_bad_item=lambda _: UNSET).carbon_feeds.list_carbon_intensities(FEED)
+
+    document: Any = page.response.data
+    assert isinstance(document, models.CarbonIntensities)
+    assert document.carbon_feed == BAD_FEED["carbon_feed"]
+
+
+async def test_an_error_in_such_an_object_carries_its_good_items(ev: EvEnergy, network: Network) -> None:
+    network.answer("GET", FEED_PATH, BAD_FEED, headers={"Link": "<?page_after=x>; rel=next"})
+
+    with pytest.raises(DecodeError) as raised:
+        await ev.carbon_feeds.list_carbon_intensities(FEED)
+
+    assert raised.value.path == "$.carbon_intensities[1].interval_seconds"
+    assert len(raised.value.items or ()) == 2
+    assert raised.value.next_cursor == f"{FEED_PATH}?page_after=x"
+
+
+@pytest.mark.parametrize("body", [{"carbon_intensities": {}}, {"carbon_intensities": [INTENSITY], "url": 5}])
+async def test_an_object_that_is_wrong_elsewhere_is_an_error(ev: EvEnergy, network: Network, body: Any) -> None:
+    network.answer("GET", FEED_PATH, body)
+
+    with pytest.raises(DecodeError) as raised:
+        await ev.with_options(on_bad_item="skip").carbon_feeds.list_carbon_intensities(FEED)
+
+    assert raised.value.items is None
+
+
+# --- No JSON, though the status is fine
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "said"),
+    [
+        (b"<html>Maintenance</html>", "text/html", "text/html"),
+        (b"", "text/html", "text/html"),
+        (b"", "application/json", r"\$"),
+        (b'[{"name": "A"}, {"na', "application/json", r"\$"),
+        (b"\xff\xfe[]", "application/json", r"\$"),
+        (b"[NaN]", "application/json", r"\$"),
+    ],
+)
+async def test_an_answer_that_is_no_json_says_what_it_is(
+    ev: EvEnergy, network: Network, body: bytes, content_type: str, said: str
+) -> None:
+    network.answer("GET", "/regions", body=body, content_type=content_type)
+
+    with pytest.raises(DecodeError, match=said) as raised:
+        await ev.regions.list()
+
+    assert raised.value.response is not None
+    assert raised.value.response.body == body
+    assert "Maintenance" not in str(raised.value)
+    assert len(network.sent) == 1, "it was a complete answer, and is not asked for again"
+
+
+async def test_json_under_another_name_is_read(ev: EvEnergy, network: Network) -> None:
+    network.answer("GET", "/regions", [{"name": "A"}], content_type="text/plain")
+
+    assert names(await ev.regions.list()) == ["A"]
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504, 520, 599])
+@pytest.mark.parametrize("body", [b"<html>Bad gateway, kim@example.com</html>", b"", b'{"title": "trunc'])
+async def test_a_proxys_page_is_a_server_error(network: Network, status: int, body: bytes) -> None:
+    network.answer("GET", "/regions", status=status, body=body, content_type="text/html")
+
+    async with EvEnergy(StaticToken("t"), retry=Retry(attempts=1)) as ev:
+        with pytest.raises(ServerError, match=str(status)) as raised:
+            await ev.regions.list()
+
+    assert raised.value.status == status
+    assert raised.value.response.body == body
+    assert "kim" not in f"{raised.value} {raised.value!r}"
+
+
+# --- Bodies over the limit, on a real wire
+
+
+LIMIT: Final = 100_000
+ANYTHING: Final[Operation[Any]] = Operation(name="x", method="GET", path="/x")
+SMALL: Final[Operation[Any]] = Operation(name="x", method="GET", path="/small")
+_ZEROS: Final = gzip.compress(b"[" + b" " * 50_000_000 + b"]")
+
+
+async def announced(_: web.BaseRequest) -> web.StreamResponse:
+    return web.Response(body=b" " * (LIMIT + 1))
+
+
+async def chunked(request: web.BaseRequest) -> web.StreamResponse:
+    response = web.StreamResponse()
+    response.enable_chunked_encoding()
+    await response.prepare(request)
+    for _ in range(1_000):
+        await response.write(b" " * 10_000)
+    return response
+
+
+async def bomb(_: web.BaseRequest) -> web.StreamResponse:
+    return web.Response(body=_ZEROS, headers={"Content-Encoding": "gzip"})
+
+
+def of_size(size: int) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        if request.path.endswith("/small"):
+            return web.Response(body=b"[]")
+        return web.Response(body=b"x" * size)
+
+    return answer
+
+
+@pytest.mark.parametrize("too_much", [announced, chunked, bomb])
+async def test_a_body_over_the_limit_is_given_up_and_its_connection_freed(too_much: Any) -> None:
+    async def serve(request: web.BaseRequest) -> web.StreamResponse:
+        if request.path.endswith("/small"):
+            return web.Response(body=b"[]")
+        found: web.StreamResponse = await too_much(request)
+        return found
+
+    connector = aiohttp.TCPConnector(limit=1)
+    async with Answering(serve) as server, aiohttp.ClientSession(connector=connector) as session:
+        transport = Transport(server.base_url, session, largest_body=LIMIT)
+        with pytest.raises(DecodeError, match="larger than 100,000 bytes") as raised:
+            await transport(ANYTHING.request())
+
+        small = await asyncio.wait_for(transport(SMALL.request()), 5)
+
+    assert small.body == b"[]"
+    assert raised.value.response is not None
+    assert (raised.value.response.status, raised.value.response.body) == (200, b"")
+
+
+@pytest.mark.parametrize("size", [LIMIT - 1, LIMIT])
+async def test_a_body_up_to_the_limit_is_read(size: int) -> None:
+    async with Answering(of_size(size)) as server:
+        transport = Transport(server.base_url, None, largest_body=LIMIT)
+        answer = await transport(ANYTHING.request())
+        await transport.close()
+
+    assert len(answer.body) == size
+
+
+async def test_a_packed_body_within_the_limit_is_read() -> None:
+    async def packed(_: web.BaseRequest) -> web.StreamResponse:
+        body = gzip.compress(b'[{"name": "A"}]')
+        return web.Response(body=body, headers={"Content-Encoding": "gzip"}, content_type="application/json")
+
+    async with Answering(packed) as server, EvEnergy(base_url=server.base_url) as ev:
+        assert names(await ev.regions.list()) == ["A"]
+
+
+async def test_a_page_of_twenty_megabytes_is_read() -> None:
+    async def serve(_: web.BaseRequest) -> web.StreamResponse:
+        return web.json_response([{"name": "A" * 20_000_000}])
+
+    async with Answering(serve) as server, EvEnergy(base_url=server.base_url) as ev:
+        (region,) = await ev.regions.list()
+
+    assert len(str(region.name)) == 20_000_000
+
+
+# --- The connection is given back, whatever the answer was
+
+
+async def truncated(line: Connection, server: RawServer) -> None:
+    while request := await line.receive():
+        server.requests.append(request)
+        if b"/users" in request:
+            await line.send(reply(b"[]"))
+        elif len(server.requests) % 2:
+            await line.send(reply(b"<html>", 520, {"Content-Type": "text/html"}))
+        else:
+            await line.send(reply(b'[{"name":', 200))
+
+
+async def test_one_connection_does_for_good_and_bad_answers_alike() -> None:
+    connector = aiohttp.TCPConnector(limit=1)
+    async with RawServer(truncated) as server, aiohttp.ClientSession(connector=connector) as session:
+        ev = EvEnergy(StaticToken("t"), base_url=server.base_url, session=session, deadline=5)
+        for _ in range(10):
+            with pytest.raises(EvEnergyError) as raised:
+                await ev.regions.list()
+            assert not isinstance(raised.value, ConnectionFailed)
+        assert list(await ev.users.list()) == []
+        assert server.opened == 1
+        await ev.close()
+
+
+@pytest.mark.parametrize("status", [200, 204])
+async def test_an_update_may_answer_with_the_resource_or_with_nothing(
+    ev: EvEnergy, network: Network, status: int
+) -> None:
+    network.answer("PATCH", f"/vehicles/{VEHICLE}", {"id": VEHICLE}, status=200) if status == 200 else network.answer(
+        "PATCH", f"/vehicles/{VEHICLE}", status=204
+    )
+
+    answer = await ev.vehicles.update.with_response(VEHICLE, smart_charging_enabled=True)
+
+    assert answer.status == status

@@ -1,0 +1,91 @@
+"""The judge that looks over the shoulders of all sandboxes in these tests: what it sees, and what it leaves alone.
+
+Each test asks for something else, since of every kind of answer in a module only the first is judged.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+
+from ev_energy_async.sandbox import FaultPlan, Rule, Sandbox
+from ev_energy_async.sandbox.faults import MissingField
+from ev_energy_async.sandbox.handlers import HANDLERS
+from ev_energy_async.sandbox.messages import Reply
+
+from .conformance import PROBLEM, Answer, Watch, operations, problems
+
+if TYPE_CHECKING:
+    import pytest
+
+    from ev_energy_async.sandbox.calls import Call
+
+
+async def _ask(sandbox: Sandbox, target: str, *, method: str = "GET") -> None:
+    headers = {"Authorization": f"Bearer {sandbox.issue_token()}"}
+    async with aiohttp.ClientSession() as session, session.request(method, sandbox.base_url + target, headers=headers):
+        pass
+
+
+def _answering(body: object, status: int = 200, **headers: str) -> Any:
+    def handler(_: Call) -> Reply:
+        return Reply(status, body, headers)
+
+    return handler
+
+
+async def test_a_body_that_does_not_fit_its_schema_is_seen(monkeypatch: pytest.MonkeyPatch, watch: Watch) -> None:
+    monkeypatch.setitem(HANDLERS, "vehicle_makes.list", _answering([{"id": 7}], Link="<about:blank>; rel=next"))
+
+    async with Sandbox(vehicles=1) as sandbox:
+        await _ask(sandbox, "/vehicle_makes")
+
+    assert any("7 is not of type 'string'" in each for each in watch.judge())
+
+
+async def test_a_header_that_is_missing_is_seen(monkeypatch: pytest.MonkeyPatch, watch: Watch) -> None:
+    monkeypatch.setitem(HANDLERS, "suppliers.list", _answering([]))
+
+    async with Sandbox(vehicles=1) as sandbox:
+        await _ask(sandbox, "/suppliers")
+
+    assert watch.judge() == ["GET /suppliers -> 200: the header Link is missing"]
+
+
+async def test_a_status_that_the_document_does_not_have_is_seen(monkeypatch: pytest.MonkeyPatch, watch: Watch) -> None:
+    monkeypatch.setitem(HANDLERS, "timezones.list", _answering(None, 204))
+
+    async with Sandbox(vehicles=1) as sandbox:
+        await _ask(sandbox, "/timezones")
+
+    assert watch.judge() == ["GET /timezones -> 204: the document has no such status here"]
+
+
+async def test_what_a_fault_spoils_on_purpose_is_left_alone(watch: Watch) -> None:
+    plan = FaultPlan((Rule(MissingField()),))
+
+    async with Sandbox(vehicles=1, faults=plan) as sandbox:
+        await _ask(sandbox, "/vehicles")
+        assert sandbox.requests[-1].faults == ("missing_field",)
+
+    assert watch.judge() == []
+
+
+async def test_of_one_kind_the_first_answer_is_judged(monkeypatch: pytest.MonkeyPatch, watch: Watch) -> None:
+    async with Sandbox(vehicles=1) as sandbox:
+        await _ask(sandbox, "/users")
+        monkeypatch.setitem(HANDLERS, "users.list", _answering([{"id": 7}]))
+        await _ask(sandbox, "/users?page_size=3")
+        assert watch.judge() == []
+        await _ask(sandbox, "/users?expand=default_location.tariff")
+        assert watch.judge() != []
+
+
+def test_an_error_is_a_problem_document_even_where_the_document_speaks_of_none() -> None:
+    operation = operations()["GET", "/support-ticket-stats/sankey"]
+    fine, poor = b'{"title": "Gone", "detail": "No."}', b'{"title": "Gone"}'
+
+    assert problems(Answer(operation, 503, {}, PROBLEM, fine)) == []
+    assert problems(Answer(operation, 503, {}, PROBLEM, poor)) != []
+    assert problems(Answer(operation, 503, {}, "text/html", b"<html>")) != []
