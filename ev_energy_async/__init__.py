@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ev_energy_async.budget import Budget as Budget
     from ev_energy_async.client import EvEnergy as EvEnergy
     from ev_energy_async.clock import Clock as Clock
+    from ev_energy_async.codec import Drift as Drift
     from ev_energy_async.errors import ApiError as ApiError
     from ev_energy_async.errors import AuthError as AuthError
     from ev_energy_async.errors import BadRequest as BadRequest
@@ -57,10 +58,15 @@ if TYPE_CHECKING:
     from ev_energy_async.messages import Request as Request
     from ev_energy_async.messages import Response as Response
     from ev_energy_async.oauth import Token as Token
+    from ev_energy_async.onboarding import OnboardingResult as OnboardingResult
+    from ev_energy_async.onboarding import parse_onboarding_redirect as parse_onboarding_redirect
+    from ev_energy_async.options import BadItem as BadItem
     from ev_energy_async.options import Retry as Retry
+    from ev_energy_async.options import RetryEvent as RetryEvent
     from ev_energy_async.paging import Link as Link
     from ev_energy_async.paging import Page as Page
     from ev_energy_async.paging import Paginator as Paginator
+    from ev_energy_async.sessions import NotPluggedIn as NotPluggedIn
     from ev_energy_async.token_store import FileTokenStore as FileTokenStore
     from ev_energy_async.token_store import MemoryTokenStore as MemoryTokenStore
     from ev_energy_async.token_store import TokenStore as TokenStore
@@ -77,6 +83,7 @@ _HOMES = {
         "budget": ("Budget",),
         "client": ("EvEnergy",),
         "clock": ("Clock",),
+        "codec": ("Drift",),
         "errors": (
             "ApiError",
             "AuthError",
@@ -106,8 +113,10 @@ _HOMES = {
         "ids": ("ResourceId",),
         "messages": ("Middleware", "RateLimit", "Request", "Response"),
         "oauth": ("Token",),
-        "options": ("Retry",),
+        "options": ("BadItem", "Retry", "RetryEvent"),
+        "onboarding": ("OnboardingResult", "parse_onboarding_redirect"),
         "paging": ("Link", "Page", "Paginator"),
+        "sessions": ("NotPluggedIn",),
         "token_store": ("FileTokenStore", "MemoryTokenStore", "TokenStore", "TokenStoreError"),
         "values": ("UNSET", "UnsetType"),
     }.items()
@@ -119,6 +128,7 @@ __all__ = [
     "Auth",
     "AuthError",
     "AuthorizationCode",
+    "BadItem",
     "BadRequest",
     "Budget",
     "BudgetExhausted",
@@ -127,6 +137,7 @@ __all__ = [
     "Conflict",
     "ConnectionFailed",
     "DecodeError",
+    "Drift",
     "EvEnergy",
     "EvEnergyError",
     "FileTokenStore",
@@ -138,6 +149,8 @@ __all__ = [
     "Middleware",
     "NotAcceptable",
     "NotFound",
+    "NotPluggedIn",
+    "OnboardingResult",
     "OutcomeUnknown",
     "Page",
     "Paginator",
@@ -151,6 +164,7 @@ __all__ = [
     "ResourceId",
     "Response",
     "Retry",
+    "RetryEvent",
     "ServerError",
     "ServiceUnavailable",
     "StaticToken",
@@ -165,6 +179,7 @@ __all__ = [
     "UnsetType",
     "WebhookVerificationError",
     "__version__",
+    "parse_onboarding_redirect",
     "preload",
 ]
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Handler", "Middleware", "RateLimit", "RawResponse", "Request", "Response", "Sender"]
 
 # Query parameters that may tell who somebody is.
-_PERSONAL: Final = frozenset({"email"})
+_PERSONAL: Final = frozenset({"contains", "coordinates", "email", "postal_code"})
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)

@@ -23,6 +23,7 @@ from ev_energy_async import (
     NotFound,
     OutcomeUnknown,
     RequestTimeout,
+    Retry,
     StaticToken,
     TransportError,
     __version__,
@@ -40,7 +41,7 @@ SHORT: Final = 0.05
 
 
 def client(server: RawServer | Answering, **options: Any) -> EvEnergy:
-    given: dict[str, Any] = {"timeout": 5, "deadline": 8, **options}
+    given: dict[str, Any] = {"timeout": 5, "deadline": 8, "retry": Retry(base=0), **options}
     return EvEnergy(StaticToken("token"), base_url=server.base_url, **given)
 
 
