@@ -70,7 +70,7 @@ def test_a_tree_that_is_out_of_step_is_noticed(files: dict[str, str]) -> None:
 
 def test_the_same_comes_out_whatever_the_order_of_sets(files: dict[str, str]) -> None:
     running = [
-        subprocess.Popen(  # noqa: S603  # our own code
+        subprocess.Popen(  # our own code
             [sys.executable, "-c", PRINTED_HASH],
             cwd=ROOT,
             env={**os.environ, "PYTHONHASHSEED": seed},
@@ -346,7 +346,7 @@ def marked(*marks: str) -> set[int]:
 def run_checker(*command: str | Path) -> str:
     tool, *arguments = command
     path = Path(sys.executable).with_name(str(tool))
-    done = subprocess.run(  # noqa: S603  # our own tools
+    done = subprocess.run(  # our own tools
         [path, *arguments],
         cwd=ROOT,
         env={**os.environ, "MYPYPATH": str(ROOT)},
