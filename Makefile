@@ -5,10 +5,10 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check generate update bench clean
+.PHONY: help demo test tour check check-sandbox generate update bench clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 # One environment for all targets, made again when the list of what it holds changes.
 $(READY): pyproject.toml
@@ -22,7 +22,7 @@ demo: $(READY)  ## poll a fleet of 1,000 vehicles, on the embedded sandbox (LIVE
 	@$(BIN)/python -m ev_energy_async.demo $(if $(filter 1,$(LIVE)),--live)
 
 test: $(READY)  ## run the tests
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto
 
 check: $(READY)  ## format, lint, types, layers, generated code in step, the document against its validator
 	$(BIN)/ruff format --check --quiet .
@@ -32,6 +32,12 @@ check: $(READY)  ## format, lint, types, layers, generated code in step, the doc
 	$(BIN)/lint-imports
 	$(BIN)/python -m generator --check
 	$(BIN)/openapi-spec-validator openapi/ev-energy-v2.yaml
+
+tour: $(READY)  ## call all operations on a sandbox, and say what was looked at
+	@$(BIN)/python -m tests.tour
+
+check-sandbox: $(READY)  ## schemathesis against a sandbox with our document: about two minutes (ARGS=more of its options)
+	@$(BIN)/python -m tests.check_sandbox $(ARGS)
 
 generate: $(READY)  ## generate models and endpoint functions (SPEC=path: from another document)
 	$(BIN)/python -m generator $(if $(SPEC),--spec $(SPEC))

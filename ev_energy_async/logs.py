@@ -1,28 +1,34 @@
 """Log collections of devices: which there are, and how they are read.
 
 Each kind of log is a row of data. A handle (`ev.vehicle(id)`) gives a `LogQuery`, which is newest first like the API,
-or `.oldest_first()`. Works against the `Sender` protocol, not the client.
+`.oldest_first()`, or live with `.follow()`. Works against the `Polling` protocol, not the client.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import importlib
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeAlias, TypeVar
 
 import attrs
 
 from ev_energy_async import sessions
+from ev_energy_async._history import Ascending, cradle_of, pages_of, prefetched
+from ev_energy_async._seen import instant_of, place
 from ev_energy_async.errors import InvalidArgument
-from ev_energy_async.ids import id_text
+from ev_energy_async.follow import Follow
+from ev_energy_async.ids import ResourceId, id_text
 from ev_energy_async.operations import utc_text
 
 if TYPE_CHECKING:
-    import datetime as dt
-    from collections.abc import AsyncIterator, Callable, Generator, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Mapping
 
     from ev_energy_async import models as m
+    from ev_energy_async._history import Reading
+    from ev_energy_async.clock import Clock, Duration
+    from ev_energy_async.follow import Every, Polling
     from ev_energy_async.ids import Ref
-    from ev_energy_async.messages import Sender
     from ev_energy_async.paging import Page, Paginator
 
 __all__ = ["DEVICES", "BoundaryMeter", "CtClamp", "Device", "Evse", "HomeBattery", "LogKind", "LogQuery", "Vehicle"]
@@ -34,6 +40,7 @@ Since: TypeAlias = "dt.datetime | None"
 
 # Full pages cost the API's budget no more than small ones.
 PAGE_SIZE: Final = 100
+_LATENESS: Final = dt.timedelta(minutes=15)
 
 
 @attrs.frozen
@@ -75,38 +82,138 @@ class LogQuery(Generic[L]):
     Example:
         >>> async for log in ev.vehicle(vehicle_id).status_logs(since=yesterday): ...  # doctest: +SKIP
         >>> async for log in ev.vehicle(vehicle_id).status_logs(since=yesterday).oldest_first(): ...  # doctest: +SKIP
+        >>> async for log in ev.vehicle(vehicle_id).status_logs().follow(every=60): ...  # doctest: +SKIP
+
+    Iterating fetches the next page while the last one is worked on; await the query for the newest page alone.
     """
 
-    __slots__ = ("_pages", "kind")
+    __slots__ = ("_clock", "_created_at", "_of", "_read", "_since", "_until", "kind")
 
-    def __init__(self, pages: Callable[[], Paginator[L]], kind: LogKind) -> None:
-        self._pages = pages
+    def __init__(
+        self,
+        read: Reading[L],
+        kind: LogKind,
+        of: str,
+        clock: Clock,
+        *,
+        since: Since = None,
+        until: Since = None,
+        created_at: Callable[[], dt.datetime | None] = lambda: None,
+    ) -> None:
         self.kind = kind
+        self._read = read
+        self._of = of
+        self._clock = clock
+        self._since = since
+        self._until = until
+        self._created_at = created_at
 
     def __await__(self) -> Generator[Any, None, Page[L]]:
-        return self._pages().__await__()
+        return self._read(self._since, self._until).__await__()
 
-    def __aiter__(self) -> AsyncIterator[L]:
-        return self._pages().__aiter__()
+    async def __aiter__(self) -> AsyncIterator[L]:
+        async with aclosing(self._pages(None)) as pages:
+            async for page in pages:
+                for log in page:
+                    yield log
 
     def pages(self, *, cursor: str | None = None) -> AsyncIterator[Page[L]]:
         """Yield page after page, from a cursor on if there is one; see `Paginator.pages`."""
-        return self._pages().pages(cursor=cursor)
+        return self._pages(cursor)
+
+    async def _pages(self, cursor: str | None) -> AsyncGenerator[Page[L]]:
+        async with aclosing(pages_of(self._read(self._since, self._until), cursor)) as found:
+
+            async def fetch() -> Page[L] | None:
+                return await anext(found, None)
+
+            async with aclosing(prefetched(fetch)) as pages:
+                async for page in pages:
+                    yield page
 
     async def all(self) -> list[L]:
         """Return all the logs, newest first."""
-        return await self._pages().all()
+        return await self._read(self._since, self._until).all()
 
     async def oldest_first(self) -> AsyncIterator[L]:
-        """Yield the logs in the order of their time.
+        """Yield the logs in the order of their time, each once.
 
-        The API serves the newest first, so all that `since` and `until` let through is read before the first is
-        yielded.
+        The API serves the newest first. A long past is therefore read in windows of time, which adapt to how many logs
+        there are, and the next window is read while the last one is worked on: some hundred logs are held at a time,
+        not all. Logs that arrive meanwhile come too, unless they are older than what was yielded.
         """
-        pages = [page.items async for page in self.pages()]
-        while pages:
-            for log in reversed(pages.pop()):
-                yield log
+        since = None if self._since is None else instant_of(self._since)
+        cradle = cradle_of(self._created_at() if since is None else None)
+        reading = Ascending(
+            self._read, self.kind.time, begin=since, since=self._since, until=self._until, cradle=cradle
+        )
+        async with aclosing(prefetched(reading.next)) as portions:
+            async for portion in portions:
+                for placed in portion.logs:
+                    log: L = placed.log
+                    yield log
+
+    def key(self, log: L) -> str:
+        """Return what tells a log from all others of every device, in every run, as in `vhcl01.../status/2026-...`.
+
+        Raises:
+            DecodeError: The log has no time.
+        """
+        return f"{self._of.partition('?')[0]}/{place(log, self.kind.time).text}"
+
+    def follow(
+        self,
+        every: Every[L] = 60,
+        lateness: Duration = _LATENESS,
+        since: Since = None,
+        *,
+        ordered: bool = False,
+        cursor: str | None = None,
+    ) -> Follow[L]:
+        """Return an iterator over the logs that goes on with those to come; each log exactly once.
+
+        Each reading takes full pages, back to what was seen and over the lateness, so one request as a rule. Failures
+        that pass are waited out, and logged once each.
+
+        A log may arrive late by `lateness`, to which 5 minutes are added for clocks that differ, without being missed.
+        One that is later still is found if it is on a page that is read anyway; it comes marked, and not twice.
+
+        Args:
+            every: From one reading to the next: seconds, a `timedelta`, or a function of the newest log (None before
+                there is one) that gives one, as to look at a charging car more often.
+            lateness: How late logs may arrive; seconds or a `timedelta`.
+            since: Where to begin; that of the query by default. Without either, what comes from now on.
+            ordered: Whether to hold logs back until `lateness` has passed, to yield them in the order of their time.
+                If not, they come as soon as they are seen, those of one reading in order.
+            cursor: Where an earlier iterator was; `since` counts no more. It holds what was given out lately.
+
+        Raises:
+            InvalidArgument: An argument is not what it should be, or the cursor is of another collection.
+
+        Example:
+            >>> logs = ev.vehicle(vehicle_id).status_logs().follow(  # doctest: +SKIP
+            ...     every=lambda log: 60 if log is not None and log.is_charging else 900
+            ... )
+            >>> async for log in logs:  # doctest: +SKIP
+            ...     print(log.sampled_at, "late" if logs.late else "")
+        """
+        if since is not None:
+            utc_text("since", since)
+        begin = since if since is not None else self._since
+        if begin is not None and self._until is not None and begin > self._until:
+            raise InvalidArgument("since", begin, f"a time not after `until`, {self._until.isoformat()}")
+        return Follow(
+            self._read,
+            self.kind.time,
+            self._of,
+            self._clock,
+            every=every,
+            lateness=lateness,
+            since=begin,
+            until=self._until,
+            ordered=ordered,
+            cursor=cursor,
+        )
 
 
 class Device:
@@ -116,7 +223,7 @@ class Device:
     prefix: ClassVar[str]
     __slots__ = ("_sender", "id")
 
-    def __init__(self, sender: Sender, reference: Ref) -> None:
+    def __init__(self, sender: Polling, reference: Ref) -> None:
         self._sender = sender
         self.id = id_text(f"{self.kind}_id", reference, self.prefix)
 
@@ -133,14 +240,22 @@ class Device:
         if since is not None and until is not None and since > until:
             raise InvalidArgument("since", since, f"a time not after `until`, {until.isoformat()}")
 
-        def pages() -> Paginator[Any]:
+        def read(since: dt.datetime | None, until: dt.datetime | None) -> Paginator[Any]:
             function = getattr(importlib.import_module("ev_energy_async.api"), row.function)
             bounds = {f"{row.time}_gte": since, f"{row.time}_lte": until}
             given = {name: bound for name, bound in bounds.items() if bound is not None}
             found: Paginator[Any] = function(self._sender, self.id, page_size=PAGE_SIZE, **given, **filters)
             return found
 
-        return LogQuery(pages, row)
+        shown = "&".join(f"{name}={filters[name]}" for name in sorted(filters))
+        of = f"{self.id}/{kind}?{shown}" if shown else f"{self.id}/{kind}"
+        return LogQuery(read, row, of, self._sender.clock, since=since, until=until, created_at=self._created_at)
+
+    def _created_at(self) -> dt.datetime | None:
+        try:
+            return ResourceId.parse(self.id).created_at
+        except ValueError:
+            return None
 
 
 class Vehicle(Device):

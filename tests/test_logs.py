@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
+import gc
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from msgspec import UNSET
 
-from ev_energy_async import EvEnergy, InvalidArgument, ResourceId, StaticToken, models
+from ev_energy_async import EvEnergy, InvalidArgument, ResourceId, StaticToken, _history, models
+from ev_energy_async._seen import SECOND
+from ev_energy_async.errors import ConnectionFailed
 from ev_energy_async.logs import DEVICES, LogQuery
 from ev_energy_async.sandbox import Sandbox, SteppedClock
 
 from .conftest import START
+from .follow_kit import MINUTE, ModelServer, QuickClock, Stored, text_at, text_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -21,6 +26,7 @@ if TYPE_CHECKING:
 
 VEHICLE: Final = "vhcl01HRFF3SEVSCRAV9B3CHVDFN0H"
 DAY: Final = dt.timedelta(days=1)
+SECONDS: Final = dt.timedelta(seconds=1)
 
 
 @pytest.fixture
@@ -133,6 +139,157 @@ async def test_ocpp_logs_are_filtered_by_what_was_said(live: EvEnergy, sandbox: 
     assert "action=" in sandbox.requests[-1].path
     assert some == [log for log in every if log.action == action]
     assert 0 < len(some) < len(every)
+
+
+# --- A long past
+
+
+def past(count: int) -> ModelServer:
+    """A server with logs of so many half minutes, all of them past."""
+    logs = [Stored(text_at(-number * MINUTE / 2), START) for number in range(count)]
+    return ModelServer(QuickClock(), logs)
+
+
+async def test_the_next_page_is_fetched_while_the_last_one_is_worked_on() -> None:
+    server = past(250)
+    asked: list[int] = []
+
+    async for _ in server.vehicle.status_logs():
+        await asyncio.sleep(0)
+        asked.append(len(server.queries))
+
+    assert (asked[0], asked[100], asked[249]) == (2, 3, 3)
+
+
+async def test_pages_come_with_the_next_one_on_its_way_and_go_on_from_a_cursor() -> None:
+    server = past(250)
+    query = server.vehicle.status_logs()
+    cursors: list[str | None] = []
+    async for page in query.pages():
+        cursors.append(page.next_cursor)
+        await asyncio.sleep(0)
+        assert len(server.queries) == min(len(cursors) + 1, 3)
+
+    assert [len(page) async for page in query.pages(cursor=cursors[0])] == [100, 50]
+    assert cursors[2] is None
+
+
+async def test_who_stops_early_leaves_no_task_behind() -> None:
+    server = past(450)
+    async for _ in server.vehicle.status_logs():
+        break
+    gc.collect()
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+    assert len(server.queries) <= 2
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+@pytest.mark.parametrize("way", ["newest first", "oldest first", "pages"])
+async def test_who_is_cancelled_leaves_no_task_behind(way: str) -> None:
+    server = past(2_000)
+    query = server.vehicle.status_logs()
+    ways: dict[str, Callable[[], AsyncIterator[object]]] = {
+        "newest first": query.__aiter__,
+        "oldest first": query.oldest_first,
+        "pages": query.pages,
+    }
+    begun = asyncio.Event()
+
+    async def use() -> None:
+        async for _ in ways[way]():
+            begun.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(use())
+    await begun.wait()
+    for _ in range(3):
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    del task
+    gc.collect()
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_an_error_of_the_next_page_comes_after_the_logs_of_the_last_one() -> None:
+    server = past(250)
+    server.fail = lambda number, request: ConnectionFailed(request, "reset") if number == 2 else None
+    logs = aiter(server.vehicle.status_logs())
+
+    assert len([await anext(logs) for _ in range(100)]) == 100
+    with pytest.raises(ConnectionFailed):
+        await anext(logs)
+
+
+@pytest.mark.parametrize("since", [None, START - 365 * DAY])
+async def test_a_long_past_comes_oldest_first_in_windows(since: dt.datetime | None) -> None:
+    server = past(6_000)
+    most = 0
+    found: list[str] = []
+
+    async for log in server.vehicle.status_logs(since=since).oldest_first():
+        if not found:
+            most = len(server.queries)
+        found.append(text_of(log))
+
+    assert found == [stored.text for stored in reversed(server.logs)]
+    assert most < 40, "the first comes long before all are read"
+    assert len(server.queries) < 120, "60 full pages at the least"
+
+
+async def test_a_log_on_the_bound_of_two_windows_comes_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def span(_logs: object) -> int:
+        return 300 * SECOND
+
+    monkeypatch.setattr(_history, "_span_for", span)
+    server = ModelServer(QuickClock(), [])
+    server.logs += [
+        Stored(text_at(dt.timedelta(seconds=second), digits), START)
+        for second in range(-1_500, 0)
+        for digits in ("", "0000001")
+    ]
+    found = [text_of(log) async for log in server.vehicle.status_logs(since=START - 1_500 * SECONDS).oldest_first()]
+
+    assert found == [stored.text for stored in server.logs]
+
+
+async def test_a_past_with_long_gaps_costs_little_more() -> None:
+    server = ModelServer(QuickClock(), [])
+    for days in (900, 400, 399, 30, 0):
+        server.logs += [Stored(text_at(-days * DAY - number * MINUTE), START) for number in range(700)]
+    server.logs.sort(key=lambda stored: stored.at)
+
+    found = [text_of(log) async for log in server.vehicle.status_logs(since=START - 1_000 * DAY).oldest_first()]
+
+    assert found == [stored.text for stored in server.logs]
+    assert len(server.queries) < 150, "35 full pages at the least"
+
+
+async def test_a_past_that_is_older_than_the_device_comes_too() -> None:
+    server = ModelServer(QuickClock(), [])
+    for year in (1998, 2010, 2026):
+        begin = dt.datetime(year, 1, 1, tzinfo=dt.UTC)
+        server.logs += [Stored(f"{begin + number * MINUTE:%Y-%m-%dT%H:%M:%S}Z", START) for number in range(900)]
+
+    found = [text_of(log) async for log in server.vehicle.status_logs().oldest_first()]
+
+    assert found == [stored.text for stored in server.logs]
+
+
+async def test_more_logs_of_one_moment_than_a_window_holds_all_come() -> None:
+    server = ModelServer(QuickClock(), [])
+    server.logs += [Stored(text_at(MINUTE * 0, f"0000001{number:05}"), START) for number in range(1_200)]
+    server.logs += [Stored(text_at(-number * MINUTE), START) for number in range(1, 30)]
+
+    found = [text_of(log) async for log in server.vehicle.status_logs(since=START - DAY).oldest_first()]
+
+    assert sorted(found) == sorted(stored.text for stored in server.logs)
+    assert len(found) == 1_229
 
 
 # --- What is asked for, of each kind

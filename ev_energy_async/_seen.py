@@ -1,0 +1,268 @@
+"""What a follower of one log collection remembers: which logs it has seen, which still wait to be given out.
+
+Pure: no I/O, no clock. `follow` feeds it what it reads. Instants are whole nanoseconds since 1970, since the API writes
+more digits of a second than a `datetime` holds.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import re
+import zlib
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NamedTuple, TypeVar
+from urllib.parse import unquote
+
+import msgspec
+
+from ev_energy_async.errors import DecodeError, InvalidArgument
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ev_energy_async.messages import Response
+
+__all__ = ["ALWAYS", "NEVER", "SKEW", "Memory", "Placed", "instant", "instant_of", "moment", "place"]
+
+L = TypeVar("L")
+
+MICROSECOND: Final = 1_000
+SECOND: Final = 1_000_000_000
+SKEW: Final = 300 * SECOND
+"""How far clocks may be apart: the API's, this machine's, a device's."""
+
+ALWAYS: Final = -(2**62)
+NEVER: Final = 2**62
+"""The bounds of what is told apart, in the years 1823 and 2116."""
+
+KEPT: Final = 100
+"""How many logs are remembered, however old: those of one page, so that a late one among them is told apart."""
+
+_EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_MICRO: Final = dt.timedelta(microseconds=1)
+# RFC 3339, section 5.6; a time without its zone is taken as UTC, as everywhere in this package.
+_TIME: Final = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)?", re.ASCII)
+_FORMAT: Final = "1."
+
+
+class Placed(NamedTuple):
+    """A log with its place in the collection; sorts by time, and by text where times are equal."""
+
+    at: int
+    text: str
+    log: Any
+
+
+def instant(text: str) -> int | None:
+    """Return the instant that an RFC 3339 text names, all its digits down to nanoseconds; None if it is no such text.
+
+    Example:
+        >>> instant("1970-01-01T00:00:01.1234567Z")
+        1123456700
+    """
+    found = _TIME.fullmatch(text)
+    if found is None:
+        return None
+    try:
+        whole = dt.datetime.fromisoformat(f"{found[1]}T{found[2]}{(found[4] or 'Z').upper()}")
+    except ValueError:  # as for a 30th of February
+        return None
+    return _within((whole - _EPOCH) // _MICRO * MICROSECOND + int((found[3] or "0")[:9].ljust(9, "0")))
+
+
+def instant_of(time: dt.datetime) -> int:
+    """Return an aware datetime as an instant."""
+    return _within((time - _EPOCH) // _MICRO * MICROSECOND)
+
+
+def _within(at: int) -> int:
+    # What is stored is bounded by 64 bits.
+    return max(ALWAYS, min(at, NEVER))
+
+
+def moment(at: int) -> dt.datetime:
+    """Return an instant as a datetime, rounded down to microseconds."""
+    return _EPOCH + at // MICROSECOND * _MICRO
+
+
+def place(log: Any, field: str, response: Response[Any] | None = None) -> Placed:
+    """Return a log with its place, which is also what tells it from all others of its collection.
+
+    That is the raw timestamp in its URL where there is one, since a parsed time is rounded to microseconds; else its
+    time as RFC 3339.
+
+    Args:
+        log: The log.
+        field: Its field with the time that orders the collection.
+        response: The answer that held it, for the error.
+
+    Raises:
+        DecodeError: It has neither.
+    """
+    url = getattr(log, "url", None)
+    if isinstance(url, str):
+        text = unquote(url.partition("?")[0].rstrip("/").rpartition("/")[2])
+        at = instant(text)
+        if at is not None:
+            return Placed(at, text, log)
+    time = getattr(log, field, None)
+    if not isinstance(time, dt.datetime):
+        raise DecodeError("a log without its time, which has no place among others", f"$[].{field}", response)
+    aware = time if time.tzinfo is not None else time.replace(tzinfo=dt.UTC)
+    return Placed(instant_of(aware), aware.astimezone(dt.UTC).isoformat().replace("+00:00", "Z"), log)
+
+
+class Memory(Generic[L]):
+    """What was seen of one collection, and what of it was not given out yet.
+
+    Everything from `floor` on that was ever read is remembered, so each log is given out once. What is older is out of
+    memory and never given out. The floor rises with time: memory holds the logs of the lateness window and those of
+    one page, whichever are more, and what was not given out.
+
+    Args:
+        floor: Where memory begins.
+        lateness: How late logs may be, in nanoseconds.
+
+    Attributes:
+        floor: Where memory begins.
+        reach: How far back the next reading must go, to miss nothing that is late by no more than the lateness.
+        top: The latest time that was given out; None before the first.
+        newest: The log with the latest time of those that were read; None before the first, and on a fresh cursor.
+    """
+
+    kept: ClassVar[int] = KEPT
+
+    def __init__(self, floor: int, lateness: int) -> None:
+        self.floor = floor
+        self.reach = floor
+        self.top: int | None = None
+        self.newest: L | None = None
+        self._newest_at: int | None = None
+        self._lateness = lateness
+        self._seen: dict[str, int] = {}
+        self._waiting: list[Placed] = []
+        self._until = ALWAYS
+
+    def __len__(self) -> int:
+        return len(self._seen)
+
+    @property
+    def waiting(self) -> int:
+        """How many logs were read and not given out."""
+        return len(self._waiting)
+
+    def begin(self, logs: Iterable[Placed], *, read_at: int, complete: bool) -> None:
+        """Take what is there already as given out: to follow what comes from now on.
+
+        Args:
+            logs: The newest logs, with no gaps.
+            read_at: When they were read.
+            complete: Whether there are no others.
+        """
+        oldest: int | None = None
+        for placed in logs:
+            self._remember(placed)
+            oldest = placed.at if oldest is None else min(oldest, placed.at)
+        if not complete and oldest is not None:
+            # Further logs of the same time as the oldest may be on the page that was not read.
+            self.floor = min((at for at in self._seen.values() if at > oldest), default=oldest)
+        self._raise_reach(read_at, NEVER)
+        self.forget()
+
+    def take(self, logs: Iterable[Placed], *, read_at: int, upto: int = NEVER, hold: bool = False) -> None:
+        """Take what a reading brought, back to `reach` without gaps.
+
+        Args:
+            logs: The logs, those that were seen before too.
+            read_at: When the reading began; never later than it was.
+            upto: Up to where the reading is without gaps.
+            hold: Whether logs are held back until they are as old as the lateness.
+        """
+        for placed in logs:
+            if placed.at >= self.floor and placed.text not in self._seen:
+                self._remember(placed)
+                heappush(self._waiting, placed)
+        self._raise_reach(read_at, upto)
+        self._until = min(read_at - self._lateness, upto) if hold else NEVER
+
+    def next(self) -> tuple[L, bool] | None:
+        """Give out the next log, and whether it is late: older than one given out before. None if there is none."""
+        if not self._waiting:
+            return None
+        at = self._waiting[0].at
+        late = self.top is not None and at < self.top
+        if not late:
+            if at > self._until:
+                return None
+            self.top = at
+        log: L = heappop(self._waiting).log
+        return log, late
+
+    def forget(self) -> None:
+        """Let go of what is not needed any more; when all that could be given out was."""
+        reach = min(self.reach, self._waiting[0].at) if self._waiting else self.reach
+        self.floor, self._seen = self._needed(self._seen, reach)
+
+    def cursor(self, of: str) -> str:
+        """Return what `resume` goes on from, as a short text: what was given out, not what waits.
+
+        Args:
+            of: What collection it is of.
+        """
+        reach = min(self.reach, self._waiting[0].at) if self._waiting else self.reach
+        waiting = {placed.text for placed in self._waiting}
+        floor, seen = self._needed({text: at for text, at in self._seen.items() if text not in waiting}, reach)
+        kept = msgspec.json.encode([of, floor, reach, self.top, "\n".join(sorted(seen))])
+        return _FORMAT + base64.urlsafe_b64encode(zlib.compress(kept)).decode().rstrip("=")
+
+    @classmethod
+    def resume(cls, cursor: str, of: str, lateness: int) -> Memory[L]:
+        """Return the memory that a cursor holds.
+
+        Raises:
+            InvalidArgument: It is no cursor, or one of another collection, or of a later version of this package.
+        """
+        kept = _read(cursor)
+        if kept is None:
+            raise InvalidArgument("cursor", cursor, f"a cursor of following {of}")
+        made_of, floor, reach, top, seen = kept
+        if made_of != of:
+            raise InvalidArgument("cursor", made_of, f"a cursor of following {of}")
+        memory = cls(floor, lateness)
+        memory.reach = reach
+        memory.top = top
+        for text in seen.split("\n") if seen else ():
+            memory._seen[text] = instant(text) or 0
+        memory._newest_at = max(memory._seen.values(), default=top)
+        return memory
+
+    def _remember(self, placed: Placed) -> None:
+        self._seen[placed.text] = placed.at
+        if self._newest_at is None or placed.at > self._newest_at or self.newest is None:
+            self.newest = placed.log
+            self._newest_at = max(placed.at, ALWAYS if self._newest_at is None else self._newest_at)
+
+    def _needed(self, seen: dict[str, int], reach: int) -> tuple[int, dict[str, int]]:
+        """Return where memory must begin, and what it holds from there on."""
+        if len(seen) <= self.kept:
+            return self.floor, seen
+        by_age = sorted(seen.values(), reverse=True)
+        floor = max(self.floor, min(reach, by_age[self.kept - 1] if self.kept else NEVER))
+        return floor, {text: at for text, at in seen.items() if at >= floor}
+
+    def _raise_reach(self, read_at: int, upto: int) -> None:
+        # The newest log counts too: a clock that is far ahead must not make the window end before it begins.
+        newest = NEVER if self._newest_at is None else self._newest_at
+        self.reach = max(self.floor, min(read_at, upto, newest) - self._lateness - SKEW)
+
+
+def _read(cursor: object) -> tuple[str, int, int, int | None, str] | None:
+    if not isinstance(cursor, str) or not cursor.startswith(_FORMAT):
+        return None
+    text = cursor.removeprefix(_FORMAT)
+    try:
+        packed = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        return msgspec.json.decode(zlib.decompress(packed), type=tuple[str, int, int, int | None, str])
+    except (ValueError, zlib.error, msgspec.MsgspecError):
+        return None

@@ -1,0 +1,74 @@
+"""The tour of all operations, and that it notices what is not as it should be."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from ev_energy_async.sandbox.handlers import HANDLERS
+from ev_energy_async.sandbox.messages import Reply
+
+from .tour import Report, begun, take
+from .tour_chapters import people
+from .tour_kit import Visit
+
+if TYPE_CHECKING:
+    import pytest
+
+    from ev_energy_async.sandbox.calls import Call
+
+    from .conformance import Watch
+
+
+async def test_every_operation_answers_and_what_is_written_is_read_again() -> None:
+    report = await take()
+
+    assert report.is_complete, "\n".join(report.lines())
+    assert report.lines()[-1] == "210 of 210 operations"
+
+
+async def test_a_delete_that_deletes_nothing_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(HANDLERS, "users.delete_saved_route", lambda _: Reply(HTTPStatus.NO_CONTENT))
+
+    async with begun() as tour:
+        await people.saved_routes(tour, await people.arrive(tour))
+
+    assert tour.visits["users.delete_saved_route"].failed == ["gone afterwards"]
+
+
+async def test_an_answer_that_does_not_fit_the_document_is_noticed(
+    monkeypatch: pytest.MonkeyPatch, watch: Watch
+) -> None:
+    honest = HANDLERS["users.create"]
+
+    def without_url(call: Call) -> Reply:
+        reply = honest(call)
+        body: Any = reply.body
+        return Reply(reply.status, {name: value for name, value in body.items() if name != "url"})
+
+    monkeypatch.setitem(HANDLERS, "users.create", without_url)
+
+    async with begun() as tour:
+        await people.arrive(tour)
+
+    assert tour.visits["users.create"].failed == ["POST /users -> 201 $: 'url' is a required property"]
+    watch.judge()  # or it would fail this test, as it should
+
+
+def test_a_tour_that_leaves_an_operation_out_is_not_complete() -> None:
+    visited = Visit("vehicles.list", [200], ["some items"])
+
+    assert Report((visited,), (), 1).is_complete
+    assert not Report((visited,), (), 2).is_complete
+    assert Report((visited,), (), 2).lines()[-1] == "1 of 2 operations"
+
+
+def test_only_a_success_counts_as_an_answer() -> None:
+    assert not Report((Visit("vehicles.list", [404]),), (), 1).is_complete
+
+
+def test_a_chapter_that_breaks_off_is_told() -> None:
+    report = Report((Visit("vehicles.list", [200]),), ("BROKEN OFF after vehicles.list: NotFound()",), 1)
+
+    assert not report.is_complete
+    assert "BROKEN OFF after vehicles.list: NotFound()" in report.lines()
