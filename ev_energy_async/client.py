@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import attrs
 
-from ev_energy_async import errors, onboarding, uploads
+from ev_energy_async import errors
 from ev_energy_async._core import Core, Stats
 from ev_energy_async.api import _document
 from ev_energy_async.auth import Auth, AuthorizationCode, ClientCredentials, RefreshToken, StaticToken
@@ -322,12 +322,16 @@ class EvEnergy(Handles):
         if not isinstance(credentials, ClientCredentials | RefreshToken | AuthorizationCode):
             raise errors.InvalidArgument("auth", type(credentials), "credentials with a client ID")
         choice = {"make": make, "model": model, "trim": trim}
+        from ev_energy_async import onboarding  # noqa: PLC0415  # few programs need it
+
         return onboarding.onboarding_url(
             self.base_url, credentials.client_id, user, **choice, redirect_uri=redirect_uri
         )
 
     async def find_onboarding_url(self, make: Ref, *, model: str | None = None, trim: str | None = None) -> str | None:
         """Walk from a make over its models to its trims; see `onboarding.find_onboarding_url`."""
+        from ev_energy_async import onboarding  # noqa: PLC0415  # few programs need it
+
         return await onboarding.find_onboarding_url(self, make, model=model, trim=trim)
 
     async def upload_rebate_evidence(
@@ -340,6 +344,8 @@ class EvEnergy(Handles):
         progress: Progress | None = None,
     ) -> str:
         """Upload a file as evidence for a rebate, without the token; see `uploads.upload_rebate_evidence`."""
+        from ev_energy_async import uploads  # noqa: PLC0415  # few programs need it
+
         return await uploads.upload_rebate_evidence(
             self,
             self._core,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ev_energy_async import logs
 from ev_energy_async.api.groups import Groups
 
 if TYPE_CHECKING:
+    from ev_energy_async import logs
     from ev_energy_async.follow import Polling
     from ev_energy_async.ids import Ref
 
@@ -23,6 +23,8 @@ class Handles(Groups):
         Raises:
             InvalidArgument: It is no vehicle.
         """
+        from ev_energy_async import logs  # noqa: PLC0415  # loaded when a log is asked for
+
         return logs.Vehicle(self, vehicle_id)
 
     def evse(self: Polling, evse_id: Ref) -> logs.Evse:
@@ -31,6 +33,8 @@ class Handles(Groups):
         Raises:
             InvalidArgument: It is no charger.
         """
+        from ev_energy_async import logs  # noqa: PLC0415  # loaded when a log is asked for
+
         return logs.Evse(self, evse_id)
 
     def home_battery(self: Polling, home_battery_id: Ref) -> logs.HomeBattery:
@@ -39,6 +43,8 @@ class Handles(Groups):
         Raises:
             InvalidArgument: It is no home battery.
         """
+        from ev_energy_async import logs  # noqa: PLC0415  # loaded when a log is asked for
+
         return logs.HomeBattery(self, home_battery_id)
 
     def boundary_meter(self: Polling, boundary_meter_id: Ref) -> logs.BoundaryMeter:
@@ -47,6 +53,8 @@ class Handles(Groups):
         Raises:
             InvalidArgument: It is no boundary meter.
         """
+        from ev_energy_async import logs  # noqa: PLC0415  # loaded when a log is asked for
+
         return logs.BoundaryMeter(self, boundary_meter_id)
 
     def ct_clamp(self: Polling, ct_clamp_id: Ref) -> logs.CtClamp:
@@ -55,4 +63,6 @@ class Handles(Groups):
         Raises:
             InvalidArgument: It is no CT clamp.
         """
+        from ev_energy_async import logs  # noqa: PLC0415  # loaded when a log is asked for
+
         return logs.CtClamp(self, ct_clamp_id)

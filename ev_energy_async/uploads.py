@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
+from typing import IO, TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 from urllib.parse import urlsplit
 
 from ev_energy_async.errors import DecodeError, InvalidArgument, error_for
@@ -102,7 +103,12 @@ async def upload_rebate_evidence(
     request: Request[None] = Request(_PUT, f"//{host}", options=options or CallOptions())
     # A stated length: storage services take no chunked encoding.
     headers = {"Content-Length": str(size), "Content-Type": "application/octet-stream"}
-    answer = await uploader.put(request, started.presigned_url, headers, _chunks(source, size, progress))
+    # Closed here, not where it is read: an answer may come before all was asked for.
+    file = BytesIO(source) if isinstance(source, bytes) else await asyncio.to_thread(Path(source).open, "rb")
+    try:
+        answer = await uploader.put(request, started.presigned_url, headers, _chunks(file, size, progress))
+    finally:
+        await asyncio.to_thread(file.close)
     status, answer_headers, body = answer
     if status not in _SUCCESSES:
         raise error_for(Response(request, f"//{host}", status, answer_headers, body, body))
@@ -121,23 +127,11 @@ def _host(url: str) -> str:
     raise DecodeError("the address to upload to is no http(s) URL", "$.presigned_url")
 
 
-async def _chunks(source: Source, size: int, progress: Progress | None) -> AsyncIterator[bytes]:
+async def _chunks(file: IO[bytes], size: int, progress: Progress | None) -> AsyncIterator[bytes]:
     """Yield a file piece by piece; reading happens in a thread."""
     sent = 0
-    if isinstance(source, bytes):
-        for start in range(0, size, _CHUNK):
-            chunk = source[start : start + _CHUNK]
-            yield chunk
-            sent += len(chunk)
-            if progress is not None:
-                progress(sent, size)
-        return
-    file = await asyncio.to_thread(Path(source).open, "rb")
-    try:
-        while chunk := await asyncio.to_thread(file.read, _CHUNK):
-            yield chunk
-            sent += len(chunk)
-            if progress is not None:
-                progress(sent, size)
-    finally:
-        await asyncio.to_thread(file.close)
+    while chunk := await asyncio.to_thread(file.read, _CHUNK):
+        yield chunk
+        sent += len(chunk)
+        if progress is not None:
+            progress(sent, size)

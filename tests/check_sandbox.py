@@ -32,6 +32,7 @@ _NO_LIMIT: Final = 1_000_000_000
 _VARIABLE: Final = re.compile(r"\{(\w+)\}")
 # How often a made-up request is about something that exists.
 _OFTEN: Final = 0.8
+_FIRST_ERROR: Final = 400
 
 
 async def _known(sandbox: Sandbox) -> str:
@@ -39,7 +40,7 @@ async def _known(sandbox: Sandbox) -> str:
     async with aiohttp.ClientSession() as session:
         places = Places(Client(sandbox, session))
         await places.furnish()
-        values: dict[str, set[str]] = {"available_for_user_id": {places.user.id}}
+        values: dict[str, set[str]] = {"available_for_user_id": {places.user.id}, "EvEnergy-User": {places.user.id}}
         for operation in load().operations.values():
             pattern = _VARIABLE.sub(r"(?P<\1>[^/]+?)", operation.path)
             for path in places.paths(operation):
@@ -51,17 +52,23 @@ async def _known(sandbox: Sandbox) -> str:
     return "\n" + "\n".join([*lines, "[parameters]", *bound]) + "\n"
 
 
+def _configuration(folder: Path, more: str) -> Path:
+    """The configuration beside this module with more to it, as a file in a folder."""
+    made = folder / _CONFIGURATION.name
+    made.write_text(_CONFIGURATION.read_text("utf-8") + more, "utf-8")
+    return made
+
+
 async def main(options: list[str]) -> int:
     """Serve, let schemathesis run, and return what it came to."""
     # Headers that are no HTTP are among what is tried; aiohttp would tell of each at length.
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
     clock = SteppedClock(START)
     async with Sandbox(
-        vehicles=20, seed=7, clock=clock, rate_limit=_NO_LIMIT, anonymous_rate_limit=_NO_LIMIT, kept_requests=0
+        vehicles=20, seed=7, clock=clock, rate_limit=_NO_LIMIT, anonymous_rate_limit=_NO_LIMIT, kept_requests=None
     ) as sandbox:
         with TemporaryDirectory() as scratch:  # a folder without a cache
-            configuration = Path(scratch, "schemathesis.toml")
-            configuration.write_text(_CONFIGURATION.read_text("utf-8") + await _known(sandbox), "utf-8")
+            configuration = _configuration(Path(scratch), await _known(sandbox))
             process = await asyncio.create_subprocess_exec(
                 str(Path(sys.executable).with_name("schemathesis")),
                 *("--config-file", str(configuration), "run", str(PATH), "--url", sandbox.base_url),
@@ -69,7 +76,14 @@ async def main(options: list[str]) -> int:
                 cwd=scratch,
                 env={**os.environ, "PYTHONPATH": str(_HERE.parent)},
             )
-            return await process.wait()
+            result = await process.wait()
+            answered = {
+                each.operation
+                for each in sandbox.requests
+                if each.operation is not None and each.status is not None and each.status < _FIRST_ERROR
+            }
+            print(f"{len(answered)} of {len(load().operations)} operations answered with a success")  # noqa: T201
+            return result
 
 
 if __name__ == "__main__":

@@ -102,15 +102,25 @@ async def test_logs_of_one_moment_are_told_apart_by_the_digits_of_their_urls(ser
 async def test_a_clock_that_is_five_minutes_off_loses_nothing(minutes: int, states_date: bool) -> None:
     server = ModelServer(QuickClock(minutes * MINUTE), [])
     server.states_date = states_date
-    # So many that those that come late stand on no page that is read anyway.
+    server.until = START + 80 * MINUTE
+    # So many that those that come late stand on no page that is read anyway; and the device's clock runs ahead too.
     server.logs += [log(second / 60) for second in range(0, 3_600, 4)]
-    late = [log(minute, logged=minute + 14.5, digits="5") for minute in (20, 30, 35)]
-    server.logs += late
+    server.logs += [log(minute + 5, logged=minute, digits="7") for minute in range(1, 60)]
+    server.logs += [log(minute, logged=minute + 14.5, digits="5") for minute in (20, 30, 35)]
 
-    logs = server.vehicle.status_logs(since=START).follow()
-    came = await take(logs, 900)
+    came = await take(server.vehicle.status_logs(since=START).follow(), len(server.logs))
 
-    assert {text for text, is_late in came if is_late} == {each.text for each in late}
+    assert {text for text, _ in came} == {each.text for each in server.logs}
+
+
+async def test_a_clock_that_is_ahead_of_the_server_does_not_let_logs_go_too_soon() -> None:
+    server = ModelServer(QuickClock(5 * MINUTE), [log(10), log(5, logged=19.5), log(12)])
+    server.until = START + 80 * MINUTE
+
+    logs = server.vehicle.status_logs(since=START).follow(ordered=True)
+
+    assert await take(logs, 3) == texts(*sorted(server.logs, key=lambda each: each.at))
+    assert server.clock.elapsed == (12 + 15) * 60
 
 
 async def test_held_back_logs_come_in_the_order_of_their_time(server: ModelServer) -> None:
