@@ -2,7 +2,8 @@
 
     user's middleware -> retry -> budget -> token and user header -> wire
 
-`client` makes one and gives it names; nothing else imports it.
+`client` makes one and gives it names; nothing else imports it. What a call goes through is imported at the first call:
+making a client costs little.
 """
 
 from __future__ import annotations
@@ -16,16 +17,10 @@ from urllib.parse import urlsplit
 import attrs
 import msgspec
 
-from ev_energy_async import errors, oauth
-from ev_energy_async.auth import AuthorizationCode, ClientCredentials, RefreshToken
-from ev_energy_async.budget import ANONYMOUS_LIMIT, Budget
+from ev_energy_async import errors
 from ev_energy_async.codec import Drift, decode_strict
 from ev_energy_async.messages import Request, Response
-from ev_energy_async.middleware import chain, with_auth, with_budget
 from ev_energy_async.options import BadItem, with_more_headers
-from ev_energy_async.retry import retry_after, with_retries
-from ev_energy_async.token_store import MemoryTokenStore
-from ev_energy_async.tokens import TokenSource
 from ev_energy_async.transport import lost
 from ev_energy_async.values import UNSET
 
@@ -33,10 +28,12 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
     from ev_energy_async.auth import Auth, Credentials
+    from ev_energy_async.budget import Budget
     from ev_energy_async.clock import Clock, RandomSource
     from ev_energy_async.codec import Codec
     from ev_energy_async.messages import Handler, Middleware, RawResponse
     from ev_energy_async.options import CallOptions
+    from ev_energy_async.tokens import TokenSource
     from ev_energy_async.transport import Exchanged, Transport
 
 __all__ = ["Core", "Stats"]
@@ -47,7 +44,6 @@ _REDIRECTS: Final = range(300, 400)
 _SUCCESSES: Final = range(200, 300)
 _NO_CONTENT: Final = 204
 _READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-_CREDENTIALS: Final = (ClientCredentials, RefreshToken, AuthorizationCode)
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -116,18 +112,15 @@ class Core:
         self.read_only = read_only
         self.label = label
         self.tokens: TokenSource | None = None
-        self.auth: Auth | None
-        if isinstance(credentials, _CREDENTIALS):
-            store = MemoryTokenStore() if credentials.store is None else credentials.store
-            self.auth = self.tokens = TokenSource(credentials, self._exchange, clock, store, credentials.on_token)
-        else:
-            self.auth = credentials
+        self.auth: Auth | None = None
+        self._token_url: str | None = None
+        self._stands_for_an_application = False
+        if credentials is not None:
+            self._identify(credentials)
         # A budget that was handed in may be shared with other clients, and goes on without this one.
         self._owns_budget = budget is None
-        if budget is None:
-            budget = Budget(clock=clock) if self.auth is not None else Budget(ANONYMOUS_LIMIT, clock=clock)
-        self.budget = budget
-        self._shared = (*middleware, with_retries(clock, random), with_budget(budget, clock))
+        self._budget = budget
+        self._middleware = middleware
         self._loop: asyncio.AbstractEventLoop | None = None
         self._limits: set[asyncio.Timeout] = set()
         self._version_warned = False
@@ -135,12 +128,39 @@ class Core:
         self._calls = self._failures = self._retries = 0
         self._last_success: dt.datetime | None = None
 
+    def _identify(self, credentials: Auth | Credentials) -> None:
+        from ev_energy_async import auth  # noqa: PLC0415  # see above
+
+        if not isinstance(credentials, auth.ClientCredentials | auth.RefreshToken | auth.AuthorizationCode):
+            self.auth = credentials
+            return
+        from ev_energy_async.token_store import MemoryTokenStore  # noqa: PLC0415  # see above
+        from ev_energy_async.tokens import TokenSource  # noqa: PLC0415  # see above
+
+        self._token_url = credentials.token_url
+        self._stands_for_an_application = isinstance(credentials, auth.ClientCredentials)
+        store = MemoryTokenStore() if credentials.store is None else credentials.store
+        self.auth = self.tokens = TokenSource(credentials, self._exchange, self.clock, store, credentials.on_token)
+
+    @property
+    def budget(self) -> Budget:
+        """The hourly budget of requests; that of anonymous callers without a token."""
+        if self._budget is None:
+            from ev_energy_async.budget import ANONYMOUS_LIMIT, DEFAULT_LIMIT, Budget  # noqa: PLC0415  # see above
+
+            self._budget = Budget(ANONYMOUS_LIMIT if self.auth is None else DEFAULT_LIMIT, clock=self.clock)
+        return self._budget
+
     def handler(self, user: str | None) -> Handler:
         """Return the way of a request, in the context of a user."""
+        from ev_energy_async.middleware import chain, with_auth, with_budget  # noqa: PLC0415  # see above
+        from ev_energy_async.retry import with_retries  # noqa: PLC0415  # see above
+
+        shared = [*self._middleware, with_retries(self.clock, self.random), with_budget(self.budget, self.clock)]
         if self.auth is None:
-            return chain(self._shared, self._on_the_wire)
+            return chain(shared, self._on_the_wire)
         user_url = None if user is None else f"{self.transport.base_url}/users/{user}"
-        return chain([*self._shared, with_auth(self.auth, user_url)], self._on_the_wire)
+        return chain([*shared, with_auth(self.auth, user_url)], self._on_the_wire)
 
     async def call(self, handler: Handler, request: Request[T], user: str | None, options: CallOptions) -> Response[T]:
         """Send a request and decode its answer, or raise."""
@@ -169,7 +189,7 @@ class Core:
 
     def _check(self, request: Request[Any], user: str | None) -> None:
         operation = request.operation
-        if operation.user == "required" and user is None and isinstance(self.credentials, ClientCredentials):
+        if operation.user == "required" and user is None and self._stands_for_an_application:
             raise errors.InvalidArgument("user", None, f"a user for {operation.name}: call it on `as_user(...)`")
         if self.read_only and request.method not in _READS:
             raise errors.InvalidArgument(
@@ -237,6 +257,8 @@ class Core:
         return result
 
     def _error(self, request: Request[Any], response: RawResponse) -> errors.ApiError:
+        from ev_energy_async.retry import retry_after  # noqa: PLC0415  # see above
+
         error = errors.error_for(response)
         wait = retry_after(response.headers, self.clock.now())
         error.retry_at = request.options.record.retry_at
@@ -304,9 +326,9 @@ class Core:
 
     async def _exchange(self, request: Request[Any]) -> RawResponse:
         """Send a request to the token or revocation endpoint."""
-        stated = self.credentials.token_url if isinstance(self.credentials, _CREDENTIALS) else None
+        stated = self._token_url
         parts = urlsplit(stated or self.transport.base_url)
-        is_revocation = request.operation is oauth.REVOKE_OPERATION
+        is_revocation = request.operation.name == "oauth.revoke"
         url = stated if stated and not is_revocation else f"{parts.scheme}://{parts.netloc}{request.path}"
         # The form holds codes and tokens: what errors carry goes without it.
         shown = attrs.evolve(request.without_secrets(), body=None)
@@ -345,8 +367,8 @@ class Core:
                 limit.reschedule(0)  # long past, so at once
         if self.tokens is not None:
             await self.tokens.close()
-        if self._owns_budget:
-            await self.budget.close()
+        if self._owns_budget and self._budget is not None:
+            await self._budget.close()
         await self.transport.close()
 
 

@@ -15,7 +15,15 @@ _LAZY = (
     "oauthlib.oauth2",
     "ulid",
     "ev_energy_async._tolerant",
+    "ev_energy_async.auth",
     "ev_energy_async.client",
+    "ev_energy_async.logs",
+    "ev_energy_async.middleware",
+    "ev_energy_async.onboarding",
+    "ev_energy_async.retry",
+    "ev_energy_async.token_store",
+    "ev_energy_async.tokens",
+    "ev_energy_async.uploads",
 )
 
 

@@ -15,7 +15,6 @@ import attrs
 from ev_energy_async import errors
 from ev_energy_async._core import Core, Stats
 from ev_energy_async.api import _document
-from ev_energy_async.auth import Auth, AuthorizationCode, ClientCredentials, RefreshToken, StaticToken
 from ev_energy_async.clock import Clock, Duration, RandomSource, SystemClock, seconds
 from ev_energy_async.codec import Codec, Drift
 from ev_energy_async.handles import Handles
@@ -42,10 +41,10 @@ if TYPE_CHECKING:
     import aiohttp
     from cattrs import Converter
 
-    from ev_energy_async.auth import Credentials
+    from ev_energy_async.auth import Auth, Credentials
     from ev_energy_async.budget import Budget
     from ev_energy_async.ids import Ref
-    from ev_energy_async.messages import Middleware, Request, Response
+    from ev_energy_async.messages import Handler, Middleware, Request, Response
     from ev_energy_async.uploads import Progress, Source
 
 __all__ = ["BASE_URL", "EvEnergy"]
@@ -115,7 +114,7 @@ class EvEnergy(Handles):
         clock: Clock | None = None,
         random: RandomSource | None = None,
     ) -> None:
-        if auth is not None and not isinstance(auth, ClientCredentials | RefreshToken | AuthorizationCode | Auth):
+        if auth is not None and not _can_authenticate(auth):
             raise errors.InvalidArgument("auth", type(auth), "credentials, or an object with `async access_token`")
         parts = _split(base_url)
         if parts is None or parts.scheme not in {"http", "https"} or not parts.netloc or parts.query or parts.username:
@@ -147,7 +146,7 @@ class EvEnergy(Handles):
         self._user = user
         self._options = options
         self._is_view = is_view
-        self._handler = core.handler(user)
+        self._handler: Handler | None = None
 
     def _view(self, user: str | None, options: CallOptions) -> Self:
         view = object.__new__(type(self))
@@ -173,6 +172,8 @@ class EvEnergy(Handles):
         if (client_id is None) != (secret is None):
             missing = "EV_ENERGY_CLIENT_ID" if client_id is None else "EV_ENERGY_CLIENT_SECRET"
             raise errors.InvalidArgument(missing, None, "a value, since its counterpart is set")
+        from ev_energy_async.auth import ClientCredentials, StaticToken  # noqa: PLC0415  # few clients are made without
+
         auth: Auth | Credentials | None = None
         if token is not None:
             auth = StaticToken(token)
@@ -285,6 +286,8 @@ class EvEnergy(Handles):
             DecodeError: The answer cannot be understood.
             AuthError: The credentials were refused.
         """
+        if self._handler is None:
+            self._handler = self._core.handler(self._user)
         return await self._core.call(self._handler, request, self._user, self._options)
 
     def stats(self) -> Stats:
@@ -319,14 +322,13 @@ class EvEnergy(Handles):
             InvalidArgument: One of the arguments is not what it should be, or the client knows no client ID.
         """
         credentials = self._core.credentials
-        if not isinstance(credentials, ClientCredentials | RefreshToken | AuthorizationCode):
+        client_id = getattr(credentials, "client_id", None)
+        if not isinstance(client_id, str):
             raise errors.InvalidArgument("auth", type(credentials), "credentials with a client ID")
         choice = {"make": make, "model": model, "trim": trim}
         from ev_energy_async import onboarding  # noqa: PLC0415  # few programs need it
 
-        return onboarding.onboarding_url(
-            self.base_url, credentials.client_id, user, **choice, redirect_uri=redirect_uri
-        )
+        return onboarding.onboarding_url(self.base_url, client_id, user, **choice, redirect_uri=redirect_uri)
 
     async def find_onboarding_url(self, make: Ref, *, model: str | None = None, trim: str | None = None) -> str | None:
         """Walk from a make over its models to its trims; see `onboarding.find_onboarding_url`."""
@@ -377,6 +379,12 @@ class EvEnergy(Handles):
         label = "" if self.label is None else f" {self.label!r}"
         user = "" if self._user is None else f" as {self._user}"
         return f"<EvEnergy{label} {self.base_url}{user}>"
+
+
+def _can_authenticate(auth: object) -> bool:
+    from ev_energy_async.auth import Auth, AuthorizationCode, ClientCredentials, RefreshToken  # noqa: PLC0415  # lazy
+
+    return isinstance(auth, ClientCredentials | RefreshToken | AuthorizationCode | Auth)
 
 
 def _split(url: object) -> SplitResult | None:
