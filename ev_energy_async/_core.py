@@ -129,13 +129,13 @@ class Core:
         self._last_success: dt.datetime | None = None
 
     def _identify(self, credentials: Auth | Credentials) -> None:
-        from ev_energy_async import auth  # noqa: PLC0415  # see above
+        from ev_energy_async import auth  # noqa: PLC0415  # at the first call
 
         if not isinstance(credentials, auth.ClientCredentials | auth.RefreshToken | auth.AuthorizationCode):
             self.auth = credentials
             return
-        from ev_energy_async.token_store import MemoryTokenStore  # noqa: PLC0415  # see above
-        from ev_energy_async.tokens import TokenSource  # noqa: PLC0415  # see above
+        from ev_energy_async.token_store import MemoryTokenStore  # noqa: PLC0415  # at the first call
+        from ev_energy_async.tokens import TokenSource  # noqa: PLC0415  # at the first call
 
         self._token_url = credentials.token_url
         self._stands_for_an_application = isinstance(credentials, auth.ClientCredentials)
@@ -146,15 +146,15 @@ class Core:
     def budget(self) -> Budget:
         """The hourly budget of requests; that of anonymous callers without a token."""
         if self._budget is None:
-            from ev_energy_async.budget import ANONYMOUS_LIMIT, DEFAULT_LIMIT, Budget  # noqa: PLC0415  # see above
+            from ev_energy_async.budget import ANONYMOUS_LIMIT, DEFAULT_LIMIT, Budget  # noqa: PLC0415  # at the first call
 
             self._budget = Budget(ANONYMOUS_LIMIT if self.auth is None else DEFAULT_LIMIT, clock=self.clock)
         return self._budget
 
     def handler(self, user: str | None) -> Handler:
         """Return the way of a request, in the context of a user."""
-        from ev_energy_async.middleware import chain, with_auth, with_budget  # noqa: PLC0415  # see above
-        from ev_energy_async.retry import with_retries  # noqa: PLC0415  # see above
+        from ev_energy_async.middleware import chain, with_auth, with_budget  # noqa: PLC0415  # at the first call
+        from ev_energy_async.retry import with_retries  # noqa: PLC0415  # at the first call
 
         shared = [*self._middleware, with_retries(self.clock, self.random), with_budget(self.budget, self.clock)]
         if self.auth is None:
@@ -257,7 +257,7 @@ class Core:
         return result
 
     def _error(self, request: Request[Any], response: RawResponse) -> errors.ApiError:
-        from ev_energy_async.retry import retry_after  # noqa: PLC0415  # see above
+        from ev_energy_async.retry import retry_after  # noqa: PLC0415  # at the first call
 
         error = errors.error_for(response)
         wait = retry_after(response.headers, self.clock.now())

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from weakref import WeakValueDictionary
 
 from ev_energy_async.clock import Clock, Duration, SystemClock, seconds
-from ev_energy_async.errors import DecodeError, InvalidArgument
+from ev_energy_async.errors import DecodeError, InvalidArgument, WebhookVerificationError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -173,8 +173,6 @@ def webhook_handler(
         >>> app.router.add_post("/ev-energy", handler)  # doctest: +SKIP
     """
     from aiohttp import web  # noqa: PLC0415  # the server's half of aiohttp costs 200 ms, who only verifies needs none
-
-    from ev_energy_async.webhooks import WebhookVerificationError  # noqa: PLC0415  # which imports this module
 
     if max_body_bytes < 1:
         raise InvalidArgument("max_body_bytes", max_body_bytes, "a number above zero")
