@@ -296,6 +296,11 @@ class Bucket:
         own = self._spent()
         return max(own, self.limit - self._word.left(self.in_flight)) if self._known() else own
 
+    @property
+    def allowance(self) -> int:
+        """Requests per rolling hour that this process may use, less those that only urgent ones may take."""
+        return self.own_limit - self._kept
+
     def _known(self) -> bool:
         return self._word.at > -math.inf
 

@@ -27,6 +27,7 @@ from ev_energy_async.values import UNSET
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
+    from ev_energy_async._limits import Limit
     from ev_energy_async.auth import Auth, Credentials
     from ev_energy_async.budget import Budget
     from ev_energy_async.clock import Clock, RandomSource
@@ -122,7 +123,7 @@ class Core:
         self._budget = budget
         self._middleware = middleware
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._limits: set[asyncio.Timeout] = set()
+        self._limits: set[Limit] = set()
         self._version_warned = False
         self._closed = False
         self._calls = self._failures = self._retries = 0
@@ -172,7 +173,8 @@ class Core:
             request.query,
             with_more_headers(request.headers, options.headers) if options.headers else request.headers,
             request.body,
-            options.begun(self.clock.monotonic()),
+            options.begun(self.clock.monotonic(), request.on_bad_item),
+            request.on_bad_item,
         )
         self._calls += 1
         try:
@@ -216,10 +218,10 @@ class Core:
     async def _limited(self, handler: Callable[[Request[Any]], Awaitable[R]], request: Request[Any]) -> R:
         """Pass a request on within its deadline, and no longer than the client is open."""
         record = request.options.record
-        limit = asyncio.timeout(request.options.deadline)
+        limit = self.transport.limits.within(request.options.deadline)
         self._limits.add(limit)
         try:
-            async with limit:
+            with limit:
                 return await handler(request)
         except errors.TransportError as error:
             if not record.in_doubt or isinstance(error, errors.OutcomeUnknown):
@@ -227,7 +229,7 @@ class Core:
             # That the last try did not get far is not all there is to say.
             raise lost(request, type(error), error.reason, sent=True) from error
         except TimeoutError as error:
-            if not limit.expired():
+            if not limit.expired:
                 raise  # one of the caller's own, from middleware or auth
             if self._closed:
                 reason = "the client is closed"
@@ -363,8 +365,7 @@ class Core:
         """End the calls under way, a token fetch, and the session if it is the client's own."""
         self._closed = True
         for limit in list(self._limits):
-            if not limit.expired():
-                limit.reschedule(0)  # long past, so at once
+            limit.expire()
         if self.tokens is not None:
             await self.tokens.close()
         if self._owns_budget and self._budget is not None:

@@ -129,6 +129,7 @@ class Ascending(Generic[L]):
 
     Attributes:
         answer: The first answer; None before it.
+        reach: Down to which instant the portions are without gaps, once they are all there; ALWAYS for all there is.
     """
 
     def __init__(
@@ -142,6 +143,7 @@ class Ascending(Generic[L]):
         cradle: int,
     ) -> None:
         self.answer: Response[Any] | None = None
+        self.reach = ALWAYS if begin is None else begin
         self._read = read
         self._field = field
         self._begin = begin
@@ -173,6 +175,8 @@ class Ascending(Generic[L]):
             self.answer = self.answer or portion.answer
             if not portion.cut:
                 self._done = True
+                earliest = ALWAYS if self._since is None else instant_of(self._since)
+                self.reach = earliest if portion.complete else portion.logs[-1].at
                 return Portion(sorted(portion.logs), complete=portion.complete, answer=portion.answer)
             self._end, self._known = portion.logs[0].at, portion.logs[-1].at
             self._span = self._usual = _span_for(portion.logs)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from ev_energy_async.messages import Response
 
-__all__ = ["ALWAYS", "NEVER", "SKEW", "Memory", "Placed", "instant", "instant_of", "moment", "place"]
+__all__ = ["ALWAYS", "NEVER", "SKEW", "Memory", "Placed", "instant", "instant_of", "last_segment", "moment", "place"]
 
 L = TypeVar("L")
 
@@ -86,6 +86,11 @@ def moment(at: int) -> dt.datetime:
     return _EPOCH + at // MICROSECOND * _MICRO
 
 
+def last_segment(url: str) -> str:
+    """Return the last segment of a URL's path that is not empty, decoded."""
+    return unquote(url.partition("?")[0].rstrip("/").rpartition("/")[2])
+
+
 def place(log: Any, field: str, response: Response[Any] | None = None) -> Placed:
     """Return a log with its place, which is also what tells it from all others of its collection.
 
@@ -102,7 +107,7 @@ def place(log: Any, field: str, response: Response[Any] | None = None) -> Placed
     """
     url = getattr(log, "url", None)
     if isinstance(url, str):
-        text = unquote(url.partition("?")[0].rstrip("/").rpartition("/")[2])
+        text = last_segment(url)
         at = instant(text)
         if at is not None:
             return Placed(at, text, log)

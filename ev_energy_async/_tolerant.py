@@ -8,27 +8,25 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import inspect
-import types
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from decimal import Decimal
 from enum import Enum
-from functools import lru_cache
-from typing import Annotated, Any, Final, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final, get_args
 from uuid import UUID
 
 import attrs
 import msgspec
 from cattrs import Converter
 
+from ev_energy_async._shapes import NONE, hints, is_model, is_union, members, optional, origin, reachable, spoken
 from ev_energy_async.codec import Drift
 from ev_energy_async.errors import DecodeError
-from ev_energy_async.values import UNSET, Model, UnsetType, is_array, is_object
+from ev_energy_async.values import UNSET, Model, is_array, is_object
 
 __all__ = ["TolerantConverter", "has_hook", "structure"]
 
-_NONE: Final = type(None)
 _TEXTS: Final = (Decimal, UUID, dt.date)
 Hook = Callable[[Any, Any], Any]
 Predicate = Callable[[Any], bool]
@@ -60,7 +58,7 @@ class _Mismatch(Exception):
 
 
 def _mismatch(expected: str, value: object) -> _Mismatch:
-    names: dict[type, str] = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", _NONE: "null"}
+    names: dict[type, str] = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", NONE: "null"}
     return _Mismatch(f"expected {expected}, got {names.get(type(value), 'a number')}")
 
 
@@ -74,7 +72,7 @@ def structure(converter: Converter, document: Any, into: Any) -> tuple[Any, list
     token = _walk.set(walk)
     try:
         made = converter.structure(document, into)
-        return made, [d if d.type else Drift(_spoken(into), d.path, d.kind) for d in walk.drift]
+        return made, [d if d.type else Drift(spoken(into), d.path, d.kind) for d in walk.drift]
     except DecodeError:
         raise
     except Exception as error:  # a user's hook may raise anything; it is told with the path
@@ -102,11 +100,11 @@ class TolerantConverter(Converter):
         for predicate, hook in hooks:
             self.register_structure_hook_func(predicate, hook)
         factories: list[tuple[Predicate, Callable[[Any], Hook]]] = [
-            (lambda t: _origin(t) is list, self._list_hook),
-            (lambda t: _origin(t) is dict, self._dict_hook),
-            (_is_union, self._union_hook),
-            (lambda t: _origin(t) is Annotated, self._annotated_hook),
-            (_is_model, self._model_hook),
+            (lambda t: origin(t) is list, self._list_hook),
+            (lambda t: origin(t) is dict, self._dict_hook),
+            (is_union, self._union_hook),
+            (lambda t: origin(t) is Annotated, self._annotated_hook),
+            (is_model, self._model_hook),
         ]
         for predicate, factory in factories:
             self.register_structure_hook_factory(predicate, factory)
@@ -179,23 +177,23 @@ class TolerantConverter(Converter):
         return lambda value, _: self.structure(value, plain)
 
     def _union_hook(self, into: Any) -> Hook:
-        members = [member for member in get_args(into) if member not in (_NONE, UnsetType)]
-        nullable = _NONE in get_args(into)
+        fits = members(into)
+        nullable = NONE in get_args(into)
 
         def hook(value: Any, _: Any) -> Any:
             if value is None and nullable:
                 return None
-            fitting = [member for member in members if _may_be(member, value)]
+            fitting = [member for member in fits if _may_be(member, value)]
             if not fitting:
-                raise _mismatch(" or ".join(sorted(_spoken(member) for member in members)), value)
+                raise _mismatch(" or ".join(sorted(map(spoken, fits))), value)
             return self.structure(value, fitting[0]) if len(fitting) == 1 else _best(self, value, fitting)
 
         return hook
 
     def _model_hook(self, into: Any) -> Hook:
-        hints = _hints(into)
-        fields = [(a.name, hints[a.name], a.default is attrs.NOTHING) for a in attrs.fields(into)]
-        plain = {name: _optional(hint) for name, hint, _ in fields}
+        kinds = hints(into)
+        fields = [(a.name, kinds[a.name], a.default is attrs.NOTHING) for a in attrs.fields(into)]
+        plain = {name: optional(hint) for name, hint, _ in fields}
 
         def hook(value: Any, _: Any) -> Any:
             if not is_object(value):
@@ -228,13 +226,13 @@ class TolerantConverter(Converter):
         return hook
 
 
-def _best(converter: Converter, value: Any, members: list[Any]) -> Any:
+def _best(converter: Converter, value: Any, fitting: list[Any]) -> Any:
     """Structure a value as the member of a union that it departs from least."""
     walk = _walk.get()
     path, drift = list(walk.path), list(walk.drift)
     tries: list[tuple[int, int, Any, list[Drift]]] = []
     failure: _Mismatch | None = None
-    for index, member in enumerate(members):
+    for index, member in enumerate(fitting):
         try:
             made = converter.structure(value, member)
         except _Mismatch as error:
@@ -253,49 +251,7 @@ def has_hook(converter: Converter, into: Any) -> bool:
     """Whether a user's hook applies to a type or to any type that it contains."""
     if not isinstance(converter, TolerantConverter):
         return True
-    return any(converter.is_hooked(each) for each in _reachable(into))
-
-
-@lru_cache(maxsize=1024)
-def _reachable(into: Any) -> tuple[Any, ...]:
-    found: dict[Any, None] = {}
-    waiting = [into]
-    while waiting:
-        each = waiting.pop()
-        if each in found:
-            continue
-        found[each] = None
-        if _is_model(each):
-            waiting += _hints(each).values()
-        elif _origin(each) is Annotated:
-            waiting.append(get_args(each)[0])
-        else:
-            waiting += get_args(each)
-    return tuple(found)
-
-
-@lru_cache(maxsize=1024)
-def _hints(into: Any) -> dict[str, Any]:
-    return get_type_hints(into, include_extras=True)
-
-
-def _is_model(into: Any) -> bool:
-    return isinstance(into, type) and issubclass(into, Model)
-
-
-def _origin(into: Any) -> Any:
-    return get_origin(into)
-
-
-def _is_union(into: Any) -> bool:
-    return _origin(into) in (Union, types.UnionType)
-
-
-def _optional(hint: Any) -> tuple[Any, bool]:
-    """Return the only type a hint leaves beside null and unset (else the hint), and whether it takes null."""
-    members = get_args(hint) if _is_union(hint) else (hint,)
-    plain = [get_args(m)[0] if _origin(m) is Annotated else m for m in members if m not in (_NONE, UnsetType)]
-    return (plain[0] if len(plain) == 1 else hint), _NONE in members or Any in plain or object in plain
+    return any(converter.is_hooked(each) for each in reachable(into))
 
 
 def _applies(predicate: Predicate, into: Any) -> bool:
@@ -313,7 +269,7 @@ def _step(converter: Converter, step: str | int, value: Any, into: Any) -> Any:
 def _item(converter: Converter, step: str | int, value: Any, into: Any) -> Any:
     """Structure an item of an array or a map; drift in it that no model owns yet is drift of its `[]`."""
     drift = _walk.get().drift
-    if value is None and not _optional(into)[1]:
+    if value is None and not optional(into)[1]:
         drift.append(Drift("", "[]", "null"))
         return None
     before = len(drift)
@@ -324,7 +280,7 @@ def _item(converter: Converter, step: str | int, value: Any, into: Any) -> Any:
 
 def _may_be(member: Any, value: Any) -> bool:
     """Whether a JSON value is of the kind that a member of a union takes."""
-    kind = _origin(member) or member
+    kind = origin(member) or member
     if kind is Annotated:
         return _may_be(get_args(member)[0], value)
     if member is Any:
@@ -338,13 +294,6 @@ def _may_be(member: Any, value: Any) -> bool:
     if isinstance(value, int | float):
         return isinstance(kind, type) and issubclass(kind, (int, float, Decimal)) and kind is not bool
     return isinstance(kind, type) and issubclass(kind, (str, dt.date, UUID, Decimal)) and value is not None
-
-
-def _spoken(member: Any) -> str:
-    kind = _origin(member) or member
-    if kind is Annotated:
-        return _spoken(get_args(member)[0])
-    return str(getattr(kind, "__name__", kind))
 
 
 def _scalar_hook(into: Any) -> Hook:

@@ -179,6 +179,11 @@ class Budget:
         return self._bucket.limit
 
     @property
+    def allowance(self) -> int:
+        """Requests per rolling hour that calls of priority 0 may use here: the share of the limit, less the reserve."""
+        return self._bucket.allowance
+
+    @property
     def remaining(self) -> int:
         """How many requests of priority 0 could go at once; a few as long as the API has not told."""
         return self._bucket.remaining(self._clock.monotonic())

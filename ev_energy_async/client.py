@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
     from ev_energy_async.auth import Auth, Credentials
     from ev_energy_async.budget import Budget
+    from ev_energy_async.fleet import Fleet
     from ev_energy_async.ids import Ref
     from ev_energy_async.messages import Handler, Middleware, Request, Response
     from ev_energy_async.uploads import Progress, Source
@@ -147,6 +148,7 @@ class EvEnergy(Handles):
         self._options = options
         self._is_view = is_view
         self._handler: Handler | None = None
+        self._fleet: Fleet | None = None
 
     def _view(self, user: str | None, options: CallOptions) -> Self:
         view = object.__new__(type(self))
@@ -270,6 +272,18 @@ class EvEnergy(Handles):
     def clock(self) -> Clock:
         """Where time comes from."""
         return self._core.clock
+
+    @property
+    def fleet(self) -> Fleet:
+        """All vehicles of this client, or of its user: snapshots, the watch, backfills."""
+        if self._fleet is None:
+            from ev_energy_async._progress import Owner  # noqa: PLC0415  # few programs need it
+            from ev_energy_async.fleet import Fleet  # noqa: PLC0415  # few programs need it
+
+            client_id = getattr(self._core.credentials, "client_id", None)
+            owner = Owner(self.base_url, client_id if isinstance(client_id, str) else None, self._user)
+            self._fleet = Fleet(self, owner)
+        return self._fleet
 
     @property
     def link_origins(self) -> frozenset[str]:

@@ -11,19 +11,18 @@ Pure: no I/O beside the log line that reports drift.
 from __future__ import annotations
 
 import logging
-import re
-from functools import lru_cache
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import attrs
 import msgspec
 
+from ev_energy_async._strict import BROKEN, decode_strict, decoder, reason
 from ev_energy_async.errors import DecodeError
-from ev_energy_async.values import UNSET, Model, is_array, is_mapping, is_object
+from ev_energy_async.values import UNSET, Model, is_mapping, set_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from cattrs import Converter
 
@@ -32,12 +31,14 @@ __all__ = ["Codec", "Drift", "decode", "decode_strict", "encode", "lost_keys", "
 _LOG: Final = logging.getLogger("ev_energy_async")
 # Reported drift is remembered, so that a running fleet logs it once; a service never sees more kinds than this.
 _MOST_DRIFT: Final = 10_000
-# How msgspec says that bytes are no JSON document; the last for one nested deeper than the stack.
-_BROKEN: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 T = TypeVar("T")
 
+_NULL: Final = b"null"
+
 _encoder: Final = msgspec.json.Encoder(decimal_format="string")
+_keys: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_items: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 @attrs.frozen
@@ -65,96 +66,96 @@ class Drift:
         return f"{self.type}.{self.path} {said[self.kind]}"
 
 
-@lru_cache(maxsize=1024)
-def _decoder(into: Any) -> msgspec.json.Decoder[Any] | None:
-    """Return the decoder of a type; None for one with a union of several models, which msgspec does not take."""
-    try:
-        return msgspec.json.Decoder(into)
-    except TypeError as error:
-        if "unions may not contain more than one" not in str(error):
-            raise
-        return None
-
-
 def warm(into: Any) -> None:
     """Make the decoder of a type, so that the first answer need not."""
-    _decoder(into)
-
-
-def _reason(error: Exception) -> tuple[str, str]:
-    """Split what msgspec says into reason and path."""
-    found = re.fullmatch(r"(.*?)(?: - at `(.*)`)?", str(error), re.DOTALL)
-    return (found[1], found[2] or "$") if found else (str(error), "$")
-
-
-def decode_strict(data: bytes, into: Any) -> Any:
-    """Decode a document that must match its schema.
-
-    Raises:
-        DecodeError: It does not.
-    """
-    decoder = _decoder(into)
-    if decoder is None:
-        from ev_energy_async._tolerant import structure  # noqa: PLC0415  # cattrs costs 45 ms, few need it
-
-        value, drift = structure(make_converter(), _document(data), into)
-        if drift:
-            raise DecodeError(str(drift[0]))
-        return value
-    try:
-        return decoder.decode(data)
-    except _BROKEN as error:
-        raise DecodeError(*_reason(error)) from error
+    decoder(into)
 
 
 def _document(data: bytes) -> Any:
     try:
         return msgspec.json.decode(data)
-    except _BROKEN as error:
-        raise DecodeError(*_reason(error)) from error
+    except BROKEN as error:
+        raise DecodeError(*reason(error)) from error
 
 
 def encode(value: object) -> bytes:
     """Encode a model, or a mapping of JSON values and models, as JSON.
 
     What is unset is left out, None is null, decimals are strings, times keep their offset.
+
+    Raises:
+        DecodeError: It is no JSON, or holds a number that is none.
     """
     try:
-        return _encoder.encode(value if isinstance(value, Model) else _plain(value))
-    except (TypeError, ValueError, msgspec.EncodeError) as error:
+        try:
+            encoded = _encoder.encode(value)
+        except TypeError:
+            # Mappings that are no dictionaries, and what is unset in them.
+            encoded = _encoder.encode(_plain(value))
+        if _NULL in encoded:
+            _check_numbers(value)
+    except (TypeError, ValueError, msgspec.EncodeError, RecursionError) as error:
         raise DecodeError(f"not JSON: {error}") from error
+    return encoded
 
 
 def _plain(value: object) -> Any:
     """Return a value as msgspec takes it: dictionaries for mappings, and in them nothing that is unset."""
     if is_mapping(value):
         return {key: _plain(member) for key, member in value.items() if member is not UNSET}
-    if isinstance(value, tuple):
-        value = list(cast("tuple[object, ...]", value))
-    if is_array(value):
-        return [_plain(item) for item in value]
-    if isinstance(value, float) and not isfinite(value):
-        # msgspec writes null, which clears what it is sent to.
-        raise ValueError(f"{value} is not a number of JSON")
+    if isinstance(value, list | tuple):
+        items = cast("Sequence[object]", value)
+        # Most lists are fine as they are, and a boundary of a million points is not walked in Python.
+        try:
+            return msgspec.Raw(_encoder.encode(items))
+        except TypeError:
+            return [_plain(item) for item in items]
     return value
 
 
+def _check_numbers(value: object) -> None:
+    """Refuse numbers that are none: msgspec writes null for them, which clears what it is sent to."""
+    if isinstance(value, float):
+        if not isfinite(value):
+            raise ValueError(f"{value} is not a number of JSON")
+    elif isinstance(value, Model):
+        for _, member in set_fields(value):
+            _check_numbers(member)
+    elif is_mapping(value):
+        for member in value.values():
+            _check_numbers(member)
+    elif isinstance(value, list | tuple):
+        items = cast("Sequence[object]", value)
+        if _NULL in _encoder.encode(_plain(items)):
+            for item in items:
+                _check_numbers(item)
+
+
 def lost_keys(before: bytes, after: bytes) -> list[str]:
-    """Return the paths of keys that stand in one JSON document and no longer in the other."""
+    """Return the paths of keys that stand in one JSON document and no longer in the other.
+
+    Args:
+        before: The document.
+        after: The other, by the same encoder: what is the same in both need not be looked into.
+    """
     lost: list[str] = []
 
-    def compare(old: Any, new: Any, path: str) -> None:
-        if is_object(old) and is_object(new):
-            for key, value in old.items():
-                if key in new:
-                    compare(value, new[key], f"{path}{key}.")
+    def compare(old: bytes, new: bytes, path: str) -> None:
+        if old == new:
+            return
+        if old.startswith(b"{") and new.startswith(b"{"):
+            others = _keys.decode(new)
+            for key, raw in _keys.decode(old).items():
+                if key in others:
+                    compare(bytes(raw), bytes(others[key]), f"{path}{key}.")
                 else:
                     lost.append(f"{path}{key}")
-        elif is_array(old) and is_array(new):
-            for item, other in zip(old, new, strict=False):
-                compare(item, other, path)
+        elif old.startswith(b"[") and new.startswith(b"[") and b"{" in old:
+            # Without a brace there is no key, and a million points need not be looked at.
+            for raw, other in zip(_items.decode(old), _items.decode(new), strict=False):
+                compare(bytes(raw), bytes(other), path)
 
-    compare(msgspec.json.decode(before), msgspec.json.decode(after), "")
+    compare(before, after, "")
     return lost
 
 
@@ -187,14 +188,14 @@ class Codec:
         Raises:
             DecodeError: It is no JSON, or cannot be understood as the type; carries the path.
         """
-        decoder = None if self._has_hook(into) else _decoder(into)
-        if decoder is not None:
+        fast = None if self._has_hook(into) else decoder(into)
+        if fast is not None:
             try:
-                return decoder.decode(data)
+                return fast.decode(data)
             except msgspec.ValidationError:
                 pass  # well-formed, so the tolerant way below has a say
-            except _BROKEN as error:
-                raise DecodeError(*_reason(error)) from error
+            except BROKEN as error:
+                raise DecodeError(*reason(error)) from error
         return self._decode_tolerantly(data, into)
 
     def decode_items(self, data: bytes, into: Any) -> list[tuple[bytes, Any]]:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ev_energy_async.clock import Clock, Duration
     from ev_energy_async.messages import Response
 
-__all__ = ["Every", "Follow", "Polling", "is_passing"]
+__all__ = ["Every", "Follow", "Polling", "is_passing", "read_at"]
 
 L = TypeVar("L")
 
@@ -64,6 +64,24 @@ def is_passing(error: EvEnergyError) -> bool:
     if isinstance(error, TransportError):
         return error.passing
     return isinstance(error, ServerError | RateLimited | BudgetExhausted)
+
+
+def read_at(answer: Response[Any] | None, began: int) -> int:
+    """Return when a reading began, by the clock of the API if that one is behind: never later than it was.
+
+    Args:
+        answer: The first answer of the reading; None if there was none.
+        began: When it began, by our clock.
+    """
+    stated = None if answer is None else answer.headers.get("Date")
+    try:
+        theirs = None if stated is None else parsedate_to_datetime(stated)
+    except ValueError:
+        theirs = None
+    if theirs is None or theirs.tzinfo is None:
+        return began
+    behind = began - instant_of(theirs)
+    return began - behind if 0 < behind <= _SAME_TIME else began
 
 
 class Follow(Generic[L]):
@@ -219,8 +237,8 @@ class Follow(Generic[L]):
             self._reading = None
             self._finish(memory)
             return
-        read_at = self._read_at(self._reading.answer)
-        memory.take(portion.logs, read_at=read_at, upto=portion.upto, hold=self._ordered)
+        began = read_at(self._reading.answer, self._began)
+        memory.take(portion.logs, read_at=began, upto=portion.upto, hold=self._ordered)
         self._has_read = True
 
     async def _baseline(self) -> Memory[L]:
@@ -228,7 +246,7 @@ class Follow(Generic[L]):
         memory = Memory[L](ALWAYS, self._lateness)
         down_to = self._began - self._lateness - SKEW
         portion: Portion = await read_back(self._read(None, self._until), self._field, down_to=down_to)
-        memory.begin(portion.logs, read_at=self._read_at(portion.answer), complete=portion.complete)
+        memory.begin(portion.logs, read_at=read_at(portion.answer, self._began), complete=portion.complete)
         self._has_read = True
         return memory
 
@@ -242,18 +260,6 @@ class Follow(Generic[L]):
         if self._until is None or self._memory is None or self._memory.waiting or self._failures:
             return False
         return self._complete_at - self._lateness - SKEW >= instant_of(self._until)
-
-    def _read_at(self, answer: Response[Any] | None) -> int:
-        """Return when a reading began, by the clock of the API if that one is behind: never later than it was."""
-        stated = None if answer is None else answer.headers.get("Date")
-        try:
-            theirs = None if stated is None else parsedate_to_datetime(stated)
-        except ValueError:
-            theirs = None
-        if theirs is None or theirs.tzinfo is None:
-            return self._began
-        behind = self._began - instant_of(theirs)
-        return self._began - behind if 0 < behind <= _SAME_TIME else self._began
 
     def _wait_out(self, error: EvEnergyError) -> None:
         delay = min(_PATIENCE * 2 ** min(self._failures, 10), _LONGEST_WAIT)

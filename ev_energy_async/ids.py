@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Identified", "Ref", "ResourceId", "id_text"]
 
+# What would end a path segment, start another, or is encoded already.
+_FORBIDDEN: Final = re.compile(r"[/?#\\% ]")
 _FORM: Final = re.compile(r"([a-z]{4})([0-7][0-9A-HJKMNP-TV-Z]{25})")
 
 
@@ -114,10 +116,9 @@ def id_text(argument: str, reference: object, prefix: str | None = None) -> str:
     else:
         value = getattr(reference, "id", None)
         text = value if isinstance(value, str) else ""
+    is_segment = text and text.isprintable() and text not in {".", ".."} and not _FORBIDDEN.search(text)
+    is_right = prefix is None or (text.startswith(prefix) and len(text) > len(prefix))
+    if is_segment and (is_right or (prefix == "user" and text == "me")):
+        return text
     kind = f"an ID that starts with {prefix!r}" if prefix else "an ID"
-    if not text or not text.isprintable() or text in {".", ".."} or any(c in "/?#\\% " for c in text):
-        raise InvalidArgument(argument, reference, f"{kind}, a resource URL, or the resource")
-    is_me = prefix == "user" and text == "me"
-    if prefix is not None and not is_me and not (text.startswith(prefix) and len(text) > len(prefix)):
-        raise InvalidArgument(argument, reference, f"{kind}, a resource URL, or the resource")
-    return text
+    raise InvalidArgument(argument, reference, f"{kind}, a resource URL, or the resource")

@@ -11,12 +11,13 @@ from urllib.parse import parse_qsl
 
 import attrs
 
-from ev_energy_async.options import CallOptions
+from ev_energy_async.options import DEFAULT_OPTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from ev_energy_async.operations import Operation
+    from ev_energy_async.options import CallOptions, OnBadItem
 
 __all__ = ["Handler", "Middleware", "RateLimit", "RawResponse", "Request", "Response", "Sender"]
 
@@ -38,6 +39,7 @@ class Request(Generic[T_co]):
         headers: Headers of this request, by name.
         body: The encoded body; None if there is none.
         options: How to make the call.
+        on_bad_item: What to do with an item of a list that cannot be decoded; None leaves it to the client.
     """
 
     operation: Operation[T_co]
@@ -45,7 +47,8 @@ class Request(Generic[T_co]):
     query: str = ""
     headers: Mapping[str, str] = attrs.field(factory=dict[str, str])
     body: bytes | None = None
-    options: CallOptions = attrs.field(factory=CallOptions)
+    options: CallOptions = DEFAULT_OPTIONS
+    on_bad_item: OnBadItem | None = None
 
     @property
     def method(self) -> str:
@@ -60,16 +63,16 @@ class Request(Generic[T_co]):
     def without_secrets(self) -> Request[T_co]:
         """Return the request as others may see it: without its `Authorization`."""
         shown = {name: value for name, value in self.headers.items() if name.lower() != "authorization"}
-        return Request(self.operation, self.path, self.query, shown, self.body, self.options)
+        return Request(self.operation, self.path, self.query, shown, self.body, self.options, self.on_bad_item)
 
     def with_headers(self, headers: Mapping[str, str]) -> Request[T_co]:
         """Return the request with more headers; these win."""
         both = {**self.headers, **headers}
-        return Request(self.operation, self.path, self.query, both, self.body, self.options)
+        return Request(self.operation, self.path, self.query, both, self.body, self.options, self.on_bad_item)
 
     def with_options(self, options: CallOptions) -> Request[T_co]:
         """Return the request, to be made in another way."""
-        return Request(self.operation, self.path, self.query, self.headers, self.body, options)
+        return Request(self.operation, self.path, self.query, self.headers, self.body, options, self.on_bad_item)
 
     def as_curl(self) -> str:
         """Return the request as a command line to try by hand, without secrets, personal data and the body."""

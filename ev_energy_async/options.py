@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEFAULT_DEADLINE",
+    "DEFAULT_OPTIONS",
     "DEFAULT_TIMEOUT",
     "BadItem",
     "CallOptions",
@@ -181,14 +182,35 @@ class CallOptions:
     deadline_at: float | None = None
     record: CallRecord = attrs.field(factory=CallRecord)
 
-    def begun(self, now: float) -> CallOptions:
-        """Return the options of a call that begins now, with its deadline fixed and a fresh record."""
-        return attrs.evolve(self, deadline_at=now + self.deadline, record=CallRecord())
+    def begun(self, now: float, on_bad_item: OnBadItem | None = None) -> CallOptions:
+        """Return the options of a call that begins now, with its deadline fixed and a fresh record.
+
+        Args:
+            now: The client's monotonic clock.
+            on_bad_item: What the call itself says of items that cannot be decoded; None if it says nothing.
+        """
+        said = self.on_bad_item if on_bad_item is None else on_bad_item
+        # Not `attrs.evolve`, which takes five times as long, and this is on the way of every call.
+        return CallOptions(
+            self.timeout,
+            self.deadline,
+            self.retry,
+            self.priority,
+            self.headers,
+            said,
+            self.label,
+            now + self.deadline,
+            CallRecord(),
+        )
 
     @property
     def prefix(self) -> str:
         """What a log line about the call begins with: the label of the client, if it has one."""
         return "" if self.label is None else f"{self.label}: "
+
+
+DEFAULT_OPTIONS: Final = CallOptions()
+"""Those of a request that no client has begun to make yet."""
 
 
 def with_more_headers(headers: Mapping[str, str], more: Mapping[str, str]) -> Mapping[str, str]:

@@ -7,7 +7,7 @@ module does: it never builds the address of a page. Pure but for the `Sender` th
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Generator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
@@ -33,6 +33,7 @@ _PARAM: Final = re.compile(r';\s*([\w!#$&+.^`|~*-]+)\s*(?:=\s*(?:"((?:[^"\\]|\\.
 _NOWHERE: Final = "about:blank"
 # What may stand in a query besides letters and digits (RFC 3986, section 3.4), and what is encoded already.
 _QUERY: Final = "!$&'()*+,;=:@/?-._~%"
+_PLAIN_QUERY: Final = re.compile(f"[A-Za-z0-9{re.escape(_QUERY)}]*")
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -57,12 +58,18 @@ class Link:
             (Link(target='https://api.ev.energy/v2/users?page_after=x', rel='next'),
              Link(target='about:blank', rel='previous'))
         """
-        found: list[Link] = []
-        for match in _LINK.finditer(header):
-            # Only the first `rel` counts (RFC 8288, section 3.3).
-            named = (param[2] or param[3] or "" for param in _PARAM.finditer(match[2]) if param[1].lower() == "rel")
-            found += [cls(match[1].strip(), each.lower()) for each in next(named, "").split()]
-        return tuple(found)
+        return tuple(cls(target, rel) for target, rels in _links(header) for rel in rels)
+
+
+def _links(header: str) -> Iterator[tuple[str, list[str]]]:
+    """Yield the targets of a `Link` header with their relations."""
+    for match in _LINK.finditer(header):
+        rels = ""
+        for param in _PARAM.finditer(match[2]):
+            if param[1].lower() == "rel":
+                rels = param[2] or param[3] or ""
+                break  # only the first `rel` counts (RFC 8288, section 3.3)
+        yield match[1].strip(), rels.lower().split()
 
 
 def origin_of(url: str) -> str:
@@ -81,10 +88,23 @@ def next_cursor(response: Response[Any], link_origins: frozenset[str]) -> str | 
     Raises:
         DecodeError: The target is another list, or on another origin than the answer and not on one of `link_origins`.
     """
-    links = Link.parse(", ".join(_fields(response.headers, "Link")))
-    target = next((link.target for link in links if link.rel == "next"), _NOWHERE)
+    header = ", ".join(_fields(response.headers, "Link"))
+    target = next((target for target, rels in _links(header) if "next" in rels), _NOWHERE)
     if not target or target == _NOWHERE:
         return None
+    request = response.request
+    address, _, query = target.partition("?")
+    if address != response.url.partition("?")[0] or not _PLAIN_QUERY.fullmatch(query):
+        # Spelled differently, or elsewhere.
+        query = _query_of_same_list(target, response, link_origins)
+    if query == request.query:
+        raise DecodeError("Link leads from a page to itself", "Link", response)
+    # The page is fetched where the first one was.
+    return f"{request.path}?{query}" if query else request.path
+
+
+def _query_of_same_list(target: str, response: Response[Any], link_origins: frozenset[str]) -> str:
+    """Return the query of a target that leads to the list of the answer, encoded as it goes out."""
     try:
         url = urljoin(response.url, target)
         there, origin = urlsplit(url), origin_of(url)
@@ -102,11 +122,7 @@ def next_cursor(response: Response[Any], link_origins: frozenset[str]) -> str | 
     if not is_same_list:
         raise DecodeError(f"Link leads to another list, {there.path!r}", "Link", response)
     # What stands bare in a request line stays as it is, what does not is encoded; the server sees no difference.
-    query = quote(there.query, safe=_QUERY)
-    if query == request.query:
-        raise DecodeError("Link leads from a page to itself", "Link", response)
-    # The page is fetched where the first one was.
-    return f"{request.path}?{query}" if query else request.path
+    return quote(there.query, safe=_QUERY)
 
 
 def _fields(headers: Mapping[str, str], name: str) -> Sequence[str]:
@@ -201,7 +217,8 @@ class Paginator(Awaitable[Page[T]], Generic[T]):
         if path != self._request.path or quote(query, safe=_QUERY) != query:
             # The query of a cursor holds the filters of its list, which may be personal data.
             raise InvalidArgument("cursor", path or cursor, f"a `next_cursor` of {self._request}")
-        return Request(self._request.operation, path, query, self._request.headers)
+        first = self._request
+        return Request(first.operation, path, query, first.headers, on_bad_item=first.on_bad_item)
 
     async def _fetch(self, request: Request[T]) -> Page[T]:
         try:

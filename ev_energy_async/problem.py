@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 __all__ = ["Problem", "without_input"]
 
 _SHORTEST_HIDDEN: Final = 4
+# A body beyond this, as the boundary of a region, is searched for the words of the answer and not the other way round:
+# to read it would keep everybody waiting for seconds.
+_LARGEST_READ: Final = 64 * 1024
+_WORD: Final = re.compile(r"[\w@+-][\w@+.:/%-]{2,}\w")  # of _SHORTEST_HIDDEN characters and more
 _PHRASES: Final = {int(status): status.phrase for status in HTTPStatus}
 
 
@@ -99,17 +103,28 @@ def without_input(text: str, request: Request[Any]) -> str:
         text: What a server said.
         request: What it was asked; its query and its body, as JSON or as a form, are looked through.
     """
-    values = {value for _, value in parse_qsl(request.query)}
     body = request.body or b"null"
+    if len(body) > _LARGEST_READ:
+        large = body
+        text = _WORD.sub(lambda word: "..." if _may_be_input(word[0].encode(), large) else word[0], text)
+        body = b"null"
+    values = {value for _, value in parse_qsl(request.query)}
     try:
         if "form" in request.headers.get("Content-Type", ""):
             values |= {value for _, value in parse_qsl(body.decode())}
-            waiting: list[Any] = []
         else:
-            # Numbers as they are spelled: a server quotes them so.
-            waiting = [json.loads(body, parse_float=str, parse_int=str)]
+            values |= _texts(body)
     except ValueError:
-        waiting = []
+        pass
+    # The longest first, since one may hold another; what is shorter tells of nobody, and stands in every sentence.
+    known = sorted((re.escape(value) for value in values if len(value) >= _SHORTEST_HIDDEN), key=len, reverse=True)
+    return re.sub("|".join(known), "...", text) if known else text
+
+
+def _texts(body: bytes) -> set[str]:
+    """Return all values of a JSON document as they may be quoted: numbers as they are spelled."""
+    found: set[str] = set()
+    waiting: list[Any] = [json.loads(body, parse_float=str, parse_int=str)]
     while waiting:
         value = waiting.pop()
         if is_mapping(value):
@@ -117,7 +132,10 @@ def without_input(text: str, request: Request[Any]) -> str:
         elif is_array(value):
             waiting += value
         elif isinstance(value, str):
-            values.add(value)
-    # The longest first, since one may hold another; what is shorter tells of nobody, and stands in every sentence.
-    known = sorted((re.escape(value) for value in values if len(value) >= _SHORTEST_HIDDEN), key=len, reverse=True)
-    return re.sub("|".join(known), "...", text) if known else text
+            found.add(value)
+    return found
+
+
+def _may_be_input(word: bytes, body: bytes) -> bool:
+    """Whether a word of an answer stands in a body, other than as one of its keys."""
+    return word in body and b'"%b":' % word not in body

@@ -31,6 +31,7 @@ _REPEATABLE: Final = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
 _NOT_FOUND: Final = 404
 _NO_CONTENT: Final = 204
 _TOO_MANY: Final = 429
+_FAILURES: Final = 400  # statuses from here on
 _UNAVAILABLE: Final = 503
 _LONGEST_WAIT: Final = 366 * 86_400.0  # so that no answer reaches beyond what a datetime holds
 
@@ -90,6 +91,8 @@ def with_retries(clock: Clock, random: RandomSource) -> Middleware:
             record.attempts = attempt
             try:
                 outcome = await following(request)
+                if outcome.status < _FAILURES:
+                    return outcome  # nearly always
             except (TransportError, ApiError) as error:
                 outcome = error
             except BudgetExhausted as error:

@@ -123,6 +123,8 @@ class TokenSource:
         self._fetching: asyncio.Task[Token] | None = None
         self._tasks: set[asyncio.Task[Token]] = set()
         self._spending = False
+        self._fresh: Token | None = None
+        self._fresh_until = dt.datetime.min.replace(tzinfo=dt.UTC)
 
     @property
     def token(self) -> Token | None:
@@ -139,7 +141,14 @@ class TokenSource:
             TokenStoreError: The stored token cannot be read, or the new one not be kept.
         """
         token = self._token
-        todo = decide(token, rejected, self._clock.now())
+        now = self._clock.now()
+        if rejected is None and token is not None and token is self._fresh and now < self._fresh_until:
+            return token.access_token
+        todo = decide(token, rejected, now)
+        if todo == "use" and token is not None and token.expires_at is not None:
+            # Until then nothing needs to be decided about it.
+            self._fresh = token
+            self._fresh_until = token.expires_at - _window(token, ADVISORY, _ADVISORY_SHARE)
         if token is not None and todo != "replace":
             if todo == "renew" and self._fetching is None and self._clock.monotonic() >= self._renew_from:
                 self._start(token.access_token)

@@ -10,11 +10,13 @@ import asyncio
 import logging
 import ssl
 import time
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 from yarl import URL
 
+from ev_energy_async._limits import Limits
 from ev_energy_async._version import __version__
 from ev_energy_async.errors import ConnectionFailed, DecodeError, OutcomeUnknown, RequestTimeout, TransportError
 from ev_energy_async.messages import Response
@@ -31,6 +33,8 @@ LARGEST_BODY: Final = 64 * 1024 * 1024
 
 _LOG: Final = logging.getLogger("ev_energy_async")
 _CHUNK: Final = 64 * 1024
+# A body beyond this goes out piece by piece, so that nobody else has to wait for it.
+_AT_ONCE: Final = 1024 * 1024
 # Methods whose repetition is harmless (RFC 9110, section 9.2.2): without an answer nothing is in doubt.
 _SAFE_TO_LOSE: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS", "PUT"})
 _NO_TIMEOUT: Final = aiohttp.ClientTimeout(total=None)
@@ -52,6 +56,7 @@ class Transport:
         self, base_url: str, session: aiohttp.ClientSession | None, *, largest_body: int = LARGEST_BODY
     ) -> None:
         self.base_url = base_url
+        self.limits = Limits()
         self._session = session
         self._owned = session is None
         self._largest = largest_body
@@ -104,25 +109,23 @@ class Transport:
         async with self._free_slot(request):
             session = self._open(request)  # it may have been closed in the meantime
             request.options.record.sent = True
-            limit = asyncio.timeout(timeout)
+            limit = self.limits.within(timeout)
             try:
-                async with (
-                    limit,
-                    session.request(
+                with limit:
+                    async with session.request(
                         request.method,
                         URL(url, encoded=True),
                         headers=headers,
-                        data=body,
+                        data=BytesIO(body) if isinstance(body, bytes) and len(body) > _AT_ONCE else body,
                         allow_redirects=False,
                         raise_for_status=False,
                         timeout=_NO_TIMEOUT,
-                    ) as response,
-                ):
-                    sent = True
-                    # A copy, since the answer's own is no value: it does not pickle.
-                    return response.status, response.headers.copy(), await self._read(request, url, response)
+                    ) as response:
+                        sent = True
+                        # A copy, since the answer's own is no value: it does not pickle.
+                        return response.status, response.headers.copy(), await self._read(request, url, response)
             except TimeoutError as error:
-                if not limit.expired():
+                if not limit.expired:
                     raise  # of the caller's own, as from the source of an upload
                 raise lost(request, RequestTimeout, f"not within {timeout:g} s", sent=True) from error
             except aiohttp.ClientConnectorError as error:
@@ -180,6 +183,7 @@ class Transport:
     async def close(self) -> None:
         """Close the session if it is ours; what is sent afterwards fails."""
         self._closed = True
+        self.limits.close()
         if self._owned and self._session is not None:
             await self._session.close()
 

@@ -23,6 +23,8 @@ from generator.units import unit_of
 _SPECIAL = ("409", "413", "422", "503")
 # Names that generated functions use themselves.
 _RESERVED = frozenset({"sender", "body", "fields", "m", "dt"})
+# And those that return a list besides.
+_RESERVED_IN_LISTS = frozenset({"on_bad_item"})
 # What several tags share, or none reaches.
 _SHARED = "shared"
 
@@ -217,7 +219,8 @@ class Builder:
         body = self._body(operation)
         taken = {p.name for p in parameters}
         keywords = {f.name for f in body.fields} if body else set[str]()
-        for clash in sorted((taken & _RESERVED) | ((taken | _RESERVED) & keywords)):
+        reserved = _RESERVED | _RESERVED_IN_LISTS if operation.lists else _RESERVED
+        for clash in sorted((taken & reserved) | ((taken | reserved) & keywords)):
             raise BadDocument(f"{operation.key}: {clash!r} cannot be a parameter: the function has one of that name")
         into, item, items = self._into(operation)
         location = any(s.startswith("3") for s in operation.answers)

@@ -30,10 +30,10 @@ _LONGEST: Final = 120
 _IN_OPERATIONS: Final = frozenset({"dt", "endpoint", "m", "many", "renamed"})
 # Names that modules of models import, and those that hold the classes of groups.
 _IN_MODULES: Final = frozenset({
-    "Any", "AwareDatetime", "Decimal", "Final", "Group", "LazyGroup", "Literal", "Mapping", "Model", "OpenIntEnum",
-    "OpenStrEnum", "Operation", "Paginator", "Param", "Ref", "Sender", "Sequence", "TYPE_CHECKING", "TypeAlias",
-    "TypedDict", "UNSET", "UUID", "Unpack", "UnsetType", "annotations", "attrs", "dt", "model",
-    "warn_renamed",
+    "Any", "AwareDatetime", "Decimal", "Final", "Group", "LazyGroup", "Literal", "Mapping", "Model", "OnBadItem",
+    "OpenIntEnum", "OpenStrEnum", "Operation", "Paginator", "Param", "Ref", "Sender", "Sequence", "TYPE_CHECKING",
+    "TypeAlias", "TypedDict", "UNSET", "UUID", "Unpack", "UnsetType", "annotations", "attrs", "dt",
+    "model", "warn_renamed",
 })  # fmt: skip
 # What the generator writes beside the modules of groups, and what it could not hide behind a name.
 _OTHER_MODULES: Final = frozenset({"groups"})

@@ -1,4 +1,4 @@
-"""What all tests share: a network that is not there, a clock that stands still, a client on both.
+"""What all tests share: a network that is not there, a clock that stands still, a client on both, a watch for leaks.
 
 Network and clock are those of the testing kit, which users have too.
 """
@@ -15,11 +15,25 @@ from ev_energy_async.testing import START, Answer, FakeClock, Sent
 from ev_energy_async.testing import MockApi as Network
 
 from .conformance import answers_conform, watch
+from .leaks import no_leak, watching_all
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-__all__ = ["START", "Answer", "FakeClock", "Network", "Sent", "answers_conform", "clock", "ev", "network", "watch"]
+__all__ = [
+    "START",
+    "Answer",
+    "FakeClock",
+    "Network",
+    "Sent",
+    "answers_conform",
+    "clock",
+    "ev",
+    "network",
+    "no_leak",
+    "watch",
+    "watching_all",
+]
 
 
 @pytest.fixture

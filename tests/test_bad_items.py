@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import inspect
 import json
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,9 +18,11 @@ from ev_energy_async import (
     DecodeError,
     EvEnergy,
     EvEnergyError,
+    InvalidArgument,
     Retry,
     ServerError,
     StaticToken,
+    api,
     models,
 )
 from ev_energy_async.codec import Drift
@@ -33,7 +36,7 @@ if TYPE_CHECKING:
 
     from ev_energy_async.options import BadItem
 
-    from .conftest import Network
+    from .conftest import FakeClock, Network
     from .servers import Connection
 
 FEED: Final = "cabf01HRFF3SEVSCRAV9B3CHVDFN0H"
@@ -146,6 +149,78 @@ async def test_a_page_that_is_no_list_is_an_error_whatever_is_done_with_items(
         await ev.with_options(on_bad_item="skip").regions.list()
 
     assert raised.value.items is None
+
+
+# --- Said by the call itself
+
+
+@pytest.fixture
+def two_pages(network: Network) -> Network:
+    """A list of two pages, with a bad item on each."""
+    network.answer("GET", "/regions", PAGE[:2], headers={"Link": "<?page_after=B>; rel=next"}, repeat=True)
+    network.answer("GET", "/regions?page_after=B", PAGE[2:], repeat=True)
+    return network
+
+
+@pytest.mark.usefixtures("two_pages")
+async def test_what_a_call_says_of_bad_items_holds_for_each_page(ev: EvEnergy) -> None:
+    assert names(await ev.regions.list(on_bad_item="skip").all()) == ["A", "C", "E"]
+    assert [names(page) async for page in ev.regions.list(on_bad_item="skip").pages()] == [["A"], ["C", "E"]]
+
+
+@pytest.mark.usefixtures("two_pages")
+async def test_it_holds_when_a_list_is_gone_on_with_from_a_cursor(ev: EvEnergy) -> None:
+    pages = ev.regions.list(on_bad_item="skip").pages(cursor="/regions?page_after=B")
+
+    assert [names(page) async for page in pages] == [["C", "E"]]
+
+
+@pytest.mark.usefixtures("two_pages")
+async def test_a_function_of_the_call_is_asked_for_each_bad_item(ev: EvEnergy) -> None:
+    asked: list[int] = []
+
+    def replace(bad: BadItem) -> models.Region:
+        asked.append(bad.index)
+        return models.Region(name=f"replaced {len(asked)}")
+
+    everything = await ev.regions.list(on_bad_item=replace).all()
+
+    assert names(everything) == ["A", "replaced 1", "C", "replaced 2", "E"]
+    assert asked == [1, 1]
+
+
+@pytest.mark.usefixtures("two_pages")
+async def test_what_a_call_says_wins_over_the_client_and_its_views(clock: FakeClock) -> None:
+    async with EvEnergy(StaticToken("t"), on_bad_item="skip", clock=clock) as ev:
+        assert names(await ev.regions.list()) == ["A"]
+        with pytest.raises(DecodeError) as raised:
+            await ev.regions.list(on_bad_item="raise")
+        assert raised.value.next_cursor == "/regions?page_after=B"
+
+        refusing = ev.with_options(on_bad_item="raise")
+        assert names(await refusing.regions.list(on_bad_item="skip")) == ["A"]
+        assert names((await refusing.regions.list.with_response(on_bad_item="skip")).data) == ["A"]
+        with pytest.raises(DecodeError):
+            await refusing.regions.list(on_bad_item=None)
+
+
+@pytest.mark.parametrize("wrong", ["ignore", "", 0, ["skip"], UNSET])
+async def test_what_is_none_of_these_is_refused_before_anything_is_sent(
+    ev: EvEnergy, network: Network, wrong: Any
+) -> None:
+    with pytest.raises(InvalidArgument, match=r"on_bad_item: expected 'raise', 'skip', or a function"):
+        ev.regions.list(on_bad_item=wrong)
+
+    assert network.sent == []
+
+
+def test_every_list_takes_it_and_nothing_else_does() -> None:
+    functions = [getattr(api, name) for name in api.__all__]
+    takes = {each.__name__ for each in functions if "on_bad_item" in inspect.signature(each).parameters}
+
+    assert takes == {each.__name__ for each in functions if not inspect.iscoroutinefunction(each)}
+    assert all("on_bad_item: " in (inspect.getdoc(each) or "") for each in functions if each.__name__ in takes)
+    assert len(takes) > 50
 
 
 # --- The same where the items stand in an object

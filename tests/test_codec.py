@@ -523,7 +523,7 @@ def test_a_union_that_fits_no_model_is_refused_with_its_path() -> None:
 
 
 def test_strict_decoding_of_a_union_forgives_no_drift() -> None:
-    with pytest.raises(DecodeError, match=r"name .*missing"):
+    with pytest.raises(DecodeError, match="missing required field `name`"):
         decode_strict(json.dumps({"geometries": [POLYGON]}).encode(), models.RegionCreate)
 
 

@@ -265,7 +265,7 @@ SNIPPETS = """\
 import datetime as dt
 from typing import assert_type
 
-from ev_energy_async import EvEnergy, EvEnergyError, Page, Paginator, Response, UnsetType
+from ev_energy_async import UNSET, EvEnergy, EvEnergyError, Page, Paginator, Response, UnsetType
 from ev_energy_async.models import Vehicle, VehicleIntegrated, VehicleOnboardingJsonResponse, VehicleReconnectionUrl
 from ev_energy_async.models import VehicleStatusLog, VehicleUpdate
 
@@ -275,6 +275,8 @@ async def reading(ev: EvEnergy, vehicle: Vehicle) -> None:
     assert_type(await ev.vehicles.get(vehicle), Vehicle)
     assert_type(ev.vehicles.list(page_size=100), Paginator[Vehicle])
     assert_type(await ev.vehicles.list(), Page[Vehicle])
+    assert_type(ev.vehicles.list(on_bad_item="skip"), Paginator[Vehicle])
+    assert_type(ev.vehicles.list(on_bad_item=lambda bad: UNSET if bad.index else None), Paginator[Vehicle])
     assert_type(await ev.vehicles.list().all(), list[Vehicle])
     async for each in ev.vehicles.list():
         assert_type(each, Vehicle)
@@ -322,6 +324,8 @@ async def mistaken(ev: EvEnergy, vehicle: Vehicle) -> None:
     await ev.vehicles.get.with_response()  # wrong
     ev.vehicles.list(expand=["wheels"])  # wrong
     ev.vehicles.list(page_size="100")  # wrong
+    ev.vehicles.list(on_bad_item="ignore")  # wrong
+    await ev.vehicles.get("vhcl", on_bad_item="skip")  # wrong
     await ev.vehicles.update(vehicle, maximum_charge_limit=80)  # wrong
     await ev.vehicles.update(vehicle, maximum_charge_limit_percentage="80")  # wrong
     await ev.vehicles.update(vehicle, {"maximum_charge_limit": 80})  # wrong

@@ -12,6 +12,7 @@ from ev_energy_async.endpoint import Group, endpoint, many
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import Sender
 from ev_energy_async.operations import Operation, Param
+from ev_energy_async.options import OnBadItem
 from ev_energy_async.paging import Paginator
 from ev_energy_async.values import UNSET, UnsetType
 
@@ -535,6 +536,7 @@ def list_charging_sub_sessions(
     start_lt: dt.datetime | UnsetType = UNSET,
     user_id: str | UnsetType = UNSET,
     vehicle_id: Ref | UnsetType = UNSET,
+    on_bad_item: OnBadItem | None = None,
 ) -> Paginator[m.ChargingSubSession]:
     """List charging sub-sessions.
 
@@ -568,6 +570,9 @@ def list_charging_sub_sessions(
         start_lt: Keep sub-sessions that began before this instant, itself not included.
         user_id: Keep only charging that belongs to the user with this ID.
         vehicle_id: Keep only charging of the vehicle with this ID.
+        on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
+            items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
+            to the client.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -591,6 +596,7 @@ def list_charging_sub_sessions(
             user_id,
             vehicle_id,
         ),
+        on_bad_item=on_bad_item,
     )
     return Paginator(sender, request)
 

@@ -10,6 +10,7 @@ from ev_energy_async.endpoint import Group, endpoint, many
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import Sender
 from ev_energy_async.operations import Operation, Param
+from ev_energy_async.options import OnBadItem
 from ev_energy_async.paging import Paginator
 from ev_energy_async.values import UNSET, UnsetType
 
@@ -73,6 +74,7 @@ def list_cpms_providers(
     *,
     page_after: str | UnsetType = UNSET,
     page_before: str | UnsetType = UNSET,
+    on_bad_item: OnBadItem | None = None,
 ) -> Paginator[m.CPMSProvider]:
     """List CPMS providers.
 
@@ -86,6 +88,9 @@ def list_cpms_providers(
             rather than making one up; log collections use timestamps here.
         page_before: Opaque cursor: give the page that comes before the item it stands for. Ignored beside `page_after`.
             Take it from a `Link` header rather than making one up; log collections use timestamps here.
+        on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
+            items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
+            to the client.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -96,6 +101,7 @@ def list_cpms_providers(
             page_after,
             page_before,
         ),
+        on_bad_item=on_bad_item,
     )
     return Paginator(sender, request)
 

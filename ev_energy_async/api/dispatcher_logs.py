@@ -12,6 +12,7 @@ from ev_energy_async.endpoint import Group, endpoint
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import Sender
 from ev_energy_async.operations import Operation, Param
+from ev_energy_async.options import OnBadItem
 from ev_energy_async.paging import Paginator
 from ev_energy_async.values import UNSET, UnsetType
 
@@ -45,6 +46,7 @@ def list_dispatcher_logs(
     expand: Sequence[Literal["charging_sub_session"]] | UnsetType = UNSET,
     logged_at_gte: dt.datetime | UnsetType = UNSET,
     logged_at_lte: dt.datetime | UnsetType = UNSET,
+    on_bad_item: OnBadItem | None = None,
 ) -> Paginator[m.DispatcherLog]:
     """List the dispatcher logs of a charging sub-session.
 
@@ -60,6 +62,9 @@ def list_dispatcher_logs(
         expand: Pass `charging_sub_session` to embed the sub-session concerned instead of naming it by URL.
         logged_at_gte: Keep logs that the platform recorded at this time or later; the bound itself is included.
         logged_at_lte: Keep logs that the platform recorded at this time or earlier; the bound itself is included.
+        on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
+            items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
+            to the client.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -72,6 +77,7 @@ def list_dispatcher_logs(
             logged_at_gte,
             logged_at_lte,
         ),
+        on_bad_item=on_bad_item,
     )
     return Paginator(sender, request)
 

@@ -10,6 +10,7 @@ from ev_energy_async.endpoint import Group, endpoint, many
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import Sender
 from ev_energy_async.operations import Operation, Param
+from ev_energy_async.options import OnBadItem
 from ev_energy_async.paging import Paginator
 
 __all__ = [
@@ -69,6 +70,8 @@ _LIST_EVSE_SITES: Final[Operation[m.EVSESite]] = Operation(
 def list_evse_sites(
     sender: Sender,
     /,
+    *,
+    on_bad_item: OnBadItem | None = None,
 ) -> Paginator[m.EVSESite]:
     """List charging sites.
 
@@ -78,11 +81,16 @@ def list_evse_sites(
 
     `GET /evse_sites`; scopes: site:read.
 
+    Args:
+        on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
+            items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
+            to the client.
+
     Raises:
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_EVSE_SITES.request()
+    request = _LIST_EVSE_SITES.request(on_bad_item=on_bad_item)
     return Paginator(sender, request)
 
 

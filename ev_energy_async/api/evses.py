@@ -12,6 +12,7 @@ from ev_energy_async.endpoint import Group, endpoint, many
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import Sender
 from ev_energy_async.operations import Operation, Param
+from ev_energy_async.options import OnBadItem
 from ev_energy_async.paging import Paginator
 from ev_energy_async.values import UNSET, UnsetType
 
@@ -475,6 +476,7 @@ def list_evses(
     page_after: str | UnsetType = UNSET,
     page_before: str | UnsetType = UNSET,
     page_size: int | UnsetType = UNSET,
+    on_bad_item: OnBadItem | None = None,
 ) -> Paginator[m.EVSE]:
     """List chargers.
 
@@ -494,6 +496,9 @@ def list_evses(
             Take it from a `Link` header rather than making one up; log collections use timestamps here.
         page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
             request budget than a small one.
+        on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
+            items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
+            to the client.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -507,6 +512,7 @@ def list_evses(
             page_before,
             page_size,
         ),
+        on_bad_item=on_bad_item,
     )
     return Paginator(sender, request)
 
@@ -550,6 +556,7 @@ def list_evse_command_logs(
     page_after: str | UnsetType = UNSET,
     page_before: str | UnsetType = UNSET,
     page_size: int | UnsetType = UNSET,
+    on_bad_item: OnBadItem | None = None,
 ) -> Paginator[m.EVSECommandLog]:
     """List the command logs of a charger.
 
@@ -570,6 +577,9 @@ def list_evse_command_logs(
             Take it from a `Link` header rather than making one up; log collections use timestamps here.
         page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
             request budget than a small one.
+        on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
+            items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
+            to the client.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -585,6 +595,7 @@ def list_evse_command_logs(
             page_before,
             page_size,
         ),
+        on_bad_item=on_bad_item,
     )
     return Paginator(sender, request)
 
@@ -628,6 +639,7 @@ def list_evse_error_logs(
     page_size: int | UnsetType = UNSET,
     sampled_at_gte: dt.datetime | UnsetType = UNSET,
     sampled_at_lte: dt.datetime | UnsetType = UNSET,
+    on_bad_item: OnBadItem | None = None,
 ) -> Paginator[m.EVSEAPIErrorLog]:
     """List the API errors of a charger.
 
@@ -649,6 +661,9 @@ def list_evse_error_logs(
             request budget than a small one.
         sampled_at_gte: Keep logs sampled at this time or later; the bound itself is included.
         sampled_at_lte: Keep logs sampled at this time or earlier; the bound itself is included.
+        on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
+            items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
+            to the client.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -664,6 +679,7 @@ def list_evse_error_logs(
             sampled_at_gte,
             sampled_at_lte,
         ),
+        on_bad_item=on_bad_item,
     )
     return Paginator(sender, request)
 
@@ -840,6 +856,7 @@ def list_evse_ocpp_logs(
     page_size: int | UnsetType = UNSET,
     sampled_at_gte: dt.datetime | UnsetType = UNSET,
     sampled_at_lte: dt.datetime | UnsetType = UNSET,
+    on_bad_item: OnBadItem | None = None,
 ) -> Paginator[m.EVSEOCPPLog]:
     """List the OCPP messages of a charger.
 
@@ -868,6 +885,9 @@ def list_evse_ocpp_logs(
             request budget than a small one.
         sampled_at_gte: Keep logs sampled at this time or later; the bound itself is included.
         sampled_at_lte: Keep logs sampled at this time or earlier; the bound itself is included.
+        on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
+            items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
+            to the client.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -888,6 +908,7 @@ def list_evse_ocpp_logs(
             sampled_at_gte,
             sampled_at_lte,
         ),
+        on_bad_item=on_bad_item,
     )
     return Paginator(sender, request)
 
@@ -931,6 +952,7 @@ def list_evse_status_logs(
     page_size: int | UnsetType = UNSET,
     sampled_at_gte: dt.datetime | UnsetType = UNSET,
     sampled_at_lte: dt.datetime | UnsetType = UNSET,
+    on_bad_item: OnBadItem | None = None,
 ) -> Paginator[m.EVSEStatusLog]:
     """List the status logs of a charger.
 
@@ -952,6 +974,9 @@ def list_evse_status_logs(
             request budget than a small one.
         sampled_at_gte: Keep logs sampled at this time or later; the bound itself is included.
         sampled_at_lte: Keep logs sampled at this time or earlier; the bound itself is included.
+        on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
+            items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
+            to the client.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -967,6 +992,7 @@ def list_evse_status_logs(
             sampled_at_gte,
             sampled_at_lte,
         ),
+        on_bad_item=on_bad_item,
     )
     return Paginator(sender, request)
 

@@ -11,6 +11,7 @@ from ev_energy_async.endpoint import Group, endpoint, many
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import Sender
 from ev_energy_async.operations import Operation, Param
+from ev_energy_async.options import OnBadItem
 from ev_energy_async.paging import Paginator
 from ev_energy_async.values import UNSET, UnsetType
 
@@ -79,6 +80,7 @@ def list_grid_feeds(
     page_after: str | UnsetType = UNSET,
     page_before: str | UnsetType = UNSET,
     page_size: int | UnsetType = UNSET,
+    on_bad_item: OnBadItem | None = None,
 ) -> Paginator[m.GridFeed]:
     """List the grid feeds.
 
@@ -94,6 +96,9 @@ def list_grid_feeds(
             Take it from a `Link` header rather than making one up; log collections use timestamps here.
         page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
             request budget than a small one.
+        on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
+            items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
+            to the client.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -105,6 +110,7 @@ def list_grid_feeds(
             page_before,
             page_size,
         ),
+        on_bad_item=on_bad_item,
     )
     return Paginator(sender, request)
 
@@ -135,6 +141,7 @@ def list_grid_feed_levels(
     page_size: int | UnsetType = UNSET,
     started_at_gte: dt.datetime | UnsetType = UNSET,
     started_at_lte: dt.datetime | UnsetType = UNSET,
+    on_bad_item: OnBadItem | None = None,
 ) -> Paginator[m.GridLevel]:
     """List the levels of a grid feed.
 
@@ -151,6 +158,9 @@ def list_grid_feed_levels(
             request budget than a small one.
         started_at_gte: Keep entries whose period starts at this time or later; the bound itself is included.
         started_at_lte: Keep entries whose period starts at this time or earlier; the bound itself is included.
+        on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
+            items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
+            to the client.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -164,6 +174,7 @@ def list_grid_feed_levels(
             started_at_gte,
             started_at_lte,
         ),
+        on_bad_item=on_bad_item,
     )
     return Paginator(sender, request)
 

@@ -12,6 +12,7 @@ from ev_energy_async.endpoint import Group, endpoint, many
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import Sender
 from ev_energy_async.operations import Operation, Param
+from ev_energy_async.options import OnBadItem
 from ev_energy_async.paging import Paginator
 from ev_energy_async.values import UNSET, UnsetType
 
@@ -169,6 +170,7 @@ def list_home_batteries(
     page_after: str | UnsetType = UNSET,
     page_before: str | UnsetType = UNSET,
     page_size: int | UnsetType = UNSET,
+    on_bad_item: OnBadItem | None = None,
 ) -> Paginator[m.HomeBattery]:
     """List home batteries.
 
@@ -187,6 +189,9 @@ def list_home_batteries(
             Take it from a `Link` header rather than making one up; log collections use timestamps here.
         page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
             request budget than a small one.
+        on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
+            items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
+            to the client.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -199,6 +204,7 @@ def list_home_batteries(
             page_before,
             page_size,
         ),
+        on_bad_item=on_bad_item,
     )
     return Paginator(sender, request)
 
@@ -241,6 +247,7 @@ def list_home_battery_status_logs(
     page_size: int | UnsetType = UNSET,
     sampled_at_gte: dt.datetime | UnsetType = UNSET,
     sampled_at_lte: dt.datetime | UnsetType = UNSET,
+    on_bad_item: OnBadItem | None = None,
 ) -> Paginator[m.HomeBatteryStatusLog]:
     """List the status logs of a home battery.
 
@@ -262,6 +269,9 @@ def list_home_battery_status_logs(
             request budget than a small one.
         sampled_at_gte: Keep logs sampled at this time or later; the bound itself is included.
         sampled_at_lte: Keep logs sampled at this time or earlier; the bound itself is included.
+        on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
+            items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
+            to the client.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -277,6 +287,7 @@ def list_home_battery_status_logs(
             sampled_at_gte,
             sampled_at_lte,
         ),
+        on_bad_item=on_bad_item,
     )
     return Paginator(sender, request)
 

@@ -10,6 +10,7 @@ from ev_energy_async.endpoint import Group, endpoint, many
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import Sender
 from ev_energy_async.operations import Operation, Param
+from ev_energy_async.options import OnBadItem
 from ev_energy_async.paging import Paginator
 from ev_energy_async.values import UNSET, UnsetType
 
@@ -85,6 +86,7 @@ def list_home_battery_makes(
     page_before: str | UnsetType = UNSET,
     page_size: int | UnsetType = UNSET,
     accept_language: str | UnsetType = UNSET,
+    on_bad_item: OnBadItem | None = None,
 ) -> Paginator[m.HomeBatteryMake]:
     """List home battery makes.
 
@@ -102,6 +104,9 @@ def list_home_battery_makes(
             request budget than a small one.
         accept_language: Preferred language, as in RFC 9110, section 12.5.4. Operations that judge by country take a
             missing country from it.
+        on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
+            items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
+            to the client.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -114,6 +119,7 @@ def list_home_battery_makes(
             page_size,
         ),
         headers=(accept_language,),
+        on_bad_item=on_bad_item,
     )
     return Paginator(sender, request)
 

@@ -9,6 +9,7 @@ from ev_energy_async import models as m
 from ev_energy_async.endpoint import Group, endpoint
 from ev_energy_async.messages import Sender
 from ev_energy_async.operations import Operation
+from ev_energy_async.options import OnBadItem
 from ev_energy_async.paging import Paginator
 
 __all__ = [
@@ -30,6 +31,8 @@ _LIST_INCENTIVE_SCHEMES: Final[Operation[m.IncentiveScheme]] = Operation(
 def list_incentive_schemes(
     sender: Sender,
     /,
+    *,
+    on_bad_item: OnBadItem | None = None,
 ) -> Paginator[m.IncentiveScheme]:
     """List the incentive schemes open to a user.
 
@@ -38,11 +41,16 @@ def list_incentive_schemes(
 
     `GET /incentive_schemes`; needs a user (`as_user`) under client credentials.
 
+    Args:
+        on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
+            items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
+            to the client.
+
     Raises:
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_INCENTIVE_SCHEMES.request()
+    request = _LIST_INCENTIVE_SCHEMES.request(on_bad_item=on_bad_item)
     return Paginator(sender, request)
 
 

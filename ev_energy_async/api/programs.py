@@ -11,6 +11,7 @@ from ev_energy_async.endpoint import Group, endpoint, many
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import Sender
 from ev_energy_async.operations import Operation, Param
+from ev_energy_async.options import OnBadItem
 from ev_energy_async.paging import Paginator
 from ev_energy_async.values import UNSET, UnsetType
 
@@ -296,6 +297,7 @@ def list_programs(
     coordinates: str | UnsetType = UNSET,
     country_code: m.CountryCode | str | UnsetType = UNSET,
     postal_code: str | UnsetType = UNSET,
+    on_bad_item: OnBadItem | None = None,
 ) -> Paginator[m.Program]:
     """List the programs on offer.
 
@@ -313,6 +315,9 @@ def list_programs(
             sent.
         postal_code: Post code of the area where the vehicles mostly charge, written as `country_code` prescribes, which
             has to come along. Programs not offered there drop out. Cannot be combined with `coordinates` (400).
+        on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
+            items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
+            to the client.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -324,6 +329,7 @@ def list_programs(
             country_code,
             postal_code,
         ),
+        on_bad_item=on_bad_item,
     )
     return Paginator(sender, request)
 
@@ -352,6 +358,7 @@ def list_program_participation_agreement_versions(
     page_after: str | UnsetType = UNSET,
     page_before: str | UnsetType = UNSET,
     page_size: int | UnsetType = UNSET,
+    on_bad_item: OnBadItem | None = None,
 ) -> Paginator[m.ParticipationAgreementVersion]:
     """List the versions of a program's participation agreement.
 
@@ -368,6 +375,9 @@ def list_program_participation_agreement_versions(
             Take it from a `Link` header rather than making one up; log collections use timestamps here.
         page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
             request budget than a small one.
+        on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
+            items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
+            to the client.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -380,6 +390,7 @@ def list_program_participation_agreement_versions(
             page_before,
             page_size,
         ),
+        on_bad_item=on_bad_item,
     )
     return Paginator(sender, request)
 
@@ -409,6 +420,7 @@ def list_program_tiers(
     page_after: str | UnsetType = UNSET,
     page_before: str | UnsetType = UNSET,
     page_size: int | UnsetType = UNSET,
+    on_bad_item: OnBadItem | None = None,
 ) -> Paginator[m.ProgramTier]:
     """List the tiers of a program.
 
@@ -426,6 +438,9 @@ def list_program_tiers(
             Take it from a `Link` header rather than making one up; log collections use timestamps here.
         page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
             request budget than a small one.
+        on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
+            items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
+            to the client.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -438,6 +453,7 @@ def list_program_tiers(
             page_before,
             page_size,
         ),
+        on_bad_item=on_bad_item,
     )
     return Paginator(sender, request)
 
@@ -461,6 +477,7 @@ def list_program_vehicle_compatibility(
     /,
     *,
     expand: Sequence[Literal["model"]] | UnsetType = UNSET,
+    on_bad_item: OnBadItem | None = None,
 ) -> Paginator[m.ProgramVehicleCompatibility]:
     """List the vehicle models a program supports.
 
@@ -474,15 +491,15 @@ def list_program_vehicle_compatibility(
     Args:
         program_id: ID of the program: `prog` and a ULID.
         expand: Pass `model` to embed the vehicle model instead of naming it by URL.
+        on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
+            items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
+            to the client.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_PROGRAM_VEHICLE_COMPATIBILITY.request(
-        path=(program_id,),
-        query=(expand,),
-    )
+    request = _LIST_PROGRAM_VEHICLE_COMPATIBILITY.request(path=(program_id,), query=(expand,), on_bad_item=on_bad_item)
     return Paginator(sender, request)
 
 

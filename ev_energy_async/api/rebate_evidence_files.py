@@ -11,6 +11,7 @@ from ev_energy_async.endpoint import Group, endpoint, many
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import Sender
 from ev_energy_async.operations import Operation, Param
+from ev_energy_async.options import OnBadItem
 from ev_energy_async.paging import Paginator
 from ev_energy_async.values import UNSET, UnsetType
 
@@ -121,6 +122,7 @@ def list_rebate_evidence_files(
     *,
     expand: Sequence[Literal["rebate_evidence_type"]] | UnsetType = UNSET,
     user_rebate: str | UnsetType = UNSET,
+    on_bad_item: OnBadItem | None = None,
 ) -> Paginator[m.RebateEvidenceFile]:
     """List a user's rebate evidence files.
 
@@ -134,6 +136,9 @@ def list_rebate_evidence_files(
         expand: Pass `rebate_evidence_type` to embed the kind of evidence that a file serves instead of naming it by
             URL.
         user_rebate: ID of a rebate application, to see the files belonging to it.
+        on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
+            items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
+            to the client.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -144,6 +149,7 @@ def list_rebate_evidence_files(
             expand,
             user_rebate,
         ),
+        on_bad_item=on_bad_item,
     )
     return Paginator(sender, request)
 

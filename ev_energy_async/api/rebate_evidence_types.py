@@ -10,6 +10,7 @@ from ev_energy_async.endpoint import Group, endpoint, many
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import Sender
 from ev_energy_async.operations import Operation, Param
+from ev_energy_async.options import OnBadItem
 from ev_energy_async.paging import Paginator
 from ev_energy_async.values import UNSET, UnsetType
 
@@ -72,6 +73,8 @@ _LIST_REBATE_EVIDENCE_TYPES: Final[Operation[m.RebateEvidenceType]] = Operation(
 def list_rebate_evidence_types(
     sender: Sender,
     /,
+    *,
+    on_bad_item: OnBadItem | None = None,
 ) -> Paginator[m.RebateEvidenceType]:
     """List the available rebate evidence types.
 
@@ -80,11 +83,16 @@ def list_rebate_evidence_types(
 
     `GET /rebate_evidence_types`.
 
+    Args:
+        on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
+            items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
+            to the client.
+
     Raises:
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_REBATE_EVIDENCE_TYPES.request()
+    request = _LIST_REBATE_EVIDENCE_TYPES.request(on_bad_item=on_bad_item)
     return Paginator(sender, request)
 
 

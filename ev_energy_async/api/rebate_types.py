@@ -11,6 +11,7 @@ from ev_energy_async.endpoint import Group, endpoint, many
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import Sender
 from ev_energy_async.operations import Operation, Param
+from ev_energy_async.options import OnBadItem
 from ev_energy_async.paging import Paginator
 from ev_energy_async.values import UNSET, UnsetType
 
@@ -80,6 +81,7 @@ def list_rebate_types(
     /,
     *,
     expand: Sequence[Literal["required_evidence"]] | UnsetType = UNSET,
+    on_bad_item: OnBadItem | None = None,
 ) -> Paginator[m.RebateType]:
     """List the available rebate types.
 
@@ -91,14 +93,15 @@ def list_rebate_types(
 
     Args:
         expand: Pass `required_evidence` to embed the kinds of evidence asked for instead of naming them by URL.
+        on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
+            items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
+            to the client.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_REBATE_TYPES.request(
-        query=(expand,),
-    )
+    request = _LIST_REBATE_TYPES.request(query=(expand,), on_bad_item=on_bad_item)
     return Paginator(sender, request)
 
 

@@ -10,6 +10,7 @@ from ev_energy_async.endpoint import Group, endpoint, many
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import Sender
 from ev_energy_async.operations import Operation, Param
+from ev_energy_async.options import OnBadItem
 from ev_energy_async.paging import Paginator
 from ev_energy_async.values import UNSET, UnsetType
 
@@ -150,6 +151,7 @@ def list_regions(
     page_size: int | UnsetType = UNSET,
     region_group_id: Ref | UnsetType = UNSET,
     type: Literal["ELECTRICITY", "OTHER"] | UnsetType = UNSET,
+    on_bad_item: OnBadItem | None = None,
 ) -> Paginator[m.Region]:
     """List regions.
 
@@ -171,6 +173,9 @@ def list_regions(
             request budget than a small one.
         region_group_id: Only regions belonging to the group with this ID (`rgrp...`).
         type: Only regions classified this way, `ELECTRICITY` or `OTHER`.
+        on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
+            items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
+            to the client.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -187,6 +192,7 @@ def list_regions(
             region_group_id,
             type,
         ),
+        on_bad_item=on_bad_item,
     )
     return Paginator(sender, request)
 

@@ -12,6 +12,7 @@ from ev_energy_async.endpoint import Group, endpoint, many
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import Sender
 from ev_energy_async.operations import Operation, Param
+from ev_energy_async.options import OnBadItem
 from ev_energy_async.paging import Paginator
 from ev_energy_async.values import UNSET, UnsetType
 
@@ -130,6 +131,7 @@ def list_solar_forecasts(
     page_after: str | UnsetType = UNSET,
     page_before: str | UnsetType = UNSET,
     page_size: int | UnsetType = UNSET,
+    on_bad_item: OnBadItem | None = None,
 ) -> Paginator[m.SolarForecast]:
     """List solar forecasts.
 
@@ -145,6 +147,9 @@ def list_solar_forecasts(
             Take it from a `Link` header rather than making one up; log collections use timestamps here.
         page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
             request budget than a small one.
+        on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
+            items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
+            to the client.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -156,6 +161,7 @@ def list_solar_forecasts(
             page_before,
             page_size,
         ),
+        on_bad_item=on_bad_item,
     )
     return Paginator(sender, request)
 
@@ -190,6 +196,7 @@ def list_solar_forecast_forecast_logs(
     page_size: int | UnsetType = UNSET,
     started_at_gte: dt.datetime | UnsetType = UNSET,
     started_at_lte: dt.datetime | UnsetType = UNSET,
+    on_bad_item: OnBadItem | None = None,
 ) -> Paginator[m.SolarForecastLog]:
     """List the logs of a solar forecast.
 
@@ -210,6 +217,9 @@ def list_solar_forecast_forecast_logs(
             request budget than a small one.
         started_at_gte: Keep entries whose period starts at this time or later; the bound itself is included.
         started_at_lte: Keep entries whose period starts at this time or earlier; the bound itself is included.
+        on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
+            items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
+            to the client.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -225,6 +235,7 @@ def list_solar_forecast_forecast_logs(
             started_at_gte,
             started_at_lte,
         ),
+        on_bad_item=on_bad_item,
     )
     return Paginator(sender, request)
 

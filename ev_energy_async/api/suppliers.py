@@ -10,6 +10,7 @@ from ev_energy_async.endpoint import Group, endpoint, many
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import Sender
 from ev_energy_async.operations import Operation, Param
+from ev_energy_async.options import OnBadItem
 from ev_energy_async.paging import Paginator
 from ev_energy_async.values import UNSET, UnsetType
 
@@ -77,6 +78,7 @@ def list_suppliers(
     available_for_user_id: Ref | UnsetType = UNSET,
     page: float | UnsetType = UNSET,
     page_size: int | UnsetType = UNSET,
+    on_bad_item: OnBadItem | None = None,
 ) -> Paginator[m.Supplier]:
     """List energy suppliers.
 
@@ -92,6 +94,9 @@ def list_suppliers(
         page: Number of the page, starting at 1. A page past the last one is answered with 404.
         page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
             request budget than a small one.
+        on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
+            items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
+            to the client.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -103,6 +108,7 @@ def list_suppliers(
             page,
             page_size,
         ),
+        on_bad_item=on_bad_item,
     )
     return Paginator(sender, request)
 

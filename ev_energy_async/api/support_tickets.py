@@ -12,6 +12,7 @@ from ev_energy_async.endpoint import Group, endpoint, many
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import Sender
 from ev_energy_async.operations import Operation, Param
+from ev_energy_async.options import OnBadItem
 from ev_energy_async.paging import Paginator
 from ev_energy_async.values import UNSET, UnsetType
 
@@ -240,6 +241,7 @@ def list_support_tickets(
     ticket_updated_at_range: str | UnsetType = UNSET,
     user: str | UnsetType = UNSET,
     user_isnull: bool | UnsetType = UNSET,
+    on_bad_item: OnBadItem | None = None,
 ) -> Paginator[m.SupportTicket]:
     """List support tickets.
 
@@ -296,6 +298,9 @@ def list_support_tickets(
             format is a URI.
         user_isnull: `true` finds tickets that belong to no user, `false` those that do. The former need
             `access_all_areas`.
+        on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
+            items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
+            to the client.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -338,6 +343,7 @@ def list_support_tickets(
             user,
             user_isnull,
         ),
+        on_bad_item=on_bad_item,
     )
     return Paginator(sender, request)
 
@@ -370,6 +376,7 @@ def list_support_ticket_messages(
     position: int | UnsetType = UNSET,
     position_gte: int | UnsetType = UNSET,
     position_lte: int | UnsetType = UNSET,
+    on_bad_item: OnBadItem | None = None,
 ) -> Paginator[m.SupportTicketMessage]:
     """List the messages of a support ticket.
 
@@ -388,6 +395,9 @@ def list_support_ticket_messages(
         position: Only the message at this place. Counting starts at zero, where the conversation opens.
         position_gte: First position to return; earlier messages are skipped.
         position_lte: Last position to return; later messages are skipped.
+        on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
+            items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
+            to the client.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -402,6 +412,7 @@ def list_support_ticket_messages(
             position_gte,
             position_lte,
         ),
+        on_bad_item=on_bad_item,
     )
     return Paginator(sender, request)
 

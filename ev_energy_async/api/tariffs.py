@@ -12,6 +12,7 @@ from ev_energy_async.endpoint import Group, endpoint, many
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import Sender
 from ev_energy_async.operations import Operation, Param
+from ev_energy_async.options import OnBadItem
 from ev_energy_async.paging import Paginator
 from ev_energy_async.values import UNSET, UnsetType
 
@@ -123,6 +124,7 @@ def list_tariffs(
     page_size: int | UnsetType = UNSET,
     supplier_id: str | UnsetType = UNSET,
     valid: bool | UnsetType = UNSET,
+    on_bad_item: OnBadItem | None = None,
 ) -> Paginator[m.Tariff]:
     """List electricity tariffs.
 
@@ -146,6 +148,9 @@ def list_tariffs(
         supplier_id: ID of an energy company; only its tariffs are listed.
         valid: True keeps tariffs a new customer can sign up to today, false those no longer or not yet on sale. Omit it
             for both.
+        on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
+            items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
+            to the client.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -162,6 +167,7 @@ def list_tariffs(
             supplier_id,
             valid,
         ),
+        on_bad_item=on_bad_item,
     )
     return Paginator(sender, request)
 
@@ -195,6 +201,7 @@ def list_tariff_prices(
     page_size: int | UnsetType = UNSET,
     started_at_gte: dt.datetime | UnsetType = UNSET,
     started_at_lte: dt.datetime | UnsetType = UNSET,
+    on_bad_item: OnBadItem | None = None,
 ) -> Paginator[m.Price]:
     """List the prices of a tariff.
 
@@ -211,6 +218,9 @@ def list_tariff_prices(
             request budget than a small one.
         started_at_gte: Keep entries whose period starts at this time or later; the bound itself is included.
         started_at_lte: Keep entries whose period starts at this time or earlier; the bound itself is included.
+        on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
+            items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
+            to the client.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -224,6 +234,7 @@ def list_tariff_prices(
             started_at_gte,
             started_at_lte,
         ),
+        on_bad_item=on_bad_item,
     )
     return Paginator(sender, request)
 

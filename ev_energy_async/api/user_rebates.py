@@ -11,6 +11,7 @@ from ev_energy_async.endpoint import Group, endpoint, many
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import Sender
 from ev_energy_async.operations import Operation, Param
+from ev_energy_async.options import OnBadItem
 from ev_energy_async.paging import Paginator
 from ev_energy_async.values import UNSET, UnsetType
 
@@ -137,6 +138,7 @@ def list_user_rebates(
     /,
     *,
     expand: Sequence[Literal["rebate_type", "rebate_type.required_evidence"]] | UnsetType = UNSET,
+    on_bad_item: OnBadItem | None = None,
 ) -> Paginator[m.UserRebate]:
     """List a user's rebate applications.
 
@@ -149,14 +151,15 @@ def list_user_rebates(
     Args:
         expand: Embed the rebate applied for instead of naming it by URL; the dotted value embeds the evidence it asks
             for as well.
+        on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
+            items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
+            to the client.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_USER_REBATES.request(
-        query=(expand,),
-    )
+    request = _LIST_USER_REBATES.request(query=(expand,), on_bad_item=on_bad_item)
     return Paginator(sender, request)
 
 

@@ -11,6 +11,7 @@ from ev_energy_async.endpoint import Group, endpoint, many
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import Sender
 from ev_energy_async.operations import Operation, Param
+from ev_energy_async.options import OnBadItem
 from ev_energy_async.paging import Paginator
 from ev_energy_async.values import UNSET, UnsetType
 
@@ -236,6 +237,7 @@ def list_vehicle_models(
     page_after: str | UnsetType = UNSET,
     page_before: str | UnsetType = UNSET,
     page_size: int | UnsetType = UNSET,
+    on_bad_item: OnBadItem | None = None,
 ) -> Paginator[m.VehicleModel]:
     """List vehicle models.
 
@@ -257,6 +259,9 @@ def list_vehicle_models(
             Take it from a `Link` header rather than making one up; log collections use timestamps here.
         page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
             request budget than a small one.
+        on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
+            items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
+            to the client.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -272,6 +277,7 @@ def list_vehicle_models(
             page_before,
             page_size,
         ),
+        on_bad_item=on_bad_item,
     )
     return Paginator(sender, request)
 
@@ -298,6 +304,7 @@ def list_vehicle_model_connectors(
     *,
     page: float | UnsetType = UNSET,
     page_size: int | UnsetType = UNSET,
+    on_bad_item: OnBadItem | None = None,
 ) -> Paginator[m.VehicleModelConnector]:
     """List the DC connectors of a vehicle model by region.
 
@@ -312,6 +319,9 @@ def list_vehicle_model_connectors(
         page: Number of the page, starting at 1. A page past the last one is answered with 404.
         page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
             request budget than a small one.
+        on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
+            items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
+            to the client.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -323,6 +333,7 @@ def list_vehicle_model_connectors(
             page,
             page_size,
         ),
+        on_bad_item=on_bad_item,
     )
     return Paginator(sender, request)
 

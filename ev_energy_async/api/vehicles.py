@@ -12,6 +12,7 @@ from ev_energy_async.endpoint import Group, endpoint, many
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import Sender
 from ev_energy_async.operations import Operation, Param
+from ev_energy_async.options import OnBadItem
 from ev_energy_async.paging import Paginator
 from ev_energy_async.values import UNSET, UnsetType
 
@@ -615,6 +616,7 @@ def list_vehicles(
     page_after: str | UnsetType = UNSET,
     page_before: str | UnsetType = UNSET,
     page_size: int | UnsetType = UNSET,
+    on_bad_item: OnBadItem | None = None,
 ) -> Paginator[m.Vehicle]:
     """List the vehicles your token can reach.
 
@@ -633,6 +635,9 @@ def list_vehicles(
             Take it from a `Link` header rather than making one up; log collections use timestamps here.
         page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
             request budget than a small one.
+        on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
+            items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
+            to the client.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -645,6 +650,7 @@ def list_vehicles(
             page_before,
             page_size,
         ),
+        on_bad_item=on_bad_item,
     )
     return Paginator(sender, request)
 
@@ -692,6 +698,7 @@ def list_vehicle_command_logs(
     page_after: str | UnsetType = UNSET,
     page_before: str | UnsetType = UNSET,
     page_size: int | UnsetType = UNSET,
+    on_bad_item: OnBadItem | None = None,
 ) -> Paginator[m.VehicleCommandLog]:
     """List the commands sent to a vehicle.
 
@@ -713,6 +720,9 @@ def list_vehicle_command_logs(
             Take it from a `Link` header rather than making one up; log collections use timestamps here.
         page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
             request budget than a small one.
+        on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
+            items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
+            to the client.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -728,6 +738,7 @@ def list_vehicle_command_logs(
             page_before,
             page_size,
         ),
+        on_bad_item=on_bad_item,
     )
     return Paginator(sender, request)
 
@@ -775,6 +786,7 @@ def list_vehicle_error_logs(
     page_after: str | UnsetType = UNSET,
     page_before: str | UnsetType = UNSET,
     page_size: int | UnsetType = UNSET,
+    on_bad_item: OnBadItem | None = None,
 ) -> Paginator[m.VehicleAPIErrorLog]:
     """List the telematics errors of a vehicle.
 
@@ -796,6 +808,9 @@ def list_vehicle_error_logs(
             Take it from a `Link` header rather than making one up; log collections use timestamps here.
         page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
             request budget than a small one.
+        on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
+            items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
+            to the client.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -811,6 +826,7 @@ def list_vehicle_error_logs(
             page_before,
             page_size,
         ),
+        on_bad_item=on_bad_item,
     )
     return Paginator(sender, request)
 
@@ -858,6 +874,7 @@ def list_vehicle_location_logs(
     page_size: int | UnsetType = UNSET,
     sampled_at_gte: dt.datetime | UnsetType = UNSET,
     sampled_at_lte: dt.datetime | UnsetType = UNSET,
+    on_bad_item: OnBadItem | None = None,
 ) -> Paginator[m.VehicleLocationLog]:
     """List when the location of a vehicle was sampled.
 
@@ -878,6 +895,9 @@ def list_vehicle_location_logs(
             request budget than a small one.
         sampled_at_gte: Keep logs sampled at this time or later; the bound itself is included.
         sampled_at_lte: Keep logs sampled at this time or earlier; the bound itself is included.
+        on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
+            items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
+            to the client.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -893,6 +913,7 @@ def list_vehicle_location_logs(
             sampled_at_gte,
             sampled_at_lte,
         ),
+        on_bad_item=on_bad_item,
     )
     return Paginator(sender, request)
 
@@ -940,6 +961,7 @@ def list_vehicle_status_logs(
     page_size: int | UnsetType = UNSET,
     sampled_at_gte: dt.datetime | UnsetType = UNSET,
     sampled_at_lte: dt.datetime | UnsetType = UNSET,
+    on_bad_item: OnBadItem | None = None,
 ) -> Paginator[m.VehicleStatusLog]:
     """List the status logs of a vehicle.
 
@@ -962,6 +984,9 @@ def list_vehicle_status_logs(
             request budget than a small one.
         sampled_at_gte: Keep logs sampled at this time or later; the bound itself is included.
         sampled_at_lte: Keep logs sampled at this time or earlier; the bound itself is included.
+        on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
+            items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
+            to the client.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -977,6 +1002,7 @@ def list_vehicle_status_logs(
             sampled_at_gte,
             sampled_at_lte,
         ),
+        on_bad_item=on_bad_item,
     )
     return Paginator(sender, request)
 

@@ -159,7 +159,8 @@ def run(
         bool,
         typer.Option(
             "--control",
-            help="Answer at /_sandbox/: POST advance, tokens, redeliver; PUT faults; GET requests, deliveries.",
+            help="Answer at /_sandbox/: POST advance, tokens, redeliver, add, remove, integrate, touch; PUT faults; "
+            "GET logs, requests, deliveries.",
             rich_help_panel=_TESTS,
         ),
     ] = False,
@@ -181,9 +182,10 @@ def run(
 
     - {path: /o/token/, count: 2, effect: {kind: unavailable, retry_after_seconds: 3}}
 
-    Effects: latency, stall, reset_before, reset_after, truncated_json, malformed_json, wrong_content_type, html_error,
-    unavailable, rate_limited, expired_token, new_enum_value, unknown_field, null_field, missing_field,
-    duplicated_logs, late_logs, slow_drip, huge_body, webhook_duplicated, webhook_delayed, webhook_lost.
+    Effects: latency, stall, held, redirected, reset_before, reset_after, truncated_json, malformed_json,
+    wrong_content_type, html_error, unavailable, rate_limited, expired_token, new_enum_value, unknown_field, null_field,
+    missing_field, duplicated_logs, late_logs, late_uploads, offline_devices, repeated_logs, coarse_times, slow_drip,
+    huge_body, webhook_duplicated, webhook_delayed, webhook_lost.
     """
     if stepped and not control:
         raise typer.BadParameter("time can only be stepped with --control", param_hint="--stepped")

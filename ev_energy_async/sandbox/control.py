@@ -5,29 +5,42 @@ POST /_sandbox/advance     {"seconds": 60}: moves the time on, and delivers the 
 PUT  /_sandbox/faults      a fault plan as JSON; DELETE ends all faults
 POST /_sandbox/tokens      {"user": "user01...", "scopes": ["vehicle:read"]}: an access token, both may be left out
 POST /_sandbox/redeliver   {"svix_id": "msg_..."}: sends a webhook again
+POST /_sandbox/add         {"user": "user01...", "trim": "trim01...", "integrated": "ACTIVE"}: a new vehicle, and its ID
+POST /_sandbox/remove      {"vehicle": "vhcl01..."}: takes a vehicle off the platform
+POST /_sandbox/integrate   {"vehicle": "vhcl01...", "integrated": "INACTIVE"}: changes a vehicle's link
+POST /_sandbox/touch       {"share": 0.05} or {"vehicles": ["vhcl01..."]}: lets vehicles report their state now
+GET  /_sandbox/logs?kind=status_logs&device=vhcl01...&since=...&until=...
+                           which logs have become visible, and when; all but `kind` may be left out
 GET  /_sandbox/requests    what was served; GET /_sandbox/deliveries what was delivered
 """
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, cast, get_args
+from urllib.parse import parse_qsl
 
 from ev_energy_async.sandbox.faults import FaultPlan
 from ev_energy_async.sandbox.faults_reading import FaultPlanError, plan_of
+from ev_energy_async.sandbox.fleet import Fleet, Logged
+from ev_energy_async.sandbox.instants import moment, parse
 from ev_energy_async.sandbox.messages import JsonObject, Reply, Request
 from ev_energy_async.sandbox.problems import Problem, not_found
 from ev_energy_async.sandbox.record import Record
-from ev_energy_async.sandbox.world import World
+from ev_energy_async.sandbox.world import Integrated, World
 
 CONTROL_PATH = "/_sandbox/"
+
+_LOGS_AT_ONCE = 1_000
 
 
 class Controlled(Protocol):
     """What can be done to a sandbox from outside."""
 
     world: World
+    fleet: Fleet
     record: Record
 
     @property
@@ -71,6 +84,11 @@ class Control:
             ("DELETE", "faults"): self._end_faults,
             ("POST", "tokens"): self._give_token,
             ("POST", "redeliver"): self._redeliver,
+            ("POST", "add"): self._add,
+            ("POST", "remove"): self._remove,
+            ("POST", "integrate"): self._integrate,
+            ("POST", "touch"): self._touch,
+            ("GET", "logs"): self._logs,
             ("GET", "requests"): self._requests,
             ("GET", "deliveries"): self._deliveries,
         }
@@ -82,6 +100,8 @@ class Control:
             return Reply(HTTPStatus.OK.value, await act(_read(request)))
         except Problem as problem:
             return problem.reply()
+        except KeyError as error:
+            return not_found(f"There is no {error}.").reply()
         except (FaultPlanError, ValueError, RuntimeError) as error:
             return Problem(HTTPStatus.BAD_REQUEST, str(error)).reply()
 
@@ -134,6 +154,41 @@ class Control:
         await self._sandbox.settle()
         return {}
 
+    async def _add(self, body: Any) -> JsonObject:
+        given = {name: body[name] for name in ("user", "trim", "integrated") if name in body}
+        _check_integrated(given.get("integrated", "ACTIVE"))
+        return {"vehicle": self._sandbox.fleet.add(**given)}
+
+    async def _remove(self, body: Any) -> JsonObject:
+        self._sandbox.fleet.remove(body.get("vehicle"))
+        return {}
+
+    async def _integrate(self, body: Any) -> JsonObject:
+        integrated = body.get("integrated")
+        _check_integrated(integrated)
+        self._sandbox.fleet.integrate(body.get("vehicle"), integrated)
+        return {}
+
+    async def _touch(self, body: Any) -> JsonObject:
+        share: object = body.get("share")
+        vehicles: Any = body.get("vehicles")
+        if share is not None and (not isinstance(share, int | float) or isinstance(share, bool)):
+            raise _unfit("share should be a number")
+        if vehicles is not None and not isinstance(vehicles, list):
+            raise _unfit("vehicles should be a list of IDs")
+        return {"vehicles": self._sandbox.fleet.touch(cast("list[str] | None", vehicles), share=share)}
+
+    async def _logs(self, query: Any) -> JsonObject:
+        bounds = {name: moment(parse(query[name])) for name in ("since", "until") if name in query}
+        if "kind" not in query:
+            raise _unfit("kind is missing, such as status_logs")
+        logs: list[Logged] = []
+        for log in self._sandbox.fleet.each_log(query["kind"], device=query.get("device"), **bounds):
+            logs.append(log)
+            if len(logs) % _LOGS_AT_ONCE == 0:  # a large fleet's take seconds, in which others want answers too
+                await asyncio.sleep(0)
+        return {"logs": logs}
+
     async def _requests(self, _body: Any) -> JsonObject:
         return {"requests": list(self._sandbox.record.requests)}
 
@@ -145,9 +200,15 @@ def _unfit(detail: str) -> Problem:
     return Problem(HTTPStatus.BAD_REQUEST, detail)
 
 
+def _check_integrated(value: object) -> None:
+    known = get_args(Integrated)
+    if value not in known:
+        raise _unfit(f"integrated should be one of {', '.join(known)}")
+
+
 def _read(request: Request) -> dict[str, Any]:
     if request.method in {"GET", "DELETE"}:
-        return {}
+        return dict(parse_qsl(request.query))
     # A page that a browser shows can't send this type to another origin unasked.
     if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() != "application/json":
         raise Problem(HTTPStatus.BAD_REQUEST, "The body should be application/json.")

@@ -21,7 +21,7 @@ from ev_energy_async.sandbox.paging import PAGE_SIZE, Page, link_header
 from ev_energy_async.sandbox.params import read_query
 from ev_energy_async.sandbox.problems import Problem
 from ev_energy_async.sandbox.render import View
-from ev_energy_async.sandbox.simulation.timeline import Log
+from ev_energy_async.sandbox.simulation.log_kinds import Log
 from ev_energy_async.sandbox.world import World
 
 _OPERATION = "vehicles.list"
@@ -60,9 +60,12 @@ class FastPages:
         self._items: dict[tuple[str, tuple[str, ...]], dict[str, _Item]] = {}
         self._pages: dict[tuple[str, str], _Page | None] = {}
 
-    def forget(self) -> None:
-        """Something was written: nothing that was encoded is used again."""
-        self._items.clear()
+    def forget(self, vehicle: str | None = None) -> None:
+        """Something was written: what was encoded of one vehicle, or of all, is not used again."""
+        if vehicle is None:
+            self._items.clear()
+        for items in self._items.values():
+            items.pop(vehicle or "", None)
         self._pages.clear()
 
     def answer(

@@ -1,231 +1,90 @@
-"""What can go wrong on purpose: the effects, the rules that say when, and the plan that holds the rules.
+"""What can go wrong on purpose: the rules that say when one of the effects strikes, and the plan that holds the rules.
 
 A plan is data; `faults_running` plays it, `faults_reading` reads one from YAML. The same seed and the same sequence of
 requests give the same faults.
 """
 
-from dataclasses import dataclass, field, fields
-from math import isfinite
-from typing import ClassVar
-
-_BAD_GATEWAY = 502
-_HTTP_ERRORS = range(400, 600)
-
-
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """Something that goes wrong. Durations are real seconds where a socket waits, the sandbox's own elsewhere.
-
-    Raises:
-        ValueError: a number is negative or not finite.
-    """
-
-    kind: ClassVar[str] = ""
-    """What it is called in a plan's YAML and in the record."""
-
-    def __post_init__(self) -> None:
-        for option in fields(self):
-            value = getattr(self, option.name)
-            if isinstance(value, int | float) and not (isfinite(value) and value >= 0):
-                raise ValueError(f"{option.name} is a number from 0 up, not {value}")
-
-
-@dataclass(frozen=True, slots=True)
-class Latency(Effect):
-    """The answer takes longer: `seconds`, and up to `jitter_seconds` more. Real seconds."""
-
-    kind: ClassVar[str] = "latency"
-    seconds: float = 0.5
-    jitter_seconds: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Stall(Effect):
-    """Nothing is handled and nothing answered, until the client gives up or `seconds` are over (None: never)."""
-
-    kind: ClassVar[str] = "stall"
-    seconds: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ResetBefore(Effect):
-    """The connection is reset before the request is handled: nothing was done."""
-
-    kind: ClassVar[str] = "reset_before"
-
-
-@dataclass(frozen=True, slots=True)
-class ResetAfter(Effect):
-    """The request is handled, then the connection is reset: the work is done, the answer lost."""
-
-    kind: ClassVar[str] = "reset_after"
-
-
-@dataclass(frozen=True, slots=True)
-class TruncatedJson(Effect):
-    """Only a part of the body comes: as if that were all, or, with `cut_connection`, with the connection cut there."""
-
-    kind: ClassVar[str] = "truncated_json"
-    cut_connection: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class MalformedJson(Effect):
-    """The body is not JSON, in one of several ways (a trailing comma, NaN, bytes that are no UTF-8, nothing at all)."""
-
-    kind: ClassVar[str] = "malformed_json"
-
-
-@dataclass(frozen=True, slots=True)
-class WrongContentType(Effect):
-    """The body is as it should be, its `Content-Type` is not."""
-
-    kind: ClassVar[str] = "wrong_content_type"
-    content_type: str = "text/html; charset=utf-8"
-
-
-@dataclass(frozen=True, slots=True)
-class HtmlError(Effect):
-    """A proxy in front answers with an error page in HTML. Nothing was handled, nothing counted."""
-
-    kind: ClassVar[str] = "html_error"
-    status: int = _BAD_GATEWAY
-
-    def __post_init__(self) -> None:
-        if self.status not in _HTTP_ERRORS:
-            raise ValueError(f"status is an HTTP error from 400 to 599, not {self.status}")
-
-
-@dataclass(frozen=True, slots=True)
-class Unavailable(Effect):
-    """A 503 as a problem document, with `Retry-After` unless that is None. Nothing was handled."""
-
-    kind: ClassVar[str] = "unavailable"
-    retry_after_seconds: int | None = 1
-
-
-@dataclass(frozen=True, slots=True)
-class RateLimited(Effect):
-    """A 429 with `Retry-After`; with `storm_seconds` (of the sandbox) it goes on for so long for all that matches."""
-
-    kind: ClassVar[str] = "rate_limited"
-    retry_after_seconds: int = 1
-    storm_seconds: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class ExpiredToken(Effect):
-    """The token that was sent counts as expired, now and from now on."""
-
-    kind: ClassVar[str] = "expired_token"
-
-
-@dataclass(frozen=True, slots=True)
-class NewEnumValue(Effect):
-    """Some members that have a fixed set of values have one that nobody knows yet."""
-
-    kind: ClassVar[str] = "new_enum_value"
-    members: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class UnknownField(Effect):
-    """Some objects have a member that nobody knows yet."""
-
-    kind: ClassVar[str] = "unknown_field"
-    members: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class NullField(Effect):
-    """Some members are null although they can't be."""
-
-    kind: ClassVar[str] = "null_field"
-    members: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class MissingField(Effect):
-    """Some members are not there although they are required."""
-
-    kind: ClassVar[str] = "missing_field"
-    members: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class DuplicatedLogs(Effect):
-    """Some logs of a page are there twice."""
-
-    kind: ClassVar[str] = "duplicated_logs"
-    logs: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class LateLogs(Effect):
-    """A `share` of all logs, always the same ones, appears in lists only `seconds` (of the sandbox) after its time."""
-
-    kind: ClassVar[str] = "late_logs"
-    share: float = 0.2
-    seconds: float = 900.0
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.share <= 1:
-            raise ValueError(f"share is a number from 0 to 1, not {self.share}")
-        if not (isfinite(self.seconds) and self.seconds >= 0):
-            raise ValueError(f"seconds is a number from 0 up, not {self.seconds}")
-
-
-@dataclass(frozen=True, slots=True)
-class SlowDrip(Effect):
-    """The body comes in pieces of `piece_bytes`, with `pause_seconds` (real ones) before each."""
-
-    kind: ClassVar[str] = "slow_drip"
-    piece_bytes: int = 64
-    pause_seconds: float = 0.05
-
-    def __post_init__(self) -> None:
-        if self.piece_bytes < 1:
-            raise ValueError(f"piece_bytes is a number from 1 up, not {self.piece_bytes}")
-        if not (isfinite(self.pause_seconds) and self.pause_seconds >= 0):
-            raise ValueError(f"pause_seconds is a number from 0 up, not {self.pause_seconds}")
-
-
-@dataclass(frozen=True, slots=True)
-class HugeBody(Effect):
-    """The JSON goes on with blanks until the body is `total_bytes` long, and no `Content-Length` warns of it."""
-
-    kind: ClassVar[str] = "huge_body"
-    total_bytes: int = 100_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class WebhookDuplicated(Effect):
-    """A delivery that arrived comes again, `seconds` (of the sandbox) later, with the same `svix-id`."""
-
-    kind: ClassVar[str] = "webhook_duplicated"
-    seconds: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class WebhookDelayed(Effect):
-    """A delivery sets out `seconds` (of the sandbox) late, so that later events overtake it."""
-
-    kind: ClassVar[str] = "webhook_delayed"
-    seconds: float = 3_600.0
-
-
-@dataclass(frozen=True, slots=True)
-class WebhookLost(Effect):
-    """An event is never delivered."""
-
-    kind: ClassVar[str] = "webhook_lost"
-
+from dataclasses import dataclass, field
+
+from ev_energy_async.sandbox.effects import (
+    DuplicatedLogs,
+    Effect,
+    ExpiredToken,
+    Held,
+    HtmlError,
+    HugeBody,
+    LateLogs,
+    Latency,
+    MalformedJson,
+    MissingField,
+    NewEnumValue,
+    NullField,
+    RateLimited,
+    Redirected,
+    ResetAfter,
+    ResetBefore,
+    SlowDrip,
+    Stall,
+    TruncatedJson,
+    Unavailable,
+    UnknownField,
+    WrongContentType,
+)
+from ev_energy_async.sandbox.effects_world import (
+    ArrivalEffect,
+    CoarseTimes,
+    LateUploads,
+    OfflineDevices,
+    RepeatedLogs,
+    WebhookDelayed,
+    WebhookDuplicated,
+    WebhookLost,
+)
+
+__all__ = [
+    "ArrivalEffect",
+    "CoarseTimes",
+    "DuplicatedLogs",
+    "EFFECTS",
+    "Effect",
+    "ExpiredToken",
+    "FaultPlan",
+    "Held",
+    "HtmlError",
+    "HugeBody",
+    "LateLogs",
+    "LateUploads",
+    "Latency",
+    "MalformedJson",
+    "MissingField",
+    "NewEnumValue",
+    "NullField",
+    "OfflineDevices",
+    "RateLimited",
+    "Redirected",
+    "RepeatedLogs",
+    "ResetAfter",
+    "ResetBefore",
+    "Rule",
+    "SlowDrip",
+    "Stall",
+    "TruncatedJson",
+    "Unavailable",
+    "UnknownField",
+    "WEBHOOK_EFFECTS",
+    "WebhookDelayed",
+    "WebhookDuplicated",
+    "WebhookLost",
+    "WrongContentType",
+]
 
 EFFECTS: dict[str, type[Effect]] = {
     effect.kind: effect
     for effect in (
         Latency,
         Stall,
+        Held,
+        Redirected,
         ResetBefore,
         ResetAfter,
         TruncatedJson,
@@ -241,6 +100,10 @@ EFFECTS: dict[str, type[Effect]] = {
         MissingField,
         DuplicatedLogs,
         LateLogs,
+        LateUploads,
+        OfflineDevices,
+        RepeatedLogs,
+        CoarseTimes,
         SlowDrip,
         HugeBody,
         WebhookDuplicated,
@@ -290,6 +153,11 @@ class Rule:
                 raise ValueError(f"{name} is a number from 0 up, not {value}")
         if self.path is not None and isinstance(self.effect, WEBHOOK_EFFECTS):
             raise ValueError("a webhook has no path; name its event as operation")
+        if isinstance(self.effect, ArrivalEffect):
+            unfit = {"path": None, "method": None, "probability": 1.0, "count": None, "skip": 0}
+            for name, default in unfit.items():
+                if getattr(self, name) != default:
+                    raise ValueError(f"{self.effect.kind} is about logs, not about requests: {name} says nothing here")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from random import Random
 
-from ev_energy_async.sandbox.faults import WEBHOOK_EFFECTS, Effect, FaultPlan, RateLimited, Rule
+from ev_energy_async.sandbox.faults import WEBHOOK_EFFECTS, ArrivalEffect, Effect, FaultPlan, RateLimited, Rule
 from ev_energy_async.sandbox.instants import SECOND, Instant
 
 
@@ -73,6 +73,8 @@ class Faults:
         self._rules: list[_Playing] = []
         self._webhook_rules: list[_Playing] = []
         for number, rule in enumerate(plan.rules):
+            if isinstance(rule.effect, ArrivalEffect):
+                continue  # which is the world's
             playing = _Playing(rule, number, plan.seed, start)
             (self._webhook_rules if isinstance(rule.effect, WEBHOOK_EFFECTS) else self._rules).append(playing)
 

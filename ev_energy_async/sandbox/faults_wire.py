@@ -16,10 +16,22 @@ class Pauses:
 
     def __init__(self) -> None:
         self._over = asyncio.Event()
+        self._released = asyncio.Event()
 
     def end(self) -> None:
         """Ends all pauses, those to come too."""
         self._over.set()
+        self._released.set()
+
+    def release(self) -> None:
+        """Lets go on what is held."""
+        if not self._over.is_set():
+            self._released.set()
+            self._released = asyncio.Event()
+
+    async def hold(self) -> None:
+        """Waits until somebody lets it go on."""
+        await self._released.wait()
 
     async def pause(self, seconds: float | None) -> None:
         """Waits that many real seconds; None is until the end."""

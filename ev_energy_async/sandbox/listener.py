@@ -26,6 +26,10 @@ class Listener:
         self._port = port
         self._runner: web.ServerRunner | None = None
         self._pauses = Pauses()
+        self.under_way = 0
+        """How many requests are being answered now."""
+        self.most_under_way = 0
+        """How many that were at most."""
 
     async def start(self) -> str:
         """Begins to listen and gives the origin: `http://127.0.0.1:49152`.
@@ -53,7 +57,19 @@ class Listener:
         if runner is not None:
             await runner.cleanup()
 
+    def release(self) -> None:
+        """Sends the answers that are held back."""
+        self._pauses.release()
+
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        self.under_way += 1
+        self.most_under_way = max(self.most_under_way, self.under_way)
+        try:
+            return await self._answer(request)
+        finally:
+            self.under_way -= 1
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         body, refusal = await _read(request)
         outcome = await self._serve(
             Request(
@@ -63,9 +79,12 @@ class Listener:
                 request.headers,
                 body,
                 request.remote or "",
+                _port(request),
             ),
             refusal,
         )
+        if outcome.held:
+            await self._pauses.hold()
         if outcome.delay_seconds:
             await self._pauses.pause(outcome.delay_seconds)
         if outcome.stall is not None:
@@ -106,6 +125,12 @@ async def _read(request: web.BaseRequest) -> tuple[bytes, Problem | None]:
         return await request.clone(client_max_size=LARGEST_BODY).read(), None
     except web.HTTPRequestEntityTooLarge:
         return b"", _too_large()
+
+
+def _port(request: web.BaseRequest) -> int:
+    """The caller's port, which tells its connections apart."""
+    peer: tuple[str, int] | None = None if request.transport is None else request.transport.get_extra_info("peername")
+    return 0 if peer is None else peer[1]
 
 
 def _too_large() -> Problem:

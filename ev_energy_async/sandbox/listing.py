@@ -8,7 +8,8 @@ from ev_energy_async.sandbox.entities import Identified
 from ev_energy_async.sandbox.instants import Instant
 from ev_energy_async.sandbox.paging import Ordered
 from ev_energy_async.sandbox.problems import invalid
-from ev_energy_async.sandbox.simulation.timeline import Log, Timeline
+from ev_energy_async.sandbox.simulation.log_kinds import Log
+from ev_energy_async.sandbox.simulation.timeline import Timeline
 
 
 class Named(Identified, Protocol):

@@ -21,6 +21,8 @@ class Request:
     body: bytes
     remote: str
     """The caller's address."""
+    port: int = 0
+    """The caller's port."""
 
 
 @dataclass(slots=True)

@@ -50,6 +50,8 @@ class Served:
     """The timestamps that identify the logs that a page of logs held, in its order."""
     origin: str = "api"
     """Where it came in: `api` or `upload`."""
+    port: int = 0
+    """The client's port, which tells its connections apart."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,8 @@ from ev_energy_async.sandbox.entities import (
 from ev_energy_async.sandbox.expand import Tree
 from ev_energy_async.sandbox.instants import Instant, text
 from ev_energy_async.sandbox.messages import JsonObject
-from ev_energy_async.sandbox.simulation.timeline import Log, Timeline
+from ev_energy_async.sandbox.simulation.log_kinds import Log
+from ev_energy_async.sandbox.simulation.timeline import Timeline
 
 _DEGRADATION_PER_METER = 4e-10  # a tenth of the battery in 250,000 km
 _UNKNOWN_BATTERY = 45_000  # Wh, where a model's trims tell nothing

@@ -17,6 +17,7 @@ from ev_energy_async.sandbox.delivery import WEBHOOK_SECRET, Deliverer, Event, c
 from ev_energy_async.sandbox.document import load
 from ev_energy_async.sandbox.fast import FastPages
 from ev_energy_async.sandbox.faults import FaultPlan
+from ev_energy_async.sandbox.fleet import Fleet
 from ev_energy_async.sandbox.instants import instant
 from ev_energy_async.sandbox.listener import Listener
 from ev_energy_async.sandbox.messages import Request
@@ -24,7 +25,7 @@ from ev_energy_async.sandbox.oauth import REVOKE_PATH, TOKEN_PATH, OAuth
 from ev_energy_async.sandbox.problems import Problem
 from ev_energy_async.sandbox.record import Delivery, Record, Served, told_headers, told_path
 from ev_energy_async.sandbox.service import Outcome, Service, encoded
-from ev_energy_async.sandbox.tokens import Application, TokenIssuer
+from ev_energy_async.sandbox.tokens import Application, Grant, TokenIssuer
 from ev_energy_async.sandbox.uploads import Uploads
 from ev_energy_async.sandbox.world import World
 
@@ -109,6 +110,8 @@ class Sandbox:
         self._clock = Timekeeper(clock or (ScaledClock() if control else RealClock()))
         document, now = load(), instant(self._clock.now())
         self.world = World(vehicles=vehicles, evses=evses, seed=seed, start=now)
+        plan = faults or FaultPlan()
+        self.world.arrivals.use(plan, now, from_the_beginning=True)
         if isinstance(auto_consent, str) and auto_consent not in self.world.users:
             raise ValueError(f"there is no user {auto_consent!r} in the sandbox")
         self._tokens = TokenIssuer(
@@ -124,8 +127,10 @@ class Sandbox:
         self._desk = ConsentDesk(self._tokens, self.world.users, auto_consent=auto_consent)
         self._fast = FastPages(document, self.world) if fast else None
         self._api = Api(document, self.world, OAuth(self._tokens, self._desk), callers, fast=self._fast)
-        self._service = Service(self._api, faults or FaultPlan(), now)
-        self._uploads = Uploads(self.world)
+        self._service = Service(self._api, plan, now)
+        self.fleet = Fleet(self.world, self.now, self._forget)
+        """The vehicles, to be changed while the sandbox runs, and the truth about their logs."""
+        self._uploads = Uploads(self.world.upload)
         self._control = Control(self) if control else None
         self._deliverer: Deliverer | None = None
         if webhook_url is not None:
@@ -204,7 +209,26 @@ class Sandbox:
 
     @faults.setter
     def faults(self, plan: FaultPlan) -> None:
-        self._service.use(plan, instant(self.now()))
+        now = instant(self.now())
+        self.world.arrivals.use(plan, now)
+        self._service.use(plan, now)
+        for listener in (self._listener, self._upload_listener):
+            listener.release()
+
+    @property
+    def under_way(self) -> int:
+        """How many requests to the API are being answered at the moment."""
+        return self._listener.under_way
+
+    @property
+    def most_under_way(self) -> int:
+        """How many that were at most so far."""
+        return self._listener.most_under_way
+
+    def uploaded(self, file_id: str) -> bytes | None:
+        """What was uploaded for the rebate evidence file of that ID; None if nothing was."""
+        upload = self.world.upload(file_id)
+        return None if upload is None else upload.content
 
     def now(self) -> datetime:
         """The present, by the sandbox's clock."""
@@ -246,6 +270,18 @@ class Sandbox:
         if user is not None and user not in self.world.users:
             raise ValueError(f"there is no user {user!r} in the sandbox")
         return self._tokens.issue(instant(self.now()), scopes=scopes, user_id=user).text
+
+    def issue_refresh_token(self, *, user: str | None = None, scopes: Iterable[str] | None = None) -> str:
+        """A refresh token of a user without the way through OAuth; by default the first user and all scopes.
+
+        Raises:
+            ValueError: there is no such user.
+        """
+        user = next(iter(self.world.users)).id if user is None else user
+        if user not in self.world.users:
+            raise ValueError(f"there is no user {user!r} in the sandbox")
+        granted = self._tokens.scopes if scopes is None else frozenset(scopes)
+        return self._tokens.issue_refresh(instant(self.now()), Grant(user, granted, public=True), granted).text
 
     async def start(self) -> None:
         """Begins to listen.
@@ -295,6 +331,10 @@ class Sandbox:
             "charging_sub_sessions.get", instant(self.now()), charging_sub_session_id=event.sub_session_id
         )
 
+    def _forget(self, vehicle: str) -> None:
+        if self._fast is not None:
+            self._fast.forget(vehicle)
+
     async def _serve(self, request: Request, refusal: Problem | None) -> Outcome:
         if self._control is not None and request.path.startswith(CONTROL_PATH):
             reply = await self._control.answer(request)
@@ -307,7 +347,7 @@ class Sandbox:
     async def _serve_upload(self, request: Request, refusal: Problem | None) -> Outcome:
         moment = self._clock.now()
         outcome = self._service.serve_elsewhere(
-            request, instant(moment), lambda: self._uploads.answer(request, refusal)
+            request, instant(moment), lambda: self._uploads.answer(request, instant(moment), refusal)
         )
         self._note(request, outcome, moment, "upload")
         return outcome
@@ -325,6 +365,7 @@ class Sandbox:
                 len(outcome.body),
                 outcome.logs,
                 origin,
+                request.port,
             )
         )
 

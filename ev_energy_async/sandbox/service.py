@@ -14,11 +14,13 @@ from ev_energy_async.sandbox.api import PREFIX, Api, Route
 from ev_energy_async.sandbox.faults import (
     ExpiredToken,
     FaultPlan,
+    Held,
     HtmlError,
     HugeBody,
     Latency,
     MalformedJson,
     RateLimited,
+    Redirected,
     ResetAfter,
     ResetBefore,
     SlowDrip,
@@ -48,6 +50,8 @@ class Outcome:
     """What to answer; None is to reset the connection, after `stall` if that is there."""
     body: bytes = b""
     delay_seconds: float = 0.0
+    held: bool = False
+    """Whether to wait for another plan."""
     stall: Stall | None = None
     whole_length: int | None = None
     """The length to announce where `body` is only a part, after which the connection is cut."""
@@ -65,6 +69,7 @@ class _Struck:
 
     early: Reply | None = None
     silent: bool = False
+    held: bool = False
     stall: Stall | None = None
     delay_seconds: float = 0.0
     late: list[Strike] = field(default_factory=list[Strike])
@@ -113,7 +118,7 @@ class Service:
             if route.operation is not None and reply.status in _SUCCESSES:
                 self._make_odd(reply, route.operation.responses.get(reply.status), struck, now)
         outcome = encoded(reply, route)
-        outcome.delay_seconds = struck.delay_seconds
+        outcome.delay_seconds, outcome.held = struck.delay_seconds, struck.held
         for strike in struck.late:
             _after(strike, outcome, reply)
         outcome.faults = tuple(struck.names)
@@ -132,6 +137,11 @@ class Service:
                     struck.silent, struck.stall = True, effect
                 case ResetBefore():
                     struck.silent = True
+                case Held():
+                    struck.held = True
+                    continue
+                case Redirected(location=location, status=status):
+                    struck.early = Reply(status, None, {"Location": location, "Server": "nginx"})
                 case HtmlError():
                     struck.early = _html(effect.status)
                 case Unavailable():

@@ -22,11 +22,12 @@ from ev_energy_async.sandbox.entities import (
 )
 from ev_energy_async.sandbox.instants import DAY, HOUR, MINUTE, Instant
 from ev_energy_async.sandbox.sessions import SessionBook
+from ev_energy_async.sandbox.simulation.arrivals import Arrivals
 from ev_energy_async.sandbox.simulation.chance import mix
 from ev_energy_async.sandbox.simulation.days import Habits
 from ev_energy_async.sandbox.simulation.evse_logs import Charger, EvseReporter
 from ev_energy_async.sandbox.simulation.life import Days, Life
-from ev_energy_async.sandbox.simulation.timeline import Timeline, Written
+from ev_energy_async.sandbox.simulation.timeline import Shared, Timeline, Written
 from ev_energy_async.sandbox.simulation.vehicle_logs import Connection, VehicleReporter
 
 HISTORY = 2 * DAY
@@ -62,8 +63,9 @@ class Stock:
         """Where cars are charged; the ones whose devices are gone stay in it, so that numbers hold."""
         self.sessions = SessionBook(seed, self.origin, self.plugs)
         self._days: Days = Days(_RECENT_DAYS)
-        self._written: Written = Written(_RECENT_LOGS)
-        self._seed = seed
+        self.arrivals = Arrivals()
+        self._shared = Shared(self.arrivals, Written(_RECENT_LOGS))
+        self.seed = seed
         self._lives = 0
 
     def build_vehicle(
@@ -106,7 +108,7 @@ class Stock:
             vehicle_class=chance.choice(("PASSENGER", "PASSENGER", "PASSENGER", "COMMERCIAL", None)),
             life=life,
             reporter=reporter,
-            logs=self._timelines(life, reporter),
+            logs=self._timelines(life, reporter, joined_at),
         )
         vehicle.plug = self._new_plug(life, vehicle=vehicle)
         self.vehicles.add(vehicle)
@@ -147,7 +149,7 @@ class Stock:
             lifecycle_state=chance.choice(("ENROLLED", "COMMISSIONED", "INSTALLED", None)),
             location=(user.place.latitude, user.place.longitude) if user.place else None,
             reporter=reporter,
-            logs=self._timelines(life, reporter),
+            logs=self._timelines(life, reporter, joined_at),
         )
         evse.plug = vehicle.plug if vehicle is not None else None
         if evse.plug is None:
@@ -179,8 +181,11 @@ class Stock:
             plugs_in=chance.uniform(0.35, 1),
         )
 
-    def _timelines(self, life: Life, reporter: VehicleReporter | EvseReporter) -> dict[str, Timeline]:
-        return {kind.name: Timeline(kind, life, self.origin, write, self._written) for kind, write in reporter.kinds()}
+    def _timelines(
+        self, life: Life, reporter: VehicleReporter | EvseReporter, joined_at: Instant | None
+    ) -> dict[str, Timeline]:
+        since = self.origin if joined_at is None else joined_at
+        return {kind.name: Timeline(kind, life, since, write, self._shared) for kind, write in reporter.kinds()}
 
     def _new_plug(self, life: Life, *, vehicle: Vehicle | None = None, evse: Evse | None = None) -> Plug:
         plug = Plug(len(self.plugs), life, vehicle, evse)
@@ -189,4 +194,4 @@ class Stock:
 
     def _new_life(self, habits: Habits, target: int, *, smart: bool) -> Life:
         self._lives += 1
-        return Life(mix(self._seed, self._lives), habits, self.origin, self._days, target=target, smart=smart)
+        return Life(mix(self.seed, self._lives), habits, self.origin, self._days, target=target, smart=smart)

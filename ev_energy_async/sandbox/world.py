@@ -5,6 +5,7 @@ IDs, names and the catalogue depend on the seed alone; what the cars do depends 
 
 from collections.abc import Iterator
 from random import Random
+from typing import Literal
 
 from ev_energy_async.sandbox.entities import Evse, EvseModel, Plug, User, Vehicle, VehicleTrim
 from ev_energy_async.sandbox.instants import Instant
@@ -12,11 +13,15 @@ from ev_energy_async.sandbox.population import fill_catalogue, fill_evses, fill_
 from ev_energy_async.sandbox.resources.archive import Archive
 from ev_energy_async.sandbox.simulation.chance import mix
 from ev_energy_async.sandbox.simulation.life import Life
-from ev_energy_async.sandbox.simulation.silence import break_off, restore
+from ev_energy_async.sandbox.simulation.silence import Silences, break_off, restore
 from ev_energy_async.sandbox.stock import HISTORY, Stock
 from ev_energy_async.sandbox.sub_session_events import SubSessionEvent, SubSessionFeed
+from ev_energy_async.sandbox.uploads import Upload
 
-__all__ = ["HISTORY", "World"]
+__all__ = ["HISTORY", "Integrated", "World"]
+
+Integrated = Literal["ACTIVE", "INACTIVE", "UNINTEGRATED"]
+"""How a vehicle is linked to the platform."""
 
 _SHARED = 10  # every tenth car is somebody's second
 _EVSES_PER_VEHICLE = 0.6
@@ -34,6 +39,8 @@ class World(Stock):
     def __init__(self, *, vehicles: int, evses: int | None, seed: int, start: Instant) -> None:
         """A world of that many vehicles and charge points (by default three for every five vehicles) as of `start`."""
         super().__init__(seed=seed, start=start)
+        self.gone: dict[str, tuple[Vehicle | Evse, Instant]] = {}
+        """The devices that were taken off the platform, and when: what their logs were is still asked for."""
         self.events = SubSessionFeed(self.sessions, self.plugs)
         self.records = Archive(self, seed)
         self.upload_origin = "http://localhost"
@@ -79,6 +86,31 @@ class World(Stock):
         reporter.connection = reporter.connection._replace(silences=restore(reporter.connection.silences, at))
         self._changed(vehicle.plug, vehicle.life, now)
 
+    def integrate(self, vehicle: Vehicle, integrated: Integrated, now: Instant) -> None:
+        """Makes a vehicle's link what it is to be, at once. The logs so far stay what they are."""
+        if vehicle.integration(now) == integrated:
+            return
+        connection = vehicle.reporter.connection
+        if not connection.integrated:
+            # From now on it is one that was not linked so far: it keeps the logs it will have.
+            never: Silences = ((0, None),)
+            connection = connection._replace(integrated=True, silences=never, unlinked=never)
+        heard, linked = integrated == "ACTIVE", integrated != "UNINTEGRATED"
+        vehicle.reporter.connection = connection._replace(
+            silences=(restore if heard else break_off)(connection.silences, now),
+            unlinked=(restore if linked else break_off)(connection.unlinked, now),
+        )
+        vehicle.integrated, vehicle.reconnects_at = integrated, None
+        self._changed(vehicle.plug, vehicle.life, now)
+
+    def touch(self, vehicle: Vehicle, now: Instant) -> bool:
+        """Lets a vehicle report its state right now; says whether it did, which one that is not heard of does not."""
+        log, timeline = vehicle.reporter.status_log_now(now), vehicle.logs["status_logs"]
+        if log is None or vehicle.integration(now) != "ACTIVE" or timeline.at(now, now) is not None:
+            return False
+        timeline.add(log)
+        return True
+
     def revive(self, evse: Evse, at: Instant, now: Instant) -> None:
         """Lets a charge point that is not heard of be heard again from a moment to come."""
         reporter = evse.reporter
@@ -114,17 +146,19 @@ class World(Stock):
         vehicle = next((it for it in user.vehicles if it.plug is not None and it.plug.evse is None), None)
         return self.build_evse(user, model, vehicle, 1, self.records.chance, joined_at=now, cpid=cpid)
 
-    def remove_vehicle(self, vehicle: Vehicle) -> None:
+    def remove_vehicle(self, vehicle: Vehicle, now: Instant) -> None:
         """Takes a vehicle off the platform; its charge point goes on."""
         self.vehicles.remove(vehicle.id)
+        self.gone[vehicle.id] = (vehicle, now)
         vehicle.user.vehicles.remove(vehicle)
         if vehicle.plug is not None:
             vehicle.plug.vehicle = None
         self.records.forget(vehicle)
 
-    def remove_evse(self, evse: Evse) -> None:
+    def remove_evse(self, evse: Evse, now: Instant) -> None:
         """Takes a charge point off the platform; its clamp stays, linked to nothing."""
         self.evses.remove(evse.id)
+        self.gone[evse.id] = (evse, now)
         evse.user.evses.remove(evse)
         if evse.plug is not None:
             evse.plug.evse = None
@@ -133,13 +167,10 @@ class World(Stock):
         if evse.user.site is not None and evse in evse.user.site.evses:
             evse.user.site.evses.remove(evse)
 
-    def receive_upload(self, file_id: str, content: bytes) -> bool:
-        """Takes the content of a file whose upload was started; says whether there is such a file."""
+    def upload(self, file_id: str) -> Upload | None:
+        """The room for the content of a file of that ID whose upload was started."""
         record = self.records["rebate_evidence_files"].get(file_id)
-        if record is None:
-            return False
-        record.hidden["size"] = len(content)
-        return True
+        return None if record is None else record.hidden.get("upload")
 
     def _changed(self, plug: Plug | None, life: Life, now: Instant) -> None:
         life.changed(life.day_of(now))

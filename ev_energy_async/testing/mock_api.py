@@ -11,6 +11,7 @@ import inspect
 import json
 import re
 import sys
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final, Self
 from unittest.mock import patch
 from urllib.parse import parse_qsl, urlencode
@@ -151,7 +152,9 @@ class MockApi:
             # As aiohttp takes it: in the text of a URL it decodes what it deems needless.
             text = str(URL(url))
             if not text.startswith(tuple(passthrough)):
-                self.sent.append(Sent(method, text, CIMultiDict[str](kwargs.get("headers") or {}), kwargs.get("data")))
+                data = kwargs.get("data")
+                body = data.getvalue() if isinstance(data, BytesIO) else data  # as large ones come
+                self.sent.append(Sent(method, text, CIMultiDict[str](kwargs.get("headers") or {}), body))
             return await pass_on(session, method, url, **kwargs)
 
         mocked.patcher = patch("aiohttp.client.ClientSession._request", side_effect=note, autospec=True)

@@ -163,6 +163,24 @@ DOCUMENTS: dict[str, tuple[Node, str]] = {
     "a header of two lines": (param(**{"in": "header", "name": "X\r\nY"}), "no name of a header"),
     "a parameter of no name": (param(name="$"), "is no Python identifier"),
     "a parameter of the function's own": (param(name="sender"), "'sender' cannot be a parameter"),
+    "a parameter of every list's own": (
+        document(
+            {
+                "/things": item(
+                    get=operation(
+                        {
+                            "200": {
+                                "description": "",
+                                "content": {"application/json": {"schema": {"type": "array", "items": STRING}}},
+                            }
+                        },
+                        parameters=[{"in": "query", "name": "on_bad_item", "schema": STRING}],
+                    )
+                )
+            }
+        ),
+        "GET /things: 'on_bad_item' cannot be a parameter: the function has one of that name",
+    ),
     "a path without its parameter": (
         document({"/things/{id}": item(get=operation())}),
         "GET /things/{id}: the parameters of the path and its template differ",

@@ -80,7 +80,9 @@ class Places:
         ):
             answer = await call(method, path, json=body)
             assert answer.status == 201, answer.body
-        self.world.receive_upload(self.first("rebate_evidence_files"), b"%PDF")
+        upload = self.world.upload(self.first("rebate_evidence_files"))
+        assert upload is not None
+        upload.content = b"%PDF"
 
     def event(self) -> dict[str, Any]:
         return {"start_time": text(self.now + HOUR), "end_time": text(self.now + 2 * HOUR), "target_power_watts": 5_000}

@@ -94,7 +94,7 @@ def _switch_open_session(call: Call, vehicle: Vehicle) -> None:
 
 def delete_vehicle(call: Call) -> Reply:
     """Takes a vehicle off the platform."""
-    call.world.remove_vehicle(found_vehicle(call))
+    call.world.remove_vehicle(found_vehicle(call), call.now)
     return Reply(HTTPStatus.NO_CONTENT)
 
 
@@ -172,7 +172,7 @@ def update_evse(call: Call) -> Reply:
 
 def delete_evse(call: Call) -> Reply:
     """Takes a charge point off the platform."""
-    call.world.remove_evse(found_evse(call))
+    call.world.remove_evse(found_evse(call), call.now)
     return Reply(HTTPStatus.NO_CONTENT)
 
 

@@ -11,8 +11,9 @@ from ev_energy_async.sandbox.listing import Logs
 from ev_energy_async.sandbox.messages import Reply
 from ev_energy_async.sandbox.paging import PAGE_SIZE, by_cursor, link_header
 from ev_energy_async.sandbox.problems import FieldErrors, invalid, not_found
+from ev_energy_async.sandbox.simulation.arrivals import Arrived
 from ev_energy_async.sandbox.simulation.evse_logs import OcppLog
-from ev_energy_async.sandbox.simulation.timeline import Log
+from ev_energy_async.sandbox.simulation.log_kinds import Log
 
 Find = Callable[[Call], Vehicle | Evse]
 Fits = Callable[[Log], bool]
@@ -78,6 +79,8 @@ def _ocpp_filter(call: Call) -> Fits | None:
         return None
 
     def fits(log: Log) -> bool:
+        if isinstance(log, Arrived):
+            log = log.log
         return (
             isinstance(log, OcppLog)
             and (actions is None or log.action in actions)

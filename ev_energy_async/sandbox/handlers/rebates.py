@@ -6,13 +6,12 @@ from typing import Any
 from ev_energy_async.sandbox.calls import Call, Handler
 from ev_energy_async.sandbox.handlers.common import referred
 from ev_energy_async.sandbox.handlers.generic import found_record, is_seen, scribe, written
-from ev_energy_async.sandbox.instants import SECOND
 from ev_energy_async.sandbox.messages import JsonObject, Reply
 from ev_energy_async.sandbox.problems import Problem, invalid
 from ev_energy_async.sandbox.resources.records import Record
+from ev_energy_async.sandbox.uploads import Upload
 
 _FILES, _TYPES = "rebate_evidence_files", "rebate_evidence_types"
-_URL_LIVES = 3_600 * SECOND
 
 
 def create_rebate(call: Call) -> Reply:
@@ -54,18 +53,16 @@ def start_upload(call: Call) -> Reply:
         rebate = call.world.records["user_rebates"].get(wanted)
         if rebate is None or not is_seen(call, rebate):
             raise invalid({"user_rebate": ["There is no such application."]})
+    upload = Upload(f"{call.world.records.chance.getrandbits(128):032x}", call.now)
     file = call.world.records.add(
         _FILES,
         call.now,
         {"file_name": call.body["file_name"], "rebate_evidence_type": evidence},
         user=rebate.user if rebate else call.user,
-        hidden={"rebate": rebate, "size": None, "finished": False},
+        hidden={"rebate": rebate, "upload": upload, "finished": False},
     )
-    secret = f"{call.world.records.chance.getrandbits(128):032x}"
-    expires = (call.now + _URL_LIVES) // SECOND
-    file.hidden["secret"] = secret
     reply = _named(call, file, HTTPStatus.CREATED)
-    presigned = f"{call.world.upload_origin}/{file.id}?X-Amz-Expires={expires}&X-Amz-Signature={secret}"
+    presigned = upload.url(call.world.upload_origin, file.id, call.body["file_name"])
     reply.body = {**_names(call, file), "presigned_url": presigned}
     return reply
 
@@ -73,7 +70,8 @@ def start_upload(call: Call) -> Reply:
 def finish_upload(call: Call) -> Reply:
     """Notes that a file has been uploaded, if it has."""
     file = found_record(call, _FILES, "rebate_evidence_file_id")
-    if file.hidden["size"] is None:
+    upload = call.world.upload(file.id)
+    if upload is None or upload.content is None:
         raise Problem(HTTPStatus.BAD_REQUEST, "Nothing has been uploaded for this file.")
     file.hidden["finished"] = True
     return _named(call, file, HTTPStatus.OK)

@@ -8,9 +8,9 @@ from ev_energy_async.sandbox.instants import MINUTE, SECOND, Instant, text
 from ev_energy_async.sandbox.simulation.chance import source
 from ev_energy_async.sandbox.simulation.days import PLUGGED, Activity, Stage
 from ev_energy_async.sandbox.simulation.life import Life
+from ev_energy_async.sandbox.simulation.log_kinds import Log, LogKind
 from ev_energy_async.sandbox.simulation.sampling import lateness, passing, samples, uuid
 from ev_energy_async.sandbox.simulation.silence import Silences, silent
-from ev_energy_async.sandbox.simulation.timeline import Log, LogKind
 from ev_energy_async.sandbox.simulation.vehicle_logs import Failure
 
 _STATUS, _ERROR, _COMMAND, _OCPP = 21, 22, 23, 24  # kinds of draws

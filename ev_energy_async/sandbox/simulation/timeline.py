@@ -6,48 +6,25 @@ that needs the present.
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import NamedTuple
 
 from ev_energy_async.sandbox.instants import Instant
+from ev_energy_async.sandbox.simulation.arrivals import Arrivals, TimelineKey
 from ev_energy_async.sandbox.simulation.life import Life
+from ev_energy_async.sandbox.simulation.log_kinds import Log, LogKind
 from ev_energy_async.sandbox.simulation.recent import Recent
-
-
-class Log(Protocol):
-    """One log. `at` is the timestamp that orders and identifies it, `logged_at` is when it becomes visible."""
-
-    @property
-    def at(self) -> Instant:
-        """The log's own timestamp."""
-        ...
-
-    @property
-    def logged_at(self) -> Instant:
-        """When the log was received and stored; never before `at`."""
-        ...
-
-    def fields(self) -> dict[str, object]:
-        """The members of its JSON object, timestamps, URL and the reference to its device aside."""
-        ...
-
-
-class LogKind(NamedTuple):
-    """What the log collections of a device differ in."""
-
-    owner: Literal["vehicle", "evse"]
-    """The member of a log that refers to its device."""
-    name: str
-    """The collection's path segment."""
-    key: Literal["sampled_at", "logged_at"]
-    """The timestamp that orders, filters and identifies."""
-    tells_logged_at: bool
-    """Whether `logged_at` is told beside another key."""
-
 
 Writer = Callable[[int], Sequence[Log]]
 """Writes the logs of one day, oldest first, each within the day and all of different `at`."""
 
 Written = Recent[tuple[int, str, str, int, int], Sequence[Log]]
+
+
+class Shared(NamedTuple):
+    """What all timelines have in common."""
+
+    arrivals: Arrivals
+    written: Written
 
 
 class Timeline:
@@ -60,22 +37,22 @@ class Timeline:
         "_life",
         "_origin",
         "_revision",
+        "_shared",
         "_write",
-        "_written",
         "kind",
         "latest_json",
     )
 
-    def __init__(self, kind: LogKind, life: Life, origin: Instant, write: Writer, written: Written) -> None:
+    def __init__(self, kind: LogKind, life: Life, origin: Instant, write: Writer, shared: Shared) -> None:
         self.kind = kind
         self._life = life
         self._origin = origin
         self._write = write
-        self._written = written
+        self._shared = shared
         self._latest: Log | None = None
         self._latest_from: Instant = 0
         self._latest_until: Instant = 0
-        self._revision = life.revision
+        self._revision = -1
         self.latest_json: bytes | None = None
         """Room for whoever writes the newest log as JSON; emptied when another one is the newest."""
 
@@ -100,6 +77,16 @@ class Timeline:
                 if log.at > after and log.at >= self._origin and log.logged_at <= now:
                     yield log
 
+    def visible(self, now: Instant, since: Instant | None, until: Instant | None) -> Iterator[Log]:
+        """The logs that are there at `now`, each once as it came first; from one time to another, oldest first."""
+        last: Instant | None = None
+        for log in self.oldest_first(now, self._origin - 1 if since is None else since - 1):
+            if until is not None and log.at > until:
+                return
+            if log.at != last:
+                last = log.at
+                yield log
+
     def at(self, now: Instant, at: Instant) -> Log | None:
         """The log of exactly that timestamp, if it is there at `now`."""
         if at > now or at < self._origin:
@@ -112,7 +99,7 @@ class Timeline:
 
     def latest(self, now: Instant) -> Log | None:
         """The newest log that is there at `now`; kept until another one is due."""
-        revision = self._life.revision
+        revision = self._life.revision + self._shared.arrivals.revision  # neither ever falls
         if not self._latest_from <= now < self._latest_until or revision != self._revision:
             self._revision, self._latest_from = revision, now
             latest, self._latest_until = self._find_latest(now)
@@ -133,12 +120,32 @@ class Timeline:
                 until = min(until, log.logged_at)
         return None, until
 
+    def add(self, log: Log) -> None:
+        """A log beside those that the device writes by itself, of the present."""
+        self._shared.arrivals.add(self._key, log)
+        if self._latest_from <= log.logged_at < self._latest_until and (
+            self._latest is None or log.at > self._latest.at
+        ):
+            # What is cached stays right, and nothing has to be worked out anew.
+            self._latest, self._latest_from, self.latest_json = log, log.logged_at, None
+        else:
+            self._latest_until = 0
+
+    @property
+    def _key(self) -> TimelineKey:
+        return self._life.key, self.kind.owner, self.kind.name
+
     def _day(self, day: int) -> Sequence[Log]:
-        self._life.live_until(day)
-        if day < self._life.first_day:  # forgotten
+        life, shared, own = self._life, self._shared, self._key
+        life.live_until(day)
+        if day < life.first_day:  # forgotten
             return ()
-        key = (self._life.key, self.kind.owner, self.kind.name, day, self._life.revision)
-        return self._written.get(key, lambda: self._write(day))
+        key = (*own, day, life.revision + shared.arrivals.revision)
+        logs = shared.written.get(
+            key, lambda: shared.arrivals.arranged(own, self.kind, day, life.starts(day), self._write)
+        )
+        added = shared.arrivals.added(own, life, day)
+        return sorted([*logs, *added], key=_at) if added else logs
 
 
 def _at(log: Log) -> Instant:

@@ -8,9 +8,9 @@ from ev_energy_async.sandbox.instants import MINUTE, SECOND, Instant
 from ev_energy_async.sandbox.simulation.chance import source
 from ev_energy_async.sandbox.simulation.days import EFFICIENCY, PLUGGED, Activity, Stage
 from ev_energy_async.sandbox.simulation.life import Life
+from ev_energy_async.sandbox.simulation.log_kinds import Log, LogKind
 from ev_energy_async.sandbox.simulation.sampling import lateness, passing, samples, uuid
 from ev_energy_async.sandbox.simulation.silence import Silences, silent
-from ev_energy_async.sandbox.simulation.timeline import Log, LogKind
 
 L = TypeVar("L", bound=Log)
 
@@ -39,11 +39,13 @@ class Connection(NamedTuple):
     telematics: Telematics
     integrated: bool
     silences: Silences
-    """When the link was broken."""
+    """When nothing is heard of it."""
     error_rate: float
     """Passing errors a day."""
     knows_home: bool
     """Whether the user has a home location to compare with."""
+    unlinked: Silences = ()
+    """The silences in which there was no link at all, and so none that could fail."""
 
 
 class StatusLog(NamedTuple):
@@ -240,6 +242,22 @@ class VehicleReporter:
             drove = stage.activity is Activity.DRIVING
         return self._heard(logs)
 
+    def status_log_now(self, now: Instant) -> StatusLog | None:
+        """A sample of the present, taken beside the usual ones; None where nothing is heard."""
+        if not self.hears(now):
+            return None
+        day = self.life.day_of(now)
+        stage = next(stage for stage in self.life.stages(day) if stage.start <= now < stage.end)
+        return StatusLog(
+            now,
+            now,
+            stage,
+            self.connection.telematics,
+            self.life.habits.battery_watt_hours,
+            self.life.dawn(day).target,
+            just_parked=False,
+        )
+
     def location_logs(self, day: int) -> Sequence[LocationLog]:
         """A position every ten minutes on the road, else every hour."""
         if not self._talks(day):
@@ -296,6 +314,7 @@ class VehicleReporter:
                 ErrorLog(at, _SEVERED, controller, "GET_STATUS", uuid(chance), None)
                 for at in passing(max(start, since), end if until is None else min(end, until), 0.7, chance)
             ]
+        logs = [log for log in logs if not silent(connection.unlinked, log.at)] if connection.unlinked else logs
         return sorted(logs, key=lambda log: log.at)
 
     def _commands(self, stage: Stage, chance: Random) -> Iterator[CommandLog]:

@@ -1,0 +1,1 @@
+"""Benchmarks against other clients of the same document. See README.md beside this file."""

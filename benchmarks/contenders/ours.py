@@ -1,0 +1,66 @@
+"""(f) This package, with all that it does by default: token, retries, budget, deadlines, checks, drift, pages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ev_energy_async import Budget, ClientCredentials, EvEnergy
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cattrs import Converter
+
+__all__ = ["Ours", "make"]
+
+# As a partner with a raised limit has it.
+_LIMIT = 1_000_000
+
+
+class Ours:
+    """The client as a program uses it."""
+
+    def __init__(self, base_url: str, converter: Converter | None = None) -> None:
+        self.client = EvEnergy(
+            ClientCredentials("a-client", "a-secret"), base_url=base_url, budget=Budget(_LIMIT), converter=converter
+        )
+
+    def decode_logs(self, data: bytes) -> Sequence[object]:
+        """Decode a page of status logs, with the codec of the client."""
+        from ev_energy_async.models import VehicleStatusLog  # noqa: PLC0415  # not part of the import that is measured
+
+        return self._decode(data, list[VehicleStatusLog])
+
+    def decode_vehicles(self, data: bytes) -> Sequence[object]:
+        """Decode a page of vehicles."""
+        from ev_energy_async.models import Vehicle  # noqa: PLC0415  # not part of the import that is measured
+
+        return self._decode(data, list[Vehicle])
+
+    def _decode(self, data: bytes, into: Any) -> Sequence[object]:
+        items: list[object] = self.client._core.codec.decode(data, into)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # what an answer goes through
+        return items
+
+    async def get_vehicle(self, vehicle_id: str) -> object:
+        """Get one vehicle."""
+        return await self.client.vehicles.get(vehicle_id)
+
+    async def log_page(self, vehicle_id: str) -> Sequence[object]:
+        """Get one page of 100 status logs."""
+        return await self.client.vehicles.list_status_logs(vehicle_id, page_size=100)
+
+    async def list_vehicles(self) -> int:
+        """Go through all vehicles."""
+        count = 0
+        async for _ in self.client.vehicles.list(expand=["latest_status_log"], page_size=100):
+            count += 1
+        return count
+
+    async def close(self) -> None:
+        """Close the client."""
+        await self.client.close()
+
+
+def make(base_url: str) -> Ours:
+    """Make the client."""
+    return Ours(base_url)

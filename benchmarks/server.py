@@ -1,0 +1,250 @@
+"""A server of prepared answers, in a process and on a core of its own, so that it is never what is measured.
+
+`asyncio.Protocol`, no framework: an answer costs it some 20 microseconds. It answers what the benchmarks ask: the
+token, a vehicle, a page of status logs, the fleet page by page with `Link` headers and the rate limit's. It is no
+sandbox: it checks no token and no parameter.
+
+`POST /control` with a JSON object changes it: `{"fleet": 10000}`, `{"variant": "drift"}`, `{"hold": true}` (answers
+wait until `{"hold": false}`), `{"change": 0.05}` (so many of the fleet report once more); the answer says what it counted.
+
+    python -m benchmarks.server [--core 1]       # prints its port
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import random
+from typing import TYPE_CHECKING, Any, Final, cast
+from urllib.parse import parse_qs
+
+from benchmarks import documents, placing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["LIMIT", "main"]
+
+LIMIT: Final = 1_000_000
+_PAGE: Final = 100
+_PREPARED: Final = 10
+_FIRST_LOGS: Final = 3
+
+
+class Fleet:
+    """Vehicles that report: each has its item in the list encoded, and its logs."""
+
+    def __init__(self, size: int) -> None:
+        self._rng = random.Random(7)  # noqa: S311  # documents to measure with, not secrets
+        self.ids = documents.item_ids(size)
+        self._places = {vehicle_id: index for index, vehicle_id in enumerate(self.ids)}
+        self._logs: list[list[tuple[str, bytes]]] = [[] for _ in self.ids]
+        self._vehicles: list[dict[str, Any]] = [{} for _ in self.ids]
+        self.items: list[bytes] = [b""] * size
+        for index in range(size):
+            for _ in range(_FIRST_LOGS):
+                self._report(index)
+            self._encode(index)
+
+    def _report(self, index: int) -> None:
+        logs = self._logs[index]
+        number = len(logs)
+        sampled_at = documents.log_time(number, index)
+        log = documents.status_log(self._rng, self.ids[index], sampled_at, documents.log_time(number, index + 5))
+        logs.insert(0, (sampled_at, documents.encode(log)))
+        known = self._vehicles[index]
+        if known:
+            known["latest_status_log"] = log
+        else:
+            self._vehicles[index] = documents.vehicle(self._rng, self.ids[index], log)
+
+    def _encode(self, index: int) -> None:
+        self.items[index] = documents.encode(self._vehicles[index])
+
+    def change(self, share: float) -> int:
+        """Let a share of the vehicles report once more."""
+        changed = self._rng.sample(range(len(self.ids)), round(len(self.ids) * share))
+        for index in changed:
+            self._report(index)
+            self._encode(index)
+        return len(changed)
+
+    def item(self, vehicle_id: str) -> bytes | None:
+        """Return a vehicle."""
+        place = self._places.get(vehicle_id)
+        return None if place is None else self.items[place]
+
+    def page(self, after: str | None) -> tuple[bytes, str | None]:
+        """Return the page after a vehicle, and the ID that the next one comes after; None on the last."""
+        first = 0 if after is None else self._places[after] + 1
+        body = b"[%b]" % b",".join(self.items[first : first + _PAGE])
+        last = first + _PAGE
+        return body, self.ids[last - 1] if last < len(self.ids) else None
+
+    def logs(self, vehicle_id: str, since: str | None) -> bytes | None:
+        """Return the newest logs of a vehicle, those since a time."""
+        place = self._places.get(vehicle_id)
+        if place is None:
+            return None
+        logs = self._logs[place][:_PAGE]
+        return b"[%b]" % b",".join(encoded for at, encoded in logs if since is None or at >= since)
+
+
+class State:
+    """What all connections share."""
+
+    def __init__(self) -> None:
+        self.base = ""
+        self.fleet = Fleet(_PAGE)
+        self.living = False
+        self.pages: dict[str, list[bytes]] = {}
+        self.variant: documents.Variant = "plain"
+        self.served = 0
+        self.held: list[tuple[Answering, bytes]] | None = None
+        self.vary("plain")
+
+    def vary(self, variant: documents.Variant) -> None:
+        """Serve log pages of another kind."""
+        if variant not in self.pages:
+            self.pages[variant] = [documents.log_page(seed, variant) for seed in range(_PREPARED)]
+        self.variant = variant
+
+    def control(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        """Change what is served, and say what was counted."""
+        counted: dict[str, Any] = {"served": self.served}
+        if "fleet" in wanted:
+            if len(self.fleet.ids) != wanted["fleet"] or self.living:
+                self.fleet = Fleet(wanted["fleet"])
+            self.living = bool(wanted.get("living", False))
+        if "variant" in wanted:
+            self.vary(wanted["variant"])
+        if "change" in wanted:
+            counted["changed"] = self.fleet.change(wanted["change"])
+        if "hold" in wanted:
+            held, self.held = self.held or [], [] if wanted["hold"] else None
+            counted["held"] = len(held)
+            for connection, answer in held:
+                connection.write(answer)
+        if "reset" in wanted:
+            self.served = 0
+        return counted
+
+    def answer(self, target: str) -> bytes:
+        """Return the whole answer to a GET."""
+        self.served += 1
+        path, _, query = target.partition("?")
+        parts = path.split("/")  # "", "v2", "vehicles", ...
+        if parts[2:3] == ["vehicles"] and len(parts) == 3:  # noqa: PLR2004  # the collection
+            asked = parse_qs(query)
+            body, following = self.fleet.page(_first(asked, "page_after"))
+            link = ""
+            if following is not None:
+                expand = "&expand=latest_status_log" if "expand" in asked else ""
+                link = f"{self.base}/vehicles?page_size={_PAGE}{expand}&page_after={following}"
+            return self._made(body, link)
+        if parts[-1] == "status_logs":
+            body = self._logs(parts[3], query)
+            if body is not None:
+                return body
+        item = self.fleet.item(parts[-1]) if parts[2:3] == ["vehicles"] else None
+        return self._missing() if item is None else self._made(item)
+
+    def _logs(self, vehicle_id: str, query: str) -> bytes | None:
+        if self.living:
+            body = self.fleet.logs(vehicle_id, _first(parse_qs(query), "sampled_at__gte"))
+            return None if body is None else self._made(body, "")
+        pages = self.pages[self.variant]
+        url = f"{self.base}/vehicles/{vehicle_id}/status_logs?page_size={_PAGE}"
+        return self._made(pages[self.served % len(pages)], f"{url}&page_after=2026-03-14T09:05:00.000000Z")
+
+    def _made(self, body: bytes, following: str | None = None) -> bytes:
+        link = "" if following is None else f'Link: <{following or "about:blank"}>; rel="next", <about:blank>; rel="previous"\r\n'
+        return self._head("200 OK", "application/json", len(body), link) + body
+
+    def _missing(self) -> bytes:
+        body = b'{"title":"Not Found","detail":"No such vehicle."}'
+        return self._head("404 Not Found", "application/problem+json", len(body), "") + body
+
+    def _head(self, status: str, kind: str, length: int, more: str) -> bytes:
+        left = max(LIMIT - self.served, 1_000)
+        return (
+            f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nEvEnergy-Version: 2\r\n"
+            f"X-RateLimit-Limit: {LIMIT}\r\nX-RateLimit-Remaining: {left}\r\n{more}\r\n"
+        ).encode()
+
+
+class Answering(asyncio.Protocol):
+    """One connection."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._buffer = b""
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Answer each request that is complete."""
+        self._buffer += data
+        while (end := self._buffer.find(b"\r\n\r\n")) >= 0:
+            head = self._buffer[:end]
+            length = 0
+            if head.startswith(b"POST"):
+                length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+            if len(self._buffer) < end + 4 + length:
+                return
+            body, self._buffer = self._buffer[end + 4 : end + 4 + length], self._buffer[end + 4 + length :]
+            method, target, _ = head.split(b"\r\n", 1)[0].decode().split(" ")
+            self._answer(method, target, body)
+
+    def _answer(self, method: str, target: str, body: bytes) -> None:
+        if method == "GET":
+            answer = self._state.answer(target)
+            if self._state.held is not None:
+                self._state.held.append((self, answer))
+            else:
+                self.write(answer)
+            return
+        said: dict[str, Any] = (
+            self._state.control(json.loads(body))
+            if target == "/control"
+            else {"access_token": "a-token", "token_type": "Bearer", "expires_in": 36_000, "scope": "vehicle:read"}
+        )
+        encoded = documents.encode(said)
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(encoded)}\r\n\r\n"
+        self.write(head.encode() + encoded)
+
+    def write(self, answer: bytes) -> None:
+        """Send an answer."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(answer)
+
+
+def _first(asked: dict[str, list[str]], name: str) -> str | None:
+    values = asked.get(name)
+    return values[0] if values else None
+
+
+async def _serve() -> None:
+    state = State()
+    server = await asyncio.get_running_loop().create_server(lambda: Answering(state), "127.0.0.1", 0, backlog=1_024)
+    port = server.sockets[0].getsockname()[1]
+    state.base = f"http://127.0.0.1:{port}/v2"
+    print(port, flush=True)  # noqa: T201  # how whoever started it learns where it is
+    await server.serve_forever()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Serve until killed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--core", type=int, default=None)
+    options = parser.parse_args(arguments)
+    placing.pin(options.core)
+    asyncio.run(_serve())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,270 @@
+"""One cycle of a watch: a snapshot, and from it what is to be read and what has become of each vehicle.
+
+Pure decisions: it is given pages and answers, and says what follows. `_watch` asks the API and delivers.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from heapq import nsmallest
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from ev_energy_async._known import Known, Meta
+from ev_energy_async._ledger import Ledger, Seen
+from ev_energy_async._reading import identity_of
+from ev_energy_async._seen import ALWAYS, SECOND, SKEW, instant, instant_of
+from ev_energy_async.events import Lateness, Spent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from ev_energy_async.models import Vehicle
+
+__all__ = ["Cycle", "Rules", "Wanted", "lateness_of"]
+
+_INACTIVE: Final = "INACTIVE"
+# How long an error log makes a vehicle look unwell.
+_RECENTLY: Final = 3_600 * SECOND
+
+
+@attrs.frozen(kw_only=True)
+class Rules:
+    """How a watch is to go about it; durations in nanoseconds.
+
+    Attributes:
+        status: Whether status logs are read.
+        errors: Whether error logs are read.
+        read_every: How long after a reading a vehicle that changed is read again at the earliest.
+        since: From when on logs count, as asked for; None for from now on.
+        past: How far back the rotation reads again.
+        stale: After what time without a status log a vehicle looks unwell.
+        max_shrink: The share of vehicles that may be missing from a snapshot at once.
+    """
+
+    status: bool
+    errors: bool
+    read_every: int
+    since: int | None
+    past: int
+    stale: int
+    max_shrink: float
+
+
+@attrs.frozen
+class Wanted:
+    """Logs that are to be read.
+
+    Attributes:
+        vehicle_id: Whose.
+        kind: `status` or `error`.
+        why: `status`, `errors` or `reread`, as in `Spent`.
+    """
+
+    vehicle_id: str
+    kind: str
+    why: str
+
+
+@attrs.frozen
+class Change:
+    """What a snapshot tells of a vehicle.
+
+    Attributes:
+        what: `added`, `integration`, or `quiet` for what nobody needs to hear.
+        vehicle: The vehicle.
+        known: What is known of it from now on.
+        before: What its connection was.
+    """
+
+    what: str
+    vehicle: Vehicle
+    known: Known
+    before: str = ""
+
+
+class Cycle:
+    """A cycle under way.
+
+    Args:
+        meta: What is known of the fleet.
+        rules: How to go about it.
+        began: When it began, by the API's clock if that is known to be behind.
+
+    Attributes:
+        number: Its number.
+        cursor: Where the snapshot goes on; None at its beginning.
+        is_complete: Whether the snapshot is.
+        here: The vehicles in it.
+        queue: What is to be read.
+        changed: How many vehicles have a new newest log.
+        failed: The vehicles that could not be read.
+    """
+
+    def __init__(self, meta: Meta, rules: Rules, began: int, began_monotonic: float) -> None:
+        self.number = meta.cycle + 1
+        self.began = began
+        self.began_monotonic = began_monotonic
+        self.cursor: str | None = None
+        self.is_complete = False
+        self.here: set[str] = set()
+        self.missing: deque[str] = deque()
+        self.queue: deque[Wanted] = deque()
+        self.queued: set[tuple[str, str]] = set()
+        self.changed = 0
+        self.failed: set[str] = set()
+        self.spent: dict[str, int] = dict.fromkeys(("snapshot", "status", "errors", "reread", "checks"), 0)
+        self.lateness: list[float] = []
+        self._meta = meta
+        self._rules = rules
+
+    def want(self, vehicle_id: str, kind: str, why: str) -> None:
+        """Note what is to be read, once."""
+        if (vehicle_id, kind) not in self.queued:
+            self.queued.add((vehicle_id, kind))
+            self.queue.append(Wanted(vehicle_id, kind, why))
+
+    def take(self, vehicles: Iterable[Vehicle], live: Mapping[str, Known]) -> Iterator[Change]:
+        """Take a page of the snapshot, and yield what it changes.
+
+        What follows from it is to be read once what is yielded was noted.
+        """
+        for vehicle in vehicles:
+            if vehicle.id in self.here:
+                continue
+            self.here.add(vehicle.id)
+            known = live.get(vehicle.id)
+            hint = identity_of(vehicle.latest_status_log)
+            if known is None or not known.is_here:
+                yield Change("added", vehicle, self._added(vehicle, known, hint))
+            elif vehicle.integrated != known.integrated:
+                changed = known.but(integrated=str(vehicle.integrated), changes=known.changes + 1)
+                yield Change("integration", vehicle, changed, known.integrated)
+                if self._rules.errors and vehicle.integrated == _INACTIVE:
+                    self.want(vehicle.id, "error", "errors")
+            now = live.get(vehicle.id)
+            if now is not None:
+                quiet = self._look(vehicle, now, hint)
+                if quiet is not now:
+                    yield Change("quiet", vehicle, quiet)
+
+    def _added(self, vehicle: Vehicle, known: Known | None, hint: str | None) -> Known:
+        """Return what is known of a vehicle that was not there before."""
+        integrated = str(vehicle.integrated)
+        if known is not None:
+            return known.but(integrated=integrated, is_here=True, changes=known.changes + 1)
+        at = None if hint is None else instant(hint)
+        given = self._rules.since
+        if given is not None:
+            since, status = given, Ledger.since(given)
+        elif self._meta.snapshot_at > ALWAYS:
+            # It was added since the last snapshot: so were its logs, or they were stored by then.
+            since = self._meta.snapshot_at
+            status = Ledger.since(since, stored=since)
+        else:
+            since = self.began
+            status = Ledger.since(ALWAYS) if at is None else Ledger.after(at, since)
+            hint = None if at is None else hint
+            return Known(
+                integrated=integrated, hint=hint, since=since, changes=1, status=status, error=Ledger.since(since)
+            )
+        return Known(integrated=integrated, since=since, changes=1, status=status, error=Ledger.since(since))
+
+    def _look(self, vehicle: Vehicle, known: Known, hint: str | None) -> Known:
+        """See from the newest log of a vehicle whether its logs are to be read, and return what is known of it then."""
+        at = None if hint is None else instant(hint)
+        if self._rules.errors and at is not None:
+            self._look_for_silence(vehicle.id, at)
+        if not self._rules.status:
+            return known
+        for kind, _ in known.trouble:
+            if kind == "status":
+                self.want(vehicle.id, kind, kind)
+        is_ahead = at is not None and at > self.began + SKEW
+        if hint == known.hint and not is_ahead:
+            return known
+        if at is None:
+            return known.but(hint=hint)
+        log = vehicle.latest_status_log
+        stored = None if isinstance(log, str) or not log or not log.logged_at else instant_of(log.logged_at)
+        ledger = known.ledger("status")
+        if not ledger.unseen([Seen(at, stored)])[0] and not is_ahead:
+            return known.but(hint=hint)
+        self.changed += 1
+        if self.began - ledger.read_at >= self._rules.read_every:
+            self.want(vehicle.id, "status", "status")
+        return known
+
+    def _look_for_silence(self, vehicle_id: str, newest: int) -> None:
+        """Want the error logs of a vehicle that has fallen silent since the last snapshot."""
+        limit = self._rules.stale
+        before = self._meta.snapshot_at
+        if self.began - newest > limit and (before == ALWAYS or before - newest <= limit):
+            self.want(vehicle_id, "error", "errors")
+
+    def end_snapshot(self, live: Mapping[str, Known]) -> tuple[int, int] | None:
+        """Note which vehicles are missing from the snapshot, to be looked up.
+
+        Returns:
+            How many were known, and how many of them are there, if too many are missing for that; None if not.
+        """
+        self.is_complete = True
+        known = [vehicle_id for vehicle_id, each in live.items() if each.is_here]
+        missing = [vehicle_id for vehicle_id in known if vehicle_id not in self.here]
+        if missing and len(missing) > self._rules.max_shrink * len(known):
+            return len(known), len(known) - len(missing)
+        self.missing.extend(missing)
+        return None
+
+    def rotate_errors(self, live: Mapping[str, Known], count: int) -> None:
+        """Want the error logs of so many vehicles, of those that look unwell first, else the longest unread first.
+
+        Those that look unwell get half of it at the most, so that the others have their turn too.
+        """
+        unwell = (
+            (known.ledger("error").read_at, each)
+            for each, known in self._unread(live, "error")
+            if self._is_unwell(known)
+        )
+        for _, each in nsmallest(count // 2, unwell):
+            self.want(each, "error", "errors")
+        others = ((known.ledger("error").read_at, each) for each, known in self._unread(live, "error"))
+        for _, each in nsmallest(count - count // 2, others):
+            self.want(each, "error", "errors")
+
+    def rotate_past(self, live: Mapping[str, Known], count: int) -> None:
+        """Want the past of so many vehicles, the longest unread first."""
+        each_past = ((known.ledger("status").reread_at, each) for each, known in self._unread(live, "status"))
+        for _, each in nsmallest(count, each_past):
+            self.want(each, "status", "reread")
+
+    def _unread(self, live: Mapping[str, Known], kind: str) -> Iterator[tuple[str, Known]]:
+        for each in self.here:
+            known = live.get(each)
+            if known is not None and known.is_here and (each, kind) not in self.queued:
+                yield each, known
+
+    def _is_unwell(self, known: Known) -> bool:
+        recent = known.ledger("error")
+        return (
+            known.integrated == _INACTIVE
+            or bool(known.trouble)
+            or bool(recent.instants and self.began - recent.top < _RECENTLY)
+        )
+
+    def totals(self) -> Spent:
+        """Return what was spent."""
+        return Spent(**self.spent)
+
+
+def lateness_of(found: list[float]) -> Lateness | None:
+    """Return how late logs were, given the seconds of each."""
+    if not found:
+        return None
+    ranked = sorted(found)
+
+    def at(share: float) -> float:
+        return ranked[min(len(ranked) - 1, int(share * len(ranked)))]
+
+    return Lateness(p50=at(0.5), p90=at(0.9), p99=at(0.99), longest=ranked[-1])

@@ -1,0 +1,439 @@
+"""What drives a watch: cycles of snapshots and readings, in bounded steps, each noted at its end in one go.
+
+It starts no task that outlives a step, and steps are made while somebody waits for an event: so it can be cancelled,
+left and gone on with at any point. What follows from a snapshot is decided by `_cycle`, what of a collection is new by
+`_ledger`, what an acknowledgement writes by `_journal`; here they meet the API, time and errors.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from contextlib import aclosing
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
+
+import attrs
+import msgspec
+
+from ev_energy_async import api
+from ev_energy_async._cycle import Cycle
+from ev_energy_async._history import pages_of
+from ev_energy_async._journal import Journal
+from ev_energy_async._known import FLEET, Known, Meta
+from ev_energy_async._plan import interval_for
+from ev_energy_async._reading import Counted, Reading
+from ev_energy_async._seen import SECOND, instant_of, moment
+from ev_energy_async._telling import Teller
+from ev_energy_async.errors import (
+    ApiError,
+    BudgetExhausted,
+    DecodeError,
+    EvEnergyError,
+    NotFound,
+    RateLimited,
+    TransportError,
+    Unauthorized,
+)
+from ev_energy_async.events import Delays
+from ev_energy_async.follow import Polling, is_passing, read_at
+from ev_energy_async.logs import PAGE_SIZE
+from ev_energy_async.values import UNSET
+
+if TYPE_CHECKING:
+    from collections import deque
+    from collections.abc import Awaitable, Callable
+
+    from ev_energy_async._cycle import Rules, Wanted
+    from ev_energy_async._progress import Checkpoint, Owner
+    from ev_energy_async._seen import Placed
+    from ev_energy_async.budget import Budget
+    from ev_energy_async.events import Spent, WatchEvent
+    from ev_energy_async.options import BadItem
+    from ev_energy_async.paging import Page
+
+Job: TypeAlias = "Callable[[], Awaitable[Any]]"
+
+__all__ = ["Engine", "FleetClient", "Progress", "Settings"]
+
+_LOG: Final = logging.getLogger("ev_energy_async")
+_PATIENCE: Final = 5.0
+_LONGEST_WAIT: Final = 300.0
+_LONGEST_ANNOUNCED: Final = 3_600.0
+# How often in a row nothing but failures is waited out, before those that failed are said to have.
+_MOST_WAITS: Final = 5
+# The share of the hourly budget that a watch plans with; the rest is for what changes more than usual.
+_USABLE: Final = 0.9
+_HOUR: Final = 3_600.0
+
+
+class FleetClient(Polling, Protocol):
+    """What a fleet needs of a client: to send, to know time, and what may be spent."""
+
+    @property
+    def budget(self) -> Budget:
+        """The hourly budget of requests."""
+        ...
+
+
+@attrs.frozen(kw_only=True)
+class Progress:
+    """How far a cycle is.
+
+    Attributes:
+        cycle: Its number.
+        phase: `snapshot` while that is read, else `logs`.
+        vehicles: Vehicles that were seen in it.
+        waiting: Log collections that are still to be read.
+        spent: The calls it has made.
+    """
+
+    cycle: int
+    phase: str
+    vehicles: int
+    waiting: int
+    spent: Spent
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """How a watch is made; durations in seconds.
+
+    Attributes:
+        every: From the beginning of one cycle to that of the next, at the least.
+        rules: What is read when.
+        concurrency: How many collections are read at once.
+        error_share: The share of the budget for error logs.
+        reread_share: The share of the budget for reading the past again.
+        reread_every: How often the past of a vehicle is read again, at the most.
+        on_progress: Called after each step.
+        name: What the keys in the checkpoint begin with.
+    """
+
+    every: float
+    rules: Rules
+    concurrency: int
+    error_share: float
+    reread_share: float
+    reread_every: float
+    on_progress: Callable[[Progress], object] | None
+    name: str
+
+
+@attrs.define
+class _Active:
+    """A reading under way, and why."""
+
+    wanted: Wanted
+    reading: Reading
+    top: int | None
+
+
+class Engine:
+    """Reads a fleet and tells of it.
+
+    Attributes:
+        live: What is known of each vehicle, with all that was told.
+        clock: Where time comes from.
+    """
+
+    def __init__(self, client: FleetClient, owner: Owner, checkpoint: Checkpoint, settings: Settings) -> None:
+        self.clock = client.clock
+        self.live: dict[str, Known] = {}
+        self.meta = Meta()
+        self._client = client
+        self._owner = owner
+        self._settings = settings
+        self._rules = settings.rules
+        self._journal = Journal(checkpoint, settings.name)
+        self._teller = Teller(self._journal, self.live)
+        self._events: deque[tuple[int, WatchEvent]] = self._teller.events
+        self._is_loaded = False
+        self._given = 0
+        self._cycle: Cycle | None = None
+        self._active: dict[tuple[str, str], _Active] = {}
+        self._every = settings.every
+        self._due = self._not_before = float("-inf")
+        self._credit = {"errors": 0.0, "reread": 0.0}
+        self._failures = 0
+        self._has_shrunk = False
+
+    async def next(self, deadline: float | None) -> WatchEvent | None:
+        """Return the next event; None if there is none by a deadline, in the seconds of the monotonic clock."""
+        if not self._is_loaded:
+            await self._load()
+        while not self._events:
+            if deadline is not None and self.clock.monotonic() >= deadline:
+                return None
+            await self._step(deadline)
+        self._given, event = self._events.popleft()
+        return event
+
+    async def acknowledge(self) -> None:
+        """Acknowledge what was given out; nothing if nothing was."""
+        if self._given:
+            await self._journal.acknowledge(self._given)
+
+    async def _load(self) -> None:
+        self.live.clear()
+        async with aclosing(self._journal.load(self._owner)) as rows:
+            async for name, text in rows:
+                if name == FLEET:
+                    self.meta = msgspec.json.decode(text, type=Meta)
+                else:
+                    self.live[name] = msgspec.json.decode(text, type=Known)
+        self._is_loaded = True
+
+    async def _step(self, deadline: float | None) -> None:
+        """Do what can be done at once, or wait until something can."""
+        now = self.clock.monotonic()
+        wait = self._not_before - now
+        if wait <= 0 and self._cycle is None:
+            if now >= self._due:
+                began = instant_of(self.clock.now())
+                self._cycle = Cycle(self.meta, self._rules, began, now)
+            elif not self._active:
+                wait = self._due - now
+        if wait > 0:
+            await self.clock.sleep(wait if deadline is None else max(0.0, min(wait, deadline - now)))
+            return
+        await self._read(self._cycle)
+
+    async def _read(self, cycle: Cycle | None) -> None:
+        """Ask what is to be asked next, all at once, and note what came of it."""
+        settings = self._settings
+        if cycle is not None:
+            while cycle.queue and len(self._active) < settings.concurrency:
+                self._activate(cycle, cycle.queue.popleft())
+        snapshot = cycle is not None and not cycle.is_complete and len(cycle.queue) < settings.concurrency
+        active = list(self._active.values())
+        missing = [] if cycle is None else list(cycle.missing)[: settings.concurrency]
+        if cycle is not None and not (snapshot or missing or cycle.queue or self._holds_up(active)):
+            self._finish(cycle)
+            return
+        now = instant_of(self.clock.now())
+        jobs: list[Job] = [partial(each.reading.next, now) for each in active]
+        jobs += [partial(self._look_up, vehicle_id) for vehicle_id in missing]
+        bad: list[BadItem] = []
+        if cycle is not None and snapshot:
+            jobs.append(partial(self._page, cycle, bad))
+        outcomes = await _all(jobs)
+        for outcome in outcomes:
+            if isinstance(outcome, Exception) and _is_fatal(outcome):
+                raise outcome
+        trouble: list[EvEnergyError] = []
+        if cycle is not None and snapshot:
+            self._note_page(cycle, outcomes.pop(), bad, trouble)
+        self._note_readings(active, outcomes[: len(active)], trouble)
+        if cycle is not None:
+            for vehicle_id, outcome in zip(missing, outcomes[len(active) :], strict=True):
+                self._note_lookup(cycle, vehicle_id, outcome, trouble)
+        if trouble:
+            self._wait_out(trouble)
+        elif self._failures:
+            _LOG.info("watching the fleet goes on after %d failures", self._failures)
+            self._failures = 0
+        if cycle is not None and settings.on_progress is not None:
+            phase = "logs" if cycle.is_complete else "snapshot"
+            waiting = len(cycle.queue) + len(self._active)
+            settings.on_progress(
+                Progress(
+                    cycle=cycle.number, phase=phase, vehicles=len(cycle.here), waiting=waiting, spent=cycle.totals()
+                )
+            )
+
+    def _holds_up(self, active: list[_Active]) -> bool:
+        """Whether a reading is to be waited for; one that has a long past to read goes on beside the next cycle."""
+        return any(not each.reading.is_long for each in active)
+
+    def _activate(self, cycle: Cycle, wanted: Wanted) -> None:
+        key = wanted.vehicle_id, wanted.kind
+        known = self.live.get(wanted.vehicle_id)
+        if known is None or key in self._active:
+            return
+        ledger = known.ledger(wanted.kind)
+        down_to = ledger.target
+        if wanted.why == "reread":
+            down_to = min(down_to, cycle.began - self._rules.past)
+        reading = Reading(self._client, wanted.vehicle_id, wanted.kind, down_to=down_to)
+        self._active[key] = _Active(wanted, reading, ledger.top if ledger.instants else None)
+
+    async def _page(self, cycle: Cycle, bad: list[BadItem]) -> tuple[Page[Any], int]:
+        """Return the next page of the snapshot, and how many calls it took."""
+
+        def put_aside(item: BadItem) -> object:
+            bad.append(item)
+            return UNSET
+
+        sender = Counted(self._client)
+        vehicles = api.list_vehicles(sender, expand=["latest_status_log"], page_size=PAGE_SIZE, on_bad_item=put_aside)
+        async with aclosing(pages_of(vehicles, cycle.cursor)) as pages:
+            return await anext(pages), sender.calls
+
+    async def _look_up(self, vehicle_id: str) -> bool:
+        """Return whether a vehicle is still there."""
+        try:
+            await api.get_vehicle(self._client, vehicle_id)
+        except NotFound:
+            return False
+        return True
+
+    def _note_page(self, cycle: Cycle, outcome: Any, bad: list[BadItem], trouble: list[EvEnergyError]) -> None:
+        if isinstance(outcome, EvEnergyError):
+            if not (is_passing(outcome) or (isinstance(outcome, DecodeError) and self._failures < _MOST_WAITS)):
+                raise outcome
+            trouble.append(outcome)
+            return
+        page, calls = outcome
+        cycle.spent["snapshot"] += calls
+        if cycle.cursor is None:
+            cycle.began = min(cycle.began, read_at(page.response, cycle.began))
+        for item in bad:
+            self._teller.bad_vehicle(cycle, item)
+        for change in cycle.take(page, self.live):
+            self._teller.change(change)
+        cycle.cursor = page.next_cursor
+        if page.next_cursor is None:
+            self._end_snapshot(cycle)
+
+    def _end_snapshot(self, cycle: Cycle) -> None:
+        shrunk = cycle.end_snapshot(self.live)
+        if shrunk is not None and not self._has_shrunk:
+            self._teller.shrunk(cycle, *shrunk)
+        self._has_shrunk = shrunk is not None
+        settings = self._settings
+        hourly = self._client.budget.allowance * self._every / _HOUR
+        count = len(cycle.here)
+        if self._rules.errors:
+            cycle.rotate_errors(self.live, self._allowed("errors", settings.error_share * hourly, count))
+        if self._rules.status:
+            most = count * self._every / settings.reread_every
+            cycle.rotate_past(self.live, self._allowed("reread", min(settings.reread_share * hourly, most), count))
+
+    def _allowed(self, what: str, more: float, most: int) -> int:
+        """Return how many collections a rotation may read in this cycle, and note that."""
+        self._credit[what] = min(self._credit[what] + more, max(more, float(most)))
+        return min(max(0, int(self._credit[what])), most)
+
+    def _note_readings(self, active: list[_Active], outcomes: list[Any], trouble: list[EvEnergyError]) -> None:
+        failed: list[tuple[_Active, EvEnergyError]] = []
+        good = 0
+        for each, outcome in zip(active, outcomes, strict=True):
+            self._spend(each)
+            if isinstance(outcome, BudgetExhausted | RateLimited):
+                trouble.append(outcome)
+            elif isinstance(outcome, EvEnergyError):
+                failed.append((each, outcome))
+            else:
+                good += 1
+                self._note_logs(each, *outcome)
+        passing = [error for _, error in failed if is_passing(error)]
+        if len(passing) == len(failed) > 1 and not good and self._failures < _MOST_WAITS:
+            # Nobody answers: it is not these vehicles.
+            trouble += passing
+            return
+        for each, error in failed:
+            self._drop(each)
+            self._teller.failed(self._cycle, each.wanted.vehicle_id, each.wanted.kind, error)
+
+    def _note_logs(self, each: _Active, logs: list[Placed], has_more: bool) -> None:
+        if not has_more:
+            self._drop(each)
+        past = instant_of(self.clock.now()) - self._rules.past
+        self._teller.logs(self._cycle, each.reading, logs, has_more=has_more, top=each.top, past=past)
+
+    def _drop(self, each: _Active) -> None:
+        del self._active[each.wanted.vehicle_id, each.wanted.kind]
+
+    def _spend(self, each: _Active) -> None:
+        calls = each.reading.calls()
+        why = each.wanted.why
+        if why in self._credit:
+            self._credit[why] -= calls
+        if self._cycle is not None:
+            self._cycle.spent[why] += calls
+
+    def _note_lookup(self, cycle: Cycle, vehicle_id: str, outcome: Any, trouble: list[EvEnergyError]) -> None:
+        if isinstance(outcome, BudgetExhausted | RateLimited):
+            trouble.append(outcome)
+            return
+        cycle.missing.remove(vehicle_id)
+        if isinstance(outcome, EvEnergyError):
+            self._teller.failed(cycle, vehicle_id, "vehicle", outcome)
+            return
+        cycle.spent["checks"] += 1
+        if not outcome:
+            self._teller.removed(vehicle_id)
+
+    def _finish(self, cycle: Cycle) -> None:
+        settings, rules = self._settings, self._rules
+        spent = cycle.totals()
+        allowance = self._client.budget.allowance
+        rotations = rules.errors * settings.error_share + rules.status * settings.reread_share
+        usable = max(0.1, _USABLE - rotations)
+        self._every = interval_for(settings.every, spent.snapshot + spent.status + spent.checks, allowance, usable)
+        self._due = cycle.began_monotonic + self._every
+        self._cycle = None
+        duration = self.clock.monotonic() - cycle.began_monotonic
+        self.meta = Meta(cycle.number, self.meta.since or cycle.began, cycle.began, self._every)
+        self._teller.finished(
+            cycle,
+            self.meta,
+            began_at=moment(cycle.began),
+            duration=duration,
+            budget=self._client.budget,
+            delays=self._delays(len(cycle.here), duration),
+        )
+
+    def _delays(self, vehicles: int, duration: float) -> Delays:
+        """Return how long it takes at the worst until a log is told of, as things go now."""
+        settings = self._settings
+        hourly = self._client.budget.allowance / _HOUR
+
+        def turn(share: float) -> float:
+            return max(self._every, vehicles / (share * hourly)) + duration if share else math.inf
+
+        return Delays(
+            status=max(self._every, self._rules.read_every / SECOND) + duration,
+            errors=turn(settings.error_share) if self._rules.errors else None,
+            late=max(settings.reread_every, turn(settings.reread_share)) if self._rules.status else None,
+        )
+
+    def _wait_out(self, trouble: list[EvEnergyError]) -> None:
+        error = trouble[0]
+        delay = 0.0 if isinstance(error, BudgetExhausted) else min(_PATIENCE * 2**self._failures, _LONGEST_WAIT)
+        for each in trouble:
+            retry_at = getattr(each, "retry_at", None)
+            if retry_at is not None:
+                announced = (retry_at - self.clock.now()).total_seconds()
+                delay = max(delay, min(announced, _LONGEST_ANNOUNCED))
+        if not self._failures:
+            _LOG.warning("watching the fleet is interrupted, goes on in %.0f s: %s", delay, error)
+        self._failures = min(self._failures + 1, 10)
+        self._not_before = self.clock.monotonic() + delay
+
+
+def _is_fatal(error: Exception) -> bool:
+    """Whether nothing can be read any more, whatever the vehicle."""
+    if isinstance(error, TransportError):
+        return not error.passing
+    if isinstance(error, BudgetExhausted | DecodeError):
+        return False
+    return not isinstance(error, ApiError) or isinstance(error, Unauthorized)
+
+
+async def _all(jobs: list[Job]) -> list[Any]:
+    """Return what each job gives, or the error it ends with. None goes on when this is cancelled."""
+
+    async def outcome(job: Job) -> Any:
+        try:
+            return await job()
+        except Exception as error:  # noqa: BLE001  # the caller tells them apart
+            return error
+
+    if len(jobs) == 1:
+        return [await outcome(jobs[0])]
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(outcome(job)) for job in jobs]
+    return [task.result() for task in tasks]

@@ -1,0 +1,94 @@
+"""What a watch knows of a vehicle, and of the fleet: the rows of its checkpoint. Pure values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from ev_energy_async._ledger import Ledger, Seen
+from ev_energy_async._seen import ALWAYS, instant_of
+
+if TYPE_CHECKING:
+    from ev_energy_async._seen import Placed
+
+__all__ = ["FLEET", "TIMES", "Known", "Meta", "seen"]
+
+# The row of the fleet as a whole; no vehicle has such an ID.
+FLEET: Final = "fleet"
+
+# The time that orders the logs of each kind.
+TIMES: Final = {"status": "sampled_at", "error": "logged_at"}
+
+
+class Meta(msgspec.Struct, frozen=True, array_like=True):
+    """What is known of the fleet.
+
+    Attributes:
+        cycle: Number of the last cycle that is finished.
+        since: From when on logs count.
+        snapshot_at: When the last complete snapshot was begun; ALWAYS before the first.
+        every: Seconds from one cycle to the next, at that time.
+    """
+
+    cycle: int = 0
+    since: int = ALWAYS
+    snapshot_at: int = ALWAYS
+    every: float = 0.0
+
+
+class Known(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What is known of a vehicle.
+
+    Attributes:
+        integrated: Its `integrated`.
+        hint: What tells its newest status log from others, as of the last reading; None if it has none.
+        since: From when on its logs count.
+        is_here: Whether it is there; it stays known after it was removed.
+        changes: How often it was added, removed or changed its connection.
+        status: What was delivered of its status logs; None if they are not read.
+        error: The same of its error logs.
+        gaps: What is missing: kind, from when, until when, why.
+        trouble: Why the last reading of a kind failed: kind and reason.
+    """
+
+    integrated: str = ""
+    hint: str | None = None
+    since: int = ALWAYS
+    is_here: bool = True
+    changes: int = 0
+    status: Ledger | None = None
+    error: Ledger | None = None
+    gaps: tuple[tuple[str, int, int, str], ...] = ()
+    trouble: tuple[tuple[str, str], ...] = ()
+
+    def ledger(self, kind: str) -> Ledger:
+        """Return what was delivered of a kind."""
+        found: Ledger | None = getattr(self, kind)
+        return Ledger.since(self.since) if found is None else found
+
+    def but(self, **changes: Any) -> Known:
+        """Return the same with some changes."""
+        return msgspec.structs.replace(self, **changes)
+
+    def with_ledger(self, kind: str, ledger: Ledger) -> Known:
+        """Return the same with what was delivered of a kind."""
+        return self.but(**{kind: ledger})
+
+    def with_delivered(self, kind: str, delivered: list[Seen]) -> Known:
+        """Return the same with some logs of a kind delivered."""
+        return self.with_ledger(kind, self.ledger(kind).with_delivered(delivered))
+
+    def with_trouble(self, kind: str, reason: str | None) -> Known:
+        """Return the same with why the last reading of a kind failed; None if it did not."""
+        others = tuple(pair for pair in self.trouble if pair[0] != kind)
+        return self.but(trouble=others if reason is None else (*others, (kind, reason)))
+
+
+def seen(placed: Placed, kind: str) -> Seen:
+    """Return a log as a ledger knows it."""
+    if kind == "error":
+        # Its time is that of its storing.
+        return Seen(placed.at, placed.at)
+    stored = placed.log.logged_at
+    return Seen(placed.at, instant_of(stored) if stored else None)

@@ -1,0 +1,76 @@
+"""What a type of a document is made of: its members, its fields, and what it is called.
+
+`codec`'s ways of decoding ask; nothing here reads a document.
+"""
+
+from __future__ import annotations
+
+import types
+from functools import lru_cache
+from typing import Annotated, Any, Final, Union, get_args, get_origin, get_type_hints
+
+from ev_energy_async.values import Model, UnsetType
+
+__all__ = ["NONE", "hints", "is_model", "is_union", "members", "optional", "origin", "reachable", "spoken"]
+
+NONE: Final = type(None)
+
+
+@lru_cache(maxsize=1024)
+def hints(into: Any) -> dict[str, Any]:
+    """Return the types of a model's fields."""
+    return get_type_hints(into, include_extras=True)
+
+
+def origin(into: Any) -> Any:
+    """Return what a type with parameters is a form of; None for one without."""
+    return get_origin(into)
+
+
+def is_model(into: Any) -> bool:
+    """Whether a type is a model."""
+    return isinstance(into, type) and issubclass(into, Model)
+
+
+def is_union(into: Any) -> bool:
+    """Whether a type is a union."""
+    return get_origin(into) in (Union, types.UnionType)
+
+
+def members(into: Any) -> list[Any]:
+    """Return what a union is of, beside null and unset."""
+    return [member for member in get_args(into) if member not in (NONE, UnsetType)]
+
+
+def optional(hint: Any) -> tuple[Any, bool]:
+    """Return the only type a hint leaves beside null and unset (else the hint), and whether it takes null."""
+    every = get_args(hint) if is_union(hint) else (hint,)
+    plain = [get_args(m)[0] if get_origin(m) is Annotated else m for m in every if m not in (NONE, UnsetType)]
+    return (plain[0] if len(plain) == 1 else hint), NONE in every or Any in plain or object in plain
+
+
+@lru_cache(maxsize=1024)
+def reachable(into: Any) -> tuple[Any, ...]:
+    """Return a type and all that it contains."""
+    found: dict[Any, None] = {}
+    waiting = [into]
+    while waiting:
+        each = waiting.pop()
+        if each in found:
+            continue
+        found[each] = None
+        if is_model(each):
+            waiting += hints(each).values()
+        elif get_origin(each) is Annotated:
+            waiting.append(get_args(each)[0])
+        else:
+            waiting += get_args(each)
+    return tuple(found)
+
+
+def spoken(into: Any) -> str:
+    """Return what a type is called in messages."""
+    kind = get_origin(into) or into
+    if kind is Annotated:
+        return spoken(get_args(into)[0])
+    return str(getattr(kind, "__name__", kind))

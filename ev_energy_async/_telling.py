@@ -1,0 +1,227 @@
+"""How a watch makes events of what it finds, and what each changes in the checkpoint once it is acknowledged."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from ev_energy_async._coverage import Reason
+from ev_energy_async._cycle import lateness_of
+from ev_energy_async._known import FLEET, Known
+from ev_energy_async._seen import ALWAYS, SECOND
+from ev_energy_async.errors import BudgetExhausted, DecodeError, NotFound, RateLimited, ServerError, TransportError
+from ev_energy_async.events import (
+    CycleFinished,
+    Delays,
+    ErrorLogged,
+    FleetShrank,
+    IntegrationChanged,
+    PollFailed,
+    StatusLogged,
+    VehicleAdded,
+    VehicleRemoved,
+)
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable, Mapping
+
+    import msgspec
+
+    from ev_energy_async._cycle import Change, Cycle
+    from ev_energy_async._journal import Journal, Row
+    from ev_energy_async._known import Meta
+    from ev_energy_async._ledger import Seen
+    from ev_energy_async._reading import Reading
+    from ev_energy_async._seen import Placed
+    from ev_energy_async.budget import Budget
+    from ev_energy_async.errors import EvEnergyError
+    from ev_energy_async.events import WatchEvent
+    from ev_energy_async.options import BadItem
+
+__all__ = ["Teller", "reason_of"]
+
+# A vehicle that was silent for so long has a past to catch up on, which may come in any order.
+_SILENCE: Final = 2 * 3_600 * SECOND
+_MOST_GAPS: Final = 50
+_MOST_LATENESS: Final = 100_000
+_VEHICLE: Final = re.compile(rb'"id"\s*:\s*"(vhcl\w+)"')
+
+
+def reason_of(error: EvEnergyError) -> Reason:
+    """Return why something is missing, given the error that it was asked for in vain."""
+    if isinstance(error, BudgetExhausted | RateLimited):
+        return Reason.BUDGET
+    if isinstance(error, NotFound):
+        return Reason.NOT_FOUND
+    if isinstance(error, DecodeError):
+        return Reason.UNDECODABLE
+    if isinstance(error, ServerError | TransportError):
+        return Reason.DOWNTIME
+    return Reason.REFUSED
+
+
+class Teller:
+    """Makes events, in the order in which they are to be given out.
+
+    Attributes:
+        events: Those that were not given out, each with the number of its entry in the journal.
+    """
+
+    def __init__(self, journal: Journal, live: dict[str, Known]) -> None:
+        self.events: deque[tuple[int, WatchEvent]] = deque()
+        self._journal = journal
+        self._live = live
+
+    def _tell(self, event: Callable[..., WatchEvent], changes: Mapping[str, Row], /, **fields: Any) -> None:
+        number = self._journal.enter(changes)
+        self.events.append((number, event(ack=partial(self._journal.acknowledge, number), **fields)))
+
+    def change(self, change: Change) -> None:
+        """Tell what a snapshot says of a vehicle."""
+        vehicle, known = change.vehicle, change.known
+        self._live[vehicle.id] = known
+        rows = {vehicle.id: known}
+        name = f"{vehicle.id}/{change.what}/{known.changes}"
+        if change.what == "added":
+            self._tell(VehicleAdded, rows, key=name, vehicle_id=vehicle.id, vehicle=vehicle)
+        elif change.what == "integration":
+            fields: dict[str, Any] = {"before": change.before, "after": known.integrated, "vehicle": vehicle}
+            self._tell(IntegrationChanged, rows, key=name, vehicle_id=vehicle.id, **fields)
+        else:
+            self._journal.enter(rows)
+
+    def removed(self, vehicle_id: str) -> None:
+        """Tell that a vehicle is gone."""
+        known = self._live[vehicle_id]
+        known = self._live[vehicle_id] = known.but(is_here=False, changes=known.changes + 1)
+        key = f"{vehicle_id}/removed/{known.changes}"
+        self._tell(VehicleRemoved, {vehicle_id: known}, key=key, vehicle_id=vehicle_id)
+
+    def shrunk(self, cycle: Cycle, before: int, after: int) -> None:
+        """Tell that many vehicles are missing at once."""
+        self._tell(FleetShrank, {}, key=f"fleet/shrank/{cycle.number}", before=before, after=after)
+
+    def failed(self, cycle: Cycle | None, vehicle_id: str, kind: str, error: EvEnergyError) -> None:
+        """Tell that a vehicle could not be read."""
+        rows: dict[str, Row] = {}
+        known = self._live.get(vehicle_id)
+        if known is not None:
+            rows[vehicle_id] = self._live[vehicle_id] = known.with_trouble(kind, reason_of(error))
+        number = 0 if cycle is None else cycle.number
+        if cycle is not None:
+            cycle.failed.add(vehicle_id)
+        key = f"{vehicle_id}/{kind}/failed/{number}"
+        self._tell(PollFailed, rows, key=key, vehicle_id=vehicle_id, kind=kind, error=error)
+
+    def bad_vehicle(self, cycle: Cycle, item: BadItem) -> None:
+        """Tell that a vehicle in the snapshot cannot be decoded. It is there nevertheless."""
+        found = _VEHICLE.search(item.raw)
+        vehicle_id = "" if found is None else found[1].decode()
+        cycle.here.add(vehicle_id)
+        self.failed(cycle, vehicle_id, "vehicle", DecodeError(item.reason, item.path))
+
+    def logs(
+        self,
+        cycle: Cycle | None,
+        reading: Reading,
+        logs: list[Placed],
+        *,
+        has_more: bool,
+        top: int | None,
+        past: int,
+    ) -> None:
+        """Tell of the logs of a portion that were not delivered before, and note what was read.
+
+        Args:
+            cycle: The cycle under way.
+            reading: What brought them.
+            logs: The portion, oldest first.
+            has_more: Whether the reading goes on.
+            top: The latest log that was delivered before this reading; None if none was.
+            past: From when on the past is read again.
+        """
+        vehicle_id, kind = reading.vehicle_id, reading.kind
+        known = self._live[vehicle_id]
+        ledger = known.ledger(kind)
+        portion = reading.logs[len(reading.logs) - len(logs) :]
+        flags = ledger.unseen(portion)
+        new = [placed for placed, is_new in zip(logs, flags, strict=True) if is_new]
+        delivered = [each for each, is_new in zip(portion, flags, strict=True) if is_new]
+        known = self._with_gaps(cycle, known, reading)
+        if has_more:
+            after = known.with_delivered(kind, delivered)
+        else:
+            after = _through(known, reading, delivered, top=top, past=past)
+        self._live[vehicle_id] = after
+        event = StatusLogged if kind == "status" else ErrorLogged
+        for count, placed in enumerate(new, 1):
+            row: Row = after if count == len(new) else partial(_partly, known, kind, delivered, count)
+            key = f"{vehicle_id}/{kind}/{placed.text}"
+            late = top is not None and placed.at < top
+            self._tell(event, {vehicle_id: row}, key=key, vehicle_id=vehicle_id, log=placed.log, late=late)
+        if not new:
+            self._journal.enter({vehicle_id: after})
+        if cycle is not None and kind == "status" and len(cycle.lateness) < _MOST_LATENESS:
+            cycle.lateness += [(stored - at) / SECOND for at, stored in delivered if stored is not None]
+
+    def _with_gaps(self, cycle: Cycle | None, known: Known, reading: Reading) -> Known:
+        """Tell of logs that cannot be decoded, each once, and return what is known with them missing."""
+        for bad in reading.bad:
+            at = bad.at if bad.at is not None else reading.read_at
+            gap = (reading.kind, at, at, Reason.UNDECODABLE.value)
+            if bad.at is None or gap not in known.gaps:
+                known = known.but(gaps=(*known.gaps, gap)[-_MOST_GAPS:])
+                self._live[reading.vehicle_id] = known
+                self.failed(cycle, reading.vehicle_id, reading.kind, bad.error)
+                known = self._live[reading.vehicle_id]
+        return known
+
+    def finished(
+        self, cycle: Cycle, meta: Meta, *, began_at: dt.datetime, duration: float, budget: Budget, delays: Delays
+    ) -> None:
+        """Tell that a cycle is done."""
+        self._tell(
+            CycleFinished,
+            {FLEET: meta},
+            key=f"fleet/cycle/{cycle.number}",
+            cycle=cycle.number,
+            began_at=began_at,
+            duration=duration,
+            every=meta.every,
+            vehicles=len(cycle.here),
+            changed=cycle.changed,
+            failed=len(cycle.failed),
+            spent=cycle.totals(),
+            lateness=lateness_of(cycle.lateness),
+            budget_remaining=budget.remaining,
+            delays=delays,
+        )
+
+
+def _partly(known: Known, kind: str, delivered: list[Seen], count: int) -> msgspec.Struct:
+    return known.with_delivered(kind, delivered[:count])
+
+
+def _through(known: Known, reading: Reading, delivered: list[Seen], *, top: int | None, past: int) -> Known:
+    """Return what is known of a vehicle after a reading that is through."""
+    kind, read_at = reading.kind, reading.read_at
+    before = known.ledger(kind)
+    ledger = before.with_reading(reading.logs, reach=reading.reach, read_at=read_at)
+    if reading.reach <= past:
+        ledger = ledger.with_reread(read_at)
+    oldest = min((each.at for each in delivered), default=None)
+    if oldest is not None and top is not None and not -_SILENCE < oldest - top < _SILENCE:
+        # Logs come late to it: more may be on their way, and its turn comes soon.
+        ledger = ledger.with_reread(ALWAYS)
+    known = known.with_ledger(kind, ledger).with_trouble(kind, None)
+    if kind == "status" and reading.newest is not None:
+        known = known.but(hint=reading.newest.text)
+    if reading.reach == ALWAYS and top is not None and not any(each.at <= top for each in reading.logs):
+        # Where there was a log, there is none any more, and none before it.
+        first = reading.logs[0].at if reading.logs else read_at
+        gap = (kind, top, first, Reason.RETENTION.value)
+        known = known.but(gaps=(*known.gaps, gap)[-_MOST_GAPS:])
+    return known

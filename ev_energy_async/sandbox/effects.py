@@ -1,0 +1,228 @@
+"""What can go wrong with a request and its answer: the effects of a fault plan, as data."""
+
+from dataclasses import dataclass, fields
+from math import isfinite
+from typing import ClassVar
+
+_BAD_GATEWAY = 502
+_HTTP_ERRORS = range(400, 600)
+_REDIRECTS = (301, 302, 303, 307, 308)
+
+
+def check_share(share: float) -> None:
+    """Raises ValueError for what is no share."""
+    if not 0 <= share <= 1:
+        raise ValueError(f"share is a number from 0 to 1, not {share}")
+
+
+def check_seconds(seconds: float) -> None:
+    """Raises ValueError for what is no duration."""
+    if not (isfinite(seconds) and seconds >= 0):
+        raise ValueError(f"seconds is a number from 0 up, not {seconds}")
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """Something that goes wrong. Durations are real seconds where a socket waits, the sandbox's own elsewhere.
+
+    Raises:
+        ValueError: a number is negative or not finite.
+    """
+
+    kind: ClassVar[str] = ""
+    """What it is called in a plan's YAML and in the record."""
+
+    def __post_init__(self) -> None:
+        for option in fields(self):
+            value = getattr(self, option.name)
+            if isinstance(value, int | float) and not (isfinite(value) and value >= 0):
+                raise ValueError(f"{option.name} is a number from 0 up, not {value}")
+
+
+@dataclass(frozen=True, slots=True)
+class Latency(Effect):
+    """The answer takes longer: `seconds`, and up to `jitter_seconds` more. Real seconds."""
+
+    kind: ClassVar[str] = "latency"
+    seconds: float = 0.5
+    jitter_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stall(Effect):
+    """Nothing is handled and nothing answered, until the client gives up or `seconds` are over (None: never)."""
+
+    kind: ClassVar[str] = "stall"
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Held(Effect):
+    """The request is handled, its answer is held back until another plan comes into force."""
+
+    kind: ClassVar[str] = "held"
+
+
+@dataclass(frozen=True, slots=True)
+class Redirected(Effect):
+    """A proxy in front answers with a redirect to `location`, to a login page perhaps. Nothing was handled."""
+
+    kind: ClassVar[str] = "redirected"
+    location: str = "https://login.example/"
+    status: int = 302
+
+    def __post_init__(self) -> None:
+        if self.status not in _REDIRECTS:
+            raise ValueError(f"status is a redirect, one of {', '.join(map(str, _REDIRECTS))}, not {self.status}")
+
+
+@dataclass(frozen=True, slots=True)
+class ResetBefore(Effect):
+    """The connection is reset before the request is handled: nothing was done."""
+
+    kind: ClassVar[str] = "reset_before"
+
+
+@dataclass(frozen=True, slots=True)
+class ResetAfter(Effect):
+    """The request is handled, then the connection is reset: the work is done, the answer lost."""
+
+    kind: ClassVar[str] = "reset_after"
+
+
+@dataclass(frozen=True, slots=True)
+class TruncatedJson(Effect):
+    """Only a part of the body comes: as if that were all, or, with `cut_connection`, with the connection cut there."""
+
+    kind: ClassVar[str] = "truncated_json"
+    cut_connection: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MalformedJson(Effect):
+    """The body is not JSON, in one of several ways (a trailing comma, NaN, bytes that are no UTF-8, nothing at all)."""
+
+    kind: ClassVar[str] = "malformed_json"
+
+
+@dataclass(frozen=True, slots=True)
+class WrongContentType(Effect):
+    """The body is as it should be, its `Content-Type` is not."""
+
+    kind: ClassVar[str] = "wrong_content_type"
+    content_type: str = "text/html; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class HtmlError(Effect):
+    """A proxy in front answers with an error page in HTML. Nothing was handled, nothing counted."""
+
+    kind: ClassVar[str] = "html_error"
+    status: int = _BAD_GATEWAY
+
+    def __post_init__(self) -> None:
+        if self.status not in _HTTP_ERRORS:
+            raise ValueError(f"status is an HTTP error from 400 to 599, not {self.status}")
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable(Effect):
+    """A 503 as a problem document, with `Retry-After` unless that is None. Nothing was handled."""
+
+    kind: ClassVar[str] = "unavailable"
+    retry_after_seconds: int | None = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimited(Effect):
+    """A 429 with `Retry-After`; with `storm_seconds` (of the sandbox) it goes on for so long for all that matches."""
+
+    kind: ClassVar[str] = "rate_limited"
+    retry_after_seconds: int = 1
+    storm_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ExpiredToken(Effect):
+    """The token that was sent counts as expired, now and from now on."""
+
+    kind: ClassVar[str] = "expired_token"
+
+
+@dataclass(frozen=True, slots=True)
+class NewEnumValue(Effect):
+    """Some members that have a fixed set of values have one that nobody knows yet."""
+
+    kind: ClassVar[str] = "new_enum_value"
+    members: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownField(Effect):
+    """Some objects have a member that nobody knows yet."""
+
+    kind: ClassVar[str] = "unknown_field"
+    members: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class NullField(Effect):
+    """Some members are null although they can't be."""
+
+    kind: ClassVar[str] = "null_field"
+    members: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class MissingField(Effect):
+    """Some members are not there although they are required."""
+
+    kind: ClassVar[str] = "missing_field"
+    members: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicatedLogs(Effect):
+    """Some logs of a page are there twice."""
+
+    kind: ClassVar[str] = "duplicated_logs"
+    logs: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class LateLogs(Effect):
+    """A `share` of all logs, always the same ones, appears in lists only `seconds` (of the sandbox) after its time.
+
+    It is lists alone that are late; `LateUploads` is about the logs themselves.
+    """
+
+    kind: ClassVar[str] = "late_logs"
+    share: float = 0.2
+    seconds: float = 900.0
+
+    def __post_init__(self) -> None:
+        check_share(self.share)
+        check_seconds(self.seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class SlowDrip(Effect):
+    """The body comes in pieces of `piece_bytes`, with `pause_seconds` (real ones) before each."""
+
+    kind: ClassVar[str] = "slow_drip"
+    piece_bytes: int = 64
+    pause_seconds: float = 0.05
+
+    def __post_init__(self) -> None:
+        if self.piece_bytes < 1:
+            raise ValueError(f"piece_bytes is a number from 1 up, not {self.piece_bytes}")
+        if not (isfinite(self.pause_seconds) and self.pause_seconds >= 0):
+            raise ValueError(f"pause_seconds is a number from 0 up, not {self.pause_seconds}")
+
+
+@dataclass(frozen=True, slots=True)
+class HugeBody(Effect):
+    """The JSON goes on with blanks until the body is `total_bytes` long, and no `Content-Length` warns of it."""
+
+    kind: ClassVar[str] = "huge_body"
+    total_bytes: int = 100_000_000

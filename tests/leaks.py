@@ -1,0 +1,247 @@
+"""Watches the whole suite for secrets and personal data in what is logged, raised and shown.
+
+Nobody has to plant anything: what goes over the wire tells what is secret in a test. Tokens and secrets are learned
+from credentials, headers, forms and answers, e-mails, addresses and coordinates from bodies and queries, whether a test
+or the sandbox hands them out. All that the package logs (at DEBUG, whatever is listened to), each of its errors with
+what led to it, and the texts of clients, requests, responses, tokens and credentials are kept during a test and searched
+at its end. `conftest` switches it on.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import functools
+import json
+import logging
+import re
+import weakref
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qsl, quote, quote_plus
+
+import pytest
+
+from ev_energy_async import auth, checkpoint, client, errors, oauth, sessions, token_store, transport, webhooks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator
+
+    from ev_energy_async import EvEnergyError
+    from ev_energy_async.messages import Request
+
+__all__ = ["Leak", "Watch", "no_leak", "watching", "watching_all"]
+
+_SHORTEST: Final = 8
+"""Characters: a shorter secret, as tests like `t` for one, stands in every sentence."""
+_LONGEST: Final = 64 * 1024
+"""Bytes of a body that are looked into, and characters of a text."""
+_MOST: Final = 2_000
+"""Secrets that are looked for after one test."""
+_PERSONAL: Final = "email|address_1|address_2|postal_code|latitude|longitude"
+_SECRET: Final = "access_token|refresh_token|client_secret|code_verifier|code"
+_IN_JSON: Final = re.compile(rf'"(?:{_PERSONAL}|{_SECRET})"\s*:\s*(?:"((?:[^"\\]|\\.)*)"|(-?\d+\.\d{{4,}}))'.encode())
+_IN_FORMS: Final = frozenset(f"{_PERSONAL}|{_SECRET}|contains|coordinates".split("|"))
+_ATTRIBUTES: Final = ("access_token", "refresh_token", "client_secret", "code", "_token", "token")
+_HOLDERS: Final[tuple[type, ...]] = (
+    auth.AuthorizationCode,
+    auth.ClientCredentials,
+    auth.RefreshToken,
+    auth.StaticToken,
+    oauth.Token,
+    webhooks.WebhookVerifier,
+)
+# Whose errors belong to the tree as well: all have to be there before it is walked.
+_MODULES: Final = (checkpoint, sessions, token_store)
+
+
+class Leak(AssertionError):
+    """A secret was logged, raised or shown."""
+
+
+def spellings(secret: str) -> set[str]:
+    """The ways in which a text is written in URLs, JSON and headers."""
+    return {secret, quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1]}
+
+
+class Watch:
+    """What was secret in one test, and what was told in it."""
+
+    def __init__(self) -> None:
+        self.secrets: dict[str, None] = {}
+        self.told: dict[str, str] = {}
+        self.raised: list[weakref.ref[EvEnergyError]] = []
+
+    def learn(self, *values: object) -> None:
+        for value in values:
+            if isinstance(value, str) and len(value) >= _SHORTEST and len(self.secrets) < _MOST:
+                self.secrets[value] = None
+
+    def learn_from(self, body: object) -> None:
+        """Learn what is secret in a body: a form or JSON."""
+        if not isinstance(body, bytes):
+            return
+        start = body[:_LONGEST]
+        for text, number in _IN_JSON.findall(start):
+            self.learn(json.loads(b'"%b"' % text) if text else number.decode())
+        if b"{" not in start:
+            self.learn(*(value for name, value in parse_qsl(start.decode(errors="replace")) if name in _IN_FORMS))
+
+    def learn_from_request(self, request: Request[Any], headers: Any) -> None:
+        """Learn what is secret in a request: its token, its form or body, its query."""
+        kind, _, value = str(headers.get("Authorization", "")).partition(" ")
+        self.learn(value)
+        if kind == "Basic":
+            try:
+                self.learn(base64.b64decode(value).decode().partition(":")[2])
+            except (binascii.Error, UnicodeDecodeError):
+                pass
+        self.learn(*(text for name, text in parse_qsl(request.query) if name in _IN_FORMS))
+
+    def tell(self, where: str, *texts: str) -> None:
+        for text in texts:
+            self.told.setdefault(text[:_LONGEST], where)
+
+    def tell_of(self, error: BaseException) -> None:
+        """Note all that an error says, and what led to it."""
+        seen: set[int] = set()
+        shown: BaseException | None = error
+        while shown is not None and id(shown) not in seen:
+            seen.add(id(shown))
+            self.tell(f"told by {type(error).__name__}", str(shown), repr(shown))
+            # As a traceback does it.
+            shown = shown.__cause__ or (None if shown.__suppress_context__ else shown.__context__)
+
+    def leaks(self) -> list[str]:
+        """Return where something was told that must not be."""
+        for reference in self.raised:
+            error = reference()
+            if error is not None:
+                self.tell_of(error)
+        everything = "\n".join(self.told)
+        found = [secret for secret in self.secrets if any(each in everything for each in spellings(secret))]
+        return [
+            f"{where}: {secret!r} in {text[:500]!r}"
+            for secret in found
+            for text, where in self.told.items()
+            if any(each in text for each in spellings(secret))
+        ]
+
+
+# The innermost is the one that watches: a test of the watch itself has one of its own.
+_watches: Final[list[Watch]] = []
+
+
+@contextmanager
+def watching() -> Generator[Watch]:
+    """Watch what is done in the block.
+
+    Raises:
+        Leak: A secret was told.
+    """
+    watch = Watch()
+    _watches.append(watch)
+    try:
+        yield watch
+    finally:
+        _watches.remove(watch)
+    leaks = watch.leaks()
+    if leaks:
+        raise Leak("\n".join(leaks))
+
+
+@pytest.fixture(autouse=True)
+def no_leak() -> Iterator[None]:
+    """Fail the test in which a secret is logged, raised or shown."""
+    with watching():
+        yield
+
+
+# --- Where it listens
+
+
+@pytest.fixture(autouse=True, scope="session")
+def watching_all() -> Iterator[None]:
+    """Listen wherever the package tells something, from the first test to the last."""
+    with pytest.MonkeyPatch.context() as patch:
+        _listen_to_log(patch)
+        for each in _tree(errors.EvEnergyError):
+            if "__init__" in vars(each):
+                _after_init(patch, each, _note_error)
+        for holder in _HOLDERS:
+            _after_init(patch, holder, _note_holder)
+        _listen_to_wire(patch)
+        yield
+
+
+def _tree(root: type) -> list[type]:
+    return [root, *(each for child in root.__subclasses__() for each in _tree(child))]
+
+
+def _after_init(patch: pytest.MonkeyPatch, cls: type, then: Callable[[Any], None]) -> None:
+    """Call a function with each object that is made, once it is complete."""
+    original: Any = vars(cls)["__init__"]
+
+    @functools.wraps(original)
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
+        original(self, *args, **kwargs)
+        if type(self).__init__ is init and _watches:
+            then(self)
+
+    patch.setattr(cls, "__init__", init)
+
+
+def _note_error(error: EvEnergyError) -> None:
+    watch = _watches[-1]
+    watch.tell_of(error)
+    # What led to it is known when it was raised; it must not live longer for being watched.
+    watch.raised.append(weakref.ref(error))
+
+
+def _note_holder(holder: object) -> None:
+    watch = _watches[-1]
+    watch.learn(*(getattr(holder, name, None) for name in _ATTRIBUTES))
+    watch.tell(f"repr of {type(holder).__name__}", repr(holder), str(holder))
+
+
+def _listen_to_log(patch: pytest.MonkeyPatch) -> None:
+    logger, plain = logging.getLogger("ev_energy_async"), logging.Formatter()
+
+    def handle(record: logging.LogRecord) -> None:
+        if _watches:
+            _watches[-1].tell("logged", plain.format(record), repr(record.args))
+        # Who listens to the log hears what they would without us.
+        if logging.Logger.isEnabledFor(logger, record.levelno):
+            logging.Logger.handle(logger, record)
+
+    def is_enabled_for(_: int) -> bool:
+        return True
+
+    patch.setattr(logger, "isEnabledFor", is_enabled_for)
+    patch.setattr(logger, "handle", handle)
+
+
+def _listen_to_wire(patch: pytest.MonkeyPatch) -> None:
+    exchange, send = transport.Transport.exchange, client.EvEnergy.send
+
+    @functools.wraps(exchange)
+    async def exchanged(self: Any, request: Request[Any], url: str, headers: Any, body: Any) -> Any:
+        if not _watches:
+            return await exchange(self, request, url, headers, body)
+        watch = _watches[-1]
+        watch.learn_from_request(request, headers)
+        watch.learn_from(body)
+        watch.tell("shown of a request", repr(request), str(request), request.as_curl())
+        answer = await exchange(self, request, url, headers, body)
+        watch.learn_from(answer[2])
+        return answer
+
+    @functools.wraps(send)
+    async def sent(self: client.EvEnergy, request: Request[Any]) -> Any:
+        response = await send(self, request)
+        if _watches:
+            _watches[-1].tell("shown of a call", repr(self), repr(response), repr(self.stats()), repr(self.budget))
+        return response
+
+    patch.setattr(transport.Transport, "exchange", exchanged)
+    patch.setattr(client.EvEnergy, "send", sent)

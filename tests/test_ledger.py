@@ -1,0 +1,152 @@
+"""What a watch remembers of a collection: each log is delivered once, however late it comes, in bounded room."""
+
+from __future__ import annotations
+
+import attrs
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ev_energy_async import _ledger
+from ev_energy_async._ledger import Ledger, Seen
+from ev_energy_async._seen import ALWAYS, SECOND, SKEW
+
+PAGE = 10
+MINUTE = 60 * SECOND
+START = 1_000_000 * SECOND
+
+
+@pytest.fixture(autouse=True)
+def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thin out early, so that few logs show what many do."""
+    monkeypatch.setattr(_ledger, "_MOST", 8)
+    monkeypatch.setattr(_ledger, "_KEPT", 4)
+
+
+@attrs.define
+class Server:
+    """A collection of logs, newest first, and what a watch has delivered of it."""
+
+    now: int = START
+    logs: dict[int, Seen] = attrs.field(factory=dict[int, Seen])
+    visible_at: dict[int, int] = attrs.field(factory=dict[int, int])
+    delivered: list[int] = attrs.field(factory=list[int])
+
+    def store(self, at: int, stored: int) -> None:
+        if at not in self.logs:
+            self.logs[at] = Seen(at, stored)
+            self.visible_at[at] = self.now
+
+    def read(self, target: int) -> tuple[list[Seen], int]:
+        newest_first = sorted(self.logs.values(), reverse=True)
+        for end in range(PAGE, len(newest_first) + PAGE, PAGE):
+            if end >= len(newest_first):
+                break
+            if newest_first[end - 1].at <= target:
+                return newest_first[:end], newest_first[end - 1].at
+        return newest_first, ALWAYS
+
+    def poll(self, ledger: Ledger, target: int | None = None, acked: int | None = None) -> Ledger:
+        """Read and deliver; with `acked`, die after so many logs."""
+        logs, reach = self.read(ledger.target if target is None else target)
+        new = sorted(log for log, unseen in zip(logs, ledger.unseen(logs), strict=True) if unseen)
+        self.delivered += [log.at for log in new[:acked]]
+        if acked is not None:
+            return msgspec.json.decode(msgspec.json.encode(ledger.with_delivered(new[:acked])), type=Ledger)
+        return ledger.with_reading(logs, reach=reach, read_at=self.now)
+
+
+ARRIVALS = st.tuples(
+    st.just("log"),
+    st.one_of(st.integers(0, 4), st.integers(0, 60), st.integers(0, 4_000)),  # minutes late
+    st.integers(-150, 150),  # by how many seconds the API's own clocks differ
+)
+STEPS = st.one_of(
+    ARRIVALS,
+    ARRIVALS,
+    st.tuples(st.just("burst"), st.integers(1, 30), st.integers(0, 600)),
+    st.tuples(st.just("wait"), st.integers(1, 120), st.just(0)),
+    st.tuples(st.just("poll"), st.just(0), st.just(0)),
+    st.tuples(st.just("poll"), st.just(0), st.just(0)),
+    st.tuples(st.just("die"), st.integers(0, 5), st.just(0)),
+    st.tuples(st.just("reread"), st.integers(60, 4_000), st.just(0)),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(STEPS, max_size=60), st.booleans())
+def test_each_log_is_delivered_once_and_all_are_after_a_rereading(
+    steps: list[tuple[str, int, int]], begins_empty: bool
+) -> None:
+    server = Server()
+    if begins_empty:
+        ledger = Ledger.since(ALWAYS)
+    else:
+        for minutes in range(0, 300, 7):
+            server.store(START - minutes * MINUTE, START - minutes * MINUTE + SECOND - SKEW)
+        ledger = Ledger.after(START, START)
+    before = set(server.logs)
+    for step, first, second in steps:
+        server.now += SECOND
+        if step == "log":
+            server.store(server.now - first * MINUTE - second, server.now + second * SECOND)
+        elif step == "burst":
+            for number in range(first):
+                server.store(server.now - second * MINUTE - number * 7 * SECOND - 3, server.now)
+        elif step == "wait":
+            server.now += first * MINUTE
+        elif step == "poll":
+            ledger = server.poll(ledger)
+        elif step == "die":
+            ledger = server.poll(ledger, acked=first)
+        else:
+            ledger = server.poll(ledger, target=server.now - first * MINUTE)
+        assert len(ledger.instants) <= 8 * (PAGE + 60)
+    ledger = server.poll(ledger, target=ALWAYS)
+    assert len(server.delivered) == len(set(server.delivered)), "delivered twice"
+    # What was stored in the moment of the start may be taken as old.
+    arrived = {at for at in server.logs if at not in before}
+    lost = {at for at in arrived - set(server.delivered) if begins_empty or (server.logs[at].stored or 0) >= START}
+    assert not lost
+    assert not before & set(server.delivered)
+
+
+def test_logs_that_come_in_order_cost_one_page_and_bounded_room() -> None:
+    server = Server()
+    ledger = Ledger.since(ALWAYS)
+    for _ in range(2_000):
+        server.now += 5 * MINUTE
+        server.store(server.now, server.now + SECOND)
+        if len(server.logs) % 3 == 0:
+            logs, _ = server.read(ledger.target)
+            assert len(logs) <= PAGE
+            ledger = server.poll(ledger)
+    assert len(server.delivered) == 1_998
+    # An hour's readings would leave steps behind; those of a day are kept until the past is read again.
+    assert len(msgspec.json.encode(ledger)) < 25_000
+    ledger = server.poll(ledger, target=ALWAYS)
+    assert len(msgspec.json.encode(ledger)) < 500
+    assert len(set(server.delivered)) == len(server.delivered) == 2_000
+
+
+def test_a_log_of_a_clock_that_is_ahead_hides_nothing() -> None:
+    server = Server()
+    ledger = Ledger.since(ALWAYS)
+    server.store(START + 10_000 * MINUTE, START)
+    ledger = server.poll(ledger)
+    for _ in range(50):
+        server.now += MINUTE
+        server.store(server.now, server.now)
+    server.poll(ledger)
+    assert len(server.delivered) == 51
+
+
+def test_what_came_before_it_began_to_count_is_not_delivered() -> None:
+    server = Server()
+    for minutes in range(20):
+        server.store(START - minutes * MINUTE, START)
+    ledger = Ledger.since(START - 5 * MINUTE)
+    ledger = server.poll(ledger)
+    server.poll(ledger, target=ALWAYS)
+    assert sorted(server.delivered) == [START - minutes * MINUTE for minutes in reversed(range(6))]
