@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test tour check check-sandbox generate update bench clean
+.PHONY: help demo test tour check check-sandbox generate update bench bench-quick clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -47,5 +47,11 @@ update: $(READY)  ## take a new version of the document (SPEC=path-or-URL; NO_VE
 	@$(BIN)/python -m generator update '$(SPEC)' $(if $(NO_VENDOR),--no-vendor) $(if $(NO_TESTS),--no-tests) \
 		$(if $(NOTE),--version-note '$(NOTE)')
 
+bench:  ## measure against other clients, and write the table of the README: about ten minutes
+	@$(PYTHON) -m benchmarks
+
+bench-quick: $(READY)  ## a minute of the same against hand-written clients; fails if a figure is far off
+	@$(BIN)/python -m benchmarks --quick
+
 clean:  ## remove the virtual environment and caches
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	rm -rf $(VENV) benchmarks/.venvs .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist

@@ -5,7 +5,7 @@ token, a vehicle, a page of status logs, the fleet page by page with `Link` head
 sandbox: it checks no token and no parameter.
 
 `POST /control` with a JSON object changes it: `{"fleet": 10000}`, `{"variant": "drift"}`, `{"hold": true}` (answers
-wait until `{"hold": false}`), `{"change": 0.05}` (so many of the fleet report once more); the answer says what it counted.
+wait until `{"hold": false}`), `{"delay": 0.05}` (each answer takes so many seconds), `{"change": 0.05}` (so many of the fleet report once more); the answer says what it counted.
 
     python -m benchmarks.server [--core 1]       # prints its port
 """
@@ -101,6 +101,7 @@ class State:
         self.pages: dict[str, list[bytes]] = {}
         self.variant: documents.Variant = "plain"
         self.served = 0
+        self.delay = 0.0
         self.held: list[tuple[Answering, bytes]] | None = None
         self.vary("plain")
 
@@ -126,6 +127,7 @@ class State:
             counted["held"] = len(held)
             for connection, answer in held:
                 connection.write(answer)
+        self.delay = wanted.get("delay", self.delay)
         if "reset" in wanted:
             self.served = 0
         return counted
@@ -205,6 +207,8 @@ class Answering(asyncio.Protocol):
             answer = self._state.answer(target)
             if self._state.held is not None:
                 self._state.held.append((self, answer))
+            elif self._state.delay:
+                asyncio.get_running_loop().call_later(self._state.delay, self.write, answer)
             else:
                 self.write(answer)
             return

@@ -338,10 +338,13 @@ class Backfill:
     def _settle(self) -> None:
         """Say of each vehicle that was in trouble whether it failed, or all have to wait."""
         waits: list[EvEnergyError] = []
-        is_outage = not self._has_answer and len(self._trouble) > 1 and self._patience.failures < _OUTAGES
+        is_outage = not self._has_answer and len(self._trouble) > 1
+        stays = is_outage and self._patience.failures < _OUTAGES
         for lane, error in self._trouble:
-            if lane is None or is_outage or isinstance(error, RateLimited | BudgetExhausted):
+            is_refusal = lane is None or isinstance(error, RateLimited | BudgetExhausted)
+            if is_outage or is_refusal:
                 waits.append(error)
+            if lane is None or is_refusal or stays:
                 continue
             self._active.remove(lane)
             self._failed.append(lane.position)

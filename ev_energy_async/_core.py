@@ -20,7 +20,7 @@ import msgspec
 from ev_energy_async import errors
 from ev_energy_async.codec import Drift, decode_strict
 from ev_energy_async.messages import Request, Response
-from ev_energy_async.options import BadItem, with_more_headers
+from ev_energy_async.options import DEFAULT_TIMEOUT, BadItem, CallOptions, with_more_headers
 from ev_energy_async.transport import lost
 from ev_energy_async.values import UNSET
 
@@ -33,14 +33,13 @@ if TYPE_CHECKING:
     from ev_energy_async.clock import Clock, RandomSource
     from ev_energy_async.codec import Codec
     from ev_energy_async.messages import Handler, Middleware, RawResponse
-    from ev_energy_async.options import CallOptions
     from ev_energy_async.tokens import TokenSource
     from ev_energy_async.transport import Exchanged, Transport
 
-__all__ = ["Core", "Stats"]
+__all__ = ["VERSION_HEADER", "Core", "Stats"]
 
 _LOG: Final = logging.getLogger("ev_energy_async")
-_VERSION: Final = "EvEnergy-Version"
+VERSION_HEADER: Final = "EvEnergy-Version"
 _REDIRECTS: Final = range(300, 400)
 _SUCCESSES: Final = range(200, 300)
 _NO_CONTENT: Final = 204
@@ -102,6 +101,7 @@ class Core:
         *,
         read_only: bool,
         label: str | None,
+        timeout: float = DEFAULT_TIMEOUT,
     ) -> None:
         self.credentials = credentials
         self.transport = transport
@@ -112,6 +112,7 @@ class Core:
         self.link_origins = link_origins
         self.read_only = read_only
         self.label = label
+        self.timeout = timeout
         self.tokens: TokenSource | None = None
         self.auth: Auth | None = None
         self._token_url: str | None = None
@@ -159,9 +160,9 @@ class Core:
 
         shared = [*self._middleware, with_retries(self.clock, self.random), with_budget(self.budget, self.clock)]
         if self.auth is None:
-            return chain(shared, self._on_the_wire)
+            return chain(shared, self.transport)
         user_url = None if user is None else f"{self.transport.base_url}/users/{user}"
-        return chain([*shared, with_auth(self.auth, user_url)], self._on_the_wire)
+        return chain([*shared, with_auth(self.auth, user_url)], self.transport)
 
     async def call(self, handler: Handler, request: Request[T], user: str | None, options: CallOptions) -> Response[T]:
         """Send a request and decode its answer, or raise."""
@@ -227,7 +228,9 @@ class Core:
             if not record.in_doubt or isinstance(error, errors.OutcomeUnknown):
                 raise
             # That the last try did not get far is not all there is to say.
-            raise lost(request, type(error), error.reason, sent=True) from error
+            failure = lost(request, type(error), error.reason, sent=True)
+            failure.retry_at = error.retry_at
+            raise failure from error
         except TimeoutError as error:
             if not limit.expired:
                 raise  # one of the caller's own, from middleware or auth
@@ -266,6 +269,8 @@ class Core:
         error.retry_at = request.options.record.retry_at
         if wait is not None:
             error.retry_at = self.clock.now() + dt.timedelta(seconds=wait)
+        if isinstance(error, errors.RateLimited):
+            error.retry_after = wait
         return error
 
     def _decoded(self, request: Request[Any], response: RawResponse) -> Any:
@@ -317,14 +322,11 @@ class Core:
         return good
 
     def _check_version(self, response: RawResponse) -> None:
-        answered = response.headers.get(_VERSION)
+        answered = response.headers.get(VERSION_HEADER)
         if answered is not None and answered != self.version and not self._version_warned:
             self._version_warned = True
             said = "%sasked for version %s of the API, answered in version %s"
             _LOG.warning(said, "" if self.label is None else f"{self.label}: ", self.version, answered)
-
-    async def _on_the_wire(self, request: Request[Any]) -> RawResponse:
-        return await self.transport(request.with_headers({_VERSION: self.version}))
 
     async def _exchange(self, request: Request[Any]) -> RawResponse:
         """Send a request to the token or revocation endpoint."""
@@ -333,7 +335,8 @@ class Core:
         is_revocation = request.operation.name == "oauth.revoke"
         url = stated if stated and not is_revocation else f"{parts.scheme}://{parts.netloc}{request.path}"
         # The form holds codes and tokens: what errors carry goes without it.
-        shown = attrs.evolve(request.without_secrets(), body=None)
+        options = CallOptions(self.timeout, label=self.label)
+        shown = Request(request.operation, request.path, headers=request.without_secrets().headers, options=options)
         try:
             status, headers, body = await self.transport.exchange(shown, url, request.headers, request.body)
         except errors.OutcomeUnknown as error:

@@ -91,6 +91,8 @@ class Cycle:
         meta: What is known of the fleet.
         rules: How to go about it.
         began: When it began, by the API's clock if that is known to be behind.
+        began_monotonic: The same in the seconds of the monotonic clock.
+        is_first: Whether nothing was known of the fleet before.
 
     Attributes:
         number: Its number.
@@ -102,7 +104,7 @@ class Cycle:
         failed: The vehicles that could not be read.
     """
 
-    def __init__(self, meta: Meta, rules: Rules, began: int, began_monotonic: float) -> None:
+    def __init__(self, meta: Meta, rules: Rules, began: int, began_monotonic: float, *, is_first: bool) -> None:
         self.number = meta.cycle + 1
         self.began = began
         self.began_monotonic = began_monotonic
@@ -117,6 +119,7 @@ class Cycle:
         self.spent: dict[str, int] = dict.fromkeys(("snapshot", "status", "errors", "reread", "checks"), 0)
         self.lateness: list[float] = []
         self._meta = meta
+        self._is_first = is_first
         self._rules = rules
 
     def want(self, vehicle_id: str, kind: str, why: str) -> None:
@@ -154,22 +157,20 @@ class Cycle:
         integrated = str(vehicle.integrated)
         if known is not None:
             return known.but(integrated=integrated, is_here=True, changes=known.changes + 1)
-        at = None if hint is None else instant(hint)
         given = self._rules.since
         if given is not None:
             since, status = given, Ledger.since(given)
-        elif self._meta.snapshot_at > ALWAYS:
-            # It was added since the last snapshot: so were its logs, or they were stored by then.
-            since = self._meta.snapshot_at
+        elif not self._is_first:
+            # It was added since the last snapshot, and so were its logs, or they were stored by then.
+            since = max(self._meta.since, self._meta.snapshot_at)
             status = Ledger.since(since, stored=since)
         else:
             since = self.began
+            at = None if hint is None else instant(hint)
             status = Ledger.since(ALWAYS) if at is None else Ledger.after(at, since)
-            hint = None if at is None else hint
-            return Known(
-                integrated=integrated, hint=hint, since=since, changes=1, status=status, error=Ledger.since(since)
-            )
-        return Known(integrated=integrated, since=since, changes=1, status=status, error=Ledger.since(since))
+        hint = hint if status.instants else None
+        error = Ledger.since(since)
+        return Known(integrated=integrated, hint=hint, since=since, changes=1, status=status, error=error)
 
     def _look(self, vehicle: Vehicle, known: Known, hint: str | None) -> Known:
         """See from the newest log of a vehicle whether its logs are to be read, and return what is known of it then."""
@@ -222,28 +223,33 @@ class Cycle:
 
         Those that look unwell get half of it at the most, so that the others have their turn too.
         """
-        unwell = (
-            (known.ledger("error").read_at, each)
-            for each, known in self._unread(live, "error")
-            if self._is_unwell(known)
-        )
-        for _, each in nsmallest(count // 2, unwell):
+        unread = list(self._unread(live, "error"))
+        unwell = nsmallest(count // 2, [each for each, known in unread if self._is_unwell(known)])
+        for _, each in unwell:
             self.want(each, "error", "errors")
-        others = ((known.ledger("error").read_at, each) for each, known in self._unread(live, "error"))
-        for _, each in nsmallest(count - count // 2, others):
+        longest = nsmallest(count, (pair for pair, _ in unread))
+        for _, each in [pair for pair in longest if pair not in set(unwell)][: count - len(unwell)]:
             self.want(each, "error", "errors")
 
     def rotate_past(self, live: Mapping[str, Known], count: int) -> None:
-        """Want the past of so many vehicles, the longest unread first."""
-        each_past = ((known.ledger("status").reread_at, each) for each, known in self._unread(live, "status"))
-        for _, each in nsmallest(count, each_past):
-            self.want(each, "status", "reread")
+        """Want the past of so many vehicles, the longest unread first.
 
-    def _unread(self, live: Mapping[str, Known], kind: str) -> Iterator[tuple[str, Known]]:
+        Those whose new logs are still to be read are read back further instead, for one that reports in each cycle
+        would never have its turn.
+        """
+        here = ((each, live.get(each)) for each in self.here)
+        ages = ((known.ledger("status").reread_at, each) for each, known in here if known is not None and known.is_here)
+        turns = {(each, "status"): Wanted(each, "status", "reread") for _, each in nsmallest(count, ages)}
+        rest = [wanted for wanted in self.queue if (wanted.vehicle_id, wanted.kind) not in turns]
+        self.queue = deque([*rest, *turns.values()])
+        self.queued.update(turns)
+
+    def _unread(self, live: Mapping[str, Known], kind: str) -> Iterator[tuple[tuple[int, str], Known]]:
+        """Yield the vehicles of which a kind is not to be read yet, each with when it was read last."""
         for each in self.here:
             known = live.get(each)
             if known is not None and known.is_here and (each, kind) not in self.queued:
-                yield each, known
+                yield (known.ledger(kind).read_at, each), known
 
     def _is_unwell(self, known: Known) -> bool:
         recent = known.ledger("error")

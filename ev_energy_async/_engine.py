@@ -24,7 +24,7 @@ from ev_energy_async._journal import Journal
 from ev_energy_async._known import FLEET, Known, Meta
 from ev_energy_async._plan import interval_for
 from ev_energy_async._reading import Counted, Reading
-from ev_energy_async._seen import SECOND, instant_of, moment
+from ev_energy_async._seen import ALWAYS, SECOND, instant_of, moment
 from ev_energy_async._telling import Teller
 from ev_energy_async.errors import (
     ApiError,
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
 
     from ev_energy_async._cycle import Rules, Wanted
     from ev_energy_async._progress import Checkpoint, Owner
-    from ev_energy_async._seen import Placed
     from ev_energy_async.budget import Budget
     from ev_energy_async.events import Spent, WatchEvent
     from ev_energy_async.options import BadItem
@@ -66,6 +65,8 @@ _MOST_WAITS: Final = 5
 # The share of the hourly budget that a watch plans with; the rest is for what changes more than usual.
 _USABLE: Final = 0.9
 _HOUR: Final = 3_600.0
+# Over so many readings a mean goes.
+_OF_LATE: Final = 8
 
 
 class FleetClient(Polling, Protocol):
@@ -128,6 +129,7 @@ class _Active:
     wanted: Wanted
     reading: Reading
     top: int | None
+    calls: int = 0
 
 
 class Engine:
@@ -156,6 +158,8 @@ class Engine:
         self._every = settings.every
         self._due = self._not_before = float("-inf")
         self._credit = {"errors": 0.0, "reread": 0.0}
+        # How many pages the past of a vehicle takes, as seen of late.
+        self._pages = 1.0
         self._failures = 0
         self._has_shrunk = False
 
@@ -191,14 +195,23 @@ class Engine:
         wait = self._not_before - now
         if wait <= 0 and self._cycle is None:
             if now >= self._due:
-                began = instant_of(self.clock.now())
-                self._cycle = Cycle(self.meta, self._rules, began, now)
+                self._cycle = await self._begin(now)
             elif not self._active:
                 wait = self._due - now
         if wait > 0:
             await self.clock.sleep(wait if deadline is None else max(0.0, min(wait, deadline - now)))
             return
         await self._read(self._cycle)
+
+    async def _begin(self, now: float) -> Cycle:
+        """Begin a cycle. The first one of a checkpoint notes when it was, for all that comes after counts."""
+        began = instant_of(self.clock.now())
+        is_first = self.meta.since == ALWAYS
+        if is_first:
+            meta = Meta(since=began)
+            await self._journal.acknowledge(self._journal.enter({FLEET: meta}))
+            self.meta = meta
+        return Cycle(self.meta, self._rules, began, now, is_first=is_first)
 
     async def _read(self, cycle: Cycle | None) -> None:
         """Ask what is to be asked next, all at once, and note what came of it."""
@@ -213,7 +226,7 @@ class Engine:
             self._finish(cycle)
             return
         now = instant_of(self.clock.now())
-        jobs: list[Job] = [partial(each.reading.next, now) for each in active]
+        jobs: list[Job] = [partial(each.reading.fetch, now) for each in active]
         jobs += [partial(self._look_up, vehicle_id) for vehicle_id in missing]
         bad: list[BadItem] = []
         if cycle is not None and snapshot:
@@ -308,12 +321,13 @@ class Engine:
         if self._rules.errors:
             cycle.rotate_errors(self.live, self._allowed("errors", settings.error_share * hourly, count))
         if self._rules.status:
-            most = count * self._every / settings.reread_every
-            cycle.rotate_past(self.live, self._allowed("reread", min(settings.reread_share * hourly, most), count))
+            most = count * self._pages * self._every / settings.reread_every
+            pages = self._allowed("reread", min(settings.reread_share * hourly, most), math.ceil(count * self._pages))
+            cycle.rotate_past(self.live, math.ceil(pages / self._pages))
 
     def _allowed(self, what: str, more: float, most: int) -> int:
-        """Return how many collections a rotation may read in this cycle, and note that."""
-        self._credit[what] = min(self._credit[what] + more, max(more, float(most)))
+        """Return how many pages a rotation may read in this cycle, and note that."""
+        self._credit[what] = min(self._credit[what] + more, max(1.0, 2 * more))
         return min(max(0, int(self._credit[what])), most)
 
     def _note_readings(self, active: list[_Active], outcomes: list[Any], trouble: list[EvEnergyError]) -> None:
@@ -327,7 +341,7 @@ class Engine:
                 failed.append((each, outcome))
             else:
                 good += 1
-                self._note_logs(each, *outcome)
+                self._note_logs(each)
         passing = [error for _, error in failed if is_passing(error)]
         if len(passing) == len(failed) > 1 and not good and self._failures < _MOST_WAITS:
             # Nobody answers: it is not these vehicles.
@@ -337,9 +351,12 @@ class Engine:
             self._drop(each)
             self._teller.failed(self._cycle, each.wanted.vehicle_id, each.wanted.kind, error)
 
-    def _note_logs(self, each: _Active, logs: list[Placed], has_more: bool) -> None:
+    def _note_logs(self, each: _Active) -> None:
+        logs, has_more = each.reading.take()
         if not has_more:
             self._drop(each)
+            if each.wanted.why == "reread":
+                self._pages += (max(1, each.calls) - self._pages) / _OF_LATE
         past = instant_of(self.clock.now()) - self._rules.past
         self._teller.logs(self._cycle, each.reading, logs, has_more=has_more, top=each.top, past=past)
 
@@ -348,6 +365,7 @@ class Engine:
 
     def _spend(self, each: _Active) -> None:
         calls = each.reading.calls()
+        each.calls += calls
         why = each.wanted.why
         if why in self._credit:
             self._credit[why] -= calls
@@ -376,7 +394,7 @@ class Engine:
         self._due = cycle.began_monotonic + self._every
         self._cycle = None
         duration = self.clock.monotonic() - cycle.began_monotonic
-        self.meta = Meta(cycle.number, self.meta.since or cycle.began, cycle.began, self._every)
+        self.meta = Meta(cycle.number, self.meta.since, cycle.began, self._every)
         self._teller.finished(
             cycle,
             self.meta,
@@ -391,13 +409,13 @@ class Engine:
         settings = self._settings
         hourly = self._client.budget.allowance / _HOUR
 
-        def turn(share: float) -> float:
-            return max(self._every, vehicles / (share * hourly)) + duration if share else math.inf
+        def turn(share: float, pages: float = 1.0) -> float:
+            return max(self._every, vehicles * pages / (share * hourly)) + duration if share else math.inf
 
         return Delays(
             status=max(self._every, self._rules.read_every / SECOND) + duration,
-            errors=turn(settings.error_share) if self._rules.errors else None,
-            late=max(settings.reread_every, turn(settings.reread_share)) if self._rules.status else None,
+            errors=turn(settings.error_share / 2) if self._rules.errors else None,
+            late=max(settings.reread_every, turn(settings.reread_share, self._pages)) if self._rules.status else None,
         )
 
     def _wait_out(self, trouble: list[EvEnergyError]) -> None:

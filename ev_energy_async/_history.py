@@ -16,7 +16,7 @@ import attrs
 from ev_energy_async._seen import ALWAYS, MICROSECOND, NEVER, SECOND, Placed, instant_of, moment, place
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 
     from ev_energy_async.messages import Response
     from ev_energy_async.paging import Page, Paginator
@@ -177,7 +177,7 @@ class Ascending(Generic[L]):
                 self._done = True
                 earliest = ALWAYS if self._since is None else instant_of(self._since)
                 self.reach = earliest if portion.complete else portion.logs[-1].at
-                return Portion(sorted(portion.logs), complete=portion.complete, answer=portion.answer)
+                return Portion(_in_order(portion.logs), complete=portion.complete, answer=portion.answer)
             self._end, self._known = portion.logs[0].at, portion.logs[-1].at
             self._span = self._usual = _span_for(portion.logs)
             self._split = True
@@ -206,7 +206,7 @@ class Ascending(Generic[L]):
             half = (min(upper, newest) - begin) // 2
             self._usual = max(_SHORTEST, min(_span_for(portion.logs), half))
             self._span = max(self._usual, (oldest - begin) // 2) if self._in_gap else self._usual
-        logs = sorted(placed for placed in portion.logs if placed.text not in self._edge)
+        logs = _in_order(placed for placed in portion.logs if placed.text not in self._edge)
         self._done = last
         if begin is not None:
             self._span = max(_SHORTEST, self._next_span(upper, len(logs)))
@@ -235,6 +235,21 @@ class Ascending(Generic[L]):
 
     def _later_since(self, begin: dt.datetime) -> dt.datetime:
         return begin if self._since is None else max(begin, self._since)
+
+
+def _in_order(logs: Iterable[Placed]) -> list[Placed]:
+    """Return logs, the oldest first, each once: of one that is stored twice under one time, what was stored first."""
+    found: dict[str, Placed] = {}
+    for placed in logs:
+        other = found.setdefault(placed.text, placed)
+        stored, before = getattr(placed.log, "logged_at", None), getattr(other.log, "logged_at", None)
+        if stored and before and stored < before:
+            found[placed.text] = placed
+    return sorted(found.values(), key=_by_time)
+
+
+def _by_time(placed: Placed) -> tuple[int, str]:
+    return placed.at, placed.text
 
 
 def _span_for(logs: list[Placed]) -> int:

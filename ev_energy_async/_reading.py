@@ -104,6 +104,7 @@ class Reading:
         self._began: int | None = None
         self._counted = 0
         self._portions = 0
+        self._ready: tuple[list[Placed], bool] | None = None
         self._ascending: Ascending[Any] = Ascending(
             self._paginator,
             TIMES[kind],
@@ -136,8 +137,8 @@ class Reading:
         calls, self._counted = self._sender.calls - self._counted, self._sender.calls
         return calls
 
-    async def next(self, now: int) -> tuple[list[Placed], bool]:
-        """Return the next logs, oldest first, and whether there are more. Can be repeated if it fails.
+    async def fetch(self, now: int) -> None:
+        """Read the next portion, unless there is one that was not taken. Can be repeated if it fails or is cancelled.
 
         Args:
             now: The time.
@@ -147,17 +148,23 @@ class Reading:
             TransportError: There was no complete answer.
             DecodeError: An answer cannot be understood.
         """
+        if self._ready is not None:
+            return
         self.bad = []
-        if self._began is None or self._ascending.answer is None:
+        if self._ascending.answer is None:
             self._began = now
         portion = await self._ascending.next()
-        if portion is None:
-            return [], False
+        self._ready = ([], False) if portion is None else (portion.logs, portion.upto != NEVER)
+
+    def take(self) -> tuple[list[Placed], bool]:
+        """Return the logs of the portion that was read, oldest first, and whether there are more."""
+        assert self._ready is not None, "taken before it was fetched"  # noqa: S101
+        (logs, has_more), self._ready = self._ready, None
         self._portions += 1
-        self.logs += [seen(placed, self.kind) for placed in portion.logs]
-        if portion.logs:
-            self.newest = portion.logs[-1]
-        return portion.logs, portion.upto != NEVER
+        self.logs += [seen(placed, self.kind) for placed in logs]
+        if logs:
+            self.newest = logs[-1]
+        return logs, has_more
 
     def _paginator(self, since: dt.datetime | None, until: dt.datetime | None) -> Paginator[Any]:
         time = TIMES[self.kind]

@@ -8,17 +8,16 @@ from __future__ import annotations
 import os
 import random as random_module
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
-from urllib.parse import SplitResult, urlsplit
 
 import attrs
 
 from ev_energy_async import errors
-from ev_energy_async._core import Core, Stats
+from ev_energy_async._core import VERSION_HEADER, Core, Stats
+from ev_energy_async._settings import check_auth, check_base_url, check_origins, from_environment, user_id
 from ev_energy_async.api import _document
 from ev_energy_async.clock import Clock, Duration, RandomSource, SystemClock, seconds
 from ev_energy_async.codec import Codec, Drift
 from ev_energy_async.handles import Handles
-from ev_energy_async.ids import id_text
 from ev_energy_async.options import (
     DEFAULT_DEADLINE,
     DEFAULT_TIMEOUT,
@@ -31,7 +30,6 @@ from ev_energy_async.options import (
     check_retry,
     with_more_headers,
 )
-from ev_energy_async.paging import origin_of
 from ev_energy_async.transport import Transport
 
 if TYPE_CHECKING:
@@ -115,23 +113,20 @@ class EvEnergy(Handles):
         clock: Clock | None = None,
         random: RandomSource | None = None,
     ) -> None:
-        if auth is not None and not _can_authenticate(auth):
-            raise errors.InvalidArgument("auth", type(auth), "credentials, or an object with `async access_token`")
-        parts = _split(base_url)
-        if parts is None or parts.scheme not in {"http", "https"} or not parts.netloc or parts.query or parts.username:
-            raise errors.InvalidArgument("base_url", base_url, "an http(s) URL without query or credentials")
+        check_auth(auth)
         core = Core(
             auth,
-            Transport(base_url.rstrip("/"), session),
+            Transport(check_base_url(base_url), session, {VERSION_HEADER: str(version)}),
             Codec(converter, on_drift),
             clock or SystemClock(),
             random or random_module.Random(),  # noqa: S311  # jitter, not secrets
             tuple(middleware),
             budget,
             str(version),
-            frozenset(map(_origin, [link_origins] if isinstance(link_origins, str) else link_origins)),
+            check_origins(link_origins),
             read_only=read_only,
             label=label,
+            timeout=seconds("timeout", timeout),
         )
         options = CallOptions(
             seconds("timeout", timeout),
@@ -140,7 +135,7 @@ class EvEnergy(Handles):
             on_bad_item=check_on_bad_item(on_bad_item),
             label=label,
         )
-        self._become(core, None if user is None else _user_id(user), options, is_view=False)
+        self._become(core, None if user is None else user_id(user), options, is_view=False)
 
     def _become(self, core: Core, user: str | None, options: CallOptions, *, is_view: bool) -> None:
         self._core = core
@@ -169,23 +164,7 @@ class EvEnergy(Handles):
         Raises:
             InvalidArgument: One of ID and secret is set without the other.
         """
-        found = {name: environ.get(f"EV_ENERGY_{name}") or None for name in ("CLIENT_ID", "CLIENT_SECRET", "TOKEN")}
-        client_id, secret, token = found.values()
-        if (client_id is None) != (secret is None):
-            missing = "EV_ENERGY_CLIENT_ID" if client_id is None else "EV_ENERGY_CLIENT_SECRET"
-            raise errors.InvalidArgument(missing, None, "a value, since its counterpart is set")
-        from ev_energy_async.auth import ClientCredentials, StaticToken  # noqa: PLC0415  # few clients are made without
-
-        auth: Auth | Credentials | None = None
-        if token is not None:
-            auth = StaticToken(token)
-        elif client_id is not None and secret is not None:
-            auth = ClientCredentials(client_id, secret, token_url=environ.get("EV_ENERGY_TOKEN_URL") or None)
-        given: dict[str, Any] = {"auth": auth}
-        for option, name in (("user", "EV_ENERGY_USER"), ("base_url", "EV_ENERGY_BASE_URL")):
-            if environ.get(name):
-                given[option] = environ[name]
-        return cls(**{**given, **options})
+        return cls(**{**from_environment(environ), **options})
 
     def as_user(self, user: Ref) -> Self:
         """Return a view of this client that calls in the context of a user (`EvEnergy-User`).
@@ -198,7 +177,7 @@ class EvEnergy(Handles):
         Raises:
             InvalidArgument: It is no user.
         """
-        return self._view(_user_id(user), self._options)
+        return self._view(user_id(user), self._options)
 
     def with_options(
         self,
@@ -393,30 +372,3 @@ class EvEnergy(Handles):
         label = "" if self.label is None else f" {self.label!r}"
         user = "" if self._user is None else f" as {self._user}"
         return f"<EvEnergy{label} {self.base_url}{user}>"
-
-
-def _can_authenticate(auth: object) -> bool:
-    from ev_energy_async.auth import Auth, AuthorizationCode, ClientCredentials, RefreshToken  # noqa: PLC0415  # lazy
-
-    return isinstance(auth, ClientCredentials | RefreshToken | AuthorizationCode | Auth)
-
-
-def _split(url: object) -> SplitResult | None:
-    try:
-        return urlsplit(url) if isinstance(url, str) else None
-    except ValueError:  # as for a host or a port that is none
-        return None
-
-
-def _origin(url: str) -> str:
-    parts = _split(url)
-    if parts is None or parts.scheme not in {"http", "https"} or not parts.netloc:
-        raise errors.InvalidArgument("link_origins", url, "http(s) origins, as in https://gateway.example")
-    return origin_of(url)
-
-
-def _user_id(user: Ref) -> str:
-    found = id_text("user", user, "user")
-    if found == "me":
-        raise errors.InvalidArgument("user", user, "the ID of a user; `me` goes without a context")
-    return found

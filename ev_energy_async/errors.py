@@ -112,7 +112,8 @@ class ApiError(EvEnergyError):
         problem: The problem document of the body.
         response: The answer: status, headers, raw body.
         request: What was asked.
-        retry_at: When the API said to come back, aware; None if it did not.
+        retry_at: When the API said to come back, or when the client would have tried again if the call's deadline
+            allowed, aware; None if neither is known.
     """
 
     retry_at: dt.datetime | None = None
@@ -180,15 +181,14 @@ class RateLimited(ApiError):
     """429: the bucket of requests is empty.
 
     Attributes:
-        retry_after: Seconds to wait, as the API states them; None if it does not.
+        retry_after: Seconds to wait from when the answer came, as the API states them or a date; None if it does not.
     """
 
-    @property
-    def retry_after(self) -> float | None:
-        """Seconds to wait, as the API states them; None if it does not."""
-        # The API spells it `RetryAfter` in places.
-        text = self.response.headers.get("Retry-After") or self.response.headers.get("RetryAfter") or ""
-        return float(text) if text.isdecimal() else None
+    def __init__(self, response: RawResponse, problem: Problem | None = None) -> None:
+        super().__init__(response, problem)
+        # The API spells it `RetryAfter` in places. A date is read where there is a clock.
+        text = response.headers.get("Retry-After") or response.headers.get("RetryAfter") or ""
+        self.retry_after = float(text) if text.isdecimal() else None
 
 
 class ServerError(ApiError):
@@ -250,8 +250,10 @@ class TransportError(EvEnergyError):
         reason: What happened.
         unsent: Whether the request surely never reached the API.
         passing: Whether another try may end better.
+        retry_at: When the client would have tried again if the call's deadline allowed, aware; None otherwise.
     """
 
+    retry_at: dt.datetime | None = None
     consequence: ClassVar[str] = "no complete answer"
 
     def __init__(self, request: Request[Any], reason: str, *, unsent: bool = False, passing: bool = True) -> None:
@@ -262,7 +264,8 @@ class TransportError(EvEnergyError):
         super().__init__(request, reason)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.request, self.reason), {"unsent": self.unsent, "passing": self.passing}
+        state = {"unsent": self.unsent, "passing": self.passing, "retry_at": self.retry_at}
+        return type(self), (self.request, self.reason), state
 
     def as_curl(self) -> str:
         """Return the request as a command line, without secrets and personal data."""

@@ -23,6 +23,7 @@ __all__ = ["Handler", "Middleware", "RateLimit", "RawResponse", "Request", "Resp
 
 # Query parameters that may tell who somebody is.
 _PERSONAL: Final = frozenset({"contains", "coordinates", "email", "postal_code"})
+_NONE: Final[Mapping[str, str]] = {}
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -60,9 +61,10 @@ class Request(Generic[T_co]):
         """Path and query."""
         return f"{self.path}?{self.query}" if self.query else self.path
 
-    def without_secrets(self) -> Request[T_co]:
-        """Return the request as others may see it: without its `Authorization`."""
+    def without_secrets(self, more: Mapping[str, str] = _NONE) -> Request[T_co]:
+        """Return the request as others may see it: without its `Authorization`, and with more headers if need be."""
         shown = {name: value for name, value in self.headers.items() if name.lower() != "authorization"}
+        shown.update(more)
         return Request(self.operation, self.path, self.query, shown, self.body, self.options, self.on_bad_item)
 
     def with_headers(self, headers: Mapping[str, str]) -> Request[T_co]:

@@ -6,7 +6,6 @@ token.
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from ev_energy_async.budget import Budget, BudgetClosed, NotInTime
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["chain", "with_auth", "with_budget"]
 
 _USER: Final = "EvEnergy-User"
+_UNAUTHORIZED: Final = 401
+_TOO_MANY: Final = 429
 
 
 def chain(middleware: Sequence[Middleware], wire: Handler) -> Handler:
@@ -52,7 +53,7 @@ def with_auth(auth: Auth, user_url: str | None) -> Middleware:
     async def authenticate(request: Request[Any], following: Handler) -> RawResponse:
         token = check_token("access_token", await auth.access_token())
         response = await following(request.with_headers({**user, "Authorization": f"Bearer {token}"}))
-        if response.status != HTTPStatus.UNAUTHORIZED:
+        if response.status != _UNAUTHORIZED:
             return response
         fresh = check_token("access_token", await auth.access_token(rejected=token))
         if fresh == token:
@@ -86,7 +87,7 @@ def with_budget(budget: Budget, clock: Clock) -> Middleware:
                 if not options.record.sent:
                     spending.release()  # no token, no connection: the API never saw it
                 raise
-            if response.status == HTTPStatus.TOO_MANY_REQUESTS:
+            if response.status == _TOO_MANY:
                 spending.refused(response.rate_limit, retry_after(response.headers, clock.now()))
             else:
                 spending.settle(response.rate_limit)

@@ -30,6 +30,8 @@ T_co = TypeVar("T_co", covariant=True)
 # RFC 8288, section 3: a target in angle brackets, then parameters, each value a token or a quoted string.
 _LINK: Final = re.compile(r'<([^>]*)>((?:\s*;\s*[\w!#$&+.^`|~*-]+\s*(?:=\s*(?:"(?:[^"\\]|\\.)*"|[^\s",;]*))?)*)')
 _PARAM: Final = re.compile(r';\s*([\w!#$&+.^`|~*-]+)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",;]*)))?')
+# What the API sends: the next page first, and nothing more said of it.
+_NEXT_FIRST: Final = re.compile(r'<([^>]*)>; rel="next"(?:,|$)')
 _NOWHERE: Final = "about:blank"
 # What may stand in a query besides letters and digits (RFC 3986, section 3.4), and what is encoded already.
 _QUERY: Final = "!$&'()*+,;=:@/?-._~%"
@@ -89,7 +91,11 @@ def next_cursor(response: Response[Any], link_origins: frozenset[str]) -> str | 
         DecodeError: The target is another list, or on another origin than the answer and not on one of `link_origins`.
     """
     header = ", ".join(_fields(response.headers, "Link"))
-    target = next((target for target, rels in _links(header) if "next" in rels), _NOWHERE)
+    usual = _NEXT_FIRST.match(header)
+    if usual is not None:
+        target = usual[1].strip()
+    else:
+        target = next((target for target, rels in _links(header) if "next" in rels), _NOWHERE)
     if not target or target == _NOWHERE:
         return None
     request = response.request

@@ -108,7 +108,10 @@ def with_retries(clock: Clock, random: RandomSource) -> Middleware:
             delay = policy.delay(attempt, random) if stated is None else stated
             if isinstance(outcome, ApiError) and stated is not None:
                 outcome.retry_at = clock.now() + dt.timedelta(seconds=stated)
-            if attempt >= policy.attempts or not may_repeat(request, outcome) or not _fits(request, delay, clock):
+            if attempt >= policy.attempts or not may_repeat(request, outcome):
+                return _ended(outcome)
+            if not _fits(request, delay, clock):
+                _note_next_try(request, outcome, clock.now() + dt.timedelta(seconds=delay))
                 return _ended(outcome)
             record.in_doubt = record.in_doubt or _may_have_worked(request, outcome)
             event = RetryEvent(request, attempt, outcome, delay)
@@ -133,6 +136,14 @@ def _ended(outcome: Outcome) -> RawResponse:
     if isinstance(outcome, Exception):
         raise outcome
     return outcome
+
+
+def _note_next_try(request: Request[Any], outcome: Outcome, at: dt.datetime) -> None:
+    """Let the error that comes of an outcome say when the next try would have been."""
+    if isinstance(outcome, TransportError | ApiError):
+        outcome.retry_at = at
+    else:
+        request.options.record.retry_at = at
 
 
 def _headers(outcome: Outcome) -> Mapping[str, str]:

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import ssl
 import time
+from contextvars import ContextVar
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,13 +25,18 @@ from ev_energy_async.messages import Response
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
+    from aiohttp.client_reqrep import ClientRequest
+    from aiohttp.connector import Connection
+
     from ev_energy_async.messages import RawResponse, Request
+    from ev_energy_async.options import CallRecord
 
 __all__ = ["LARGEST_BODY", "USER_AGENT", "Transport", "lost"]
 
 USER_AGENT: Final = f"ev-energy-async/{__version__} aiohttp/{aiohttp.__version__}"
 LARGEST_BODY: Final = 64 * 1024 * 1024
 
+_STANDING: Final = {"Accept": "application/json, application/problem+json", "User-Agent": USER_AGENT}
 _LOG: Final = logging.getLogger("ev_energy_async")
 _CHUNK: Final = 64 * 1024
 # A body beyond this goes out piece by piece, so that nobody else has to wait for it.
@@ -38,6 +44,9 @@ _AT_ONCE: Final = 1024 * 1024
 # Methods whose repetition is harmless (RFC 9110, section 9.2.2): without an answer nothing is in doubt.
 _SAFE_TO_LOSE: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS", "PUT"})
 _NO_TIMEOUT: Final = aiohttp.ClientTimeout(total=None)
+
+# What notes how far the try of this task has got.
+_TRYING: Final[ContextVar[CallRecord]] = ContextVar("ev_energy_async_trying")
 
 Exchanged = tuple[int, "Mapping[str, str]", bytes]
 """Status, headers and body of an answer."""
@@ -49,14 +58,21 @@ class Transport:
     Args:
         base_url: What the paths of requests stand below.
         session: A session to use and leave open; None for one of our own, made when it is first needed.
+        headers: Headers of every request.
         largest_body: Bytes of an answer, unpacked, beyond which it is given up.
     """
 
     def __init__(
-        self, base_url: str, session: aiohttp.ClientSession | None, *, largest_body: int = LARGEST_BODY
+        self,
+        base_url: str,
+        session: aiohttp.ClientSession | None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        largest_body: int = LARGEST_BODY,
     ) -> None:
         self.base_url = base_url
         self.limits = Limits()
+        self._own = headers or {}
         self._session = session
         self._owned = session is None
         self._largest = largest_body
@@ -79,8 +95,8 @@ class Transport:
         """
         url = f"{self.base_url}{request.path}"
         url = f"{url}?{request.query}" if request.query else url
-        headers = {"Accept": "application/json, application/problem+json", "User-Agent": USER_AGENT, **request.headers}
-        shown = request.without_secrets()
+        headers = {**_STANDING, **request.headers, **self._own}
+        shown = request.without_secrets(self._own)
         started = time.perf_counter()
         status, answer_headers, body = await self.exchange(shown, url, headers, request.body)
         response = Response(shown, url, status, answer_headers, body, body)
@@ -102,13 +118,15 @@ class Transport:
     ) -> Exchanged:
         """Send raw bytes; `request` gives method and options, and is what errors name and carry."""
         self._open(request)
-        timeout = request.options.timeout
+        timeout, record = request.options.timeout, request.options.record
         sent = False
         # Waiting for a connection is not the request's fault, so it does not count against its time: a slot is a
         # connection that is free.
         async with self._free_slot(request):
             session = self._open(request)  # it may have been closed in the meantime
-            request.options.record.sent = True
+            # A session of somebody else's does not tell when there is a connection, so the worst is assumed.
+            record.sent = not self._owned
+            _TRYING.set(record)
             limit = self.limits.within(timeout)
             try:
                 with limit:
@@ -127,14 +145,16 @@ class Transport:
             except TimeoutError as error:
                 if not limit.expired:
                     raise  # of the caller's own, as from the source of an upload
-                raise lost(request, RequestTimeout, f"not within {timeout:g} s", sent=True) from error
+                raise lost(request, RequestTimeout, f"not within {timeout:g} s", sent=record.sent) from error
             except aiohttp.ClientConnectorError as error:
                 # The connection was never made, so nothing was carried out.
-                request.options.record.sent = False
+                record.sent = False
                 passing = not isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError)
                 raise ConnectionFailed(request, _reason(error), unsent=True, passing=passing) from error
             except (aiohttp.ClientError, ssl.SSLError, ConnectionError) as error:
-                failure = lost(request, ConnectionFailed, _reason(error), sent=sent or not _unsent(error))
+                sent = sent or not _unsent(error)
+                record.sent = record.sent or sent
+                failure = lost(request, ConnectionFailed, _reason(error), sent=sent)
                 # A traceback shows causes with their text.
                 raise failure from (None if _quotes(error) else error)
 
@@ -165,7 +185,7 @@ class Transport:
             raise ConnectionFailed(request, "the client is closed", unsent=True, passing=False)
         if self._session is None:
             # No cookies: what one call is given would go out with the next, which may be in another user's context.
-            self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
+            self._session = aiohttp.ClientSession(connector=_Connector(), cookie_jar=aiohttp.DummyCookieJar())
             # By default aiohttp sends a GET, PUT or DELETE a second time when its connection breaks: unseen by the
             # budget, and a DELETE that was carried out would come back as 404. aiohttp's own test client does the same.
             self._session._retry_connection = False  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # no other way
@@ -186,6 +206,21 @@ class Transport:
         self.limits.close()
         if self._owned and self._session is not None:
             await self._session.close()
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Notes when a try has its connection: until then a write was surely not carried out."""
+
+    async def connect(
+        self,
+        req: ClientRequest,
+        traces: list[Any],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109  # as the one of aiohttp has it
+    ) -> Connection:
+        """Return a connection, a new or a kept one."""
+        connection = await super().connect(req, traces, timeout)
+        _TRYING.get().sent = True
+        return connection
 
 
 def lost(request: Request[Any], kind: type[TransportError], reason: str, *, sent: bool) -> TransportError:

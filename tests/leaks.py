@@ -3,8 +3,8 @@
 Nobody has to plant anything: what goes over the wire tells what is secret in a test. Tokens and secrets are learned
 from credentials, headers, forms and answers, e-mails, addresses and coordinates from bodies and queries, whether a test
 or the sandbox hands them out. All that the package logs (at DEBUG, whatever is listened to), each of its errors with
-what led to it, and the texts of clients, requests, responses, tokens and credentials are kept during a test and searched
-at its end. `conftest` switches it on.
+what led to it, and the texts of clients, requests, responses, tokens and credentials are kept during a test, and
+searched at its end. `conftest` switches it on.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import json
 import logging
 import re
 import weakref
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, quote, quote_plus
 
@@ -59,15 +59,23 @@ class Leak(AssertionError):
     """A secret was logged, raised or shown."""
 
 
-def spellings(secret: str) -> set[str]:
+@functools.lru_cache(maxsize=10_000)
+def spellings(secret: str) -> frozenset[str]:
     """The ways in which a text is written in URLs, JSON and headers."""
-    return {secret, quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1]}
+    return frozenset({secret, quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1]})
 
 
 class Watch:
-    """What was secret in one test, and what was told in it."""
+    """What was secret in one test, and what was told in it.
+
+    Attributes:
+        foreign_too: Whether what led to an error counts if it is no error of the package's; a test that puts words into
+            the mouth of another library says no.
+    """
 
     def __init__(self) -> None:
+        self.foreign_too = True
+        self.clients: set[int] = set()
         self.secrets: dict[str, None] = {}
         self.told: dict[str, str] = {}
         self.raised: list[weakref.ref[EvEnergyError]] = []
@@ -92,10 +100,8 @@ class Watch:
         kind, _, value = str(headers.get("Authorization", "")).partition(" ")
         self.learn(value)
         if kind == "Basic":
-            try:
+            with suppress(binascii.Error, UnicodeDecodeError):
                 self.learn(base64.b64decode(value).decode().partition(":")[2])
-            except (binascii.Error, UnicodeDecodeError):
-                pass
         self.learn(*(text for name, text in parse_qsl(request.query) if name in _IN_FORMS))
 
     def tell(self, where: str, *texts: str) -> None:
@@ -108,7 +114,8 @@ class Watch:
         shown: BaseException | None = error
         while shown is not None and id(shown) not in seen:
             seen.add(id(shown))
-            self.tell(f"told by {type(error).__name__}", str(shown), repr(shown))
+            if self.foreign_too or isinstance(shown, errors.EvEnergyError):
+                self.tell(f"told by {type(error).__name__}", str(shown), repr(shown))
             # As a traceback does it.
             shown = shown.__cause__ or (None if shown.__suppress_context__ else shown.__context__)
 
@@ -151,10 +158,10 @@ def watching() -> Generator[Watch]:
 
 
 @pytest.fixture(autouse=True)
-def no_leak() -> Iterator[None]:
+def no_leak() -> Iterator[Watch]:
     """Fail the test in which a secret is logged, raised or shown."""
-    with watching():
-        yield
+    with watching() as watch:
+        yield watch
 
 
 # --- Where it listens
@@ -166,7 +173,7 @@ def watching_all() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         _listen_to_log(patch)
         for each in _tree(errors.EvEnergyError):
-            if "__init__" in vars(each):
+            if "__init__" in vars(each) or each is errors.EvEnergyError:
                 _after_init(patch, each, _note_error)
         for holder in _HOLDERS:
             _after_init(patch, holder, _note_holder)
@@ -175,12 +182,13 @@ def watching_all() -> Iterator[None]:
 
 
 def _tree(root: type) -> list[type]:
-    return [root, *(each for child in root.__subclasses__() for each in _tree(child))]
+    children: list[type] = root.__subclasses__()
+    return [root, *(each for child in children for each in _tree(child))]
 
 
 def _after_init(patch: pytest.MonkeyPatch, cls: type, then: Callable[[Any], None]) -> None:
     """Call a function with each object that is made, once it is complete."""
-    original: Any = vars(cls)["__init__"]
+    original: Any = getattr(cls, "__init__")  # noqa: B009  # mypy warns of it on instances, and this is a class
 
     @functools.wraps(original)
     def init(self: Any, *args: Any, **kwargs: Any) -> None:
@@ -238,9 +246,17 @@ def _listen_to_wire(patch: pytest.MonkeyPatch) -> None:
 
     @functools.wraps(send)
     async def sent(self: client.EvEnergy, request: Request[Any]) -> Any:
-        response = await send(self, request)
+        try:
+            response = await send(self, request)
+        except Exception as error:
+            if _watches:
+                _watches[-1].tell_of(error)  # by now it is known what led to it
+            raise
         if _watches:
-            _watches[-1].tell("shown of a call", repr(self), repr(response), repr(self.stats()), repr(self.budget))
+            _watches[-1].tell("shown of a call", repr(self), repr(response))
+            if id(self) not in _watches[-1].clients:
+                _watches[-1].clients.add(id(self))
+                _watches[-1].tell("shown of a client", repr(self.stats()), repr(self.budget))
         return response
 
     patch.setattr(transport.Transport, "exchange", exchanged)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, unquote_plus
 
 import pytest
-from aiohttp import web
 
 from ev_energy_async import (
     ApiError,
@@ -32,9 +31,11 @@ from ev_energy_async import (
 )
 from ev_energy_async.oauth import read_token
 from ev_energy_async.options import Retry
+from ev_energy_async.sandbox import FaultPlan, Rule, Sandbox
+from ev_energy_async.sandbox.faults import Held
 
 from .conftest import START, Answer, FakeClock, Network
-from .servers import Answering, until
+from .servers import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -189,58 +190,47 @@ async def test_a_401_under_a_static_token_is_unauthorized_at_once(network: Netwo
 
 
 @pytest.fixture
-async def slow_issuer() -> AsyncIterator[tuple[Answering, asyncio.Event]]:
-    """A token endpoint that answers when it is told to."""
-    go = asyncio.Event()
-
-    async def serve(request: web.BaseRequest) -> web.Response:
-        if request.path != "/o/token/":
-            return web.json_response([])
-        await go.wait()
-        return web.json_response({"access_token": "token", "token_type": "bearer", "expires_in": 36_000})
-
-    async with Answering(serve) as server:
-        yield server, go
+async def slow_issuer() -> AsyncIterator[Sandbox]:
+    """A sandbox whose token endpoint answers when its faults end."""
+    async with Sandbox(vehicles=1, faults=FaultPlan((Rule(Held(), path="/o/token/"),))) as running:
+        yield running
 
 
-async def test_cancelling_one_who_waits_for_a_token_leaves_the_others_waiting(
-    slow_issuer: tuple[Answering, asyncio.Event],
-) -> None:
-    server, go = slow_issuer
-    async with EvEnergy(ClientCredentials("id", SECRET), base_url=server.base_url) as ev:
+def credentials_for(sandbox: Sandbox) -> ClientCredentials:
+    return ClientCredentials(sandbox.client_id, sandbox.client_secret)
+
+
+async def test_cancelling_one_who_waits_for_a_token_leaves_the_others_waiting(slow_issuer: Sandbox) -> None:
+    async with EvEnergy(credentials_for(slow_issuer), base_url=slow_issuer.base_url) as ev:
         first, *others = (asyncio.create_task(ev.regions.list.with_response()) for _ in range(5))
-        await until(lambda: server.under_way == 1)
+        await until(lambda: slow_issuer.under_way == 1)
 
         first.cancel()
         with pytest.raises(asyncio.CancelledError):
             await first
-        go.set()
+        slow_issuer.faults = FaultPlan()
 
         assert [answer.status for answer in await asyncio.gather(*others)] == [200] * 4
-        assert server.paths.count("/o/token/") == 1
+        assert [served.path for served in slow_issuer.requests].count("/o/token/") == 1
 
 
-async def test_a_token_that_nobody_waits_for_any_more_serves_the_next(
-    slow_issuer: tuple[Answering, asyncio.Event],
-) -> None:
-    server, go = slow_issuer
-    async with EvEnergy(ClientCredentials("id", SECRET), base_url=server.base_url) as ev:
+async def test_a_token_that_nobody_waits_for_any_more_serves_the_next(slow_issuer: Sandbox) -> None:
+    async with EvEnergy(credentials_for(slow_issuer), base_url=slow_issuer.base_url) as ev:
         call = asyncio.create_task(ev.regions.list.with_response())
-        await until(lambda: server.under_way == 1)
+        await until(lambda: slow_issuer.under_way == 1)
         call.cancel()
         await asyncio.wait([call])
-        go.set()
+        slow_issuer.faults = FaultPlan()
 
         await ev.regions.list()
 
-    assert server.paths == ["/o/token/", "/v2/regions"]
+    assert [served.path for served in slow_issuer.requests] == ["/o/token/", "/v2/regions"]
 
 
-async def test_closing_ends_a_fetch_and_leaves_no_task(slow_issuer: tuple[Answering, asyncio.Event]) -> None:
-    server, _ = slow_issuer
-    ev = EvEnergy(ClientCredentials("id", SECRET), base_url=server.base_url)
+async def test_closing_ends_a_fetch_and_leaves_no_task(slow_issuer: Sandbox) -> None:
+    ev = EvEnergy(credentials_for(slow_issuer), base_url=slow_issuer.base_url)
     calls = [asyncio.create_task(ev.regions.list.with_response()) for _ in range(3)]
-    await until(lambda: server.under_way == 1)
+    await until(lambda: slow_issuer.under_way == 1)
 
     await ev.close()
     ended = await asyncio.gather(*calls, return_exceptions=True)

@@ -9,7 +9,6 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from aiohttp import web
 
 from ev_energy_async import (
     UNSET,
@@ -25,16 +24,17 @@ from ev_energy_async import (
     RateLimited,
     Request,
     Response,
+    Retry,
     StaticToken,
     Unauthorized,
     api,
     models,
 )
 from ev_energy_async.api._document import API_VERSION
-from ev_energy_async.sandbox import Sandbox, SteppedClock
+from ev_energy_async.sandbox import FaultPlan, Rule, Sandbox, SteppedClock
+from ev_energy_async.sandbox.faults import HtmlError, Latency, Stall
 
 from .conftest import START
-from .servers import Answering
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -154,25 +154,22 @@ def test_a_wrong_argument_is_named(options: Any, argument: str) -> None:
 
 
 async def test_a_view_shares_session_and_token_and_closes_nothing() -> None:
-    async def serve(request: web.BaseRequest) -> web.Response:
-        if request.path == "/o/token/":
-            return web.json_response({"access_token": "t", "token_type": "Bearer"})
-        return web.json_response([])
-
-    async with Answering(serve) as server:
-        async with EvEnergy(ClientCredentials("id", "secret"), base_url=server.base_url) as ev:
-            driver = ev.as_user(USER)
+    async with Sandbox(vehicles=2) as sandbox:
+        one, other = (user.id for user in sandbox.world.users)
+        credentials = ClientCredentials(sandbox.client_id, sandbox.client_secret)
+        async with EvEnergy(credentials, base_url=sandbox.base_url) as ev:
+            driver = ev.as_user(one)
             async with driver:
                 await driver.regions.list()
             await driver.close()
             await ev.regions.list()
-            await ev.as_user(f"{server.base_url}/users/{OTHER}/").regions.list()
+            await ev.as_user(f"{sandbox.base_url}/users/{other}/").regions.list()
             await driver.regions.list()
 
-        users = [None if name is None else f"{server.base_url}/users/{name}" for name in (USER, None, OTHER, USER)]
-        assert server.paths == ["/o/token/", *["/v2/regions"] * 4]
-        assert server.headers("EvEnergy-User") == [None, *users]
-        assert len({request.transport for request in server.requests}) == 1, "one connection, so one session"
+        users = [None if name is None else f"{sandbox.base_url}/users/{name}" for name in (one, None, other, one)]
+        assert [served.path for served in sandbox.requests] == ["/o/token/", *["/v2/regions"] * 4]
+        assert [served.headers.get("EvEnergy-User") for served in sandbox.requests] == [None, *users]
+        assert len({served.port for served in sandbox.requests}) == 1, "one connection, so one session"
         with pytest.raises(ConnectionFailed, match="closed"):
             await driver.regions.list()
 
@@ -233,7 +230,8 @@ async def test_middleware_is_outermost_called_once_and_sees_no_token(network: Ne
     network.answer("GET", "/regions", status=401)
     network.answer("GET", "/regions", [])
 
-    async with EvEnergy(ClientCredentials("id", "secret"), middleware=[named("outer"), named("inner")]) as ev:
+    both = [named("outer"), named("inner")]
+    async with EvEnergy(ClientCredentials("id", "secret"), middleware=both, retry=Retry(base=0)) as ev:
         page = await ev.regions.list()
         assert len(network.sent) == 4
         with pytest.raises(ConnectionFailed) as raised:
@@ -361,18 +359,16 @@ def test_a_group_is_made_once() -> None:
 
 
 async def test_many_are_got_with_an_error_in_the_place_of_each_that_failed() -> None:
-    async def serve(request: web.BaseRequest) -> web.Response:
-        await asyncio.sleep(0.005)
-        name = request.rel_url.raw_path.rpartition("regn")[2]
-        return web.json_response({"id": name, "name": name}, status={"b": 404, "d": 403}.get(name, 200))
+    async with Sandbox(vehicles=30) as sandbox:
+        ids = [vehicle.id for vehicle in sandbox.world.vehicles]
+        refused = Rule(HtmlError(403), path=f"/vehicles/{ids[0]}")
+        sandbox.faults = FaultPlan((refused, Rule(Latency(seconds=0.005))))
+        async with EvEnergy(StaticToken(sandbox.issue_token()), base_url=sandbox.base_url) as ev:
+            found = await ev.vehicles.get_many([ids[1], VEHICLE, "..", ids[0], *ids[1:]], concurrency=4)
 
-    async with Answering(serve) as server, EvEnergy(base_url=server.base_url) as ev:
-        numbers = [f"regn{n}" for n in range(30)]
-        found = await ev.regions.get_many(["regna", "regnb", "..", "regnd", *numbers], concurrency=4)
-
-        assert [each.name for each in found if isinstance(each, models.RegionDetail)] == ["a", *map(str, range(30))]
+        assert [each.id for each in found if isinstance(each, models.Vehicle)] == [ids[1], *ids[1:]]
         assert [type(each) for each in found[1:4]] == [NotFound, InvalidArgument, Forbidden]
-        assert server.most_under_way == 4
+        assert sandbox.most_under_way == 4
 
 
 async def test_many_of_none_are_none(network: Network) -> None:
@@ -399,11 +395,11 @@ async def test_concurrency_is_a_number_of_at_least_one(concurrency: Any) -> None
 
 
 async def test_cancelling_many_cancels_each() -> None:
-    async def never(_: web.BaseRequest) -> web.Response:
-        await asyncio.sleep(10)
-        return web.Response()
-
-    async with Answering(never) as server, EvEnergy(base_url=server.base_url) as ev:
+    stalled = FaultPlan((Rule(Stall()),))
+    async with (
+        Sandbox(vehicles=1, faults=stalled) as sandbox,
+        EvEnergy(StaticToken(sandbox.issue_token()), base_url=sandbox.base_url) as ev,
+    ):
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05):
                 await ev.vehicles.get_many([VEHICLE] * 8, concurrency=8)

@@ -6,12 +6,11 @@ import asyncio
 import logging
 import re
 import traceback
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 import pytest
-from aiohttp import web
 
 from ev_energy_async import (
     ApiError,
@@ -28,13 +27,21 @@ from ev_energy_async import (
     StaticToken,
 )
 from ev_energy_async.onboarding import parse_onboarding_redirect
+from ev_energy_async.sandbox import FaultPlan, Rule, Sandbox, SteppedClock
+from ev_energy_async.sandbox.faults import HtmlError, Redirected, Unavailable
 from ev_energy_async.sessions import NotPluggedIn
 
-from .servers import Answering, RawServer, until
+from .conftest import START
+from .servers import RawServer, reply, until
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator
     from pathlib import Path
+
+    from ev_energy_async import Request
+    from ev_energy_async.messages import Handler, RawResponse
+    from ev_energy_async.sandbox import Served
+    from ev_energy_async.sandbox.faults import Effect
 
     from .conftest import Network
     from .servers import Connection
@@ -302,37 +309,36 @@ SIGNATURE: Final = "s1gn4tur3"
 CONTENT: Final = bytes(range(256)) * 1_024  # 256 KB, four chunks
 
 
-class Storage:
-    """The API and a storage service on two origins, and what reached them."""
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    """The API and a storage service on two origins."""
+    async with Sandbox(vehicles=1) as running:
+        yield running
 
-    def __init__(self, put: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]] | None = None) -> None:
-        self.api = Answering(self._api)
-        self.bucket = Answering(put or self._put)
-        self.stored: list[bytes] = []
-        self.presigned = ""
 
-    async def __aenter__(self) -> Self:
-        await self.api.__aenter__()
-        await self.bucket.__aenter__()
-        self.presigned = f"{self.bucket.base_url}/evidence%2Bfile?X-Amz-Signature={SIGNATURE}&x=a%20b"
-        return self
+@pytest.fixture
+async def applicant(sandbox: Sandbox) -> AsyncIterator[EvEnergy]:
+    async with client(sandbox) as ev:
+        yield ev
 
-    async def __aexit__(self, *error: object) -> None:
-        await self.bucket.__aexit__(*error)
-        await self.api.__aexit__(*error)
 
-    async def _api(self, request: web.BaseRequest) -> web.Response:
-        answer = {"id": FILE, "url": f"{BASE}/rebate_evidence_files/{FILE}"}
-        if request.path.endswith(":start_upload"):
-            return web.json_response({**answer, "presigned_url": self.presigned}, status=201)
-        return web.json_response(answer)
+def client(sandbox: Sandbox, **options: Any) -> EvEnergy:
+    (user,) = (user.id for user in sandbox.world.users)
+    return EvEnergy(StaticToken(sandbox.issue_token()), user=user, base_url=sandbox.base_url, **options)
 
-    async def _put(self, request: web.BaseRequest) -> web.Response:
-        self.stored.append(await request.read())
-        return web.Response()
 
-    def client(self, **options: Any) -> EvEnergy:
-        return EvEnergy(StaticToken("t0k3n"), user=USER, base_url=self.api.base_url, **options)
+def kind_of(sandbox: Sandbox) -> str:
+    """The URL of a kind of evidence."""
+    return f"{sandbox.base_url}/rebate_evidence_types/{next(iter(sandbox.world.records['rebate_evidence_types'])).id}"
+
+
+def elsewhere(sandbox: Sandbox, origin: str) -> None:
+    """Let the files go to another storage service."""
+    sandbox.world.upload_origin = origin
+
+
+def asked(sandbox: Sandbox, origin: str) -> list[Served]:
+    return [served for served in sandbox.requests if served.origin == origin]
 
 
 def all_that_is_shown(error: BaseException, caplog: pytest.LogCaptureFixture) -> str:
@@ -345,75 +351,96 @@ def all_that_is_shown(error: BaseException, caplog: pytest.LogCaptureFixture) ->
 
 
 @pytest.mark.parametrize("kind", ["bytes", "path", "text"])
-async def test_a_file_is_announced_stored_and_reported(kind: str, tmp_path: Path) -> None:
-    path = tmp_path / "receipt.pdf"
+async def test_a_file_is_announced_stored_and_reported(
+    sandbox: Sandbox, applicant: EvEnergy, kind: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "the receipt+1.pdf"
     await asyncio.to_thread(path.write_bytes, CONTENT)
     source: Any = {"bytes": CONTENT, "path": path, "text": str(path)}[kind]
     told: list[tuple[int, int]] = []
+    rebate_type = next(iter(sandbox.world.records["rebate_types"]))
+    rebate = await applicant.user_rebates.create(rebate_type=f"{sandbox.base_url}/rebate_types/{rebate_type.id}")
 
-    async with Storage() as storage, storage.client() as ev:
-        made = await ev.upload_rebate_evidence(
-            source,
-            evidence_type=KIND,
-            file_name="receipt.pdf" if kind == "bytes" else None,
-            user_rebate="rbtu01HRFF3SEVSCRAV9B3CHVDFN0H",
-            progress=lambda sent, total: told.append((sent, total)),
-        )
+    made = await applicant.upload_rebate_evidence(
+        source,
+        evidence_type=kind_of(sandbox),
+        file_name=path.name if kind == "bytes" else None,
+        user_rebate=rebate.id or "",
+        progress=lambda sent, total: told.append((sent, total)),
+    )
 
-        assert made == FILE
-        assert storage.stored == [CONTENT]
-        start, finish = storage.api.requests
-        assert start.rel_url.query["user_rebate"] == "rbtu01HRFF3SEVSCRAV9B3CHVDFN0H"
-        assert await start.json() == {"file_name": "receipt.pdf", "rebate_evidence_type": KIND}
-        assert finish.rel_url.raw_path == f"/v2/rebate_evidence_files/{FILE}:finish_upload"
-        (put,) = storage.bucket.requests
-        assert put.method == "PUT"
-        assert storage.presigned.endswith(put.rel_url.raw_path_qs), "the address is used as it is"
-
+    assert sandbox.uploaded(made) == CONTENT
+    _, start, finish = asked(sandbox, "api")
+    assert start.path == f"/v2/rebate_evidence_files:start_upload?user_rebate={rebate.id}"
+    assert finish.path == f"/v2/rebate_evidence_files/{made}:finish_upload"
+    (put,) = asked(sandbox, "upload")
+    assert put.method == "PUT"
+    assert put.path.startswith(f"/{made}/the%20receipt%2B1.pdf?X-Amz-Algorithm="), "the address is used as it is"
+    (file,) = await applicant.rebate_evidence_files.list(user_rebate=rebate.id or "")
+    assert file.file_name == path.name
     size = len(CONTENT)
     assert told == [(size // 4, size), (size // 2, size), (size * 3 // 4, size), (size, size)]
 
 
-async def test_the_storage_service_learns_nothing_of_the_client() -> None:
-    async with Storage() as storage, storage.client() as ev:
-        view = ev.with_options(headers={"X-Mine": "1"})
-        await view.upload_rebate_evidence(b"abc", evidence_type=KIND, file_name="a.pdf")
+async def test_the_storage_service_learns_nothing_of_the_client(sandbox: Sandbox, applicant: EvEnergy) -> None:
+    async def stored(line: Connection, server: RawServer) -> None:
+        server.requests.append(await line.receive())
+        await line.send(reply(b""))
 
-        (put,) = storage.bucket.requests
-        assert not {"Authorization", "EvEnergy-User", "EvEnergy-Version", "Cookie", "X-Mine"} & set(put.headers)
-        assert put.headers["Content-Length"] == "3"
-        assert "Transfer-Encoding" not in put.headers, "storage services take no chunks"
-        assert all(request.headers["Authorization"] == "Bearer t0k3n" for request in storage.api.requests)
+    async with RawServer(stored) as bucket:
+        elsewhere(sandbox, bucket.base_url)
+        view = applicant.with_options(headers={"X-Mine": "1"})
+        with pytest.raises(ApiError, match="finish_upload"):  # the sandbox has not got it
+            await view.upload_rebate_evidence(b"abc", evidence_type=kind_of(sandbox), file_name="a.pdf")
+
+        ((head, _, body),) = [request.partition(b"\r\n\r\n") for request in bucket.requests]
+    names = {line.partition(b":")[0].decode().lower() for line in head.split(b"\r\n")[1:]}
+    assert not {"authorization", "evenergy-user", "evenergy-version", "cookie", "x-mine"} & names
+    assert (b"Content-Length: 3" in head, body) == (True, b"abc")
+    assert "transfer-encoding" not in names, "storage services take no chunks"
+    assert all(served.headers["Authorization"] == "Bearer" for served in asked(sandbox, "api"))
 
 
-async def test_an_empty_file_is_a_file(tmp_path: Path) -> None:
+async def test_an_empty_file_is_a_file(sandbox: Sandbox, applicant: EvEnergy, tmp_path: Path) -> None:
     await asyncio.to_thread((tmp_path / "empty.txt").touch)
 
-    async with Storage() as storage, storage.client() as ev:
-        await ev.upload_rebate_evidence(tmp_path / "empty.txt", evidence_type=KIND)
+    made = await applicant.upload_rebate_evidence(tmp_path / "empty.txt", evidence_type=kind_of(sandbox))
 
-        assert storage.stored == [b""]
+    assert sandbox.uploaded(made) == b""
 
 
 @pytest.mark.parametrize(
-    ("status", "error"), [(403, Forbidden), (503, ServiceUnavailable), (302, ApiError), (400, ApiError)]
+    ("effect", "status", "error"),
+    [
+        (None, 403, Forbidden),
+        (Unavailable(), 503, ServiceUnavailable),
+        (Redirected(), 302, ApiError),
+        (HtmlError(400), 400, ApiError),
+    ],
 )
 async def test_a_refusal_of_the_storage_service_is_an_error_and_not_reported_as_done(
-    status: int, error: type[ApiError], caplog: pytest.LogCaptureFixture
+    effect: Effect | None, status: int, error: type[ApiError], caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def refuse(request: web.BaseRequest) -> web.Response:
-        text = f"<Error><Resource>{request.rel_url}</Resource></Error>"
-        return web.Response(status=status, text=text, content_type="application/xml", headers={"Location": "/x"})
+    clock = SteppedClock(START)
 
+    async def dawdle(request: Request[Any], call_next: Handler) -> RawResponse:
+        response = await call_next(request)
+        clock.advance(3_600)  # by now the address is too old
+        return response
+
+    plan = FaultPlan() if effect is None else FaultPlan((Rule(effect, path="/rbef*"),))
+    middleware = [dawdle] if effect is None else []
     caplog.set_level(logging.DEBUG)
-    async with Storage(refuse) as storage, storage.client() as ev:
+    async with Sandbox(vehicles=1, faults=plan, clock=clock) as sandbox, client(sandbox, middleware=middleware) as ev:
         with pytest.raises(error) as raised:
-            await ev.upload_rebate_evidence(CONTENT, evidence_type=KIND, file_name="a.pdf")
+            await ev.upload_rebate_evidence(CONTENT, evidence_type=kind_of(sandbox), file_name="a.pdf")
 
         assert raised.value.status == status
-        assert len(storage.bucket.requests) == 1, "the address may be good for one use only"
-        assert [request.path.rpartition(":")[2] for request in storage.api.requests] == ["start_upload"]
-    assert SIGNATURE not in all_that_is_shown(raised.value, caplog)
+        assert len(asked(sandbox, "upload")) == 1, "the address may be good for one use only"
+        assert [served.path.rpartition(":")[2] for served in asked(sandbox, "api")] == ["start_upload"]
+        (file,) = sandbox.world.records["rebate_evidence_files"]
+        signature = file.hidden["upload"].signature
+    assert signature not in all_that_is_shown(raised.value, caplog)
 
 
 async def breaking(line: Connection, server: RawServer) -> None:
@@ -433,13 +460,13 @@ async def silence(line: Connection, server: RawServer) -> None:
 
 @pytest.mark.parametrize("script", [breaking, no_http])
 async def test_a_broken_upload_is_tried_once_and_shows_no_address(
-    script: Any, caplog: pytest.LogCaptureFixture
+    sandbox: Sandbox, applicant: EvEnergy, script: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    async with RawServer(script) as bucket, Storage() as storage, storage.client() as ev:
-        storage.presigned = f"{bucket.base_url}/x?X-Amz-Signature={SIGNATURE}"
+    async with RawServer(script) as bucket:
+        elsewhere(sandbox, f"{bucket.base_url}/{SIGNATURE}")
         with pytest.raises(ConnectionFailed) as raised:
-            await ev.upload_rebate_evidence(CONTENT[:1_000], evidence_type=KIND, file_name="a.pdf")
+            await applicant.upload_rebate_evidence(CONTENT[:1_000], evidence_type=kind_of(sandbox), file_name="a.pdf")
 
         assert len(bucket.requests) == 1
         await bucket.none_open()
@@ -447,35 +474,36 @@ async def test_a_broken_upload_is_tried_once_and_shows_no_address(
 
 
 async def test_a_storage_service_that_is_not_there_is_a_failed_connection(
-    unused_tcp_port: int, caplog: pytest.LogCaptureFixture
+    sandbox: Sandbox, applicant: EvEnergy, unused_tcp_port: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with Storage() as storage, storage.client() as ev:
-        storage.presigned = f"http://127.0.0.1:{unused_tcp_port}/x?X-Amz-Signature={SIGNATURE}"
-        with pytest.raises(ConnectionFailed) as raised:
-            await ev.upload_rebate_evidence(CONTENT, evidence_type=KIND, file_name="a.pdf")
+    elsewhere(sandbox, f"http://127.0.0.1:{unused_tcp_port}/{SIGNATURE}")
+    with pytest.raises(ConnectionFailed) as raised:
+        await applicant.upload_rebate_evidence(CONTENT, evidence_type=kind_of(sandbox), file_name="a.pdf")
 
     assert SIGNATURE not in all_that_is_shown(raised.value, caplog)
 
 
 @pytest.mark.parametrize("limit", ["timeout", "deadline"])
-async def test_an_upload_takes_no_longer_than_the_view_allows(limit: str, tmp_path: Path) -> None:
+async def test_an_upload_takes_no_longer_than_the_view_allows(
+    sandbox: Sandbox, applicant: EvEnergy, limit: str, tmp_path: Path
+) -> None:
     path = tmp_path / "a.pdf"
     await asyncio.to_thread(path.write_bytes, CONTENT)
-    async with RawServer(silence) as bucket, Storage() as storage, storage.client() as ev:
-        storage.presigned = f"{bucket.base_url}/x?X-Amz-Signature={SIGNATURE}"
+    async with RawServer(silence) as bucket:
+        elsewhere(sandbox, bucket.base_url)
         options: dict[str, Any] = {limit: 0.2}
         with pytest.raises(RequestTimeout, match=r"0\.2 s"):
-            await ev.with_options(**options).upload_rebate_evidence(path, evidence_type=KIND)
+            await applicant.with_options(**options).upload_rebate_evidence(path, evidence_type=kind_of(sandbox))
         await bucket.none_open()
 
 
-async def test_closing_the_client_ends_an_upload(tmp_path: Path) -> None:
+async def test_closing_the_client_ends_an_upload(sandbox: Sandbox, tmp_path: Path) -> None:
     path = tmp_path / "a.pdf"
     await asyncio.to_thread(path.write_bytes, CONTENT)
-    async with RawServer(silence) as bucket, Storage() as storage, aiohttp.ClientSession() as session:
-        ev = storage.client(session=session)
-        storage.presigned = f"{bucket.base_url}/x?X-Amz-Signature={SIGNATURE}"
-        upload = asyncio.create_task(ev.upload_rebate_evidence(path, evidence_type=KIND))
+    async with RawServer(silence) as bucket, aiohttp.ClientSession() as session:
+        ev = client(sandbox, session=session)
+        elsewhere(sandbox, bucket.base_url)
+        upload = asyncio.create_task(ev.upload_rebate_evidence(path, evidence_type=kind_of(sandbox)))
         await until(lambda: bool(bucket.requests))
         assert ev.stats().under_way == 1
 
@@ -486,12 +514,12 @@ async def test_closing_the_client_ends_an_upload(tmp_path: Path) -> None:
         await bucket.none_open()
 
 
-async def test_a_cancelled_upload_leaves_nothing_open(tmp_path: Path) -> None:
+async def test_a_cancelled_upload_leaves_nothing_open(sandbox: Sandbox, applicant: EvEnergy, tmp_path: Path) -> None:
     path = tmp_path / "a.pdf"
     await asyncio.to_thread(path.write_bytes, CONTENT)
-    async with RawServer(silence) as bucket, Storage() as storage, storage.client() as ev:
-        storage.presigned = f"{bucket.base_url}/x?X-Amz-Signature={SIGNATURE}"
-        upload = asyncio.create_task(ev.upload_rebate_evidence(path, evidence_type=KIND))
+    async with RawServer(silence) as bucket:
+        elsewhere(sandbox, bucket.base_url)
+        upload = asyncio.create_task(applicant.upload_rebate_evidence(path, evidence_type=kind_of(sandbox)))
         await until(lambda: bool(bucket.requests))
 
         upload.cancel()

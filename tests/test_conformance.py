@@ -1,7 +1,4 @@
-"""The judge that looks over the shoulders of all sandboxes in these tests: what it sees, and what it leaves alone.
-
-Each test asks for something else, since of every kind of answer in a module only the first is judged.
-"""
+"""The judge that looks over the shoulders of all sandboxes in these tests: what it sees, and what it leaves alone."""
 
 from __future__ import annotations
 
@@ -72,14 +69,29 @@ async def test_what_a_fault_spoils_on_purpose_is_left_alone(watch: Watch) -> Non
     assert watch.judge() == []
 
 
-async def test_of_one_kind_the_first_answer_is_judged(monkeypatch: pytest.MonkeyPatch, watch: Watch) -> None:
+async def test_each_answer_is_judged_and_not_the_first_of_its_kind_alone(
+    monkeypatch: pytest.MonkeyPatch, watch: Watch
+) -> None:
     async with Sandbox(vehicles=1) as sandbox:
-        await _ask(sandbox, "/users")
-        monkeypatch.setitem(HANDLERS, "users.list", _answering([{"id": 7}]))
-        await _ask(sandbox, "/users?page_size=3")
+        for _ in range(3):
+            await _ask(sandbox, "/users")
         assert watch.judge() == []
-        await _ask(sandbox, "/users?expand=default_location.tariff")
-        assert watch.judge() != []
+        monkeypatch.setitem(HANDLERS, "users.list", _answering([{"id": 7}], Link="<about:blank>; rel=next"))
+        await _ask(sandbox, "/users?page_size=3")
+        assert any("7 is not of type 'string'" in each for each in watch.judge())
+        monkeypatch.setitem(HANDLERS, "users.list", _answering([]))
+        await _ask(sandbox, "/users?page_size=4")
+        assert watch.judge() == ["GET /users -> 200: the header Link is missing"]
+
+
+async def test_the_quick_judge_knows_the_formats_too(monkeypatch: pytest.MonkeyPatch, watch: Watch) -> None:
+    async with Sandbox(vehicles=1) as sandbox:
+        (user,) = sandbox.world.users
+        await _ask(sandbox, f"/users/{user.id}")
+        assert watch.judge() == []
+        monkeypatch.setitem(HANDLERS, "users.get", _answering({"joined_at": "yesterday"}))
+        await _ask(sandbox, f"/users/{user.id}")
+        assert any("'yesterday' is not a 'date-time'" in each for each in watch.judge())
 
 
 def test_an_error_is_a_problem_document_even_where_the_document_speaks_of_none() -> None:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 import pytest
-from aiohttp import web
 
 from ev_energy_async import (
     Budget,
@@ -25,8 +24,9 @@ from ev_energy_async import (
     api,
 )
 from ev_energy_async.operations import Operation, Param
+from ev_energy_async.sandbox import Sandbox
 
-from .servers import Answering, Connection, RawServer
+from .servers import Connection, RawServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,29 +81,26 @@ async def test_durations_are_seconds_or_a_timedelta(network: Network) -> None:  
 
 
 async def test_views_share_session_token_and_budget() -> None:
-    async def serve(request: web.BaseRequest) -> web.Response:
-        if request.path == "/o/token/":
-            return web.json_response({"access_token": "t", "token_type": "Bearer"})
-        headers = {"X-RateLimit-Limit": "1000", "X-RateLimit-Remaining": str(1_000 - len(server.requests))}
-        return web.json_response([], headers=headers)
-
-    server = Answering(serve)
-    async with server:
-        credentials = ClientCredentials("id", "secret")
-        async with EvEnergy(credentials, base_url=server.base_url) as ev:
+    async with Sandbox(vehicles=1, rate_limit=1_000) as sandbox:
+        (user,) = (user.id for user in sandbox.world.users)
+        credentials = ClientCredentials(sandbox.client_id, sandbox.client_secret)
+        async with EvEnergy(credentials, base_url=sandbox.base_url) as another:
+            await another.regions.list()
+        sandbox.requests.clear()
+        async with EvEnergy(credentials, base_url=sandbox.base_url) as ev:
             view = ev.with_options(timeout=5)
             assert view.budget is ev.budget
-            async with view.as_user(USER) as driver:
+            async with view.as_user(user) as driver:
                 await driver.regions.list()
             await ev.regions.list()
             await view.close()
             await view.regions.list()
 
-            assert server.paths == ["/o/token/", *["/v2/regions"] * 3]
-            assert len({request.transport for request in server.requests}) == 1
+            assert [served.path for served in sandbox.requests] == ["/o/token/", *["/v2/regions"] * 3]
+            assert len({served.port for served in sandbox.requests}) == 1
             assert ev.stats() == view.stats()
             assert ev.stats().calls == 3
-            assert ev.budget.used == 4, "what the headers say, which count the token too"
+            assert ev.budget.used == 4, "what the headers say, which count what others have used too"
 
 
 def test_a_view_keeps_its_user_and_its_class() -> None:

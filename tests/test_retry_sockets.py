@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 import pytest
-from aiohttp import web
 
 from ev_energy_async import (
     Budget,
@@ -26,9 +25,11 @@ from ev_energy_async import (
     StaticToken,
     TransportError,
 )
+from ev_energy_async.sandbox import FaultPlan, Rule, Sandbox, SteppedClock
+from ev_energy_async.sandbox.faults import Unavailable
 
-from .conftest import FakeClock
-from .servers import Answering, Connection, RawServer, reply, until
+from .conftest import START, FakeClock
+from .servers import Connection, RawServer, reply, until
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 VEHICLE: Final = "vhcl01HRFF3SEVSCRAV9B3CHVDFN0H"
 USER: Final = "user01HN2NJ9NMRZBXT1H6FT9N7735"
+ONE_CAR: Final = "vhcl01GZBFXCPR7GEFD93NX6FAK4NF"
+"""The vehicle of a sandbox that has one."""
 ATTEMPTS: Final = 3
 SHORT: Final = 0.05
 """Seconds: for what is to run out."""
@@ -63,7 +66,7 @@ azWitgSR+dXmHFuzRN1wC6dxhhdK2AUUUVEyYhu4m2VXcTTNJuOZsgEa
 """
 
 
-def client(server: RawServer | Answering, **options: Any) -> EvEnergy:
+def client(server: RawServer | Sandbox, **options: Any) -> EvEnergy:
     given: dict[str, Any] = {"timeout": 5, "deadline": 8, "retry": Retry(attempts=ATTEMPTS, base=0), **options}
     return EvEnergy(StaticToken("token"), base_url=server.base_url, **given)
 
@@ -336,17 +339,21 @@ async def test_no_cause_of_an_error_names_the_query() -> None:
 # --- Cancelled at each step
 
 
-async def serve(request: web.BaseRequest) -> web.Response:
-    if request.path == "/o/token/":
-        return web.json_response({"access_token": "t", "token_type": "Bearer", "expires_in": 36_000})
-    headers = {"X-RateLimit-Limit": "1000", "X-RateLimit-Remaining": "900"}
-    if request.method == "GET":
-        return web.json_response([], headers=headers)
-    return web.Response(status=204, headers=headers)
-
-
 async def write(ev: EvEnergy) -> object:
-    return await ev.vehicles.disconnect(VEHICLE)
+    return await ev.vehicles.disconnect(ONE_CAR)
+
+
+def one_car() -> Sandbox:
+    """A sandbox with one vehicle, always the same one."""
+    sandbox = Sandbox(vehicles=1, clock=SteppedClock(START))
+    assert ONE_CAR in sandbox.world.vehicles
+    return sandbox
+
+
+def credentials(kind: str, sandbox: Sandbox) -> StaticToken | ClientCredentials:
+    if kind == "static":
+        return StaticToken(sandbox.issue_token())
+    return ClientCredentials(sandbox.client_id, sandbox.client_secret)
 
 
 async def cancel_after(steps: int, call: Awaitable[object]) -> bool:
@@ -361,12 +368,10 @@ async def cancel_after(steps: int, call: Awaitable[object]) -> bool:
 
 
 @pytest.mark.parametrize("is_warm", [False, True], ids=["cold", "warm"])
-@pytest.mark.parametrize(
-    "credentials", [StaticToken("token"), ClientCredentials("id", "secret")], ids=["static", "fetched"]
-)
+@pytest.mark.parametrize("kind", ["static", "fetched"])
 @pytest.mark.parametrize("call", [read, write])
 async def test_a_call_may_be_cancelled_at_any_step(
-    call: Callable[[EvEnergy], Awaitable[object]], credentials: Any, *, is_warm: bool
+    call: Callable[[EvEnergy], Awaitable[object]], kind: str, *, is_warm: bool
 ) -> None:
     """After each: no connection is held, no task goes on, no request of the budget is lost, no lock is stuck.
 
@@ -378,10 +383,9 @@ async def test_a_call_may_be_cancelled_at_any_step(
         clock = FakeClock()
         budget = Budget(1_000, clock=clock)
         connector = aiohttp.TCPConnector(limit=1)
-        async with Answering(serve) as server, aiohttp.ClientSession(connector=connector) as session:
-            ev = EvEnergy(
-                credentials, base_url=server.base_url, session=session, budget=budget, clock=clock, deadline=8
-            )
+        async with one_car() as sandbox, aiohttp.ClientSession(connector=connector) as session:
+            auth = credentials(kind, sandbox)
+            ev = EvEnergy(auth, base_url=sandbox.base_url, session=session, budget=budget, clock=clock, deadline=8)
             if is_warm:
                 await call(ev)
                 clock.advance(36_001)
@@ -389,10 +393,10 @@ async def test_a_call_may_be_cancelled_at_any_step(
 
             assert ev.stats().under_way == 0
             assert budget.waiting == 0
-            asked = len(server.requests)
+            asked = len(sandbox.requests)
             await asyncio.wait_for(call(ev), 5)
-            assert len(server.requests) > asked
-            assert budget.remaining >= 890, "the headers have told, and nothing is thought to be under way"
+            assert len(sandbox.requests) > asked
+            assert budget.remaining >= 990, "the headers have told, and nothing is thought to be under way"
             assert not connector._acquired, "the one connection is back"  # pyright: ignore[reportPrivateUsage]
             await ev.close()
             await until(lambda: ours(before) == set())
@@ -404,11 +408,9 @@ async def test_a_call_may_be_cancelled_at_any_step(
 async def test_calls_cancelled_one_after_the_other_leave_nothing_behind(
     call: Callable[[EvEnergy], Awaitable[object]],
 ) -> None:
-    async with Answering(serve) as server, aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1)) as session:
-        clock = FakeClock()
-        ev = EvEnergy(
-            ClientCredentials("id", "secret"), base_url=server.base_url, session=session, clock=clock, deadline=8
-        )
+    async with one_car() as sandbox, aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1)) as session:
+        clock, auth = FakeClock(), credentials("fetched", sandbox)
+        ev = EvEnergy(auth, base_url=sandbox.base_url, session=session, clock=clock, deadline=8)
         for steps in range(40):
             # Each time the token has ended: whoever fetches the next one is cancelled.
             clock.advance(36_001)
@@ -423,12 +425,10 @@ async def test_calls_cancelled_one_after_the_other_leave_nothing_behind(
 
 
 async def test_a_cancelled_wait_between_two_tries_leaves_nothing_behind() -> None:
-    async def busy(_: web.BaseRequest) -> web.Response:
-        return web.Response(status=503, headers={"Retry-After": "7"})
-
     before = asyncio.all_tasks()
     clock = FakeClock(moves_by_itself=False)
-    async with Answering(busy) as server, client(server, clock=clock) as ev:
+    busy = FaultPlan((Rule(Unavailable(retry_after_seconds=7)),))
+    async with Sandbox(vehicles=1, faults=busy) as sandbox, client(sandbox, clock=clock) as ev:
         call = asyncio.create_task(read(ev))
         await until(lambda: clock.naps == [7])
 
@@ -436,17 +436,15 @@ async def test_a_cancelled_wait_between_two_tries_leaves_nothing_behind() -> Non
         with pytest.raises(asyncio.CancelledError):
             await call
 
-        assert len(server.requests) == 1
+        assert len(sandbox.requests) == 1
         await ev.close()
     await until(lambda: ours(before) == set())
 
 
 async def test_closing_ends_the_wait_between_two_tries_with_a_clear_error() -> None:
-    async def busy(_: web.BaseRequest) -> web.Response:
-        return web.Response(status=503, headers={"Retry-After": "7"})
-
     clock = FakeClock(moves_by_itself=False)
-    async with Answering(busy) as server, client(server, clock=clock) as ev:
+    busy = FaultPlan((Rule(Unavailable(retry_after_seconds=7)),))
+    async with Sandbox(vehicles=1, faults=busy) as sandbox, client(sandbox, clock=clock) as ev:
         call = asyncio.create_task(read(ev))
         await until(lambda: clock.naps == [7])
 

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
     from ev_energy_async.auth import Credentials
 
+    from .leaks import Watch
+
 CLIENT_SECRET: Final = "planted-client-secret"
 TOKEN: Final = "planted-access-token"
 REFRESH_TOKEN: Final = "planted-refresh-token"
@@ -284,8 +286,9 @@ async def test_nothing_is_told_of_the_body_of_an_answer_that_makes_no_sense(
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("failure", FAILURES)
 async def test_nothing_is_told_of_a_connection_that_fails(
-    heard: Listener, network: MockApi, call: str, failure: str
+    heard: Listener, network: MockApi, no_leak: Watch, call: str, failure: str
 ) -> None:
+    no_leak.foreign_too = False
     network.handle("POST", f"{API}/o/token/", token_answer)
     for method in ("GET", "POST", "PATCH", "DELETE"):
         network.fail(method, HOST, FAILURES[failure], repeat=True)

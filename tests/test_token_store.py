@@ -12,15 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from aiohttp import web
 from blockbuster import BlockBuster
 
 from ev_energy_async import EvEnergy, EvEnergyError, FileTokenStore, MemoryTokenStore, RefreshToken, Token, TokenStore
+from ev_energy_async.sandbox import FaultPlan, Rule, Sandbox
+from ev_energy_async.sandbox.faults import ExpiredToken
 from ev_energy_async.token_store import TokenStoreError
 
 from .conftest import START, FakeClock
 from .oauth_kit import SECRET, AuthServer
-from .servers import Answering, until
+from .servers import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -351,67 +352,53 @@ async def test_a_save_under_way_is_finished_before_the_lock_is_given_up(
 # --- Among processes
 
 
-class Api:
-    """Regions for whoever has a token that was not used up; each is good for a few calls."""
-
-    def __init__(self, calls_a_token: int) -> None:
-        self.auth = AuthServer()
-        self.calls_a_token = calls_a_token
-        self.used: dict[str, int] = {}
-
-    async def serve(self, request: web.BaseRequest) -> web.Response:
-        if request.path.startswith("/o/"):
-            status, body = self.auth.answer(request.path, await request.read())
-            return web.Response(status=status, body=body, content_type="application/json")
-        token = request.headers["Authorization"]
-        self.used[token] = self.used.get(token, 0) + 1
-        if self.used[token] > self.calls_a_token or token != f"Bearer access-{self.auth.issued}":
-            return web.json_response({"title": "Expired"}, status=401)
-        return web.json_response([])
-
-
 @pytest.fixture
-async def api() -> AsyncIterator[tuple[Api, str]]:
-    found = Api(calls_a_token=5)
-    async with Answering(found.serve) as server:
-        yield found, server.base_url
+async def sandbox() -> AsyncIterator[Sandbox]:
+    async with Sandbox(vehicles=1, client_id="my-id") as running:
+        yield running
 
 
-async def start(path: Path, base_url: str, calls: str) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.token_process", str(path), base_url, calls, cwd=ROOT
-    )
+async def start(path: Path, sandbox: Sandbox, refresh_token: str, calls: str) -> asyncio.subprocess.Process:
+    arguments = (str(path), sandbox.base_url, refresh_token, calls)
+    return await asyncio.create_subprocess_exec(sys.executable, "-m", "tests.token_process", *arguments, cwd=ROOT)
 
 
-async def test_processes_that_share_a_file_never_spend_one_refresh_token(path: Path, api: tuple[Api, str]) -> None:
-    found, base_url = api
-    began = time.monotonic()
+def answers(sandbox: Sandbox, path: str) -> list[int | None]:
+    return [served.status for served in sandbox.requests if served.path == path]
+
+
+async def test_processes_that_share_a_file_never_spend_one_refresh_token(path: Path, sandbox: Sandbox) -> None:
+    sandbox.faults = FaultPlan((Rule(ExpiredToken(), operation="regions.list", probability=0.2),))
+    refresh_token, began = sandbox.issue_refresh_token(), time.monotonic()
     async with asyncio.timeout(30):
-        processes = await asyncio.gather(*(start(path, base_url, "15") for _ in range(4)))
+        processes = await asyncio.gather(*(start(path, sandbox, refresh_token, "15") for _ in range(4)))
         codes = await asyncio.gather(*(process.wait() for process in processes))
 
     assert codes == [0] * 4, f"after {time.monotonic() - began:.1f} s"
-    assert found.auth.reused == []
-    assert found.auth.issued >= 4, "there was something to contend for"
-    assert len(found.auth.forms) == found.auth.issued
+    issued = answers(sandbox, "/o/token/")
+    assert set(issued) == {200}, "a refresh token that comes twice would have been refused, and all that followed it"
+    assert len(issued) >= 4, "there was something to contend for"
+    assert len(issued) <= answers(sandbox, "/v2/regions").count(401) + 1, "each was asked for once"
     stored = await FileTokenStore(path).load()
     assert stored is not None
-    assert stored.refresh_token == f"refresh-{found.auth.issued}"
+    sandbox.faults = FaultPlan()
+    async with EvEnergy(RefreshToken("my-id", stored.refresh_token or ""), base_url=sandbox.base_url) as ev:
+        await ev.regions.list()
 
 
-async def test_a_process_that_dies_after_saving_loses_nothing(path: Path, api: tuple[Api, str]) -> None:
-    found, base_url = api
+async def test_a_process_that_dies_after_saving_loses_nothing(path: Path, sandbox: Sandbox) -> None:
+    refresh_token = sandbox.issue_refresh_token()
     async with asyncio.timeout(30):
-        killed = await start(path, base_url, "kill")
+        killed = await start(path, sandbox, refresh_token, "kill")
         assert await killed.wait() == -9
-    assert (found.auth.issued, found.used) == (1, {})
+    assert (answers(sandbox, "/o/token/"), answers(sandbox, "/v2/regions")) == ([200], [])
 
-    async with EvEnergy(RefreshToken("my-id", "refresh-0", store=FileTokenStore(path)), base_url=base_url) as ev:
+    source = RefreshToken("my-id", refresh_token, store=FileTokenStore(path))
+    async with EvEnergy(source, base_url=sandbox.base_url) as ev:
         async with asyncio.timeout(5):
             await ev.regions.list()
 
-    assert found.used == {"Bearer access-1": 1}
-    assert len(found.auth.forms) == 1
+    assert (answers(sandbox, "/o/token/"), answers(sandbox, "/v2/regions")) == ([200], [200])
 
 
 async def test_the_store_is_read_again_once_the_lock_is_had(path: Path, clock: FakeClock) -> None:

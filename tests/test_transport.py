@@ -143,7 +143,7 @@ def nobody() -> Iterator[str]:
 async def test_a_refused_connection_is_a_failed_one_for_reads_and_writes(
     call: Callable[[EvEnergy], Any], nobody: str
 ) -> None:
-    async with EvEnergy(StaticToken("token"), base_url=nobody) as ev:
+    async with EvEnergy(StaticToken("token"), base_url=nobody, retry=Retry(base=0)) as ev:
         with pytest.raises(ConnectionFailed, match="Connect") as raised:
             await call(ev)
 
@@ -223,7 +223,7 @@ async def test_no_error_of_the_wire_shows_what_was_sent(nobody: str) -> None:
     address = "kim@example.com"
     async with RawServer(half_a_body) as server:
         for base in (server.base_url, nobody):
-            async with EvEnergy(StaticToken("s3cr3t"), base_url=base) as ev:
+            async with EvEnergy(StaticToken("s3cr3t"), base_url=base, retry=Retry(base=0)) as ev:
                 with pytest.raises(ConnectionFailed) as raised:
                     await ev.users.list(email=address)
             error = raised.value
@@ -422,7 +422,7 @@ def test_a_client_belongs_to_one_event_loop() -> None:
         await call(ev)
         await ev.close()
 
-    ev = EvEnergy(base_url="http://127.0.0.1:1/v2")
+    ev = EvEnergy(base_url="http://127.0.0.1:1/v2", retry=Retry(base=0))
     asyncio.run(close(ev))
     asyncio.run(call_again(ev))
 

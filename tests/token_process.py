@@ -1,7 +1,7 @@
 """A process of its own with a client, as the tests of stores start several: `python -m tests.token_process`.
 
-Takes the file of the store, the base URL of an API, and how many calls to make; or `kill` in place of their number, to
-end at once when the first token has been saved.
+Takes the file of the store, the base URL of an API, a refresh token to begin with, and how many calls to make; or, in
+place of their number, `kill`, to end at once when the first token has been saved.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ class _Killing(FileTokenStore):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-async def _main(path: str, base_url: str, calls: str) -> None:
+async def _main(path: str, base_url: str, refresh_token: str, calls: str) -> None:
     store = _Killing(path) if calls == "kill" else FileTokenStore(path)
-    async with EvEnergy(RefreshToken("my-id", "refresh-0", store=store), base_url=base_url) as ev:
+    async with EvEnergy(RefreshToken("my-id", refresh_token, store=store), base_url=base_url) as ev:
         for _ in range(1 if calls == "kill" else int(calls)):
             with contextlib.suppress(Unauthorized):  # the others were quicker to use the fresh token up
                 await ev.regions.list()

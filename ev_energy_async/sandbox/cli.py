@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import signal
 from datetime import UTC, datetime
 from pathlib import Path
@@ -241,6 +242,9 @@ async def _serve(sandbox: Sandbox, console: Console, host: str) -> None:
         if not is_loopback(host):
             console.print(f"Warning: on {host} everybody in the network can reach the sandbox.", style="yellow")
         _introduce(sandbox, console)
+        # A fleet stays as long as the process: nothing is gained by searching it for garbage again and again.
+        gc.collect()
+        gc.freeze()
         await stopped.wait()
 
 

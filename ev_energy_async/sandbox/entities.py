@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 from ev_energy_async.sandbox.simulation.signals import Rates
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from random import Random
 
     from ev_energy_async.sandbox.catalogue import ChargerMakeData, ChargerModelData, MakeData, ModelData, Place
@@ -189,7 +189,7 @@ class Vehicle:
     vehicle_class: str | None
     life: Life
     reporter: VehicleReporter
-    logs: dict[str, Timeline]
+    logs: Mapping[str, Timeline]
     plug: Plug | None = None
     reconnects_at: Instant | None = None
     """When the owner, sent a link to do so, connects it again."""
@@ -228,7 +228,7 @@ class Evse:
     location: tuple[float, float] | None
     """Latitude and longitude."""
     reporter: EvseReporter
-    logs: dict[str, Timeline]
+    logs: Mapping[str, Timeline]
     clamp: CtClamp | None = None
     plug: Plug | None = None
 

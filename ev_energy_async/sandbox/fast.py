@@ -22,6 +22,7 @@ from ev_energy_async.sandbox.params import read_query
 from ev_energy_async.sandbox.problems import Problem
 from ev_energy_async.sandbox.render import View
 from ev_energy_async.sandbox.simulation.log_kinds import Log
+from ev_energy_async.sandbox.simulation.timeline import Timeline
 from ev_energy_async.sandbox.world import World
 
 _OPERATION = "vehicles.list"
@@ -36,8 +37,7 @@ class _Item:
     """A vehicle as it was encoded last."""
 
     vehicle: Vehicle
-    latest: Callable[[Instant], Log | None]
-    """Its newest log at a moment."""
+    timeline: Timeline
     log: Log | None
     encoded: bytes
 
@@ -87,7 +87,7 @@ class FastPages:
         if page is None:
             return None
         for item in page.items:
-            if item.latest(now) is not item.log:
+            if item.timeline.latest(now) is not item.log:
                 self._encode(item, page.expand, view)
         body = b"[" + b",".join([item.encoded for item in page.items]) + b"]"
         return Reply(200, body, {"Link": page.link})
@@ -125,10 +125,11 @@ class FastPages:
         items = self._items.setdefault((view.base_url, expand), {})
         item = items.get(vehicle.id)
         if item is None:
-            item = items[vehicle.id] = _Item(vehicle, vehicle.logs["status_logs"].latest, None, b"")
+            item = items[vehicle.id] = _Item(vehicle, vehicle.logs["status_logs"], None, b"")
             self._encode(item, expand, view)
         return item
 
     def _encode(self, item: _Item, expand: tuple[str, ...], view: View) -> None:
-        item.log = item.latest(view.now)
+        item.log = item.timeline.latest(view.now)
         item.encoded = msgspec.json.encode(view.vehicle(item.vehicle, tree(expand)))
+        item.timeline.latest_json = None  # which is in it, and would be there twice

@@ -1,9 +1,11 @@
 """One listening socket: reads requests for whoever answers them, and writes what they say."""
 
+import logging
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from ev_energy_async.sandbox.faults_wire import Pauses, reset, send_endlessly, send_part, send_slowly
 from ev_energy_async.sandbox.messages import Request
@@ -15,6 +17,23 @@ _SHUTDOWN_SECONDS = 1.0
 
 Serve = Callable[[Request, Problem | None], Awaitable[Outcome]]
 """Says what to do about a request; the problem is why it could not be read to its end."""
+
+
+class _Briefly(logging.Filter):
+    """Tells of a request that is no HTTP in a line, not in the traceback of a parser."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Lets every record pass."""
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, HttpProcessingError):
+            record.msg, record.args, record.exc_info = "%s: %s", (record.getMessage(), error.message), None
+            record.levelno, record.levelname = logging.WARNING, "WARNING"
+        return True
+
+
+# Below the name under which aiohttp's servers write, so that one setting is good for all.
+_LOGGER = logging.getLogger("aiohttp.server.sandbox")
+_LOGGER.addFilter(_Briefly())
 
 
 class Listener:
@@ -39,7 +58,7 @@ class Listener:
         """
         self._pauses = Pauses()
         # A client that gives up takes its handler along: nobody waits for a stalled answer any more.
-        server = web.Server(self._handle, access_log=None, handler_cancellation=True)
+        server = web.Server(self._handle, access_log=None, handler_cancellation=True, logger=_LOGGER)
         runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_SECONDS)
         await runner.setup()
         try:

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from ev_energy_async.sandbox.document import Document, Operation, Parameter, Schema
+from ev_energy_async.sandbox.forms import FORM_OPERATIONS, MULTIPART, URL_ENCODED, read_form
 from ev_energy_async.sandbox.instants import Instant, parse
 from ev_energy_async.sandbox.problems import FieldErrors, Problem, invalid, not_found
 from ev_energy_async.sandbox.schema import Json, faults
@@ -121,27 +122,45 @@ def read_body(document: Document, operation: Operation, body: bytes, content_typ
         # Not marked as required in the document, and yet nothing can be made of nothing where members are.
         _check_body(document, operation, {})
         return {}
-    media_type = content_type.partition(";")[0].strip().lower()
-    if media_type not in {"application/json", ""}:
-        raise Problem(HTTPStatus.BAD_REQUEST, f"The body should be application/json, not {media_type}.")
     try:
-        value: Json = json.loads(body)
+        value = _plain(document, operation, body, content_type)
     except ValueError as error:
-        raise Problem(HTTPStatus.BAD_REQUEST, f"The body is not JSON: {error}") from error
+        raise _refused(operation, Problem(HTTPStatus.BAD_REQUEST, f"The body can't be read: {error}")) from error
     if not isinstance(value, dict):
-        raise Problem(HTTPStatus.BAD_REQUEST, "The body should be a JSON object.")
+        raise _refused(operation, Problem(HTTPStatus.BAD_REQUEST, "The body should be a JSON object."))
     _check_body(document, operation, value)
     return value
+
+
+def _plain(document: Document, operation: Operation, body: bytes, content_type: str) -> Json:
+    """The value that a body is in its media type.
+
+    Raises:
+        ValueError: it is none of that type, or another type was expected.
+    """
+    media_type = content_type.partition(";")[0].strip().lower()
+    if media_type in {"application/json", ""}:
+        value: Json = json.loads(body)
+        return value
+    if operation.name not in FORM_OPERATIONS or media_type not in {URL_ENCODED, MULTIPART}:
+        raise ValueError(f"it should be application/json, not {media_type}")
+    properties: dict[str, Schema] = document.resolve(operation.body or {}).get("properties", {})
+    return {
+        name: _typed(document, properties.get(name, {}), text) for name, text in read_form(body, content_type).items()
+    }
 
 
 def _check_body(document: Document, operation: Operation, value: Json) -> None:
     errors = {} if operation.body is None else faults(document, operation.body, value, "")
     if not errors:
         return
-    problem = invalid(errors)
+    raise _refused(operation, invalid(errors))
+
+
+def _refused(operation: Operation, problem: Problem) -> Problem:
     if operation.name in _UNPROCESSABLE:
         problem.status, problem.slug = HTTPStatus.UNPROCESSABLE_ENTITY, _UNPROCESSABLE[operation.name]
-    raise problem
+    return problem
 
 
 def _typed(document: Document, schema: Schema, written: str) -> Json:

@@ -22,12 +22,14 @@ from ev_energy_async.sandbox.entities import (
 )
 from ev_energy_async.sandbox.instants import DAY, HOUR, MINUTE, Instant
 from ev_energy_async.sandbox.sessions import SessionBook
+from ev_energy_async.sandbox.simulation import evse_logs, vehicle_logs
 from ev_energy_async.sandbox.simulation.arrivals import Arrivals
 from ev_energy_async.sandbox.simulation.chance import mix
 from ev_energy_async.sandbox.simulation.days import Habits
 from ev_energy_async.sandbox.simulation.evse_logs import Charger, EvseReporter
 from ev_energy_async.sandbox.simulation.life import Days, Life
-from ev_energy_async.sandbox.simulation.timeline import Shared, Timeline, Written
+from ev_energy_async.sandbox.simulation.log_kinds import LogKind
+from ev_energy_async.sandbox.simulation.timeline import LogBook, Reporter, Shared, Written
 from ev_energy_async.sandbox.simulation.vehicle_logs import Connection, VehicleReporter
 
 HISTORY = 2 * DAY
@@ -108,7 +110,7 @@ class Stock:
             vehicle_class=chance.choice(("PASSENGER", "PASSENGER", "PASSENGER", "COMMERCIAL", None)),
             life=life,
             reporter=reporter,
-            logs=self._timelines(life, reporter, joined_at),
+            logs=self._log_book(vehicle_logs.KINDS, reporter, joined_at),
         )
         vehicle.plug = self._new_plug(life, vehicle=vehicle)
         self.vehicles.add(vehicle)
@@ -149,7 +151,7 @@ class Stock:
             lifecycle_state=chance.choice(("ENROLLED", "COMMISSIONED", "INSTALLED", None)),
             location=(user.place.latitude, user.place.longitude) if user.place else None,
             reporter=reporter,
-            logs=self._timelines(life, reporter, joined_at),
+            logs=self._log_book(evse_logs.KINDS, reporter, joined_at),
         )
         evse.plug = vehicle.plug if vehicle is not None else None
         if evse.plug is None:
@@ -181,11 +183,8 @@ class Stock:
             plugs_in=chance.uniform(0.35, 1),
         )
 
-    def _timelines(
-        self, life: Life, reporter: VehicleReporter | EvseReporter, joined_at: Instant | None
-    ) -> dict[str, Timeline]:
-        since = self.origin if joined_at is None else joined_at
-        return {kind.name: Timeline(kind, life, since, write, self._shared) for kind, write in reporter.kinds()}
+    def _log_book(self, kinds: dict[str, LogKind], reporter: Reporter, joined_at: Instant | None) -> LogBook:
+        return LogBook(kinds, reporter, self.origin if joined_at is None else joined_at, self._shared)
 
     def _new_plug(self, life: Life, *, vehicle: Vehicle | None = None, evse: Evse | None = None) -> Plug:
         plug = Plug(len(self.plugs), life, vehicle, evse)

@@ -3,7 +3,9 @@
 IDs, names and the catalogue depend on the seed alone; what the cars do depends on the date as well. No I/O, no clock.
 """
 
+import gc
 from collections.abc import Iterator
+from contextlib import contextmanager
 from random import Random
 from typing import Literal
 
@@ -46,10 +48,11 @@ class World(Stock):
         self.upload_origin = "http://localhost"
         """Where files are uploaded to; whoever listens there sets it."""
         chance = Random(mix(seed))
-        fill_catalogue(self, chance)
-        fill_users(self, max(1, vehicles - vehicles // _SHARED), chance)
-        fill_vehicles(self, vehicles, chance)
-        fill_evses(self, round(vehicles * _EVSES_PER_VEHICLE) if evses is None else evses, chance)
+        with _uncollected():
+            fill_catalogue(self, chance)
+            fill_users(self, max(1, vehicles - vehicles // _SHARED), chance)
+            fill_vehicles(self, vehicles, chance)
+            fill_evses(self, round(vehicles * _EVSES_PER_VEHICLE) if evses is None else evses, chance)
 
     def sub_session_events(self, since: Instant, until: Instant) -> list[SubSessionEvent]:
         """The sub-sessions that began or ended after `since` and up to `until`, oldest first; of a month at most."""
@@ -180,3 +183,15 @@ class World(Stock):
 
     def _just_happened(self, plug: Plug, now: Instant) -> Iterator[SubSessionEvent]:
         yield from SubSessionFeed(self.sessions, [plug]).between(now - 1, now)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """No search for garbage meanwhile: of a large fleet it would take most of the time, and there is none."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

@@ -6,7 +6,7 @@ that was visible is taken back. No I/O, no clock.
 """
 
 from bisect import insort
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from functools import cache
 from operator import attrgetter
@@ -112,11 +112,8 @@ class Arrivals:
         start, end = life.starts(day), life.starts(day + 1)
         return [log for log in added if start <= log.at < end]
 
-    def arranged(
-        self, key: TimelineKey, kind: LogKind, day: int, start: Instant, write: Callable[[int], Sequence[Log]]
-    ) -> Sequence[Log]:
-        """What a device writes on a day that begins at `start`, as it arrives: oldest first."""
-        logs = write(day)
+    def arranged(self, key: TimelineKey, kind: LogKind, day: int, start: Instant, logs: Sequence[Log]) -> Sequence[Log]:
+        """What a device wrote on a day that begins at `start`, as it arrives: oldest first."""
         for manner in self._manners:
             if manner.concerns(kind):
                 logs = list(_arranged(manner, key, day, start, logs))

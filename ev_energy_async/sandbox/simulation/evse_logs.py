@@ -1,6 +1,6 @@
 """What a home charger reports of the car that plugs into it: status, error, command and OCPP logs."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from random import Random
 from typing import NamedTuple
 
@@ -153,6 +153,18 @@ class OcppLog(NamedTuple):
         }
 
 
+KINDS: dict[str, LogKind] = {
+    kind.name: kind
+    for kind in (
+        LogKind("evse", "status_logs", "sampled_at", tells_logged_at=True),
+        LogKind("evse", "error_logs", "sampled_at", tells_logged_at=False),
+        LogKind("evse", "command_logs", "logged_at", tells_logged_at=False),
+        LogKind("evse", "ocpp_logs", "sampled_at", tells_logged_at=False),
+    )
+}
+"""The log collections of a charge point."""
+
+
 class EvseReporter:
     """Writes one charger's logs, day by day."""
 
@@ -162,14 +174,23 @@ class EvseReporter:
         self.life = life
         self.charger = charger
 
-    def kinds(self) -> list[tuple[LogKind, Callable[[int], Sequence[Log]]]]:
-        """The charger's log collections, each with what writes it."""
-        return [
-            (LogKind("evse", "status_logs", "sampled_at", tells_logged_at=True), self.status_logs),
-            (LogKind("evse", "error_logs", "sampled_at", tells_logged_at=False), self.error_logs),
-            (LogKind("evse", "command_logs", "logged_at", tells_logged_at=False), self.command_logs),
-            (LogKind("evse", "ocpp_logs", "sampled_at", tells_logged_at=False), self.ocpp_logs),
-        ]
+    def written(self, name: str, day: int) -> Sequence[Log]:
+        """The logs of a day in one of the charger's collections, oldest first.
+
+        Raises:
+            KeyError: it has no such collection.
+        """
+        match name:
+            case "status_logs":
+                return self.status_logs(day)
+            case "error_logs":
+                return self.error_logs(day)
+            case "command_logs":
+                return self.command_logs(day)
+            case "ocpp_logs":
+                return self.ocpp_logs(day)
+            case _:
+                raise KeyError(name)
 
     def status_logs(self, day: int) -> Sequence[EvseStatusLog]:
         """A sample every five minutes while it charges, else every half hour."""

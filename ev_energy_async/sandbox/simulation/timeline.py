@@ -5,8 +5,8 @@ that needs the present.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 from ev_energy_async.sandbox.instants import Instant
 from ev_energy_async.sandbox.simulation.arrivals import Arrivals, TimelineKey
@@ -14,8 +14,19 @@ from ev_energy_async.sandbox.simulation.life import Life
 from ev_energy_async.sandbox.simulation.log_kinds import Log, LogKind
 from ev_energy_async.sandbox.simulation.recent import Recent
 
-Writer = Callable[[int], Sequence[Log]]
-"""Writes the logs of one day, oldest first, each within the day and all of different `at`."""
+
+class Reporter(Protocol):
+    """Writes a device's logs, day by day."""
+
+    @property
+    def life(self) -> Life:
+        """What the logs tell of."""
+        ...
+
+    def written(self, name: str, day: int) -> Sequence[Log]:
+        """The logs of one day in one collection, oldest first, each within the day and all of different `at`."""
+        ...
+
 
 Written = Recent[tuple[int, str, str, int, int], Sequence[Log]]
 
@@ -34,20 +45,18 @@ class Timeline:
         "_latest",
         "_latest_from",
         "_latest_until",
-        "_life",
         "_origin",
+        "_reporter",
         "_revision",
         "_shared",
-        "_write",
         "kind",
         "latest_json",
     )
 
-    def __init__(self, kind: LogKind, life: Life, origin: Instant, write: Writer, shared: Shared) -> None:
+    def __init__(self, kind: LogKind, reporter: Reporter, origin: Instant, shared: Shared) -> None:
         self.kind = kind
-        self._life = life
+        self._reporter = reporter
         self._origin = origin
-        self._write = write
         self._shared = shared
         self._latest: Log | None = None
         self._latest_from: Instant = 0
@@ -59,9 +68,9 @@ class Timeline:
     def newest_first(self, now: Instant, before: Instant | None = None) -> Iterator[Log]:
         """The logs that are there at `now`, from the newest (older than `before`) back."""
         bound = now + 1 if before is None else min(before, now + 1)
-        last = self._life.day_of(bound)
-        self._life.live_until(last)
-        for day in range(last, self._life.first_day - 1, -1):
+        last = self._reporter.life.day_of(bound)
+        self._reporter.life.live_until(last)
+        for day in range(last, self._reporter.life.first_day - 1, -1):
             for log in reversed(self._day(day)):
                 if log.at < self._origin:
                     return
@@ -70,9 +79,9 @@ class Timeline:
 
     def oldest_first(self, now: Instant, after: Instant) -> Iterator[Log]:
         """The logs that are there at `now` and newer than `after`, from the oldest on."""
-        today = self._life.day_of(now)
-        self._life.live_until(today)
-        for day in range(max(self._life.day_of(after), self._life.first_day), today + 1):
+        today = self._reporter.life.day_of(now)
+        self._reporter.life.live_until(today)
+        for day in range(max(self._reporter.life.day_of(after), self._reporter.life.first_day), today + 1):
             for log in self._day(day):
                 if log.at > after and log.at >= self._origin and log.logged_at <= now:
                     yield log
@@ -91,7 +100,7 @@ class Timeline:
         """The log of exactly that timestamp, if it is there at `now`."""
         if at > now or at < self._origin:
             return None
-        logs = self._day(self._life.day_of(at))
+        logs = self._day(self._reporter.life.day_of(at))
         place = bisect_left(logs, at, key=_at)
         if place < len(logs) and logs[place].at == at and logs[place].logged_at <= now:
             return logs[place]
@@ -99,7 +108,7 @@ class Timeline:
 
     def latest(self, now: Instant) -> Log | None:
         """The newest log that is there at `now`; kept until another one is due."""
-        revision = self._life.revision + self._shared.arrivals.revision  # neither ever falls
+        revision = self._reporter.life.revision + self._shared.arrivals.revision  # neither ever falls
         if not self._latest_from <= now < self._latest_until or revision != self._revision:
             self._revision, self._latest_from = revision, now
             latest, self._latest_until = self._find_latest(now)
@@ -108,10 +117,10 @@ class Timeline:
         return self._latest
 
     def _find_latest(self, now: Instant) -> tuple[Log | None, Instant]:
-        today = self._life.day_of(now)
-        until = self._life.starts(today + 1)
-        self._life.live_until(today)
-        for day in range(today, self._life.first_day - 1, -1):
+        today = self._reporter.life.day_of(now)
+        until = self._reporter.life.starts(today + 1)
+        self._reporter.life.live_until(today)
+        for day in range(today, self._reporter.life.first_day - 1, -1):
             for log in reversed(self._day(day)):
                 if log.at < self._origin:
                     return None, until
@@ -133,19 +142,50 @@ class Timeline:
 
     @property
     def _key(self) -> TimelineKey:
-        return self._life.key, self.kind.owner, self.kind.name
+        return self._reporter.life.key, self.kind.owner, self.kind.name
 
     def _day(self, day: int) -> Sequence[Log]:
-        life, shared, own = self._life, self._shared, self._key
+        life, shared, own = self._reporter.life, self._shared, self._key
         life.live_until(day)
         if day < life.first_day:  # forgotten
             return ()
         key = (*own, day, life.revision + shared.arrivals.revision)
         logs = shared.written.get(
-            key, lambda: shared.arrivals.arranged(own, self.kind, day, life.starts(day), self._write)
+            key,
+            lambda: shared.arrivals.arranged(
+                own, self.kind, day, life.starts(day), self._reporter.written(self.kind.name, day)
+            ),
         )
         added = shared.arrivals.added(own, life, day)
         return sorted([*logs, *added], key=_at) if added else logs
+
+
+class LogBook(Mapping[str, Timeline]):
+    """The log collections of one device by their names. One is made when it is first looked at: fleets have many."""
+
+    __slots__ = ("_kinds", "_made", "_origin", "_reporter", "_shared")
+
+    def __init__(self, kinds: Mapping[str, LogKind], reporter: Reporter, origin: Instant, shared: Shared) -> None:
+        self._kinds = kinds
+        self._reporter = reporter
+        self._origin = origin
+        self._shared = shared
+        self._made: dict[str, Timeline] = {}
+
+    def __getitem__(self, name: str) -> Timeline:
+        """The collection of that name."""
+        timeline = self._made.get(name)
+        if timeline is None:
+            timeline = self._made[name] = Timeline(self._kinds[name], self._reporter, self._origin, self._shared)
+        return timeline
+
+    def __iter__(self) -> Iterator[str]:
+        """Their names."""
+        return iter(self._kinds)
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._kinds)
 
 
 def _at(log: Log) -> Instant:

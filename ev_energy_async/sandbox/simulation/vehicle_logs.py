@@ -1,6 +1,6 @@
 """What a vehicle's telematics report of its days: status, location, command and error logs."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from random import Random
 from typing import NamedTuple, TypeVar
 
@@ -196,6 +196,18 @@ class ErrorLog(NamedTuple):
         }
 
 
+KINDS: dict[str, LogKind] = {
+    kind.name: kind
+    for kind in (
+        LogKind("vehicle", "status_logs", "sampled_at", tells_logged_at=True),
+        LogKind("vehicle", "error_logs", "logged_at", tells_logged_at=False),
+        LogKind("vehicle", "command_logs", "logged_at", tells_logged_at=False),
+        LogKind("vehicle", "location_logs", "sampled_at", tells_logged_at=True),
+    )
+}
+"""The log collections of a vehicle."""
+
+
 class VehicleReporter:
     """Writes one vehicle's logs, day by day."""
 
@@ -209,14 +221,23 @@ class VehicleReporter:
         """Whether the link works at that moment."""
         return self.connection.integrated and not silent(self.connection.silences, at)
 
-    def kinds(self) -> list[tuple[LogKind, Callable[[int], Sequence[Log]]]]:
-        """The vehicle's log collections, each with what writes it."""
-        return [
-            (LogKind("vehicle", "status_logs", "sampled_at", tells_logged_at=True), self.status_logs),
-            (LogKind("vehicle", "error_logs", "logged_at", tells_logged_at=False), self.error_logs),
-            (LogKind("vehicle", "command_logs", "logged_at", tells_logged_at=False), self.command_logs),
-            (LogKind("vehicle", "location_logs", "sampled_at", tells_logged_at=True), self.location_logs),
-        ]
+    def written(self, name: str, day: int) -> Sequence[Log]:
+        """The logs of a day in one of the vehicle's collections, oldest first.
+
+        Raises:
+            KeyError: it has no such collection.
+        """
+        match name:
+            case "status_logs":
+                return self.status_logs(day)
+            case "error_logs":
+                return self.error_logs(day)
+            case "command_logs":
+                return self.command_logs(day)
+            case "location_logs":
+                return self.location_logs(day)
+            case _:
+                raise KeyError(name)
 
     def status_logs(self, day: int) -> Sequence[StatusLog]:
         """A sample every five minutes while something moves or flows, else every half hour."""

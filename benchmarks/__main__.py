@@ -1,0 +1,112 @@
+"""Runs the benchmarks: `make bench`, `make bench-quick`.
+
+    python -m benchmarks                      # everything: about ten minutes; writes results/ and the README's table
+    python -m benchmarks --quick              # under a minute, no peers, writes nothing; fails if a ratio is far off
+    python -m benchmarks --parts cold,warm    # some of it; writes nothing unless --write is given
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from benchmarks import environments, registry, report
+from benchmarks.measure import Run, Server, Sizes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["main"]
+
+_RESULTS: Final = environments.ROOT / "benchmarks" / "results"
+_PARTS: Final = ("cold", "warm", "slow", "endurance", "watch")
+_QUICK: Final = Sizes(rounds=5, cold_rounds=5, decodes=200, requests=1_000, fleet=5_000, pages=50)
+_SMALL: Final = Sizes(
+    rounds=3,
+    cold_rounds=3,
+    decodes=100,
+    requests=500,
+    fleet=2_000,
+    pages=20,
+    waiting=2_000,
+    growth=5_000,
+    watched=(200, 2_000),
+    cycles=2,
+)
+
+
+def _prepare(*, is_quick: bool) -> tuple[dict[str, Path], list[registry.Entry], dict[str, str]]:
+    """Return the interpreters, who takes part, and who does not and why."""
+    skipped: dict[str, str] = {}
+    if is_quick:
+        present = [each for each in registry.CONTENDERS if each.environment == registry.BENCH]
+        return {registry.BENCH: Path(sys.executable)}, present, skipped
+    environments.make(registry.BENCH)
+    pythons = {registry.BENCH: environments.python_of(registry.BENCH)}
+    present: list[registry.Entry] = []
+    for each in registry.CONTENDERS:
+        try:
+            environments.make(each.environment)
+        except environments.Skipped as error:
+            skipped[each.label] = str(error)
+            print(f"without {each.label}: {error}", file=sys.stderr)  # noqa: T201  # skipped with a word
+        else:
+            pythons[each.environment] = environments.python_of(each.environment)
+            present.append(each)
+    return pythons, present, skipped
+
+
+def _print_table(samples: Any) -> bool:
+    """Print how each target was met; returns whether none is far off."""
+    fine = True
+    for row, target, found in report.judged(samples):
+        fine = fine and not found.is_far_off
+        print(f"{row.title}: {report.said(row, target, found, samples[row.key])}")  # noqa: T201  # the result
+    return fine
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the benchmarks; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--small", action="store_true", help="small numbers, to try the benchmarks themselves")
+    parser.add_argument("--parts", default=",".join(_PARTS))
+    parser.add_argument("--write", action="store_true", help="write the results even if only some parts were run")
+    options = parser.parse_args(arguments)
+    started = time.monotonic()
+    pythons, present, skipped = _prepare(is_quick=options.quick)
+    environments.compile_all(set(pythons.values()))
+    run = Run(pythons, _QUICK if options.quick else _SMALL if options.small else Sizes(), present, skipped=skipped)
+    parts = ["cold", "warm"] if options.quick else options.parts.split(",")
+    with Server(pythons[registry.BENCH]) as server:
+        for part in parts:
+            getattr(run, part)(server)
+    fine = _print_table(run.samples)
+    for what, why in run.skipped.items():
+        print(f"not measured: {what}: {why.splitlines()[-1]}")  # noqa: T201  # the result
+    if options.write or (parts == list(_PARTS) and not options.small):
+        versions = {each.key: environments.versions(each.environment, pythons[each.environment]) for each in present}
+        result: dict[str, Any] = {
+            "machine": report.machine(),
+            "versions": versions,
+            "skipped": run.skipped,
+            "samples": run.samples,
+        }
+        report.write(_RESULTS, environments.ROOT / "README.md", result)
+        picture = [str(pythons[registry.BENCH]), "-m", "benchmarks.plot"]
+        subprocess.run(  # noqa: S603  # our own module
+            [*picture, str(_RESULTS / "results.json"), str(_RESULTS / "results.png")],
+            cwd=environments.ROOT,
+            env=environments.environment_of(),
+            check=True,
+        )
+    print(f"{time.monotonic() - started:.0f} s", file=sys.stderr)  # noqa: T201  # how long it took
+    return 0 if fine or not options.quick else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

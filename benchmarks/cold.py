@@ -1,0 +1,56 @@
+"""One fresh process: import a contender, make its client, make one call. Prints what it cost as JSON.
+
+    python benchmarks/cold.py MODULE BASE_URL [--preload] [--core N]
+
+Run by file, so that nothing is imported before the measuring begins that the contender may import itself.
+"""
+
+import sys
+import time
+
+if __name__ == "__main__":
+    # In place of the folder of this file: the one above it, which has the package.
+    sys.path[0] = __file__.rpartition("/benchmarks/")[0]
+    if "--core" in sys.argv:
+        from os import sched_setaffinity
+
+        sched_setaffinity(0, {int(sys.argv[sys.argv.index("--core") + 1])})
+    started = time.process_time()
+    module = __import__(sys.argv[1], fromlist=["make"])
+    client = module.make(sys.argv[2])
+    imported = time.process_time() - started
+    figures: dict[str, float | str] = {"import": imported}
+
+    import asyncio
+    import gc
+    import json
+    import resource
+    from pathlib import Path
+
+    def resident() -> int:
+        """Return the resident set in bytes."""
+        statm = Path("/proc/self/statm")
+        if statm.exists():
+            return int(statm.read_text().split()[1]) * resource.getpagesize()
+        # The most there ever was, which is what there is this early; in bytes on macOS.
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    async def call() -> None:
+        """Make the first call, and another one."""
+        begun = time.process_time()
+        await client.get_vehicle("vhcl01HRFF3SEV0000000000000000")
+        figures["first_call"] = time.process_time() - begun
+        figures["resident"] = resident()
+        await client.close()
+
+    if "--preload" in sys.argv:
+        begun = time.process_time()
+        __import__("ev_energy_async").preload()
+        figures["preload"] = time.process_time() - begun
+        gc.collect()
+    if hasattr(client, "get_vehicle"):
+        try:
+            asyncio.run(call())
+        except Exception as error:
+            figures["failed"] = f"{type(error).__name__}: {error}"[:200]
+    print(json.dumps(figures))  # noqa: T201  # the result

@@ -1,0 +1,132 @@
+"""Many calls: 10,000 at once on 100 connections, and 200,000 one after the other.
+
+    python -m benchmarks.endurance BASE_URL {waiting,queued,growth} CONTENDER COUNT [--core N]
+
+- `waiting`: the memory of a call that waits, task included, while the server holds back its answers.
+- `queued`: a try may take half a second, an answer takes 50 ms, and the last call waits some five seconds for a
+  connection: how many calls fail.
+- `growth`: what is left in memory by many calls, after some to warm up, as tracemalloc and the system see it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import importlib
+import json
+import resource
+import tracemalloc
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import aiohttp
+
+from benchmarks import documents, placing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from benchmarks.contenders.protocol import Contender
+
+__all__ = ["main", "resident"]
+
+_IDS: Final = documents.item_ids(100)
+_WARM: Final = 5_000
+_AT_ONCE: Final = 50
+_TRY_SECONDS: Final = 0.5
+_ANSWER_SECONDS: Final = 0.05
+
+
+def resident() -> int:
+    """Return the resident set of this process, in bytes."""
+    statm = Path("/proc/self/statm")
+    if statm.exists():
+        return int(statm.read_text().split()[1]) * resource.getpagesize()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+async def _control(base_url: str, **wanted: Any) -> None:
+    url = base_url.removesuffix("/v2") + "/control"
+    async with aiohttp.ClientSession() as session, session.post(url, data=json.dumps(wanted)) as response:
+        response.raise_for_status()
+
+
+async def _waiting(contender: Contender, base_url: str, count: int) -> dict[str, float]:
+    await contender.get_vehicle(_IDS[0])
+    await _control(base_url, hold=True)
+    gc.collect()
+    tracemalloc.start(1)
+    calls = [asyncio.create_task(_get(contender, number)) for number in range(count)]
+    await asyncio.sleep(2)  # until each has come to where it waits
+    gc.collect()
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert not any(call.done() for call in calls)  # noqa: S101  # they all wait
+    await _control(base_url, hold=False)
+    await asyncio.gather(*calls)
+    return {"waiting": held / count}
+
+
+async def _queued(contender: Contender, base_url: str, count: int) -> dict[str, float]:
+    client: Any = contender
+    client.client = client.client.with_options(timeout=_TRY_SECONDS, deadline=120)
+    await _control(base_url, delay=_ANSWER_SECONDS)
+    calls = [asyncio.create_task(_get(contender, number)) for number in range(count)]
+    ended = await asyncio.gather(*calls, return_exceptions=True)
+    await _control(base_url, delay=0)
+    return {"failed": sum(isinstance(each, BaseException) for each in ended)}
+
+
+async def _growth(contender: Contender, count: int) -> dict[str, float]:
+    async def many(numbers: range) -> None:
+        waiting = iter(numbers)
+
+        async def work() -> None:
+            for number in waiting:
+                await _get(contender, number)
+
+        await asyncio.gather(*(work() for _ in range(_AT_ONCE)))
+
+    tracemalloc.start(1)
+    await many(range(_WARM))
+    gc.collect()
+    traced, before = tracemalloc.get_traced_memory()[0], resident()
+    await many(range(count))
+    gc.collect()
+    return {"traced": tracemalloc.get_traced_memory()[0] - traced, "resident": resident() - before}
+
+
+async def _get(contender: Contender, number: int) -> None:
+    await contender.get_vehicle(_IDS[number % len(_IDS)])
+
+
+async def _run(options: argparse.Namespace) -> dict[str, float]:
+    contender: Contender = importlib.import_module(f"benchmarks.contenders.{options.contender}").make(options.base_url)
+    try:
+        match options.what:
+            case "waiting":
+                return await _waiting(contender, options.base_url, options.count)
+            case "queued":
+                return await _queued(contender, options.base_url, options.count)
+            case _:
+                return await _growth(contender, options.count)
+    finally:
+        await contender.close()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one of the three, and print what it found as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("base_url")
+    parser.add_argument("what", choices=("waiting", "queued", "growth"))
+    parser.add_argument("contender")
+    parser.add_argument("count", type=int)
+    parser.add_argument("--core", type=int, default=None)
+    options = parser.parse_args(arguments)
+    placing.pin(options.core)
+    print(json.dumps(asyncio.run(_run(options))))  # noqa: T201  # the result
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,322 @@
+"""Runs the contenders, each in processes of its own, round by round in turn, and collects what they cost.
+
+The server of prepared answers has one core, whoever is measured the other. No two contenders run at the same time.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import urllib.request
+from collections import defaultdict
+from contextlib import AbstractContextManager, ExitStack, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from benchmarks import environments, placing, registry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+    from types import TracebackType
+
+    from benchmarks.registry import Entry
+
+__all__ = ["Run", "Server", "Sizes"]
+
+_COLD: Final = environments.ROOT / "benchmarks" / "cold.py"
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is measured.
+
+    Attributes:
+        rounds: Rounds of what runs in a process that stays.
+        cold_rounds: Rounds of what needs a fresh process.
+        decodes: Pages decoded a round.
+        requests: Requests a round.
+        fleet: Vehicles that are listed.
+        pages: Pages whose memory is counted.
+        waiting: Calls that wait at once.
+        growth: Requests over which memory may not grow.
+        watched: The fleets that are watched: the small and the large one.
+        cycles: Cycles of watching that count.
+    """
+
+    rounds: int = 9
+    cold_rounds: int = 9
+    decodes: int = 400
+    requests: int = 2_000
+    fleet: int = 10_000
+    pages: int = 100
+    waiting: int = 10_000
+    growth: int = 200_000
+    watched: tuple[int, int] = (1_000, 50_000)
+    cycles: int = 3
+
+
+class Server(AbstractContextManager["Server"]):
+    """The server of prepared answers, in its own process."""
+
+    def __init__(self, python: Path) -> None:
+        self._python = python
+        self._process: subprocess.Popen[str] | None = None
+        self.base_url = ""
+        self._origin = ""
+
+    def __enter__(self) -> Self:
+        command = [str(self._python), "-m", "benchmarks.server"]
+        if placing.SERVER_CORE is not None:
+            command += ["--core", str(placing.SERVER_CORE)]
+        self._process = subprocess.Popen(  # noqa: S603  # our own module
+            command, cwd=environments.ROOT, env=environments.environment_of(), stdout=subprocess.PIPE, text=True
+        )
+        assert self._process.stdout is not None  # noqa: S101  # it is piped
+        self._origin = f"http://127.0.0.1:{int(self._process.stdout.readline())}"
+        self.base_url = f"{self._origin}/v2"
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+
+    def control(self, **wanted: Any) -> dict[str, Any]:
+        """Change what it serves; returns what it counted."""
+        request = urllib.request.Request(f"{self._origin}/control", json.dumps(wanted).encode())
+        with urllib.request.urlopen(request, timeout=120) as response:  # noqa: S310  # on this machine
+            answer: dict[str, Any] = json.loads(response.read())
+        return answer
+
+
+class _Worker:
+    """The process of one contender."""
+
+    def __init__(self, entry: Entry, python: Path, base_url: str) -> None:
+        command = [str(python), "-m", "benchmarks.worker", entry.module, base_url]
+        if placing.CLIENT_CORE is not None:
+            command += ["--core", str(placing.CLIENT_CORE)]
+        self._process = subprocess.Popen(  # noqa: S603  # our own module
+            command,
+            cwd=environments.ROOT,
+            env=environments.environment_of(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def ask(self, **command: Any) -> float:
+        assert self._process.stdin is not None and self._process.stdout is not None  # noqa: S101, PT018  # both are piped
+        try:
+            self._process.stdin.write(json.dumps(command) + "\n")
+            self._process.stdin.flush()
+            line = self._process.stdout.readline()
+        except BrokenPipeError:
+            line = ""
+        if not line:
+            raise environments.Skipped("its process ended")
+        answer: dict[str, Any] = json.loads(line)
+        if "failed" in answer:
+            raise environments.Skipped(answer["failed"])
+        value: float = answer["value"]
+        return value
+
+    def close(self) -> None:
+        assert self._process.stdin is not None  # noqa: S101  # it is piped
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
+        self._process.wait(timeout=60)
+
+
+@dataclass
+class Run:
+    """One run of the benchmarks.
+
+    Attributes:
+        pythons: The interpreter of each environment that takes part.
+        sizes: How much is measured.
+        entries: The contenders.
+        samples: What was measured: row, contender, rounds.
+        skipped: Who did not take part in what, and why.
+    """
+
+    pythons: Mapping[str, Path]
+    sizes: Sizes
+    entries: list[Entry]
+    samples: dict[str, dict[str, list[float]]] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(list[float]))
+    )
+    skipped: dict[str, str] = field(default_factory=dict[str, str])
+
+    def _told(self, what: str) -> None:
+        print(what, file=sys.stderr, flush=True)  # noqa: T201  # a run takes minutes
+
+    def _skip(self, row: str, entry: Entry, why: str) -> None:
+        self.skipped[f"{row}: {entry.label}"] = why
+
+    def rounds(self, count: int, rows: Iterable[str], each: Callable[[Entry, str], float]) -> None:
+        """Measure rows in rounds, the contenders in turn, each round beginning with another."""
+        names = list(rows)
+        out: set[tuple[str, str]] = set()
+        for number in range(count):
+            for row in names:
+                for place in range(len(self.entries)):
+                    entry = self.entries[(place + number) % len(self.entries)]
+                    if (row, entry.key) in out:
+                        continue
+                    try:
+                        self.samples[row][entry.key].append(each(entry, row))
+                    except environments.Skipped as error:
+                        out.add((row, entry.key))
+                        self.samples[row].pop(entry.key, None)
+                        self._skip(row, entry, str(error))
+
+    def cold(self, server: Server) -> None:
+        """Measure what needs fresh processes: import, first call, RSS."""
+        self._told("import and first call")
+        before = self.entries
+        self.entries = [*before, registry.entry("aiohttp_alone")]
+        kept: dict[str, dict[str, Any]] = {}
+
+        def start(entry: Entry, _: str) -> float:
+            kept[entry.key] = self.fresh(entry, server.base_url)
+            imported: float = kept[entry.key]["import"]
+            return imported
+
+        ours = registry.entry("ours")
+        for _ in range(self.sizes.cold_rounds):
+            self.rounds(1, ["import"], start)
+            for key, figures in kept.items():
+                if "failed" in figures:
+                    self._skip("first_call", registry.entry(key), figures["failed"])
+                elif "first_call" in figures:
+                    self.samples["first_call"][key].append(figures["first_call"])
+                    self.samples["start"][key].append(figures["import"] + figures["first_call"])
+                    self.samples["resident"][key].append(figures["resident"])
+            preloaded = self.fresh(ours, server.base_url, "--preload")
+            self.samples["first_call_preloaded"]["ours"].append(preloaded["first_call"])
+            self.samples["preload"]["ours"].append(preloaded["preload"])
+            self.samples["first_call_preloaded"]["limit"].append(kept["limit"]["first_call"])
+        self.entries = before
+
+    def fresh(self, entry: Entry, base_url: str, *options: str) -> dict[str, Any]:
+        """Return what a fresh process of a contender says."""
+        core = [] if placing.CLIENT_CORE is None else ["--core", str(placing.CLIENT_CORE)]
+        done = subprocess.run(  # noqa: S603  # our own module
+            [str(self.pythons[entry.environment]), str(_COLD), entry.module, base_url, *options, *core],
+            cwd=environments.ROOT,
+            env=environments.environment_of(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise environments.Skipped(done.stderr.strip()[-300:])
+        figures: dict[str, Any] = json.loads(done.stdout)
+        return figures
+
+    def warm(self, server: Server) -> None:
+        """Measure decoding, requests, lists and memory, in processes that stay."""
+        sizes = self.sizes
+        server.control(fleet=sizes.fleet, reset=True)
+        with ExitStack() as stack:
+            workers: dict[str, _Worker] = {}
+            for entry in self.entries:
+                workers[entry.key] = _Worker(entry, self.pythons[entry.environment], server.base_url)
+                stack.callback(workers[entry.key].close)
+
+            def ask(entry: Entry, row: str) -> float:
+                share = entry.share
+                counts = {"requests": max(200, int(sizes.requests * share)), "list": 1}
+                count = counts.get(row, max(20, int(sizes.decodes * share)))
+                return workers[entry.key].ask(task=row, count=count)
+
+            def remember(entry: Entry, row: str) -> float:
+                return workers[entry.key].ask(task=row, count=sizes.pages)
+
+            self._told("decoding")
+            self.rounds(sizes.rounds, ["decode_logs", "decode_vehicles"], ask)
+            self._told("requests and lists")
+            self.rounds(sizes.rounds, ["requests", "list"], ask)
+            self._told("memory")
+            self.rounds(1, ["memory", "held"], remember)
+
+    def slow(self, server: Server) -> None:
+        """Measure the same on pages with unknown enum values, with drift, and with a hook registered."""
+        self._told("the slow paths")
+        rounds = max(3, self.sizes.rounds // 2)
+        before = self.entries
+        self.entries = [entry for entry in before if entry.environment == registry.BENCH]
+        for variant in ("unknown", "drift", "hooked"):
+            pages = "plain" if variant == "hooked" else variant
+            server.control(variant=pages, reset=True)
+            if variant == "hooked":
+                self.entries = [registry.entry("ours_hooked")]
+            with ExitStack() as stack:
+                workers: dict[str, _Worker] = {}
+                for entry in self.entries:
+                    workers[entry.key] = _Worker(entry, self.pythons[entry.environment], server.base_url)
+                    stack.callback(workers[entry.key].close)
+                count = self.sizes.decodes // 4
+
+                def ask(
+                    entry: Entry, row: str, workers: dict[str, _Worker] = workers, pages: str = pages, count: int = count
+                ) -> float:
+                    kind = row.split("_")[1]
+                    if kind == "requests":
+                        return workers[entry.key].ask(task=kind, count=max(200, self.sizes.requests // 4))
+                    return workers[entry.key].ask(task=f"decode_{kind}", count=count, variant=pages)
+
+                names = [f"slow_{kind}_{variant}" for kind in ("logs", "vehicles", "requests")]
+                self.rounds(rounds, names, ask)
+        server.control(variant="plain")
+        self.entries = before
+        for row, found in self.samples.items():
+            if row.startswith("slow_") and "ours_hooked" in found:
+                found["ours"] = found.pop("ours_hooked")
+
+    def alone(self, module: str, server: Server, *arguments: str) -> dict[str, Any]:
+        """Run a module of the benchmarks by itself, and return what it says."""
+        core = [] if placing.CLIENT_CORE is None else ["--core", str(placing.CLIENT_CORE)]
+        done = subprocess.run(  # noqa: S603  # our own module
+            [str(self.pythons[registry.BENCH]), "-m", f"benchmarks.{module}", server.base_url, *arguments, *core],
+            cwd=environments.ROOT,
+            env=environments.environment_of(),
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+        answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        return answer
+
+    def endurance(self, server: Server) -> None:
+        """Measure what many calls at once, and many calls one after the other, take."""
+        self._told("10,000 calls at once")
+        sizes = self.sizes
+        server.control(fleet=100, reset=True)
+        for key in ("limit", "ours"):
+            found = self.alone("endurance", server, "waiting", key, str(sizes.waiting))
+            self.samples["waiting"][key].append(found["waiting"])
+        found = self.alone("endurance", server, "queued", "ours", str(sizes.waiting))
+        self.samples["queued"]["ours"].append(found["failed"])
+        self._told(f"{sizes.growth:,} requests")
+        found = self.alone("endurance", server, "growth", "ours", str(sizes.growth))
+        self.samples["growth_traced"]["ours"].append(found["traced"])
+        self.samples["growth_resident"]["ours"].append(found["resident"])
+
+    def watch(self, server: Server) -> None:
+        """Measure watching a fleet, a small one and a large one."""
+        self._told("watching fleets")
+        small, large = (self._watched(server, size) for size in self.sizes.watched)
+        self.samples["watch_growth"]["watch_small"] = [cpu / self.sizes.watched[0] for cpu in small["cycles"]]
+        self.samples["watch_growth"]["watch_large"] = [cpu / self.sizes.watched[1] for cpu in large["cycles"]]
+        self.samples["watch_cycle"]["ours"] = large["cycles"]
+        self.samples["watch_resident"]["ours"] = [large["resident"]]
+
+    def _watched(self, server: Server, size: int) -> dict[str, Any]:
+        server.control(fleet=size, living=True, reset=True)
+        return self.alone("watch", server, str(size), str(self.sizes.cycles))

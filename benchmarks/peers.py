@@ -1,0 +1,62 @@
+"""Makes the inputs of the peers' generators out of our document; changes no more than they need to get through.
+
+    python -m benchmarks.peers DOCUMENT FOLDER      # needs PyYAML
+
+- `openapi_python_client.json`: the document as JSON. Nothing is changed.
+- `openapi_generator.json`: without the empty `requestBody` of `GET /webhook_portal`, which its validation refuses, and
+  without `webhooks`, of which it makes functions that are no Python (`svix_event_type: ,`); and with a title for a
+  property whose union it would name like another component: `Vehicle.trim` became `VehicleTrim`, which then decoded
+  itself without end.
+- `clientele.json`: operationIds with `_` for what cannot stand in a name (`:submit`), which it takes over as they are.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+__all__ = ["inputs", "main"]
+
+
+def inputs(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the input of each generator."""
+    generator, clientele = copy.deepcopy(document), copy.deepcopy(document)
+    for item in generator["paths"].values():
+        if item.get("get", {}).get("requestBody", {}).get("content") == {}:
+            del item["get"]["requestBody"]
+    generator.pop("webhooks", None)
+    schemas = generator["components"]["schemas"]
+    for owner, schema in schemas.items():
+        for name, member in schema.get("properties", {}).items():
+            if "oneOf" in member and f"{owner}{name.title().replace('_', '')}" in schemas:
+                member["title"] = f"{owner}{name.title().replace('_', '')}Reference"
+    for item in clientele["paths"].values():
+        for operation in item.values():
+            if isinstance(operation, dict) and "operationId" in operation:
+                operation["operationId"] = re.sub(r"\W+", "_", operation["operationId"])
+    return {"openapi_python_client": document, "openapi_generator": generator, "clientele": clientele}
+
+
+def main(source: str, folder: str) -> None:
+    """Write the inputs into a folder."""
+    import yaml  # noqa: PLC0415  # in the environment of the benchmarks
+
+    class Loader(yaml.SafeLoader):  # type: ignore[misc,unused-ignore]  # untyped where its stubs are missing
+        """Leaves timestamps as the text they are."""
+
+    kept = {
+        first: [(tag, pattern) for tag, pattern in found if tag != "tag:yaml.org,2002:timestamp"]
+        for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+    Loader.yaml_implicit_resolvers = kept
+    document: Any = yaml.load(Path(source).read_text(), Loader)  # noqa: S506  # a safe loader
+    for name, made in inputs(document).items():
+        Path(folder, f"{name}.json").write_text(json.dumps(made))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])

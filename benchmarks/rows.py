@@ -1,0 +1,109 @@
+"""What is measured, and what is aimed at: the rows of the table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from benchmarks.figures import Target
+
+__all__ = ["ROWS", "Row", "row"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the table.
+
+    Attributes:
+        key: Its name in the results.
+        title: What is measured.
+        unit: In what the table has it.
+        scale: What a sample is multiplied by to be in that unit.
+        targets: What is aimed at.
+        note: How a target reads, where the figures do not say it all.
+    """
+
+    key: str
+    title: str
+    unit: str
+    scale: float
+    targets: tuple[Target, ...] = ()
+    note: str = ""
+
+
+_PYDANTIC: Final = ("openapi_generator", "clientele")
+_C: Final = ("openapi_python_client",)
+_B: Final = ("limit",)
+
+ROWS: Final = (
+    Row(
+        "import",
+        "Import and making a client",
+        "ms",
+        1e3,
+        (Target("ratio", 1.20, ("aiohttp_alone",)), Target("ratio", 0.25, _C)),
+    ),
+    Row("first_call", "First call after import, one vehicle", "ms", 1e3, (Target("difference", 80e-3, _B),)),
+    Row("start", "Import, client and first call together", "ms", 1e3),
+    Row("first_call_preloaded", "First call after `preload()`", "ms", 1e3, (Target("difference", 5e-3, _B),)),
+    Row(
+        "decode_logs",
+        "Decode a page of 100 status logs",
+        "µs",
+        1e6,
+        (Target("ratio", 1 / 0.95, _B), Target("ratio", 1 / 8, _C), Target("ratio", 1 / 3, _PYDANTIC)),
+    ),
+    Row(
+        "decode_vehicles",
+        "Decode a page of 100 vehicles with their status",
+        "µs",
+        1e6,
+        (Target("ratio", 1 / 0.95, _B), Target("ratio", 1 / 8, _C), Target("ratio", 1 / 3, _PYDANTIC)),
+    ),
+    Row(
+        "requests",
+        "1,000 requests for a page of 100 logs, 100 at a time",
+        "ms",
+        1e3,
+        (Target("ratio", 1.25, _B), Target("ratio", 0.12, _C)),
+    ),
+    Row("list", "List 10,000 vehicles along `Link`", "ms", 1e3, (Target("ratio", 1.25, _B),)),
+    Row(
+        "memory",
+        "Memory of 10,000 decoded status logs",
+        "MB",
+        1e-6,
+        (Target("ratio", 1.0, _B), Target("ratio", 0.75, _C)),
+    ),
+    Row("held", "The same as held pages, with all that hangs on them", "MB", 1e-6),
+    Row("resident", "RSS after import and one call", "MB", 1e-6, (Target("difference", 12e6, _B),)),
+    Row("waiting", "Memory of a waiting call, of 10,000 on 100 connections", "KB", 1e-3, (Target("value", 12e3),)),
+    Row("queued", "Calls of 10,000 that fail, queued longer than a try may take", "", 1.0, (Target("value", 0.0),)),
+    Row(
+        "growth_traced", "Growth over 200,000 requests, as tracemalloc sees it", "KB", 1e-3, (Target("value", 64e3),)
+    ),
+    Row("growth_resident", "The same, of the RSS", "KB", 1e-3, (Target("value", 2_000e3),)),
+    Row("watch_cycle", "Watch: a cycle of 50,000 vehicles, 5 % changed", "s", 1.0, (Target("value", 5.0),)),
+    Row(
+        "watch_growth",
+        "Watch: CPU per vehicle, of 50,000 and of 1,000",
+        "µs",
+        1e6,
+        (Target("ratio", 1.2, ("watch_small",), "watch_large"),),
+    ),
+    Row("watch_resident", "Watch: RSS with 50,000 vehicles", "MB", 1e-6, (Target("value", 300e6),)),
+    Row("slow_logs_unknown", "Decode logs, every fifth with an unknown enum value", "µs", 1e6),
+    Row("slow_logs_drift", "Decode logs, one with drift", "µs", 1e6),
+    Row("slow_logs_hooked", "Decode logs with a registered hook", "µs", 1e6),
+    Row("slow_vehicles_unknown", "Decode vehicles, every fifth with an unknown enum value", "µs", 1e6),
+    Row("slow_vehicles_drift", "Decode vehicles, one with drift", "µs", 1e6),
+    Row("slow_vehicles_hooked", "Decode vehicles with a registered hook", "µs", 1e6),
+    Row("slow_requests_unknown", "1,000 requests, pages with unknown enum values", "ms", 1e3),
+    Row("slow_requests_drift", "1,000 requests, pages with drift", "ms", 1e3),
+    Row("slow_requests_hooked", "1,000 requests with a registered hook", "ms", 1e3),
+)
+
+
+def row(key: str) -> Row:
+    """Return a row by its key."""
+    return next(each for each in ROWS if each.key == key)

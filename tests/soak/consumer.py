@@ -1,0 +1,132 @@
+"""A consumer of a watch, in a process of its own that may be killed at any moment: `python -m tests.soak.consumer JOB`.
+
+It writes what it gets into a SQLite file, and acknowledges it in one of several ways. What it has not acknowledged when
+it dies has to come again to the one that follows it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import sqlite3
+import sys
+from pathlib import Path
+
+import attrs
+
+from ev_energy_async import ClientCredentials, EvEnergy
+from ev_energy_async.budget import Budget
+from ev_energy_async.checkpoint import SqliteCheckpoint
+from ev_energy_async.fleet import Watch
+
+from .rows import INSERT, TABLES, row_of, values_of
+from .timing import SharedClock
+
+__all__ = ["Job"]
+
+_BATCH = 250
+
+
+@attrs.frozen(kw_only=True)
+class Job:
+    """What a consumer has to know.
+
+    Attributes:
+        base_url: Where the sandbox is.
+        token_url: Where it gives out tokens.
+        clock: The file with the time.
+        checkpoint: The file with its progress.
+        sink: The file that it writes to.
+        mode: One of `MODES`.
+        life: How many there were before it.
+        seed: What its chance is drawn from.
+        every: Seconds from one cycle to the next.
+        reread_every: Seconds from one reading of the past to the next.
+        logs: The kinds of logs.
+        limit: Requests an hour.
+        timeout: Seconds for a try, by the machine's clock.
+        deadline: Seconds for a call.
+    """
+
+    base_url: str
+    token_url: str
+    clock: str
+    checkpoint: str
+    sink: str
+    mode: str
+    life: int
+    seed: int
+    every: float
+    reread_every: float
+    logs: tuple[str, ...]
+    limit: int
+    timeout: float
+    deadline: float
+
+
+async def consume(job: Job) -> None:
+    """Consume until killed."""
+    clock = SharedClock(Path(job.clock), is_consumer=True)
+    ev = EvEnergy(
+        ClientCredentials("sandbox-client", "sandbox-secret", token_url=job.token_url),
+        base_url=job.base_url,
+        clock=clock,
+        budget=Budget(job.limit, clock=clock),
+        timeout=job.timeout,
+        deadline=job.deadline,
+        random=random.Random(job.seed + job.life),
+    )
+    async with ev, SqliteCheckpoint(job.checkpoint) as checkpoint:
+        watch = ev.fleet.watch(
+            every=job.every,
+            logs=job.logs,
+            checkpoint=checkpoint,
+            ack="next" if job.mode == "next" else "explicit",
+            reread_every=job.reread_every,
+        )
+        if job.mode == "transaction":
+            await _in_transactions(job, watch, checkpoint, clock)
+            return
+        sink = sqlite3.connect(job.sink, isolation_level=None)
+        sink.execute("PRAGMA journal_mode = WAL")
+        for table in TABLES:
+            sink.execute(table)
+        if job.mode == "batches":
+            await _in_batches(job, watch, sink, clock)
+        else:
+            await _one_by_one(job, watch, sink, clock)
+
+
+async def _one_by_one(job: Job, watch: Watch, sink: sqlite3.Connection, clock: SharedClock) -> None:
+    async for event in watch:
+        sink.execute(INSERT, values_of(row_of(event, job.life, clock.now())))
+        if job.mode == "explicit":
+            await event.ack()
+            # Noted when it is surely done, so that none counts as acknowledged that was not.
+            sink.execute("INSERT INTO acknowledged VALUES (?, ?)", (job.life, event.key))
+
+
+async def _in_batches(job: Job, watch: Watch, sink: sqlite3.Connection, clock: SharedClock) -> None:
+    async for batch in watch.batches(_BATCH, max_age=job.every):
+        sink.execute("BEGIN")
+        sink.executemany(INSERT, [values_of(row_of(event, job.life, clock.now())) for event in batch])
+        sink.execute("COMMIT")
+        await batch.ack()
+        sink.execute("INSERT INTO acknowledged VALUES (?, ?)", (job.life, batch[-1].key))
+
+
+async def _in_transactions(job: Job, watch: Watch, checkpoint: SqliteCheckpoint, clock: SharedClock) -> None:
+    has_tables = False
+    async for event in watch:
+        async with checkpoint.transaction() as database:
+            if not has_tables:
+                for table in TABLES:
+                    await database.execute(table)
+                has_tables = True
+            await database.execute(INSERT, values_of(row_of(event, job.life, clock.now())))
+            await event.ack()
+
+
+if __name__ == "__main__":
+    asyncio.run(consume(Job(**json.loads(sys.argv[1]))))

@@ -1,0 +1,203 @@
+"""A run with a consumer in a process of its own: killed, paused and started again, until it is quiet; then judged."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import json
+import random
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from ev_energy_async.sandbox import FaultPlan, Sandbox
+
+from .consumer import Job
+from .judge import KINDS, Cost, Verdict, cost_of, judge
+from .rows import MODES, read
+from .timing import SharedClock
+from .world import TOKEN_LIFETIME, Options, arrivals, plan_of
+
+if TYPE_CHECKING:
+    from asyncio.subprocess import Process
+    from collections.abc import Callable
+
+__all__ = ["ConsumerFailed", "run"]
+
+_ROOT: Final = Path(__file__).parents[2]
+_LOOK: Final = 0.01
+# A deadline of a call, and how long a pause lasts, in timeouts of a single try.
+_DEADLINE: Final = 3.0
+_PAUSE: Final = 3.5
+# How long the quiet time is in which the past is read again, in rounds: vehicles with late logs have more turns.
+_ROUNDS: Final = 1.4
+_LONGEST_AWAY: Final = 2_400.0
+_STUCK: Final = 600.0
+_LIST: Final = {"status": "status_logs", "errors": "error_logs"}
+
+
+class ConsumerFailed(Exception):
+    """A consumer ended by itself; the text says how."""
+
+
+@attrs.define
+class _Run:
+    """A run under way."""
+
+    options: Options
+    seed: int
+    folder: Path
+    sandbox: Sandbox
+    clock: SharedClock
+    chance: random.Random
+    life: int = 0
+    process: Process | None = None
+    pauses: list[dt.datetime] = attrs.field(factory=list[dt.datetime])
+    began: dict[str, dt.datetime] = attrs.field(factory=dict[str, dt.datetime])
+    removed: dict[str, dt.datetime] = attrs.field(factory=dict[str, dt.datetime])
+
+    @property
+    def mode(self) -> str:
+        """How its consumer acknowledges."""
+        return MODES[self.seed % len(MODES)]
+
+    @property
+    def sink(self) -> Path:
+        """The file that the consumer writes to."""
+        return self.folder / ("checkpoint.db" if self.mode == "transaction" else "sink.db")
+
+    async def start(self) -> None:
+        """Start the consumer."""
+        options = self.options
+        job = Job(
+            base_url=self.sandbox.base_url,
+            token_url=self.sandbox.token_url,
+            clock=str(self.folder / "clock"),
+            checkpoint=str(self.folder / "checkpoint.db"),
+            sink=str(self.sink),
+            mode=self.mode,
+            life=self.life,
+            seed=self.seed,
+            every=options.every,
+            reread_every=options.reread_every,
+            logs=options.logs,
+            limit=options.limit,
+            timeout=options.timeout,
+            deadline=options.timeout * _DEADLINE,
+        )
+        said = (self.folder / "said.txt").open("ab")
+        with said:
+            self.process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "tests.soak.consumer", json.dumps(attrs.asdict(job)), cwd=_ROOT, stderr=said
+            )
+
+    async def reach(self, seconds: float) -> None:
+        """Wait until the sandbox's clock has got there; whoever serves and consumes is at work meanwhile."""
+        loop = asyncio.get_running_loop()
+        limit = loop.time() + _STUCK
+        while self.clock.monotonic() < seconds:
+            process = self.process
+            if process is not None and process.returncode is not None:
+                said = (self.folder / "said.txt").read_text()
+                raise ConsumerFailed(f"seed {self.seed}: it ended with {process.returncode}\n{said[-4_000:]}")
+            if loop.time() > limit:
+                raise ConsumerFailed(f"seed {self.seed}: it is stuck at {self.clock.now()}")
+            await asyncio.sleep(_LOOK)
+
+    async def somewhere(self) -> None:
+        """Wait for a moment that may lie anywhere in a cycle."""
+        await asyncio.sleep(self.chance.uniform(0, 0.1 + 0.002 * self.options.vehicles))
+
+    async def kill(self, *, again: bool = True) -> None:
+        """Kill the consumer, and start another one some time later."""
+        process = self.process
+        if process is not None and process.returncode is None:
+            process.kill()
+            await process.wait()
+        if again:
+            self.clock.advance(self.chance.choice((0.0, self.chance.uniform(0, _LONGEST_AWAY))))
+            self.life += 1
+            await self.start()
+
+    async def pause(self) -> None:
+        """Stop the consumer for longer than it waits for anything."""
+        process = self.process
+        if process is None or process.returncode is not None:
+            return
+        self.pauses.append(self.clock.now())
+        process.send_signal(signal.SIGSTOP)
+        try:
+            await asyncio.sleep(self.options.timeout * _PAUSE)
+            self.clock.advance(self.chance.uniform(0, _LONGEST_AWAY))
+        finally:
+            process.send_signal(signal.SIGCONT)
+        self.pauses.append(self.clock.now())
+
+    async def come_and_go(self) -> None:
+        """Let one vehicle come and another one go."""
+        fleet = self.sandbox.fleet
+        self.began[fleet.add()] = self.clock.now()
+        here = [vehicle.id for vehicle in self.sandbox.world.vehicles if vehicle.id not in self.began]
+        gone = self.chance.choice(here)
+        fleet.remove(gone)
+        self.removed[gone] = self.clock.now()
+
+
+async def run(options: Options, seed: int, folder: Path) -> Verdict:
+    """Try a consumer, and return what came out.
+
+    Args:
+        options: How.
+        seed: What all chance is drawn from, and how the consumer acknowledges.
+        folder: Where its files go.
+
+    Raises:
+        ConsumerFailed: The consumer ended by itself, or does not go on.
+    """
+    clock = SharedClock.create(folder / "clock", options.speed)
+    sandbox = Sandbox(
+        vehicles=options.vehicles,
+        seed=seed,
+        clock=clock,
+        rate_limit=options.limit,
+        token_lifetime=TOKEN_LIFETIME,
+        faults=plan_of(options, seed),
+        kept_requests=None,
+    )
+    async with sandbox:
+        this = _Run(options, seed, folder, sandbox, clock, random.Random(seed))
+        await this.start()
+        try:
+            await _attack(this)
+            sandbox.faults = FaultPlan(arrivals(), seed)
+            until = clock.now()
+            await this.reach(clock.monotonic() + _ROUNDS * options.reread_every + 3 * options.every)
+        finally:
+            await this.kill(again=False)
+        rows = read(this.sink, this.mode)
+        truth = [log for kind in options.logs for log in sandbox.fleet.logs(_LIST[kind])]
+        status_only = options.logs == ("status",)
+        cost = cost_of(rows, sandbox.requests, this.pauses) if status_only else Cost()
+        assert {log.kind for log in truth} <= set(KINDS)
+        return judge(rows, truth, until=until, began=this.began, removed=this.removed, cost=cost)
+
+
+async def _attack(this: _Run) -> None:
+    """Kill, pause and change, at moments that are drawn."""
+    options = this.options
+    acts: list[Callable[[], object]] = [this.kill] * options.kills + [this.pause] * options.pauses
+    acts += [this.come_and_go] * max(1, options.vehicles // 200)
+    this.chance.shuffle(acts)
+    length = options.minutes * 60
+    moments = sorted(this.chance.uniform(0, length) for _ in acts)
+    # What moves time on does so for all that is still to come.
+    for moment, act in zip(moments, acts, strict=True):
+        await this.reach(moment)
+        await this.somewhere()
+        result = act()
+        if asyncio.iscoroutine(result):
+            await result
+    await this.reach(length)

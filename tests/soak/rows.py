@@ -1,0 +1,137 @@
+"""What a consumer has received, row by row, as it is kept and as it is judged."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import sqlite3
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from ev_energy_async.events import CycleFinished, ErrorLogged, PollFailed, StatusLogged, WatchEvent
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["INSERT", "MODES", "TABLES", "Finished", "Row", "read", "row_of", "values_of"]
+
+MODES: Final = ("explicit", "transaction", "next", "batches")
+"""How consumers acknowledge: each event once it is written; in one transaction with writing it; by asking for the next
+event; batch by batch."""
+
+TABLES: Final = (
+    "CREATE TABLE IF NOT EXISTS delivered (number INTEGER PRIMARY KEY AUTOINCREMENT, life INTEGER, key TEXT,"
+    " vehicle TEXT, at TEXT, late INTEGER, seen TEXT, cycle TEXT)",
+    "CREATE TABLE IF NOT EXISTS acknowledged (life INTEGER, key TEXT)",
+)
+INSERT: Final = "INSERT INTO delivered (life, key, vehicle, at, late, seen, cycle) VALUES (?, ?, ?, ?, ?, ?, ?)"
+
+
+@attrs.frozen
+class Finished:
+    """What a `CycleFinished` said.
+
+    Attributes:
+        number: The number of the cycle.
+        began: When it began.
+        ended: When it ended.
+        vehicles: How many there were.
+        reread: Pages of the rotation.
+    """
+
+    number: int
+    began: dt.datetime
+    ended: dt.datetime
+    vehicles: int
+    reread: int
+
+
+@attrs.frozen
+class Row:
+    """An event as it was received.
+
+    Attributes:
+        life: Which life of the consumer received it, from 0 on.
+        key: Its key.
+        vehicle: Whose it is; empty if nobody's.
+        at: The timestamp of its log; empty if it has none.
+        late: Whether it said so.
+        seen: When it was received.
+        cycle: What it said, if it is the end of a cycle.
+        acknowledged: Whether the consumer has acknowledged it.
+    """
+
+    life: int
+    key: str
+    vehicle: str
+    at: str
+    late: bool
+    seen: dt.datetime
+    cycle: Finished | None
+    acknowledged: bool = False
+
+    @property
+    def place(self) -> str:
+        """The collection that its log stands in."""
+        return self.key.rpartition("/")[0]
+
+    @property
+    def is_trouble(self) -> bool:
+        """Whether it says that something failed, which may happen again."""
+        return "/failed/" in self.key
+
+
+def row_of(event: WatchEvent, life: int, seen: dt.datetime) -> Row:
+    """Return an event as a row."""
+    at, late, cycle = "", False, None
+    if isinstance(event, StatusLogged | ErrorLogged):
+        at, late = event.key.rpartition("/")[2], event.late
+    elif isinstance(event, CycleFinished):
+        ended = event.began_at + dt.timedelta(seconds=event.duration)
+        cycle = Finished(event.cycle, event.began_at, ended, event.vehicles, event.spent.reread)
+    elif isinstance(event, PollFailed):
+        assert event.error is not None
+    return Row(life, event.key, getattr(event, "vehicle_id", ""), at, late, seen, cycle)
+
+
+def values_of(row: Row) -> tuple[Any, ...]:
+    """Return the values for `INSERT`."""
+    cycle = row.cycle and json.dumps([getattr(row.cycle, each.name) for each in attrs.fields(Finished)], default=str)
+    return row.life, row.key, row.vehicle, row.at, row.late, row.seen.isoformat(), cycle
+
+
+def read(path: Path, mode: str) -> list[Row]:
+    """Return all rows of a sink, in the order in which they were received."""
+    database = sqlite3.connect(path)
+    try:
+        sql = "SELECT life, key, vehicle, at, late, seen, cycle FROM delivered ORDER BY number"
+        rows = [_row(*found) for found in database.execute(sql)]
+        marks = set(database.execute("SELECT life, key FROM acknowledged"))
+    finally:
+        database.close()
+    return _acknowledged(rows, marks, mode)
+
+
+def _row(life: int, key: str, vehicle: str, at: str, late: int, seen: str, cycle: str | None) -> Row:
+    finished = None
+    if cycle is not None:
+        number, began, ended, vehicles, reread = json.loads(cycle)
+        finished = Finished(number, dt.datetime.fromisoformat(began), dt.datetime.fromisoformat(ended), vehicles, reread)
+    return Row(life, key, vehicle, at, bool(late), dt.datetime.fromisoformat(seen), finished)
+
+
+def _acknowledged(rows: list[Row], marks: set[tuple[int, str]], mode: str) -> list[Row]:
+    """Return the rows, each with whether it is known to be acknowledged; that is cumulative within a life."""
+    if mode == "transaction":
+        return [attrs.evolve(row, acknowledged=True) for row in rows]
+    told: list[Row] = []
+    ended: set[int] = set()
+    after: Row | None = None
+    for row in reversed(rows):
+        by_asking = mode == "next" and after is not None and after.life == row.life
+        if by_asking or (row.life, row.key) in marks:
+            ended.add(row.life)
+        told.append(attrs.evolve(row, acknowledged=row.life in ended))
+        after = row
+    return told[::-1]

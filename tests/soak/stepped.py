@@ -1,0 +1,171 @@
+"""A run in one process with time that only steps: a watch that is cancelled and abandoned at requests that are drawn.
+
+The same seed gives the same run. No process is killed here: what a crash leaves of a consumer is its checkpoint and
+its sink, and a new watch begins from these.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from ev_energy_async import ClientCredentials, EvEnergy
+from ev_energy_async.budget import Budget
+from ev_energy_async.checkpoint import MemoryCheckpoint
+from ev_energy_async.sandbox import FaultPlan, Sandbox, SteppedClock
+
+from .judge import Cost, Verdict, cost_of, judge
+from .rows import Row, row_of
+from .timing import START
+from .world import TOKEN_LIFETIME, Options, arrivals, plan_of
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable
+
+    from ev_energy_async.fleet import Watch
+    from ev_energy_async.messages import Handler, RawResponse, Request
+
+__all__ = ["run"]
+
+# Seconds that pass with each request.
+_STEP = 0.05
+_ROUNDS = 1.4
+_LONGEST_AWAY = 2_400.0
+
+
+class _Time:
+    """The clock of a client, which moves that of a sandbox when somebody sleeps on it."""
+
+    def __init__(self, clock: SteppedClock) -> None:
+        self._clock = clock
+
+    def now(self) -> dt.datetime:
+        return self._clock.now()
+
+    def monotonic(self) -> float:
+        return (self._clock.now() - START).total_seconds()
+
+    async def sleep(self, delay: float) -> None:
+        wake = self.monotonic() + delay
+        await asyncio.sleep(0)
+        self._clock.advance(max(0.0, wake - self.monotonic()))
+
+
+@attrs.define
+class _Consumer:
+    """A consumer that dies and is born again."""
+
+    options: Options
+    seed: int
+    sandbox: Sandbox
+    time: _Time
+    checkpoint: MemoryCheckpoint = attrs.field(factory=MemoryCheckpoint)
+    rows: list[Row] = attrs.field(factory=list[Row])
+    life: int = 0
+    requests: int = 0
+    blow: int = 0
+    task: asyncio.Task[Any] | None = None
+
+    async def watched(self, request: Request[Any], following: Handler) -> RawResponse:
+        """Let time pass with each request, and strike at the one that was drawn."""
+        self.sandbox.advance(_STEP)
+        self.requests += 1
+        if self.requests == self.blow and self.task is not None:
+            self.task.cancel()
+        return await following(request)
+
+    def client(self) -> EvEnergy:
+        """Return a client for one life."""
+        return EvEnergy(
+            ClientCredentials("sandbox-client", "sandbox-secret", token_url=self.sandbox.token_url),
+            base_url=self.sandbox.base_url,
+            clock=self.time,
+            budget=Budget(self.options.limit, clock=self.time),
+            middleware=[self.watched],
+            random=random.Random(self.seed + self.life),
+        )
+
+    def watch(self, ev: EvEnergy) -> Watch:
+        """Return a watch from the checkpoint on."""
+        options = self.options
+        return ev.fleet.watch(
+            every=options.every,
+            logs=options.logs,
+            checkpoint=self.checkpoint,
+            ack="explicit",
+            reread_every=options.reread_every,
+        )
+
+    async def live(self, chance: random.Random, is_over: Callable[[], bool]) -> bool:
+        """Consume until the end, or until struck down; return whether it was the end."""
+        async with self.client() as ev:
+            watch = self.watch(ev)
+            while not is_over():
+                self.task = asyncio.ensure_future(anext(watch))
+                try:
+                    event = await self.task
+                except asyncio.CancelledError:
+                    return False
+                self.rows.append(row_of(event, self.life, self.time.now()))
+                # Some are acknowledged together with later ones.
+                if chance.random() < 0.7:
+                    await event.ack()
+                    self.acknowledged(len(self.rows))
+        return True
+
+    def acknowledged(self, count: int) -> None:
+        """Note that so many rows are."""
+        while count and self.rows[count - 1].life == self.life and not self.rows[count - 1].acknowledged:
+            count -= 1
+            self.rows[count] = attrs.evolve(self.rows[count], acknowledged=True)
+
+
+async def run(options: Options, seed: int) -> Verdict:
+    """Try a watch, and return what came out.
+
+    Args:
+        options: How; without stalls, and its speed and timeouts say nothing here.
+        seed: What all chance is drawn from.
+    """
+    clock = SteppedClock(START)
+    chance = random.Random(seed)
+    sandbox = Sandbox(
+        vehicles=options.vehicles,
+        seed=seed,
+        clock=clock,
+        rate_limit=options.limit,
+        token_lifetime=TOKEN_LIFETIME,
+        faults=plan_of(attrs.evolve(options, stall=0.0), seed),
+        kept_requests=None,
+    )
+    time = _Time(clock)
+    async with sandbox:
+        consumer = _Consumer(options, seed, sandbox, time)
+        blows = options.kills + options.pauses
+        breaks: list[dt.datetime] = []
+        end = options.minutes * 60
+        while True:
+            # A cycle takes some requests for each ten vehicles.
+            consumer.blow = consumer.requests + chance.randint(3, 10 + options.vehicles) if blows else 0
+            blows -= bool(blows)
+            if await consumer.live(chance, lambda: time.monotonic() >= end):
+                break
+            breaks.append(clock.now())
+            sandbox.advance(chance.choice((0.0, chance.uniform(0, _LONGEST_AWAY))))
+            consumer.life += 1
+        sandbox.faults = FaultPlan(arrivals(), seed)
+        until = clock.now()
+        end = time.monotonic() + _ROUNDS * options.reread_every + 3 * options.every
+        consumer.life += 1
+        consumer.blow = 0
+        await consumer.live(chance, lambda: time.monotonic() >= end)
+        cost = cost_of(consumer.rows, sandbox.requests, breaks) if options.logs == ("status",) else Cost()
+        truth = [log for kind in options.logs for log in sandbox.fleet.logs(_LIST[kind])]
+        return judge(consumer.rows, truth, until=until, began={}, removed={}, cost=cost)
+
+
+_LIST = {"status": "status_logs", "errors": "error_logs"}

@@ -1,0 +1,212 @@
+"""What takes several requests, cancelled at any step of it: nothing is held, nothing goes on, the next call works."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import math
+from typing import TYPE_CHECKING, Any, Final
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from ev_energy_async import (
+    Budget,
+    ClientCredentials,
+    EvEnergy,
+    FileTokenStore,
+    RefreshToken,
+    Retry,
+    StaticToken,
+)
+
+from .conftest import FakeClock
+from .servers import Answering, RawServer, reply, until
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from .servers import Connection
+
+MAKE: Final = "vmak01HRFF3SEVSCRAV9B3CHVDFN0H"
+MODEL: Final = "vmod01HRFF3SEVSCRAV9B3CHVDFN0H"
+TRIM: Final = "trim01HRFF3SEVSCRAV9B3CHVDFN0H"
+FILE: Final = "rbef01HN2NJ9NMRZBXT1H6FT9N7735"
+KIND: Final = "https://api.ev.energy/v2/rebate_evidence_types/rbet01HN2NJ9NMRZBXT1H6FT9N7735"
+SHORT: Final = 0.05
+"""Seconds: for what is to run out."""
+
+
+async def serve(request: web.BaseRequest) -> web.StreamResponse:
+    """As much of the API as the calls below ask for."""
+    path, query = request.path.removeprefix("/v2"), request.query_string
+    if path == "/o/token/":
+        token = {"access_token": "access", "refresh_token": "refresh", "token_type": "Bearer", "expires_in": 36_000}
+        return web.json_response(token)
+    if path.endswith(":start_upload"):
+        return web.json_response({"id": FILE, "presigned_url": f"http://{request.host}/storage?signature=s"})
+    if path.endswith(":finish_upload"):
+        return web.json_response({"id": FILE})
+    if path == "/storage":
+        return web.Response()
+    if path.startswith("/vehicle_makes/"):
+        return web.json_response({"id": MAKE, "name": "Make", "url": "u", "onboarding_url": None})
+    if path == "/vehicle_models":
+        return web.json_response([{"id": MODEL, "name": "Model", "url": "u", "onboarding_url": None, "make": "m"}])
+    if path == "/vehicle_trims":
+        trim = {"id": TRIM, "name": "Trim", "url": "u", "onboarding_url": "https://x.example", "model": "m"}
+        return web.json_response([trim])
+    more = {} if "page_after" in query else {"Link": '<?page_after=B>; rel="next"'}
+    return web.json_response([{"name": "A"}], headers=more)
+
+
+async def page_by_page(ev: EvEnergy, _: Path) -> object:
+    return [region async for region in ev.regions.list()]
+
+
+async def onboard(ev: EvEnergy, _: Path) -> object:
+    return await ev.find_onboarding_url(MAKE)
+
+
+async def upload(ev: EvEnergy, folder: Path) -> object:
+    return await ev.upload_rebate_evidence(folder / "receipt.pdf", evidence_type=KIND)
+
+
+async def many(ev: EvEnergy, _: Path) -> object:
+    return await ev.vehicle_makes.get_many([MAKE] * 5, concurrency=2)
+
+
+async def cancel_after(steps: int, call: Awaitable[object]) -> bool:
+    """Cancel a call once the loop has gone round this often; whether it was still under way."""
+    task = asyncio.ensure_future(call)
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    was_under_way = task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled() is was_under_way, "a cancellation is never swallowed"
+    return was_under_way
+
+
+def others(before: set[asyncio.Task[Any]]) -> set[asyncio.Task[Any]]:
+    """The tasks that were not there before, apart from those of the server."""
+    return {task for task in asyncio.all_tasks() - before if "RequestHandler.start" not in repr(task)}
+
+
+@pytest.mark.parametrize("call", [page_by_page, onboard, upload, many])
+async def test_what_takes_several_requests_may_be_cancelled_at_any_step(
+    call: Callable[[EvEnergy, Path], Awaitable[object]], tmp_path: Path
+) -> None:
+    (tmp_path / "receipt.pdf").write_bytes(b"x" * 200_000)
+    connector = aiohttp.TCPConnector(limit=2)
+    async with Answering(serve) as server, aiohttp.ClientSession(connector=connector) as session:
+        clock = FakeClock()
+        budget = Budget(100_000, clock=clock)
+        ev = EvEnergy(StaticToken("t"), base_url=server.base_url, session=session, budget=budget, clock=clock)
+        await call(ev, tmp_path)
+        before = asyncio.all_tasks()
+        is_under_way, steps, cancelled = True, 0, 0
+        while is_under_way:
+            is_under_way = await cancel_after(steps, call(ev, tmp_path))
+            cancelled += is_under_way
+            assert ev.stats().under_way == 0
+            assert budget.waiting == 0
+            assert not connector._acquired, "a connection is held"  # pyright: ignore[reportPrivateUsage]
+            await until(lambda: not others(before))
+            # A thread that reads a file takes its time, whatever the loop does meanwhile.
+            steps = max(steps + 1, math.ceil(steps * 1.1))
+        assert cancelled > 20, "it was cancelled on its way"
+
+        await asyncio.wait_for(call(ev, tmp_path), 5)
+        await ev.close()
+    gc.collect()  # a file that was left open would warn, and a warning is an error
+
+
+async def test_a_refresh_with_a_store_of_files_may_be_cancelled_at_any_step(tmp_path: Path) -> None:
+    async with Answering(serve) as server:
+        is_under_way, steps = True, 0
+        while is_under_way:
+            before = asyncio.all_tasks()
+            store = FileTokenStore(tmp_path / f"{steps}.json")
+            ev = EvEnergy(RefreshToken("id", "first", store=store), base_url=server.base_url, deadline=8)
+            is_under_way = await cancel_after(steps, page_by_page(ev, tmp_path))
+
+            await asyncio.wait_for(page_by_page(ev, tmp_path), 5)
+            async with asyncio.timeout(5), store.lock():
+                assert await store.load() is not None, "what the server gave is kept"
+            asked = [request for request in server.requests if request.path == "/o/token/"]
+            assert len(asked) == 1, "a refresh token is spent once"
+            server.requests.clear()
+            await ev.close()
+            await until(lambda seen=before: not others(seen))
+            steps = max(steps + 1, math.ceil(steps * 1.2))
+        assert steps > 20
+
+
+async def test_a_wait_for_the_budget_may_be_cancelled_at_any_step() -> None:
+    async with Answering(serve) as server:
+        clock = FakeClock(moves_by_itself=False)
+        budget = Budget(2, clock=clock)
+        ev = EvEnergy(StaticToken("t"), base_url=server.base_url, budget=budget, clock=clock, deadline=7_200)
+        await asyncio.gather(ev.regions.list.with_response(), ev.regions.list.with_response())
+        before = asyncio.all_tasks()
+        for steps in range(12):
+            assert await cancel_after(steps, ev.regions.list.with_response())
+            assert budget.waiting == 0
+            assert others(before) <= {task for task in asyncio.all_tasks() if "udget" in repr(task)}
+        assert len(server.requests) == 2
+
+        last = asyncio.ensure_future(ev.regions.list.with_response())
+        await until(lambda: budget.waiting == 1)
+        clock.advance(3_601)
+        await asyncio.wait_for(last, 5)
+        assert budget.used == 1, "those who gave up have spent nothing"
+        await ev.close()
+
+
+async def test_a_connection_that_is_being_made_may_be_given_up() -> None:
+    class Slow(aiohttp.TCPConnector):
+        async def _create_connection(self, *_: Any) -> Any:
+            waiting.set()
+            await asyncio.Event().wait()
+
+    waiting = asyncio.Event()
+    async with aiohttp.ClientSession(connector=Slow(limit=1)) as session:
+        ev = EvEnergy(StaticToken("t"), session=session)
+        for _ in range(3):
+            call = asyncio.ensure_future(ev.regions.list.with_response())
+            await asyncio.wait_for(waiting.wait(), 5)
+            waiting.clear()
+            call.cancel()
+            await asyncio.wait([call])
+            assert call.cancelled()
+        assert ev.stats().under_way == 0
+
+
+# --- A limit of the caller's own
+
+
+async def head(line: Connection, server: RawServer) -> None:
+    server.requests.append(await line.receive())
+    await line.send(reply(b"[{}, {}]")[:-4])
+    await line.until_closed()
+
+
+async def silence(line: Connection, server: RawServer) -> None:
+    server.requests.append(await line.receive())
+    await line.until_closed()
+
+
+@pytest.mark.parametrize("script", [silence, head], ids=["no answer", "half a body"])
+@pytest.mark.parametrize("credentials", [StaticToken("t"), ClientCredentials("id", "secret")], ids=["call", "token"])
+async def test_a_timeout_of_the_callers_own_holds_wherever_a_call_is(script: Any, credentials: Any) -> None:
+    async with (
+        RawServer(script) as server,
+        EvEnergy(credentials, base_url=server.base_url, retry=Retry(attempts=1)) as ev,
+    ):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(SHORT):
+                await ev.regions.list()
+        assert len(server.requests) == 1
+        assert ev.stats().under_way == 0
