@@ -18,7 +18,7 @@ $(READY): pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[cli,sandbox]' --group dev
 	touch $@
 
-demo: $(READY)  ## poll a fleet of 1,000 vehicles, on the embedded sandbox (LIVE=1: on the real API, read-only)
+demo: $(READY)  ## watch a fleet of 1,000 vehicles, on the embedded sandbox (LIVE=1: on the real API, read-only)
 	@$(BIN)/python -m ev_energy_async.demo $(if $(filter 1,$(LIVE)),--live)
 
 test: $(READY)  ## run the tests
@@ -38,6 +38,9 @@ tour: $(READY)  ## call all operations on a sandbox, and say what was looked at
 
 check-sandbox: $(READY)  ## schemathesis against a sandbox with our document: about two minutes (ARGS=more of its options)
 	@$(BIN)/python -m tests.check_sandbox $(ARGS)
+
+soak: $(READY)  ## watches that are killed and paused while the API fails: some minutes (ARGS=--help says what can be set)
+	@$(BIN)/python -m tests.soak $(ARGS)
 
 generate: $(READY)  ## generate models and endpoint functions (SPEC=path: from another document)
 	$(BIN)/python -m generator $(if $(SPEC),--spec $(SPEC))

@@ -1,8 +1,8 @@
 """Runs the benchmarks: `make bench`, `make bench-quick`.
 
-    python -m benchmarks                      # everything: about ten minutes; writes results/ and the README's table
-    python -m benchmarks --quick              # under a minute, no peers, writes nothing; fails if a ratio is far off
-    python -m benchmarks --parts cold,warm    # some of it; writes nothing unless --write is given
+python -m benchmarks                      # everything: about ten minutes; writes results/ and the README's table
+python -m benchmarks --quick              # under a minute, no peers, writes nothing; fails if a ratio is far off
+python -m benchmarks --parts cold,warm    # some of it; writes nothing unless --write is given
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ _SMALL: Final = Sizes(
 def _prepare(*, is_quick: bool) -> tuple[dict[str, Path], list[registry.Entry], dict[str, str]]:
     """Return the interpreters, who takes part, and who does not and why."""
     skipped: dict[str, str] = {}
+    present: list[registry.Entry] = []
     if is_quick:
-        present = [each for each in registry.CONTENDERS if each.environment == registry.BENCH]
+        present += [each for each in registry.CONTENDERS if each.environment == registry.BENCH]
         return {registry.BENCH: Path(sys.executable)}, present, skipped
     environments.make(registry.BENCH)
     pythons = {registry.BENCH: environments.python_of(registry.BENCH)}
-    present: list[registry.Entry] = []
     for each in registry.CONTENDERS:
         try:
             environments.make(each.environment)

@@ -87,7 +87,7 @@ class Server(AbstractContextManager["Server"]):
 
     def control(self, **wanted: Any) -> dict[str, Any]:
         """Change what it serves; returns what it counted."""
-        request = urllib.request.Request(f"{self._origin}/control", json.dumps(wanted).encode())
+        request = urllib.request.Request(f"{self._origin}/control", json.dumps(wanted).encode())  # noqa: S310  # our own server
         with urllib.request.urlopen(request, timeout=120) as response:  # noqa: S310  # on this machine
             answer: dict[str, Any] = json.loads(response.read())
         return answer
@@ -264,7 +264,11 @@ class Run:
                 count = self.sizes.decodes // 4
 
                 def ask(
-                    entry: Entry, row: str, workers: dict[str, _Worker] = workers, pages: str = pages, count: int = count
+                    entry: Entry,
+                    row: str,
+                    workers: dict[str, _Worker] = workers,
+                    pages: str = pages,
+                    count: int = count,
                 ) -> float:
                     kind = row.split("_")[1]
                     if kind == "requests":

@@ -17,9 +17,11 @@ import json
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 __all__ = ["inputs", "main"]
+
+_METHODS: Final = {"delete", "get", "patch", "post", "put"}
 
 
 def inputs(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -35,9 +37,8 @@ def inputs(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
             if "oneOf" in member and f"{owner}{name.title().replace('_', '')}" in schemas:
                 member["title"] = f"{owner}{name.title().replace('_', '')}Reference"
     for item in clientele["paths"].values():
-        for operation in item.values():
-            if isinstance(operation, dict) and "operationId" in operation:
-                operation["operationId"] = re.sub(r"\W+", "_", operation["operationId"])
+        for method in _METHODS & item.keys():
+            item[method]["operationId"] = re.sub(r"\W+", "_", item[method]["operationId"])
     return {"openapi_python_client": document, "openapi_generator": generator, "clientele": clientele}
 
 

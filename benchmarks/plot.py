@@ -1,6 +1,6 @@
 """The one picture of a run: what each client costs, as a multiple of hand-written aiohttp and msgspec.
 
-    python -m benchmarks.plot results.json results.png      # needs matplotlib
+python -m benchmarks.plot results.json results.png      # needs matplotlib
 """
 
 from __future__ import annotations

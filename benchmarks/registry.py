@@ -39,7 +39,7 @@ CONTENDERS: Final = (
     Entry("floor", "a", "aiohttp + orjson, dictionaries", BENCH),
     Entry("limit", "b", "aiohttp + msgspec, attrs classes", BENCH),
     Entry("openapi_python_client", "c", "openapi-python-client", "openapi_python_client", 0.2),
-    Entry("openapi_generator", "d", "openapi-generator, asyncio", "openapi_generator", 0.5),
+    Entry("openapi_generator", "d", "openapi-generator, asyncio", "openapi_generator", 0.2),
     Entry("clientele", "e", "clientele", "clientele", 0.2),
     Entry("ours", "f", "ev-energy-async", BENCH),
 )

@@ -88,7 +88,9 @@ def judged(samples: Mapping[str, Samples]) -> Iterator[tuple[Row, Target, Compar
 def render(samples: Mapping[str, Samples]) -> str:
     """Return the table."""
     lines = [
-        "| | unit | **(f) ours** | " + " | ".join(f"({each.letter})" for each in _PEERS) + " | measured, and the target |",
+        "| | unit | **(f) ours** | "
+        + " | ".join(f"({each.letter})" for each in _PEERS)
+        + " | measured, and the target |",
         "| --- | --- | ---: | " + " | ".join("---:" for _ in _PEERS) + " | --- |",
     ]
     for row in ROWS:
@@ -122,9 +124,8 @@ def between(text: str, made: str) -> str:
 
 
 def _machine_line(found: Mapping[str, str]) -> str:
-    return (
-        f"{found['processor']}, {found['cores']} cores, {found['system']}, Python {found['python']}; {found['made'][:10]}"
-    )
+    made_on = f"{found['processor']}, {found['cores']} cores, {found['system']}, Python {found['python']}"
+    return f"{made_on}; {found['made'][:10]}"
 
 
 def write(folder: Path, readme: Path | None, result: dict[str, Any]) -> None:
@@ -140,8 +141,8 @@ def write(folder: Path, readme: Path | None, result: dict[str, Any]) -> None:
     table = render(samples)
     skipped = "".join(f"\n- {what}: {why.splitlines()[-1]}" for what, why in result["skipped"].items())
     whole = (
-        f"# Results\n\n{_machine_line(result['machine'])}. Medians; ratios and differences are medians over rounds, with "
-        f"quartiles.\n\n{legend}.\n\n{table}\n\nVersions: {versions}.\n"
+        f"# Results\n\n{_machine_line(result['machine'])}. Medians; ratios and differences are medians over "
+        f"rounds, with quartiles.\n\n{legend}.\n\n{table}\n\nVersions: {versions}.\n"
     )
     if skipped:
         whole += f"\nNot measured:\n{skipped}\n"

@@ -5,7 +5,8 @@ token, a vehicle, a page of status logs, the fleet page by page with `Link` head
 sandbox: it checks no token and no parameter.
 
 `POST /control` with a JSON object changes it: `{"fleet": 10000}`, `{"variant": "drift"}`, `{"hold": true}` (answers
-wait until `{"hold": false}`), `{"delay": 0.05}` (each answer takes so many seconds), `{"change": 0.05}` (so many of the fleet report once more); the answer says what it counted.
+wait until `{"hold": false}`), `{"delay": 0.05}` (each answer takes so many seconds), `{"change": 0.05, "number": 7}`
+(so many of the fleet report once more); the answer says what it counted.
 
     python -m benchmarks.server [--core 1]       # prints its port
 """
@@ -43,13 +44,12 @@ class Fleet:
         self._vehicles: list[dict[str, Any]] = [{} for _ in self.ids]
         self.items: list[bytes] = [b""] * size
         for index in range(size):
-            for _ in range(_FIRST_LOGS):
-                self._report(index)
+            for number in range(_FIRST_LOGS):
+                self._report(index, number)
             self._encode(index)
 
-    def _report(self, index: int) -> None:
+    def _report(self, index: int, number: int) -> None:
         logs = self._logs[index]
-        number = len(logs)
         sampled_at = documents.log_time(number, index)
         log = documents.status_log(self._rng, self.ids[index], sampled_at, documents.log_time(number, index + 5))
         logs.insert(0, (sampled_at, documents.encode(log)))
@@ -62,11 +62,11 @@ class Fleet:
     def _encode(self, index: int) -> None:
         self.items[index] = documents.encode(self._vehicles[index])
 
-    def change(self, share: float) -> int:
-        """Let a share of the vehicles report once more."""
+    def change(self, share: float, number: int) -> int:
+        """Let a share of the vehicles report once more, at the time that belongs to this number."""
         changed = self._rng.sample(range(len(self.ids)), round(len(self.ids) * share))
         for index in changed:
-            self._report(index)
+            self._report(index, number)
             self._encode(index)
         return len(changed)
 
@@ -121,7 +121,7 @@ class State:
         if "variant" in wanted:
             self.vary(wanted["variant"])
         if "change" in wanted:
-            counted["changed"] = self.fleet.change(wanted["change"])
+            counted["changed"] = self.fleet.change(wanted["change"], wanted["number"])
         if "hold" in wanted:
             held, self.held = self.held or [], [] if wanted["hold"] else None
             counted["held"] = len(held)
@@ -146,10 +146,10 @@ class State:
                 link = f"{self.base}/vehicles?page_size={_PAGE}{expand}&page_after={following}"
             return self._made(body, link)
         if parts[-1] == "status_logs":
-            body = self._logs(parts[3], query)
-            if body is not None:
-                return body
-        item = self.fleet.item(parts[-1]) if parts[2:3] == ["vehicles"] else None
+            answer = self._logs(parts[3], query)
+            if answer is not None:
+                return answer
+        item = self.fleet.item(parts[-1])
         return self._missing() if item is None else self._made(item)
 
     def _logs(self, vehicle_id: str, query: str) -> bytes | None:
@@ -161,7 +161,11 @@ class State:
         return self._made(pages[self.served % len(pages)], f"{url}&page_after=2026-03-14T09:05:00.000000Z")
 
     def _made(self, body: bytes, following: str | None = None) -> bytes:
-        link = "" if following is None else f'Link: <{following or "about:blank"}>; rel="next", <about:blank>; rel="previous"\r\n'
+        link = (
+            ""
+            if following is None
+            else f'Link: <{following or "about:blank"}>; rel="next", <about:blank>; rel="previous"\r\n'
+        )
         return self._head("200 OK", "application/json", len(body), link) + body
 
     def _missing(self) -> bytes:
@@ -195,7 +199,9 @@ class Answering(asyncio.Protocol):
             head = self._buffer[:end]
             length = 0
             if head.startswith(b"POST"):
-                length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+                length = next(
+                    int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")
+                )
             if len(self._buffer) < end + 4 + length:
                 return
             body, self._buffer = self._buffer[end + 4 : end + 4 + length], self._buffer[end + 4 + length :]

@@ -25,6 +25,13 @@ if TYPE_CHECKING:
     from ev_energy_async.auth import RefreshToken as RefreshToken
     from ev_energy_async.auth import StaticToken as StaticToken
     from ev_energy_async.budget import Budget as Budget
+    from ev_energy_async.checkpoint import Checkpoint as Checkpoint
+    from ev_energy_async.checkpoint import CheckpointConflict as CheckpointConflict
+    from ev_energy_async.checkpoint import CheckpointError as CheckpointError
+    from ev_energy_async.checkpoint import CheckpointMismatch as CheckpointMismatch
+    from ev_energy_async.checkpoint import MemoryCheckpoint as MemoryCheckpoint
+    from ev_energy_async.checkpoint import Owner as Owner
+    from ev_energy_async.checkpoint import SqliteCheckpoint as SqliteCheckpoint
     from ev_energy_async.client import EvEnergy as EvEnergy
     from ev_energy_async.clock import Clock as Clock
     from ev_energy_async.codec import Drift as Drift
@@ -52,6 +59,19 @@ if TYPE_CHECKING:
     from ev_energy_async.errors import Unauthorized as Unauthorized
     from ev_energy_async.errors import UnprocessableEntity as UnprocessableEntity
     from ev_energy_async.errors import WebhookVerificationError as WebhookVerificationError
+    from ev_energy_async.events import CycleFinished as CycleFinished
+    from ev_energy_async.events import ErrorLogged as ErrorLogged
+    from ev_energy_async.events import FleetEvent as FleetEvent
+    from ev_energy_async.events import FleetShrank as FleetShrank
+    from ev_energy_async.events import IntegrationChanged as IntegrationChanged
+    from ev_energy_async.events import PollFailed as PollFailed
+    from ev_energy_async.events import StatusLogged as StatusLogged
+    from ev_energy_async.events import VehicleAdded as VehicleAdded
+    from ev_energy_async.events import VehicleRemoved as VehicleRemoved
+    from ev_energy_async.events import WatchEvent as WatchEvent
+    from ev_energy_async.fleet import Batch as Batch
+    from ev_energy_async.fleet import Fleet as Fleet
+    from ev_energy_async.fleet import Watch as Watch
     from ev_energy_async.ids import ResourceId as ResourceId
     from ev_energy_async.messages import Middleware as Middleware
     from ev_energy_async.messages import RateLimit as RateLimit
@@ -83,6 +103,15 @@ _HOMES = {
         "budget": ("Budget",),
         "client": ("EvEnergy",),
         "clock": ("Clock",),
+        "checkpoint": (
+            "Checkpoint",
+            "CheckpointConflict",
+            "CheckpointError",
+            "CheckpointMismatch",
+            "MemoryCheckpoint",
+            "Owner",
+            "SqliteCheckpoint",
+        ),
         "codec": ("Drift",),
         "errors": (
             "ApiError",
@@ -110,6 +139,19 @@ _HOMES = {
             "UnprocessableEntity",
             "WebhookVerificationError",
         ),
+        "events": (
+            "CycleFinished",
+            "ErrorLogged",
+            "FleetEvent",
+            "FleetShrank",
+            "IntegrationChanged",
+            "PollFailed",
+            "StatusLogged",
+            "VehicleAdded",
+            "VehicleRemoved",
+            "WatchEvent",
+        ),
+        "fleet": ("Batch", "Fleet", "Watch"),
         "ids": ("ResourceId",),
         "messages": ("Middleware", "RateLimit", "Request", "Response"),
         "oauth": ("Token",),
@@ -130,20 +172,32 @@ __all__ = [
     "AuthorizationCode",
     "BadItem",
     "BadRequest",
+    "Batch",
     "Budget",
     "BudgetExhausted",
+    "Checkpoint",
+    "CheckpointConflict",
+    "CheckpointError",
+    "CheckpointMismatch",
     "ClientCredentials",
     "Clock",
     "Conflict",
     "ConnectionFailed",
+    "CycleFinished",
     "DecodeError",
     "Drift",
+    "ErrorLogged",
     "EvEnergy",
     "EvEnergyError",
     "FileTokenStore",
+    "Fleet",
+    "FleetEvent",
+    "FleetShrank",
     "Forbidden",
+    "IntegrationChanged",
     "InvalidArgument",
     "Link",
+    "MemoryCheckpoint",
     "MemoryTokenStore",
     "MethodNotAllowed",
     "Middleware",
@@ -152,9 +206,11 @@ __all__ = [
     "NotPluggedIn",
     "OnboardingResult",
     "OutcomeUnknown",
+    "Owner",
     "Page",
     "Paginator",
     "PayloadTooLarge",
+    "PollFailed",
     "Problem",
     "RateLimit",
     "RateLimited",
@@ -167,8 +223,10 @@ __all__ = [
     "RetryEvent",
     "ServerError",
     "ServiceUnavailable",
+    "SqliteCheckpoint",
     "StaticToken",
     "Stats",
+    "StatusLogged",
     "Token",
     "TokenStore",
     "TokenStoreError",
@@ -177,6 +235,10 @@ __all__ = [
     "Unauthorized",
     "UnprocessableEntity",
     "UnsetType",
+    "VehicleAdded",
+    "VehicleRemoved",
+    "Watch",
+    "WatchEvent",
     "WebhookVerificationError",
     "__version__",
     "parse_onboarding_redirect",

@@ -195,7 +195,8 @@ class Cycle:
         self.changed += 1
         if self.began - ledger.read_at >= self._rules.read_every:
             self.want(vehicle.id, "status", "status")
-        return known
+            return known
+        return known if known.behind else known.but(behind=self.began)
 
     def _look_for_silence(self, vehicle_id: str, newest: int) -> None:
         """Want the error logs of a vehicle that has fallen silent since the last snapshot."""

@@ -15,14 +15,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 import attrs
-import msgspec
 
 from ev_energy_async import api
 from ev_energy_async._cycle import Cycle
 from ev_energy_async._history import pages_of
 from ev_energy_async._journal import Journal
-from ev_energy_async._known import FLEET, Known, Meta
-from ev_energy_async._plan import interval_for
+from ev_energy_async._known import FLEET, Known, Meta, decoded
+from ev_energy_async._pacing import Backfilling, Patience
+from ev_energy_async._plan import interval_for, plan
 from ev_energy_async._reading import Counted, Reading
 from ev_energy_async._seen import ALWAYS, SECOND, instant_of, moment
 from ev_energy_async._telling import Teller
@@ -37,7 +37,7 @@ from ev_energy_async.errors import (
     Unauthorized,
 )
 from ev_energy_async.events import Delays
-from ev_energy_async.follow import Polling, is_passing, read_at
+from ev_energy_async.follow import is_passing, read_at
 from ev_energy_async.logs import PAGE_SIZE
 from ev_energy_async.values import UNSET
 
@@ -54,12 +54,9 @@ if TYPE_CHECKING:
 
 Job: TypeAlias = "Callable[[], Awaitable[Any]]"
 
-__all__ = ["Engine", "FleetClient", "Progress", "Settings"]
+__all__ = ["Engine", "FleetClient", "Job", "Progress", "Settings", "is_fatal", "outcomes_of"]
 
 _LOG: Final = logging.getLogger("ev_energy_async")
-_PATIENCE: Final = 5.0
-_LONGEST_WAIT: Final = 300.0
-_LONGEST_ANNOUNCED: Final = 3_600.0
 # How often in a row nothing but failures is waited out, before those that failed are said to have.
 _MOST_WAITS: Final = 5
 # The share of the hourly budget that a watch plans with; the rest is for what changes more than usual.
@@ -69,7 +66,7 @@ _HOUR: Final = 3_600.0
 _OF_LATE: Final = 8
 
 
-class FleetClient(Polling, Protocol):
+class FleetClient(Backfilling, Protocol):
     """What a fleet needs of a client: to send, to know time, and what may be spent."""
 
     @property
@@ -156,12 +153,13 @@ class Engine:
         self._cycle: Cycle | None = None
         self._active: dict[tuple[str, str], _Active] = {}
         self._every = settings.every
-        self._due = self._not_before = float("-inf")
+        self._due = float("-inf")
+        self._patience = Patience("watching the fleet", client.clock)
+        self._is_refused = False
         self._credit = {"errors": 0.0, "reread": 0.0}
         # How many pages the past of a vehicle takes, as seen of late.
         self._pages = 1.0
-        self._failures = 0
-        self._has_shrunk = False
+        self._has_shrunk = self._has_planned = False
 
     async def next(self, deadline: float | None) -> WatchEvent | None:
         """Return the next event; None if there is none by a deadline, in the seconds of the monotonic clock."""
@@ -182,17 +180,13 @@ class Engine:
     async def _load(self) -> None:
         self.live.clear()
         async with aclosing(self._journal.load(self._owner)) as rows:
-            async for name, text in rows:
-                if name == FLEET:
-                    self.meta = msgspec.json.decode(text, type=Meta)
-                else:
-                    self.live[name] = msgspec.json.decode(text, type=Known)
+            self.meta = await decoded(rows, self.live)
         self._is_loaded = True
 
     async def _step(self, deadline: float | None) -> None:
         """Do what can be done at once, or wait until something can."""
         now = self.clock.monotonic()
-        wait = self._not_before - now
+        wait = self._patience.delay
         if wait <= 0 and self._cycle is None:
             if now >= self._due:
                 self._cycle = await self._begin(now)
@@ -231,10 +225,16 @@ class Engine:
         bad: list[BadItem] = []
         if cycle is not None and snapshot:
             jobs.append(partial(self._page, cycle, bad))
-        outcomes = await _all(jobs)
-        for outcome in outcomes:
-            if isinstance(outcome, Exception) and _is_fatal(outcome):
-                raise outcome
+        outcomes = await outcomes_of(jobs)
+        fatal = next((each for each in outcomes if isinstance(each, Exception) and is_fatal(each)), None)
+        if isinstance(fatal, Unauthorized) and not self._is_refused:
+            # Two tokens may end one after the other, as where the process was stopped for long; not three.
+            self._is_refused = True
+            self._patience.fail([fatal])
+            return
+        if fatal is not None:
+            raise fatal
+        self._is_refused = False
         trouble: list[EvEnergyError] = []
         if cycle is not None and snapshot:
             self._note_page(cycle, outcomes.pop(), bad, trouble)
@@ -243,10 +243,9 @@ class Engine:
             for vehicle_id, outcome in zip(missing, outcomes[len(active) :], strict=True):
                 self._note_lookup(cycle, vehicle_id, outcome, trouble)
         if trouble:
-            self._wait_out(trouble)
-        elif self._failures:
-            _LOG.info("watching the fleet goes on after %d failures", self._failures)
-            self._failures = 0
+            self._patience.fail(trouble)
+        else:
+            self._patience.succeed()
         if cycle is not None and settings.on_progress is not None:
             phase = "logs" if cycle.is_complete else "snapshot"
             waiting = len(cycle.queue) + len(self._active)
@@ -270,7 +269,7 @@ class Engine:
         if wanted.why == "reread":
             down_to = min(down_to, cycle.began - self._rules.past)
         reading = Reading(self._client, wanted.vehicle_id, wanted.kind, down_to=down_to)
-        self._active[key] = _Active(wanted, reading, ledger.top if ledger.instants else None)
+        self._active[key] = _Active(wanted, reading, None if ledger.last == ALWAYS else ledger.last)
 
     async def _page(self, cycle: Cycle, bad: list[BadItem]) -> tuple[Page[Any], int]:
         """Return the next page of the snapshot, and how many calls it took."""
@@ -294,7 +293,8 @@ class Engine:
 
     def _note_page(self, cycle: Cycle, outcome: Any, bad: list[BadItem], trouble: list[EvEnergyError]) -> None:
         if isinstance(outcome, EvEnergyError):
-            if not (is_passing(outcome) or (isinstance(outcome, DecodeError) and self._failures < _MOST_WAITS)):
+            is_garbled = isinstance(outcome, DecodeError) and self._patience.failures < _MOST_WAITS
+            if not (is_garbled or is_passing(outcome)):
                 raise outcome
             trouble.append(outcome)
             return
@@ -343,7 +343,7 @@ class Engine:
                 good += 1
                 self._note_logs(each)
         passing = [error for _, error in failed if is_passing(error)]
-        if len(passing) == len(failed) > 1 and not good and self._failures < _MOST_WAITS:
+        if len(passing) == len(failed) > 1 and not good and self._patience.failures < _MOST_WAITS:
             # Nobody answers: it is not these vehicles.
             trouble += passing
             return
@@ -393,8 +393,11 @@ class Engine:
         self._every = interval_for(settings.every, spent.snapshot + spent.status + spent.checks, allowance, usable)
         self._due = cycle.began_monotonic + self._every
         self._cycle = None
+        if not self._has_planned:
+            self._say_plan(len(cycle.here))
         duration = self.clock.monotonic() - cycle.began_monotonic
-        self.meta = Meta(cycle.number, self.meta.since, cycle.began, self._every)
+        kinds = (*["status"] * rules.status, *["error"] * rules.errors)
+        self.meta = Meta(cycle.number, self.meta.since, cycle.began, self._every, kinds)
         self._teller.finished(
             cycle,
             self.meta,
@@ -403,6 +406,23 @@ class Engine:
             budget=self._client.budget,
             delays=self._delays(len(cycle.here), duration),
         )
+
+    def _say_plan(self, vehicles: int) -> None:
+        """Log what the watch is going to take of the budget."""
+        settings, rules = self._settings, self._rules
+        self._has_planned = True
+        found = plan(
+            vehicles,
+            settings.every,
+            logs={*["status"] * rules.status, *["errors"] * rules.errors},
+            read_every=rules.read_every / SECOND or None,
+            error_share=settings.error_share,
+            reread_share=settings.reread_share,
+            reread_every=settings.reread_every,
+            past=rules.past / SECOND,
+            budget=self._client.budget.allowance,
+        )
+        _LOG.log(logging.INFO if found.fits else logging.WARNING, "watching the fleet: %s", found)
 
     def _delays(self, vehicles: int, duration: float) -> Delays:
         """Return how long it takes at the worst until a log is told of, as things go now."""
@@ -418,21 +438,8 @@ class Engine:
             late=max(settings.reread_every, turn(settings.reread_share, self._pages)) if self._rules.status else None,
         )
 
-    def _wait_out(self, trouble: list[EvEnergyError]) -> None:
-        error = trouble[0]
-        delay = 0.0 if isinstance(error, BudgetExhausted) else min(_PATIENCE * 2**self._failures, _LONGEST_WAIT)
-        for each in trouble:
-            retry_at = getattr(each, "retry_at", None)
-            if retry_at is not None:
-                announced = (retry_at - self.clock.now()).total_seconds()
-                delay = max(delay, min(announced, _LONGEST_ANNOUNCED))
-        if not self._failures:
-            _LOG.warning("watching the fleet is interrupted, goes on in %.0f s: %s", delay, error)
-        self._failures = min(self._failures + 1, 10)
-        self._not_before = self.clock.monotonic() + delay
 
-
-def _is_fatal(error: Exception) -> bool:
+def is_fatal(error: Exception) -> bool:
     """Whether nothing can be read any more, whatever the vehicle."""
     if isinstance(error, TransportError):
         return not error.passing
@@ -441,7 +448,7 @@ def _is_fatal(error: Exception) -> bool:
     return not isinstance(error, ApiError) or isinstance(error, Unauthorized)
 
 
-async def _all(jobs: list[Job]) -> list[Any]:
+async def outcomes_of(jobs: list[Job]) -> list[Any]:
     """Return what each job gives, or the error it ends with. None goes on when this is cancelled."""
 
     async def outcome(job: Job) -> Any:

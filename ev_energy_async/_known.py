@@ -10,9 +10,11 @@ from ev_energy_async._ledger import Ledger, Seen
 from ev_energy_async._seen import ALWAYS, instant_of
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from ev_energy_async._seen import Placed
 
-__all__ = ["FLEET", "TIMES", "Known", "Meta", "seen"]
+__all__ = ["FLEET", "TIMES", "Known", "Meta", "decoded", "seen"]
 
 # The row of the fleet as a whole; no vehicle has such an ID.
 FLEET: Final = "fleet"
@@ -29,12 +31,14 @@ class Meta(msgspec.Struct, frozen=True, array_like=True):
         since: From when on logs count.
         snapshot_at: When the last complete snapshot was begun; ALWAYS before the first.
         every: Seconds from one cycle to the next, at that time.
+        kinds: The kinds of logs that are read.
     """
 
     cycle: int = 0
     since: int = ALWAYS
     snapshot_at: int = ALWAYS
     every: float = 0.0
+    kinds: tuple[str, ...] = ()
 
 
 class Known(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -50,6 +54,7 @@ class Known(msgspec.Struct, frozen=True, array_like=True, gc=False):
         error: The same of its error logs.
         gaps: What is missing: kind, from when, until when, why.
         trouble: Why the last reading of a kind failed: kind and reason.
+        behind: Since when it has status logs that were not read; 0 if it has none.
     """
 
     integrated: str = ""
@@ -61,6 +66,7 @@ class Known(msgspec.Struct, frozen=True, array_like=True, gc=False):
     error: Ledger | None = None
     gaps: tuple[tuple[str, int, int, str], ...] = ()
     trouble: tuple[tuple[str, str], ...] = ()
+    behind: int = 0
 
     def ledger(self, kind: str) -> Ledger:
         """Return what was delivered of a kind."""
@@ -85,6 +91,9 @@ class Known(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return self.but(trouble=others if reason is None else (*others, (kind, reason)))
 
 
+_KNOWN: Final = msgspec.json.Decoder(Known)
+
+
 def seen(placed: Placed, kind: str) -> Seen:
     """Return a log as a ledger knows it."""
     if kind == "error":
@@ -92,3 +101,14 @@ def seen(placed: Placed, kind: str) -> Seen:
         return Seen(placed.at, placed.at)
     stored = placed.log.logged_at
     return Seen(placed.at, instant_of(stored) if stored else None)
+
+
+async def decoded(rows: AsyncIterator[tuple[str, str]], into: dict[str, Known]) -> Meta:
+    """Decode the rows of a checkpoint: those of vehicles into a mapping by their IDs, that of the fleet is returned."""
+    meta = Meta()
+    async for name, text in rows:
+        if name == FLEET:
+            meta = msgspec.json.decode(text, type=Meta)
+        else:
+            into[name] = _KNOWN.decode(text)
+    return meta

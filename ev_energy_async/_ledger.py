@@ -56,6 +56,7 @@ class Ledger(msgspec.Struct, frozen=True, array_like=True, gc=False):
         extras: Delivered logs below the floor that their time of storing does not tell, sorted.
         fresh: Delivered logs from the floor on that were stored shortly before the last reading, or after.
         reread_at: When all of the past was last read again; ALWAYS if it was not.
+        last: The latest instant that was delivered, also where that lies below the floor; ALWAYS if none was.
     """
 
     floor: int
@@ -65,6 +66,7 @@ class Ledger(msgspec.Struct, frozen=True, array_like=True, gc=False):
     extras: tuple[int, ...] = ()
     fresh: tuple[tuple[int, int], ...] = ()
     reread_at: int = ALWAYS
+    last: int = ALWAYS
 
     @classmethod
     def after(cls, at: int, read_at: int) -> Self:
@@ -74,7 +76,7 @@ class Ledger(msgspec.Struct, frozen=True, array_like=True, gc=False):
             at: Where its newest log stands, which counts as delivered, as do those before it.
             read_at: When this was seen. What the API stores later counts, wherever it stands.
         """
-        return cls(at, _packed([at]), read_at, ((at, read_at),))
+        return cls(at, _packed([at]), read_at, ((at, read_at),), last=at)
 
     @classmethod
     def since(cls, at: int, *, stored: int = NEVER) -> Self:
@@ -123,7 +125,9 @@ class Ledger(msgspec.Struct, frozen=True, array_like=True, gc=False):
         numbers = set(_unpacked(self.instants))
         extras = set(self.extras)
         fresh = set(self.fresh)
+        last = self.last
         for at, stored in delivered:
+            last = max(last, at)
             if at < self.floor:
                 extras.add(at)
                 continue
@@ -131,9 +135,8 @@ class Ledger(msgspec.Struct, frozen=True, array_like=True, gc=False):
             if stored is not None:
                 # The last reading that was complete was before it, whatever the time of its storing.
                 fresh.add((at, stored))
-        return replace(
-            self, instants=_packed(sorted(numbers)), extras=tuple(sorted(extras)), fresh=tuple(sorted(fresh))
-        )
+        told = {"extras": tuple(sorted(extras)), "fresh": tuple(sorted(fresh)), "last": last}
+        return replace(self, instants=_packed(sorted(numbers)), **told)
 
     def with_reading(self, logs: Collection[Seen], *, reach: int, read_at: int) -> Self:
         """Return the ledger after all that a reading brought was delivered.
@@ -147,7 +150,7 @@ class Ledger(msgspec.Struct, frozen=True, array_like=True, gc=False):
         around = {at: stored for at, stored in logs if stored is not None and stored >= complete}
         ledger = self.with_delivered(self._told_exactly(logs))
         if reach < self.floor:
-            ledger = ledger.covered(reach, complete, around)
+            ledger = ledger.covered(reach, self.floor, complete, around)
         else:
             # What lies between was not read this time, but the last time.
             ledger = ledger.risen(reach, self.read_at - SKEW, dict(self.fresh))
@@ -166,14 +169,49 @@ class Ledger(msgspec.Struct, frozen=True, array_like=True, gc=False):
         new = {log.at for log, is_new in zip(below, self.unseen(below), strict=True) if is_new}
         return [log for log in logs if log.at >= self.floor or log.at in new]
 
-    def covered(self, reach: int, complete: int, around: Collection[int]) -> Self:
-        """Return the ledger with all delivered from `reach` to the floor that was stored before `complete`."""
-        kept = [(below, before) for below, before in self.steps if below < reach]
-        first = next(((below, before) for below, before in self.steps if below >= reach), None)
-        if first is not None and reach > ALWAYS:
-            kept.append((reach, first[1]))
-        extras = {at for at in self.extras if at < reach}.union(at for at in around if reach <= at < self.floor)
-        return replace(self, steps=(*kept, (self.floor, complete)), extras=tuple(sorted(extras)))
+    def with_window(self, logs: Collection[Seen], begin: int, end: int, *, read_at: int) -> Self:
+        """Return the ledger after all logs of a time were read, and what of them is new was delivered.
+
+        Args:
+            logs: All logs of that time.
+            begin: From when on.
+            end: Up to when; not included.
+            read_at: When the reading began, as in `with_reading`.
+        """
+        complete = read_at - SKEW
+        around = {at for at, stored in logs if stored is not None and stored >= complete}
+        return self.with_delivered(self._told_exactly(logs)).covered(begin, end, complete, around)
+
+    def covered(self, begin: int, end: int, complete: int, around: Collection[int]) -> Self:
+        """Return the ledger with all delivered that lies in a time below the floor and was stored before `complete`.
+
+        Args:
+            begin: From when on.
+            end: Up to when; not included.
+            complete: See above.
+            around: What was delivered and stored later than that.
+        """
+        end = min(end, self.floor)
+        if begin >= end:
+            return self
+        steps: list[tuple[int, int]] = []
+        lower = ALWAYS
+        for below, before in self.steps:
+            for upper in (begin, end, below):
+                if lower < upper <= below:
+                    is_inside = begin <= lower and upper <= end
+                    steps.append((upper, complete if is_inside else before))
+                    lower = upper
+        # Neighbours that say the same are one.
+        after = [complete for _, complete in steps[1:]]
+        kept = [step for step, following in zip(steps, [*after, None], strict=True) if step[1] != following]
+        extras = {at for at in self.extras if not begin <= at < end}
+        extras.update(at for at in around if begin <= at < end)
+        return replace(self, steps=tuple(kept), extras=tuple(sorted(extras)))
+
+    def known_as_of(self, since: int) -> int:
+        """Return the time before which the API stored all that is known to be delivered, of what lies after `since`."""
+        return min([self.read_at, *(complete for below, complete in self.steps if below > since)])
 
     def risen(self, floor: int, complete: int, around: Collection[int]) -> Self:
         """Return the ledger with a higher floor; what lies below it was delivered if it was stored before `complete`.

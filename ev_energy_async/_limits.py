@@ -53,13 +53,8 @@ class Limit:
     ) -> None:
         self._row.discard(self)
         task, self._task = self._task, None
-        # As in `asyncio.Timeout`: unless somebody else cancels the task as well, the cancellation was ours and ends here.
-        if (
-            self.expired
-            and task is not None
-            and task.uncancel() <= self._cancelling
-            and kind is asyncio.CancelledError
-        ):
+        # As in `asyncio.Timeout`: the cancellation was ours and ends here, unless somebody else cancels the task too.
+        if self.expired and task is not None and task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
             raise TimeoutError from error
 
 

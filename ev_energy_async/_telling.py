@@ -143,29 +143,57 @@ class Teller:
             top: The latest log that was delivered before this reading; None if none was.
             past: From when on the past is read again.
         """
-        vehicle_id, kind = reading.vehicle_id, reading.kind
-        known = self._live[vehicle_id]
-        ledger = known.ledger(kind)
-        portion = reading.logs[len(reading.logs) - len(logs) :]
-        flags = ledger.unseen(portion)
-        new = [placed for placed, is_new in zip(logs, flags, strict=True) if is_new]
-        delivered = [each for each, is_new in zip(portion, flags, strict=True) if is_new]
-        known = self._with_gaps(cycle, known, reading)
+        known = self._with_gaps(cycle, self._live[reading.vehicle_id], reading)
+        delivered, new = _new(known, reading, logs)
+        kind = reading.kind
         if has_more:
             after = known.with_delivered(kind, delivered)
+            after = after.but(behind=after.behind or reading.read_at) if kind == "status" else after
         else:
             after = _through(known, reading, delivered, top=top, past=past)
+        self._tell_logs(known, reading, new, delivered, after, lambda at: top is not None and at < top)
+        if cycle is not None and kind == "status" and len(cycle.lateness) < _MOST_LATENESS:
+            cycle.lateness += [(stored - at) / SECOND for at, stored in delivered if stored is not None]
+
+    def audited(self, reading: Reading, logs: list[Placed], window: tuple[int, int] | None) -> None:
+        """Tell of the logs of a portion of an audit that were not delivered before, and note what was read.
+
+        Args:
+            reading: What brought them.
+            logs: The portion, oldest first.
+            window: From when on and up to when all was read, if it is through.
+        """
+        kind = reading.kind
+        known = self._with_gaps(None, self._live[reading.vehicle_id], reading)
+        delivered, new = _new(known, reading, logs)
+        if window is None:
+            after = known.with_delivered(kind, delivered)
+        else:
+            begin, end = window
+            ledger = known.ledger(kind).with_window(reading.logs, begin, end, read_at=reading.read_at)
+            gaps = tuple(gap for gap in known.gaps if not _is_closed(gap, kind, begin, end))
+            after = known.but(gaps=gaps).with_ledger(kind, ledger)
+        self._tell_logs(known, reading, new, delivered, after, lambda _: True)
+
+    def _tell_logs(
+        self,
+        known: Known,
+        reading: Reading,
+        new: list[Placed],
+        delivered: list[Seen],
+        after: Known,
+        is_late: Callable[[int], bool],
+    ) -> None:
+        vehicle_id, kind = reading.vehicle_id, reading.kind
         self._live[vehicle_id] = after
         event = StatusLogged if kind == "status" else ErrorLogged
         for count, placed in enumerate(new, 1):
             row: Row = after if count == len(new) else partial(_partly, known, kind, delivered, count)
             key = f"{vehicle_id}/{kind}/{placed.text}"
-            late = top is not None and placed.at < top
-            self._tell(event, {vehicle_id: row}, key=key, vehicle_id=vehicle_id, log=placed.log, late=late)
-        if not new:
+            fields = {"vehicle_id": vehicle_id, "log": placed.log, "late": is_late(placed.at)}
+            self._tell(event, {vehicle_id: row}, key=key, **fields)
+        if not new and after != known:
             self._journal.enter({vehicle_id: after})
-        if cycle is not None and kind == "status" and len(cycle.lateness) < _MOST_LATENESS:
-            cycle.lateness += [(stored - at) / SECOND for at, stored in delivered if stored is not None]
 
     def _with_gaps(self, cycle: Cycle | None, known: Known, reading: Reading) -> Known:
         """Tell of logs that cannot be decoded, each once, and return what is known with them missing."""
@@ -201,6 +229,20 @@ class Teller:
         )
 
 
+def _new(known: Known, reading: Reading, logs: list[Placed]) -> tuple[list[Seen], list[Placed]]:
+    """Return which logs of a portion were not delivered, in two forms."""
+    portion = reading.logs[len(reading.logs) - len(logs) :]
+    flags = known.ledger(reading.kind).unseen(portion)
+    pairs = [pair for pair, is_new in zip(zip(portion, logs, strict=True), flags, strict=True) if is_new]
+    return [each for each, _ in pairs], [placed for _, placed in pairs]
+
+
+def _is_closed(gap: tuple[str, int, int, str], kind: str, begin: int, end: int) -> bool:
+    """Whether a gap is closed when a time was read; what cannot be decoded still cannot."""
+    of, since, until, why = gap
+    return of == kind and begin <= since and until <= end and why != Reason.UNDECODABLE.value
+
+
 def _partly(known: Known, kind: str, delivered: list[Seen], count: int) -> msgspec.Struct:
     return known.with_delivered(kind, delivered[:count])
 
@@ -217,8 +259,10 @@ def _through(known: Known, reading: Reading, delivered: list[Seen], *, top: int 
         # Logs come late to it: more may be on their way, and its turn comes soon.
         ledger = ledger.with_reread(ALWAYS)
     known = known.with_ledger(kind, ledger).with_trouble(kind, None)
-    if kind == "status" and reading.newest is not None:
-        known = known.but(hint=reading.newest.text)
+    if kind == "status":
+        known = known.but(behind=0)
+        if reading.newest is not None:
+            known = known.but(hint=reading.newest.text)
     if reading.reach == ALWAYS and top is not None and not any(each.at <= top for each in reading.logs):
         # Where there was a log, there is none any more, and none before it.
         first = reading.logs[0].at if reading.logs else read_at

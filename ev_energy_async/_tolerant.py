@@ -8,8 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import inspect
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from contextvars import ContextVar
 from decimal import Decimal
 from enum import Enum
@@ -38,13 +37,6 @@ class _Walk:
     def __init__(self) -> None:
         self.path: list[str | int] = []
         self.drift: list[Drift] = []
-
-    @contextmanager
-    def at(self, step: str | int) -> Generator[None]:
-        self.path.append(step)
-        yield
-        # Not in a `finally`: an error keeps the path it happened at.
-        self.path.pop()
 
     def __str__(self) -> str:
         return "$" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.path)
@@ -179,11 +171,14 @@ class TolerantConverter(Converter):
     def _union_hook(self, into: Any) -> Hook:
         fits = members(into)
         nullable = NONE in get_args(into)
+        by_kind: dict[type, list[Any]] = {}  # of JSON there are seven
 
         def hook(value: Any, _: Any) -> Any:
             if value is None and nullable:
                 return None
-            fitting = [member for member in fits if _may_be(member, value)]
+            fitting = by_kind.get(type(value))
+            if fitting is None:
+                fitting = by_kind[type(value)] = [member for member in fits if _may_be(member, value)]
             if not fitting:
                 raise _mismatch(" or ".join(sorted(map(spoken, fits))), value)
             return self.structure(value, fitting[0]) if len(fitting) == 1 else _best(self, value, fitting)
@@ -217,10 +212,11 @@ class TolerantConverter(Converter):
                 else:
                     before = len(walk.drift)
                     made[name] = _step(self, name, member, hint)
-                    # Drift inside arrays, maps and scalars was noted without an owner; the field's model owns it.
-                    walk.drift[before:] = [
-                        d if d.type else Drift(into.__name__, name + d.path, d.kind) for d in walk.drift[before:]
-                    ]
+                    if len(walk.drift) > before:
+                        # Inside arrays, maps and scalars it was noted without an owner; the field's model owns it.
+                        walk.drift[before:] = [
+                            d if d.type else Drift(into.__name__, name + d.path, d.kind) for d in walk.drift[before:]
+                        ]
             return into(**made)
 
         return hook
@@ -262,8 +258,12 @@ def _applies(predicate: Predicate, into: Any) -> bool:
 
 
 def _step(converter: Converter, step: str | int, value: Any, into: Any) -> Any:
-    with _walk.get().at(step):
-        return converter.structure(value, into)
+    path = _walk.get().path
+    path.append(step)
+    made = converter.structure(value, into)
+    # Not in a `finally`: an error keeps the path it happened at.
+    path.pop()
+    return made
 
 
 def _item(converter: Converter, step: str | int, value: Any, into: Any) -> Any:
@@ -274,7 +274,8 @@ def _item(converter: Converter, step: str | int, value: Any, into: Any) -> Any:
         return None
     before = len(drift)
     made = _step(converter, step, value, into)
-    drift[before:] = [d if d.type else Drift("", "[]" + d.path, d.kind) for d in drift[before:]]
+    if len(drift) > before:
+        drift[before:] = [d if d.type else Drift("", "[]" + d.path, d.kind) for d in drift[before:]]
     return made
 
 

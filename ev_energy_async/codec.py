@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import logging
 from math import isfinite
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast, get_args, get_origin
 
 import attrs
 import msgspec
 
+from ev_energy_async._shapes import is_model
 from ev_energy_async._strict import BROKEN, decode_strict, decoder, reason
 from ev_energy_async.errors import DecodeError
 from ev_energy_async.values import UNSET, Model, is_mapping, set_fields
@@ -193,10 +194,34 @@ class Codec:
             try:
                 return fast.decode(data)
             except msgspec.ValidationError:
-                pass  # well-formed, so the tolerant way below has a say
+                # Well-formed as far as it was read, so the tolerant way has a say.
+                if get_origin(into) is list and is_model(item := get_args(into)[0]):
+                    return self._decode_list(data, into, item)
             except BROKEN as error:
                 raise DecodeError(*reason(error)) from error
         return self._decode_tolerantly(data, into)
+
+    def _decode_list(self, data: bytes, into: Any, item: Any) -> Any:
+        """Decode a list in which something departs from the schema: the other items take the fast way all the same."""
+        fast = decoder(item)
+        assert fast is not None  # noqa: S101  # the whole has one
+        made: list[Any] = []
+        try:
+            raw_items = _items.decode(data)
+        except BROKEN as error:
+            raise DecodeError(*reason(error)) from error
+        for index, raw in enumerate(raw_items):
+            try:
+                made.append(fast.decode(raw))
+            except msgspec.ValidationError:
+                document = bytes(raw)
+                if not document.startswith(b"{"):
+                    return self._decode_tolerantly(data, into)  # what is no object is a matter of the list
+                try:
+                    made.append(self._decode_tolerantly(document, item))
+                except DecodeError as error:
+                    raise DecodeError(error.reason, f"$[{index}]{error.path[1:]}") from error
+        return made
 
     def decode_items(self, data: bytes, into: Any) -> list[tuple[bytes, Any]]:
         """Decode an array item by item; an item that cannot be understood is its `DecodeError`.

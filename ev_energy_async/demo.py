@@ -1,7 +1,7 @@
-"""The main job, shown: a fleet polled end to end. `make demo` runs it.
+"""The main job, shown: a fleet watched, with what happens to it and what that costs. `make demo` runs it.
 
-On the embedded sandbox unless `--live` is given, which takes its credentials from the environment. It only reads.
-Needs the extras `[cli]` and `[sandbox]`.
+On the embedded sandbox, where time passes as quickly as it can, unless `--live` is given, which takes its credentials
+from the environment and only reads. Needs the extras `[cli]` and `[sandbox]`.
 """
 
 from __future__ import annotations
@@ -9,213 +9,287 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
+import logging
 import sys
 import time
 from collections import Counter
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import attrs
 import typer
 from rich import box
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.console import Console, Group
+from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from ev_energy_async import ClientCredentials, EvEnergy, EvEnergyError, InvalidArgument
+from ev_energy_async.events import (
+    CycleFinished,
+    ErrorLogged,
+    IntegrationChanged,
+    PollFailed,
+    StatusLogged,
+    VehicleAdded,
+    VehicleRemoved,
+)
 from ev_energy_async.models import Vehicle, VehicleIntegrated, VehicleStatusLog
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
 
-    from ev_energy_async.messages import Handler, RawResponse, Request
+    from ev_energy_async.events import WatchEvent
+    from ev_energy_async.fleet import Progress
+    from ev_energy_async.sandbox import Sandbox
 
 # A connected vehicle that has not reported for this long wants a look.
 _STALE: Final = dt.timedelta(hours=12)
-_LOOK_BACK: Final = dt.timedelta(days=1)
-_CONCURRENCY: Final = 20
+# More often than the budget allows where vehicles report every half hour: the watch stretches it.
+_EVERY: Final = dt.timedelta(minutes=5)
+_LIVE_EVERY: Final = dt.timedelta(minutes=1)
+_LIVE_CYCLES: Final = 2
+# How often vehicles of the sandbox report.
+_REPORT_EVERY: Final = dt.timedelta(minutes=30)
 _SHOWN: Final = 12
-# The share of the hourly budget that the demo leaves to others.
-_LEFT_ALONE: Final = 0.2
+# Seconds that a `datetime` tells apart: who sleeps for less would never wake.
+_LEAST: Final = 1e-6
+_COLUMNS: Final = (
+    *("cycle", "began", "status", "late", "errors", "links", "came", "went", "failed"),
+    *("requests", "naive", "left"),
+)
 
 
 @attrs.define
-class Meter:
-    """A middleware that counts requests and remembers what the API said of the budget."""
+class Board:
+    """What the demo has seen, as tables.
 
-    sent: int = 0
-    limit: int | None = None
-    remaining: int | None = None
+    Attributes:
+        vehicles: The vehicles that are there.
+        newest: When each of them reported last.
+        errors: Their error logs.
+        last_error: The newest error of each.
+        cycles: What each cycle has brought, as it is shown.
+        doing: What is under way.
+    """
 
-    async def __call__(self, request: Request[Any], following: Handler) -> RawResponse:
-        """Pass a request on and count it."""
-        self.sent += 1
-        response = await following(request)
-        if response.rate_limit is not None:
-            self.limit, self.remaining = response.rate_limit.limit, response.rate_limit.remaining
-        return response
+    vehicles: dict[str, Vehicle] = attrs.field(factory=dict[str, Vehicle])
+    newest: dict[str, dt.datetime] = attrs.field(factory=dict[str, dt.datetime])
+    errors: Counter[str] = attrs.field(factory=Counter[str])
+    last_error: dict[str, str] = attrs.field(factory=dict[str, str])
+    cycles: list[tuple[str, ...]] = attrs.field(factory=list[tuple[str, ...]])
+    doing: str = "the first snapshot"
+    _seen: Counter[str] = attrs.field(factory=Counter[str])
+    _requests: int = 0
+    _one_by_one: int = 0
 
+    def take(self, event: WatchEvent) -> None:
+        """Take an event."""
+        self._seen[type(event).__name__] += 1
+        match event:
+            case StatusLogged(vehicle_id=vehicle_id, log=log, late=late):
+                self._seen["late"] += late
+                self._note_report(vehicle_id, log)
+            case ErrorLogged(vehicle_id=vehicle_id, log=log):
+                self.errors[vehicle_id] += 1
+                self.last_error[vehicle_id] = str(log.error_code)
+            case VehicleAdded(vehicle_id=vehicle_id, vehicle=vehicle):
+                self.vehicles[vehicle_id] = vehicle
+                self._note_report(vehicle_id, vehicle.latest_status_log)
+            case IntegrationChanged(vehicle_id=vehicle_id, vehicle=vehicle):
+                self.vehicles[vehicle_id] = vehicle
+            case VehicleRemoved(vehicle_id=vehicle_id):
+                del self.vehicles[vehicle_id]
+            case CycleFinished():
+                self._end_cycle(event)
+            case _:
+                pass
 
-@attrs.frozen
-class Finding:
-    """What the logs of a vehicle that needs attention say."""
+    def _note_report(self, vehicle_id: str, log: object) -> None:
+        if isinstance(log, VehicleStatusLog) and isinstance(log.sampled_at, dt.datetime):
+            self.newest[vehicle_id] = max(log.sampled_at, self.newest.get(vehicle_id, log.sampled_at))
 
-    vehicle: Vehicle
-    why: str
-    statuses: int
-    errors: int
-    last_error: str
+    def _end_cycle(self, cycle: CycleFinished) -> None:
+        seen, self._seen = self._seen, Counter()
+        # The naive way reads the status logs and the error logs of each vehicle in each cycle.
+        one_by_one = 2 * cycle.vehicles
+        self._requests += cycle.spent.total
+        self._one_by_one += one_by_one
+        kinds = (StatusLogged, "late", ErrorLogged, IntegrationChanged, VehicleAdded, VehicleRemoved, PollFailed)
+        counts = (seen[kind if isinstance(kind, str) else kind.__name__] for kind in kinds)
+        numbers = (*counts, cycle.spent.total, one_by_one, cycle.budget_remaining)
+        self.cycles.append((str(cycle.cycle), f"{cycle.began_at:%H:%M}", *(f"{each:,}" for each in numbers)))
+        self.doing = f"waiting; the next cycle begins {cycle.every / 60:.0f} min after this one"
 
+    def note_progress(self, progress: Progress) -> None:
+        """Take how far a cycle is."""
+        at = "snapshot" if progress.phase == "snapshot" else f"logs, {progress.waiting:,} collections to read"
+        self.doing = f"cycle {progress.cycle}: {at}; {progress.vehicles:,} vehicles, {progress.spent.total:,} requests"
 
-def attention(vehicle: Vehicle, now: dt.datetime) -> str | None:
-    """Return why a vehicle needs attention; None if it does not."""
-    if vehicle.integrated is VehicleIntegrated.INACTIVE:
-        return "connection lost"
-    log = vehicle.latest_status_log
-    if vehicle.integrated is not VehicleIntegrated.ACTIVE or vehicle.disabled:
-        return None
-    if not isinstance(log, VehicleStatusLog) or not isinstance(log.sampled_at, dt.datetime):
-        return "never reported"
-    silent = now - log.sampled_at
-    return f"silent for {silent.total_seconds() / 3600:.0f} h" if silent > _STALE else None
+    def __rich__(self) -> Group:
+        table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
+        for name in _COLUMNS:
+            table.add_column(name, justify="right", no_wrap=True)
+        for row in self.cycles:
+            table.add_row(*row)
+        return Group(table, Text(f"{self.doing}\n", style="dim"))
 
+    @property
+    def verdict(self) -> str:
+        """What it took, against the naive way."""
+        share = self._requests / self._one_by_one if self._one_by_one else 0
+        return (
+            f"{self._requests:,} requests; reading each vehicle in each cycle takes {self._one_by_one:,} ({share:.1%})"
+        )
 
-def state_of(vehicle: Vehicle) -> str:
-    """Return what a vehicle is doing, for the table."""
-    if vehicle.disabled:
-        return "disabled"
-    log = vehicle.latest_status_log
-    if not isinstance(log, VehicleStatusLog) or not log.state:
-        return "unknown"
-    return str(log.state).replace("_", " ").lower()
+    def worst(self, now: dt.datetime) -> Table:
+        """Return the vehicles that need attention, those with most errors first."""
+        wanted = [(vehicle, why) for vehicle in self.vehicles.values() if (why := self.attention(vehicle, now))]
+        table = Table(title=f"{len(wanted):,} vehicles need attention", box=box.SIMPLE_HEAD, pad_edge=False)
+        for name in ("vehicle", "why", "errors", "last error"):
+            table.add_column(name, no_wrap=True, justify="right" if name == "errors" else "left")
+        wanted.sort(key=lambda pair: (-self.errors[pair[0].id], pair[0].id))
+        for vehicle, why in wanted[:_SHOWN]:
+            row = (vehicle.id, why, str(self.errors[vehicle.id]), self.last_error.get(vehicle.id, ""))
+            table.add_row(*row)
+        if rest := wanted[_SHOWN:]:
+            table.add_row(f"and {len(rest)} more", "", str(sum(self.errors[vehicle.id] for vehicle, _ in rest)), "")
+        return table
 
-
-async def examine(ev: EvEnergy, vehicle: Vehicle, why: str, now: dt.datetime) -> Finding:
-    """Read the recent status and error logs of a vehicle."""
-    handle = ev.vehicle(vehicle)
-    statuses = await handle.status_logs(since=now - _LOOK_BACK).all()
-    errors = await handle.error_logs(since=now - _LOOK_BACK).all()
-    last = errors[0] if errors else None
-    return Finding(vehicle, why, len(statuses), len(errors), str(last.error_code) if last else "")
-
-
-async def poll(ev: EvEnergy, meter: Meter, now: dt.datetime, console: Console) -> None:
-    """Poll the fleet, read the logs of vehicles that need attention, print what was found."""
-    fleet: list[Vehicle] = []
-    findings: list[Finding] = []
-    failed: list[tuple[Vehicle, EvEnergyError]] = []
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console) as progress:
-        reading = progress.add_task("vehicles with their newest status", total=None)
-        async for vehicle in ev.vehicles.list(expand=["latest_status_log"], page_size=100):
-            fleet.append(vehicle)
-            progress.advance(reading)
-        progress.update(reading, total=len(fleet))
-
-        wanted = [(vehicle, why) for vehicle in fleet if (why := attention(vehicle, now))]
-        affordable = len(wanted)
-        if meter.remaining is not None and meter.limit is not None:
-            # Two requests a vehicle, and a rest for others who share the budget.
-            affordable = max(0, int(meter.remaining - _LEFT_ALONE * meter.limit) // 2)
-        looking = progress.add_task("logs of those that need attention", total=min(len(wanted), affordable))
-        waiting = iter(wanted[:affordable])
-
-        async def work() -> None:
-            for vehicle, why in waiting:
-                try:
-                    findings.append(await examine(ev, vehicle, why, now))
-                except EvEnergyError as error:
-                    failed.append((vehicle, error))
-                progress.advance(looking)
-
-        async with asyncio.TaskGroup() as group:
-            for _ in range(_CONCURRENCY):
-                group.create_task(work())
-    console.print(states(fleet))
-    console.print(worst(findings, len(wanted)))
-    for vehicle, error in failed:
-        console.print(f"[red]{vehicle.id}: {error}[/red]")
-
-
-def states(fleet: list[Vehicle]) -> Table:
-    """Return the fleet by state."""
-    table = Table(title=f"Fleet of {len(fleet):,} vehicles", box=box.SIMPLE_HEAD)
-    for name, justify in (("state", "left"), ("vehicles", "right"), ("mean charge", "right")):
-        table.add_column(name, justify="right" if justify == "right" else "left")
-    levels: dict[str, list[int]] = {}
-    counts = Counter(map(state_of, fleet))
-    for vehicle in fleet:
-        log = vehicle.latest_status_log
-        if isinstance(log, VehicleStatusLog) and isinstance(log.state_of_charge_percentage, int):
-            levels.setdefault(state_of(vehicle), []).append(log.state_of_charge_percentage)
-    for state, count in counts.most_common():
-        known = levels.get(state)
-        table.add_row(state, f"{count:,}", f"{sum(known) / len(known):.0f} %" if known else "-")
-    return table
+    def attention(self, vehicle: Vehicle, now: dt.datetime) -> str | None:
+        """Return why a vehicle needs attention; None if it does not."""
+        if vehicle.integrated is VehicleIntegrated.INACTIVE:
+            return "connection lost"
+        if vehicle.integrated is not VehicleIntegrated.ACTIVE or vehicle.disabled:
+            return None
+        newest = self.newest.get(vehicle.id)
+        if newest is None:
+            return "never reported"
+        silent = now - newest
+        return f"silent for {silent.total_seconds() / 3600:.0f} h" if silent > _STALE else None
 
 
-def worst(findings: list[Finding], wanted: int) -> Table:
-    """Return the vehicles that need attention, those with most errors first."""
-    more = f"; {wanted - len(findings):,} not read" if wanted > len(findings) else ""
-    title = f"{wanted:,} vehicles need attention{more} (logs of the last {_LOOK_BACK / dt.timedelta(hours=1):.0f} h)"
-    table = Table(title=title, box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("vehicle", no_wrap=True)
-    table.add_column("why", no_wrap=True)
-    for name in ("logs", "errors"):
-        table.add_column(name, justify="right")
-    table.add_column("last error", no_wrap=True)
-    ranked = sorted(findings, key=lambda f: (-f.errors, f.vehicle.id))
-    for finding in ranked[:_SHOWN]:
-        row = (finding.vehicle.id, finding.why, str(finding.statuses), str(finding.errors), finding.last_error)
-        table.add_row(*row)
-    if len(ranked) > _SHOWN:
-        rest = ranked[_SHOWN:]
-        table.add_row(f"and {len(rest)} more", "", "", str(sum(f.errors for f in rest)), "")
-    return table
+class Telling(logging.Handler):
+    """Shows on a board what the package logs."""
+
+    def __init__(self, board: Board) -> None:
+        super().__init__(logging.INFO)
+        self._board = board
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show a message."""
+        self._board.doing = record.getMessage()
+
+
+class QuickTime:
+    """The time of a sandbox, which passes where the watch waits; nobody else waits for it."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self._start = sandbox.now()
+
+    def now(self) -> dt.datetime:
+        """Return the sandbox's time."""
+        return self._sandbox.now()
+
+    def monotonic(self) -> float:
+        """Return the seconds since the beginning."""
+        return (self._sandbox.now() - self._start).total_seconds()
+
+    async def sleep(self, delay: float) -> None:
+        """Let time pass."""
+        await asyncio.sleep(0)
+        self._sandbox.advance(max(delay, _LEAST))
+
+
+def let_happen(sandbox: Sandbox, cycle: int) -> None:
+    """Let something happen to the fleet of the sandbox, a little more with each cycle."""
+    fleet = sandbox.fleet
+    here = [vehicle.id for vehicle in sandbox.world.vehicles]
+    for vehicle in here[cycle :: max(2, len(here) // 4)]:
+        fleet.integrate(vehicle, "INACTIVE")
+    if cycle % 2:
+        fleet.add()
+    elif len(here) > 1:
+        fleet.remove(here[-1])
 
 
 @contextlib.asynccontextmanager
-async def client(vehicles: int, seed: int, meter: Meter, console: Console, *, live: bool) -> AsyncGenerator[EvEnergy]:
-    """Give a client for the real API, or for a sandbox that runs as long as the client is used."""
+async def client(
+    vehicles: int, seed: int, console: Console, *, live: bool
+) -> AsyncGenerator[tuple[EvEnergy, Callable[[int], object]]]:
+    """Give a client for the real API or for a sandbox that runs as long as the client is used, and what happens there.
+
+    The latter is to be called after each cycle with its number.
+    """
     if live:
-        async with EvEnergy.from_env(middleware=[meter]) as ev:
+        async with EvEnergy.from_env(read_only=True) as ev:
             if not ev.has_credentials:
                 raise InvalidArgument("EV_ENERGY_CLIENT_ID", None, "credentials in the environment for --live")
             console.print(f"Reading from {ev.base_url}.")
-            yield ev
+            yield ev, lambda _cycle: None
         return
-    from ev_energy_async.sandbox import Sandbox  # noqa: PLC0415  # not needed for the real API
+    from ev_energy_async.sandbox import Sandbox, SteppedClock  # noqa: PLC0415  # not needed for the real API
 
-    async with Sandbox(vehicles=vehicles, seed=seed) as sandbox:
-        console.print(f"A sandbox with {vehicles:,} vehicles listens on {sandbox.base_url}.")
+    # Yesterday, so that the machine's time in its answers is surely not taken for the sandbox's.
+    clock = SteppedClock(dt.datetime.now(dt.UTC) - dt.timedelta(days=1))
+    async with Sandbox(vehicles=vehicles, seed=seed, clock=clock) as sandbox:
+        console.print(f"A sandbox with {vehicles:,} vehicles listens on {sandbox.base_url}; its time passes quickly.")
         credentials = ClientCredentials(sandbox.client_id, sandbox.client_secret, token_url=sandbox.token_url)
-        async with EvEnergy(credentials, base_url=sandbox.base_url, middleware=[meter]) as ev:
-            yield ev
+        async with EvEnergy(credentials, base_url=sandbox.base_url, clock=QuickTime(sandbox)) as ev:
+            yield ev, lambda cycle: let_happen(sandbox, cycle)
 
 
-async def run(vehicles: int, seed: int, console: Console, *, live: bool) -> None:
-    """Run the demo."""
-    meter = Meter()
+async def watch(ev: EvEnergy, board: Board, cycles: int, every: dt.timedelta, happens: Callable[[int], object]) -> None:
+    """Watch the fleet for some cycles."""
+    watched = ev.fleet.watch(every=every, on_progress=board.note_progress)
+    async with watched:
+        async for event in watched:
+            board.take(event)
+            if isinstance(event, CycleFinished):
+                if event.cycle >= cycles:
+                    return
+                happens(event.cycle)
+
+
+async def run(vehicles: int, seed: int, cycles: int, console: Console, *, live: bool) -> Board:
+    """Run the demo, and return what it has seen."""
+    board = Board()
+    telling = Telling(board)
+    log = logging.getLogger("ev_energy_async")
+    log.addHandler(telling)
+    try:
+        await _run(board, vehicles, seed, cycles, console, live=live)
+    finally:
+        log.removeHandler(telling)
+    return board
+
+
+async def _run(board: Board, vehicles: int, seed: int, cycles: int, console: Console, *, live: bool) -> None:
     started = time.perf_counter()
-    async with client(vehicles, seed, meter, console, live=live) as ev:
-        await poll(ev, meter, dt.datetime.now(dt.UTC), console)
-    spent = f"{meter.sent:,} requests in {time.perf_counter() - started:.1f} s"
-    if meter.limit is not None and meter.remaining is not None:
-        spent += f"; the hourly budget of {meter.limit:,} has {meter.remaining:,} left"
-    console.print(f"[bold]{spent}.[/bold]")
+    every = _LIVE_EVERY if live else _EVERY
+    async with client(vehicles, seed, console, live=live) as (ev, happens):
+        if not live:
+            plan = ev.fleet.plan(vehicles, every=every, report_every=_REPORT_EVERY)
+            console.print(f"\n{plan}\n", highlight=False, soft_wrap=True)
+        with Live(board, console=console, refresh_per_second=8):
+            await watch(ev, board, cycles, every, happens)
+        console.print(board.worst(ev.clock.now()))
+    console.print(f"[bold]{board.verdict}; {time.perf_counter() - started:.1f} s.[/bold]")
 
 
 def main(
     *,
     vehicles: Annotated[int, typer.Option(min=1, help="Size of the simulated fleet.")] = 1_000,
     seed: Annotated[int, typer.Option(help="What the simulated fleet is drawn from.")] = 7,
+    cycles: Annotated[int, typer.Option(min=1, help="How many cycles; on the real API two at the most.")] = 4,
     live: Annotated[
         bool, typer.Option("--live", help="Read from the real API, with EV_ENERGY_CLIENT_ID and _SECRET.")
     ] = False,
 ) -> None:
-    """Poll a fleet: every vehicle with its newest status, then the logs of those that need attention."""
+    """Watch a fleet: its status and error logs, what comes, goes and breaks, and what it costs to know."""
     console = Console()
     try:
-        asyncio.run(run(vehicles, seed, console, live=live))
+        asyncio.run(run(vehicles, seed, min(cycles, _LIVE_CYCLES) if live else cycles, console, live=live))
     except EvEnergyError as error:
         console.print(f"[red]{type(error).__name__}: {error}[/red]")
         sys.exit(1)

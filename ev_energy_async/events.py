@@ -138,7 +138,7 @@ class PollFailed(FleetEvent):
 
     Attributes:
         vehicle_id: Which.
-        kind: What was read: `status`, `error` or `vehicle`.
+        kind: What was read: `status`, `error`, `command`, `location`, or `vehicle` for the vehicle itself.
         error: Why it failed.
     """
 

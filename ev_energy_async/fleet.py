@@ -7,12 +7,20 @@ their arguments.
 from __future__ import annotations
 
 import datetime as dt
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
 from ev_energy_async import _plan
+from ev_energy_async._audit import Audit, AuditReport
+from ev_energy_async._backfill import Backfill, LogRead
+from ev_energy_async._coverage import Coverage, Gap, Reason
 from ev_energy_async._cycle import Rules
 from ev_energy_async._engine import Engine, FleetClient, Progress, Settings
+from ev_energy_async._journal import Journal
+from ev_energy_async._known import Known, decoded
+from ev_energy_async._plan import Plan
 from ev_energy_async._progress import MemoryCheckpoint
+from ev_energy_async._report import coverage_of
 from ev_energy_async._seen import SECOND, instant_of
 from ev_energy_async._watch import Batch, Watch
 from ev_energy_async.clock import seconds
@@ -21,18 +29,36 @@ from ev_energy_async.logs import PAGE_SIZE
 from ev_energy_async.operations import utc_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterable
 
     from ev_energy_async import models as m
     from ev_energy_async._progress import Checkpoint, Owner
     from ev_energy_async.clock import Duration
+    from ev_energy_async.ids import Ref
     from ev_energy_async.paging import Paginator
 
-__all__ = ["Batch", "Fleet", "FleetClient", "Progress", "Watch"]
+__all__ = [
+    "Audit",
+    "AuditReport",
+    "Backfill",
+    "Batch",
+    "Coverage",
+    "Fleet",
+    "FleetClient",
+    "Gap",
+    "LogRead",
+    "Plan",
+    "Progress",
+    "Reason",
+    "Watch",
+]
 
+_EVERY: Final = 300.0
 _CONCURRENCY: Final = 20
 _STALE: Final = dt.timedelta(hours=12)
 _MAX_SHRINK: Final = 0.05
+# What they are called in a watch's arguments, and in its events.
+_KINDS: Final = {"status": "status", "errors": "error"}
 
 
 class Fleet:
@@ -78,7 +104,7 @@ class Fleet:
 
     def watch(
         self,
-        every: Duration = 300,
+        every: Duration = _EVERY,
         read_every: Duration | None = None,
         logs: Collection[str] = _plan.LOGS,
         checkpoint: Checkpoint | None = None,
@@ -136,13 +162,9 @@ class Fleet:
             >>> async for event in ev.fleet.watch(every=300, checkpoint=SqliteCheckpoint("fleet.db")):  # doctest: +SKIP
             ...     print(event)
         """
-        kinds = {logs} if isinstance(logs, str) else set(logs)
-        if not kinds <= _plan.LOGS:
-            raise InvalidArgument("logs", logs, "any of 'status' and 'errors'")
+        kinds = _checked(logs)
         if ack not in {"next", "explicit"}:
             raise InvalidArgument("ack", ack, "'next' or 'explicit'")
-        if isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1:
-            raise InvalidArgument("concurrency", concurrency, "an integer of at least 1")
         for argument, share in (
             ("error_share", error_share),
             ("reread_share", reread_share),
@@ -164,7 +186,7 @@ class Fleet:
         settings = Settings(
             every=seconds("every", every),
             rules=rules,
-            concurrency=concurrency,
+            concurrency=_at_least_one("concurrency", concurrency),
             error_share=error_share,
             reread_share=reread_share,
             reread_every=seconds("reread_every", reread_every),
@@ -174,6 +196,133 @@ class Fleet:
         self._checkpoint = MemoryCheckpoint() if checkpoint is None else checkpoint
         return Watch(Engine(self._client, self._owner, self._checkpoint, settings), ack)
 
+    def logs(
+        self,
+        kind: str,
+        vehicles: Iterable[Ref] | None = None,
+        since: dt.datetime | None = None,
+        until: dt.datetime | None = None,
+        concurrency: int = 50,
+        *,
+        share: float = 0.5,
+        cursor: str | None = None,
+    ) -> Backfill:
+        """Return the past logs of many vehicles, merged; see `Backfill`.
+
+        Args:
+            kind: `status`, `error`, `command` or `location`.
+            vehicles: Which vehicles (IDs, URLs or models); None for all.
+            since: No earlier than this, on the time of the collection; included.
+            until: No later than this; included.
+            concurrency: How many vehicles are read at the same time.
+            share: The fraction of the hourly budget that it may take.
+            cursor: Where an earlier run was, of the same kind, bounds and vehicles.
+
+        Raises:
+            InvalidArgument: An argument is not what it should be; nothing was sent.
+
+        Example:
+            >>> async for item in ev.fleet.logs("status", since=last_week):  # doctest: +SKIP
+            ...     print(item.vehicle_id, item)
+        """
+        return Backfill(
+            self._client, kind, vehicles, since=since, until=until, concurrency=concurrency, share=share, cursor=cursor
+        )
+
+    async def coverage(self, checkpoint: Checkpoint | None = None, *, name: str = "watch") -> Coverage:
+        """Return what of the logs is known to be complete, and what is missing and why; printed it is a table.
+
+        Args:
+            checkpoint: Where a watch keeps it; that of the last watch of this client by default. It may run meanwhile.
+            name: The name of that watch.
+
+        Raises:
+            InvalidArgument: There was no watch, and no checkpoint is given.
+            CheckpointError: The checkpoint cannot be read, or is another's.
+        """
+        vehicles: dict[str, Known] = {}
+        async with aclosing(Journal(self._kept(checkpoint), name).load(self._owner)) as rows:
+            meta = await decoded(rows, vehicles)
+        return coverage_of(meta, vehicles, instant_of(self._client.clock.now()))
+
+    def audit(
+        self,
+        since: dt.datetime,
+        until: dt.datetime,
+        *,
+        checkpoint: Checkpoint | None = None,
+        logs: Collection[str] | None = None,
+        concurrency: int = _CONCURRENCY,
+        name: str = "watch",
+    ) -> Audit:
+        """Read again all logs of a time that is past, tell those that were not delivered, and note that they are now.
+
+        Await it for a report, or iterate over what was missing. No watch may run with the same checkpoint meanwhile.
+
+        Args:
+            since: From when on, on the time of each collection; included.
+            until: Up to when; included.
+            checkpoint: Where a watch keeps what was delivered; that of the last watch of this client by default.
+            logs: `status`, `errors` or both; what the watch reads by default.
+            concurrency: How many collections are read at once.
+            name: The name of the watch.
+
+        Raises:
+            InvalidArgument: An argument is not what it should be, or there is no checkpoint.
+        """
+        utc_text("since", since)
+        utc_text("until", until)
+        if since > until:
+            raise InvalidArgument("since", since, f"a time not after `until`, {until.isoformat()}")
+        return Audit(
+            self._client,
+            self._owner,
+            self._kept(checkpoint),
+            since=since,
+            until=until,
+            kinds=None if logs is None else [_KINDS[each] for each in sorted(_checked(logs))],
+            concurrency=_at_least_one("concurrency", concurrency),
+            name=name,
+        )
+
+    def plan(self, vehicles: int, every: Duration = _EVERY, **options: Any) -> Plan:
+        """Return what watching so many vehicles takes of the budget, and how often it allows; see `Plan`.
+
+        Args:
+            vehicles: How many vehicles there are.
+            every: From the beginning of a cycle to that of the next; seconds or a `timedelta`.
+            options: `changed` or `report_every`, how often vehicles report; `backfills`, requests an hour to set aside;
+                and what `watch` takes: `logs`, `read_every`, `error_share`, `reread_share`, `reread_every`, `past`.
+                `budget`: requests an hour, those of this client by default.
+
+        Raises:
+            InvalidArgument: An argument is not what it should be.
+
+        Example:
+            >>> print(ev.fleet.plan(50_000, every=300, changed=0.05))  # doctest: +SKIP
+        """
+        given: dict[str, Any] = {"budget": self._client.budget.allowance, **options}
+        return _plan.plan(vehicles, every, **given)
+
+    def _kept(self, checkpoint: Checkpoint | None) -> Checkpoint:
+        found = self._checkpoint if checkpoint is None else checkpoint
+        if found is None:
+            raise InvalidArgument("checkpoint", None, "that of a watch, since this client has had none")
+        return found
+
 
 def _nanoseconds(argument: str, duration: Duration) -> int:
     return round(seconds(argument, duration) * SECOND)
+
+
+def _checked(logs: Collection[str]) -> set[str]:
+    kinds = {logs} if isinstance(logs, str) else set(logs)
+    if not kinds <= _plan.LOGS:
+        raise InvalidArgument("logs", logs, "any of 'status' and 'errors'")
+    return kinds
+
+
+def _at_least_one(argument: str, number: int) -> int:
+    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+        raise InvalidArgument(argument, number, "an integer of at least 1")
+    return number

@@ -7,6 +7,7 @@ and errors like one.
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable
 from io import BytesIO
 from pathlib import Path
@@ -104,8 +105,9 @@ async def upload_rebate_evidence(
     # A stated length: storage services take no chunked encoding.
     headers = {"Content-Length": str(size), "Content-Type": "application/octet-stream"}
     # Closed here, not where it is read: an answer may come before all was asked for.
-    file = BytesIO(source) if isinstance(source, bytes) else await asyncio.to_thread(Path(source).open, "rb")
+    file = _File(source)
     try:
+        await asyncio.to_thread(file.open)
         answer = await uploader.put(request, started.presigned_url, headers, _chunks(file, size, progress))
     finally:
         await asyncio.to_thread(file.close)
@@ -127,10 +129,48 @@ def _host(url: str) -> str:
     raise DecodeError("the address to upload to is no http(s) URL", "$.presigned_url")
 
 
-async def _chunks(file: IO[bytes], size: int, progress: Progress | None) -> AsyncIterator[bytes]:
+class _File:
+    """What is uploaded, opened and read in threads. Whoever waits for a thread may be cancelled; the thread goes on.
+
+    The lock makes `close` come after what a thread is still at: a file that was just being opened is closed too.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._file: IO[bytes] | None = None
+        self._is_closed = False
+        self._lock = threading.Lock()
+
+    def open(self) -> None:
+        """Open it.
+
+        Raises:
+            OSError: It cannot be.
+        """
+        with self._lock:
+            if not self._is_closed:
+                source = self._source
+                self._file = (
+                    BytesIO(source) if isinstance(source, bytes) else Path(source).open("rb")  # noqa: SIM115  # see `close`
+                )
+
+    def read(self) -> bytes:
+        """Return the next piece; nothing at the end, and once it is closed."""
+        with self._lock:
+            return b"" if self._file is None or self._is_closed else self._file.read(_CHUNK)
+
+    def close(self) -> None:
+        """Close it, if it was ever open."""
+        with self._lock:
+            self._is_closed = True
+            if self._file is not None:
+                self._file.close()
+
+
+async def _chunks(file: _File, size: int, progress: Progress | None) -> AsyncIterator[bytes]:
     """Yield a file piece by piece; reading happens in a thread."""
     sent = 0
-    while chunk := await asyncio.to_thread(file.read, _CHUNK):
+    while chunk := await asyncio.to_thread(file.read):
         yield chunk
         sent += len(chunk)
         if progress is not None:

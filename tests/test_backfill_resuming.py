@@ -1,9 +1,8 @@
-"""Backfills that are cut off, cancelled, paused and gone on with; how they share the budget; and on real sockets."""
+"""Backfills that are cut off, cancelled, paused and gone on with; and how they share the budget."""
 
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import gc
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,21 +11,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ev_energy_async import EvEnergy, StaticToken
 from ev_energy_async._backfill import Backfill, LogRead
 from ev_energy_async._lanes import Saved, write_cursor
 from ev_energy_async._seen import instant_of
 from ev_energy_async.errors import InvalidArgument
 from ev_energy_async.events import PollFailed
-from ev_energy_async.sandbox import FaultPlan, Rule, Sandbox, SteppedClock
-from ev_energy_async.sandbox.faults import DuplicatedLogs, ResetAfter, TruncatedJson, Unavailable
 
 from .backfill_kit import Fleet, Limit, key, logs, refusal, vehicle_id
 from .conftest import START
 from .follow_kit import MINUTE, Stored, text_at
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    import datetime as dt
+    from collections.abc import Callable
 
     from ev_energy_async._backfill import Read
     from ev_energy_async.messages import Request
@@ -372,96 +369,3 @@ async def test_it_takes_no_more_than_its_share_of_any_hour(caplog: pytest.LogCap
     assert sent[-1] < 5 * 3_700, "and that it takes"
     assert len(caplog.records) == 4
     assert "20 requests an hour" in caplog.text
-
-
-# --- On real sockets
-
-VEHICLES: Final = 12
-DAY: Final = dt.timedelta(days=1)
-
-
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    clock = SteppedClock(START)
-    async with Sandbox(vehicles=VEHICLES, evses=0, seed=11, rate_limit=100_000, clock=clock) as running:
-        running.advance(2 * DAY)
-        yield running
-
-
-class SandboxClock:
-    """The sandbox's clock, on which a sleep takes no time and moves nothing."""
-
-    def __init__(self, sandbox: Sandbox) -> None:
-        self._sandbox = sandbox
-
-    def now(self) -> dt.datetime:
-        return self._sandbox.now()
-
-    def monotonic(self) -> float:
-        return (self._sandbox.now() - START).total_seconds()
-
-    async def sleep(self, delay: float) -> None:
-        self._sandbox.advance(min(delay, 1.0))
-        await asyncio.sleep(0)
-
-
-@pytest.fixture
-async def live(sandbox: Sandbox) -> AsyncIterator[EvEnergy]:
-    async with EvEnergy(
-        StaticToken(sandbox.issue_token()), base_url=sandbox.base_url, clock=SandboxClock(sandbox)
-    ) as client:
-        yield client
-
-
-@pytest.mark.parametrize("kind", ["status", "errors", "command", "location"])
-async def test_a_backfill_of_a_fleet_is_complete_through_faults_and_restarts(
-    sandbox: Sandbox, live: EvEnergy, kind: str
-) -> None:
-    until = sandbox.now()
-    since = until - DAY
-    collection = f"{kind.removesuffix('s') if kind == 'errors' else kind}_logs"
-    there = {
-        (logged.device, logged.at)
-        for logged in sandbox.fleet.logs(collection)
-        if since <= dt.datetime.fromisoformat(logged.at) <= until and logged.visible_at <= until
-    }
-    sandbox.faults = FaultPlan(
-        (
-            Rule(Unavailable(retry_after_seconds=None), probability=0.1),
-            Rule(ResetAfter(), probability=0.05),
-            Rule(TruncatedJson(cut_connection=True), probability=0.05),
-            Rule(DuplicatedLogs(), probability=0.1),
-        ),
-        seed=5,
-    )
-    came: list[tuple[str, str]] = []
-    cursor: str | None = None
-    turns = is_over = 0
-    while not is_over:
-        turns += 1
-        backfill = live_backfill(live, kind, since, until, cursor)
-        is_over = 1
-        async for item in backfill:
-            if isinstance(item, LogRead):
-                came.append((item.vehicle_id, item.key.rpartition("/")[2]))
-            cursor = backfill.cursor
-            if isinstance(item, PollFailed) or len(came) % 97 == 0:
-                is_over = 0
-                break
-
-    assert len(came) == len(set(came))
-    assert set(came) == there
-    assert len(there) > 5
-    assert turns > 1 or len(there) < 97
-
-
-def live_backfill(live: EvEnergy, kind: str, since: dt.datetime, until: dt.datetime, cursor: str | None) -> Backfill:
-    return Backfill(live, kind, since=since, until=until, concurrency=5, cursor=cursor)
-
-
-async def test_vehicles_that_were_silent_are_not_asked(sandbox: Sandbox, live: EvEnergy) -> None:
-    before = len(sandbox.requests)
-    found = [item async for item in Backfill(live, "status", since=sandbox.now() + DAY)]
-
-    assert found == []
-    assert len(sandbox.requests) - before == 1

@@ -50,6 +50,7 @@ def test_snapshots_alone_carry_a_hundred_vehicles_a_request() -> None:
     assert plan(100_000, HOUR, logs=set()).requests.total == 1_000
     assert plan(100_000, HOUR, logs=set()).fits
     assert not plan(100_001, HOUR, logs=set()).fits
+    assert plan(101, HOUR).requests.snapshot == 2
     assert plan(0, HOUR).requests.snapshot == 1, "an empty page is a request too"
 
 

@@ -31,6 +31,7 @@ from ev_energy_async.messages import Response
 from .watch_kit import Car, Log, at, cycle, end, fleet, keys, names, text, vehicle_id
 
 if TYPE_CHECKING:
+    from ev_energy_async.fleet import Progress
     from ev_energy_async.messages import Request
 
 
@@ -90,8 +91,9 @@ async def test_the_rotation_finds_what_no_snapshot_shows() -> None:
     for hours in range(1, 48):
         car.log(-60 * hours, late=60 * hours + 7)
     watch = api.watch(every=300, logs={"status"}, reread_every=600)
-    seen: list[str] = []
-    for _ in range(6):
+    events = await cycle(watch)
+    seen = keys(events)
+    for _ in range(5):
         events = await cycle(watch)
         seen += keys(events)
     assert len(seen) == len(set(seen)) == 3 + 47
@@ -150,8 +152,9 @@ async def test_error_logs_of_all_the_others_come_in_a_rotation_over_the_budget()
     for car in cars:
         car.error(1)
     watch = api.watch(every=300, logs={"errors"}, error_share=0.1)
-    told: list[str] = []
-    for _ in range(12):
+    events = await cycle(watch)
+    told = keys(events)
+    for _ in range(11):
         events = await cycle(watch)
         assert end(events).spent.errors <= 20
         told += keys(events)
@@ -303,9 +306,7 @@ async def test_refused_credentials_are_raised() -> None:
 
 async def test_a_refused_snapshot_is_raised_and_the_watch_can_go_on() -> None:
     api, _, _ = fleet()
-    api.fail = lambda number, request: (
-        Forbidden(Response(request, "", 403, {}, b"", b"")) if number == 1 else None
-    )
+    api.fail = lambda number, request: Forbidden(Response(request, "", 403, {}, b"", b"")) if number == 1 else None
     watch = api.watch()
     with pytest.raises(Forbidden):
         await anext(watch)
@@ -318,9 +319,7 @@ async def test_since_begins_in_the_past() -> None:
         car.log(minutes)
     events = await cycle(api.watch(logs={"status"}, since=at(-300), concurrency=1, reread_share=0))
     told = [event for event in events if isinstance(event, StatusLogged) and event.vehicle_id == car.id]
-    assert [event.log.sampled_at for event in told] == [
-        at(minutes) for minutes in sorted({*range(-300, 0, 2), -1})
-    ]
+    assert [event.log.sampled_at for event in told] == [at(minutes) for minutes in sorted({*range(-300, 0, 2), -1})]
 
 
 @pytest.mark.parametrize(
@@ -369,7 +368,7 @@ async def test_a_watch_that_is_left_leaves_no_task_behind() -> None:
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
-async def test_two_tasks_cannot_wait_for_one_watch() -> None:
+async def test_two_tasks_cannot_wait_for_one_watch(monkeypatch: pytest.MonkeyPatch) -> None:
     api, _, _ = fleet()
     watch = api.watch(every=60, logs=set())
     gate = asyncio.Event()
@@ -378,7 +377,7 @@ async def test_two_tasks_cannot_wait_for_one_watch() -> None:
         await gate.wait()
 
     await cycle(watch)
-    api.clock.sleep = slow  # type: ignore[method-assign]  # a clock that stands still
+    monkeypatch.setattr(api.clock, "sleep", slow)
     waiting = asyncio.create_task(cycle(watch))
     await asyncio.sleep(0)
     with pytest.raises(RuntimeError, match="another task"):
@@ -401,7 +400,11 @@ async def test_batches_are_full_or_old() -> None:
 async def test_progress_is_told_after_each_step() -> None:
     api, _, _ = fleet(250)
     seen: list[tuple[str, int]] = []
-    await cycle(api.watch(logs=set(), on_progress=lambda progress: seen.append((progress.phase, progress.vehicles))))
+
+    def note(progress: Progress) -> None:
+        seen.append((progress.phase, progress.vehicles))
+
+    await cycle(api.watch(logs=set(), on_progress=note))
     assert seen[:3] == [("snapshot", 100), ("snapshot", 200), ("logs", 250)]
 
 
@@ -413,3 +416,14 @@ async def test_an_event_shows_what_it_is() -> None:
     [event] = [each for each in await cycle(watch) if isinstance(each, ErrorLogged)]
     assert "ack" not in repr(event)
     assert event.key in repr(event)
+
+
+async def test_what_it_is_going_to_cost_is_logged_at_the_start(caplog: pytest.LogCaptureFixture) -> None:
+    api, _, _ = fleet(1_000, limit=100)
+    caplog.set_level("INFO", "ev_energy_async")
+    watch = api.watch(every=60, logs=set())
+    await cycle(watch)
+    await cycle(watch)
+    [record] = [record for record in caplog.records if "watching the fleet:" in record.message]
+    assert record.levelname == "WARNING"
+    assert "1,000 vehicles" in record.message

@@ -1,11 +1,11 @@
-"""A model of the API as a watch sees it: vehicles that come and go, and their logs. No network; time is a `QuickClock`."""
+"""A model of the API as a watch sees it: vehicles that come and go, and their logs, without a network."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
 from email.utils import format_datetime
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
 import attrs
@@ -122,12 +122,16 @@ class ModelFleet:
 
     def watch(self, **options: Any) -> Watch:
         """Watch the fleet, from its checkpoint on."""
-        given = {"checkpoint": self.checkpoint, **options}
+        given: dict[str, Any] = {"checkpoint": self.checkpoint, **options}
         return Fleet(self, OWNER).watch(**given)
 
     def reads(self, car: Car, kind: str = "status_logs") -> int:
         """How often a collection was read."""
         return self.asked[f"/vehicles/{car.id}/{kind}"]
+
+    def with_options(self, *, priority: int | None = None) -> Self:  # noqa: ARG002  # its calls are all alike
+        """Return it, as a client returns a view."""
+        return self
 
     async def send(self, request: Request[T]) -> Response[T]:
         self.count += 1
@@ -139,8 +143,7 @@ class ModelFleet:
         if self.states_date:
             headers["Date"] = format_datetime(self.clock.true, usegmt=True)
         self.asked[request.path] += 1
-        made: Any = Response(request, BASE_URL + request.path, 200, headers, b"", data)
-        return made
+        return Response(request, BASE_URL + request.path, 200, headers, b"", data)
 
     def _answer(self, request: Request[Any]) -> tuple[Any, dict[str, str]]:
         now = self.clock.true

@@ -9,7 +9,8 @@ from __future__ import annotations
 import importlib
 import inspect
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit
+
+from benchmarks.contenders.links import following
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,14 +69,12 @@ class Clientele:
     async def list_vehicles(self) -> int:
         """Go through all vehicles."""
         count = 0
-        after: dict[str, str] = {}
-        while True:
+        after: dict[str, str] | None = {}
+        while after is not None:
             page = await _client.get_vehicles(page_size=100, expand=["latest_status_log"], **after)
             count += sum(1 for _ in _sequence(page))
-            url = self._link[1 : self._link.index(">")]
-            if url == "about:blank":
-                return count
-            after = {"page_after": parse_qs(urlsplit(url).query)["page_after"][0]}
+            after = following(self._link)
+        return count
 
     async def close(self) -> None:
         """Close the client."""
@@ -85,7 +84,7 @@ class Clientele:
 
 
 def _sequence(page: Any) -> Sequence[object]:
-    items: Sequence[object] = page if isinstance(page, list) else getattr(page, "items", None) or page.root
+    items: Sequence[object] = page.root
     return items
 
 

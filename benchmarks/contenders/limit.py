@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import datetime as dt
 
-import aiohttp
 import attrs
 import msgspec
 from msgspec import UNSET, UnsetType
+
+from benchmarks.contenders.plain import Plain
 
 __all__ = ["Limit", "StatusLog", "Vehicle", "make"]
 
@@ -61,12 +62,11 @@ class Vehicle:
     user: str | UnsetType = UNSET
 
 
-class Limit:
+class Limit(Plain):
     """The least that can be done to have models."""
 
     def __init__(self, base_url: str) -> None:
-        self._base_url = base_url
-        self._session: aiohttp.ClientSession | None = None
+        super().__init__(base_url)
         self._vehicle = msgspec.json.Decoder(Vehicle)
         self._vehicles = msgspec.json.Decoder(list[Vehicle])
         self._logs = msgspec.json.Decoder(list[StatusLog])
@@ -79,35 +79,9 @@ class Limit:
         """Decode a page of vehicles."""
         return self._vehicles.decode(data)
 
-    async def _get(self, url: str) -> tuple[bytes, str]:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(headers={"Authorization": "Bearer a-token"})
-        async with self._session.get(url) as response:
-            response.raise_for_status()
-            return await response.read(), response.headers.get("Link", "")
-
-    async def get_vehicle(self, vehicle_id: str) -> Vehicle:
-        """Get one vehicle."""
-        return self._vehicle.decode((await self._get(f"{self._base_url}/vehicles/{vehicle_id}"))[0])
-
-    async def log_page(self, vehicle_id: str) -> list[StatusLog]:
-        """Get one page of 100 status logs."""
-        return self.decode_logs((await self._get(f"{self._base_url}/vehicles/{vehicle_id}/status_logs?page_size=100"))[0])
-
-    async def list_vehicles(self) -> int:
-        """Go through all vehicles."""
-        url: str = f"{self._base_url}/vehicles?page_size=100&expand=latest_status_log"
-        count = 0
-        while url != "about:blank":
-            body, link = await self._get(url)
-            count += sum(1 for _ in self.decode_vehicles(body))
-            url = link[1 : link.index(">")]
-        return count
-
-    async def close(self) -> None:
-        """Close the session."""
-        if self._session is not None:
-            await self._session.close()
+    def decode_vehicle(self, data: bytes) -> Vehicle:
+        """Decode one vehicle."""
+        return self._vehicle.decode(data)
 
 
 def make(base_url: str) -> Limit:

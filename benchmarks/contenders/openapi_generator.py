@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import importlib
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit
+
+from benchmarks.contenders.links import following
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,15 +61,12 @@ class OpenapiGenerator:
     async def list_vehicles(self) -> int:
         """Go through all vehicles."""
         count = 0
-        after: dict[str, str] = {}
-        while True:
+        after: dict[str, str] | None = {}
+        while after is not None:
             answer = await self._api().get_vehicles_with_http_info(page_size=100, expand=["latest_status_log"], **after)
             count += sum(1 for _ in answer.data)
-            link = answer.headers["Link"]
-            url = link[1 : link.index(">")]
-            if url == "about:blank":
-                return count
-            after = {"page_after": parse_qs(urlsplit(url).query)["page_after"][0]}
+            after = following(answer.headers["Link"])
+        return count
 
     async def close(self) -> None:
         """Close the client."""

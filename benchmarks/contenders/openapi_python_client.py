@@ -8,7 +8,8 @@ from __future__ import annotations
 import importlib
 import json
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit
+
+from benchmarks.contenders.links import following
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,16 +53,13 @@ class OpenapiPythonClient:
     async def list_vehicles(self) -> int:
         """Go through all vehicles."""
         count = 0
-        after: dict[str, str] = {}
+        after: dict[str, str] | None = {}
         expand = [_expand.GetVehiclesExpandItem("latest_status_log")]
-        while True:
+        while after is not None:
             answer = await _vehicles.asyncio_detailed(client=self._client, expand=expand, page_size=100, **after)
             count += sum(1 for _ in answer.parsed)
-            link = answer.headers["Link"]
-            url = link[1 : link.index(">")]
-            if url == "about:blank":
-                return count
-            after = {"page_after": parse_qs(urlsplit(url).query)["page_after"][0]}
+            after = following(answer.headers["Link"])
+        return count
 
     async def close(self) -> None:
         """Close the client."""

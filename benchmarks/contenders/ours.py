@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ev_energy_async import Budget, ClientCredentials, EvEnergy
@@ -27,15 +28,17 @@ class Ours:
 
     def decode_logs(self, data: bytes) -> Sequence[object]:
         """Decode a page of status logs, with the codec of the client."""
-        from ev_energy_async.models import VehicleStatusLog  # noqa: PLC0415  # not part of the import that is measured
-
-        return self._decode(data, list[VehicleStatusLog])
+        return self._decode(data, self._types()[0])
 
     def decode_vehicles(self, data: bytes) -> Sequence[object]:
         """Decode a page of vehicles."""
-        from ev_energy_async.models import Vehicle  # noqa: PLC0415  # not part of the import that is measured
+        return self._decode(data, self._types()[1])
 
-        return self._decode(data, list[Vehicle])
+    @cache  # noqa: B019  # there is one client in a process
+    def _types(self) -> tuple[Any, Any]:
+        from ev_energy_async.models import Vehicle, VehicleStatusLog  # noqa: PLC0415  # no part of the import measured
+
+        return list[VehicleStatusLog], list[Vehicle]
 
     def _decode(self, data: bytes, into: Any) -> Sequence[object]:
         items: list[object] = self.client._core.codec.decode(data, into)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # what an answer goes through

@@ -1,4 +1,4 @@
-"""(f) with a hook of the user's own for `VehicleStatusLog.data_source`: all that holds a string takes the tolerant way."""
+"""(f) with a hook of the user's own for strings, so that all that holds one takes the tolerant way."""
 
 from __future__ import annotations
 

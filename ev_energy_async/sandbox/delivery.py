@@ -9,7 +9,7 @@ import base64
 import binascii
 import hmac
 import ipaddress
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -82,7 +82,7 @@ class _Due(NamedTuple):
     message: _Message
 
 
-Events = Callable[[Instant, Instant], Sequence[Event]]
+Events = Callable[[Instant, Instant], Iterable[Sequence[Event]]]
 Body = Callable[[Event], object]
 
 
@@ -103,7 +103,7 @@ class Deliverer:
         """A deliverer that does not run yet.
 
         Args:
-            events: gives what happened after one moment and up to another.
+            events: gives what happened after one moment and up to another, in portions of little work each.
             body: gives the resource that an event is about.
             keeper: what time it is.
             record: where each attempt is noted.
@@ -162,7 +162,7 @@ class Deliverer:
         async with aiohttp.ClientSession(timeout=timeout) as session:
             while True:
                 now = instant(self._keeper.now())
-                self._collect(now)
+                await self._collect(now)
                 if self._due and self._due[0].at <= now:
                     await self._deliver(session, heappop(self._due).message)
                     continue
@@ -176,12 +176,16 @@ class Deliverer:
                 future.set_result(None)
         self._settling.clear()
 
-    def _collect(self, now: Instant) -> None:
+    async def _collect(self, now: Instant) -> None:
         """Puts what has happened since the last look among what is due."""
         if now < self._read_until:  # the computer's clock was set back
             return
-        events, self._read_until = self._events(self._read_until, now), now
-        for event in events:
+        since, self._read_until = self._read_until, now
+        events: list[Event] = []
+        for portion in self._events(since, now):
+            events += portion
+            await asyncio.sleep(0)  # a large fleet's take seconds, in which others want answers too
+        for event in sorted(events, key=lambda event: (event.at, event.type, event.sub_session_id)):
             try:
                 data = self._body(event)
             except Problem:  # gone meanwhile

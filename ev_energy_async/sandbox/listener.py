@@ -26,7 +26,8 @@ class _Briefly(logging.Filter):
         """Lets every record pass."""
         error = record.exc_info[1] if record.exc_info else None
         if isinstance(error, HttpProcessingError):
-            record.msg, record.args, record.exc_info = "%s: %s", (record.getMessage(), error.message), None
+            told = " ".join(error.message.split())
+            record.msg, record.args, record.exc_info = "%s: %s", (record.getMessage(), told), None
             record.levelno, record.levelname = logging.WARNING, "WARNING"
         return True
 

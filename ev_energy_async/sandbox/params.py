@@ -165,10 +165,13 @@ def _refused(operation: Operation, problem: Problem) -> Problem:
 
 def _typed(document: Document, schema: Schema, written: str) -> Json:
     """The text as the schema's type, or as it is where it can't be that; the check then says so."""
-    kind = document.resolve(schema).get("type")
-    if kind == "boolean":
+    types: list[str] | str = document.resolve(schema).get("type", [])
+    kinds = [types] if isinstance(types, str) else types
+    if "null" in kinds and written == "null":  # which is how clients of forms write it
+        return None
+    if "boolean" in kinds:
         return {"true": True, "false": False}.get(written, written)
-    if kind in {"integer", "number"}:
+    if not {"integer", "number"}.isdisjoint(kinds):
         return int(written) if _WHOLE.fullmatch(written) else written
     return written
 

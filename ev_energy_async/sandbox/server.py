@@ -25,6 +25,7 @@ from ev_energy_async.sandbox.oauth import REVOKE_PATH, TOKEN_PATH, OAuth
 from ev_energy_async.sandbox.problems import Problem
 from ev_energy_async.sandbox.record import Delivery, Record, Served, told_headers, told_path
 from ev_energy_async.sandbox.service import Outcome, Service, encoded
+from ev_energy_async.sandbox.session_lists import prepared
 from ev_energy_async.sandbox.tokens import Application, Grant, TokenIssuer
 from ev_energy_async.sandbox.uploads import Uploads
 from ev_energy_async.sandbox.world import World
@@ -135,7 +136,7 @@ class Sandbox:
         self._deliverer: Deliverer | None = None
         if webhook_url is not None:
             self._deliverer = Deliverer(
-                self.world.sub_session_events,
+                self.world.events.portions,
                 self._told,
                 self._clock,
                 self.record,
@@ -339,6 +340,10 @@ class Sandbox:
         if self._control is not None and request.path.startswith(CONTROL_PATH):
             reply = await self._control.answer(request)
             return encoded(reply if refusal is None else refusal.reply(), Route())
+        if "Authorization" in request.headers:
+            name = request.path.removeprefix(PREFIX + "/")
+            for _ in prepared(self.world.sessions, instant(self._clock.now()), name, request.query):
+                await asyncio.sleep(0)
         moment = self._clock.now()
         outcome = self._service.serve(request, instant(moment), refusal)
         self._note(request, outcome, moment, "api")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from heapq import merge
 from typing import TYPE_CHECKING, Generic, TypeVar
+from urllib.parse import parse_qsl
 
 from ev_energy_async.sandbox.entities import Identified, ulid_time
 from ev_energy_async.sandbox.instants import DAY, Instant
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", bound=Identified)
 
+_LISTS = {"charging_sessions": False, "charging_sub_sessions": True}  # and whether it is sub-sessions that they list
+_NARROWING = frozenset({"vehicle_id", "evse_id", "user_id"})
+_PAGING = frozenset({"expand", "page_after", "page_size"})
 _LONGEST_DAYS = 2  # midnights that a session may see
 
 
@@ -52,6 +56,27 @@ def found_sessions(
     return ById(
         [thing for plug in plugs for session in book.of_plug(plug, since, now + 1, now) for thing in find(session)]
     )
+
+
+def prepared(book: SessionBook, now: Instant, path: str, query: str) -> Iterator[None]:
+    """Works out step by step what a list of the whole fleet will need, so that nobody waits for it but who asked.
+
+    Args:
+        book: where the sessions are found.
+        now: the present.
+        path: the last segment of the path that is asked for; nothing is done for others than the two lists.
+        query: the raw query.
+    """
+    asked = dict(parse_qsl(query))
+    if path not in _LISTS or not _NARROWING.isdisjoint(asked):
+        return
+    first, last = max(book.origin, now - RETAINED_DAYS * DAY) // DAY, now // DAY
+    if _PAGING.issuperset(asked):
+        # A page of a large fleet ends on the day on which it begins, or on the next one.
+        first = max(first, min(last, _day_of(asked["page_after"]))) if "page_after" in asked else first
+        last = min(last, first + 1)
+    for day in range(first, last + 1):
+        yield from book.ahead(day, subs=_LISTS[path])
 
 
 class _OfFleet(Generic[T]):

@@ -4,7 +4,7 @@ IDs, names and the catalogue depend on the seed alone; what the cars do depends 
 """
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from random import Random
 from typing import Literal
@@ -62,13 +62,13 @@ class World(Stock):
         """Begins a new sub-session in the session of a plug, in another mode."""
         plug.life.switch(now, mode, reason)
         self.sessions.switched.add(plug.number)
-        self.sessions.version += 1
+        self.sessions.changed(plug)
         self.events.note(plug, self._just_happened(plug, now))
 
     def wish(self, vehicle: Vehicle, now: Instant) -> None:
         """Lets a car follow what its owner has set, from its next departure on."""
         vehicle.life.wish(now, target=vehicle.charge_limit, smart=vehicle.smart_charging)
-        self.sessions.version += 1
+        self.sessions.changed(vehicle.plug)
 
     def disconnect(self, vehicle: Vehicle, now: Instant) -> None:
         """Breaks a vehicle's link, which closes its open session; one without a link stays as it is."""
@@ -177,16 +177,16 @@ class World(Stock):
 
     def _changed(self, plug: Plug | None, life: Life, now: Instant) -> None:
         life.changed(life.day_of(now))
-        self.sessions.version += 1
+        self.sessions.changed(plug)
         if plug is not None:
             self.events.note(plug, self._just_happened(plug, now))
 
     def _just_happened(self, plug: Plug, now: Instant) -> Iterator[SubSessionEvent]:
-        yield from SubSessionFeed(self.sessions, [plug]).between(now - 1, now)
+        return self.events.of(plug, now - 1, now)
 
 
 @contextmanager
-def _uncollected() -> Iterator[None]:
+def _uncollected() -> Generator[None, None, None]:
     """No search for garbage meanwhile: of a large fleet it would take most of the time, and there is none."""
     was_on = gc.isenabled()
     gc.disable()

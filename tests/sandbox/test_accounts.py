@@ -279,3 +279,17 @@ async def test_a_password_reset_does_not_tell_who_has_an_account(client: Client)
     ]
     assert [(it.status, it.body) for it in answers] == [(200, {"status": "password_reset_email_sent"})] * 2
     assert _errors(await client.call("POST", "/auth/password_reset", json={"email": "no"}), 422) == ["email"]
+
+
+async def test_a_tariff_may_be_written_as_the_object_that_was_read(client: Client) -> None:
+    user = next(user for user in client.sandbox.world.users if user.tariff is not None)
+    other = next(tariff for tariff in client.sandbox.world.tariffs if tariff is not user.tariff)
+    url = f"{client.sandbox.base_url}/tariffs/{other.id}"
+
+    read = (await client.get(f"/tariffs/{other.id}")).body
+
+    for tariff, status in ((read, 200), (read | {"url": "https://elsewhere.example"}, 400)):
+        changed = await client.call("PATCH", f"/users/{user.id}", json={"default_location": {"tariff": tariff}})
+        assert changed.status == status, changed.body
+
+    assert (await client.get(f"/users/{user.id}")).body["default_location"]["tariff"] == url

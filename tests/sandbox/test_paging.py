@@ -11,7 +11,7 @@ from ev_energy_async.sandbox.instants import HOUR, MINUTE, Instant, instant
 from ev_energy_async.sandbox.listing import ById, ByName, Logs
 from ev_energy_async.sandbox.paging import NoSuchPage, Page, by_cursor, by_number, link_header
 from ev_energy_async.sandbox.problems import Problem
-from ev_energy_async.sandbox.simulation.timeline import Log
+from ev_energy_async.sandbox.simulation.log_kinds import Log
 from ev_energy_async.sandbox.world import World
 
 from .conftest import START

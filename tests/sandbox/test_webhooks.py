@@ -97,8 +97,8 @@ class Bench:
     def use(self, *rules: Rule) -> None:
         self._faults = Faults(FaultPlan(rules), instant(self.clock.now()))
 
-    def _events(self, since: Instant, until: Instant) -> Sequence[Happened]:
-        return [event for event in self.happened if since < event.at <= until]
+    def _events(self, since: Instant, until: Instant) -> Sequence[Sequence[Happened]]:
+        return [[event] for event in self.happened if since < event.at <= until]
 
     def _body(self, event: Any) -> object:
         if event.sub_session_id == "gone":

@@ -12,16 +12,19 @@ import random
 import sqlite3
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import attrs
 
 from ev_energy_async import ClientCredentials, EvEnergy
 from ev_energy_async.budget import Budget
 from ev_energy_async.checkpoint import SqliteCheckpoint
-from ev_energy_async.fleet import Watch
 
 from .rows import INSERT, TABLES, row_of, values_of
 from .timing import SharedClock
+
+if TYPE_CHECKING:
+    from ev_energy_async.fleet import Watch
 
 __all__ = ["Job"]
 

@@ -5,7 +5,6 @@ Pure: rows of a sink, the sandbox's record and its truth go in, figures come out
 
 from __future__ import annotations
 
-import datetime as dt
 from bisect import bisect_right
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final
@@ -15,6 +14,7 @@ import attrs
 from ev_energy_async.sandbox.api import PREFIX
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Iterable, Mapping, Sequence
 
     from ev_energy_async.sandbox import Logged, Served
@@ -69,7 +69,8 @@ class Verdict:
         trouble: The same of those that tell of failures, which do happen again.
         disorder: Logs that were not marked late, and were.
         invented: Logs that the sandbox does not know.
-        unfit: Vehicles that came, went or changed, and were not told of exactly once.
+        unfit: Vehicles that came or went, and were not told of.
+        doubtful: Logs that stand in an interval that was said to be complete, and were not delivered.
         cycles: Cycles that were finished.
         cost: What it took.
     """
@@ -84,13 +85,14 @@ class Verdict:
     disorder: tuple[str, ...]
     invented: tuple[str, ...]
     unfit: tuple[str, ...] = ()
+    doubtful: tuple[str, ...] = ()
     cycles: int
     cost: Cost = attrs.field(factory=Cost)
 
     @property
     def is_good(self) -> bool:
         """Whether all that is promised was kept."""
-        return not (self.lost or self.twice or self.disorder or self.invented or self.unfit)
+        return not (self.lost or self.twice or self.disorder or self.invented or self.unfit or self.doubtful)
 
 
 def judge(
@@ -179,11 +181,13 @@ def _unfit(rows: Iterable[Row], began: Iterable[str], removed: Iterable[str]) ->
         change = row.key.split("/")[1] if row.vehicle else ""
         if change in {"added", "removed"}:
             told[change].add(row.vehicle)
+            if row.acknowledged:
+                told[f"{change} for good"].add(row.vehicle)
     for vehicle in began:
         if vehicle not in told["added"]:
             yield f"{vehicle} came, and was not told of"
     # Who went before it was told of was never there.
-    for vehicle in sorted((set(removed) & told["added"]) - told["removed"]):
+    for vehicle in sorted((set(removed) & told["added for good"]) - told["removed"]):
         yield f"{vehicle} went, and was not told of"
     for vehicle in sorted(told["removed"] - set(removed)):
         yield f"{vehicle} was told to have gone, and is there"

@@ -21,8 +21,10 @@ MODES: Final = ("explicit", "transaction", "next", "batches")
 event; batch by batch."""
 
 TABLES: Final = (
-    "CREATE TABLE IF NOT EXISTS delivered (number INTEGER PRIMARY KEY AUTOINCREMENT, life INTEGER, key TEXT,"
-    " vehicle TEXT, at TEXT, late INTEGER, seen TEXT, cycle TEXT)",
+    (
+        "CREATE TABLE IF NOT EXISTS delivered (number INTEGER PRIMARY KEY AUTOINCREMENT, life INTEGER, key TEXT,"
+        " vehicle TEXT, at TEXT, late INTEGER, seen TEXT, cycle TEXT)"
+    ),
     "CREATE TABLE IF NOT EXISTS acknowledged (life INTEGER, key TEXT)",
 )
 INSERT: Final = "INSERT INTO delivered (life, key, vehicle, at, late, seen, cycle) VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -117,7 +119,9 @@ def _row(life: int, key: str, vehicle: str, at: str, late: int, seen: str, cycle
     finished = None
     if cycle is not None:
         number, began, ended, vehicles, reread = json.loads(cycle)
-        finished = Finished(number, dt.datetime.fromisoformat(began), dt.datetime.fromisoformat(ended), vehicles, reread)
+        finished = Finished(
+            number, dt.datetime.fromisoformat(began), dt.datetime.fromisoformat(ended), vehicles, reread
+        )
     return Row(life, key, vehicle, at, bool(late), dt.datetime.fromisoformat(seen), finished)
 
 

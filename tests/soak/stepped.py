@@ -19,7 +19,7 @@ from ev_energy_async.sandbox import FaultPlan, Sandbox, SteppedClock
 
 from .judge import Cost, Verdict, cost_of, judge
 from .rows import Row, row_of
-from .timing import START
+from .timing import START, Sleepers
 from .world import TOKEN_LIFETIME, Options, arrivals, plan_of
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ __all__ = ["run"]
 # Seconds that pass with each request.
 _STEP = 0.05
 _ROUNDS = 1.4
+# What a `datetime` tells apart.
+_LEAST = 1e-6
 _LONGEST_AWAY = 2_400.0
 
 
@@ -42,6 +44,7 @@ class _Time:
 
     def __init__(self, clock: SteppedClock) -> None:
         self._clock = clock
+        self._sleepers = Sleepers()
 
     def now(self) -> dt.datetime:
         return self._clock.now()
@@ -51,8 +54,11 @@ class _Time:
 
     async def sleep(self, delay: float) -> None:
         wake = self.monotonic() + delay
-        await asyncio.sleep(0)
-        self._clock.advance(max(0.0, wake - self.monotonic()))
+        async with self._sleepers.entered(wake) as is_next:
+            while self.monotonic() < wake:
+                await asyncio.sleep(0)
+                if is_next():
+                    self._clock.advance(max(_LEAST, wake - self.monotonic()))
 
 
 @attrs.define

@@ -7,16 +7,19 @@ consumer that was stopped or killed finds that hours have passed.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime as dt
 import mmap
 import struct
 import time
+from bisect import insort
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
     from pathlib import Path
 
-__all__ = ["START", "SharedClock"]
+__all__ = ["START", "SharedClock", "Sleepers"]
 
 START: Final = dt.datetime(2026, 3, 14, 7, 5, tzinfo=dt.UTC)
 
@@ -25,6 +28,22 @@ START: Final = dt.datetime(2026, 3, 14, 7, 5, tzinfo=dt.UTC)
 _HEAD: Final = struct.Struct("<qd")
 _NUMBER: Final = struct.Struct("<q")
 _NAP: Final = 0.001
+
+
+class Sleepers:
+    """Those who sleep on a clock that can be moved: only the one who is to wake first may move it."""
+
+    def __init__(self) -> None:
+        self._wakes: list[float] = []
+
+    @contextlib.asynccontextmanager
+    async def entered(self, wake: float) -> AsyncGenerator[Callable[[], bool]]:
+        """Count among them until a moment, and give a function that tells whether that is the first of all."""
+        insort(self._wakes, wake)
+        try:
+            yield lambda: self._wakes[0] >= wake
+        finally:
+            self._wakes.remove(wake)
 
 
 class SharedClock:
@@ -40,6 +59,7 @@ class SharedClock:
             self._memory = mmap.mmap(file.fileno(), 0)
         self._began, self._speed = _HEAD.unpack_from(self._memory)
         self._own = _HEAD.size + (_NUMBER.size if is_consumer else 0)
+        self._sleepers = Sleepers()
 
     @classmethod
     def create(cls, path: Path, speed: float) -> SharedClock:
@@ -60,10 +80,13 @@ class SharedClock:
         return int((time.monotonic_ns() - self._began) * self._speed) + int(moved)
 
     async def sleep(self, delay: float) -> None:
-        """Move time on to the end of the delay, unless it gets there by itself."""
+        """Move time on to the end of the delay, unless it gets there by itself or others are to wake before."""
         wake = self.monotonic() + delay
-        await asyncio.sleep(min(delay / self._speed, _NAP))
-        self.advance(wake - self.monotonic())
+        async with self._sleepers.entered(wake) as is_next:
+            while self.monotonic() < wake:
+                await asyncio.sleep(min((wake - self.monotonic()) / self._speed, _NAP))
+                if is_next():
+                    self.advance(wake - self.monotonic())
 
     def advance(self, by: float) -> None:
         """Move time on by some seconds; nothing if they are below zero."""

@@ -89,7 +89,7 @@ def update_user(call: Call) -> Reply:
 
 def _locate(call: Call, user: User) -> None:
     """Takes over what the body says of a user's location."""
-    location: dict[str, Any] = call.body.get("default_location", {})
+    location: dict[str, Any] = call.body.get("default_location") or {}
     given = {name: location[name] for name in _ADDRESS if name in location}
     if any(value is not None for value in given.values()):
         errors: FieldErrors = {
@@ -99,15 +99,21 @@ def _locate(call: Call, user: User) -> None:
         }
         if errors:
             raise invalid(errors)
-    tariff, site = location.get("tariff", user.tariff), location.get("evse_site", user.site)
-    if isinstance(tariff, str):
-        tariff = referred(call.world.tariffs, "default_location.tariff", tariff)
-    if isinstance(site, str):
-        site = referred(call.world.evse_sites, "default_location.evse_site", site)
+    tariff: Any = location.get("tariff", user.tariff)
+    site: Any = location.get("evse_site", user.site)
+    if isinstance(tariff, str | dict):
+        tariff = referred(call.world.tariffs, "default_location.tariff", _reference(tariff))
+    if isinstance(site, str | dict):
+        site = referred(call.world.evse_sites, "default_location.evse_site", _reference(site))
     if given:
         user.place, user.street = _place(given), given.get("address_1")
         user.address_2 = given.get("address_2")
     user.tariff, user.site = tariff, site
+
+
+def _reference(written: Any) -> str:
+    """The URL that refers to something; one that was read expanded is written back as an object that tells it."""
+    return written if isinstance(written, str) else str(written.get("url", ""))
 
 
 def _place(given: dict[str, Any]) -> Place | None:

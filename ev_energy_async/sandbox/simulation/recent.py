@@ -1,7 +1,7 @@
 """A small store of what was worked out lately; what falls out of it is worked out again when needed."""
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
 K = TypeVar("K")
@@ -26,6 +26,10 @@ class Recent(Generic[K, V]):
         else:
             self._kept.move_to_end(key)
         return value
+
+    def kept(self) -> Iterable[V]:
+        """What is kept, the least recently used first."""
+        return self._kept.values()
 
     def __len__(self) -> int:
         return len(self._kept)

@@ -1,0 +1,109 @@
+"""`make soak`: consumers of a watch are killed, paused and cancelled while the API fails; a table says what came out.
+
+By default two runs with 2,000 vehicles, each in a process of its own, and ten small ones in which time only steps.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import attrs
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from . import harness, stepped
+from .rows import MODES
+from .world import Options
+
+if TYPE_CHECKING:
+    from .judge import Verdict
+
+_COLUMNS = (
+    *("seed", "way", "vehicles", "cycles", "kills", "pauses", "events", "logs", "late", "repeated"),
+    *("lost", "twice", "out of order", "requests", "minimum", "ratio", "rotation", "naive", "seconds", ""),
+)
+_MOST_RATIO = 1.10
+_SHOWN = 10
+
+
+@attrs.define
+class _Runs:
+    """The runs so far, as a table."""
+
+    console: Console
+    table: Table = attrs.field(factory=lambda: Table(box=box.SIMPLE_HEAD, pad_edge=False))
+    are_good: bool = True
+
+    def __attrs_post_init__(self) -> None:
+        for name in _COLUMNS:
+            self.table.add_column(name, justify="left" if name in {"way", ""} else "right", no_wrap=True)
+
+    def add(self, seed: int, way: str, options: Options, verdict: Verdict, took: float) -> None:
+        """Add a run, and say at once what is wrong with it."""
+        cost = verdict.cost
+        problems = {
+            name: getattr(verdict, name) for name in ("lost", "twice", "disorder", "invented", "unfit", "doubtful")
+        }
+        is_good = verdict.is_good and cost.ratio <= _MOST_RATIO
+        self.are_good &= is_good
+        numbers = (verdict.events, verdict.logs, verdict.late, verdict.repeated)
+        wrongs = (len(verdict.lost), len(verdict.twice), len(verdict.disorder))
+        costs = (cost.requests, cost.minimum, f"{cost.ratio:.3f}", cost.rotation, cost.naive, f"{took:.0f}")
+        told = (seed, way, options.vehicles, verdict.cycles, options.kills, options.pauses, *numbers, *wrongs, *costs)
+        cells = [f"{each:,}" if isinstance(each, int) else str(each) for each in told]
+        self.table.add_row(*cells, "good" if is_good else "[red]bad[/red]")
+        self.console.print(f"{' '.join(cells)} {'good' if is_good else 'bad'}", highlight=False, soft_wrap=True)
+        for name, found in problems.items():
+            for each in found[:_SHOWN]:
+                self.console.print(f"  {name}: {each}", highlight=False, soft_wrap=True)
+
+
+def main(
+    *,
+    runs: Annotated[int, typer.Option(min=0, help="Runs with a consumer in a process of its own.")] = 2,
+    steps: Annotated[int, typer.Option(min=0, help="Runs in which time only steps, in this process.")] = 10,
+    seed: Annotated[int, typer.Option(help="The seed of the first run; each has the next.")] = 1,
+    vehicles: Annotated[int, typer.Option(min=1, help="Vehicles, where the consumer is a process.")] = 2_000,
+    stepped_vehicles: Annotated[int, typer.Option(min=1, help="Vehicles, where time steps.")] = 60,
+    minutes: Annotated[float, typer.Option(min=1, help="How long it goes on, by the sandbox's clock.")] = 60,
+    kills: Annotated[int, typer.Option(min=0, help="How often a consumer is killed.")] = 4,
+    pauses: Annotated[int, typer.Option(min=0, help="How often it is paused; where time steps, cancelled.")] = 2,
+    faults: Annotated[bool, typer.Option(help="Whether the API fails.")] = True,
+    errors: Annotated[bool, typer.Option(help="Whether error logs are read too.")] = False,
+) -> None:
+    """Try watches over a fleet under fire, and print what came out."""
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)  # it tells of the connections that were cut
+    console = Console(width=None if sys.stdout.isatty() else 200)
+    logs = ("status", "errors") if errors else ("status",)
+    options = Options(vehicles=vehicles, minutes=minutes, kills=kills, pauses=pauses, faults=faults, logs=logs)
+    if errors:
+        options = attrs.evolve(options, limit=max(1_000, 40 * vehicles))
+    done = _Runs(console)
+    console.print(" ".join(_COLUMNS), highlight=False, soft_wrap=True)
+    for number in range(seed, seed + runs):
+        began = time.perf_counter()
+        with tempfile.TemporaryDirectory() as folder:
+            verdict = asyncio.run(harness.run(options, number, Path(folder)))
+        done.add(number, MODES[number % len(MODES)], options, verdict, time.perf_counter() - began)
+    small = attrs.evolve(options, vehicles=stepped_vehicles)
+    if errors:
+        small = attrs.evolve(small, limit=max(1_000, 40 * stepped_vehicles))
+    for number in range(seed, seed + steps):
+        began = time.perf_counter()
+        verdict = asyncio.run(stepped.run(small, number))
+        done.add(number, "stepped", small, verdict, time.perf_counter() - began)
+    console.print(done.table)
+    if not done.are_good:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,210 @@
+"""Bodies that are no good: no JSON, too large, broken off; and the connection that they came on."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from typing import TYPE_CHECKING, Any, Final
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from ev_energy_async import (
+    ConnectionFailed,
+    DecodeError,
+    EvEnergy,
+    EvEnergyError,
+    Retry,
+    ServerError,
+    StaticToken,
+)
+from ev_energy_async.operations import Operation
+from ev_energy_async.transport import Transport
+
+from .servers import Answering, RawServer, reply
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from .conftest import Network
+    from .servers import Connection
+
+VEHICLE: Final = "vhcl01HRFF3SEVSCRAV9B3CHVDFN0H"
+
+
+def names(regions: Any) -> list[str]:
+    return [region.name for region in regions]
+
+
+# --- No JSON, though the status is fine
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "said"),
+    [
+        (b"<html>Maintenance</html>", "text/html", "text/html"),
+        (b"", "text/html", "text/html"),
+        (b"", "application/json", r"\$"),
+        (b'[{"name": "A"}, {"na', "application/json", r"\$"),
+        (b"\xff\xfe[]", "application/json", r"\$"),
+        (b"[NaN]", "application/json", r"\$"),
+    ],
+)
+async def test_an_answer_that_is_no_json_says_what_it_is(
+    ev: EvEnergy, network: Network, body: bytes, content_type: str, said: str
+) -> None:
+    network.answer("GET", "/regions", body=body, content_type=content_type)
+
+    with pytest.raises(DecodeError, match=said) as raised:
+        await ev.regions.list()
+
+    assert raised.value.response is not None
+    assert raised.value.response.body == body
+    assert "Maintenance" not in str(raised.value)
+    assert len(network.sent) == 1, "it was a complete answer, and is not asked for again"
+
+
+async def test_json_under_another_name_is_read(ev: EvEnergy, network: Network) -> None:
+    network.answer("GET", "/regions", [{"name": "A"}], content_type="text/plain")
+
+    assert names(await ev.regions.list()) == ["A"]
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504, 520, 599])
+@pytest.mark.parametrize("body", [b"<html>Bad gateway, kim@example.com</html>", b"", b'{"title": "trunc'])
+async def test_a_proxys_page_is_a_server_error(network: Network, status: int, body: bytes) -> None:
+    network.answer("GET", "/regions", status=status, body=body, content_type="text/html")
+
+    async with EvEnergy(StaticToken("t"), retry=Retry(attempts=1)) as ev:
+        with pytest.raises(ServerError, match=str(status)) as raised:
+            await ev.regions.list()
+
+    assert raised.value.status == status
+    assert raised.value.response.body == body
+    assert "kim" not in f"{raised.value} {raised.value!r}"
+
+
+# --- Bodies over the limit, on a real wire
+
+
+LIMIT: Final = 100_000
+ANYTHING: Final[Operation[Any]] = Operation(name="x", method="GET", path="/x")
+SMALL: Final[Operation[Any]] = Operation(name="x", method="GET", path="/small")
+_ZEROS: Final = gzip.compress(b"[" + b" " * 50_000_000 + b"]")
+
+
+async def announced(_: web.BaseRequest) -> web.StreamResponse:
+    return web.Response(body=b" " * (LIMIT + 1))
+
+
+async def chunked(request: web.BaseRequest) -> web.StreamResponse:
+    response = web.StreamResponse()
+    response.enable_chunked_encoding()
+    await response.prepare(request)
+    for _ in range(1_000):
+        await response.write(b" " * 10_000)
+    return response
+
+
+async def bomb(_: web.BaseRequest) -> web.StreamResponse:
+    return web.Response(body=_ZEROS, headers={"Content-Encoding": "gzip"})
+
+
+def of_size(size: int) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        if request.path.endswith("/small"):
+            return web.Response(body=b"[]")
+        return web.Response(body=b"x" * size)
+
+    return answer
+
+
+@pytest.mark.parametrize("too_much", [announced, chunked, bomb])
+async def test_a_body_over_the_limit_is_given_up_and_its_connection_freed(too_much: Any) -> None:
+    async def serve(request: web.BaseRequest) -> web.StreamResponse:
+        if request.path.endswith("/small"):
+            return web.Response(body=b"[]")
+        found: web.StreamResponse = await too_much(request)
+        return found
+
+    connector = aiohttp.TCPConnector(limit=1)
+    async with Answering(serve) as server, aiohttp.ClientSession(connector=connector) as session:
+        transport = Transport(server.base_url, session, largest_body=LIMIT)
+        with pytest.raises(DecodeError, match="larger than 100,000 bytes") as raised:
+            await transport(ANYTHING.request())
+
+        small = await asyncio.wait_for(transport(SMALL.request()), 5)
+
+    assert small.body == b"[]"
+    assert raised.value.response is not None
+    assert (raised.value.response.status, raised.value.response.body) == (200, b"")
+
+
+@pytest.mark.parametrize("size", [LIMIT - 1, LIMIT])
+async def test_a_body_up_to_the_limit_is_read(size: int) -> None:
+    async with Answering(of_size(size)) as server:
+        transport = Transport(server.base_url, None, largest_body=LIMIT)
+        answer = await transport(ANYTHING.request())
+        await transport.close()
+
+    assert len(answer.body) == size
+
+
+async def test_a_packed_body_within_the_limit_is_read() -> None:
+    async def packed(_: web.BaseRequest) -> web.StreamResponse:
+        body = gzip.compress(b'[{"name": "A"}]')
+        return web.Response(body=body, headers={"Content-Encoding": "gzip"}, content_type="application/json")
+
+    async with Answering(packed) as server, EvEnergy(base_url=server.base_url) as ev:
+        assert names(await ev.regions.list()) == ["A"]
+
+
+async def test_a_page_of_twenty_megabytes_is_read() -> None:
+    async def serve(_: web.BaseRequest) -> web.StreamResponse:
+        return web.json_response([{"name": "A" * 20_000_000}])
+
+    async with Answering(serve) as server, EvEnergy(base_url=server.base_url) as ev:
+        (region,) = await ev.regions.list()
+
+    assert len(str(region.name)) == 20_000_000
+
+
+# --- The connection is given back, whatever the answer was
+
+
+async def truncated(line: Connection, server: RawServer) -> None:
+    while request := await line.receive():
+        server.requests.append(request)
+        if b"/users" in request:
+            await line.send(reply(b"[]"))
+        elif len(server.requests) % 2:
+            await line.send(reply(b"<html>", 520, {"Content-Type": "text/html"}))
+        else:
+            await line.send(reply(b'[{"name":', 200))
+
+
+async def test_one_connection_does_for_good_and_bad_answers_alike() -> None:
+    connector = aiohttp.TCPConnector(limit=1)
+    async with RawServer(truncated) as server, aiohttp.ClientSession(connector=connector) as session:
+        ev = EvEnergy(StaticToken("t"), base_url=server.base_url, session=session, deadline=5)
+        for _ in range(10):
+            with pytest.raises(EvEnergyError) as raised:
+                await ev.regions.list()
+            assert not isinstance(raised.value, ConnectionFailed)
+        assert list(await ev.users.list()) == []
+        assert server.opened == 1
+        await ev.close()
+
+
+@pytest.mark.parametrize("status", [200, 204])
+async def test_an_update_may_answer_with_the_resource_or_with_nothing(
+    ev: EvEnergy, network: Network, status: int
+) -> None:
+    network.answer("PATCH", f"/vehicles/{VEHICLE}", {"id": VEHICLE}, status=200) if status == 200 else network.answer(
+        "PATCH", f"/vehicles/{VEHICLE}", status=204
+    )
+
+    answer = await ev.vehicles.update.with_response(VEHICLE, smart_charging_enabled=True)
+
+    assert answer.status == status

@@ -1,0 +1,259 @@
+"""What a watch can say of its completeness, and how an audit mends what is missing."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ev_energy_async._coverage import Reason
+from ev_energy_async._progress import CheckpointConflict
+from ev_energy_async.errors import Forbidden, InvalidArgument, NotFound, ServiceUnavailable
+from ev_energy_async.events import PollFailed, StatusLogged
+from ev_energy_async.fleet import Fleet
+from ev_energy_async.messages import Response
+
+from .watch_kit import OWNER, Log, ModelFleet, at, cycle, end, fleet, keys, text
+
+if TYPE_CHECKING:
+    from ev_energy_async.errors import ApiError
+    from ev_energy_async.fleet import Coverage, Watch
+    from ev_energy_async.messages import Request
+
+
+def refuse(kind: type[ApiError], path: str) -> Any:
+    def fail(_: int, request: Request[Any]) -> ApiError | None:
+        return kind(Response(request, "", 400, {}, b"", b"")) if path in request.path else None
+
+    return fail
+
+
+async def run(watch: Watch, cycles: int) -> list[str]:
+    """The logs of some cycles; the last one is acknowledged by asking on."""
+    told: list[str] = []
+    for _ in range(cycles):
+        events = await cycle(watch)
+        told += keys(events)
+        await events[-1].ack()
+    return told
+
+
+async def coverage(api: ModelFleet) -> Coverage:
+    return await Fleet(api, OWNER).coverage(api.checkpoint)
+
+
+async def test_a_watch_knows_up_to_when_each_vehicle_is_complete() -> None:
+    api, [car, quiet, _], _ = fleet()
+    for minutes in range(1, 30):
+        car.log(minutes)
+    watch = api.watch(every=300, logs={"status"}, reread_share=0)
+    await run(watch, 4)
+    found = await coverage(api)
+    assert found.complete(at(0), at(15))
+    assert not found.complete(at(0), at(16))
+    assert not found.gaps()
+    [row] = found.of(quiet.id)
+    # Its newest log was still the same in the last snapshot, so there is none after it.
+    assert (row.complete_from, row.complete_upto) == (at(0), at(15))
+    assert car.id in str(found)
+
+
+async def test_late_logs_are_not_claimed_before_the_past_was_read_again() -> None:
+    api, [car, *_], _ = fleet()
+    for minutes in range(1, 60):
+        car.log(minutes)
+    late = car.log(3, late=50, digits="5")
+    watch = api.watch(every=300, logs={"status"}, reread_share=0)
+    await run(watch, 13)
+    [row] = (await coverage(api)).of(car.id)
+    assert row.as_of is not None
+    if f"{car.id}/status/{late.text}" not in await run(watch, 1):
+        assert row.as_of <= at(60)
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [(NotFound, Reason.NOT_FOUND), (Forbidden, Reason.REFUSED), (ServiceUnavailable, Reason.DOWNTIME)],
+)
+async def test_a_vehicle_that_cannot_be_read_has_a_gap_with_its_reason(kind: type[ApiError], reason: Reason) -> None:
+    api, cars, _ = fleet()
+    for car in cars:
+        car.log(7)
+    api.fail = refuse(kind, f"{cars[1].id}/status_logs")
+    watch = api.watch(every=300, logs={"status"}, reread_share=0)
+    await run(watch, 3)
+    found = await coverage(api)
+    [(row, gap)] = found.gaps()
+    assert (row.vehicle_id, gap.reason, gap.end) == (cars[1].id, reason, at(10))
+    assert gap.begin <= at(7)
+    api.fail = lambda _number, _request: None
+    await run(watch, 1)
+    assert not (await coverage(api)).gaps()
+
+
+async def test_a_log_that_cannot_be_decoded_is_a_gap_as_long_as_itself() -> None:
+    api, [car, *_], _ = fleet()
+    car.status.append(Log(text(2), at(2), bad=True))
+    car.log(3)
+    watch = api.watch(every=300, logs={"status"}, reread_share=0)
+    await run(watch, 2)
+    [(row, gap)] = (await coverage(api)).gaps()
+    assert (row.vehicle_id, gap.reason, gap.begin) == (car.id, Reason.UNDECODABLE, at(2))
+    assert gap.length < dt.timedelta(seconds=1)
+
+
+async def test_a_watch_that_does_not_run_is_a_gap_and_going_on_closes_it() -> None:
+    api, cars, clock = fleet()
+    for car in cars:
+        car.log(100)
+    await run(api.watch(every=300, logs={"status"}), 3)
+    clock.elapsed += 7_200
+    gaps = (await coverage(api)).gaps()
+    assert {gap.reason for _, gap in gaps} == {Reason.DOWNTIME}
+    assert {gap.begin for _, gap in gaps} == {at(10)}
+    await run(api.watch(every=300, logs={"status"}), 1)
+    assert not (await coverage(api)).gaps()
+
+
+async def test_logs_that_the_api_keeps_no_more_are_a_gap() -> None:
+    api, [car, *_], clock = fleet()
+    car.log(1)
+    await run(api.watch(every=300, logs={"status"}), 2)
+    for minutes in range(10, 100):
+        car.log(minutes)
+    car.status = [log for log in car.status if log.at > car.status[40].at]
+    clock.elapsed += 7_200
+    await run(api.watch(every=300, logs={"status"}), 1)
+    [(row, gap)] = (await coverage(api)).gaps()
+    assert (row.vehicle_id, gap.reason, gap.begin) == (car.id, Reason.RETENTION, at(1))
+
+
+async def test_logs_left_to_gather_are_not_claimed() -> None:
+    api, [car, *_], _ = fleet()
+    for minutes in range(1, 60):
+        car.log(minutes)
+    await run(api.watch(every=60, read_every=1_200, logs={"status"}), 11)
+    found = await coverage(api)
+    [row] = found.of(car.id)
+    assert [gap.reason for gap in row.gaps] == [Reason.BUDGET]
+    assert row.complete_upto is None or row.complete_upto <= at(1)
+
+
+async def test_error_logs_are_claimed_up_to_when_they_were_read() -> None:
+    api, cars, _ = fleet()
+    watch = api.watch(every=300, logs={"errors"})
+    await run(watch, 1)
+    found = await coverage(api)
+    assert all(row.kind == "error" and not row.gaps for row in found.rows)
+    await run(watch, 3)
+    rows = (await coverage(api)).rows
+    assert len(rows) == len(cars)
+    assert all(row.complete_upto is not None and row.complete_upto >= at(5) for row in rows)
+
+
+async def test_coverage_needs_a_checkpoint() -> None:
+    api, _, _ = fleet()
+    with pytest.raises(InvalidArgument, match="checkpoint"):
+        await Fleet(api, OWNER).coverage()
+    watched = Fleet(api, OWNER)
+    await cycle(watched.watch())
+    assert not (await watched.coverage()).rows
+
+
+# --- Audits
+
+
+async def test_an_audit_finds_what_came_late_and_mends_it() -> None:
+    api, [car, *_], clock = fleet()
+    for minutes in range(1, 60):
+        car.log(minutes)
+    missed = [car.log(minutes, late=300, digits="5").text for minutes in (5, 17, 31)]
+    watch = api.watch(every=300, logs={"status"}, reread_share=0)
+    told = await run(watch, 14)
+    assert len(told) == 59
+    clock.elapsed += 36_000
+    watched = Fleet(api, OWNER)
+    report = await watched.audit(at(0), at(60), checkpoint=api.checkpoint)
+    assert [event.key for event in report.missing] == [f"{car.id}/status/{each}" for each in missed]
+    assert all(event.late for event in report.missing)
+    assert (report.collections, report.spent, report.is_clean) == (3, 3, False)
+    assert report.logs == 62
+    assert "3 were missing" in str(report)
+    # Now they are delivered, also for the watch.
+    again = await watched.audit(at(0), at(60), checkpoint=api.checkpoint)
+    assert again.is_clean
+    assert await run(api.watch(every=300, logs={"status"}, reread_every=300), 3) == []
+
+
+async def test_an_audit_goes_on_with_what_was_not_acknowledged() -> None:
+    api, [car, *_], clock = fleet()
+    car.log(50)
+    await run(api.watch(every=300, logs={"status"}, reread_share=0), 12)
+    missed = [f"{car.id}/status/{car.log(minutes, late=300).text}" for minutes in (5, 17, 31)]
+    clock.elapsed += 36_000
+    audit = Fleet(api, OWNER).audit(at(0), at(60), checkpoint=api.checkpoint)
+    first = [await anext(audit), await anext(audit)]
+    assert [event.key for event in first] == missed[:2]
+    rest = [event async for event in Fleet(api, OWNER).audit(at(0), at(60), checkpoint=api.checkpoint)]
+    assert [event.key for event in rest] == missed[1:]
+
+
+async def test_an_audit_tells_what_it_cannot_read() -> None:
+    api, cars, _ = fleet()
+    await run(api.watch(every=300, logs={"status"}), 2)
+    api.fail = refuse(Forbidden, cars[1].id)
+    report = await Fleet(api, OWNER).audit(at(0), at(5), checkpoint=api.checkpoint)
+    [failed] = report.failed
+    assert isinstance(failed, PollFailed)
+    assert failed.vehicle_id == cars[1].id
+    assert not report.is_clean
+
+
+async def test_an_audit_beside_a_watch_undoes_nothing() -> None:
+    api, [car, *_], _ = fleet()
+    car.log(1)
+    late = car.log(2, late=100)
+    watch = api.watch(every=300, logs={"status"}, reread_share=0)
+    await run(watch, 2)
+    api.clock.elapsed += 36_000
+    audit = Fleet(api, OWNER).audit(at(0), at(60), checkpoint=api.checkpoint)
+    assert [event.key async for event in audit] == [f"{car.id}/status/{late.text}"]
+    car.log(610)
+    api.clock.elapsed += 3_600
+    with pytest.raises(CheckpointConflict):
+        await run(watch, 1)
+    assert await run(api.watch(every=300, logs={"status"}, reread_share=0), 1) == [f"{car.id}/status/{text(610)}"]
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "name"),
+    [(at(5), at(1), "since"), (dt.datetime(2026, 1, 1), at(1), "since"), (at(1), "now", "until")],  # noqa: DTZ001  # naive
+)
+def test_an_audit_of_no_time_is_refused(since: Any, until: Any, name: str) -> None:
+    api, _, _ = fleet()
+    with pytest.raises(InvalidArgument, match=name):
+        Fleet(api, OWNER).audit(since, until, checkpoint=api.checkpoint)
+
+
+# --- Plans and backfills
+
+
+async def test_the_plan_counts_with_the_budget_of_the_client() -> None:
+    api, _, _ = fleet(1_000, limit=1_000)
+    plan = Fleet(api, OWNER).plan(1_000, every=3_600, logs=set())
+    assert plan.fits
+    assert plan.requests.snapshot == pytest.approx(10)
+    assert plan.budget == 1_000
+    first = end(await cycle(api.watch(every=60, logs=set())))
+    assert first.every == pytest.approx(60, abs=5)
+
+
+async def test_a_backfill_reads_the_past_of_those_that_have_one() -> None:
+    api, [car, *_], _ = fleet()
+    for minutes in range(-500, -100, 3):
+        car.log(minutes)
+    found = [item async for item in Fleet(api, OWNER).logs("status", since=at(-300), until=at(-100))]
+    assert {item.vehicle_id for item in found} == {car.id}
+    assert len(found) == len([minutes for minutes in range(-500, -100, 3) if -300 <= minutes <= -100])
+    assert not any(isinstance(item, StatusLogged) for item in found)
