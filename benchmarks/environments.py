@@ -55,7 +55,7 @@ def python_of(name: str) -> Path:
 def environment_of() -> dict[str, str]:
     """Return the variables that measured processes run with: byte code is used, and this repository is found."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    return {**kept, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0"}
+    return {**kept, "PYTHONPATH": str(ROOT)}
 
 
 def make(name: str) -> None:

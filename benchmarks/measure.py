@@ -10,14 +10,14 @@ import subprocess
 import sys
 import urllib.request
 from collections import defaultdict
-from contextlib import AbstractContextManager, ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from benchmarks import environments, placing, registry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Generator, Iterable, Mapping
     from pathlib import Path
     from types import TracebackType
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Run", "Server", "Sizes"]
 
+_GENERATIONS: Final = 3
 _COLD: Final = environments.ROOT / "benchmarks" / "cold.py"
 
 
@@ -220,30 +221,42 @@ class Run:
         return figures
 
     def warm(self, server: Server) -> None:
-        """Measure decoding, requests, lists and memory, in processes that stay."""
+        """Measure decoding, requests, lists and memory, in processes that stay for a while.
+
+        Each generation of processes has its share of the rounds: how memory happens to be laid out in one of them makes
+        a few percent.
+        """
         sizes = self.sizes
         server.control(fleet=sizes.fleet, reset=True)
+        for generation in range(_GENERATIONS):
+            self._told(f"decoding, requests and lists, {generation + 1} of {_GENERATIONS}")
+            with self._workers(server) as workers:
+
+                def ask(entry: Entry, row: str, workers: dict[str, _Worker] = workers) -> float:
+                    share = entry.share
+                    counts = {"requests": max(200, int(sizes.requests * share)), "list": 3 if share == 1 else 1}
+                    count = counts.get(row, max(20, int(sizes.decodes * share)))
+                    return workers[entry.key].ask(task=row, count=count)
+
+                def remember(entry: Entry, row: str, workers: dict[str, _Worker] = workers) -> float:
+                    return workers[entry.key].ask(task=row, count=sizes.pages)
+
+                rounds = max(1, sizes.rounds // _GENERATIONS)
+                self.rounds(rounds, ["decode_logs", "decode_vehicles"], ask)
+                self.rounds(rounds, ["requests", "list"], ask)
+                if generation == _GENERATIONS - 1:
+                    self._told("memory")
+                    self.rounds(1, ["memory", "held"], remember)
+
+    @contextmanager
+    def _workers(self, server: Server) -> Generator[dict[str, _Worker]]:
+        """Start a process for each contender, and end them all."""
         with ExitStack() as stack:
             workers: dict[str, _Worker] = {}
             for entry in self.entries:
                 workers[entry.key] = _Worker(entry, self.pythons[entry.environment], server.base_url)
                 stack.callback(workers[entry.key].close)
-
-            def ask(entry: Entry, row: str) -> float:
-                share = entry.share
-                counts = {"requests": max(200, int(sizes.requests * share)), "list": 1}
-                count = counts.get(row, max(20, int(sizes.decodes * share)))
-                return workers[entry.key].ask(task=row, count=count)
-
-            def remember(entry: Entry, row: str) -> float:
-                return workers[entry.key].ask(task=row, count=sizes.pages)
-
-            self._told("decoding")
-            self.rounds(sizes.rounds, ["decode_logs", "decode_vehicles"], ask)
-            self._told("requests and lists")
-            self.rounds(sizes.rounds, ["requests", "list"], ask)
-            self._told("memory")
-            self.rounds(1, ["memory", "held"], remember)
+            yield workers
 
     def slow(self, server: Server) -> None:
         """Measure the same on pages with unknown enum values, with drift, and with a hook registered."""
@@ -256,11 +269,7 @@ class Run:
             server.control(variant=pages, reset=True)
             if variant == "hooked":
                 self.entries = [registry.entry("ours_hooked")]
-            with ExitStack() as stack:
-                workers: dict[str, _Worker] = {}
-                for entry in self.entries:
-                    workers[entry.key] = _Worker(entry, self.pythons[entry.environment], server.base_url)
-                    stack.callback(workers[entry.key].close)
+            with self._workers(server) as workers:
                 count = self.sizes.decodes // 4
 
                 def ask(

@@ -67,7 +67,7 @@ def said(row: Row, target: Target, found: Compared, samples: Samples) -> str:
     mark = "✓" if found.is_met else "✗"
     if target.kind == "ratio":
         spread = f"{found.low:.2f}–{found.high:.2f}"
-        return f"{found.value:.2f} × {_name(target, samples)} [{spread}], at most {found.at_most:.2f} {mark}"
+        return f"{found.value:.2f} × {_name(target, samples)} [{spread}], at most {found.at_most:.3g} {mark}"
     value, low, high = (_number(each * row.scale) for each in (found.value, found.low, found.high))
     spread = "" if low == high else f" [{low}–{high}]"
     limit = f"at most {_number(found.at_most * row.scale)}"
@@ -106,7 +106,9 @@ def render(samples: Mapping[str, Samples]) -> str:
             for target in row.targets
             if (compared := compare(target, found)) is not None
         ]
-        lines.append(f"| {row.title} | {row.unit} | **{cells[0]}** | {' | '.join(cells[1:])} | {'<br>'.join(met)} |")
+        lines.append(
+            f"| {row.title} | {row.unit} | {cells[0] and f'**{cells[0]}**'} | {' | '.join(cells[1:])} | {'<br>'.join(met)} |"
+        )
     return "\n".join(lines)
 
 
@@ -151,6 +153,6 @@ def write(folder: Path, readme: Path | None, result: dict[str, Any]) -> None:
         section = (
             f"![CPU of each client relative to hand-written aiohttp and msgspec](benchmarks/results/results.png)\n\n"
             f"{legend}.\n\n{table}\n\nMade by `make bench` on {_machine_line(result['machine'])}. What each row "
-            "measures, and how: [`benchmarks/README.md`](benchmarks/README.md)."
+            "measures and how, and why a target is missed (✗): [`benchmarks/README.md`](benchmarks/README.md)."
         )
         readme.write_text(between(readme.read_text(), section))

@@ -162,12 +162,19 @@ class Cycle:
             since, status = given, Ledger.since(given)
         elif not self._is_first:
             # It was added since the last snapshot, and so were its logs, or they were stored by then.
-            since = max(self._meta.since, self._meta.snapshot_at)
+            since = max(self._meta.since, self._meta.snapshot_at - SKEW)
             status = Ledger.since(since, stored=since)
         else:
             since = self.began
             at = None if hint is None else instant(hint)
-            status = Ledger.since(ALWAYS) if at is None else Ledger.after(at, since)
+            stored = _stored(vehicle)
+            if at is None:
+                status = Ledger.since(ALWAYS)
+            elif stored is not None and stored >= since:
+                # It came while the snapshot was being read, and perhaps not alone.
+                status = Ledger.since(since, stored=since)
+            else:
+                status = Ledger.after(at, since)
         hint = hint if status.instants else None
         error = Ledger.since(since)
         return Known(integrated=integrated, hint=hint, since=since, changes=1, status=status, error=error)
@@ -187,10 +194,8 @@ class Cycle:
             return known
         if at is None:
             return known.but(hint=hint)
-        log = vehicle.latest_status_log
-        stored = None if isinstance(log, str) or not log or not log.logged_at else instant_of(log.logged_at)
         ledger = known.ledger("status")
-        if not ledger.unseen([Seen(at, stored)])[0] and not is_ahead:
+        if not ledger.unseen([Seen(at, _stored(vehicle))])[0] and not is_ahead:
             return known.but(hint=hint)
         self.changed += 1
         if self.began - ledger.read_at >= self._rules.read_every:
@@ -232,15 +237,24 @@ class Cycle:
         for _, each in [pair for pair in longest if pair not in set(unwell)][: count - len(unwell)]:
             self.want(each, "error", "errors")
 
-    def rotate_past(self, live: Mapping[str, Known], count: int) -> None:
+    def rotate_past(self, live: Mapping[str, Known], count: int, soon: set[str]) -> None:
         """Want the past of so many vehicles, the longest unread first.
 
         Those whose new logs are still to be read are read back further instead, for one that reports in each cycle
         would never have its turn.
+
+        Args:
+            live: What is known of them.
+            count: Of how many.
+            soon: Those that are to come first; they get half of it at the most, and are taken out.
         """
         here = ((each, live.get(each)) for each in self.here)
-        ages = ((known.ledger("status").reread_at, each) for each, known in here if known is not None and known.is_here)
-        turns = {(each, "status"): Wanted(each, "status", "reread") for _, each in nsmallest(count, ages)}
+        ages = [(known.ledger("status").reread_at, each) for each, known in here if known is not None and known.is_here]
+        first = nsmallest((count + self.number % 2) // 2, (pair for pair in ages if pair[1] in soon))
+        soon.difference_update(each for _, each in first)
+        chosen = set(first)
+        others = nsmallest(count - len(first), (pair for pair in ages if pair not in chosen))
+        turns = {(each, "status"): Wanted(each, "status", "reread") for _, each in (*first, *others)}
         rest = [wanted for wanted in self.queue if (wanted.vehicle_id, wanted.kind) not in turns]
         self.queue = deque([*rest, *turns.values()])
         self.queued.update(turns)
@@ -263,6 +277,12 @@ class Cycle:
     def totals(self) -> Spent:
         """Return what was spent."""
         return Spent(**self.spent)
+
+
+def _stored(vehicle: Vehicle) -> int | None:
+    """Return when the API stored a vehicle's newest status log; None if it does not say."""
+    log = vehicle.latest_status_log
+    return None if isinstance(log, str) or not log or not log.logged_at else instant_of(log.logged_at)
 
 
 def lateness_of(found: list[float]) -> Lateness | None:

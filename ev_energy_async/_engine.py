@@ -24,7 +24,7 @@ from ev_energy_async._known import FLEET, Known, Meta, decoded
 from ev_energy_async._pacing import Backfilling, Patience
 from ev_energy_async._plan import interval_for, plan
 from ev_energy_async._reading import Counted, Reading
-from ev_energy_async._seen import ALWAYS, SECOND, instant_of, moment
+from ev_energy_async._seen import ALWAYS, NEVER, SECOND, instant_of, moment
 from ev_energy_async._telling import Teller
 from ev_energy_async.errors import (
     ApiError,
@@ -148,7 +148,7 @@ class Engine:
         self._journal = Journal(checkpoint, settings.name)
         self._teller = Teller(self._journal, self.live)
         self._events: deque[tuple[int, WatchEvent]] = self._teller.events
-        self._is_loaded = False
+        self._is_loaded = self._has_begun = False
         self._given = 0
         self._cycle: Cycle | None = None
         self._active: dict[tuple[str, str], _Active] = {}
@@ -159,6 +159,7 @@ class Engine:
         self._credit = {"errors": 0.0, "reread": 0.0}
         # How many pages the past of a vehicle takes, as seen of late.
         self._pages = 1.0
+        self._turns = 0.0
         self._has_shrunk = self._has_planned = False
 
     async def next(self, deadline: float | None) -> WatchEvent | None:
@@ -169,6 +170,10 @@ class Engine:
             if deadline is not None and self.clock.monotonic() >= deadline:
                 return None
             await self._step(deadline)
+        if self._has_begun:
+            # All that comes after the first look counts, whatever becomes of this process.
+            await self._journal.write({FLEET: self.meta})
+            self._has_begun = False
         self._given, event = self._events.popleft()
         return event
 
@@ -189,7 +194,7 @@ class Engine:
         wait = self._patience.delay
         if wait <= 0 and self._cycle is None:
             if now >= self._due:
-                self._cycle = await self._begin(now)
+                self._cycle = self._begin(now)
             elif not self._active:
                 wait = self._due - now
         if wait > 0:
@@ -197,14 +202,9 @@ class Engine:
             return
         await self._read(self._cycle)
 
-    async def _begin(self, now: float) -> Cycle:
-        """Begin a cycle. The first one of a checkpoint notes when it was, for all that comes after counts."""
+    def _begin(self, now: float) -> Cycle:
         began = instant_of(self.clock.now())
         is_first = self.meta.since == ALWAYS
-        if is_first:
-            meta = Meta(since=began)
-            await self._journal.acknowledge(self._journal.enter({FLEET: meta}))
-            self.meta = meta
         return Cycle(self.meta, self._rules, began, now, is_first=is_first)
 
     async def _read(self, cycle: Cycle | None) -> None:
@@ -302,6 +302,9 @@ class Engine:
         cycle.spent["snapshot"] += calls
         if cycle.cursor is None:
             cycle.began = min(cycle.began, read_at(page.response, cycle.began))
+            if self.meta.since == ALWAYS:
+                self.meta = Meta(since=cycle.began)
+                self._has_begun = True
         for item in bad:
             self._teller.bad_vehicle(cycle, item)
         for change in cycle.take(page, self.live):
@@ -321,9 +324,12 @@ class Engine:
         if self._rules.errors:
             cycle.rotate_errors(self.live, self._allowed("errors", settings.error_share * hourly, count))
         if self._rules.status:
-            most = count * self._pages * self._every / settings.reread_every
-            pages = self._allowed("reread", min(settings.reread_share * hourly, most), math.ceil(count * self._pages))
-            cycle.rotate_past(self.live, math.ceil(pages / self._pages))
+            # Each vehicle has its turn once in so long at the most, and all of them together what the share pays for.
+            self._turns = min(self._turns + count * self._every / settings.reread_every, float(count))
+            pages = self._allowed("reread", settings.reread_share * hourly, math.ceil(count * self._pages))
+            turns = min(int(self._turns), math.ceil(pages / self._pages))
+            self._turns -= turns
+            cycle.rotate_past(self.live, turns, self._teller.soon)
 
     def _allowed(self, what: str, more: float, most: int) -> int:
         """Return how many pages a rotation may read in this cycle, and note that."""
@@ -357,7 +363,8 @@ class Engine:
             self._drop(each)
             if each.wanted.why == "reread":
                 self._pages += (max(1, each.calls) - self._pages) / _OF_LATE
-        past = instant_of(self.clock.now()) - self._rules.past
+        is_turn = each.wanted.why == "reread"
+        past = NEVER if is_turn else instant_of(self.clock.now()) - self._rules.past
         self._teller.logs(self._cycle, each.reading, logs, has_more=has_more, top=each.top, past=past)
 
     def _drop(self, each: _Active) -> None:

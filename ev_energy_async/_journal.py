@@ -89,14 +89,23 @@ class Journal:
                 if each > number:
                     break
                 rows.update(changes)
-            made = [Advance(self._prefix + name, self._versions.get(name, 0), _text(row)) for name, row in rows.items()]
-            if made:
-                # Until it returns nobody knows whether it was carried out: it may be cancelled.
-                self._in_doubt = made
-                self._note(made, await self._checkpoint.advance_all(made))
+            await self._advance(rows)
             self._acknowledged = max(self._acknowledged, number)
             while self._pending and self._pending[0][0] <= number:
                 self._pending.popleft()
+
+    async def write(self, rows: Mapping[str, Row]) -> None:
+        """Write rows now, whatever is acknowledged; see `acknowledge`."""
+        async with self._lock:
+            await self._find_out()
+            await self._advance(rows)
+
+    async def _advance(self, rows: Mapping[str, Row]) -> None:
+        made = [Advance(self._prefix + name, self._versions.get(name, 0), _text(row)) for name, row in rows.items()]
+        if made:
+            # Until it returns nobody knows whether it was carried out: it may be cancelled.
+            self._in_doubt = made
+            self._note(made, await self._checkpoint.advance_all(made))
 
     async def _find_out(self) -> None:
         """See whether a writing that was cut short was carried out."""

@@ -29,7 +29,7 @@ __all__ = ["Ledger", "Seen"]
 _MOST: Final = 80
 _KEPT: Final = 40
 # A floor that rises leaves a step behind. A vehicle with this many steps reports faster than it is read again.
-_MOST_STEPS: Final = 256
+_MOST_STEPS: Final = 64
 
 
 class Seen(NamedTuple):
@@ -207,7 +207,7 @@ class Ledger(msgspec.Struct, frozen=True, array_like=True, gc=False):
         kept = [step for step, following in zip(steps, [*after, None], strict=True) if step[1] != following]
         extras = {at for at in self.extras if not begin <= at < end}
         extras.update(at for at in around if begin <= at < end)
-        return replace(self, steps=tuple(kept), extras=tuple(sorted(extras)))
+        return replace(self, steps=_bounded(kept), extras=tuple(sorted(extras)))
 
     def known_as_of(self, since: int) -> int:
         """Return the time before which the API stored all that is known to be delivered, of what lies after `since`."""
@@ -225,16 +225,22 @@ class Ledger(msgspec.Struct, frozen=True, array_like=True, gc=False):
             return self
         numbers = _unpacked(self.instants)
         cut = next((index for index, at in enumerate(numbers) if at >= floor), len(numbers))
-        steps = (*self.steps, (floor, complete))
-        if len(steps) > _MOST_STEPS:
-            # The oldest two become one, and what comes so late to it is not found.
-            steps = ((steps[1][0], max(steps[0][1], steps[1][1])), *steps[2:])
+        steps = _bounded([*self.steps, (floor, complete)])
         extras = {*self.extras, *(at for at in numbers[:cut] if at in around)}
         return replace(self, floor=floor, instants=_packed(numbers[cut:]), steps=steps, extras=tuple(sorted(extras)))
 
     def with_reread(self, read_at: int) -> Self:
         """Return the ledger after its past was read again."""
         return replace(self, reread_at=read_at)
+
+
+def _bounded(steps: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """Return steps, the oldest of which are one if there are too many: what comes so late to those is not found."""
+    excess = max(0, len(steps) - _MOST_STEPS)
+    if not excess:
+        return tuple(steps)
+    oldest = steps[: excess + 1]
+    return ((oldest[-1][0], max(complete for _, complete in oldest)), *steps[excess + 1 :])
 
 
 def _packed(numbers: Iterable[int]) -> bytes:

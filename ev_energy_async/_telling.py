@@ -68,10 +68,12 @@ class Teller:
 
     Attributes:
         events: Those that were not given out, each with the number of its entry in the journal.
+        soon: Vehicles to which logs come late, so that more may be on their way: their past is to be read soon.
     """
 
     def __init__(self, journal: Journal, live: dict[str, Known]) -> None:
         self.events: deque[tuple[int, WatchEvent]] = deque()
+        self.soon: set[str] = set()
         self._journal = journal
         self._live = live
 
@@ -141,7 +143,7 @@ class Teller:
             logs: The portion, oldest first.
             has_more: Whether the reading goes on.
             top: The latest log that was delivered before this reading; None if none was.
-            past: From when on the past is read again.
+            past: Back to which time it must reach to count as a turn of the rotation; NEVER if it is one.
         """
         known = self._with_gaps(cycle, self._live[reading.vehicle_id], reading)
         delivered, new = _new(known, reading, logs)
@@ -150,7 +152,10 @@ class Teller:
             after = known.with_delivered(kind, delivered)
             after = after.but(behind=after.behind or reading.read_at) if kind == "status" else after
         else:
-            after = _through(known, reading, delivered, top=top, past=past)
+            after = _through(known, reading, top=top, past=past)
+            oldest = min((each.at for each in delivered), default=None)
+            if oldest is not None and top is not None and not -_SILENCE < oldest - top < _SILENCE:
+                self.soon.add(reading.vehicle_id)
         self._tell_logs(known, reading, new, delivered, after, lambda at: top is not None and at < top)
         if cycle is not None and kind == "status" and len(cycle.lateness) < _MOST_LATENESS:
             cycle.lateness += [(stored - at) / SECOND for at, stored in delivered if stored is not None]
@@ -247,17 +252,13 @@ def _partly(known: Known, kind: str, delivered: list[Seen], count: int) -> msgsp
     return known.with_delivered(kind, delivered[:count])
 
 
-def _through(known: Known, reading: Reading, delivered: list[Seen], *, top: int | None, past: int) -> Known:
+def _through(known: Known, reading: Reading, *, top: int | None, past: int) -> Known:
     """Return what is known of a vehicle after a reading that is through."""
     kind, read_at = reading.kind, reading.read_at
     before = known.ledger(kind)
     ledger = before.with_reading(reading.logs, reach=reading.reach, read_at=read_at)
     if reading.reach <= past:
         ledger = ledger.with_reread(read_at)
-    oldest = min((each.at for each in delivered), default=None)
-    if oldest is not None and top is not None and not -_SILENCE < oldest - top < _SILENCE:
-        # Logs come late to it: more may be on their way, and its turn comes soon.
-        ledger = ledger.with_reread(ALWAYS)
     known = known.with_ledger(kind, ledger).with_trouble(kind, None)
     if kind == "status":
         known = known.but(behind=0)

@@ -173,12 +173,13 @@ class TolerantConverter(Converter):
         nullable = NONE in get_args(into)
         by_kind: dict[type, list[Any]] = {}  # of JSON there are seven
 
-        def hook(value: Any, _: Any) -> Any:
+        def hook(value: object, _: Any) -> Any:
             if value is None and nullable:
                 return None
-            fitting = by_kind.get(type(value))
+            kind = type(value)
+            fitting = by_kind.get(kind)
             if fitting is None:
-                fitting = by_kind[type(value)] = [member for member in fits if _may_be(member, value)]
+                fitting = by_kind[kind] = [member for member in fits if _may_be(member, value)]
             if not fitting:
                 raise _mismatch(" or ".join(sorted(map(spoken, fits))), value)
             return self.structure(value, fitting[0]) if len(fitting) == 1 else _best(self, value, fitting)

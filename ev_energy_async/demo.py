@@ -53,7 +53,7 @@ _REPORT_EVERY: Final = dt.timedelta(minutes=30)
 _SHOWN: Final = 12
 # Seconds that a `datetime` tells apart: who sleeps for less would never wake.
 _LEAST: Final = 1e-6
-_COLUMNS: Final = (
+COLUMNS: Final = (
     *("cycle", "began", "status", "late", "errors", "links", "came", "went", "failed"),
     *("requests", "naive", "left"),
 )
@@ -127,7 +127,7 @@ class Board:
 
     def __rich__(self) -> Group:
         table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
-        for name in _COLUMNS:
+        for name in COLUMNS:
             table.add_column(name, justify="right", no_wrap=True)
         for row in self.cycles:
             table.add_row(*row)

@@ -427,3 +427,15 @@ async def test_what_it_is_going_to_cost_is_logged_at_the_start(caplog: pytest.Lo
     [record] = [record for record in caplog.records if "watching the fleet:" in record.message]
     assert record.levelname == "WARNING"
     assert "1,000 vehicles" in record.message
+
+
+async def test_a_car_with_a_long_past_does_not_take_the_turns_of_the_others() -> None:
+    api, cars, _ = fleet(3)
+    for minutes in range(-1_000, -1):
+        cars[0].log(minutes)
+    late = [car.log(-30, late=600).text for car in cars[1:]]
+    watch = api.watch(every=600, logs={"status"}, reread_every=3_600)
+    told: list[str] = []
+    for _ in range(90):
+        told += keys(await cycle(watch))
+    assert [key.rpartition("/")[2] for key in told] == late

@@ -9,10 +9,12 @@ import random
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import attrs
 
+from ev_energy_async import ClientCredentials, EvEnergy
+from ev_energy_async.checkpoint import SqliteCheckpoint
 from ev_energy_async.sandbox import FaultPlan, Sandbox
 
 from .consumer import Job
@@ -23,9 +25,13 @@ from .world import TOKEN_LIFETIME, Options, arrivals, plan_of
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
+
+    from ev_energy_async.fleet import Coverage
 
 __all__ = ["ConsumerFailed", "run"]
+
+Act: TypeAlias = "Callable[[], Awaitable[None]]"
 
 _ROOT: Final = Path(__file__).parents[2]
 _LOOK: Final = 0.01
@@ -136,6 +142,16 @@ class _Run:
             process.send_signal(signal.SIGCONT)
         self.pauses.append(self.clock.now())
 
+    async def coverage(self) -> Coverage:
+        """Return what the consumer's checkpoint says is complete."""
+        sandbox = self.sandbox
+        credentials = ClientCredentials(sandbox.client_id, sandbox.client_secret, token_url=sandbox.token_url)
+        async with (
+            EvEnergy(credentials, base_url=sandbox.base_url, clock=self.clock) as ev,
+            SqliteCheckpoint(self.folder / "checkpoint.db") as checkpoint,
+        ):
+            return await ev.fleet.coverage(checkpoint)
+
     async def come_and_go(self) -> None:
         """Let one vehicle come and another one go."""
         fleet = self.sandbox.fleet
@@ -180,16 +196,19 @@ async def run(options: Options, seed: int, folder: Path) -> Verdict:
         rows = read(this.sink, this.mode)
         truth = [log for kind in options.logs for log in sandbox.fleet.logs(_LIST[kind])]
         status_only = options.logs == ("status",)
+        coverage = await this.coverage()
         cost = cost_of(rows, sandbox.requests, this.pauses) if status_only else Cost()
         assert {log.kind for log in truth} <= set(KINDS)
-        return judge(rows, truth, until=until, began=this.began, removed=this.removed, cost=cost)
+        return judge(rows, truth, until=until, began=this.began, removed=this.removed, coverage=coverage, cost=cost)
 
 
 async def _attack(this: _Run) -> None:
     """Kill, pause and change, at moments that are drawn."""
     options = this.options
-    acts: list[Callable[[], object]] = [this.kill] * options.kills + [this.pause] * options.pauses
-    acts += [this.come_and_go] * max(1, options.vehicles // 200)
+    changes = max(1, options.vehicles // 200)
+    acts: list[Act] = []
+    for each, times in ((this.kill, options.kills), (this.pause, options.pauses), (this.come_and_go, changes)):
+        acts += [each] * times
     this.chance.shuffle(acts)
     length = options.minutes * 60
     moments = sorted(this.chance.uniform(0, length) for _ in acts)
@@ -197,7 +216,5 @@ async def _attack(this: _Run) -> None:
     for moment, act in zip(moments, acts, strict=True):
         await this.reach(moment)
         await this.somewhere()
-        result = act()
-        if asyncio.iscoroutine(result):
-            await result
+        await act()
     await this.reach(length)

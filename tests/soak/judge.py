@@ -5,6 +5,7 @@ Pure: rows of a sink, the sandbox's record and its truth go in, figures come out
 
 from __future__ import annotations
 
+import datetime as dt
 from bisect import bisect_right
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final
@@ -14,9 +15,10 @@ import attrs
 from ev_energy_async.sandbox.api import PREFIX
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
+    from ev_energy_async.fleet import Coverage
     from ev_energy_async.sandbox import Logged, Served
 
     from .rows import Finished, Row
@@ -28,6 +30,7 @@ _IN_FULL: Final = 200
 # Faults that strike a request without touching its answer.
 _HARMLESS: Final = frozenset({"latency", "expired_token"})
 _PAGE: Final = 100
+_MICROSECOND: Final = dt.timedelta(microseconds=1)
 _STATUS_LOGS: Final = "vehicles.list_status_logs"
 
 
@@ -102,6 +105,7 @@ def judge(
     until: dt.datetime,
     began: Mapping[str, dt.datetime],
     removed: Mapping[str, dt.datetime],
+    coverage: Coverage,
     cost: Cost,
 ) -> Verdict:
     """Compare what was delivered with what there was.
@@ -112,8 +116,10 @@ def judge(
         until: Logs that were there to be read after this are not missed.
         began: Vehicles that came during the run; all their logs count.
         removed: Vehicles that went, and when.
+        coverage: What was said to be complete.
         cost: What it took.
     """
+    truth = list(truth)
     starts = {**_starts(rows), **began}
     keys = {row.key for row in rows}
     known: set[str] = set()
@@ -139,6 +145,7 @@ def judge(
         disorder=tuple(_disorder(logs)),
         invented=tuple(sorted(distinct - known)),
         unfit=tuple(_unfit(rows, began, removed)),
+        doubtful=tuple(_doubtful(coverage, truth, keys)),
         cycles=len({row.key for row in rows if row.cycle}),
         cost=cost,
     )
@@ -193,9 +200,22 @@ def _unfit(rows: Iterable[Row], began: Iterable[str], removed: Iterable[str]) ->
         yield f"{vehicle} was told to have gone, and is there"
 
 
+def _doubtful(coverage: Coverage, truth: Iterable[Logged], keys: AbstractSet[str]) -> Iterable[str]:
+    """Yield the logs that were not delivered, out of intervals that were said to be complete when they were there."""
+    told = {(row.vehicle_id, row.kind): row for row in coverage.rows}
+    for log in truth:
+        key = f"{log.device}/{KINDS[log.kind]}/{log.at}"
+        row = told.get((log.device, KINDS[log.kind]))
+        if key in keys or row is None or row.as_of is None or log.visible_at >= row.as_of:
+            continue
+        at = dt.datetime.fromisoformat(log.at)
+        if row.complete(at, at + _MICROSECOND):
+            yield key
+
+
 @attrs.define
 class _Group:
-    """The pages of one collection in one cycle."""
+    """The pages of one reading of one collection."""
 
     pages: int = 0
     unseen: int = 0
@@ -217,7 +237,8 @@ def cost_of(rows: Sequence[Row], requests: Iterable[Served], broken: Sequence[dt
     wanted = {row.key for row in rows if row.at}
     seen: set[str] = set()
     snapshots = [0] * len(cycles)
-    groups: list[dict[str, _Group]] = [{} for _ in cycles]
+    groups: list[list[_Group]] = [[] for _ in cycles]
+    reading: dict[str, _Group] = {}
     for served in requests:
         if served.status != _IN_FULL or set(served.faults) - _HARMLESS:
             continue
@@ -230,13 +251,17 @@ def cost_of(rows: Sequence[Row], requests: Iterable[Served], broken: Sequence[dt
             new = {f"{vehicle}/status/{at}" for at in served.logs} & wanted - seen
             seen |= new
             if counts:
-                group = groups[index].setdefault(vehicle, _Group())
+                # A collection may be read twice in a cycle: as one that changed, and in its turn of the rotation.
+                if "page_after=" not in served.path or vehicle not in reading:
+                    reading[vehicle] = _Group()
+                    groups[index].append(reading[vehicle])
+                group = reading[vehicle]
                 group.pages += 1
                 group.unseen += bool(new)
     requested = minimum = rotation = naive = 0
     for cycle, pages, read in zip(cycles, snapshots, groups, strict=True):
         # The rotation has its turn when the snapshot is through, after those that changed.
-        rest = list(read.values())
+        rest = list(read)
         turn = 0
         while rest and turn < cycle.reread:
             turn += rest.pop().pages

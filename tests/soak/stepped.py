@@ -171,7 +171,9 @@ async def run(options: Options, seed: int) -> Verdict:
         await consumer.live(chance, lambda: time.monotonic() >= end)
         cost = cost_of(consumer.rows, sandbox.requests, breaks) if options.logs == ("status",) else Cost()
         truth = [log for kind in options.logs for log in sandbox.fleet.logs(_LIST[kind])]
-        return judge(consumer.rows, truth, until=until, began={}, removed={}, cost=cost)
+        async with consumer.client() as ev:
+            coverage = await ev.fleet.coverage(consumer.checkpoint)
+        return judge(consumer.rows, truth, until=until, began={}, removed={}, coverage=coverage, cost=cost)
 
 
 _LIST = {"status": "status_logs", "errors": "error_logs"}

@@ -1,0 +1,43 @@
+"""What `make demo` shows."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import typer
+from rich.console import Console
+from typer.testing import CliRunner
+
+from ev_energy_async import demo
+
+
+async def test_the_demo_watches_a_fleet_and_says_what_it_costs() -> None:
+    shown = io.StringIO()
+    board = await demo.run(40, 7, 3, Console(file=shown, width=120), live=False)
+    text = shown.getvalue()
+    assert "40 vehicles every 5 min" in text
+    assert [row[0] for row in board.cycles] == ["1", "2", "3"]
+    assert "vehicles need attention" in text
+    assert "connection lost" in text
+    assert re.search(r"\d+ requests; reading each vehicle in each cycle takes 2\d\d ", text)
+    # One came after the first cycle, one went after the second.
+    assert len(board.vehicles) == 40
+
+
+async def test_the_demo_tells_of_what_broke_and_of_what_that_logs() -> None:
+    board = await demo.run(40, 7, 4, Console(file=io.StringIO()), live=False)
+    links = [int(row[demo.COLUMNS.index("links")]) for row in board.cycles]
+    assert links[0] == 0
+    assert all(links[1:])
+    assert sum(board.errors.values()) > 0
+
+
+def test_live_needs_credentials() -> None:
+
+    app = typer.Typer()
+    app.command()(demo.main)
+    none = {f"EV_ENERGY_{name}": "" for name in ("CLIENT_ID", "CLIENT_SECRET", "TOKEN")}
+    answer = CliRunner(env=none).invoke(app, ["--live"])
+    assert answer.exit_code == 1
+    assert "EV_ENERGY_CLIENT_ID" in answer.output
