@@ -106,9 +106,9 @@ def render(samples: Mapping[str, Samples]) -> str:
             for target in row.targets
             if (compared := compare(target, found)) is not None
         ]
-        lines.append(
-            f"| {row.title} | {row.unit} | {cells[0] and f'**{cells[0]}**'} | {' | '.join(cells[1:])} | {'<br>'.join(met)} |"
-        )
+        ours = f"**{cells[0]}**" if cells[0] else ""
+        others = " | ".join(cells[1:])
+        lines.append(f"| {row.title} | {row.unit} | {ours} | {others} | {'<br>'.join(met)} |")
     return "\n".join(lines)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from heapq import nsmallest
 from typing import TYPE_CHECKING, Final
+from zlib import crc32
 
 import attrs
 
@@ -198,10 +199,18 @@ class Cycle:
         if not ledger.unseen([Seen(at, _stored(vehicle))])[0] and not is_ahead:
             return known.but(hint=hint)
         self.changed += 1
-        if self.began - ledger.read_at >= self._rules.read_every:
+        if self._is_due(vehicle.id, ledger.read_at):
             self.want(vehicle.id, "status", "status")
             return known
         return known if known.behind else known.but(behind=self.began)
+
+    def _is_due(self, vehicle_id: str, read_at: int) -> bool:
+        """Whether the logs of a vehicle may be read again. Each has a time of its own, so that not all come at once."""
+        every = self._rules.read_every
+        if not every:
+            return True
+        offset = crc32(vehicle_id.encode()) * SECOND % every
+        return (self.began + offset) // every > (read_at + offset) // every
 
     def _look_for_silence(self, vehicle_id: str, newest: int) -> None:
         """Want the error logs of a vehicle that has fallen silent since the last snapshot."""

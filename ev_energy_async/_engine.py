@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
@@ -22,9 +21,9 @@ from ev_energy_async._history import pages_of
 from ev_energy_async._journal import Journal
 from ev_energy_async._known import FLEET, Known, Meta, decoded
 from ev_energy_async._pacing import Backfilling, Patience
-from ev_energy_async._plan import interval_for, plan
+from ev_energy_async._rations import Rations, Settings
 from ev_energy_async._reading import Counted, Reading
-from ev_energy_async._seen import ALWAYS, NEVER, SECOND, instant_of, moment
+from ev_energy_async._seen import ALWAYS, NEVER, instant_of, moment
 from ev_energy_async._telling import Teller
 from ev_energy_async.errors import (
     ApiError,
@@ -36,7 +35,6 @@ from ev_energy_async.errors import (
     TransportError,
     Unauthorized,
 )
-from ev_energy_async.events import Delays
 from ev_energy_async.follow import is_passing, read_at
 from ev_energy_async.logs import PAGE_SIZE
 from ev_energy_async.values import UNSET
@@ -45,7 +43,7 @@ if TYPE_CHECKING:
     from collections import deque
     from collections.abc import Awaitable, Callable
 
-    from ev_energy_async._cycle import Rules, Wanted
+    from ev_energy_async._cycle import Wanted
     from ev_energy_async._progress import Checkpoint, Owner
     from ev_energy_async.budget import Budget
     from ev_energy_async.events import Spent, WatchEvent
@@ -59,11 +57,6 @@ __all__ = ["Engine", "FleetClient", "Job", "Progress", "Settings", "is_fatal", "
 _LOG: Final = logging.getLogger("ev_energy_async")
 # How often in a row nothing but failures is waited out, before those that failed are said to have.
 _MOST_WAITS: Final = 5
-# The share of the hourly budget that a watch plans with; the rest is for what changes more than usual.
-_USABLE: Final = 0.9
-_HOUR: Final = 3_600.0
-# Over so many readings a mean goes.
-_OF_LATE: Final = 8
 
 
 class FleetClient(Backfilling, Protocol):
@@ -92,31 +85,6 @@ class Progress:
     vehicles: int
     waiting: int
     spent: Spent
-
-
-@attrs.frozen(kw_only=True)
-class Settings:
-    """How a watch is made; durations in seconds.
-
-    Attributes:
-        every: From the beginning of one cycle to that of the next, at the least.
-        rules: What is read when.
-        concurrency: How many collections are read at once.
-        error_share: The share of the budget for error logs.
-        reread_share: The share of the budget for reading the past again.
-        reread_every: How often the past of a vehicle is read again, at the most.
-        on_progress: Called after each step.
-        name: What the keys in the checkpoint begin with.
-    """
-
-    every: float
-    rules: Rules
-    concurrency: int
-    error_share: float
-    reread_share: float
-    reread_every: float
-    on_progress: Callable[[Progress], object] | None
-    name: str
 
 
 @attrs.define
@@ -152,14 +120,10 @@ class Engine:
         self._given = 0
         self._cycle: Cycle | None = None
         self._active: dict[tuple[str, str], _Active] = {}
-        self._every = settings.every
+        self._rations = Rations(settings, client.budget)
         self._due = float("-inf")
         self._patience = Patience("watching the fleet", client.clock)
         self._is_refused = False
-        self._credit = {"errors": 0.0, "reread": 0.0}
-        # How many pages the past of a vehicle takes, as seen of late.
-        self._pages = 1.0
-        self._turns = 0.0
         self._has_shrunk = self._has_planned = False
 
     async def next(self, deadline: float | None) -> WatchEvent | None:
@@ -318,23 +282,11 @@ class Engine:
         if shrunk is not None and not self._has_shrunk:
             self._teller.shrunk(cycle, *shrunk)
         self._has_shrunk = shrunk is not None
-        settings = self._settings
-        hourly = self._client.budget.allowance * self._every / _HOUR
         count = len(cycle.here)
         if self._rules.errors:
-            cycle.rotate_errors(self.live, self._allowed("errors", settings.error_share * hourly, count))
+            cycle.rotate_errors(self.live, self._rations.errors(count))
         if self._rules.status:
-            # Each vehicle has its turn once in so long at the most, and all of them together what the share pays for.
-            self._turns = min(self._turns + count * self._every / settings.reread_every, float(count))
-            pages = self._allowed("reread", settings.reread_share * hourly, math.ceil(count * self._pages))
-            turns = min(int(self._turns), math.ceil(pages / self._pages))
-            self._turns -= turns
-            cycle.rotate_past(self.live, turns, self._teller.soon)
-
-    def _allowed(self, what: str, more: float, most: int) -> int:
-        """Return how many pages a rotation may read in this cycle, and note that."""
-        self._credit[what] = min(self._credit[what] + more, max(1.0, 2 * more))
-        return min(max(0, int(self._credit[what])), most)
+            cycle.rotate_past(self.live, self._rations.turns(count), self._teller.soon)
 
     def _note_readings(self, active: list[_Active], outcomes: list[Any], trouble: list[EvEnergyError]) -> None:
         failed: list[tuple[_Active, EvEnergyError]] = []
@@ -362,7 +314,7 @@ class Engine:
         if not has_more:
             self._drop(each)
             if each.wanted.why == "reread":
-                self._pages += (max(1, each.calls) - self._pages) / _OF_LATE
+                self._rations.learn(each.calls)
         is_turn = each.wanted.why == "reread"
         past = NEVER if is_turn else instant_of(self.clock.now()) - self._rules.past
         self._teller.logs(self._cycle, each.reading, logs, has_more=has_more, top=each.top, past=past)
@@ -373,11 +325,9 @@ class Engine:
     def _spend(self, each: _Active) -> None:
         calls = each.reading.calls()
         each.calls += calls
-        why = each.wanted.why
-        if why in self._credit:
-            self._credit[why] -= calls
+        self._rations.spend(each.wanted.why, calls)
         if self._cycle is not None:
-            self._cycle.spent[why] += calls
+            self._cycle.spent[each.wanted.why] += calls
 
     def _note_lookup(self, cycle: Cycle, vehicle_id: str, outcome: Any, trouble: list[EvEnergyError]) -> None:
         if isinstance(outcome, BudgetExhausted | RateLimited):
@@ -392,57 +342,24 @@ class Engine:
             self._teller.removed(vehicle_id)
 
     def _finish(self, cycle: Cycle) -> None:
-        settings, rules = self._settings, self._rules
-        spent = cycle.totals()
-        allowance = self._client.budget.allowance
-        rotations = rules.errors * settings.error_share + rules.status * settings.reread_share
-        usable = max(0.1, _USABLE - rotations)
-        self._every = interval_for(settings.every, spent.snapshot + spent.status + spent.checks, allowance, usable)
-        self._due = cycle.began_monotonic + self._every
+        vehicles, rules = len(cycle.here), self._rules
+        self._rations.stretch(cycle.totals())
+        self._due = cycle.began_monotonic + self._rations.every
         self._cycle = None
         if not self._has_planned:
-            self._say_plan(len(cycle.here))
+            self._has_planned = True
+            found = self._rations.plan(vehicles)
+            _LOG.log(logging.INFO if found.fits else logging.WARNING, "watching the fleet: %s", found)
         duration = self.clock.monotonic() - cycle.began_monotonic
         kinds = (*["status"] * rules.status, *["error"] * rules.errors)
-        self.meta = Meta(cycle.number, self.meta.since, cycle.began, self._every, kinds)
+        self.meta = Meta(cycle.number, self.meta.since, cycle.began, self._rations.every, kinds)
         self._teller.finished(
             cycle,
             self.meta,
             began_at=moment(cycle.began),
             duration=duration,
             budget=self._client.budget,
-            delays=self._delays(len(cycle.here), duration),
-        )
-
-    def _say_plan(self, vehicles: int) -> None:
-        """Log what the watch is going to take of the budget."""
-        settings, rules = self._settings, self._rules
-        self._has_planned = True
-        found = plan(
-            vehicles,
-            settings.every,
-            logs={*["status"] * rules.status, *["errors"] * rules.errors},
-            read_every=rules.read_every / SECOND or None,
-            error_share=settings.error_share,
-            reread_share=settings.reread_share,
-            reread_every=settings.reread_every,
-            past=rules.past / SECOND,
-            budget=self._client.budget.allowance,
-        )
-        _LOG.log(logging.INFO if found.fits else logging.WARNING, "watching the fleet: %s", found)
-
-    def _delays(self, vehicles: int, duration: float) -> Delays:
-        """Return how long it takes at the worst until a log is told of, as things go now."""
-        settings = self._settings
-        hourly = self._client.budget.allowance / _HOUR
-
-        def turn(share: float, pages: float = 1.0) -> float:
-            return max(self._every, vehicles * pages / (share * hourly)) + duration if share else math.inf
-
-        return Delays(
-            status=max(self._every, self._rules.read_every / SECOND) + duration,
-            errors=turn(settings.error_share / 2) if self._rules.errors else None,
-            late=max(settings.reread_every, turn(settings.reread_share, self._pages)) if self._rules.status else None,
+            delays=self._rations.delays(vehicles, duration),
         )
 
 

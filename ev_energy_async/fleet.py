@@ -15,11 +15,12 @@ from ev_energy_async._audit import Audit, AuditReport
 from ev_energy_async._backfill import Backfill, LogRead
 from ev_energy_async._coverage import Coverage, Gap, Reason
 from ev_energy_async._cycle import Rules
-from ev_energy_async._engine import Engine, FleetClient, Progress, Settings
+from ev_energy_async._engine import Engine, FleetClient, Progress
 from ev_energy_async._journal import Journal
 from ev_energy_async._known import Known, decoded
 from ev_energy_async._plan import Plan
 from ev_energy_async._progress import MemoryCheckpoint
+from ev_energy_async._rations import Settings
 from ev_energy_async._report import coverage_of
 from ev_energy_async._seen import SECOND, instant_of
 from ev_energy_async._watch import Batch, Watch
@@ -137,8 +138,8 @@ class Fleet:
 
         Args:
             every: From the beginning of one cycle to that of the next, at the least; seconds or a `timedelta`.
-            read_every: How long after a reading the logs of a vehicle are read again at the earliest; None for each
-                cycle in which they changed. Logs then come later, and more of them with each request.
+            read_every: How often the logs of a vehicle are read at the most; None for each cycle in which they changed.
+                Logs then come later, and more of them with each request.
             logs: What to read besides snapshots: `status`, `errors`, both or nothing.
             checkpoint: Where it keeps how far it got. It is opened if need be, and not closed.
             on_progress: Called with a `Progress` after each step; must not block.

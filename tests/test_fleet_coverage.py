@@ -133,7 +133,7 @@ async def test_logs_left_to_gather_are_not_claimed() -> None:
     api, [car, *_], _ = fleet()
     for minutes in range(1, 60):
         car.log(minutes)
-    await run(api.watch(every=60, read_every=1_200, logs={"status"}), 11)
+    await run(api.watch(every=60, read_every=86_400 * 30, logs={"status"}), 11)
     found = await coverage(api)
     [row] = found.of(car.id)
     assert [gap.reason for gap in row.gaps] == [Reason.BUDGET]
