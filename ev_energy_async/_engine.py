@@ -23,7 +23,7 @@ from ev_energy_async._known import FLEET, Known, Meta, decoded
 from ev_energy_async._pacing import Backfilling, Patience
 from ev_energy_async._rations import Rations, Settings
 from ev_energy_async._reading import Counted, Reading
-from ev_energy_async._seen import ALWAYS, NEVER, instant_of, moment
+from ev_energy_async._seen import ALWAYS, NEVER, SKEW, instant_of, moment
 from ev_energy_async._telling import Teller
 from ev_energy_async.errors import (
     ApiError,
@@ -232,6 +232,9 @@ class Engine:
         down_to = ledger.target
         if wanted.why == "reread":
             down_to = min(down_to, cycle.began - self._rules.past)
+        elif wanted.kind == "error":
+            # Nothing reads its past again, and a log may show a little after the time that it states.
+            down_to = max(ALWAYS, down_to - SKEW)
         reading = Reading(self._client, wanted.vehicle_id, wanted.kind, down_to=down_to)
         self._active[key] = _Active(wanted, reading, None if ledger.last == ALWAYS else ledger.last)
 
@@ -307,6 +310,9 @@ class Engine:
             return
         for each, error in failed:
             self._drop(each)
+            if each.wanted.why == "reread":
+                self._rations.give_back()
+                self._teller.soon.add(each.wanted.vehicle_id)
             self._teller.failed(self._cycle, each.wanted.vehicle_id, each.wanted.kind, error)
 
     def _note_logs(self, each: _Active) -> None:

@@ -1,6 +1,6 @@
 """When somebody who is in no hurry may go on: within a share of the hourly budget, and after what was in the way.
 
-`_backfill` asks here before each step. It waits and sends nothing itself.
+`follow` asks here before each reading, `_backfill` before each step. It waits and sends nothing itself.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import logging
 from collections import deque
 from typing import TYPE_CHECKING, Final, Protocol, Self
 
-from ev_energy_async.follow import Polling
+from ev_energy_async.messages import Sender
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ev_energy_async.clock import Clock
     from ev_energy_async.errors import EvEnergyError
 
-__all__ = ["Allowance", "Backfilling", "Patience"]
+__all__ = ["Allowance", "Backfilling", "Patience", "Polling"]
 
 _LOG: Final = logging.getLogger("ev_energy_async")
 # The first wait after a failure, doubled with each, and the longest; and the longest that the API can demand.
@@ -28,6 +28,15 @@ _LONGEST_ANNOUNCED: Final = 3_600.0
 _HOUR: Final = 3_600.0
 # Requests that are sent within so many seconds are counted together.
 _TOGETHER: Final = 30.0
+
+
+class Polling(Sender, Protocol):
+    """What handles on devices need of a client: to send, and to know time."""
+
+    @property
+    def clock(self) -> Clock:
+        """Where time comes from."""
+        ...
 
 
 class _Limited(Protocol):

@@ -97,6 +97,10 @@ class Rations:
         if why in self._credit:
             self._credit[why] -= calls
 
+    def give_back(self) -> None:
+        """Take back a turn that came to nothing."""
+        self._turns += 1
+
     def learn(self, pages: int) -> None:
         """Take how many pages the past of a vehicle took."""
         self._pages += (max(1, pages) - self._pages) / _OF_LATE

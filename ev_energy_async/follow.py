@@ -6,11 +6,11 @@ meet time and errors. It starts no task: everything happens while somebody waits
 
 from __future__ import annotations
 
-import logging
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeAlias, TypeVar
 
 from ev_energy_async._history import Ascending, read_back
+from ev_energy_async._pacing import Patience, Polling
 from ev_energy_async._seen import ALWAYS, SKEW, Memory, instant_of
 from ev_energy_async.clock import seconds
 from ev_energy_async.errors import (
@@ -20,7 +20,6 @@ from ev_energy_async.errors import (
     ServerError,
     TransportError,
 )
-from ev_energy_async.messages import Sender
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -41,22 +40,8 @@ Every: TypeAlias = "Duration | Callable[[L | None], Duration]"
 The function is called after each reading with the newest log that was read, or None if there was none since the start.
 """
 
-_LOG: Final = logging.getLogger("ev_energy_async")
-# The first wait after a failure, doubled with each, and the longest.
-_PATIENCE: Final = 5.0
-_LONGEST_WAIT: Final = 300.0
-_LONGEST_ANNOUNCED: Final = 3_600.0
 # A clock that is further from the API's than this is not one that counts the same time.
 _SAME_TIME: Final = 2 * SKEW
-
-
-class Polling(Sender, Protocol):
-    """What handles on devices need of a client: to send, and to know time."""
-
-    @property
-    def clock(self) -> Clock:
-        """Where time comes from."""
-        ...
 
 
 def is_passing(error: EvEnergyError) -> bool:
@@ -137,7 +122,7 @@ class Follow(Generic[L]):
         self._began = self._complete_at = ALWAYS
         self._began_monotonic = 0.0
         self._due = float("-inf")
-        self._failures = 0
+        self._patience = Patience(f"following {of}", clock)
         self._is_busy = False
         self._is_over = False
         self.late = False
@@ -202,7 +187,7 @@ class Follow(Generic[L]):
         if self._reading is None and self._has_ended():
             self._is_over = True
             return
-        delay = self._due - self._clock.monotonic()
+        delay = max(self._due - self._clock.monotonic(), self._patience.delay)
         if delay > 0:
             await self._clock.sleep(delay)
         try:
@@ -212,11 +197,9 @@ class Follow(Generic[L]):
             self._reading = None
             if not is_passing(error):
                 raise
-            self._wait_out(error)
+            self._patience.fail([error])
             return
-        if self._failures:
-            _LOG.info("following %s goes on after %d failures", self._of, self._failures)
-            self._failures = 0
+        self._patience.succeed()
 
     async def _poll(self) -> None:
         memory = self._memory
@@ -257,17 +240,6 @@ class Follow(Generic[L]):
 
     def _has_ended(self) -> bool:
         """Whether `until` is so long ago that nothing more is to be expected."""
-        if self._until is None or self._memory is None or self._memory.waiting or self._failures:
+        if self._until is None or self._memory is None or self._memory.waiting or self._patience.failures:
             return False
         return self._complete_at - self._lateness - SKEW >= instant_of(self._until)
-
-    def _wait_out(self, error: EvEnergyError) -> None:
-        delay = min(_PATIENCE * 2 ** min(self._failures, 10), _LONGEST_WAIT)
-        retry_at: dt.datetime | None = getattr(error, "retry_at", None)
-        if retry_at is not None:
-            announced = (retry_at - self._clock.now()).total_seconds()
-            delay = max(delay, min(announced, _LONGEST_ANNOUNCED))
-        if not self._failures:
-            _LOG.warning("following %s is interrupted, next try in %.0f s: %s", self._of, delay, error)
-        self._failures += 1
-        self._due = self._clock.monotonic() + delay

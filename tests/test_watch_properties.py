@@ -87,7 +87,7 @@ plans = st.builds(
     ),
     errors=st.lists(st.lists(error_log(), max_size=12, unique_by=lambda log: log.at), min_size=4, max_size=4),
     crashes=st.lists(st.integers(0, 30), max_size=8),
-    failures=st.sets(st.integers(2, 150), max_size=25),
+    failures=st.sets(st.integers(2, 30), max_size=15),
     wrong_by=st.integers(-300, 300),
     states_date=st.booleans(),
     every=st.sampled_from([600, 1_800, 3_600]),

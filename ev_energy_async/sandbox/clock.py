@@ -49,12 +49,17 @@ class MovableClock:
     def advance(self, by: float | timedelta) -> None:
         """Moves the present on by that many seconds of the sandbox, or by a timedelta.
 
+        By a microsecond at least, if it is to move at all: who sleeps until the clock shows a moment gets there, though
+        the last step is a fraction of what a datetime counts.
+
         Raises:
             ValueError: `by` is negative; time does not run backwards here.
         """
         step = by if isinstance(by, timedelta) else timedelta(seconds=by)
         if step < timedelta(0):
             raise ValueError(f"a clock is moved forward only, not by {step}")
+        if by and not step:
+            step = timedelta.resolution
         self._start += step
         for listener in self.listeners:
             listener()

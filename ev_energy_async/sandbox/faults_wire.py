@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import struct
+from contextlib import suppress
 
 from aiohttp import web
 
@@ -60,8 +61,9 @@ async def send_part(
     """Announces `length` bytes, sends fewer, and closes the connection."""
     response = web.StreamResponse(status=status, headers=headers)
     response.content_length = length
-    await response.prepare(request)
-    await response.write(body)
+    with suppress(ConnectionError):  # the client was the first to go
+        await response.prepare(request)
+        await response.write(body)
     if request.transport is not None:
         request.transport.close()
     return response
@@ -73,11 +75,12 @@ async def send_slowly(
     """Sends a body in small pieces."""
     response = web.StreamResponse(status=status, headers=headers)
     response.content_length = len(body)
-    await response.prepare(request)
-    for start in range(0, len(body), drip.piece_bytes):
-        await pauses.pause(drip.pause_seconds)
-        await response.write(body[start : start + drip.piece_bytes])
-    await response.write_eof()
+    with suppress(ConnectionError):
+        await response.prepare(request)
+        for start in range(0, len(body), drip.piece_bytes):
+            await pauses.pause(drip.pause_seconds)
+            await response.write(body[start : start + drip.piece_bytes])
+        await response.write_eof()
     return response
 
 
@@ -87,11 +90,12 @@ async def send_endlessly(
     """Sends a body and then blanks, which JSON allows (RFC 8259, section 2)."""
     response = web.StreamResponse(status=status, headers=headers)
     response.enable_chunked_encoding()
-    await response.prepare(request)
-    await response.write(body)
-    remaining = huge.total_bytes - len(body)
-    while remaining > 0:
-        await response.write(_BLANKS[:remaining])
-        remaining -= len(_BLANKS)
-    await response.write_eof()
+    with suppress(ConnectionError):
+        await response.prepare(request)
+        await response.write(body)
+        remaining = huge.total_bytes - len(body)
+        while remaining > 0:
+            await response.write(_BLANKS[:remaining])
+            remaining -= len(_BLANKS)
+        await response.write_eof()
     return response

@@ -5,6 +5,7 @@ Everything that computes with time uses these numbers; text and `datetime` appea
 
 import re
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from functools import lru_cache
 
 Instant = int
@@ -43,6 +44,17 @@ def text(at: Instant) -> str:
 def _hour(number: int) -> str:
     """`2026-03-14T07:`. Pages hold hundreds of times, most of them of a few hours."""
     return moment(number * HOUR).isoformat()[:14]
+
+
+def http_date(at: Instant) -> str:
+    """The instant as a header writes it (RFC 9110, section 5.6.7): `Sat, 14 Mar 2026 07:05:00 GMT`."""
+    return _http_date(at // SECOND)
+
+
+@lru_cache(maxsize=16)
+def _http_date(seconds: int) -> str:
+    """The same. Thousands of answers a second share one."""
+    return format_datetime(moment(seconds * SECOND), usegmt=True)
 
 
 def parse(written: str) -> Instant:

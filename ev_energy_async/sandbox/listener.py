@@ -1,8 +1,10 @@
 """One listening socket: reads requests for whoever answers them, and writes what they say."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
+from typing import Any
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -37,11 +39,57 @@ _LOGGER = logging.getLogger("aiohttp.server.sandbox")
 _LOGGER.addFilter(_Briefly())
 
 
+class _Protocol(web.RequestHandler):
+    """A connection whose own answers, to what is no HTTP, tell the sandbox's time too."""
+
+    __slots__ = ("_date",)
+
+    def __init__(self, server: web.Server, date: Callable[[], str], loop: asyncio.AbstractEventLoop) -> None:
+        more: dict[str, Any] = {"access_log": None}  # which its type leaves out
+        super().__init__(server, loop=loop, logger=_LOGGER, **more)
+        self._date = date
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """The answer to what aiohttp could not read, or to a fault of ours."""
+        response = super().handle_error(request, status, exc, message)
+        response.headers["Date"] = self._date()
+        return response
+
+
+class _Server(web.Server):
+    """Makes a protocol for each connection."""
+
+    def __init__(
+        self, handle: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]], date: Callable[[], str]
+    ) -> None:
+        # A client that gives up takes its handler along: nobody waits for a stalled answer any more.
+        super().__init__(handle, handler_cancellation=True)
+        self._date = date
+
+    def __call__(self) -> web.RequestHandler:
+        return _Protocol(self, self._date, self._loop)
+
+
 class Listener:
     """Listens at one address and keeps nothing but its connections."""
 
-    def __init__(self, serve: Serve, host: str, port: int) -> None:
+    def __init__(self, serve: Serve, date: Callable[[], str], host: str, port: int) -> None:
+        """A listener that does not listen yet.
+
+        Args:
+            serve: says what to do about a request.
+            date: the present as a header tells it, for answers that say nothing of it.
+            host: the address to listen on.
+            port: the port; 0 takes a free one.
+        """
         self._serve = serve
+        self._date = date
         self._host = host
         self._port = port
         self._runner: web.ServerRunner | None = None
@@ -58,8 +106,7 @@ class Listener:
             OSError: the address is taken or not of this machine.
         """
         self._pauses = Pauses()
-        # A client that gives up takes its handler along: nobody waits for a stalled answer any more.
-        server = web.Server(self._handle, access_log=None, handler_cancellation=True, logger=_LOGGER)
+        server = _Server(self._handle, self._date)
         runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_SECONDS)
         await runner.setup()
         try:
@@ -117,6 +164,7 @@ class Listener:
             reset(request)
             return web.Response()  # which finds nobody
         headers = reply.headers
+        headers.setdefault("Date", self._date())
         if reply.body is None:
             return web.Response(status=reply.status, headers=headers)
         headers["Content-Type"] = reply.content_type

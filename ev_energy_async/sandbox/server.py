@@ -18,7 +18,7 @@ from ev_energy_async.sandbox.document import load
 from ev_energy_async.sandbox.fast import FastPages
 from ev_energy_async.sandbox.faults import FaultPlan
 from ev_energy_async.sandbox.fleet import Fleet
-from ev_energy_async.sandbox.instants import instant
+from ev_energy_async.sandbox.instants import http_date, instant
 from ev_energy_async.sandbox.listener import Listener
 from ev_energy_async.sandbox.messages import Request
 from ev_energy_async.sandbox.oauth import REVOKE_PATH, TOKEN_PATH, OAuth
@@ -144,8 +144,8 @@ class Sandbox:
                 url=checked_url(webhook_url, anywhere=webhook_anywhere),
                 secrets=self.webhook_secrets,
             )
-        self._listener = Listener(self._serve, host, port)
-        self._upload_listener = Listener(self._serve_upload, host, upload_port)
+        self._listener = Listener(self._serve, self._date, host, port)
+        self._upload_listener = Listener(self._serve_upload, self._date, host, upload_port)
         self._ahead: asyncio.Task[None] | None = None
         self._running = False
 
@@ -335,6 +335,10 @@ class Sandbox:
     def _forget(self, vehicle: str) -> None:
         if self._fast is not None:
             self._fast.forget(vehicle)
+
+    def _date(self) -> str:
+        """The present as a header writes it."""
+        return http_date(instant(self._clock.now()))
 
     async def _serve(self, request: Request, refusal: Problem | None) -> Outcome:
         if self._control is not None and request.path.startswith(CONTROL_PATH):

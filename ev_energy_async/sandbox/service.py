@@ -31,7 +31,7 @@ from ev_energy_async.sandbox.faults import (
 )
 from ev_energy_async.sandbox.faults_bodies import BODY_EFFECTS, Oddities, log_keys, malformed, truncated
 from ev_energy_async.sandbox.faults_running import Faults, Strike, Target
-from ev_energy_async.sandbox.instants import Instant
+from ev_energy_async.sandbox.instants import Instant, http_date
 from ev_energy_async.sandbox.messages import Reply, Request
 from ev_energy_async.sandbox.problems import Problem
 
@@ -99,6 +99,13 @@ class Service:
         return self._serve(request, now, Route(), answer)
 
     def _serve(self, request: Request, now: Instant, route: Route, answer: Callable[[], Reply]) -> Outcome:
+        outcome = self._outcome(request, now, route, answer)
+        if outcome.reply is not None:
+            # When the content was made, however long it is on its way from here (RFC 9110, section 6.6.1).
+            outcome.reply.headers["Date"] = http_date(now)
+        return outcome
+
+    def _outcome(self, request: Request, now: Instant, route: Route, answer: Callable[[], Reply]) -> Outcome:
         if not self.faults:
             return encoded(answer(), route)
         below = request.path.removeprefix(PREFIX)
