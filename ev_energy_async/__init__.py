@@ -69,8 +69,16 @@ if TYPE_CHECKING:
     from ev_energy_async.events import VehicleAdded as VehicleAdded
     from ev_energy_async.events import VehicleRemoved as VehicleRemoved
     from ev_energy_async.events import WatchEvent as WatchEvent
+    from ev_energy_async.fleet import Audit as Audit
+    from ev_energy_async.fleet import AuditReport as AuditReport
+    from ev_energy_async.fleet import Backfill as Backfill
     from ev_energy_async.fleet import Batch as Batch
+    from ev_energy_async.fleet import Coverage as Coverage
     from ev_energy_async.fleet import Fleet as Fleet
+    from ev_energy_async.fleet import Gap as Gap
+    from ev_energy_async.fleet import LogRead as LogRead
+    from ev_energy_async.fleet import Plan as Plan
+    from ev_energy_async.fleet import Reason as Reason
     from ev_energy_async.fleet import Watch as Watch
     from ev_energy_async.ids import ResourceId as ResourceId
     from ev_energy_async.messages import Middleware as Middleware
@@ -151,7 +159,19 @@ _HOMES = {
             "VehicleRemoved",
             "WatchEvent",
         ),
-        "fleet": ("Batch", "Fleet", "Watch"),
+        "fleet": (
+            "Audit",
+            "AuditReport",
+            "Backfill",
+            "Batch",
+            "Coverage",
+            "Fleet",
+            "Gap",
+            "LogRead",
+            "Plan",
+            "Reason",
+            "Watch",
+        ),
         "ids": ("ResourceId",),
         "messages": ("Middleware", "RateLimit", "Request", "Response"),
         "oauth": ("Token",),
@@ -167,9 +187,12 @@ _HOMES = {
 
 __all__ = [
     "ApiError",
+    "Audit",
+    "AuditReport",
     "Auth",
     "AuthError",
     "AuthorizationCode",
+    "Backfill",
     "BadItem",
     "BadRequest",
     "Batch",
@@ -183,6 +206,7 @@ __all__ = [
     "Clock",
     "Conflict",
     "ConnectionFailed",
+    "Coverage",
     "CycleFinished",
     "DecodeError",
     "Drift",
@@ -194,9 +218,11 @@ __all__ = [
     "FleetEvent",
     "FleetShrank",
     "Forbidden",
+    "Gap",
     "IntegrationChanged",
     "InvalidArgument",
     "Link",
+    "LogRead",
     "MemoryCheckpoint",
     "MemoryTokenStore",
     "MethodNotAllowed",
@@ -210,10 +236,12 @@ __all__ = [
     "Page",
     "Paginator",
     "PayloadTooLarge",
+    "Plan",
     "PollFailed",
     "Problem",
     "RateLimit",
     "RateLimited",
+    "Reason",
     "RefreshToken",
     "Request",
     "RequestTimeout",

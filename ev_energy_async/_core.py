@@ -155,10 +155,11 @@ class Core:
 
     def handler(self, user: str | None) -> Handler:
         """Return the way of a request, in the context of a user."""
-        from ev_energy_async.middleware import chain, with_auth, with_budget  # noqa: PLC0415  # at the first call
+        from ev_energy_async.middleware import chain, keeping_options, with_auth, with_budget  # noqa: PLC0415  # at the first call
         from ev_energy_async.retry import with_retries  # noqa: PLC0415  # at the first call
 
-        shared = [*self._middleware, with_retries(self.clock, self.random), with_budget(self.budget, self.clock)]
+        theirs = map(keeping_options, self._middleware)
+        shared = [*theirs, with_retries(self.clock, self.random), with_budget(self.budget, self.clock)]
         if self.auth is None:
             return chain(shared, self.transport)
         user_url = None if user is None else f"{self.transport.base_url}/users/{user}"

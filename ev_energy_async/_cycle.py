@@ -1,6 +1,6 @@
 """One cycle of a watch: a snapshot, and from it what is to be read and what has become of each vehicle.
 
-Pure decisions: it is given pages and answers, and says what follows. `_watch` asks the API and delivers.
+Pure decisions: it is given pages and answers, and says what follows. `_engine` asks, and `_telling` makes the events.
 """
 
 from __future__ import annotations
@@ -101,6 +101,7 @@ class Cycle:
         is_complete: Whether the snapshot is.
         here: The vehicles in it.
         queue: What is to be read.
+        absent: The vehicles that were expected and are not in it.
         changed: How many vehicles have a new newest log.
         failed: The vehicles that could not be read.
     """
@@ -112,6 +113,7 @@ class Cycle:
         self.cursor: str | None = None
         self.is_complete = False
         self.here: set[str] = set()
+        self.absent: list[str] = []
         self.missing: deque[str] = deque()
         self.queue: deque[Wanted] = deque()
         self.queued: set[tuple[str, str]] = set()
@@ -183,6 +185,7 @@ class Cycle:
     def _look(self, vehicle: Vehicle, known: Known, hint: str | None) -> Known:
         """See from the newest log of a vehicle whether its logs are to be read, and return what is known of it then."""
         at = None if hint is None else instant(hint)
+        known = known.without_trouble("vehicle")
         if self._rules.errors and at is not None:
             self._look_for_silence(vehicle.id, at)
         if not self._rules.status:
@@ -227,7 +230,7 @@ class Cycle:
         """
         self.is_complete = True
         known = [vehicle_id for vehicle_id, each in live.items() if each.is_here]
-        missing = [vehicle_id for vehicle_id in known if vehicle_id not in self.here]
+        missing = self.absent = [vehicle_id for vehicle_id in known if vehicle_id not in self.here]
         if missing and len(missing) > self._rules.max_shrink * len(known):
             return len(known), len(known) - len(missing)
         self.missing.extend(missing)
@@ -259,7 +262,9 @@ class Cycle:
         """
         here = ((each, live.get(each)) for each in self.here)
         ages = [(known.ledger("status").reread_at, each) for each, known in here if known is not None and known.is_here]
-        first = nsmallest((count + self.number % 2) // 2, (pair for pair in ages if pair[1] in soon))
+        # An odd turn is theirs or not, as by a coin: where turns come every so many cycles, parity favours one side.
+        coin = crc32(b"%d" % self.number) % 2
+        first = nsmallest((count + coin) // 2, (pair for pair in ages if pair[1] in soon))
         soon.difference_update(each for _, each in first)
         chosen = set(first)
         others = nsmallest(count - len(first), (pair for pair in ages if pair not in chosen))

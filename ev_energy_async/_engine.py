@@ -126,20 +126,27 @@ class Engine:
         self._is_refused = False
         self._has_shrunk = self._has_planned = False
 
-    async def next(self, deadline: float | None) -> WatchEvent | None:
-        """Return the next event; None if there is none by a deadline, in the seconds of the monotonic clock."""
+    async def next(self, most: int = 1, age: float = 0.0) -> list[WatchEvent]:
+        """Return the next events: as soon as there are so many, or the first of them has waited so many seconds.
+
+        None is given out before all are: where this fails or is cancelled, they come with the next call.
+        """
         if not self._is_loaded:
             await self._load()
-        while not self._events:
+        deadline: float | None = None
+        while len(self._events) < most:
+            if self._events and deadline is None:
+                deadline = self.clock.monotonic() + age
             if deadline is not None and self.clock.monotonic() >= deadline:
-                return None
+                break
             await self._step(deadline)
         if self._has_begun:
             # All that comes after the first look counts, whatever becomes of this process.
             await self._journal.write({FLEET: self.meta})
             self._has_begun = False
-        self._given, event = self._events.popleft()
-        return event
+        given = [self._events.popleft() for _ in range(min(most, len(self._events)))]
+        self._given, _ = given[-1]
+        return [event for _, event in given]
 
     async def acknowledge(self) -> None:
         """Acknowledge what was given out; nothing if nothing was."""
@@ -262,6 +269,8 @@ class Engine:
         if isinstance(outcome, EvEnergyError):
             is_garbled = isinstance(outcome, DecodeError) and self._patience.failures < _MOST_WAITS
             if not (is_garbled or is_passing(outcome)):
+                # From its beginning when it is asked for again, for it may have been the cursor that was refused.
+                cycle.cursor = None
                 raise outcome
             trouble.append(outcome)
             return
@@ -282,6 +291,7 @@ class Engine:
 
     def _end_snapshot(self, cycle: Cycle) -> None:
         shrunk = cycle.end_snapshot(self.live)
+        self._teller.absent(cycle)
         if shrunk is not None and not self._has_shrunk:
             self._teller.shrunk(cycle, *shrunk)
         self._has_shrunk = shrunk is not None

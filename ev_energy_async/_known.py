@@ -53,7 +53,7 @@ class Known(msgspec.Struct, frozen=True, array_like=True, gc=False):
         status: What was delivered of its status logs; None if they are not read.
         error: The same of its error logs.
         gaps: What is missing: kind, from when, until when, why.
-        trouble: Why the last reading of a kind failed: kind and reason.
+        trouble: Why the last reading of a kind failed: kind and reason; `vehicle` for the snapshot.
         behind: Since when it has status logs that were not read; 0 if it has none.
     """
 
@@ -85,10 +85,14 @@ class Known(msgspec.Struct, frozen=True, array_like=True, gc=False):
         """Return the same with some logs of a kind delivered."""
         return self.with_ledger(kind, self.ledger(kind).with_delivered(delivered))
 
-    def with_trouble(self, kind: str, reason: str | None) -> Known:
-        """Return the same with why the last reading of a kind failed; None if it did not."""
+    def with_trouble(self, kind: str, reason: str) -> Known:
+        """Return the same with why the last reading of a kind failed."""
+        return self.but(trouble=(*self.without_trouble(kind).trouble, (kind, reason)))
+
+    def without_trouble(self, kind: str) -> Known:
+        """Return the same with the last reading of a kind a success; itself if it was one."""
         others = tuple(pair for pair in self.trouble if pair[0] != kind)
-        return self.but(trouble=others if reason is None else (*others, (kind, reason)))
+        return self if len(others) == len(self.trouble) else self.but(trouble=others)
 
 
 _KNOWN: Final = msgspec.json.Decoder(Known)

@@ -42,7 +42,9 @@ def coverage_of(meta: Meta, vehicles: Mapping[str, Known], now: int) -> Coverage
 
 def _row(meta: Meta, vehicle_id: str, kind: str, known: Known, now: int, *, overdue: bool) -> Row:
     ledger = known.ledger(kind)
-    trouble = dict(known.trouble).get(kind)
+    troubles = dict(known.trouble)
+    # A snapshot in which the vehicle could not be seen says nothing of its newest log.
+    trouble = troubles.get(kind) or (troubles.get("vehicle") if kind == "status" else None)
     upto = ledger.read_at
     if kind == "status" and trouble is None and not known.behind:
         # That its newest log was still the same says that there is none after it.

@@ -106,8 +106,22 @@ class Teller:
         """Tell that many vehicles are missing at once."""
         self._tell(FleetShrank, {}, key=f"fleet/shrank/{cycle.number}", before=before, after=after)
 
-    def failed(self, cycle: Cycle | None, vehicle_id: str, kind: str, error: EvEnergyError) -> None:
-        """Tell that a vehicle could not be read."""
+    def absent(self, cycle: Cycle) -> None:
+        """Note which vehicles the snapshot was without: it does not say that they have no new logs."""
+        expected = {each: self._live[each] for each in cycle.absent}
+        rows = {
+            each: known.with_trouble("vehicle", Reason.DOWNTIME)
+            for each, known in expected.items()
+            if "vehicle" not in dict(known.trouble)
+        }
+        self._live.update(rows)
+        if rows:
+            self._journal.enter(rows)
+
+    def failed(
+        self, cycle: Cycle | None, vehicle_id: str, kind: str, error: EvEnergyError, place: int | None = None
+    ) -> None:
+        """Tell that a vehicle could not be read; `place` tells a log of it from others."""
         rows: dict[str, Row] = {}
         known = self._live.get(vehicle_id)
         if known is not None:
@@ -115,7 +129,7 @@ class Teller:
         number = 0 if cycle is None else cycle.number
         if cycle is not None:
             cycle.failed.add(vehicle_id)
-        key = f"{vehicle_id}/{kind}/failed/{number}"
+        key = f"{vehicle_id}/{kind}/failed/{number}" + ("" if place is None else f"/{place}")
         self._tell(PollFailed, rows, key=key, vehicle_id=vehicle_id, kind=kind, error=error)
 
     def bad_vehicle(self, cycle: Cycle, item: BadItem) -> None:
@@ -202,13 +216,14 @@ class Teller:
 
     def _with_gaps(self, cycle: Cycle | None, known: Known, reading: Reading) -> Known:
         """Tell of logs that cannot be decoded, each once, and return what is known with them missing."""
-        for bad in reading.bad:
+        for index, bad in enumerate(reading.bad):
             at = bad.at if bad.at is not None else reading.read_at
             gap = (reading.kind, at, at, Reason.UNDECODABLE.value)
             if bad.at is None or gap not in known.gaps:
                 known = known.but(gaps=(*known.gaps, gap)[-_MOST_GAPS:])
                 self._live[reading.vehicle_id] = known
-                self.failed(cycle, reading.vehicle_id, reading.kind, bad.error)
+                place = index if bad.at is None else bad.at
+                self.failed(cycle, reading.vehicle_id, reading.kind, bad.error, place)
                 known = self._live[reading.vehicle_id]
         return known
 
@@ -259,7 +274,7 @@ def _through(known: Known, reading: Reading, *, top: int | None, past: int) -> K
     ledger = before.with_reading(reading.logs, reach=reading.reach, read_at=read_at)
     if reading.reach <= past:
         ledger = ledger.with_reread(read_at)
-    known = known.with_ledger(kind, ledger).with_trouble(kind, None)
+    known = known.with_ledger(kind, ledger).without_trouble(kind)
     if kind == "status":
         known = known.but(behind=0)
         if reading.newest is not None:

@@ -66,9 +66,9 @@ class Watch:
             StopAsyncIteration: It was closed.
         """
         with self._entered():
-            event = await self._first()
-            if event is None:
+            if self._is_over:
                 raise StopAsyncIteration
+            [event] = await self._next()
             return event
 
     async def batches(self, max_items: int = 1_000, max_age: Duration = 60) -> AsyncGenerator[Batch]:
@@ -94,24 +94,15 @@ class Watch:
         age = seconds("max_age", max_age)
         while True:
             with self._entered():
-                first = await self._first()
-                if first is None:
+                if self._is_over:
                     return
-                batch = Batch([first])
-                deadline = self._engine.clock.monotonic() + age
-                while len(batch) < max_items:
-                    event = await self._engine.next(deadline)
-                    if event is None:
-                        break
-                    batch.append(event)
+                batch = Batch(await self._next(max_items, age))
             yield batch
 
-    async def _first(self) -> WatchEvent | None:
-        if self._is_over:
-            return None
+    async def _next(self, most: int = 1, age: float = 0.0) -> list[WatchEvent]:
         if self._ack == "next":
             await self._engine.acknowledge()
-        return await self._engine.next(None)
+        return await self._engine.next(most, age)
 
     async def aclose(self) -> None:
         """End it; there is nothing to wait for. What was not acknowledged comes again from the checkpoint."""

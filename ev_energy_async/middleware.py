@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ev_energy_async.budget import Budget, BudgetClosed, NotInTime
 from ev_energy_async.errors import BudgetExhausted, ConnectionFailed
 from ev_energy_async.oauth import check_token
+from ev_energy_async.options import DEFAULT_OPTIONS
 from ev_energy_async.retry import retry_after
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from ev_energy_async.clock import Clock
     from ev_energy_async.messages import Handler, Middleware, RawResponse, Request
 
-__all__ = ["chain", "with_auth", "with_budget"]
+__all__ = ["chain", "keeping_options", "with_auth", "with_budget"]
 
 _USER: Final = "EvEnergy-User"
 _UNAUTHORIZED: Final = 401
@@ -41,6 +42,22 @@ def _bound(middleware: Middleware, following: Handler) -> Handler:
         return middleware(request, following)
 
     return handler
+
+
+def keeping_options(middleware: Middleware) -> Middleware:
+    """Return a middleware whose requests are made as the call is to be made, those that it makes anew too.
+
+    A request that a user's middleware builds itself has no options: without this its tries would know neither the
+    policy of the call nor what earlier tries came to.
+    """
+
+    def keep(request: Request[Any], following: Handler) -> Awaitable[RawResponse]:
+        def handler(made: Request[Any]) -> Awaitable[RawResponse]:
+            return following(made.with_options(request.options) if made.options is DEFAULT_OPTIONS else made)
+
+        return middleware(request, handler)
+
+    return keep
 
 
 def with_auth(auth: Auth, user_url: str | None) -> Middleware:

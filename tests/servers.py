@@ -1,6 +1,7 @@
-"""Servers on real sockets: one that breaks connections by script, one that answers by function.
+"""A server on a raw socket, for what no API does: broken connections, and bytes that are the point.
 
-Each stops in its `async with`: it ends what it still serves, and no test waits on it longer than it says itself.
+Whatever else a test wants of a server, the sandbox has. This one stops in its `async with`: it ends what it still
+serves, and no test waits on it longer than it says itself.
 """
 
 from __future__ import annotations
@@ -11,10 +12,8 @@ import socket
 import struct
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from aiohttp import web
-
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Callable, Coroutine
 
 _LONGEST_SECONDS: Final = 10
 """Nothing here lasts longer, whatever a test does."""
@@ -119,48 +118,3 @@ class RawServer:
             writer.close()
             with contextlib.suppress(ConnectionError):
                 await writer.wait_closed()
-
-
-class Answering:
-    """A server that answers with what a function makes of each request.
-
-    Attributes:
-        requests: The requests so far, with their bodies read.
-        under_way: How many are being answered now.
-        most_under_way: How many that were at most.
-    """
-
-    def __init__(self, function: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> None:
-        self.requests: list[web.BaseRequest] = []
-        self.base_url = ""
-        self.under_way = 0
-        self.most_under_way = 0
-        self._function = function
-        self._runner = web.ServerRunner(web.Server(self._serve, access_log=None), shutdown_timeout=0.1)
-
-    async def __aenter__(self) -> Self:
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        self.base_url = f"http://127.0.0.1:{self._runner.addresses[0][1]}/v2"
-        return self
-
-    async def __aexit__(self, *error: object) -> None:
-        await self._runner.cleanup()
-
-    @property
-    def paths(self) -> list[str]:
-        return [request.rel_url.raw_path_qs for request in self.requests]
-
-    def headers(self, name: str) -> list[str | None]:
-        """What each request had as a header."""
-        return [request.headers.get(name) for request in self.requests]
-
-    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
-        await request.read()
-        self.requests.append(request)
-        self.under_way += 1
-        self.most_under_way = max(self.most_under_way, self.under_way)
-        try:
-            return await self._function(request)
-        finally:
-            self.under_way -= 1

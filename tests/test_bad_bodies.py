@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 import pytest
-from aiohttp import web
 
 from ev_energy_async import (
     ConnectionFailed,
@@ -20,13 +19,13 @@ from ev_energy_async import (
     StaticToken,
 )
 from ev_energy_async.operations import Operation
+from ev_energy_async.sandbox import FaultPlan, Rule, Sandbox
+from ev_energy_async.sandbox.faults import HugeBody
 from ev_energy_async.transport import Transport
 
-from .servers import Answering, RawServer, reply
+from .servers import RawServer, reply
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from .conftest import Network
     from .servers import Connection
 
@@ -94,42 +93,29 @@ SMALL: Final[Operation[Any]] = Operation(name="x", method="GET", path="/small")
 _ZEROS: Final = gzip.compress(b"[" + b" " * 50_000_000 + b"]")
 
 
-async def announced(_: web.BaseRequest) -> web.StreamResponse:
-    return web.Response(body=b" " * (LIMIT + 1))
+async def announced(line: Connection) -> None:
+    await line.send(reply(b" " * (LIMIT + 1)))
 
 
-async def chunked(request: web.BaseRequest) -> web.StreamResponse:
-    response = web.StreamResponse()
-    response.enable_chunked_encoding()
-    await response.prepare(request)
+async def chunked(line: Connection) -> None:
+    await line.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
     for _ in range(1_000):
-        await response.write(b" " * 10_000)
-    return response
+        await line.send(b"2710\r\n" + b" " * 10_000 + b"\r\n")
+    await line.send(b"0\r\n\r\n")
 
 
-async def bomb(_: web.BaseRequest) -> web.StreamResponse:
-    return web.Response(body=_ZEROS, headers={"Content-Encoding": "gzip"})
-
-
-def of_size(size: int) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
-    async def answer(request: web.BaseRequest) -> web.StreamResponse:
-        if request.path.endswith("/small"):
-            return web.Response(body=b"[]")
-        return web.Response(body=b"x" * size)
-
-    return answer
+async def bomb(line: Connection) -> None:
+    await line.send(reply(_ZEROS, headers={"Content-Encoding": "gzip"}))
 
 
 @pytest.mark.parametrize("too_much", [announced, chunked, bomb])
 async def test_a_body_over_the_limit_is_given_up_and_its_connection_freed(too_much: Any) -> None:
-    async def serve(request: web.BaseRequest) -> web.StreamResponse:
-        if request.path.endswith("/small"):
-            return web.Response(body=b"[]")
-        found: web.StreamResponse = await too_much(request)
-        return found
+    async def serve(line: Connection, _: RawServer) -> None:
+        while request := await line.receive():
+            await (line.send(reply(b"[]")) if b"/small " in request else too_much(line))
 
     connector = aiohttp.TCPConnector(limit=1)
-    async with Answering(serve) as server, aiohttp.ClientSession(connector=connector) as session:
+    async with RawServer(serve) as server, aiohttp.ClientSession(connector=connector) as session:
         transport = Transport(server.base_url, session, largest_body=LIMIT)
         with pytest.raises(DecodeError, match="larger than 100,000 bytes") as raised:
             await transport(ANYTHING.request())
@@ -143,7 +129,11 @@ async def test_a_body_over_the_limit_is_given_up_and_its_connection_freed(too_mu
 
 @pytest.mark.parametrize("size", [LIMIT - 1, LIMIT])
 async def test_a_body_up_to_the_limit_is_read(size: int) -> None:
-    async with Answering(of_size(size)) as server:
+    async def serve(line: Connection, _: RawServer) -> None:
+        await line.receive()
+        await line.send(reply(b"x" * size))
+
+    async with RawServer(serve) as server:
         transport = Transport(server.base_url, None, largest_body=LIMIT)
         answer = await transport(ANYTHING.request())
         await transport.close()
@@ -152,22 +142,24 @@ async def test_a_body_up_to_the_limit_is_read(size: int) -> None:
 
 
 async def test_a_packed_body_within_the_limit_is_read() -> None:
-    async def packed(_: web.BaseRequest) -> web.StreamResponse:
-        body = gzip.compress(b'[{"name": "A"}]')
-        return web.Response(body=body, headers={"Content-Encoding": "gzip"}, content_type="application/json")
+    async def packed(line: Connection, _: RawServer) -> None:
+        await line.receive()
+        await line.send(reply(gzip.compress(b'[{"name": "A"}]'), headers={"Content-Encoding": "gzip"}))
 
-    async with Answering(packed) as server, EvEnergy(base_url=server.base_url) as ev:
+    async with RawServer(packed) as server, EvEnergy(base_url=server.base_url) as ev:
         assert names(await ev.regions.list()) == ["A"]
 
 
 async def test_a_page_of_twenty_megabytes_is_read() -> None:
-    async def serve(_: web.BaseRequest) -> web.StreamResponse:
-        return web.json_response([{"name": "A" * 20_000_000}])
+    plan = FaultPlan((Rule(HugeBody(20_000_000), operation="vehicle_makes.list"),))
+    async with (
+        Sandbox(vehicles=1, faults=plan) as sandbox,
+        EvEnergy(StaticToken(sandbox.issue_token()), base_url=sandbox.base_url) as ev,
+    ):
+        page = await ev.vehicle_makes.list.with_response()
 
-    async with Answering(serve) as server, EvEnergy(base_url=server.base_url) as ev:
-        (region,) = await ev.regions.list()
-
-    assert len(str(region.name)) == 20_000_000
+    assert len(page.body) == 20_000_000
+    assert [make.name for make in page.data] == [make.name for make in sandbox.world.vehicle_makes]
 
 
 # --- The connection is given back, whatever the answer was

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -12,12 +13,14 @@ from ev_energy_async import (
     Budget,
     BudgetExhausted,
     ClientCredentials,
+    ConnectionFailed,
     EvEnergy,
     RateLimited,
     RefreshToken,
     Retry,
     StaticToken,
 )
+from ev_energy_async.budget import BudgetClosed
 
 from .conftest import Answer, FakeClock
 
@@ -71,10 +74,9 @@ async def test_after_a_429_no_call_of_the_client_is_sent_before_the_time_it_name
 @pytest.mark.parametrize("status", [200, 400, 404, 500])
 async def test_what_is_left_is_learnt_from_answers_of_any_status(ev: EvEnergy, network: Network, status: int) -> None:
     network.answer("GET", "/regions", [], status=status, headers=left(7))
-    try:
+
+    with suppress(ApiError):
         await ev.with_options(retry=ONCE).regions.list()
-    except ApiError as error:
-        assert error.status == status
 
     assert (ev.budget.limit, ev.budget.remaining, ev.budget.used) == (100, 7, 93)
 
@@ -147,3 +149,27 @@ async def test_a_shared_budget_goes_on_when_one_of_its_clients_is_closed(network
         await second.regions.list()
 
     assert len(network.sent) == 2
+
+
+async def test_a_budget_of_its_own_ends_with_the_client(network: Network) -> None:
+    network.answer("GET", "/regions", [], headers=left(0))
+    before = asyncio.all_tasks()
+    async with EvEnergy(StaticToken("t"), clock=FakeClock(moves_by_itself=False)) as ev:
+        await ev.regions.list()
+        waiting = asyncio.create_task(ev.budget.acquire())
+        await settle()
+        assert ev.budget.waiting == 1
+
+    with pytest.raises(BudgetClosed):
+        await waiting
+    assert asyncio.all_tasks() == before, "no timer is left"
+
+
+async def test_a_closed_client_does_not_wait_for_a_budget_that_goes_on(network: Network, clock: FakeClock) -> None:
+    network.answer("GET", "/regions", [], headers=left(0))
+    async with EvEnergy(StaticToken("t"), clock=clock, budget=Budget(clock=clock)) as ev:
+        await ev.regions.list()
+
+    with pytest.raises(ConnectionFailed, match="the client is closed"):
+        await ev.regions.list()
+    assert clock.naps == []

@@ -328,6 +328,19 @@ def test_errors_share_the_root_and_travel_between_processes(error: EvEnergyError
 # -- many ------------------------------------------------------------------------------------------------------------
 
 
+async def test_an_earlier_deadline_sets_the_one_timer_anew(held: HeldClock) -> None:
+    budget = Budget(clock=held)
+    for _ in range(4):
+        await budget.acquire()
+    waiting = [await start(budget.acquire(deadline=deadline)) for deadline in (50, 40, 30)]
+    assert len(held.asleep) == 1
+
+    await held.pass_time(50)
+
+    assert all(isinstance(task.exception(), NotInTime) for task in waiting)
+    assert held.asleep == []
+
+
 async def test_ten_thousand_who_wait_share_one_timer_and_little_memory(
     held: HeldClock, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 import pytest
-from aiohttp import web
 
 from ev_energy_async import (
     Budget,
@@ -20,9 +19,10 @@ from ev_energy_async import (
     Retry,
     StaticToken,
 )
+from ev_energy_async.sandbox import Sandbox, SteppedClock
 
-from .conftest import FakeClock
-from .servers import Answering, RawServer, until
+from .conftest import START, FakeClock
+from .servers import RawServer, until
 from .test_retry_sockets import cancel_after
 from .test_transport import STALLED
 
@@ -31,57 +31,42 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-MAKE: Final = "vmak01HRFF3SEVSCRAV9B3CHVDFN0H"
-MODEL: Final = "vmod01HRFF3SEVSCRAV9B3CHVDFN0H"
-TRIM: Final = "trim01HRFF3SEVSCRAV9B3CHVDFN0H"
-FILE: Final = "rbef01HN2NJ9NMRZBXT1H6FT9N7735"
-KIND: Final = "https://api.ev.energy/v2/rebate_evidence_types/rbet01HN2NJ9NMRZBXT1H6FT9N7735"
+MANY: Final = 10_000_000
+"""Requests an hour: no call is refused for them."""
 SHORT: Final = 0.05
 """Seconds: for what is to run out."""
 
 
-async def serve(request: web.BaseRequest) -> web.StreamResponse:
-    """As much of the API as the calls below ask for."""
-    path, query = request.path.removeprefix("/v2"), request.query_string
-    if path == "/o/token/":
-        token = {"access_token": "access", "refresh_token": "refresh", "token_type": "Bearer", "expires_in": 36_000}
-        return web.json_response(token)
-    if path.endswith(":start_upload"):
-        return web.json_response({"id": FILE, "presigned_url": f"http://{request.host}/storage?signature=s"})
-    if path.endswith(":finish_upload"):
-        return web.json_response({"id": FILE})
-    if path == "/storage":
-        return web.Response()
-    if path.startswith("/vehicle_makes/"):
-        return web.json_response({"id": MAKE, "name": "Make", "url": "u", "onboarding_url": None})
-    if path == "/vehicle_models":
-        return web.json_response([{"id": MODEL, "name": "Model", "url": "u", "onboarding_url": None, "make": "m"}])
-    if path == "/vehicle_trims":
-        trim = {"id": TRIM, "name": "Trim", "url": "u", "onboarding_url": "https://x.example", "model": "m"}
-        return web.json_response([trim])
-    more = {} if "page_after" in query else {"Link": '<?page_after=B>; rel="next"'}
-    return web.json_response([{"name": "A"}], headers=more)
-
-
 async def page_by_page(ev: EvEnergy, _: Path) -> object:
-    return [region async for region in ev.regions.list()]
+    makes = [make async for make in ev.vehicle_makes.list(page_size=5)]
+    assert len(makes) > 5, "several pages"
+    return makes
 
 
 async def onboard(ev: EvEnergy, _: Path) -> object:
-    return await ev.find_onboarding_url(MAKE)
+    """From the make over its models to the trims of one."""
+    url = await ev.find_onboarding_url(await first_make(ev), model="Model 3", trim="Long Range")
+    assert "trim_id" in (url or "")
+    return url
 
 
 async def upload(ev: EvEnergy, folder: Path) -> object:
-    return await ev.upload_rebate_evidence(folder / "receipt.pdf", evidence_type=KIND)
+    kind = str((await ev.rebate_evidence_types.list())[0].url)
+    return await ev.upload_rebate_evidence(folder / "receipt.pdf", evidence_type=kind)
 
 
 async def many(ev: EvEnergy, _: Path) -> object:
-    return await ev.vehicle_makes.get_many([MAKE] * 5, concurrency=2)
+    return await ev.vehicle_makes.get_many([await first_make(ev)] * 5, concurrency=2)
+
+
+async def first_make(ev: EvEnergy) -> str:
+    (make,) = await ev.vehicle_makes.list(page_size=1)
+    return make.id
 
 
 def others(before: set[asyncio.Task[Any]]) -> set[asyncio.Task[Any]]:
     """The tasks that were not there before, apart from those of the server."""
-    return {task for task in asyncio.all_tasks() - before if "RequestHandler.start" not in repr(task)}
+    return {task for task in asyncio.all_tasks() - before if " coro=<RequestHandler." not in repr(task)}
 
 
 async def nobody_but(before: set[asyncio.Task[Any]]) -> None:
@@ -99,10 +84,14 @@ async def test_what_takes_several_requests_may_be_cancelled_at_any_step(
 ) -> None:
     (tmp_path / "receipt.pdf").write_bytes(b"x" * 200_000)
     connector = aiohttp.TCPConnector(limit=2)
-    async with Answering(serve) as server, aiohttp.ClientSession(connector=connector) as session:
+    async with (
+        Sandbox(vehicles=1, rate_limit=MANY) as sandbox,
+        aiohttp.ClientSession(connector=connector) as session,
+    ):
         clock = FakeClock()
-        budget = Budget(100_000, clock=clock)
-        ev = EvEnergy(StaticToken("t"), base_url=server.base_url, session=session, budget=budget, clock=clock)
+        budget = Budget(MANY, clock=clock)
+        token = StaticToken(sandbox.issue_token())
+        ev = EvEnergy(token, base_url=sandbox.base_url, session=session, budget=budget, clock=clock)
         await call(ev, tmp_path)
         before = asyncio.all_tasks()
         is_under_way, steps, cancelled = True, 0, 0
@@ -122,20 +111,21 @@ async def test_what_takes_several_requests_may_be_cancelled_at_any_step(
 
 
 async def test_a_refresh_with_a_store_of_files_may_be_cancelled_at_any_step(tmp_path: Path) -> None:
-    async with Answering(serve) as server:
+    async with Sandbox(vehicles=1, rate_limit=MANY) as sandbox:
         is_under_way, steps = True, 0
         while is_under_way:
             before = asyncio.all_tasks()
             store = FileTokenStore(tmp_path / f"{steps}.json")
-            ev = EvEnergy(RefreshToken("id", "first", store=store), base_url=server.base_url, deadline=8)
+            refresh = RefreshToken(sandbox.client_id, sandbox.issue_refresh_token(), store=store)
+            ev = EvEnergy(refresh, base_url=sandbox.base_url, deadline=8)
             is_under_way = await cancel_after(steps, page_by_page(ev, tmp_path))
 
             await asyncio.wait_for(page_by_page(ev, tmp_path), 5)
             async with asyncio.timeout(5), store.lock():
                 assert await store.load() is not None, "what the server gave is kept"
-            asked = [request for request in server.requests if request.path == "/o/token/"]
-            assert len(asked) == 1, "a refresh token is spent once"
-            server.requests.clear()
+            asked = [served for served in sandbox.requests if served.path == "/o/token/"]
+            assert [served.status for served in asked] == [200], "a refresh token is spent once"
+            sandbox.requests.clear()
             await ev.close()
             await nobody_but(before)
             steps = next_after(steps)
@@ -143,20 +133,22 @@ async def test_a_refresh_with_a_store_of_files_may_be_cancelled_at_any_step(tmp_
 
 
 async def test_a_wait_for_the_budget_may_be_cancelled_at_any_step() -> None:
-    async with Answering(serve) as server:
+    async with Sandbox(vehicles=1, rate_limit=2, clock=SteppedClock(START)) as sandbox:
         clock = FakeClock(moves_by_itself=False)
         budget = Budget(2, clock=clock)
-        ev = EvEnergy(StaticToken("t"), base_url=server.base_url, budget=budget, clock=clock, deadline=7_200)
+        token = StaticToken(sandbox.issue_token())
+        ev = EvEnergy(token, base_url=sandbox.base_url, budget=budget, clock=clock, deadline=7_200)
         await asyncio.gather(ev.regions.list.with_response(), ev.regions.list.with_response())
         before = asyncio.all_tasks()
         for steps in range(12):
             assert await cancel_after(steps, ev.regions.list.with_response())
             assert budget.waiting == 0
             assert others(before) <= {task for task in asyncio.all_tasks() if "udget" in repr(task)}
-        assert len(server.requests) == 2
+        assert len(sandbox.requests) == 2
 
         last = asyncio.ensure_future(ev.regions.list.with_response())
         await until(lambda: budget.waiting == 1)
+        sandbox.advance(3_601)
         clock.advance(3_601)
         await asyncio.wait_for(last, 5)
         assert budget.used == 1, "those who gave up have spent nothing"

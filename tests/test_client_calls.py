@@ -7,6 +7,7 @@ import inspect
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
+import aiohttp
 import pytest
 
 from ev_energy_async import (
@@ -20,6 +21,7 @@ from ev_energy_async import (
     Request,
     Response,
     Retry,
+    ServiceUnavailable,
     StaticToken,
     api,
     models,
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from ev_energy_async import Middleware
     from ev_energy_async.messages import Handler, RawResponse
 
-    from .conftest import Network
+    from .conftest import FakeClock, Network
 
 USER: Final = "user01HN2NJ9NMRZBXT1H6FT9N7735"
 VEHICLE: Final = "vhcl01HRFF3SEVSCRAV9B3CHVDFN0H"
@@ -93,6 +95,26 @@ async def test_middleware_may_change_a_request_and_answer_itself(network: Networ
 
     (sent,) = network.sent
     assert (sent.url, sent.headers["X-Mine"]) == (f"{BASE}/regions?page_size=5", "1")
+
+
+async def test_a_request_that_middleware_makes_anew_is_made_as_the_call_is(network: Network, clock: FakeClock) -> None:
+    network.fail("DELETE", f"/vehicles/{VEHICLE}", aiohttp.ServerDisconnectedError())
+    network.answer("DELETE", f"/vehicles/{VEHICLE}", status=404, repeat=True)
+    network.answer("GET", "/regions", status=503, repeat=True)
+
+    async def anew(request: Request[Any], following: Handler) -> RawResponse:
+        return await following(Request(request.operation, request.path))
+
+    async with EvEnergy(StaticToken("t"), middleware=[anew], clock=clock) as ev:
+        await ev.vehicles.delete(VEHICLE)
+        assert ev.stats().retries == 1
+        with pytest.raises(NotFound):
+            await ev.vehicles.delete(VEHICLE)  # what was in doubt was another call
+        before = len(network.sent)
+        with pytest.raises(ServiceUnavailable):
+            await ev.with_options(retry=Retry(attempts=1)).regions.list()
+
+    assert len(network.sent) == before + 1
 
 
 async def test_what_middleware_raises_passes_through() -> None:

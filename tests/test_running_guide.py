@@ -89,6 +89,39 @@ async def test_prometheus_is_told_what_the_client_knows(network: Network, monkey
     assert told["ev_energy_last_success_seconds"] == {("fleet",): stats.last_success.timestamp()}
 
 
+class Histogram:
+    """Where durations are noted."""
+
+    def __init__(self) -> None:
+        self.noted: list[str] = []
+
+    def labels(self, name: str) -> Histogram:
+        self.noted.append(name)
+        return self
+
+    def observe(self, seconds: float) -> None:
+        assert seconds >= 0
+
+
+async def test_middleware_is_asked_once_a_call(network: Network) -> None:
+    network.answer("GET", "/regions", status=503, headers={"Retry-After": "0"})
+    network.answer("GET", "/regions", [])
+    histogram = Histogram()
+    around: dict[str, Any] = {
+        "EvEnergy": EvEnergy,
+        "credentials": StaticToken("t"),
+        "histogram": histogram,
+        "new_id": lambda: "req-1",
+    }
+    exec(recipe("async def timed"), around)  # noqa: S102  # our own text
+
+    async with around["ev"] as ev:
+        await ev.regions.list()
+
+    assert [sent.headers["X-Request-ID"] for sent in network.sent] == ["req-1"] * 2
+    assert histogram.noted == ["regions.list"]
+
+
 class Incoming:
     """A request as FastAPI hands it over."""
 

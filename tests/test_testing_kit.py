@@ -36,6 +36,7 @@ from ev_energy_async import (
 from ev_energy_async import (
     testing as kit,
 )
+from ev_energy_async.clock import SystemClock
 from ev_energy_async.models import (
     ChargingSession,
     ChargingSubSessionCreatedWebhook,
@@ -47,7 +48,7 @@ from ev_energy_async.models import (
     VehicleTrim,
     VehicleTrimCreate,
 )
-from ev_energy_async.sandbox import FaultPlan, Rule
+from ev_energy_async.sandbox import FaultPlan, Rule, ScaledClock
 from ev_energy_async.sandbox.faults import RateLimited as BusyFault
 from ev_energy_async.testing import (
     START,
@@ -99,6 +100,28 @@ def test_the_example_of_the_guide_passes_as_it_stands_there(tmp_path: Path) -> N
 
     assert done.returncode == 0, done.stdout
     assert "8 passed" in done.stdout
+
+
+def test_the_options_for_the_sandbox_in_the_guide_are_taken(tmp_path: Path) -> None:
+    (options,) = re.findall(
+        r"```python\n(from typing import Any\n.*?def ev_sandbox_options.*?)```", GUIDE.read_text(), re.DOTALL
+    )
+    test = """
+@pytest.mark.asyncio
+async def test_it(ev, ev_sandbox):
+    assert len(await ev.vehicles.list(page_size=100).all()) == 500
+    asked = [served.status for served in ev_sandbox.requests if "vehicles" in served.path]
+    assert asked == [503, 503] + [200] * 5
+    assert ev.budget.limit == 100
+"""
+    (tmp_path / "conftest.py").write_text('pytest_plugins = ["ev_energy_async.testing"]\n')
+    (tmp_path / "test_options.py").write_text(options + test)
+
+    done = run(
+        tmp_path, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "asyncio_default_fixture_loop_scope=function"
+    )
+
+    assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.parametrize("missing", ["aioresponses", "polyfactory", "pytest_asyncio", "standardwebhooks"])
@@ -377,12 +400,13 @@ async def test_a_mocked_problem_is_raised_with_its_field_errors(ev_api: MockApi)
 
 async def test_credentials_get_a_mocked_token(ev_api: MockApi) -> None:
     ev_api.token("t0k3n")
-    ev_api.answer("GET", "/users/me", build(User))
+    ev_api.answer("GET", "/users/me", build(User), repeat=True)
 
-    async with EvEnergy(ClientCredentials("an-id", "a-secret")) as client:
-        await client.users.get("me")
+    for client_id in ("an-id", "another-id"):
+        async with EvEnergy(ClientCredentials(client_id, "a-secret")) as client:
+            await client.users.get("me")
 
-    assert ev_api.sent[-1].headers["Authorization"] == "Bearer t0k3n"
+        assert ev_api.sent[-1].headers["Authorization"] == "Bearer t0k3n"
 
 
 async def test_the_network_fails_as_told(ev_api: MockApi) -> None:
@@ -440,6 +464,16 @@ async def test_what_the_client_sleeps_moves_the_sandbox_on_and_takes_no_time(
     assert dt.timedelta(seconds=40) <= ev_sandbox.now() - START < dt.timedelta(seconds=42)
 
 
+async def test_a_sleep_of_the_client_ends_though_the_sandbox_counts_in_microseconds(
+    sandbox_client: EvEnergy, ev_sandbox: Sandbox
+) -> None:
+    before = ev_sandbox.now()
+
+    await asyncio.wait_for(sandbox_client.clock.sleep(0.1234564), 5)  # a datetime rounds that down
+
+    assert ev_sandbox.now() - before >= dt.timedelta(seconds=0.1234564)
+
+
 async def test_the_budget_of_an_hour_is_free_again_after_an_hour_of_the_sandbox(
     sandbox_client: EvEnergy, ev_sandbox: Sandbox
 ) -> None:
@@ -469,6 +503,19 @@ class TestWithOptions:
         assert len(ev_sandbox.world.vehicles) == 3
         assert ev_sandbox.client_id == "another"
         assert ev_sandbox.now() == START
+
+
+class TestWithATimeThatPasses:
+    @pytest.fixture
+    def ev_sandbox_options(self) -> dict[str, Any]:
+        return {"vehicles": 1, "clock": ScaledClock(3_600)}
+
+    async def test_the_client_goes_by_the_time_of_the_machine(
+        self, sandbox_client: EvEnergy, ev_sandbox: Sandbox
+    ) -> None:
+        assert len(await sandbox_client.vehicles.list()) == 1
+        assert isinstance(sandbox_client.clock, SystemClock)
+        assert ev_sandbox.now() > dt.datetime.now(dt.UTC), "the sandbox has a time of its own"
 
 
 # --- Signatures
@@ -555,6 +602,29 @@ async def test_a_sleep_takes_no_time_and_is_noted() -> None:
     assert clock.now() == START + dt.timedelta(seconds=90)
     assert clock.monotonic() == 90
     assert clock.naps == [90, 30]
+
+
+async def test_who_sleeps_shorter_wakes_earlier() -> None:
+    clock, woken = FakeClock(), list[tuple[int, float]]()
+
+    async def nap(seconds: int) -> None:
+        await clock.sleep(seconds)
+        woken.append((seconds, clock.monotonic()))
+
+    await asyncio.gather(nap(90), nap(30), nap(60))
+
+    assert woken == [(30, 30), (60, 60), (90, 90)]
+
+
+async def test_time_that_a_test_lets_pass_is_not_taken_back_by_a_sleep() -> None:
+    clock = FakeClock()
+    sleeper = asyncio.create_task(clock.sleep(10))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    clock.advance(100)
+    await sleeper
+
+    assert clock.monotonic() == 100
 
 
 async def test_a_clock_that_does_not_move_by_itself_waits_for_the_test() -> None:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 import pytest
-from aiohttp import web
 from aiohttp.client_reqrep import ConnectionKey
 
 from ev_energy_async import (
@@ -24,8 +23,10 @@ from ev_energy_async import (
     StaticToken,
     __version__,
 )
+from ev_energy_async.sandbox import FaultPlan, Rule, Sandbox
+from ev_energy_async.sandbox.faults import Latency, Redirected
 
-from .servers import Answering, Connection, RawServer, reply, until
+from .servers import Connection, RawServer, reply, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,9 +37,10 @@ SHORT: Final = 0.05
 """Seconds: for what is to run out."""
 
 
-def client(server: RawServer | Answering, **options: Any) -> EvEnergy:
+def client(server: RawServer | Sandbox, **options: Any) -> EvEnergy:
     given: dict[str, Any] = {"timeout": 5, "deadline": 8, "retry": Retry(base=0), **options}
-    return EvEnergy(StaticToken("token"), base_url=server.base_url, **given)
+    token = server.issue_token() if isinstance(server, Sandbox) else "token"
+    return EvEnergy(StaticToken(token), base_url=server.base_url, **given)
 
 
 async def read(ev: EvEnergy) -> object:
@@ -237,59 +239,84 @@ async def test_a_certificate_that_is_refused_is_a_failed_connection() -> None:
 # --- What goes out
 
 
-async def echo(_: web.BaseRequest) -> web.Response:
-    return web.json_response([])
+async def answer(line: Connection, server: RawServer) -> None:
+    while request := await line.receive():
+        server.requests.append(request)
+        await line.send(reply(b"[]"))
+
+
+def target(request: bytes) -> str:
+    return request.split(b" ", 2)[1].decode()
+
+
+def header(request: bytes, name: str) -> str | None:
+    """What a request has as a header, as it went over the wire."""
+    fields = (line.partition(": ") for line in request.partition(b"\r\n\r\n")[0].decode().split("\r\n"))
+    return {key.lower(): value for key, _, value in fields}.get(name.lower())
 
 
 async def test_a_request_says_who_sends_it_and_what_it_takes() -> None:
-    async with Answering(echo) as server, client(server) as ev:
+    async with RawServer(answer) as server, client(server) as ev:
         await read(ev)
 
-        (headers,) = [request.headers for request in server.requests]
-        assert headers["User-Agent"].startswith(f"ev-energy-async/{__version__} ")
-        assert headers["Accept"] == "application/json, application/problem+json"
-        assert headers["Authorization"] == "Bearer token"
-        assert server.paths == ["/v2/regions"]
+    (request,) = server.requests
+    assert (header(request, "User-Agent") or "").startswith(f"ev-energy-async/{__version__} ")
+    assert header(request, "Accept") == "application/json, application/problem+json"
+    assert header(request, "Authorization") == "Bearer token"
+    assert target(request) == "/v2/regions"
 
 
 async def test_a_path_and_a_query_arrive_as_they_were_encoded() -> None:
-    async with Answering(echo) as server, client(server) as ev:
+    async with RawServer(answer) as server, client(server) as ev:
         await ev.regions.list(page_after="a b/c?d=e&f+g%é")
         with pytest.raises(DecodeError):
             await ev.vehicles.get_status_log(VEHICLE, "2026-03-14T07:05:00+00:00")
 
-    assert server.paths == [
+    assert [target(request) for request in server.requests] == [
         "/v2/regions?page_after=a%20b%2Fc%3Fd%3De%26f%2Bg%25%C3%A9",
         f"/v2/vehicles/{VEHICLE}/status_logs/2026-03-14T07%3A05%3A00%2B00%3A00",
     ]
 
 
 async def test_a_redirect_is_not_followed() -> None:
-    async def elsewhere(request: web.BaseRequest) -> web.Response:
-        return web.Response(status=302, headers={"Location": f"http://127.0.0.1:{request.url.port}/v2/users"})
-
-    async with Answering(elsewhere) as server, client(server) as ev:
+    async with Sandbox(vehicles=1) as sandbox, client(sandbox) as ev:
+        sandbox.faults = FaultPlan((Rule(Redirected(f"{sandbox.base_url}/users")),))
         with pytest.raises(ApiError, match="302"):
             await read(ev)
 
-    assert server.paths == ["/v2/regions"]
+    assert [served.path for served in sandbox.requests] == ["/v2/regions"]
 
 
 async def test_the_location_of_an_onboarding_is_returned_and_not_followed() -> None:
-    async def elsewhere(_: web.BaseRequest) -> web.Response:
-        return web.Response(status=302, headers={"Location": "https://login.example/?state=1"})
+    async with Sandbox(vehicles=1) as sandbox, client(sandbox) as ev:
+        sandbox.faults = FaultPlan((Rule(Redirected(f"{sandbox.base_url}/regions?state=1")),))
+        user = next(iter(sandbox.world.users)).id
+        location = await ev.inverter_onboarding.start(client_id=sandbox.client_id, user_id=user)
 
-    async with Answering(elsewhere) as server, client(server) as ev:
-        assert await ev.inverter_onboarding.start(client_id="x", user_id=USER) == "https://login.example/?state=1"
+    assert location == f"{sandbox.base_url}/regions?state=1"
+    assert [served.operation for served in sandbox.requests] == ["inverter_onboarding.start"]
 
-    assert len(server.requests) == 1
+
+async def test_an_onboarding_that_leads_nowhere_is_an_error() -> None:
+    async def nowhere(line: Connection, server: RawServer) -> None:
+        server.requests.append(await line.receive())
+        await line.send(reply(b"", 302))
+
+    async with RawServer(nowhere) as server, client(server) as ev:
+        with pytest.raises(DecodeError, match="Location") as raised:
+            await ev.inverter_onboarding.start(client_id="x", user_id=USER)
+
+    assert raised.value.response is not None
+    assert raised.value.response.status == 302
 
 
 async def test_cookies_are_not_kept_from_call_to_call() -> None:
-    async def with_cookie(_: web.BaseRequest) -> web.Response:
-        return web.json_response([], headers={"Set-Cookie": "session=of-somebody; Path=/"})
+    async def with_cookie(line: Connection, server: RawServer) -> None:
+        while request := await line.receive():
+            server.requests.append(request)
+            await line.send(reply(b"[]", headers={"Set-Cookie": "session=of-somebody; Path=/"}))
 
-    async with Answering(with_cookie) as server:
+    async with RawServer(with_cookie) as server:
         # By name: aiohttp keeps no cookies of addresses anyway.
         server.base_url = server.base_url.replace("127.0.0.1", "localhost")
         ev = client(server)
@@ -297,22 +324,19 @@ async def test_cookies_are_not_kept_from_call_to_call() -> None:
         await read(ev)
         await ev.close()
 
-    assert server.headers("Cookie") == [None, None]
+    assert [header(request, "Cookie") for request in server.requests] == [None, None]
 
 
 # --- Many calls, few connections
 
 
 async def test_calls_that_queue_for_a_connection_do_not_time_out_in_the_queue() -> None:
-    async def slowly(_: web.BaseRequest) -> web.Response:
-        await asyncio.sleep(0.02)
-        return web.json_response([])
-
+    slowly = FaultPlan((Rule(Latency(0.02)),))
     connector = aiohttp.TCPConnector(limit=2)
-    async with Answering(slowly) as server, aiohttp.ClientSession(connector=connector) as session:
-        ev = client(server, session=session, timeout=0.2)
+    async with Sandbox(vehicles=1, faults=slowly) as sandbox, aiohttp.ClientSession(connector=connector) as session:
+        ev = client(sandbox, session=session, timeout=0.2)
         # Thirty in two rows take 0.3 s and more, which is longer than the timeout of each.
         await asyncio.gather(*(read(ev) for _ in range(30)))
 
-    assert len(server.requests) == 30
-    assert server.most_under_way <= 2
+    assert len(sandbox.requests) == 30
+    assert sandbox.most_under_way <= 2

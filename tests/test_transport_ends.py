@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
-from aiohttp import web
 
 from ev_energy_async import (
     ConnectionFailed,
@@ -19,17 +18,11 @@ from ev_energy_async import (
     TransportError,
 )
 
-from .servers import Answering, RawServer, reply, until
-from .test_transport import SHORT, STALLED, client, create, echo, read, silence
+from .servers import RawServer, reply, until
+from .test_transport import SHORT, STALLED, answer, client, create, header, read, silence
 
 if TYPE_CHECKING:
     from .servers import Connection
-
-
-async def answer(line: Connection, server: RawServer) -> None:
-    while request := await line.receive():
-        server.requests.append(request)
-        await line.send(reply(b"[]"))
 
 
 @pytest.mark.parametrize("script", STALLED)
@@ -56,13 +49,13 @@ async def test_a_timeout_of_the_callers_own_is_theirs() -> None:
 
 
 async def test_a_session_that_was_handed_in_stays_open() -> None:
-    async with Answering(echo) as server, aiohttp.ClientSession(headers={"X-Mine": "1"}) as session:
+    async with RawServer(answer) as server, aiohttp.ClientSession(headers={"X-Mine": "1"}) as session:
         async with client(server, session=session) as ev:
             await read(ev)
         assert not session.closed
         async with session.get(server.base_url) as answered:
             assert answered.status == 200
-        assert server.headers("X-Mine") == ["1", "1"]
+        assert [header(request, "X-Mine") for request in server.requests] == ["1", "1"]
         with pytest.raises(ConnectionFailed, match="closed"):
             await read(ev)
 
@@ -129,10 +122,11 @@ def test_a_client_belongs_to_one_event_loop() -> None:
 
 
 async def test_an_answer_of_any_status_is_complete_and_never_a_transport_error() -> None:
-    async def refuse(_: web.BaseRequest) -> web.Response:
-        return web.Response(status=404, body=b"\xff" * 100_000)
+    async def refuse(line: Connection, _: RawServer) -> None:
+        while await line.receive():
+            await line.send(reply(b"\xff" * 100_000, 404))
 
-    async with Answering(refuse) as server, client(server) as ev:
+    async with RawServer(refuse) as server, client(server) as ev:
         for call in (read, create):
             with pytest.raises(NotFound) as raised:
                 await call(ev)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import traceback
+import warnings
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
@@ -23,6 +25,7 @@ from ev_energy_async import (
 )
 from ev_energy_async.sandbox import FaultPlan, Rule, Sandbox, SteppedClock
 from ev_energy_async.sandbox.faults import HtmlError, Redirected, Unavailable
+from ev_energy_async.uploads import _File  # pyright: ignore[reportPrivateUsage]  # its races cannot be brought about
 
 from .conftest import START
 from .servers import RawServer, reply, until
@@ -283,6 +286,55 @@ async def test_an_address_that_is_none_is_an_error_that_does_not_show_it(
         await ev.upload_rebate_evidence(b"x", evidence_type=KIND, file_name="a.pdf")
 
     assert SIGNATURE not in str(raised.value)
+    assert len(network.sent) == 1
+
+
+async def test_the_file_has_the_id_it_was_announced_under_if_the_last_answer_names_none(
+    ev: EvEnergy, network: Network
+) -> None:
+    network.answer(
+        "POST", "/rebate_evidence_files:start_upload", {"id": FILE, "presigned_url": "https://bucket.example/x"}
+    )
+    network.answer("PUT", "https://bucket.example/x")
+    network.answer("POST", f"/rebate_evidence_files/{FILE}:finish_upload", {})
+
+    assert await ev.upload_rebate_evidence(b"x", evidence_type=KIND, file_name="a.pdf") == FILE
+
+
+async def test_a_password_in_the_address_is_not_shown(ev: EvEnergy, network: Network) -> None:
+    address = f"https://kim:{SIGNATURE}@bucket.example/x"
+    network.answer("POST", "/rebate_evidence_files:start_upload", {"id": FILE, "presigned_url": address})
+    network.answer("PUT", address, status=403)
+
+    with pytest.raises(Forbidden, match=r"bucket\.example") as raised:
+        await ev.upload_rebate_evidence(b"x", evidence_type=KIND, file_name="a.pdf")
+
+    assert SIGNATURE not in f"{raised.value} {raised.value!r} {raised.value.as_curl()} {raised.value.response.url}"
+
+
+def test_a_file_that_is_opened_when_nobody_wants_it_any_more_is_not_left_open(tmp_path: Path) -> None:
+    path = tmp_path / "a.pdf"
+    path.write_bytes(CONTENT)
+    file = _File(path)
+
+    # In two threads, of which the later one was quicker.
+    file.close()
+    file.open()
+
+    assert file.read() == b""
+    with warnings.catch_warnings(record=True) as left_open:
+        warnings.simplefilter("always")
+        del file
+        gc.collect()
+    assert left_open == []
+
+
+async def test_a_file_that_was_given_no_id_is_not_sent(ev: EvEnergy, network: Network) -> None:
+    network.answer("POST", "/rebate_evidence_files:start_upload", {"presigned_url": "https://bucket.example/x"})
+
+    with pytest.raises(DecodeError):
+        await ev.upload_rebate_evidence(b"x", evidence_type=KIND, file_name="a.pdf")
+
     assert len(network.sent) == 1
 
 

@@ -13,7 +13,8 @@ import hmac
 import json
 import pickle
 import sys
-from typing import Any, Final
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from hypothesis import given
@@ -33,6 +34,9 @@ from ev_energy_async.webhooks import (
 )
 
 from .conftest import START, FakeClock
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 KEY: Final = b"a key that nobody knows"
 OLD_KEY: Final = b"the key of last year"
@@ -251,6 +255,30 @@ def test_during_a_rotation_both_secrets_hold(keys: tuple[bytes, ...], signer: by
     assert verifier(*keys).verify(BODY, headers).id == ID
 
 
+@pytest.mark.parametrize("fitting", [0, 1, 2, None])
+def test_how_long_it_takes_tells_nothing_of_which_signature_fits(
+    monkeypatch: pytest.MonkeyPatch, fitting: int | None
+) -> None:
+    compared: list[tuple[bytes, bytes]] = []
+    in_constant_time = hmac.compare_digest
+
+    def compare(one: bytes, other: bytes) -> bool:
+        compared.append((one, other))
+        return in_constant_time(one, other)
+
+    given = [mac(BODY, key=b"another %d" % number) for number in range(3)]
+    if fitting is not None:
+        given[fitting] = mac(BODY)
+    checking = verifier(KEY, OLD_KEY)
+    monkeypatch.setattr(hmac, "compare_digest", compare)
+
+    with nullcontext() if fitting is not None else pytest.raises(WebhookVerificationError):
+        checking.verify(BODY, signed(BODY) | {"svix-signature": " ".join(given)})
+
+    expected = [mac(BODY, key=key).encode() for key in (KEY, OLD_KEY)]
+    assert compared == [(one, other.encode()) for one in expected for other in given]
+
+
 def test_after_a_rotation_the_old_secret_holds_no_longer() -> None:
     headers = signed(BODY) | {"svix-signature": mac(BODY, key=OLD_KEY)}
     with pytest.raises(WebhookVerificationError, match="no signature fits"):
@@ -309,6 +337,16 @@ def test_no_secret_in_what_a_verifier_shows() -> None:
 def test_without_the_extra_the_error_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "standardwebhooks", None)
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'ev-energy-async\[webhooks\]'"):
+        WebhookVerifier(secret_of(KEY))
+
+
+def test_an_extra_that_lacks_something_itself_is_not_taken_for_missing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "standardwebhooks.py").write_text("import what_nobody_has")
+    monkeypatch.delitem(sys.modules, "standardwebhooks")
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    with pytest.raises(ModuleNotFoundError, match="what_nobody_has"):
         WebhookVerifier(secret_of(KEY))
 
 

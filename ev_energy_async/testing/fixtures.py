@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["ev", "ev_api", "ev_factories", "ev_sandbox", "ev_sandbox_options"]
 
 _VEHICLES: Final = 20
-# A datetime counts microseconds: rounded down, a sleep would never reach its end.
-_TICK: Final = 1e-6
 
 
 class _SandboxClock(FakeClock):
@@ -42,7 +40,7 @@ class _SandboxClock(FakeClock):
         self._sandbox.advance(delay)
 
     def _reach(self, wake: float) -> None:
-        self._sandbox.advance(max(0.0, wake - self.monotonic()) + _TICK)
+        self._sandbox.advance(max(0.0, wake - self.monotonic()))
 
 
 def _stands_still(options: dict[str, Any]) -> bool:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
+import struct
 from typing import TYPE_CHECKING
 
 import pytest
 
 from ev_energy_async.sandbox import FaultPlan, Rule, Sandbox, SteppedClock
-from ev_energy_async.sandbox.faults import Held, Redirected
+from ev_energy_async.sandbox.faults import Held, HugeBody, Redirected, SlowDrip, TruncatedJson
 
 from .raw import Line, exchange
 
 if TYPE_CHECKING:
+    from ev_energy_async.sandbox.faults import Effect
+
     from .conftest import Client
 
 
@@ -67,3 +71,20 @@ async def test_a_request_that_is_no_http_is_told_in_a_line(sandbox: Sandbox, cap
     (record,) = [record for record in caplog.records if record.name.startswith("aiohttp.server")]
     assert (record.levelno, record.exc_info) == (logging.WARNING, None)
     assert "\n" not in record.getMessage().strip()
+
+
+@pytest.mark.parametrize("effect", [TruncatedJson(cut_connection=True), SlowDrip(16, 0.0), HugeBody(10_000_000)])
+async def test_a_client_that_is_gone_before_its_answer_is_nothing_to_tell_of(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture, effect: Effect
+) -> None:
+    sandbox.faults = FaultPlan((Rule(Held()), Rule(effect)))
+    head = f"GET /v2/vehicles HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {sandbox.issue_token()}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", int(sandbox.origin.rpartition(":")[2]))) as connection:
+        connection.sendall(head.encode())
+        await _until_under_way(sandbox, 1)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    # Between these two the server has no turn: it finds out when it writes.
+    sandbox.faults = FaultPlan()
+    await _until_under_way(sandbox, 0)
+
+    assert [record for record in caplog.records if record.name.startswith("aiohttp")] == []

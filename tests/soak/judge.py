@@ -27,6 +27,8 @@ __all__ = ["Cost", "Verdict", "cost_of", "judge"]
 
 KINDS: Final = {"status_logs": "status", "error_logs": "error"}
 _IN_FULL: Final = 200
+# Cycles are dated by the API's clock, of which `Date` tells whole seconds.
+_DATE: Final = dt.timedelta(seconds=1)
 # Faults that strike a request without touching its answer.
 _HARMLESS: Final = frozenset({"latency", "expired_token"})
 _PAGE: Final = 100
@@ -243,7 +245,7 @@ def cost_of(rows: Sequence[Row], requests: Iterable[Served], broken: Sequence[dt
         if served.status != _IN_FULL or set(served.faults) - _HARMLESS:
             continue
         index = bisect_right(begins, served.at) - 1
-        counts = index >= 0 and served.at <= cycles[index].ended
+        counts = index >= 0 and served.at <= cycles[index].ended + _DATE
         if served.operation == "vehicles.list" and counts:
             snapshots[index] += 1
         elif served.operation == _STATUS_LOGS:
