@@ -179,8 +179,8 @@ class Cycle:
             else:
                 status = Ledger.after(at, since)
         hint = hint if status.instants else None
-        error = Ledger.since(since)
-        return Known(integrated=integrated, hint=hint, since=since, changes=1, status=status, error=error)
+        known = Known(integrated=integrated, hint=hint, since=since, changes=1)
+        return known.with_ledger("status", status).with_ledger("error", Ledger.since(since))
 
     def _look(self, vehicle: Vehicle, known: Known, hint: str | None) -> Known:
         """See from the newest log of a vehicle whether its logs are to be read, and return what is known of it then."""

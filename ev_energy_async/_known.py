@@ -50,7 +50,7 @@ class Known(msgspec.Struct, frozen=True, array_like=True, gc=False):
         since: From when on its logs count.
         is_here: Whether it is there; it stays known after it was removed.
         changes: How often it was added, removed or changed its connection.
-        status: What was delivered of its status logs; None if they are not read.
+        status: What was delivered of its status logs, packed: see `ledger`; None if they are not read.
         error: The same of its error logs.
         gaps: What is missing: kind, from when, until when, why.
         trouble: Why the last reading of a kind failed: kind and reason; `vehicle` for the snapshot.
@@ -62,16 +62,16 @@ class Known(msgspec.Struct, frozen=True, array_like=True, gc=False):
     since: int = ALWAYS
     is_here: bool = True
     changes: int = 0
-    status: Ledger | None = None
-    error: Ledger | None = None
+    status: bytes | None = None
+    error: bytes | None = None
     gaps: tuple[tuple[str, int, int, str], ...] = ()
     trouble: tuple[tuple[str, str], ...] = ()
     behind: int = 0
 
     def ledger(self, kind: str) -> Ledger:
         """Return what was delivered of a kind."""
-        found: Ledger | None = getattr(self, kind)
-        return Ledger.since(self.since) if found is None else found
+        packed: bytes | None = getattr(self, kind)
+        return Ledger.since(self.since) if packed is None else _LEDGER.decode(packed)
 
     def but(self, **changes: Any) -> Known:
         """Return the same with some changes."""
@@ -79,7 +79,7 @@ class Known(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     def with_ledger(self, kind: str, ledger: Ledger) -> Known:
         """Return the same with what was delivered of a kind."""
-        return self.but(**{kind: ledger})
+        return self.but(**{kind: _PACKER.encode(ledger)})
 
     def with_delivered(self, kind: str, delivered: list[Seen]) -> Known:
         """Return the same with some logs of a kind delivered."""
@@ -95,6 +95,9 @@ class Known(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return self if len(others) == len(self.trouble) else self.but(trouble=others)
 
 
+# A ledger in pieces takes several times the room that it takes packed, and few are needed at a time.
+_PACKER: Final = msgspec.msgpack.Encoder()
+_LEDGER: Final = msgspec.msgpack.Decoder(Ledger)
 _KNOWN: Final = msgspec.json.Decoder(Known)
 
 
@@ -110,9 +113,14 @@ def seen(placed: Placed, kind: str) -> Seen:
 async def decoded(rows: AsyncIterator[tuple[str, str]], into: dict[str, Known]) -> Meta:
     """Decode the rows of a checkpoint: those of vehicles into a mapping by their IDs, that of the fleet is returned."""
     meta = Meta()
+    shared: dict[object, Any] = {}
     async for name, text in rows:
         if name == FLEET:
             meta = msgspec.json.decode(text, type=Meta)
-        else:
-            into[name] = _KNOWN.decode(text)
+            continue
+        known = into[name] = _KNOWN.decode(text)
+        # What many vehicles have in common is there once.
+        for field in ("integrated", "since", "error"):
+            value = getattr(known, field)
+            msgspec.structs.force_setattr(known, field, shared.setdefault(value, value))
     return meta

@@ -12,12 +12,16 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
+from itertools import accumulate
+from operator import sub
+from struct import Struct
+from sys import byteorder
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 import msgspec
 from msgspec.structs import replace
 
-from ev_energy_async._seen import ALWAYS, NEVER, SKEW
+from ev_energy_async._seen import ALWAYS, MICROSECOND, NEVER, SKEW
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -29,6 +33,8 @@ __all__ = ["Ledger", "Seen"]
 _MOST: Final = 80
 _KEPT: Final = 40
 # A floor that rises leaves a step behind. A vehicle with this many steps reports faster than it is read again.
+# Of packed numbers: the unit and the width of the steps, and the first number. All in little-endian order.
+_HEAD: Final = Struct("<HBq")
 _MOST_STEPS: Final = 64
 
 
@@ -49,7 +55,7 @@ class Ledger(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     Attributes:
         floor: From where on each delivered log is remembered.
-        instants: The delivered logs from there on, sorted, as 64-bit numbers.
+        instants: The delivered logs from there on, sorted and packed.
         read_at: When the collection was last read; ALWAYS if it was not.
         steps: What lies below the floor, from the oldest on: pairs of the instant up to which it lies (the last one is
             the floor), and of the time before which the API stored what was delivered of it.
@@ -244,10 +250,34 @@ def _bounded(steps: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
 
 
 def _packed(numbers: Iterable[int]) -> bytes:
-    return array("q", numbers).tobytes()
+    """Return sorted numbers in few bytes: the first one, and the steps to the next in as many bytes as they need.
+
+    Steps of whole microseconds, as nearly all are, are noted in these. The bytes stand by their place value.
+    """
+    found = array("q", numbers)
+    if not found:
+        return b""
+    steps = array("q", map(sub, found[1:], found))
+    unit = MICROSECOND if not any(step % MICROSECOND for step in steps) else 1
+    scaled = array("q", (step // unit for step in steps)) if unit > 1 else steps
+    width = (max(scaled, default=0).bit_length() + 7) // 8
+    if byteorder == "big":
+        scaled.byteswap()
+    raw = scaled.tobytes()
+    return _HEAD.pack(unit, width, found[0]) + b"".join(raw[place::8] for place in range(width))
 
 
 def _unpacked(packed: bytes) -> array[int]:
-    numbers = array("q")
-    numbers.frombytes(packed)
-    return numbers
+    if not packed:
+        return array("q")
+    unit, width, first = _HEAD.unpack_from(packed)
+    count = (len(packed) - _HEAD.size) // width if width else 0
+    raw = bytearray(8 * count)
+    for place in range(width):
+        begin = _HEAD.size + place * count
+        raw[place::8] = packed[begin : begin + count]
+    steps = array("q")
+    steps.frombytes(raw)
+    if byteorder == "big":
+        steps.byteswap()
+    return array("q", accumulate((step * unit for step in steps), initial=first))

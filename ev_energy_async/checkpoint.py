@@ -291,13 +291,14 @@ class SqliteCheckpoint:
 
 def _page(connection: sqlite3.Connection, *, prefix: str, last: str) -> list[tuple[str, str, int]]:
     """Return the rows of the next keys that begin with a prefix."""
+    # With one lower bound only: given two, SQLite may seek the first of them, and walk over all pages before this one.
     sql = (
         "SELECT key, value, version FROM ev_energy_checkpoint"
-        " WHERE key >= ? AND key > ? AND key < ? ORDER BY key LIMIT ?"
+        " WHERE key >= ? AND key <> ? AND key < ? ORDER BY key LIMIT ?"
     )
     # No character comes after this one.
     rows: list[tuple[str, str, int]] = connection.execute(
-        sql, (prefix, last, prefix + "\U0010ffff", _ROWS_AT_ONCE)
+        sql, (last or prefix, last, prefix + "\U0010ffff", _ROWS_AT_ONCE)
     ).fetchall()
     return rows
 
@@ -331,7 +332,7 @@ def _claim(connection: sqlite3.Connection, owner: Owner) -> None:
     if not found:
         connection.execute(
             "CREATE TABLE ev_energy_checkpoint"
-            " (key TEXT PRIMARY KEY, version INTEGER NOT NULL, value TEXT NOT NULL) WITHOUT ROWID"
+            " (key TEXT PRIMARY KEY, version INTEGER NOT NULL, value TEXT NOT NULL)"
         ).close()
         text = msgspec.json.encode([owner.base_url, owner.client, owner.user]).decode()
         rows = [("schema", _SCHEMA), ("owner", text), ("versions", 0)]
