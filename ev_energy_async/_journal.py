@@ -60,9 +60,11 @@ class Journal:
             CheckpointError: It cannot be read.
         """
         await self._checkpoint.open(owner)
+        shared: dict[int, int] = {}
         async for key, entry in self._checkpoint.entries(self._prefix):
             name = key.removeprefix(self._prefix)
-            self._versions[name] = entry.version
+            # Rows that were written together have one version, and share the number.
+            self._versions[name] = shared.setdefault(entry.version, entry.version)
             yield name, entry.value
 
     def enter(self, changes: Mapping[str, Row]) -> int:

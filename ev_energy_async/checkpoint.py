@@ -331,8 +331,7 @@ def _claim(connection: sqlite3.Connection, owner: Owner) -> None:
     found = dict(connection.execute("SELECT name, value FROM ev_energy_meta"))
     if not found:
         connection.execute(
-            "CREATE TABLE ev_energy_checkpoint"
-            " (key TEXT PRIMARY KEY, version INTEGER NOT NULL, value TEXT NOT NULL)"
+            "CREATE TABLE ev_energy_checkpoint (key TEXT PRIMARY KEY, version INTEGER NOT NULL, value TEXT NOT NULL)"
         ).close()
         text = msgspec.json.encode([owner.base_url, owner.client, owner.user]).decode()
         rows = [("schema", _SCHEMA), ("owner", text), ("versions", 0)]

@@ -257,10 +257,8 @@ def test_the_rotations_stay_within_their_shares(fleet: dict[str, Any]) -> None:
 
 
 @QUICK
-@given(every=st.floats(1, DAY), cost=st.floats(0, 10_000), budget=st.integers(1, 50_000), share=st.floats(0, 1))
-def test_a_stretched_interval_keeps_its_share_of_the_budget(
-    every: float, cost: float, budget: int, share: float
-) -> None:
+@given(every=st.floats(1, DAY), cost=st.integers(0, 10_000), budget=st.integers(1, 50_000), share=st.floats(0.001, 1))
+def test_a_stretched_interval_keeps_its_share_of_the_budget(every: float, cost: int, budget: int, share: float) -> None:
     found = interval_for(every, cost, budget, share)
 
     assert found >= every
