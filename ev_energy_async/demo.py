@@ -230,8 +230,8 @@ async def client(
         return
     from ev_energy_async.sandbox import Sandbox, SteppedClock  # noqa: PLC0415  # not needed for the real API
 
-    # Yesterday, so that the machine's time in its answers is surely not taken for the sandbox's.
-    clock = SteppedClock(dt.datetime.now(dt.UTC) - dt.timedelta(days=1))
+    # A morning like any other, so that the same seed shows the same.
+    clock = SteppedClock(dt.datetime(2026, 3, 16, 7, 0, tzinfo=dt.UTC))
     async with Sandbox(vehicles=vehicles, seed=seed, clock=clock) as sandbox:
         console.print(f"A sandbox with {vehicles:,} vehicles listens on {sandbox.base_url}; its time passes quickly.")
         credentials = ClientCredentials(sandbox.client_id, sandbox.client_secret, token_url=sandbox.token_url)
