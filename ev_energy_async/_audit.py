@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import attrs
 
-from ev_energy_async._engine import is_fatal, outcomes_of
 from ev_energy_async._journal import Journal
 from ev_energy_async._known import decoded
+from ev_energy_async._outcomes import is_fatal, outcomes_of
 from ev_energy_async._pacing import Patience
 from ev_energy_async._reading import Reading
 from ev_energy_async._seen import instant_of
@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Collection, Generator
 
-    from ev_energy_async._engine import FleetClient, Job
+    from ev_energy_async._engine import FleetClient
     from ev_energy_async._known import Known
+    from ev_energy_async._outcomes import Job
     from ev_energy_async._progress import Checkpoint, Owner
     from ev_energy_async.events import WatchEvent
 

@@ -185,7 +185,8 @@ class Cycle:
     def _look(self, vehicle: Vehicle, known: Known, hint: str | None) -> Known:
         """See from the newest log of a vehicle whether its logs are to be read, and return what is known of it then."""
         at = None if hint is None else instant(hint)
-        known = known.without_trouble("vehicle")
+        if known.trouble:
+            known = known.without_trouble("vehicle")
         if self._rules.errors and at is not None:
             self._look_for_silence(vehicle.id, at)
         if not self._rules.status:
@@ -231,7 +232,9 @@ class Cycle:
         self.is_complete = True
         known = [vehicle_id for vehicle_id, each in live.items() if each.is_here]
         missing = self.absent = [vehicle_id for vehicle_id in known if vehicle_id not in self.here]
-        if missing and len(missing) > self._rules.max_shrink * len(known):
+        # One may always be: in a small fleet it is more than any share.
+        most = max(1.0, self._rules.max_shrink * len(known)) if self._rules.max_shrink else 0.0
+        if len(missing) > most:
             return len(known), len(known) - len(missing)
         self.missing.extend(missing)
         return None
@@ -241,6 +244,8 @@ class Cycle:
 
         Those that look unwell get half of it at the most, so that the others have their turn too.
         """
+        if not count:
+            return
         unread = list(self._unread(live, "error"))
         unwell = nsmallest(count // 2, [each for each, known in unread if self._is_unwell(known)])
         for _, each in unwell:
@@ -260,6 +265,8 @@ class Cycle:
             count: Of how many.
             soon: Those that are to come first; they get half of it at the most, and are taken out.
         """
+        if not count:
+            return
         here = ((each, live.get(each)) for each in self.here)
         ages = [(known.ledger("status").reread_at, each) for each, known in here if known is not None and known.is_here]
         # An odd turn is theirs or not, as by a coin: where turns come every so many cycles, parity favours one side.

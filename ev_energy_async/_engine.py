@@ -7,11 +7,10 @@ left and gone on with at any point. What follows from a snapshot is decided by `
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from contextlib import aclosing
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import attrs
 
@@ -20,19 +19,18 @@ from ev_energy_async._cycle import Cycle
 from ev_energy_async._history import pages_of
 from ev_energy_async._journal import Journal
 from ev_energy_async._known import FLEET, Known, Meta, decoded
+from ev_energy_async._outcomes import is_fatal, outcomes_of
 from ev_energy_async._pacing import Backfilling, Patience
 from ev_energy_async._rations import Rations, Settings
 from ev_energy_async._reading import Counted, Reading
 from ev_energy_async._seen import ALWAYS, NEVER, SKEW, instant_of, moment
 from ev_energy_async._telling import Teller
 from ev_energy_async.errors import (
-    ApiError,
     BudgetExhausted,
     DecodeError,
     EvEnergyError,
     NotFound,
     RateLimited,
-    TransportError,
     Unauthorized,
 )
 from ev_energy_async.follow import is_passing, read_at
@@ -41,18 +39,16 @@ from ev_energy_async.values import UNSET
 
 if TYPE_CHECKING:
     from collections import deque
-    from collections.abc import Awaitable, Callable
 
     from ev_energy_async._cycle import Wanted
+    from ev_energy_async._outcomes import Job
     from ev_energy_async._progress import Checkpoint, Owner
     from ev_energy_async.budget import Budget
     from ev_energy_async.events import Spent, WatchEvent
     from ev_energy_async.options import BadItem
     from ev_energy_async.paging import Page
 
-Job: TypeAlias = "Callable[[], Awaitable[Any]]"
-
-__all__ = ["Engine", "FleetClient", "Job", "Progress", "Settings", "is_fatal", "outcomes_of"]
+__all__ = ["Engine", "FleetClient", "Progress", "Settings"]
 
 _LOG: Final = logging.getLogger("ev_energy_async")
 # How often in a row nothing but failures is waited out, before those that failed are said to have.
@@ -377,28 +373,3 @@ class Engine:
             budget=self._client.budget,
             delays=self._rations.delays(vehicles, duration),
         )
-
-
-def is_fatal(error: Exception) -> bool:
-    """Whether nothing can be read any more, whatever the vehicle."""
-    if isinstance(error, TransportError):
-        return not error.passing
-    if isinstance(error, BudgetExhausted | DecodeError):
-        return False
-    return not isinstance(error, ApiError) or isinstance(error, Unauthorized)
-
-
-async def outcomes_of(jobs: list[Job]) -> list[Any]:
-    """Return what each job gives, or the error it ends with. None goes on when this is cancelled."""
-
-    async def outcome(job: Job) -> Any:
-        try:
-            return await job()
-        except Exception as error:  # noqa: BLE001  # the caller tells them apart
-            return error
-
-    if len(jobs) == 1:
-        return [await outcome(jobs[0])]
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(outcome(job)) for job in jobs]
-    return [task.result() for task in tasks]

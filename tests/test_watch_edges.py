@@ -12,7 +12,7 @@ import pytest
 from ev_energy_async._coverage import Reason
 from ev_energy_async._progress import CheckpointError, MemoryCheckpoint
 from ev_energy_async.errors import BadRequest, BudgetExhausted, Unauthorized
-from ev_energy_async.events import PollFailed, StatusLogged, VehicleAdded
+from ev_energy_async.events import PollFailed, StatusLogged, VehicleAdded, VehicleRemoved
 from ev_energy_async.fleet import Fleet
 from ev_energy_async.messages import Response
 from ev_energy_async.options import BadItem
@@ -346,3 +346,11 @@ async def test_the_car_that_joins_late_is_not_missed_by_its_clock() -> None:
     assert keys(events) == [f"{new.id}/status/{text(-90)}"]
     assert end(events).lateness is not None
     assert dt.timedelta(seconds=end(events).delays.status) >= dt.timedelta(minutes=5)
+
+
+async def test_in_a_small_fleet_one_vehicle_can_be_removed() -> None:
+    api, cars, _ = fleet(4)
+    watch = api.watch(every=300, logs=set())
+    await cycle(watch)
+    cars[1].until = at(1)
+    assert [event.vehicle_id for event in await cycle(watch) if isinstance(event, VehicleRemoved)] == [cars[1].id]
