@@ -246,12 +246,11 @@ class Cycle:
         """
         if not count:
             return
-        unread = list(self._unread(live, "error"))
-        unwell = nsmallest(count // 2, [each for each, known in unread if self._is_unwell(known)])
-        for _, each in unwell:
-            self.want(each, "error", "errors")
-        longest = nsmallest(count, (pair for pair, _ in unread))
-        for _, each in [pair for pair in longest if pair not in set(unwell)][: count - len(unwell)]:
+        unread = self._unread(live, "error")
+        unwell = nsmallest(count // 2, (pair for pair, known in unread if self._is_unwell(known)))
+        chosen = set(unwell)
+        others = (pair for pair, _ in self._unread(live, "error") if pair not in chosen)
+        for _, each in (*unwell, *nsmallest(count - len(unwell), others)):
             self.want(each, "error", "errors")
 
     def rotate_past(self, live: Mapping[str, Known], count: int, soon: set[str]) -> None:
@@ -267,18 +266,23 @@ class Cycle:
         """
         if not count:
             return
-        here = ((each, live.get(each)) for each in self.here)
-        ages = [(known.ledger("status").reread_at, each) for each, known in here if known is not None and known.is_here]
         # An odd turn is theirs or not, as by a coin: where turns come every so many cycles, parity favours one side.
         coin = crc32(b"%d" % self.number) % 2
-        first = nsmallest((count + coin) // 2, (pair for pair in ages if pair[1] in soon))
+        first = nsmallest((count + coin) // 2, self._turns(live, soon & self.here))
         soon.difference_update(each for _, each in first)
         chosen = set(first)
-        others = nsmallest(count - len(first), (pair for pair in ages if pair not in chosen))
+        others = nsmallest(count - len(first), (pair for pair in self._turns(live, self.here) if pair not in chosen))
         turns = {(each, "status"): Wanted(each, "status", "reread") for _, each in (*first, *others)}
         rest = [wanted for wanted in self.queue if (wanted.vehicle_id, wanted.kind) not in turns]
         self.queue = deque([*rest, *turns.values()])
         self.queued.update(turns)
+
+    def _turns(self, live: Mapping[str, Known], vehicles: Iterable[str]) -> Iterator[tuple[int, str]]:
+        """Yield vehicles with when their past was read last. One by one: of a large fleet a list would be long."""
+        for each in vehicles:
+            known = live.get(each)
+            if known is not None and known.is_here:
+                yield known.ledger("status").reread_at, each
 
     def _unread(self, live: Mapping[str, Known], kind: str) -> Iterator[tuple[tuple[int, str], Known]]:
         """Yield the vehicles of which a kind is not to be read yet, each with when it was read last."""
