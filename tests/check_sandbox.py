@@ -20,7 +20,7 @@ from typing import Final
 import aiohttp
 
 from ev_energy_async.sandbox import Sandbox, SteppedClock
-from ev_energy_async.sandbox.document import load
+from ev_energy_async.sandbox.protocol.document import load
 
 from .openapi import PATH
 from .sandbox.conftest import START, Client

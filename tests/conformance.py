@@ -16,7 +16,7 @@ import attrs
 import jsonschema_rs
 import pytest
 
-from ev_energy_async.sandbox.service import Outcome, Service
+from ev_energy_async.sandbox.server.service import Outcome, Service
 
 from .openapi import FORMATS, Operation, document
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from ev_energy_async.sandbox.instants import Instant
-    from ev_energy_async.sandbox.messages import Request
-    from ev_energy_async.sandbox.problems import Problem
+    from ev_energy_async.sandbox.protocol.messages import Request
+    from ev_energy_async.sandbox.protocol.problems import Problem
 
 PROBLEM: Final = "application/problem+json"
 _ANY_ERROR: Final = {PROBLEM: {"schema": {"$ref": "#/components/schemas/RFC9457ProblemDetail"}}}

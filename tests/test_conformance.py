@@ -9,14 +9,14 @@ import aiohttp
 from ev_energy_async.sandbox import FaultPlan, Rule, Sandbox
 from ev_energy_async.sandbox.faults import MissingField
 from ev_energy_async.sandbox.handlers import HANDLERS
-from ev_energy_async.sandbox.messages import Reply
+from ev_energy_async.sandbox.protocol.messages import Reply
 
 from .conformance import PROBLEM, Answer, Watch, operations, problems
 
 if TYPE_CHECKING:
     import pytest
 
-    from ev_energy_async.sandbox.calls import Call
+    from ev_energy_async.sandbox.handlers.calls import Call
 
 
 async def _ask(sandbox: Sandbox, target: str, *, method: str = "GET") -> None:

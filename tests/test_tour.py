@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from ev_energy_async.sandbox.handlers import HANDLERS
-from ev_energy_async.sandbox.messages import Reply
+from ev_energy_async.sandbox.protocol.messages import Reply
 
 from .tour import Report, begun, take
 from .tour_chapters import people
@@ -15,7 +15,7 @@ from .tour_kit import Visit
 if TYPE_CHECKING:
     import pytest
 
-    from ev_energy_async.sandbox.calls import Call
+    from ev_energy_async.sandbox.handlers.calls import Call
 
     from .conformance import Watch
 

@@ -11,7 +11,7 @@ import pytest
 from yarl import URL
 
 from ev_energy_async.sandbox import Sandbox, SteppedClock
-from ev_energy_async.sandbox.document import Document, load
+from ev_energy_async.sandbox.protocol.document import Document, load
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping

@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from ev_energy_async.sandbox.document import load
+from ev_energy_async.sandbox.protocol.document import load
 from ev_energy_async.sandbox.instants import DAY, HOUR, Instant, instant, text
 from ev_energy_async.sandbox.resources import device_logs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ev_energy_async.sandbox.document import Document, Operation
-    from ev_energy_async.sandbox.entities import User
-    from ev_energy_async.sandbox.sessions import Session
+    from ev_energy_async.sandbox.protocol.document import Document, Operation
+    from ev_energy_async.sandbox.world.entities import User
+    from ev_energy_async.sandbox.world.sessions import Session
 
     from .conftest import Client
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from ev_energy_async.sandbox.faults import ArrivalEffect
-    from ev_energy_async.sandbox.fleet import Logged
+    from ev_energy_async.sandbox.world.fleet import Logged
 
 TWO_DAYS = 172_800
 

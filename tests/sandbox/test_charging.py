@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ev_energy_async.sandbox.instants import DAY, HOUR, instant, parse
-from ev_energy_async.sandbox.world import World
+from ev_energy_async.sandbox.world.world import World
 
 from .conftest import START
 from .places import Places
 
 if TYPE_CHECKING:
-    from ev_energy_async.sandbox.sessions import Session
-    from ev_energy_async.sandbox.sub_session_events import SubSessionEvent
+    from ev_energy_async.sandbox.world.sessions import Session
+    from ev_energy_async.sandbox.world.sub_session_events import SubSessionEvent
 
     from .conftest import Client
 

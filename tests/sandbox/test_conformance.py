@@ -15,7 +15,7 @@ import pytest_asyncio
 from jsonschema import Draft202012Validator, FormatChecker
 
 from ev_energy_async.sandbox import Sandbox, SteppedClock
-from ev_energy_async.sandbox.document import Document, Operation, load
+from ev_energy_async.sandbox.protocol.document import Document, Operation, load
 from ev_energy_async.sandbox.handlers import HANDLERS
 
 from .conftest import START, Answer, Client

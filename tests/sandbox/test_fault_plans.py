@@ -6,7 +6,7 @@ import pytest
 
 from ev_energy_async.sandbox import FaultPlan, FaultPlanError, Rule, read_plan
 from ev_energy_async.sandbox.faults import EFFECTS, HtmlError, LateLogs, Latency, ResetAfter, SlowDrip, Unavailable
-from ev_energy_async.sandbox.faults_reading import plan_of
+from ev_energy_async.sandbox.faults.reading import plan_of
 
 PLAN = """
 seed: 11

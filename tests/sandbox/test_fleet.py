@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import pytest
 
 from ev_energy_async.sandbox import Sandbox, SteppedClock
-from ev_energy_async.sandbox.world import Integrated
+from ev_energy_async.sandbox.world.world import Integrated
 
 from .conftest import START, Client
 from .raw import exchange

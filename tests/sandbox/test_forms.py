@@ -7,11 +7,11 @@ from urllib.parse import urlencode
 
 import pytest
 
-from ev_energy_async.sandbox.forms import FORM_OPERATIONS
+from ev_energy_async.sandbox.protocol.forms import FORM_OPERATIONS
 from tests.openapi import document as published
 
 if TYPE_CHECKING:
-    from ev_energy_async.sandbox.document import Document
+    from ev_energy_async.sandbox.protocol.document import Document
 
     from .conftest import Client
 

@@ -9,15 +9,15 @@ import aiohttp
 
 from ev_energy_async.sandbox import Sandbox, SteppedClock
 from ev_energy_async.sandbox.instants import DAY, instant
-from ev_energy_async.sandbox.sessions import SessionBook
-from ev_energy_async.sandbox.world import World
+from ev_energy_async.sandbox.world.sessions import SessionBook
+from ev_energy_async.sandbox.world.world import World
 
 from .conftest import START, Client
 
 if TYPE_CHECKING:
     import pytest
 
-    from ev_energy_async.sandbox.entities import Plug
+    from ev_energy_async.sandbox.world.entities import Plug
 
 NOW = instant(START)
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ev_energy_async.sandbox.instants import HOUR, SECOND
-from ev_energy_async.sandbox.limits import RollingWindow
+from ev_energy_async.sandbox.server.limits import RollingWindow
 
 
 def test_a_full_hour_on_the_clock_resets_nothing() -> None:
@@ -47,7 +47,7 @@ def test_a_limit_too_large_to_keep_each_request_is_never_exceeded_and_gives_room
     limit: int, pauses: list[int]
 ) -> None:
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("ev_energy_async.sandbox.limits._MOMENTS", 5)
+        patched.setattr("ev_energy_async.sandbox.server.limits._MOMENTS", 5)
         window = RollingWindow(limit, window=100)  # a moment is 20 long
     now, admitted = 0, list[int]()
     for pause in pauses:

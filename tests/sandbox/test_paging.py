@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ev_energy_async.sandbox.entities import Collection, Supplier
+from ev_energy_async.sandbox.world.entities import Collection, Supplier
 from ev_energy_async.sandbox.instants import HOUR, MINUTE, Instant, instant
-from ev_energy_async.sandbox.listing import ById, ByName, Logs
-from ev_energy_async.sandbox.paging import NoSuchPage, Page, by_cursor, by_number, link_header
-from ev_energy_async.sandbox.problems import Problem
+from ev_energy_async.sandbox.handlers.listing import ById, ByName, Logs
+from ev_energy_async.sandbox.protocol.paging import NoSuchPage, Page, by_cursor, by_number, link_header
+from ev_energy_async.sandbox.protocol.problems import Problem
 from ev_energy_async.sandbox.simulation.log_kinds import Log
-from ev_energy_async.sandbox.world import World
+from ev_energy_async.sandbox.world.world import World
 
 from .conftest import START
 

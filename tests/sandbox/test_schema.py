@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from ev_energy_async.sandbox.document import Document
-from ev_energy_async.sandbox.schema import faults
+from ev_energy_async.sandbox.protocol.document import Document
+from ev_energy_async.sandbox.protocol.schema import faults
 
 ROUTE = {"$ref": "#/schemas/SavedRouteCreate"}
 POINT: dict[str, Any] = {"latitude": 51.5, "longitude": -0.1, "name": "Home"}

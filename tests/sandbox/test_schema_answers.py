@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from ev_energy_async.sandbox.document import load
-from ev_energy_async.sandbox.schema_answers import answer
+from ev_energy_async.sandbox.protocol.document import load
+from ev_energy_async.sandbox.protocol.answers import answer
 
 
 @pytest.mark.parametrize("seed", range(5))

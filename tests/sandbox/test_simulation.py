@@ -6,12 +6,12 @@ from itertools import pairwise
 
 import pytest
 
-from ev_energy_async.sandbox.entities import Evse, Vehicle
+from ev_energy_async.sandbox.world.entities import Evse, Vehicle
 from ev_energy_async.sandbox.instants import DAY, HOUR, MINUTE, Instant, instant
 from ev_energy_async.sandbox.simulation.days import PLUGGED, Activity, Stage
 from ev_energy_async.sandbox.simulation.life import RETAINED_DAYS
 from ev_energy_async.sandbox.simulation.vehicle_logs import LocationLog, StatusLog
-from ev_energy_async.sandbox.world import HISTORY, World
+from ev_energy_async.sandbox.world.world import HISTORY, World
 
 NOW = instant(datetime(2026, 3, 14, 21, 5, tzinfo=UTC))
 

@@ -15,11 +15,11 @@ from aiohttp import web
 
 from ev_energy_async.sandbox import Delivery, FaultPlan, Rule, Sandbox, ScaledClock, SteppedClock
 from ev_energy_async.sandbox.clock import Timekeeper
-from ev_energy_async.sandbox.delivery import WEBHOOK_SECRET, Deliverer, checked_url, signing_key
+from ev_energy_async.sandbox.webhooks.delivery import WEBHOOK_SECRET, Deliverer, checked_url, signing_key
 from ev_energy_async.sandbox.faults import Effect, WebhookDelayed, WebhookDuplicated, WebhookLost
-from ev_energy_async.sandbox.faults_running import Faults
+from ev_energy_async.sandbox.faults.running import Faults
 from ev_energy_async.sandbox.instants import SECOND, Instant, instant
-from ev_energy_async.sandbox.problems import not_found
+from ev_energy_async.sandbox.protocol.problems import not_found
 from ev_energy_async.sandbox.record import Record
 
 from .conftest import START

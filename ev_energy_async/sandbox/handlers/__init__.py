@@ -3,7 +3,7 @@
 All operations of the document have an entry. A handler gets a checked `Call` and gives a `Reply`; it does no I/O.
 """
 
-from ev_energy_async.sandbox.calls import Handler
+from ev_energy_async.sandbox.handlers.calls import Handler
 from ev_energy_async.sandbox.handlers import (
     catalogue,
     catalogue_writes,

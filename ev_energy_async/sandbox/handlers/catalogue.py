@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from ev_energy_async.sandbox.calls import Call, Handler
-from ev_energy_async.sandbox.entities import Collection, User, VehicleMake
+from ev_energy_async.sandbox.handlers.calls import Call, Handler
+from ev_energy_async.sandbox.world.entities import Collection, User, VehicleMake
 from ev_energy_async.sandbox.handlers.common import Write, customer, found, one, page
-from ev_energy_async.sandbox.listing import ByName, Filtered, Named
-from ev_energy_async.sandbox.messages import Reply
+from ev_energy_async.sandbox.handlers.listing import ByName, Filtered, Named
+from ev_energy_async.sandbox.protocol.messages import Reply
 
 N = TypeVar("N", bound=Named)
 

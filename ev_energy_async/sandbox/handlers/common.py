@@ -5,14 +5,14 @@ from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import TypeVar
 
-from ev_energy_async.sandbox.calls import Call
-from ev_energy_async.sandbox.entities import Collection, Evse, Identified, User, Vehicle
-from ev_energy_async.sandbox.expand import Tree
+from ev_energy_async.sandbox.handlers.calls import Call
+from ev_energy_async.sandbox.world.entities import Collection, Evse, Identified, User, Vehicle
+from ev_energy_async.sandbox.protocol.expand import Tree
 from ev_energy_async.sandbox.instants import Instant, parse, text
-from ev_energy_async.sandbox.listing import ById
-from ev_energy_async.sandbox.messages import JsonObject, Reply
-from ev_energy_async.sandbox.paging import PAGE_SIZE, NoSuchPage, Ordered, by_cursor, by_number, link_header
-from ev_energy_async.sandbox.problems import FieldErrors, Problem, invalid, not_found
+from ev_energy_async.sandbox.handlers.listing import ById
+from ev_energy_async.sandbox.protocol.messages import JsonObject, Reply
+from ev_energy_async.sandbox.protocol.paging import PAGE_SIZE, NoSuchPage, Ordered, by_cursor, by_number, link_header
+from ev_energy_async.sandbox.protocol.problems import FieldErrors, Problem, invalid, not_found
 
 T = TypeVar("T", bound=Identified)
 S = TypeVar("S")

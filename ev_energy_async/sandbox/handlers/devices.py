@@ -2,14 +2,14 @@
 
 from http import HTTPStatus
 
-from ev_energy_async.sandbox.calls import Call, Handler
-from ev_energy_async.sandbox.document import load
-from ev_energy_async.sandbox.entities import Vehicle, VehicleTrim
+from ev_energy_async.sandbox.handlers.calls import Call, Handler
+from ev_energy_async.sandbox.protocol.document import load
+from ev_energy_async.sandbox.world.entities import Vehicle, VehicleTrim
 from ev_energy_async.sandbox.handlers.common import found_evse, found_vehicle, narrowed, one, page, referred
 from ev_energy_async.sandbox.instants import DAY, HOUR, MINUTE, text
-from ev_energy_async.sandbox.listing import Filtered
-from ev_energy_async.sandbox.messages import JsonObject, Reply
-from ev_energy_async.sandbox.problems import Problem, invalid
+from ev_energy_async.sandbox.handlers.listing import Filtered
+from ev_energy_async.sandbox.protocol.messages import JsonObject, Reply
+from ev_energy_async.sandbox.protocol.problems import Problem, invalid
 from ev_energy_async.sandbox.simulation.charging import SMART, UNMANAGED_HOME
 from ev_energy_async.sandbox.simulation.silence import silent
 

@@ -2,8 +2,8 @@
 
 from http import HTTPStatus
 
-from ev_energy_async.sandbox.calls import Call, Handler
-from ev_energy_async.sandbox.entities import CtClamp, Tariff
+from ev_energy_async.sandbox.handlers.calls import Call, Handler
+from ev_energy_async.sandbox.world.entities import CtClamp, Tariff
 from ev_energy_async.sandbox.handlers.common import (
     check_expand_scopes,
     customer,
@@ -14,11 +14,11 @@ from ev_energy_async.sandbox.handlers.common import (
 )
 from ev_energy_async.sandbox.handlers.generic import found_record, scribe
 from ev_energy_async.sandbox.instants import DAY, HOUR, SECOND, Instant, parse, text
-from ev_energy_async.sandbox.listing import ById
-from ev_energy_async.sandbox.messages import JsonObject, Reply
-from ev_energy_async.sandbox.problems import not_found
+from ev_energy_async.sandbox.handlers.listing import ById
+from ev_energy_async.sandbox.protocol.messages import JsonObject, Reply
+from ev_energy_async.sandbox.protocol.problems import not_found
 from ev_energy_async.sandbox.resources import device_logs
-from ev_energy_async.sandbox.resources.records import Record
+from ev_energy_async.sandbox.world.records import Record
 from ev_energy_async.sandbox.simulation.days import Activity
 from ev_energy_async.sandbox.simulation.series import Bounds, Series
 from ev_energy_async.sandbox.simulation.signals import STEP, carbon_intensity, grid_level, price, sunshine

@@ -5,14 +5,14 @@ from enum import Enum
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
-from ev_energy_async.sandbox.calls import Call, Handler
-from ev_energy_async.sandbox.entities import User
+from ev_energy_async.sandbox.handlers.calls import Call, Handler
+from ev_energy_async.sandbox.world.entities import User
 from ev_energy_async.sandbox.handlers.common import customer, page
-from ev_energy_async.sandbox.listing import ById
-from ev_energy_async.sandbox.messages import JsonObject, Reply
-from ev_energy_async.sandbox.paging import NOWHERE
-from ev_energy_async.sandbox.problems import not_found
-from ev_energy_async.sandbox.resources.records import Record
+from ev_energy_async.sandbox.handlers.listing import ById
+from ev_energy_async.sandbox.protocol.messages import JsonObject, Reply
+from ev_energy_async.sandbox.protocol.paging import NOWHERE
+from ev_energy_async.sandbox.protocol.problems import not_found
+from ev_energy_async.sandbox.world.records import Record
 from ev_energy_async.sandbox.resources.scribe import Scribe
 
 

@@ -3,14 +3,14 @@
 from datetime import datetime, timedelta
 from http import HTTPStatus
 
-from ev_energy_async.sandbox.calls import Call, Handler
-from ev_energy_async.sandbox.entities import User
+from ev_energy_async.sandbox.handlers.calls import Call, Handler
+from ev_energy_async.sandbox.world.entities import User
 from ev_energy_async.sandbox.handlers.common import referred
 from ev_energy_async.sandbox.handlers.generic import found_record, written
 from ev_energy_async.sandbox.instants import DAY, Instant, instant, moment, text
-from ev_energy_async.sandbox.messages import JsonObject, Reply
-from ev_energy_async.sandbox.problems import invalid
-from ev_energy_async.sandbox.resources.records import Record
+from ev_energy_async.sandbox.protocol.messages import JsonObject, Reply
+from ev_energy_async.sandbox.protocol.problems import invalid
+from ev_energy_async.sandbox.world.records import Record
 from ev_energy_async.sandbox.simulation.household import Flows, Household
 from ev_energy_async.sandbox.simulation.signals import STEP
 

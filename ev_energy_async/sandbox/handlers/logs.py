@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from http import HTTPStatus
 
-from ev_energy_async.sandbox.calls import Call, Handler
-from ev_energy_async.sandbox.entities import Evse, Vehicle
+from ev_energy_async.sandbox.handlers.calls import Call, Handler
+from ev_energy_async.sandbox.world.entities import Evse, Vehicle
 from ev_energy_async.sandbox.handlers.common import found_evse, found_vehicle
 from ev_energy_async.sandbox.instants import Instant, parse, text
-from ev_energy_async.sandbox.listing import Logs
-from ev_energy_async.sandbox.messages import Reply
-from ev_energy_async.sandbox.paging import PAGE_SIZE, by_cursor, link_header
-from ev_energy_async.sandbox.problems import FieldErrors, invalid, not_found
+from ev_energy_async.sandbox.handlers.listing import Logs
+from ev_energy_async.sandbox.protocol.messages import Reply
+from ev_energy_async.sandbox.protocol.paging import PAGE_SIZE, by_cursor, link_header
+from ev_energy_async.sandbox.protocol.problems import FieldErrors, invalid, not_found
 from ev_energy_async.sandbox.simulation.arrivals import Arrived
 from ev_energy_async.sandbox.simulation.evse_logs import OcppLog
 from ev_energy_async.sandbox.simulation.log_kinds import Log

@@ -5,13 +5,13 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 from uuid import UUID
 
-from ev_energy_async.sandbox.calls import Call, Handler
-from ev_energy_async.sandbox.entities import EvseModel, VehicleModel, VehicleTrim
+from ev_energy_async.sandbox.handlers.calls import Call, Handler
+from ev_energy_async.sandbox.world.entities import EvseModel, VehicleModel, VehicleTrim
 from ev_energy_async.sandbox.handlers.common import found, referred
 from ev_energy_async.sandbox.handlers.generic import found_record, scribe, written
 from ev_energy_async.sandbox.instants import HOUR, parse, text
-from ev_energy_async.sandbox.messages import JsonObject, Reply
-from ev_energy_async.sandbox.problems import FieldErrors, Problem, invalid, not_found
+from ev_energy_async.sandbox.protocol.messages import JsonObject, Reply
+from ev_energy_async.sandbox.protocol.problems import FieldErrors, Problem, invalid, not_found
 
 _CONNECT = "https://connect.example.com"
 _REQUEST_LIVES = HOUR

@@ -4,14 +4,14 @@ from collections import Counter
 from http import HTTPStatus
 from typing import Any
 
-from ev_energy_async.sandbox import geometry
-from ev_energy_async.sandbox.calls import Call, Handler
+from ev_energy_async.sandbox.handlers import geometry
+from ev_energy_async.sandbox.handlers.calls import Call, Handler
 from ev_energy_async.sandbox.handlers.common import referred
 from ev_energy_async.sandbox.handlers.generic import Paged, found_record, listed, scribe, written
 from ev_energy_async.sandbox.instants import text
-from ev_energy_async.sandbox.messages import JsonObject, Reply
-from ev_energy_async.sandbox.problems import FieldErrors, Problem
-from ev_energy_async.sandbox.resources.records import Record
+from ev_energy_async.sandbox.protocol.messages import JsonObject, Reply
+from ev_energy_async.sandbox.protocol.problems import FieldErrors, Problem
+from ev_energy_async.sandbox.world.records import Record
 
 
 def list_regions(call: Call) -> Reply:

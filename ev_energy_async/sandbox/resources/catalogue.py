@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ev_energy_async.sandbox.instants import DAY, HOUR, Instant, parse
-from ev_energy_async.sandbox.resources.records import Record
-from ev_energy_async.sandbox.schema_answers import answer
+from ev_energy_async.sandbox.world.records import Record
+from ev_energy_async.sandbox.protocol.answers import answer
 
 if TYPE_CHECKING:
     from random import Random
 
-    from ev_energy_async.sandbox.resources.archive import Archive
-    from ev_energy_async.sandbox.resources.records import Shelf
-    from ev_energy_async.sandbox.world import World
+    from ev_energy_async.sandbox.world.archive import Archive
+    from ev_energy_async.sandbox.world.records import Shelf
+    from ev_energy_async.sandbox.world.world import World
 
 KINDS = (
     "boundary_meter_makes",

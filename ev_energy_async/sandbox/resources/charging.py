@@ -15,13 +15,13 @@ from ev_energy_async.sandbox.simulation.signals import carbon_class, carbon_inte
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ev_energy_async.sandbox.entities import Tariff
-    from ev_energy_async.sandbox.expand import Tree
-    from ev_energy_async.sandbox.messages import JsonObject
+    from ev_energy_async.sandbox.world.entities import Tariff
+    from ev_energy_async.sandbox.protocol.expand import Tree
+    from ev_energy_async.sandbox.protocol.messages import JsonObject
     from ev_energy_async.sandbox.resources.charging_plans import Owner
-    from ev_energy_async.sandbox.resources.records import Record
+    from ev_energy_async.sandbox.world.records import Record
     from ev_energy_async.sandbox.resources.scribe import Scribe
-    from ev_energy_async.sandbox.sessions import Session, SubSession
+    from ev_energy_async.sandbox.world.sessions import Session, SubSession
 
 _WATT_HOURS = 1_000  # in a kWh
 _POINTS_PER_KILOWATT_HOUR = 10

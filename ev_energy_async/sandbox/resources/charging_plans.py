@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ev_energy_async.sandbox.instants import SECOND, Instant, text
-from ev_energy_async.sandbox.schema_answers import answer
+from ev_energy_async.sandbox.protocol.answers import answer
 from ev_energy_async.sandbox.simulation.chance import mix, source
 from ev_energy_async.sandbox.simulation.charging import BOOST, INTERVAL, SMART, delivered, seconds_charging
 from ev_energy_async.sandbox.simulation.days import EFFICIENCY, Activity
@@ -13,9 +13,9 @@ from ev_energy_async.sandbox.simulation.signals import STEP, price
 from ev_energy_async.sandbox.simulation.vehicle_logs import CommandLog
 
 if TYPE_CHECKING:
-    from ev_energy_async.sandbox.messages import JsonObject
+    from ev_energy_async.sandbox.protocol.messages import JsonObject
     from ev_energy_async.sandbox.resources.scribe import Scribe
-    from ev_energy_async.sandbox.sessions import SubSession
+    from ev_energy_async.sandbox.world.sessions import SubSession
 
 Owner = str | dict[str, object]
 """The sub-session something belongs to, as its URL or in full."""

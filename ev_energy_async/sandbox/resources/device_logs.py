@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ev_energy_async.sandbox.entities import CtClamp
+from ev_energy_async.sandbox.world.entities import CtClamp
 from ev_energy_async.sandbox.instants import MINUTE, SECOND, Instant, text
 from ev_energy_async.sandbox.simulation.chance import mix, share
 from ev_energy_async.sandbox.simulation.days import Activity
@@ -12,11 +12,11 @@ from ev_energy_async.sandbox.simulation.series import Bounds, Series
 from ev_energy_async.sandbox.simulation.signals import STEP
 
 if TYPE_CHECKING:
-    from ev_energy_async.sandbox.expand import Tree
-    from ev_energy_async.sandbox.messages import JsonObject
-    from ev_energy_async.sandbox.resources.records import Record
+    from ev_energy_async.sandbox.protocol.expand import Tree
+    from ev_energy_async.sandbox.protocol.messages import JsonObject
+    from ev_energy_async.sandbox.world.records import Record
     from ev_energy_async.sandbox.resources.scribe import Scribe
-    from ev_energy_async.sandbox.world import World
+    from ev_energy_async.sandbox.world.world import World
 
 __all__ = ["STEP", "series", "url", "write"]
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ev_energy_async.sandbox.catalogue import PLACES
+from ev_energy_async.sandbox.world.catalogue import PLACES
 from ev_energy_async.sandbox.instants import DAY, HOUR, parse, text
 from ev_energy_async.sandbox.simulation.household import Household
 
 if TYPE_CHECKING:
     from random import Random
 
-    from ev_energy_async.sandbox.entities import User
-    from ev_energy_async.sandbox.resources.archive import Archive
-    from ev_energy_async.sandbox.world import World
+    from ev_energy_async.sandbox.world.entities import User
+    from ev_energy_async.sandbox.world.archive import Archive
+    from ev_energy_async.sandbox.world.world import World
 
 KINDS = (
     "boundary_meters",

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ev_energy_async.sandbox.instants import DAY, Instant, parse, text
-from ev_energy_async.sandbox.schema_answers import answer
+from ev_energy_async.sandbox.protocol.answers import answer
 
 if TYPE_CHECKING:
     from random import Random
 
-    from ev_energy_async.sandbox.resources.archive import Archive
-    from ev_energy_async.sandbox.world import World
+    from ev_energy_async.sandbox.world.archive import Archive
+    from ev_energy_async.sandbox.world.world import World
 
 KINDS = (
     "incentive_schemes",

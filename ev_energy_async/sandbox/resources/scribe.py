@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeGuard
 from urllib.parse import urlencode
 
-from ev_energy_async.sandbox.entities import (
+from ev_energy_async.sandbox.world.entities import (
     CtClamp,
     Evse,
     EvseModel,
@@ -19,15 +19,15 @@ from ev_energy_async.sandbox.entities import (
 )
 from ev_energy_async.sandbox.instants import Instant, text
 from ev_energy_async.sandbox.resources import device_logs
-from ev_energy_async.sandbox.resources.records import Record
+from ev_energy_async.sandbox.world.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ev_energy_async.sandbox.expand import Tree
-    from ev_energy_async.sandbox.messages import JsonObject
-    from ev_energy_async.sandbox.render import View
-    from ev_energy_async.sandbox.world import World
+    from ev_energy_async.sandbox.protocol.expand import Tree
+    from ev_energy_async.sandbox.protocol.messages import JsonObject
+    from ev_energy_async.sandbox.resources.view import View
+    from ev_energy_async.sandbox.world.world import World
 
 _PLACES: dict[type, str] = {
     CtClamp: "ct_clamps",

@@ -9,9 +9,9 @@ from ev_energy_async.sandbox.instants import DAY, HOUR, MINUTE, text
 if TYPE_CHECKING:
     from random import Random
 
-    from ev_energy_async.sandbox.entities import User
-    from ev_energy_async.sandbox.resources.archive import Archive
-    from ev_energy_async.sandbox.world import World
+    from ev_energy_async.sandbox.world.entities import User
+    from ev_energy_async.sandbox.world.archive import Archive
+    from ev_energy_async.sandbox.world.world import World
 
 KINDS = ("messages", "support_tickets")
 

@@ -1,0 +1,172 @@
+"""What can go wrong on purpose: the rules that say when one of the effects strikes, and the plan that holds the rules.
+
+A plan is data; `faults_running` plays it, `faults_reading` reads one from YAML. The same seed and the same sequence of
+requests give the same faults.
+"""
+
+from dataclasses import dataclass, field
+
+from ev_energy_async.sandbox.faults.effects import (
+    DuplicatedLogs,
+    Effect,
+    ExpiredToken,
+    Held,
+    HtmlError,
+    HugeBody,
+    LateLogs,
+    Latency,
+    MalformedJson,
+    MissingField,
+    NewEnumValue,
+    NullField,
+    RateLimited,
+    Redirected,
+    ResetAfter,
+    ResetBefore,
+    SlowDrip,
+    Stall,
+    TruncatedJson,
+    Unavailable,
+    UnknownField,
+    WrongContentType,
+)
+from ev_energy_async.sandbox.faults.world_effects import (
+    ArrivalEffect,
+    CoarseTimes,
+    LateUploads,
+    OfflineDevices,
+    RepeatedLogs,
+    WebhookDelayed,
+    WebhookDuplicated,
+    WebhookLost,
+)
+
+__all__ = [
+    "ArrivalEffect",
+    "CoarseTimes",
+    "DuplicatedLogs",
+    "EFFECTS",
+    "Effect",
+    "ExpiredToken",
+    "FaultPlan",
+    "Held",
+    "HtmlError",
+    "HugeBody",
+    "LateLogs",
+    "LateUploads",
+    "Latency",
+    "MalformedJson",
+    "MissingField",
+    "NewEnumValue",
+    "NullField",
+    "OfflineDevices",
+    "RateLimited",
+    "Redirected",
+    "RepeatedLogs",
+    "ResetAfter",
+    "ResetBefore",
+    "Rule",
+    "SlowDrip",
+    "Stall",
+    "TruncatedJson",
+    "Unavailable",
+    "UnknownField",
+    "WEBHOOK_EFFECTS",
+    "WebhookDelayed",
+    "WebhookDuplicated",
+    "WebhookLost",
+    "WrongContentType",
+]
+
+EFFECTS: dict[str, type[Effect]] = {
+    effect.kind: effect
+    for effect in (
+        Latency,
+        Stall,
+        Held,
+        Redirected,
+        ResetBefore,
+        ResetAfter,
+        TruncatedJson,
+        MalformedJson,
+        WrongContentType,
+        HtmlError,
+        Unavailable,
+        RateLimited,
+        ExpiredToken,
+        NewEnumValue,
+        UnknownField,
+        NullField,
+        MissingField,
+        DuplicatedLogs,
+        LateLogs,
+        LateUploads,
+        OfflineDevices,
+        RepeatedLogs,
+        CoarseTimes,
+        SlowDrip,
+        HugeBody,
+        WebhookDuplicated,
+        WebhookDelayed,
+        WebhookLost,
+    )
+}
+"""All effects by the name they have in YAML."""
+
+WEBHOOK_EFFECTS = (WebhookDuplicated, WebhookDelayed, WebhookLost)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """When an effect strikes. A rule that names neither operation nor path is about every operation of the API.
+
+    Example:
+        >>> Rule(Unavailable(retry_after_seconds=2), operation="vehicles.*", method="GET", probability=0.1, count=5)
+
+    Raises:
+        ValueError: a number is out of range.
+    """
+
+    effect: Effect
+    operation: str | None = None
+    """A glob over the names on the client, such as `vehicles.list_*_logs`; for webhooks over the event types."""
+    path: str | None = None
+    """A glob over raw paths below the base URL (`/vehicles/*`) or from the root (`/o/token/`); `*` takes in slashes."""
+    method: str | None = None
+    """The HTTP method; every one if it is None."""
+    probability: float = 1.0
+    count: int | None = None
+    """How often it strikes at most."""
+    skip: int = 0
+    """How many requests that match it lets through first."""
+    from_seconds: float = 0.0
+    """From when on, in seconds of the sandbox since the plan came into force."""
+    until_seconds: float | None = None
+    """Until when; for ever if it is None."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.probability <= 1:
+            raise ValueError(f"probability is a number from 0 to 1, not {self.probability}")
+        for name in ("count", "skip", "from_seconds", "until_seconds"):
+            value: float | None = getattr(self, name)
+            if value is not None and not value >= 0:
+                raise ValueError(f"{name} is a number from 0 up, not {value}")
+        if self.path is not None and isinstance(self.effect, WEBHOOK_EFFECTS):
+            raise ValueError("a webhook has no path; name its event as operation")
+        if isinstance(self.effect, ArrivalEffect):
+            unfit = {"path": None, "method": None, "probability": 1.0, "count": None, "skip": 0}
+            for name, default in unfit.items():
+                if getattr(self, name) != default:
+                    raise ValueError(f"{self.effect.kind} is about logs, not about requests: {name} says nothing here")
+
+
+@dataclass(frozen=True, slots=True)
+class FaultPlan:
+    """The rules of a run. All that match a request strike, in their order; the first that answers it is the last.
+
+    Example:
+        >>> FaultPlan((Rule(Latency(seconds=0.2)), Rule(ResetAfter(), method="PATCH", probability=0.05)), seed=7)
+    """
+
+    rules: tuple[Rule, ...] = field(default=())
+    seed: int = 7

@@ -1,0 +1,41 @@
+"""One call on its way to its handler, and what a handler is."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ev_energy_async.sandbox.protocol.document import Operation
+from ev_energy_async.sandbox.world.entities import User
+from ev_energy_async.sandbox.protocol.expand import Tree
+from ev_energy_async.sandbox.instants import Instant
+from ev_energy_async.sandbox.protocol.messages import Reply
+from ev_energy_async.sandbox.protocol.params import Query
+from ev_energy_async.sandbox.resources.view import View
+from ev_energy_async.sandbox.world.world import World
+
+
+@dataclass(slots=True)
+class Call:
+    """A request that was let in: identified, counted, checked."""
+
+    operation: Operation
+    world: World
+    now: Instant
+    view: View
+    """Turns things of the world into JSON as this caller sees them."""
+    url: str
+    """What was asked for, without the query."""
+    path: dict[str, str]
+    query: Query
+    expand: Tree
+    body: dict[str, Any]
+    user: User | None
+    """The user in whose context the call is made, where the operation takes one."""
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The request's headers, by name whatever the case."""
+    scopes: frozenset[str] | None = None
+    """What the caller's token allows; None where that is not looked at."""
+
+
+Handler = Callable[[Call], Reply]
+"""Answers a call; raises `Problem` where it can't."""

@@ -1,0 +1,68 @@
+"""Who is calling: the token behind a request, and the request limit that the caller shares with others."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from math import ceil
+
+from ev_energy_async.sandbox.instants import Instant
+from ev_energy_async.sandbox.server.limits import RollingWindow
+from ev_energy_async.sandbox.protocol.messages import Request
+from ev_energy_async.sandbox.oauth.tokens import Token, TokenIssuer
+
+_KEPT_WINDOWS = 10_000
+
+
+@dataclass(slots=True)
+class Caller:
+    """Who made a request."""
+
+    token: Token | None
+    presented: bool
+    """Whether there was a token at all, valid or not."""
+    window: RollingWindow
+
+    @property
+    def rejected(self) -> bool:
+        """Whether the token that was sent is not valid."""
+        return self.presented and self.token is None
+
+
+class Callers:
+    """Tells callers apart and keeps their request limits: one for each application and user, one for each address."""
+
+    def __init__(self, tokens: TokenIssuer, *, rate_limit: int, anonymous_limit: int, speed: float = 1.0) -> None:
+        self.rate_limit = rate_limit
+        self.anonymous_limit = anonymous_limit
+        self._tokens = tokens
+        self._speed = speed
+        self._windows: OrderedDict[tuple[str, str | None], RollingWindow] = OrderedDict()
+
+    def identify(self, request: Request, now: Instant) -> Caller:
+        """The caller of a request. An expired or revoked token grants nothing, but still tells whose limit it is."""
+        scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+        presented = bool(scheme)
+        token = self._tokens.find(text.strip()) if scheme.lower() == "bearer" else None
+        if token is None:
+            return Caller(None, presented, self._window(("", request.remote), self.anonymous_limit))
+        window = self._window((token.client_id, token.user_id), self.rate_limit)
+        return Caller(token if token.valid(now) else None, presented, window)
+
+    def expire(self, request: Request, now: Instant) -> None:
+        """Ends the token that a request carries."""
+        caller = self.identify(request, now)
+        if caller.token is not None:
+            caller.token.expires_at = now
+
+    def told_seconds(self, seconds: int) -> int:
+        """Seconds of the sandbox as a client is told them, which counts with its own clock; never too few."""
+        return ceil(seconds / self._speed)
+
+    def _window(self, key: tuple[str, str | None], limit: int) -> RollingWindow:
+        window = self._windows.get(key)
+        if window is None:
+            window = self._windows[key] = RollingWindow(limit)
+            if len(self._windows) > _KEPT_WINDOWS:
+                self._windows.popitem(last=False)
+        else:
+            self._windows.move_to_end(key)
+        return window

@@ -1,0 +1,383 @@
+"""The sandbox as a server: the parts put together, and what tests want to know about it."""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from ev_energy_async.sandbox.server.api import PREFIX, Api, Route
+from ev_energy_async.sandbox.server.callers import Callers
+from ev_energy_async.sandbox.clock import Clock, RealClock, ScaledClock, Timekeeper
+from ev_energy_async.sandbox.oauth.consent import AUTHORIZE_PATH, ConsentDesk
+from ev_energy_async.sandbox.server.control import CONTROL_PATH, Control
+from ev_energy_async.sandbox.webhooks.delivery import WEBHOOK_SECRET, Deliverer, Event, checked_url
+from ev_energy_async.sandbox.protocol.document import load
+from ev_energy_async.sandbox.server.fast import FastPages
+from ev_energy_async.sandbox.faults import FaultPlan
+from ev_energy_async.sandbox.world.fleet import Fleet
+from ev_energy_async.sandbox.instants import http_date, instant
+from ev_energy_async.sandbox.server.listener import Listener
+from ev_energy_async.sandbox.protocol.messages import Request
+from ev_energy_async.sandbox.oauth.endpoints import REVOKE_PATH, TOKEN_PATH, OAuth
+from ev_energy_async.sandbox.protocol.problems import Problem
+from ev_energy_async.sandbox.record import Delivery, Record, Served, told_headers, told_path
+from ev_energy_async.sandbox.server.service import Outcome, Service, encoded
+from ev_energy_async.sandbox.handlers.session_lists import prepared
+from ev_energy_async.sandbox.oauth.tokens import Application, Grant, TokenIssuer
+from ev_energy_async.sandbox.server.uploads import Uploads
+from ev_energy_async.sandbox.world.world import World
+
+REDIRECT_URIS = ("http://127.0.0.1:8080/callback", "http://localhost:8080/callback")
+"""Where users may be sent back to unless told otherwise."""
+
+_KEPT = 10_000
+_AHEAD_AT_ONCE = 20  # vehicles encoded between two looks at the sockets
+
+
+class Sandbox:
+    """A local server that behaves like the ev.energy API, with a simulated fleet behind it.
+
+    Example:
+        >>> async with Sandbox(vehicles=100, seed=7) as sandbox:
+        ...     print(sandbox.base_url, sandbox.client_id, sandbox.client_secret)
+    """
+
+    def __init__(
+        self,
+        *,
+        vehicles: int = 100,
+        evses: int | None = None,
+        seed: int = 7,
+        rate_limit: int = 1_000,
+        anonymous_rate_limit: int = 50,
+        token_lifetime: float | timedelta = 36_000,
+        refresh_token_lifetime: float | timedelta | None = None,
+        clock: Clock | None = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        upload_port: int = 0,
+        client_id: str = "sandbox-client",
+        client_secret: str = "sandbox-secret",  # noqa: S107 - it opens nothing
+        redirect_uris: Iterable[str] = REDIRECT_URIS,
+        auto_consent: str | bool = False,
+        webhook_url: str | None = None,
+        webhook_secret: str | Sequence[str] = WEBHOOK_SECRET,
+        webhook_anywhere: bool = False,
+        faults: FaultPlan | None = None,
+        record: str | Path | None = None,
+        kept_requests: int | None = _KEPT,
+        control: bool = False,
+        fast: bool = False,
+    ) -> None:
+        """Builds the world. Nothing listens before `start`, which `async with` calls.
+
+        Args:
+            vehicles: how many vehicles there are.
+            evses: how many charge points; by default three for every five vehicles.
+            seed: what the world and its chance are drawn from.
+            rate_limit: requests in a rolling hour for each application and user.
+            anonymous_rate_limit: requests in a rolling hour for each address without a token.
+            token_lifetime: how long an access token is valid, in seconds of the sandbox or as a timedelta.
+            refresh_token_lifetime: the same for a refresh token; None is for ever.
+            clock: what time it is; the computer's time by default. `SteppedClock` stands still between calls of
+                `advance`, `ScaledClock(600)` runs fast.
+            host: the address to listen on.
+            port: the port to listen on; 0 takes a free one.
+            upload_port: the same for the second origin, where presigned uploads go.
+            client_id: the application's id.
+            client_secret: the application's secret.
+            redirect_uris: where the consent page may send users back to, each compared as a whole.
+            auto_consent: the ID of a user in whose name the consent page is answered at once, True for the first user.
+            webhook_url: where events are delivered to; nowhere if it is None.
+            webhook_secret: `whsec_...`, what deliveries are signed with; several are signed with each.
+            webhook_anywhere: whether webhooks may leave this machine.
+            faults: what goes wrong.
+            record: a file to which everything served and delivered is written, as JSON lines.
+            kept_requests: how many requests `requests` keeps, and attempts `deliveries`; all if it is None.
+            control: whether `/_sandbox/` answers; the default clock can be moved on then.
+            fast: whether `GET /vehicles` is answered from items encoded ahead.
+
+        Raises:
+            ValueError: a webhook's URL or secret, or the user to consent, is none.
+        """
+        self.client_id = client_id
+        self.client_secret = client_secret
+        self.webhook_url = webhook_url
+        self.webhook_secrets = (webhook_secret,) if isinstance(webhook_secret, str) else tuple(webhook_secret)
+        self.record = Record(kept=kept_requests, path=record)
+        self._clock = Timekeeper(clock or (ScaledClock() if control else RealClock()))
+        document, now = load(), instant(self._clock.now())
+        self.world = World(vehicles=vehicles, evses=evses, seed=seed, start=now)
+        plan = faults or FaultPlan()
+        self.world.arrivals.use(plan, now, from_the_beginning=True)
+        if isinstance(auto_consent, str) and auto_consent not in self.world.users:
+            raise ValueError(f"there is no user {auto_consent!r} in the sandbox")
+        self._tokens = TokenIssuer(
+            Application(client_id, client_secret, tuple(redirect_uris)),
+            document.scopes,
+            _seconds(token_lifetime),
+            refresh_lifetime_seconds=None if refresh_token_lifetime is None else _seconds(refresh_token_lifetime),
+            speed=self._clock.speed,
+        )
+        callers = Callers(
+            self._tokens, rate_limit=rate_limit, anonymous_limit=anonymous_rate_limit, speed=self._clock.speed
+        )
+        self._desk = ConsentDesk(self._tokens, self.world.users, auto_consent=auto_consent)
+        self._fast = FastPages(document, self.world) if fast else None
+        self._api = Api(document, self.world, OAuth(self._tokens, self._desk), callers, fast=self._fast)
+        self._service = Service(self._api, plan, now)
+        self.fleet = Fleet(self.world, self.now, self._forget)
+        """The vehicles, to be changed while the sandbox runs, and the truth about their logs."""
+        self._uploads = Uploads(self.world.upload)
+        self._control = Control(self) if control else None
+        self._deliverer: Deliverer | None = None
+        if webhook_url is not None:
+            self._deliverer = Deliverer(
+                self.world.events.portions,
+                self._told,
+                self._clock,
+                self.record,
+                lambda: self._service.faults,
+                url=checked_url(webhook_url, anywhere=webhook_anywhere),
+                secrets=self.webhook_secrets,
+            )
+        self._listener = Listener(self._serve, self._date, host, port)
+        self._upload_listener = Listener(self._serve_upload, self._date, host, upload_port)
+        self._ahead: asyncio.Task[None] | None = None
+        self._running = False
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port: `http://127.0.0.1:49152`."""
+        return self._api.origin
+
+    @property
+    def base_url(self) -> str:
+        """What to give a client as its base URL."""
+        return self.origin + PREFIX
+
+    @property
+    def token_url(self) -> str:
+        """Where tokens are given out."""
+        return self.origin + TOKEN_PATH
+
+    @property
+    def authorize_url(self) -> str:
+        """Where users are sent to consent."""
+        return self.origin + AUTHORIZE_PATH
+
+    @property
+    def revoke_url(self) -> str:
+        """Where tokens are revoked."""
+        return self.origin + REVOKE_PATH
+
+    @property
+    def control_url(self) -> str | None:
+        """Where the sandbox is controlled from other processes; None unless it was made with `control=True`."""
+        return None if self._control is None else self.origin + CONTROL_PATH
+
+    @property
+    def upload_origin(self) -> str:
+        """Where presigned uploads go."""
+        return self.world.upload_origin
+
+    @property
+    def requests(self) -> deque[Served]:
+        """What was served, oldest first; the last 10,000 unless told otherwise."""
+        return self.record.requests
+
+    @property
+    def deliveries(self) -> deque[Delivery]:
+        """The attempts to deliver webhooks, oldest first."""
+        return self.record.deliveries
+
+    @property
+    def faults(self) -> FaultPlan:
+        """What goes wrong. A new plan comes into force at once, its counts and times begin then."""
+        return self._service.faults.plan
+
+    @faults.setter
+    def faults(self, plan: FaultPlan) -> None:
+        now = instant(self.now())
+        self.world.arrivals.use(plan, now)
+        self._service.use(plan, now)
+        for listener in (self._listener, self._upload_listener):
+            listener.release()
+
+    @property
+    def under_way(self) -> int:
+        """How many requests to the API are being answered at the moment."""
+        return self._listener.under_way
+
+    @property
+    def most_under_way(self) -> int:
+        """How many that were at most so far."""
+        return self._listener.most_under_way
+
+    def uploaded(self, file_id: str) -> bytes | None:
+        """What was uploaded for the rebate evidence file of that ID; None if nothing was."""
+        upload = self.world.upload(file_id)
+        return None if upload is None else upload.content
+
+    def now(self) -> datetime:
+        """The present, by the sandbox's clock."""
+        return self._clock.now()
+
+    def advance(self, by: float | timedelta) -> None:
+        """Moves the sandbox's time on by seconds or a timedelta: the fleet, the rate limit, the tokens, the webhooks.
+
+        Raises:
+            RuntimeError: the sandbox was not made with a `SteppedClock` or a `ScaledClock`.
+            ValueError: `by` is negative.
+        """
+        self._clock.advance(by)
+
+    async def settle(self) -> None:
+        """Waits until every webhook that is due by now has been sent once; at once where there are none."""
+        if self._deliverer is not None:
+            await self._deliverer.settle()
+
+    def redeliver(self, svix_id: str) -> None:
+        """Sends a webhook again at once, under the same ID.
+
+        Raises:
+            KeyError: there was none of this ID.
+        """
+        if self._deliverer is None:
+            raise KeyError(svix_id)
+        self._deliverer.redeliver(svix_id)
+
+    def issue_token(self, *, user: str | None = None, scopes: Iterable[str] | None = None) -> str:
+        """An access token without the way through OAuth: of the application, or of the user with that ID.
+
+        Example:
+            >>> driver = sandbox.issue_token(user=next(iter(sandbox.world.users)).id, scopes=["vehicle:read"])
+
+        Raises:
+            ValueError: there is no such user.
+        """
+        if user is not None and user not in self.world.users:
+            raise ValueError(f"there is no user {user!r} in the sandbox")
+        return self._tokens.issue(instant(self.now()), scopes=scopes, user_id=user).text
+
+    def issue_refresh_token(self, *, user: str | None = None, scopes: Iterable[str] | None = None) -> str:
+        """A refresh token of a user without the way through OAuth; by default the first user and all scopes.
+
+        Raises:
+            ValueError: there is no such user.
+        """
+        user = next(iter(self.world.users)).id if user is None else user
+        if user not in self.world.users:
+            raise ValueError(f"there is no user {user!r} in the sandbox")
+        granted = self._tokens.scopes if scopes is None else frozenset(scopes)
+        return self._tokens.issue_refresh(instant(self.now()), Grant(user, granted, public=True), granted).text
+
+    async def start(self) -> None:
+        """Begins to listen.
+
+        Raises:
+            RuntimeError: it does already.
+            OSError: the address is taken or not of this machine, or the record can't be written.
+        """
+        if self._running:
+            raise RuntimeError("The sandbox is running.")
+        self.record.open()
+        try:
+            self._api.origin = await self._listener.start()
+            self.world.upload_origin = await self._upload_listener.start()
+        except BaseException:
+            await self.stop()
+            raise
+        self._running = True
+        if self._deliverer is not None:
+            self._deliverer.start()
+        if self._fast is not None:
+            self._ahead = asyncio.create_task(self._encode_ahead(self._fast), name="sandbox-ahead")
+
+    async def stop(self) -> None:
+        """Closes all connections and stops listening. A sandbox that is not running stays so."""
+        self._running = False
+        if self._ahead is not None:
+            self._ahead.cancel()
+            await asyncio.gather(self._ahead, return_exceptions=True)
+            self._ahead = None
+        try:
+            if self._deliverer is not None:
+                await self._deliverer.stop()
+        finally:
+            await self._upload_listener.stop()
+            await self._listener.stop()
+            self.record.close()
+
+    async def _encode_ahead(self, fast: FastPages) -> None:
+        for number, _ in enumerate(fast.ahead(self.client_id, self.base_url, lambda: instant(self.now()))):
+            if number % _AHEAD_AT_ONCE == 0:
+                await asyncio.sleep(0)
+
+    def _told(self, event: Event) -> object:
+        """The sub-session that an event is about, as REST tells it."""
+        return self._api.read(
+            "charging_sub_sessions.get", instant(self.now()), charging_sub_session_id=event.sub_session_id
+        )
+
+    def _forget(self, vehicle: str) -> None:
+        if self._fast is not None:
+            self._fast.forget(vehicle)
+
+    def _date(self) -> str:
+        """The present as a header writes it."""
+        return http_date(instant(self._clock.now()))
+
+    async def _serve(self, request: Request, refusal: Problem | None) -> Outcome:
+        if self._control is not None and request.path.startswith(CONTROL_PATH):
+            reply = await self._control.answer(request)
+            return encoded(reply if refusal is None else refusal.reply(), Route())
+        if "Authorization" in request.headers:
+            name = request.path.removeprefix(PREFIX + "/")
+            for _ in prepared(self.world.sessions, instant(self._clock.now()), name, request.query):
+                await asyncio.sleep(0)
+        moment = self._clock.now()
+        outcome = self._service.serve(request, instant(moment), refusal)
+        self._note(request, outcome, moment, "api")
+        return outcome
+
+    async def _serve_upload(self, request: Request, refusal: Problem | None) -> Outcome:
+        moment = self._clock.now()
+        outcome = self._service.serve_elsewhere(
+            request, instant(moment), lambda: self._uploads.answer(request, instant(moment), refusal)
+        )
+        self._note(request, outcome, moment, "upload")
+        return outcome
+
+    def _note(self, request: Request, outcome: Outcome, moment: datetime, origin: str) -> None:
+        self.record.served(
+            Served(
+                moment,
+                request.method,
+                told_path(f"{request.path}?{request.query}" if request.query else request.path),
+                None if outcome.reply is None else outcome.reply.status,
+                outcome.operation,
+                told_headers(request.headers),
+                outcome.faults,
+                len(outcome.body),
+                outcome.logs,
+                origin,
+                request.port,
+            )
+        )
+
+
+def _seconds(lifetime: float | timedelta) -> float:
+    return lifetime.total_seconds() if isinstance(lifetime, timedelta) else lifetime

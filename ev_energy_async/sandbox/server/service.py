@@ -1,0 +1,227 @@
+"""Between sockets and API: lets the faults of the plan strike a request and its answer. No I/O.
+
+The server reads a request, asks here what to do, and does it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+
+from ev_energy_async.sandbox.server.api import PREFIX, Api, Route
+from ev_energy_async.sandbox.faults import (
+    ExpiredToken,
+    FaultPlan,
+    Held,
+    HtmlError,
+    HugeBody,
+    Latency,
+    MalformedJson,
+    RateLimited,
+    Redirected,
+    ResetAfter,
+    ResetBefore,
+    SlowDrip,
+    Stall,
+    TruncatedJson,
+    Unavailable,
+    WrongContentType,
+)
+from ev_energy_async.sandbox.faults.bodies import BODY_EFFECTS, Oddities, log_keys, malformed, truncated
+from ev_energy_async.sandbox.faults.running import Faults, Strike, Target
+from ev_energy_async.sandbox.instants import Instant, http_date
+from ev_energy_async.sandbox.protocol.messages import Reply, Request
+from ev_energy_async.sandbox.protocol.problems import Problem
+
+_SUCCESSES = range(200, 300)
+_HTML = (
+    "<!DOCTYPE html>\n<html><head><title>{status} {phrase}</title></head>\n"
+    "<body><center><h1>{status} {phrase}</h1></center><hr><center>nginx</center></body></html>\n"
+)
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What the server is to do about a request."""
+
+    reply: Reply | None
+    """What to answer; None is to reset the connection, after `stall` if that is there."""
+    body: bytes = b""
+    delay_seconds: float = 0.0
+    held: bool = False
+    """Whether to wait for another plan."""
+    stall: Stall | None = None
+    whole_length: int | None = None
+    """The length to announce where `body` is only a part, after which the connection is cut."""
+    drip: SlowDrip | None = None
+    huge: HugeBody | None = None
+    operation: str | None = None
+    """The operation that the request was for."""
+    faults: tuple[str, ...] = ()
+    logs: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Struck:
+    """What strikes one request, sorted by when it does."""
+
+    early: Reply | None = None
+    silent: bool = False
+    held: bool = False
+    stall: Stall | None = None
+    delay_seconds: float = 0.0
+    late: list[Strike] = field(default_factory=list[Strike])
+    names: list[str] = field(default_factory=list[str])
+
+
+class Service:
+    """Answers requests as the API does, but for the faults."""
+
+    def __init__(self, api: Api, plan: FaultPlan, now: Instant) -> None:
+        """The plan comes into force at `now`."""
+        self.api = api
+        self.faults = Faults(plan, now)
+        self._oddities = Oddities(api.document)
+
+    def use(self, plan: FaultPlan, now: Instant) -> None:
+        """Another plan comes into force."""
+        self.faults = Faults(plan, now)
+
+    def serve(self, request: Request, now: Instant, refusal: Problem | None = None) -> Outcome:
+        """What to do about a request to the API that came in at `now`; `refusal` is why it was not read."""
+        route = self.api.route(request)
+        return self._serve(request, now, route, lambda: self.api.answer(request, now, refusal, route))
+
+    def serve_elsewhere(self, request: Request, now: Instant, answer: Callable[[], Reply]) -> Outcome:
+        """The same for a request that is none of the API's."""
+        return self._serve(request, now, Route(), answer)
+
+    def _serve(self, request: Request, now: Instant, route: Route, answer: Callable[[], Reply]) -> Outcome:
+        outcome = self._outcome(request, now, route, answer)
+        if outcome.reply is not None:
+            # When the content was made, however long it is on its way from here (RFC 9110, section 6.6.1).
+            outcome.reply.headers["Date"] = http_date(now)
+        return outcome
+
+    def _outcome(self, request: Request, now: Instant, route: Route, answer: Callable[[], Reply]) -> Outcome:
+        if not self.faults:
+            return encoded(answer(), route)
+        below = request.path.removeprefix(PREFIX)
+        strikes = self.faults.strikes(Target(route.name, request.method, request.path, below), now)
+        struck = self._before(strikes, request, now)
+        if struck.silent:
+            return Outcome(
+                None,
+                delay_seconds=struck.delay_seconds,
+                stall=struck.stall,
+                operation=route.name,
+                faults=tuple(struck.names),
+            )
+        reply = struck.early
+        if reply is None:
+            reply = answer()
+            if route.operation is not None and reply.status in _SUCCESSES:
+                self._make_odd(reply, route.operation.responses.get(reply.status), struck, now)
+        outcome = encoded(reply, route)
+        outcome.delay_seconds, outcome.held = struck.delay_seconds, struck.held
+        for strike in struck.late:
+            _after(strike, outcome, reply)
+        outcome.faults = tuple(struck.names)
+        return outcome
+
+    def _before(self, strikes: list[Strike], request: Request, now: Instant) -> _Struck:
+        struck = _Struck()
+        for strike in strikes:
+            effect = strike.effect
+            struck.names.append(effect.kind)
+            match effect:
+                case Latency():
+                    struck.delay_seconds += effect.seconds + effect.jitter_seconds * strike.chance.random()
+                    continue
+                case Stall():
+                    struck.silent, struck.stall = True, effect
+                case ResetBefore():
+                    struck.silent = True
+                case Held():
+                    struck.held = True
+                    continue
+                case Redirected(location=location, status=status):
+                    struck.early = Reply(status, None, {"Location": location, "Server": "nginx"})
+                case HtmlError():
+                    struck.early = _html(effect.status)
+                case Unavailable():
+                    struck.early = self.api.refuse(request, now, _unavailable(effect))
+                case RateLimited():
+                    struck.early = self.api.refuse(request, now, _limited(effect))
+                case ExpiredToken():
+                    self.api.callers.expire(request, now)
+                    continue
+                case _:
+                    struck.late.append(strike)
+                    continue
+            break  # it is answered, or never will be
+        return struck
+
+    def _make_odd(self, reply: Reply, schema: dict[str, Any] | None, struck: _Struck, now: Instant) -> None:
+        strikes = [strike for strike in struck.late if isinstance(strike.effect, BODY_EFFECTS)]
+        if not strikes or schema is None or reply.body is None:
+            return
+        encoded = reply.body if isinstance(reply.body, bytes) else msgspec.json.encode(reply.body)
+        body: Any = msgspec.json.decode(encoded)
+        for strike in strikes:
+            seed = self.faults.plan.seed
+            self._oddities.apply(strike.effect, strike.chance, schema, body, seed=seed, now=now)
+        reply.body = body
+
+
+def _after(strike: Strike, outcome: Outcome, reply: Reply) -> None:
+    """What happens to an answer on its way out."""
+    match strike.effect:
+        case ResetAfter():
+            outcome.reply = None
+        case WrongContentType(content_type=content_type):
+            reply.content_type = content_type
+        case MalformedJson():
+            outcome.body = malformed(outcome.body, strike.chance)
+        case TruncatedJson(cut_connection=cut):
+            if cut and outcome.body:
+                outcome.whole_length = len(outcome.body)
+            outcome.body = truncated(outcome.body, strike.chance)
+        case SlowDrip() as drip:
+            outcome.drip = drip
+        case HugeBody() as huge:
+            outcome.huge = huge
+        case _:
+            pass
+
+
+def encoded(reply: Reply, route: Route) -> Outcome:
+    """The outcome that is this reply and nothing more."""
+    if reply.body is None:
+        return Outcome(reply, operation=route.name)
+    if isinstance(reply.body, bytes):
+        return Outcome(reply, reply.body, operation=route.name)
+    return Outcome(reply, msgspec.json.encode(reply.body), operation=route.name, logs=log_keys(reply.body))
+
+
+def _html(status: int) -> Reply:
+    phrase = HTTPStatus(status).phrase if status in {known.value for known in HTTPStatus} else "Error"
+    page = _HTML.format(status=status, phrase=phrase)
+    return Reply(status, page.encode(), {"Server": "nginx"}, "text/html")
+
+
+def _unavailable(effect: Unavailable) -> Problem:
+    wait = effect.retry_after_seconds
+    headers = {} if wait is None else {"Retry-After": str(wait)}
+    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "The service is not available at the moment.", headers=headers)
+
+
+def _limited(effect: RateLimited) -> Problem:
+    return Problem(
+        HTTPStatus.TOO_MANY_REQUESTS,
+        f"Too many requests. The next one is possible in {effect.retry_after_seconds} seconds.",
+        slug="rate-limit-exceeded",
+        headers={"Retry-After": str(effect.retry_after_seconds), "X-RateLimit-Remaining": "0"},
+    )

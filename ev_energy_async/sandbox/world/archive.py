@@ -1,0 +1,94 @@
+"""All records of a world by kind. A group of kinds is filled when one of them is first looked at."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from ev_energy_async.sandbox.world.entities import ulid
+from ev_energy_async.sandbox.resources import catalogue, energy, programs, support
+from ev_energy_async.sandbox.world.records import KINDS, Record, Shelf
+from ev_energy_async.sandbox.simulation.chance import mix
+from ev_energy_async.sandbox.simulation.household import Households
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ev_energy_async.sandbox.world.entities import User, Vehicle
+    from ev_energy_async.sandbox.instants import Instant
+    from ev_energy_async.sandbox.world.world import World
+
+_GROUPS: tuple[tuple[tuple[str, ...], Callable[[World, Archive, Random], None]], ...] = (
+    (catalogue.KINDS, catalogue.fill),
+    (energy.KINDS, energy.fill),
+    (programs.KINDS, programs.fill),
+    (support.KINDS, support.fill),
+)
+_FILLING, _RUNNING = 51, 52  # kinds of draws
+_HOUSEHOLD_DAYS = 1_000
+_DRAWN_BITS = 79  # of the 80, so that there is always a next one
+
+
+class Archive:
+    """The records of one world."""
+
+    def __init__(self, world: World, seed: int) -> None:
+        self._world = world
+        self._seed = seed
+        self._shelves: dict[str, Shelf] = {}
+        self._settings: dict[tuple[str, str], dict[str, Any]] = {}
+        self.chance = Random(mix(seed, _RUNNING))
+        """What IDs and the like are drawn from while the sandbox runs."""
+        self._latest_id = (0, 0)
+        self.households = Households(_HOUSEHOLD_DAYS)
+
+    def __getitem__(self, name: str) -> Shelf:
+        """The records of a kind."""
+        shelf = self._shelves.get(name)
+        if shelf is None:
+            self._fill(name)
+            shelf = self._shelves[name]
+        return shelf
+
+    def add(
+        self,
+        kind: str,
+        now: Instant,
+        data: dict[str, Any],
+        *,
+        user: User | None = None,
+        parent: Record | User | None = None,
+        hidden: dict[str, Any] | None = None,
+    ) -> Record:
+        """A new record."""
+        shelf = self[kind]
+        id_ = self.new_id(shelf.kind.prefix, now)
+        return shelf.add(Record(id_, shelf.kind, data, user, parent, hidden or {}))
+
+    def new_id(self, prefix: str, now: Instant) -> str:
+        """An ID that comes after those that were given out before it, in the same millisecond too."""
+        millisecond, drawn = now // 1_000, self.chance.getrandbits(_DRAWN_BITS)
+        if millisecond == self._latest_id[0]:
+            drawn = self._latest_id[1] + 1
+        self._latest_id = millisecond, drawn
+        return prefix + ulid(now, drawn)
+
+    def settings(self, kind: str, owner: str, defaults: dict[str, Any]) -> dict[str, Any]:
+        """What is set for the thing of that ID, to be changed in place; the defaults where nothing was yet."""
+        return self._settings.setdefault((kind, owner), dict(defaults))
+
+    def forget(self, vehicle: Vehicle) -> None:
+        """Drops what is set to a vehicle that is gone."""
+        for settings in self._settings.values():
+            for name, value in settings.items():
+                if value is vehicle:
+                    settings[name] = None
+
+    def _fill(self, name: str) -> None:
+        for number, (kinds, fill) in enumerate(_GROUPS):
+            if name in kinds:
+                for kind in kinds:
+                    self._shelves[kind] = Shelf(KINDS[kind])
+                fill(self._world, self, Random(mix(self._seed, _FILLING, number)))
+                return
+        self._shelves[name] = Shelf(KINDS[name])

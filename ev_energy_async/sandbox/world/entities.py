@@ -1,0 +1,311 @@
+"""The things of the sandbox's world and the ordered collections that keep them. No I/O."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+from ev_energy_async.sandbox.simulation.signals import Rates
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from random import Random
+
+    from ev_energy_async.sandbox.world.catalogue import ChargerMakeData, ChargerModelData, MakeData, ModelData, Place
+    from ev_energy_async.sandbox.instants import Instant
+    from ev_energy_async.sandbox.simulation.evse_logs import EvseReporter
+    from ev_energy_async.sandbox.simulation.life import Life
+    from ev_energy_async.sandbox.simulation.timeline import Timeline
+    from ev_energy_async.sandbox.simulation.vehicle_logs import VehicleReporter
+
+CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""The digits of a ULID."""
+
+
+def new_id(prefix: str, created_at: Instant, chance: Random) -> str:
+    """An ID: four letters for the collection and a ULID (github.com/ulid/spec) that holds the time of creation."""
+    return prefix + ulid(created_at, chance.getrandbits(80))
+
+
+def ulid(created_at: Instant, random_part: int) -> str:
+    """A ULID of a time of creation and 80 bits."""
+    number = ((created_at // 1_000) << 80) | random_part
+    return "".join(CROCKFORD[(number >> shift) & 31] for shift in range(125, -5, -5))
+
+
+def ulid_time(text: str) -> Instant:
+    """The time of creation that a ULID tells, to the millisecond; of what is no ULID, some other time.
+
+    Example:
+        >>> ulid_time("01HRFF3SEVSCRAV9B3CHVDFN0H") // 1_000_000
+        1709931267
+    """
+    value = 0
+    for character in text[:10]:
+        value = value << 5 | max(0, CROCKFORD.find(character))
+    return value * 1_000
+
+
+@dataclass(slots=True, eq=False)
+class VehicleMake:
+    """A vehicle manufacturer."""
+
+    id: str
+    data: MakeData
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return self.data.name
+
+
+@dataclass(slots=True, eq=False)
+class VehicleModel:
+    """A model of a make."""
+
+    id: str
+    data: ModelData
+    make: VehicleMake
+    connector: str | None = None
+    """The DC plug that its cars have, where anybody knows."""
+    connectors: dict[str, dict[str, object]] = field(default_factory=dict[str, dict[str, object]])
+    """What is known of it by charging region."""
+    hidden: bool = False
+    """Whether it awaits review, and is in no list before."""
+    trims: list[VehicleTrim] = field(default_factory=list["VehicleTrim"])
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return self.data.name
+
+
+@dataclass(slots=True, eq=False)
+class VehicleTrim:
+    """A model with one set of features."""
+
+    id: str
+    name: str
+    watt_hours: int
+    model: VehicleModel
+    hidden: bool = False
+    """Whether it was made for one vehicle, and is in no list."""
+
+
+@dataclass(slots=True, eq=False)
+class EvseMake:
+    """A charge point manufacturer."""
+
+    id: str
+    data: ChargerMakeData
+
+
+@dataclass(slots=True, eq=False)
+class EvseModel:
+    """A charge point model."""
+
+    id: str
+    data: ChargerModelData
+    make: EvseMake
+
+
+@dataclass(slots=True, eq=False)
+class Supplier:
+    """Who sells the energy."""
+
+    id: str
+    name: str
+
+
+@dataclass(slots=True, eq=False)
+class Tariff:
+    """What the energy costs: a cheaper night and a dearer day, in decimal strings of major units."""
+
+    id: str
+    name: str
+    currency: str
+    timezone: str
+    day_price: str
+    night_price: str
+    supplier: Supplier
+    country: str
+    type: str = "DUAL_RATE"
+    highlighted: bool = False
+    gsp_group: str | None = None
+    valid_until: str | None = None
+    scheduler: Tariff | None = None
+    """The tariff that charging is planned by, where that is another one."""
+
+    @property
+    def rates(self) -> Rates:
+        """What it asks for a kWh."""
+        day, night = round(float(self.day_price) * 100), round(float(self.night_price) * 100)
+        return Rates(self.timezone, day, night, self.type == "DYNAMIC", int(self.id[-5:], 36))
+
+
+@dataclass(slots=True, eq=False)
+class EvseSite:
+    """A place with shared charge points."""
+
+    id: str
+    evses: list[Evse] = field(default_factory=list["Evse"])
+
+
+@dataclass(slots=True, eq=False)
+class User:
+    """A driver, or somebody who only has a charge point."""
+
+    id: str
+    full_name: str
+    email: str
+    joined_at: Instant
+    consented: bool
+    place: Place | None
+    house_number: int
+    tariff: Tariff | None
+    vehicles: list[Vehicle] = field(default_factory=list["Vehicle"])
+    evses: list[Evse] = field(default_factory=list["Evse"])
+    site: EvseSite | None = None
+    street: str | None = None
+    """The first line of the address, where the user has given it."""
+    address_2: str | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Vehicle:
+    """One car."""
+
+    id: str
+    user: User
+    trim: VehicleTrim
+    description: str
+    battery_watt_hours: int
+    integrated: str
+    """ACTIVE, INACTIVE or UNINTEGRATED."""
+    disabled: bool
+    smart_charging: bool
+    charge_limit: int
+    vehicle_class: str | None
+    life: Life
+    reporter: VehicleReporter
+    logs: Mapping[str, Timeline]
+    plug: Plug | None = None
+    reconnects_at: Instant | None = None
+    """When the owner, sent a link to do so, connects it again."""
+    connector: str | None = None
+    """Its own DC plug, where that is not the model's."""
+    adaptors: tuple[str, ...] = ()
+    connectors_updated_at: Instant | None = None
+    manual_charge: tuple[int, Instant] | None = None
+    """The percentage that the driver entered, and when."""
+
+    def integration(self, now: Instant) -> str:
+        """UNINTEGRATED, ACTIVE or INACTIVE, at a moment."""
+        if self.reconnects_at is not None and now >= self.reconnects_at:
+            return "ACTIVE"
+        return self.integrated
+
+
+@dataclass(slots=True, eq=False)
+class CtClamp:
+    """A current clamp at the supply of a home."""
+
+    id: str
+    evse: Evse | None
+
+
+@dataclass(slots=True, eq=False)
+class Evse:
+    """One charge point."""
+
+    id: str
+    cpid: str
+    user: User
+    model: EvseModel
+    lock_mode: str | None
+    lifecycle_state: str | None
+    location: tuple[float, float] | None
+    """Latitude and longitude."""
+    reporter: EvseReporter
+    logs: Mapping[str, Timeline]
+    clamp: CtClamp | None = None
+    plug: Plug | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Plug:
+    """A place where one car is charged: the car, its home charger, or both, as far as they are on the platform."""
+
+    number: int
+    life: Life
+    vehicle: Vehicle | None = None
+    evse: Evse | None = None
+
+    @property
+    def user(self) -> User:
+        """Whose it is.
+
+        Raises:
+            LookupError: neither car nor charger is on the platform any more.
+        """
+        device = self.vehicle or self.evse
+        if device is None:
+            raise LookupError(self.number)
+        return device.user
+
+
+class Identified(Protocol):
+    """Anything with an ID."""
+
+    @property
+    def id(self) -> str:
+        """Its ID."""
+        ...
+
+
+T = TypeVar("T", bound=Identified)
+
+
+class Collection(Generic[T]):
+    """Things of one kind in the order of their IDs, which is the order of their creation."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[str, T] = {}
+        self._ids: list[str] = []
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def __iter__(self) -> Iterator[T]:
+        return (self._by_id[id_] for id_ in self._ids)
+
+    def __contains__(self, id_: str) -> bool:
+        return id_ in self._by_id
+
+    def __getitem__(self, id_: str) -> T:
+        return self._by_id[id_]
+
+    def get(self, id_: str) -> T | None:
+        """The thing of that ID, if there is one."""
+        return self._by_id.get(id_)
+
+    def add(self, thing: T) -> T:
+        """Puts a thing in its place and gives it back."""
+        self._by_id[thing.id] = thing
+        insort(self._ids, thing.id)
+        return thing
+
+    def remove(self, id_: str) -> T:
+        """Takes a thing out."""
+        self._ids.pop(bisect_left(self._ids, id_))
+        return self._by_id.pop(id_)
+
+    def following(self, id_: str | None) -> Iterator[T]:
+        """The things after that ID, whether or not it is here; all of them after None."""
+        start = 0 if id_ is None else bisect_right(self._ids, id_)
+        return (self._by_id[self._ids[place]] for place in range(start, len(self._ids)))
+
+    def preceding(self, id_: str) -> Iterator[T]:
+        """The things before that ID, the nearest first."""
+        return (self._by_id[self._ids[place]] for place in range(bisect_left(self._ids, id_) - 1, -1, -1))

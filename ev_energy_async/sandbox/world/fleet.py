@@ -1,0 +1,150 @@
+"""What a test does to the fleet of a running sandbox, and what it asks about its logs afterwards. No I/O.
+
+In Python it is `Sandbox.fleet`; other processes have the control endpoint.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from ev_energy_async.sandbox.world.entities import Evse, User, Vehicle, VehicleTrim
+from ev_energy_async.sandbox.instants import Instant, instant, moment, text
+from ev_energy_async.sandbox.simulation.chance import source
+from ev_energy_async.sandbox.world.world import Integrated, World
+
+_TOUCHING = 71  # a kind of draws
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """One log as the world holds it: the truth to compare with what a client has seen."""
+
+    device: str
+    """The ID of the vehicle or charge point."""
+    kind: str
+    """The collection, such as `status_logs`."""
+    at: str
+    """The timestamp that identifies the log, as it stands in its URL and in the record's `Served.logs`."""
+    visible_at: datetime
+    """Since when it has been there to be read. For a late log that is long after its own time."""
+
+
+class Fleet:
+    """The vehicles of a sandbox, as a test has them in its hand.
+
+    Example:
+        >>> car = sandbox.fleet.add()
+        >>> sandbox.fleet.integrate(car, "INACTIVE")
+        >>> sandbox.advance(3_600)
+        >>> [log.at for log in sandbox.fleet.logs("status_logs", device=car)]
+    """
+
+    def __init__(self, world: World, now: Callable[[], datetime], forget: Callable[[str], None]) -> None:
+        """A hand on a world.
+
+        Args:
+            world: whose vehicles.
+            now: tells the present.
+            forget: is called with the ID of each vehicle that was changed, came or went.
+        """
+        self._world = world
+        self._now = now
+        self._forget = forget
+        self._touches = 0
+
+    def add(self, *, user: str | None = None, trim: str | None = None, integrated: Integrated = "ACTIVE") -> str:
+        """Puts a new vehicle on the platform and gives its ID. Its logs begin now.
+
+        Args:
+            user: the ID of its owner; by default the first user.
+            trim: the ID of its trim; by default the first one.
+            integrated: how it is linked.
+
+        Raises:
+            KeyError: there is no such user or trim.
+        """
+        world = self._world
+        owner: User = next(iter(world.users)) if user is None else world.users[user]
+        of_trim: VehicleTrim = next(iter(world.vehicle_trims)) if trim is None else world.vehicle_trims[trim]
+        vehicle = world.add_vehicle(owner, of_trim, integrated, instant(self._now()))
+        self._forget(vehicle.id)
+        return vehicle.id
+
+    def remove(self, vehicle: str) -> None:
+        """Takes the vehicle of that ID off the platform. What its logs were can still be asked for here.
+
+        Raises:
+            KeyError: there is no such vehicle.
+        """
+        self._world.remove_vehicle(self._world.vehicles[vehicle], instant(self._now()))
+        self._forget(vehicle)
+
+    def integrate(self, vehicle: str, integrated: Integrated) -> None:
+        """Makes the link of the vehicle of that ID what it is to be, at once. The logs so far stay what they are.
+
+        Raises:
+            KeyError: there is no such vehicle.
+        """
+        self._world.integrate(self._world.vehicles[vehicle], integrated, instant(self._now()))
+        self._forget(vehicle)
+
+    def touch(self, vehicles: Iterable[str] | None = None, *, share: float | None = None) -> list[str]:
+        """Lets vehicles report their state right now, beside what they report anyway; gives the IDs of those that did.
+
+        One that is not linked does not, nor one that has reported at this very moment.
+
+        Args:
+            vehicles: their IDs; by default all.
+            share: instead of all of them a part from 0 to 1, drawn anew each time from the world's seed.
+
+        Raises:
+            KeyError: there is no such vehicle.
+            ValueError: `share` is not from 0 to 1.
+        """
+        world, now = self._world, instant(self._now())
+        chosen = list(world.vehicles) if vehicles is None else [world.vehicles[each] for each in vehicles]
+        if share is not None:
+            if not 0 <= share <= 1:
+                raise ValueError(f"share is a number from 0 to 1, not {share}")
+            self._touches += 1
+            chosen = source(world.seed, _TOUCHING, self._touches).sample(chosen, round(len(chosen) * share))
+        return [vehicle.id for vehicle in chosen if world.touch(vehicle, now)]
+
+    def logs(
+        self, kind: str, *, device: str | None = None, since: datetime | None = None, until: datetime | None = None
+    ) -> list[Logged]:
+        """The logs that have become visible by now, each once: by device, and in the order of their own time.
+
+        Devices that were taken off the platform are among them, with what was visible until then.
+
+        Args:
+            kind: the collection, such as `status_logs`.
+            device: the ID of a vehicle or charge point; by default all vehicles.
+            since: the earliest time of a log, inclusive.
+            until: the latest, inclusive.
+
+        Raises:
+            KeyError: there is no such device, or it has no such logs.
+        """
+        return list(self.each_log(kind, device=device, since=since, until=until))
+
+    def each_log(
+        self, kind: str, *, device: str | None = None, since: datetime | None = None, until: datetime | None = None
+    ) -> Iterator[Logged]:
+        """The same, one after the other."""
+        first = None if since is None else instant(since)
+        last = None if until is None else instant(until)
+        present = instant(self._now())
+        for found, seen_until in self._devices(device, present):
+            for log in found.logs[kind].visible(seen_until, first, last):
+                yield Logged(found.id, kind, text(log.at), moment(log.logged_at))
+
+    def _devices(self, device: str | None, now: Instant) -> Iterator[tuple[Vehicle | Evse, Instant]]:
+        world = self._world
+        if device is None:
+            yield from ((vehicle, now) for vehicle in world.vehicles)
+            yield from (each for each in world.gone.values() if isinstance(each[0], Vehicle))
+        elif device in world.gone:
+            yield world.gone[device]
+        else:
+            yield (world.vehicles[device] if device in world.vehicles else world.evses[device]), now
