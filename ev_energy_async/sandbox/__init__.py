@@ -9,11 +9,10 @@ What goes wrong on purpose is a `FaultPlan` of `Rule`s; the effects are in `ev_e
 """
 
 from ev_energy_async.sandbox.clock import Clock, RealClock, ScaledClock, SteppedClock
-from ev_energy_async.sandbox.faults import FaultPlan, Rule
-from ev_energy_async.sandbox.faults.reading import FaultPlanError, read_plan
-from ev_energy_async.sandbox.world.fleet import Fleet, Logged
+from ev_energy_async.sandbox.faults import FaultPlan, FaultPlanError, Rule, read_plan
 from ev_energy_async.sandbox.record import Delivery, Served
-from ev_energy_async.sandbox.server.sandbox import Sandbox
+from ev_energy_async.sandbox.server import Sandbox
+from ev_energy_async.sandbox.world import Fleet, Logged
 
 __all__ = [
     "Clock",

@@ -13,10 +13,9 @@ from rich.console import Console
 from rich.table import Table
 
 from ev_energy_async.sandbox.clock import Clock, ScaledClock, SteppedClock
-from ev_energy_async.sandbox.webhooks.delivery import WEBHOOK_SECRET, is_loopback
-from ev_energy_async.sandbox.faults import FaultPlan
-from ev_energy_async.sandbox.faults.reading import read_plan
-from ev_energy_async.sandbox.server.sandbox import REDIRECT_URIS, Sandbox
+from ev_energy_async.sandbox.faults import FaultPlan, read_plan
+from ev_energy_async.sandbox.server import REDIRECT_URIS, Sandbox
+from ev_energy_async.sandbox.webhooks import WEBHOOK_SECRET, is_loopback
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from ev_energy_async.sandbox.protocol.document import load
 from ev_energy_async.sandbox.instants import DAY, HOUR, Instant, instant, text
+from ev_energy_async.sandbox.protocol.document import load
 from ev_energy_async.sandbox.resources import device_logs
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ import pytest_asyncio
 from jsonschema import Draft202012Validator, FormatChecker
 
 from ev_energy_async.sandbox import Sandbox, SteppedClock
-from ev_energy_async.sandbox.protocol.document import Document, Operation, load
 from ev_energy_async.sandbox.handlers import HANDLERS
+from ev_energy_async.sandbox.protocol.document import Document, Operation, load
 
 from .conftest import START, Answer, Client
 from .places import Places

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, TypeGuard
 
-from ev_energy_async.sandbox.protocol.document import Document, Schema
-from ev_energy_async.sandbox.faults import (
+from ev_energy_async.sandbox.faults.effects import (
     DuplicatedLogs,
     Effect,
     LateLogs,
@@ -21,7 +20,7 @@ from ev_energy_async.sandbox.faults import (
     UnknownField,
 )
 from ev_energy_async.sandbox.instants import SECOND, Instant, parse, text
-from ev_energy_async.sandbox.protocol.schema import faults
+from ev_energy_async.sandbox.protocol import Document, Schema, mismatches
 
 BODY_EFFECTS = (NewEnumValue, UnknownField, NullField, MissingField, DuplicatedLogs, LateLogs)
 
@@ -105,7 +104,7 @@ class Oddities:
             yield from self._parts(part, value)
         for alternatives in (schema.get("oneOf"), schema.get("anyOf")):
             for alternative in alternatives or ():
-                if not faults(self._document, alternative, value, ""):
+                if not mismatches(self._document, alternative, value, ""):
                     yield from self._parts(alternative, value)
                     break
 
@@ -114,7 +113,7 @@ class Oddities:
         return isinstance(value, str) and any("enum" in part for part in self._parts(member.schema, value))
 
     def _takes_null(self, schema: Schema) -> bool:
-        return not faults(self._document, schema, None, "")
+        return not mismatches(self._document, schema, None, "")
 
 
 def malformed(body: bytes, chance: Random) -> bytes:

@@ -16,7 +16,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, cast
 
-from ev_energy_async.sandbox.faults import EFFECTS, Effect, FaultPlan, Rule
+from ev_energy_async.sandbox.faults.effects import Effect
+from ev_energy_async.sandbox.faults.plan import EFFECTS, FaultPlan, Rule
 
 _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     "float": ((int, float), "a number"),

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from random import Random
 
-from ev_energy_async.sandbox.faults import WEBHOOK_EFFECTS, ArrivalEffect, Effect, FaultPlan, RateLimited, Rule
+from ev_energy_async.sandbox.faults.effects import Effect, RateLimited
+from ev_energy_async.sandbox.faults.plan import WEBHOOK_EFFECTS, FaultPlan, Rule
+from ev_energy_async.sandbox.faults.world_effects import ArrivalEffect
 from ev_energy_async.sandbox.instants import SECOND, Instant
 
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from aiohttp import web
 
-from ev_energy_async.sandbox.faults import HugeBody, SlowDrip
+from ev_energy_async.sandbox.faults.effects import HugeBody, SlowDrip
 
 _BLANKS = b" " * 65_536
 

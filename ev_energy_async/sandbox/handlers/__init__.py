@@ -1,41 +1,15 @@
 """What answers each operation, by the operation's name.
 
-All operations of the document have an entry. A handler gets a checked `Call` and gives a `Reply`; it does no I/O.
+The server hands a checked `Call` to a handler and gets a `Reply`. A handler does no I/O and never looks at tokens.
 """
 
-from ev_energy_async.sandbox.handlers.calls import Handler
-from ev_energy_async.sandbox.handlers import (
-    catalogue,
-    catalogue_writes,
-    charging,
-    devices,
-    feeds,
-    generic,
-    home_energy,
-    logs,
-    onboarding,
-    programs,
-    rebates,
-    regions,
-    support,
-    users,
-)
+from ev_energy_async.sandbox.handlers.calls import Call, Handler
+from ev_energy_async.sandbox.handlers.session_lists import prepared
+from ev_energy_async.sandbox.handlers.table import HANDLERS
 
-HANDLERS: dict[str, Handler] = {
-    **generic.HANDLERS,
-    **catalogue.HANDLERS,
-    **catalogue_writes.HANDLERS,
-    **charging.HANDLERS,
-    **devices.HANDLERS,
-    **feeds.HANDLERS,
-    **home_energy.HANDLERS,
-    **logs.HANDLERS,
-    **onboarding.HANDLERS,
-    **programs.HANDLERS,
-    **rebates.HANDLERS,
-    **regions.HANDLERS,
-    **support.HANDLERS,
-    **users.HANDLERS,
-}
-
-__all__ = ["HANDLERS"]
+__all__ = [
+    "Call",
+    "HANDLERS",
+    "Handler",
+    "prepared",
+]

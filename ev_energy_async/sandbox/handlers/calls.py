@@ -4,14 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ev_energy_async.sandbox.protocol.document import Operation
-from ev_energy_async.sandbox.world.entities import User
-from ev_energy_async.sandbox.protocol.expand import Tree
 from ev_energy_async.sandbox.instants import Instant
-from ev_energy_async.sandbox.protocol.messages import Reply
-from ev_energy_async.sandbox.protocol.params import Query
-from ev_energy_async.sandbox.resources.view import View
-from ev_energy_async.sandbox.world.world import World
+from ev_energy_async.sandbox.protocol import Operation, Query, Reply, Tree
+from ev_energy_async.sandbox.resources import View
+from ev_energy_async.sandbox.world import User, World
 
 
 @dataclass(slots=True)

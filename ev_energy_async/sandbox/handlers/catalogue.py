@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from ev_energy_async.sandbox.handlers.calls import Call, Handler
-from ev_energy_async.sandbox.world.entities import Collection, User, VehicleMake
 from ev_energy_async.sandbox.handlers.common import Write, customer, found, one, page
 from ev_energy_async.sandbox.handlers.listing import ByName, Filtered, Named
-from ev_energy_async.sandbox.protocol.messages import Reply
+from ev_energy_async.sandbox.protocol import Reply
+from ev_energy_async.sandbox.world import Collection, User, VehicleMake
 
 N = TypeVar("N", bound=Named)
 

@@ -3,12 +3,10 @@
 from http import HTTPStatus
 
 from ev_energy_async.sandbox.handlers.calls import Call, Handler
-from ev_energy_async.sandbox.world.catalogue import ModelData
-from ev_energy_async.sandbox.world.entities import VehicleModel, VehicleTrim
 from ev_energy_async.sandbox.handlers.common import found, numbered_page, one, referred
 from ev_energy_async.sandbox.instants import text
-from ev_energy_async.sandbox.protocol.messages import JsonObject, Reply
-from ev_energy_async.sandbox.protocol.problems import invalid, not_found
+from ev_energy_async.sandbox.protocol import JsonObject, Reply, invalid, not_found
+from ev_energy_async.sandbox.world import ModelData, VehicleModel, VehicleTrim
 
 _CONSUMPTION = 170  # Wh a km, of a model nobody knows
 _FIELDS = ("connector_type", "source", "confidence", "verified_at")

@@ -3,16 +3,14 @@
 from http import HTTPStatus
 
 from ev_energy_async.sandbox.handlers.calls import Call, Handler
-from ev_energy_async.sandbox.world.entities import Plug
 from ev_energy_async.sandbox.handlers.common import check_expand_scopes, page
 from ev_energy_async.sandbox.handlers.generic import scribe
-from ev_energy_async.sandbox.instants import Instant, parse
-from ev_energy_async.sandbox.protocol.messages import JsonObject, Reply
-from ev_energy_async.sandbox.protocol.problems import Problem, invalid, not_found
-from ev_energy_async.sandbox.resources import charging, charging_plans
 from ev_energy_async.sandbox.handlers.session_lists import found_sessions
-from ev_energy_async.sandbox.world.sessions import Beginning, Session, SubSession
-from ev_energy_async.sandbox.simulation.charging import BOOST, SMART
+from ev_energy_async.sandbox.instants import Instant, parse
+from ev_energy_async.sandbox.protocol import JsonObject, Problem, Reply, invalid, not_found
+from ev_energy_async.sandbox.resources import charging, charging_plans
+from ev_energy_async.sandbox.simulation import BOOST, SMART
+from ev_energy_async.sandbox.world import Beginning, Plug, Session, SubSession
 
 _SCOPES = {
     "assessment": "debug:read",

@@ -6,13 +6,24 @@ from http import HTTPStatus
 from typing import TypeVar
 
 from ev_energy_async.sandbox.handlers.calls import Call
-from ev_energy_async.sandbox.world.entities import Collection, Evse, Identified, User, Vehicle
-from ev_energy_async.sandbox.protocol.expand import Tree
-from ev_energy_async.sandbox.instants import Instant, parse, text
 from ev_energy_async.sandbox.handlers.listing import ById
-from ev_energy_async.sandbox.protocol.messages import JsonObject, Reply
-from ev_energy_async.sandbox.protocol.paging import PAGE_SIZE, NoSuchPage, Ordered, by_cursor, by_number, link_header
-from ev_energy_async.sandbox.protocol.problems import FieldErrors, Problem, invalid, not_found
+from ev_energy_async.sandbox.instants import Instant, parse, text
+from ev_energy_async.sandbox.protocol import (
+    PAGE_SIZE,
+    FieldErrors,
+    JsonObject,
+    NoSuchPage,
+    Ordered,
+    Problem,
+    Reply,
+    Tree,
+    by_cursor,
+    by_number,
+    invalid,
+    link_header,
+    not_found,
+)
+from ev_energy_async.sandbox.world import Collection, Evse, Identified, User, Vehicle
 
 T = TypeVar("T", bound=Identified)
 S = TypeVar("S")

@@ -3,15 +3,12 @@
 from http import HTTPStatus
 
 from ev_energy_async.sandbox.handlers.calls import Call, Handler
-from ev_energy_async.sandbox.protocol.document import load
-from ev_energy_async.sandbox.world.entities import Vehicle, VehicleTrim
 from ev_energy_async.sandbox.handlers.common import found_evse, found_vehicle, narrowed, one, page, referred
-from ev_energy_async.sandbox.instants import DAY, HOUR, MINUTE, text
 from ev_energy_async.sandbox.handlers.listing import Filtered
-from ev_energy_async.sandbox.protocol.messages import JsonObject, Reply
-from ev_energy_async.sandbox.protocol.problems import Problem, invalid
-from ev_energy_async.sandbox.simulation.charging import SMART, UNMANAGED_HOME
-from ev_energy_async.sandbox.simulation.silence import silent
+from ev_energy_async.sandbox.instants import DAY, HOUR, MINUTE, text
+from ev_energy_async.sandbox.protocol import JsonObject, Problem, Reply, invalid, load
+from ev_energy_async.sandbox.simulation import SMART, UNMANAGED_HOME, silent
+from ev_energy_async.sandbox.world import Vehicle, VehicleTrim
 
 _BATTERY_STEP = 10  # Wh, in which a user's own figure is stored
 _LINK_LIVES = HOUR

@@ -3,7 +3,6 @@
 from http import HTTPStatus
 
 from ev_energy_async.sandbox.handlers.calls import Call, Handler
-from ev_energy_async.sandbox.world.entities import CtClamp, Tariff
 from ev_energy_async.sandbox.handlers.common import (
     check_expand_scopes,
     customer,
@@ -13,15 +12,21 @@ from ev_energy_async.sandbox.handlers.common import (
     timed_page,
 )
 from ev_energy_async.sandbox.handlers.generic import found_record, scribe
-from ev_energy_async.sandbox.instants import DAY, HOUR, SECOND, Instant, parse, text
 from ev_energy_async.sandbox.handlers.listing import ById
-from ev_energy_async.sandbox.protocol.messages import JsonObject, Reply
-from ev_energy_async.sandbox.protocol.problems import not_found
+from ev_energy_async.sandbox.instants import DAY, HOUR, SECOND, Instant, parse, text
+from ev_energy_async.sandbox.protocol import JsonObject, Reply, not_found
 from ev_energy_async.sandbox.resources import device_logs
-from ev_energy_async.sandbox.world.records import Record
-from ev_energy_async.sandbox.simulation.days import Activity
-from ev_energy_async.sandbox.simulation.series import Bounds, Series
-from ev_energy_async.sandbox.simulation.signals import STEP, carbon_intensity, grid_level, price, sunshine
+from ev_energy_async.sandbox.simulation import (
+    STEP,
+    Activity,
+    Bounds,
+    Series,
+    carbon_intensity,
+    grid_level,
+    price,
+    sunshine,
+)
+from ev_energy_async.sandbox.world import CtClamp, Record, Tariff
 
 _AHEAD = DAY
 """How far into the future prices, intensities, levels and forecasts are known."""
@@ -160,7 +165,7 @@ def list_device_logs(kind: str, variable: str) -> Handler:
         device = _device(call, kind, variable)
         bounds = call.query.instant("sampled_at__gte"), call.query.instant("sampled_at__lte")
         series = device_logs.series(device, call.world, call.now, *bounds)
-        return timed_page(call, series, lambda at: device_logs.write(scribe(call), device, at, call.expand))
+        return timed_page(call, series, lambda at: scribe(call).log(device, at, call.expand))
 
     return handle
 
@@ -172,7 +177,7 @@ def get_device_log(kind: str, variable: str) -> Handler:
         device, at = _device(call, kind, variable), parse(call.path["sampled_at"])
         if at not in device_logs.series(device, call.world, call.now):
             raise not_found("There is no log of this time.")
-        return Reply(HTTPStatus.OK, device_logs.write(scribe(call), device, at, call.expand))
+        return Reply(HTTPStatus.OK, scribe(call).log(device, at, call.expand))
 
     return handle
 

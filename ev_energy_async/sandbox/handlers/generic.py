@@ -6,14 +6,11 @@ from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from ev_energy_async.sandbox.handlers.calls import Call, Handler
-from ev_energy_async.sandbox.world.entities import User
 from ev_energy_async.sandbox.handlers.common import customer, page
 from ev_energy_async.sandbox.handlers.listing import ById
-from ev_energy_async.sandbox.protocol.messages import JsonObject, Reply
-from ev_energy_async.sandbox.protocol.paging import NOWHERE
-from ev_energy_async.sandbox.protocol.problems import not_found
-from ev_energy_async.sandbox.world.records import Record
-from ev_energy_async.sandbox.resources.scribe import Scribe
+from ev_energy_async.sandbox.protocol import NOWHERE, JsonObject, Reply, not_found
+from ev_energy_async.sandbox.resources import Scribe
+from ev_energy_async.sandbox.world import Record, User
 
 
 class Paged(Enum):

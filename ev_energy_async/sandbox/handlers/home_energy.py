@@ -4,15 +4,12 @@ from datetime import datetime, timedelta
 from http import HTTPStatus
 
 from ev_energy_async.sandbox.handlers.calls import Call, Handler
-from ev_energy_async.sandbox.world.entities import User
 from ev_energy_async.sandbox.handlers.common import referred
 from ev_energy_async.sandbox.handlers.generic import found_record, written
 from ev_energy_async.sandbox.instants import DAY, Instant, instant, moment, text
-from ev_energy_async.sandbox.protocol.messages import JsonObject, Reply
-from ev_energy_async.sandbox.protocol.problems import invalid
-from ev_energy_async.sandbox.world.records import Record
-from ev_energy_async.sandbox.simulation.household import Flows, Household
-from ev_energy_async.sandbox.simulation.signals import STEP
+from ev_energy_async.sandbox.protocol import JsonObject, Reply, invalid
+from ev_energy_async.sandbox.simulation import STEP, Flows, Household
+from ev_energy_async.sandbox.world import Record, User
 
 _LONGEST = {"PT30M": DAY, "P1D": 31 * DAY, "P1M": 366 * DAY}
 _DEFAULT_WATTS = 4_000

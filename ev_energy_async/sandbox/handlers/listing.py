@@ -4,12 +4,10 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, Protocol, TypeVar
 
-from ev_energy_async.sandbox.world.entities import Identified
 from ev_energy_async.sandbox.instants import Instant
-from ev_energy_async.sandbox.protocol.paging import Ordered
-from ev_energy_async.sandbox.protocol.problems import invalid
-from ev_energy_async.sandbox.simulation.log_kinds import Log
-from ev_energy_async.sandbox.simulation.timeline import Timeline
+from ev_energy_async.sandbox.protocol import Ordered, invalid
+from ev_energy_async.sandbox.simulation import Log, Timeline
+from ev_energy_async.sandbox.world import Identified
 
 
 class Named(Identified, Protocol):

@@ -4,16 +4,12 @@ from collections.abc import Callable
 from http import HTTPStatus
 
 from ev_energy_async.sandbox.handlers.calls import Call, Handler
-from ev_energy_async.sandbox.world.entities import Evse, Vehicle
 from ev_energy_async.sandbox.handlers.common import found_evse, found_vehicle
-from ev_energy_async.sandbox.instants import Instant, parse, text
 from ev_energy_async.sandbox.handlers.listing import Logs
-from ev_energy_async.sandbox.protocol.messages import Reply
-from ev_energy_async.sandbox.protocol.paging import PAGE_SIZE, by_cursor, link_header
-from ev_energy_async.sandbox.protocol.problems import FieldErrors, invalid, not_found
-from ev_energy_async.sandbox.simulation.arrivals import Arrived
-from ev_energy_async.sandbox.simulation.evse_logs import OcppLog
-from ev_energy_async.sandbox.simulation.log_kinds import Log
+from ev_energy_async.sandbox.instants import Instant, parse, text
+from ev_energy_async.sandbox.protocol import PAGE_SIZE, FieldErrors, Reply, by_cursor, invalid, link_header, not_found
+from ev_energy_async.sandbox.simulation import Arrived, Log, OcppLog
+from ev_energy_async.sandbox.world import Evse, Vehicle
 
 Find = Callable[[Call], Vehicle | Evse]
 Fits = Callable[[Log], bool]

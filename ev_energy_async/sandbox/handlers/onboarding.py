@@ -6,12 +6,11 @@ from urllib.parse import urlencode, urlsplit
 from uuid import UUID
 
 from ev_energy_async.sandbox.handlers.calls import Call, Handler
-from ev_energy_async.sandbox.world.entities import EvseModel, VehicleModel, VehicleTrim
 from ev_energy_async.sandbox.handlers.common import found, referred
 from ev_energy_async.sandbox.handlers.generic import found_record, scribe, written
 from ev_energy_async.sandbox.instants import HOUR, parse, text
-from ev_energy_async.sandbox.protocol.messages import JsonObject, Reply
-from ev_energy_async.sandbox.protocol.problems import FieldErrors, Problem, invalid, not_found
+from ev_energy_async.sandbox.protocol import FieldErrors, JsonObject, Problem, Reply, invalid, not_found
+from ev_energy_async.sandbox.world import EvseModel, VehicleModel, VehicleTrim
 
 _CONNECT = "https://connect.example.com"
 _REQUEST_LIVES = HOUR

@@ -3,13 +3,10 @@
 from http import HTTPStatus
 
 from ev_energy_async.sandbox.handlers.calls import Call, Handler
-from ev_energy_async.sandbox.world.catalogue import PLACES
-from ev_energy_async.sandbox.world.entities import User
 from ev_energy_async.sandbox.handlers.common import found
 from ev_energy_async.sandbox.handlers.generic import NO_MORE, Paged, found_record, listed, scribe, written
-from ev_energy_async.sandbox.protocol.messages import JsonObject, Reply
-from ev_energy_async.sandbox.protocol.problems import Problem, invalid, not_found
-from ev_energy_async.sandbox.world.records import Record
+from ev_energy_async.sandbox.protocol import JsonObject, Problem, Reply, invalid, not_found
+from ev_energy_async.sandbox.world import PLACES, Record, User
 
 _NEAR = 8.0  # degrees of longitude and latitude that count as the same country here
 _AGREEMENTS = "participation_agreement_versions"

@@ -6,10 +6,8 @@ from typing import Any
 from ev_energy_async.sandbox.handlers.calls import Call, Handler
 from ev_energy_async.sandbox.handlers.common import referred
 from ev_energy_async.sandbox.handlers.generic import found_record, is_seen, scribe, written
-from ev_energy_async.sandbox.protocol.messages import JsonObject, Reply
-from ev_energy_async.sandbox.protocol.problems import Problem, invalid
-from ev_energy_async.sandbox.world.records import Record
-from ev_energy_async.sandbox.server.uploads import Upload
+from ev_energy_async.sandbox.protocol import JsonObject, Problem, Reply, invalid
+from ev_energy_async.sandbox.world import Record, Upload
 
 _FILES, _TYPES = "rebate_evidence_files", "rebate_evidence_types"
 

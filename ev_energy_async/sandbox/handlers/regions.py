@@ -9,9 +9,8 @@ from ev_energy_async.sandbox.handlers.calls import Call, Handler
 from ev_energy_async.sandbox.handlers.common import referred
 from ev_energy_async.sandbox.handlers.generic import Paged, found_record, listed, scribe, written
 from ev_energy_async.sandbox.instants import text
-from ev_energy_async.sandbox.protocol.messages import JsonObject, Reply
-from ev_energy_async.sandbox.protocol.problems import FieldErrors, Problem
-from ev_energy_async.sandbox.world.records import Record
+from ev_energy_async.sandbox.protocol import FieldErrors, JsonObject, Problem, Reply
+from ev_energy_async.sandbox.world import Record
 
 
 def list_regions(call: Call) -> Reply:

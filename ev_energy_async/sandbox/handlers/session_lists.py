@@ -10,17 +10,16 @@ from heapq import merge
 from typing import TYPE_CHECKING, Generic, TypeVar
 from urllib.parse import parse_qsl
 
-from ev_energy_async.sandbox.world.entities import Identified, ulid_time
-from ev_energy_async.sandbox.instants import DAY, Instant
 from ev_energy_async.sandbox.handlers.listing import ById
-from ev_energy_async.sandbox.simulation.life import RETAINED_DAYS
+from ev_energy_async.sandbox.instants import DAY, Instant
+from ev_energy_async.sandbox.simulation import RETAINED_DAYS
+from ev_energy_async.sandbox.world import Identified, ulid_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from ev_energy_async.sandbox.world.entities import Plug
-    from ev_energy_async.sandbox.protocol.paging import Ordered
-    from ev_energy_async.sandbox.world.sessions import Beginning, Session, SessionBook
+    from ev_energy_async.sandbox.protocol import Ordered
+    from ev_energy_async.sandbox.world import Beginning, Plug, Session, SessionBook
 
 T = TypeVar("T", bound=Identified)
 

@@ -7,12 +7,10 @@ from statistics import fmean, median
 from typing import Any
 
 from ev_energy_async.sandbox.handlers.calls import Call, Handler
-from ev_energy_async.sandbox.protocol.document import load
 from ev_energy_async.sandbox.handlers.generic import Paged, found_record, is_seen, listed, scribe, written
 from ev_energy_async.sandbox.instants import DAY, HOUR, Instant, moment, parse, text
-from ev_energy_async.sandbox.protocol.messages import JsonObject, Reply
-from ev_energy_async.sandbox.protocol.problems import invalid
-from ev_energy_async.sandbox.world.records import Record
+from ev_energy_async.sandbox.protocol import JsonObject, Reply, invalid, load
+from ev_energy_async.sandbox.world import Record
 
 _FILED = tuple(f"{by}_{what}" for by in ("ai_generated", "human_verified") for what in ("category", "subcategory"))
 _TEXTS = ("external_ticket_id", "status", "priority", "source", *_FILED)

@@ -4,14 +4,12 @@ from http import HTTPStatus
 from typing import Any
 
 from ev_energy_async.sandbox.handlers.calls import Call, Handler
-from ev_energy_async.sandbox.world.catalogue import PLACES, Place
-from ev_energy_async.sandbox.world.entities import User
 from ev_energy_async.sandbox.handlers.common import found, narrowed, page, referred
 from ev_energy_async.sandbox.handlers.generic import Paged, found_record, listed, scribe, written
-from ev_energy_async.sandbox.instants import text
 from ev_energy_async.sandbox.handlers.listing import Filtered
-from ev_energy_async.sandbox.protocol.messages import JsonObject, Reply
-from ev_energy_async.sandbox.protocol.problems import FieldErrors, invalid, not_found
+from ev_energy_async.sandbox.instants import text
+from ev_energy_async.sandbox.protocol import FieldErrors, JsonObject, Reply, invalid, not_found
+from ev_energy_async.sandbox.world import PLACES, Place, User
 
 _COLLECTIONS = (
     "users",

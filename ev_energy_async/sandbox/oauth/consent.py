@@ -13,10 +13,10 @@ from http import HTTPStatus
 from itertools import islice
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from ev_energy_async.sandbox.world.entities import Collection, User
 from ev_energy_async.sandbox.instants import Instant
-from ev_energy_async.sandbox.protocol.messages import Reply, Request
 from ev_energy_async.sandbox.oauth.tokens import Grant, TokenIssuer
+from ev_energy_async.sandbox.protocol import Reply, Request
+from ev_energy_async.sandbox.world import Collection, User
 
 AUTHORIZE_PATH = "/o/authorize/"
 

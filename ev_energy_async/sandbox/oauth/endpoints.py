@@ -14,11 +14,10 @@ from hmac import compare_digest
 from http import HTTPStatus
 from urllib.parse import parse_qsl, unquote_plus
 
-from ev_energy_async.sandbox.oauth.consent import AUTHORIZE_PATH, ConsentDesk
 from ev_energy_async.sandbox.instants import Instant
-from ev_energy_async.sandbox.protocol.messages import JsonObject, Reply, Request
-from ev_energy_async.sandbox.protocol.problems import Problem, not_found
+from ev_energy_async.sandbox.oauth.consent import AUTHORIZE_PATH, ConsentDesk
 from ev_energy_async.sandbox.oauth.tokens import Grant, TokenIssuer
+from ev_energy_async.sandbox.protocol import JsonObject, Problem, Reply, Request, not_found
 
 TOKEN_PATH = "/o/token/"  # noqa: S105 - a path
 REVOKE_PATH = "/o/revoke_token/"

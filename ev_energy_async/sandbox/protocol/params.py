@@ -7,11 +7,11 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
 
+from ev_energy_async.sandbox.instants import Instant, parse
 from ev_energy_async.sandbox.protocol.document import Document, Operation, Parameter, Schema
 from ev_energy_async.sandbox.protocol.forms import FORM_OPERATIONS, MULTIPART, URL_ENCODED, read_form
-from ev_energy_async.sandbox.instants import Instant, parse
 from ev_energy_async.sandbox.protocol.problems import FieldErrors, Problem, invalid, not_found
-from ev_energy_async.sandbox.protocol.schema import Json, faults
+from ev_energy_async.sandbox.protocol.schema import Json, mismatches
 
 CURSORS = frozenset({"page_after", "page_before"})
 _EXPAND = "expand"
@@ -89,7 +89,7 @@ def read_query(document: Document, operation: Operation, query: str) -> Query:
             values[name] = _typed(document, parameter.schema, written)
     for name, parameter in parameters.items():
         if name in values and name not in CURSORS:
-            errors |= faults(document, parameter.schema, values[name], name)
+            errors |= mismatches(document, parameter.schema, values[name], name)
         elif parameter.required and name not in values:
             errors[name] = ["This parameter is required."]
     if errors:
@@ -104,7 +104,7 @@ def check_path(document: Document, operation: Operation, segments: dict[str, str
         Problem: 404 for what can't be an ID of this collection, 400 for what should be a time and is none.
     """
     for name, parameter in operation.placed("path").items():
-        if wrong := faults(document, parameter.schema, segments[name], name):
+        if wrong := mismatches(document, parameter.schema, segments[name], name):
             if parameter.schema.get("format") == "date-time":
                 raise invalid(wrong)
             if (name, segments[name]) != ("user_id", "me"):
@@ -151,7 +151,7 @@ def _plain(document: Document, operation: Operation, body: bytes, content_type: 
 
 
 def _check_body(document: Document, operation: Operation, value: Json) -> None:
-    errors = {} if operation.body is None else faults(document, operation.body, value, "")
+    errors = {} if operation.body is None else mismatches(document, operation.body, value, "")
     if not errors:
         return
     raise _refused(operation, invalid(errors))

@@ -7,8 +7,8 @@ import re
 from functools import lru_cache
 from math import isfinite
 
-from ev_energy_async.sandbox.protocol.document import Document, Schema
 from ev_energy_async.sandbox.instants import parse
+from ev_energy_async.sandbox.protocol.document import Document, Schema
 from ev_energy_async.sandbox.protocol.problems import FieldErrors
 
 Json = str | float | bool | None | list["Json"] | dict[str, "Json"]
@@ -22,14 +22,14 @@ _SHAPES = {
 }
 
 
-def faults(document: Document, schema: Schema, value: Json, path: str) -> FieldErrors:
+def mismatches(document: Document, schema: Schema, value: Json, path: str) -> FieldErrors:
     """What is wrong with a value, by the path of the member concerned; empty if it fits."""
     for reference in _references(document, schema):
-        if found := faults(document, reference, value, path):
+        if found := mismatches(document, reference, value, path):
             return found
     for alternatives in (schema.get("oneOf"), schema.get("anyOf")):
-        if alternatives and all(faults(document, alternative, value, path) for alternative in alternatives):
-            return faults(document, alternatives[0], value, path)
+        if alternatives and all(mismatches(document, alternative, value, path) for alternative in alternatives):
+            return mismatches(document, alternatives[0], value, path)
     if "type" in schema and not _is_of(schema["type"], value):
         return {path: [f"This is not of type {_types(schema['type'])}."]}
     if "enum" in schema and value not in schema["enum"]:
@@ -60,11 +60,11 @@ def _object_faults(document: Document, schema: Schema, value: dict[str, Json], p
         if name in properties:
             # What only the server sets is ignored in a request (OpenAPI 3.1, readOnly), so it can't be wrong.
             if not properties[name].get("readOnly"):
-                found |= faults(document, properties[name], member, _below(path, name))
+                found |= mismatches(document, properties[name], member, _below(path, name))
         elif schema.get("additionalProperties") is False:
             found[_below(path, name)] = ["This field is not known."]
         elif isinstance(schema.get("additionalProperties"), dict):
-            found |= faults(document, schema["additionalProperties"], member, _below(path, name))
+            found |= mismatches(document, schema["additionalProperties"], member, _below(path, name))
     return found
 
 
@@ -77,7 +77,7 @@ def _list_faults(document: Document, schema: Schema, value: list[Json], path: st
         return {path: [f"There are fewer than {fewest} entries."]}
     found: FieldErrors = {}
     for item in value:
-        for name, wrong in faults(document, schema.get("items", {}), item, path).items():
+        for name, wrong in mismatches(document, schema.get("items", {}), item, path).items():
             found.setdefault(name, []).extend(wrong)
     return found
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ev_energy_async.sandbox.instants import DAY, HOUR, Instant, parse
-from ev_energy_async.sandbox.world.records import Record
-from ev_energy_async.sandbox.protocol.answers import answer
+from ev_energy_async.sandbox.protocol import example
+from ev_energy_async.sandbox.world import Record
 
 if TYPE_CHECKING:
     from random import Random
 
-    from ev_energy_async.sandbox.world.archive import Archive
-    from ev_energy_async.sandbox.world.records import Shelf
-    from ev_energy_async.sandbox.world.world import World
+    from ev_energy_async.sandbox.world import Archive, Shelf, Stock
 
 KINDS = (
     "boundary_meter_makes",
@@ -66,7 +64,7 @@ _GRIDS = (
 _OFFERINGS = ("Smart Charging", "Smart Charging Plus", "Solar Saver")
 
 
-def fill(world: World, archive: Archive, chance: Random) -> None:
+def fill(stock: Stock, archive: Archive, chance: Random) -> None:
     """Fills the kinds named above."""
     created = _ESTABLISHED
 
@@ -95,7 +93,7 @@ def fill(world: World, archive: Archive, chance: Random) -> None:
                 applies=number == 0,
             )
         coordinator = {"name": f"{name} flexibility", "reference_code": f"{code}_FLEX", "contract_end": None}
-        timezone = next(tariff.timezone for tariff in world.tariffs if tariff.country == country)
+        timezone = next(tariff.timezone for tariff in stock.tariffs if tariff.country == country)
         put(
             archive["dispatch_coordinators"],
             {**coordinator, "contract_start": "2023-01-01T00:00:00.000000Z", "timezone": timezone},
@@ -107,6 +105,6 @@ def fill(world: World, archive: Archive, chance: Random) -> None:
         put(archive["subscription_offerings"], {"name": name})
     for number in range(6):
         version = f"{3 + number // 3}.{number % 3 * 4}.{chance.randrange(10)}"
-        put(archive["evse_firmware_versions"], answer("EVSEFirmwareVersion", chance, version=version))
+        put(archive["evse_firmware_versions"], example("EVSEFirmwareVersion", chance, version=version))
     providers = archive["cpms_providers"]
     providers.add(Record("CHARGEPOINT", providers.kind, {"name": "ChargePoint", "icon": None}))

@@ -8,20 +8,25 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ev_energy_async.sandbox.instants import MINUTE, SECOND, Instant, text
 from ev_energy_async.sandbox.resources import charging_plans as plans
-from ev_energy_async.sandbox.simulation.charging import INTERVAL, SMART, Usage, seconds_charging, usage
-from ev_energy_async.sandbox.simulation.days import EFFICIENCY
-from ev_energy_async.sandbox.simulation.signals import carbon_class, carbon_intensity, price
+from ev_energy_async.sandbox.simulation import (
+    EFFICIENCY,
+    INTERVAL,
+    SMART,
+    Usage,
+    carbon_class,
+    carbon_intensity,
+    price,
+    seconds_charging,
+    usage,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ev_energy_async.sandbox.world.entities import Tariff
-    from ev_energy_async.sandbox.protocol.expand import Tree
-    from ev_energy_async.sandbox.protocol.messages import JsonObject
+    from ev_energy_async.sandbox.protocol import JsonObject, Tree
     from ev_energy_async.sandbox.resources.charging_plans import Owner
-    from ev_energy_async.sandbox.world.records import Record
     from ev_energy_async.sandbox.resources.scribe import Scribe
-    from ev_energy_async.sandbox.world.sessions import Session, SubSession
+    from ev_energy_async.sandbox.world import Record, Session, SubSession, Tariff
 
 _WATT_HOURS = 1_000  # in a kWh
 _POINTS_PER_KILOWATT_HOUR = 10

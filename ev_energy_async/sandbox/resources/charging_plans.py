@@ -5,17 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ev_energy_async.sandbox.instants import SECOND, Instant, text
-from ev_energy_async.sandbox.protocol.answers import answer
-from ev_energy_async.sandbox.simulation.chance import mix, source
-from ev_energy_async.sandbox.simulation.charging import BOOST, INTERVAL, SMART, delivered, seconds_charging
-from ev_energy_async.sandbox.simulation.days import EFFICIENCY, Activity
-from ev_energy_async.sandbox.simulation.signals import STEP, price
-from ev_energy_async.sandbox.simulation.vehicle_logs import CommandLog
+from ev_energy_async.sandbox.protocol import example
+from ev_energy_async.sandbox.simulation import (
+    BOOST,
+    EFFICIENCY,
+    INTERVAL,
+    SMART,
+    STEP,
+    Activity,
+    CommandLog,
+    delivered,
+    mix,
+    price,
+    seconds_charging,
+    source,
+)
 
 if TYPE_CHECKING:
-    from ev_energy_async.sandbox.protocol.messages import JsonObject
+    from ev_energy_async.sandbox.protocol import JsonObject
     from ev_energy_async.sandbox.resources.scribe import Scribe
-    from ev_energy_async.sandbox.world.sessions import SubSession
+    from ev_energy_async.sandbox.world import SubSession
 
 Owner = str | dict[str, object]
 """The sub-session something belongs to, as its URL or in full."""
@@ -108,7 +117,7 @@ def assessment(scribe: Scribe, sub: SubSession, owner: Owner) -> JsonObject:
     watts = [stage.watts for stage in stages if stage.activity is Activity.CHARGING]
     wanted = delivered(stages, stages[-1].end) - delivered(stages, sub.span.start)
     chance = source(mix(*sub.id.encode()[-10:]))
-    metrics = answer("ChargingSubSessionAssessmentMetrics", chance)
+    metrics = example("ChargingSubSessionAssessmentMetrics", chance)
     required = watt_hours * 100 // wanted if wanted else 100
     metrics |= {
         "energy_delivered_vs_required": required,

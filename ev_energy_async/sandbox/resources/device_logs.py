@@ -4,21 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ev_energy_async.sandbox.world.entities import CtClamp
 from ev_energy_async.sandbox.instants import MINUTE, SECOND, Instant, text
-from ev_energy_async.sandbox.simulation.chance import mix, share
-from ev_energy_async.sandbox.simulation.days import Activity
-from ev_energy_async.sandbox.simulation.series import Bounds, Series
-from ev_energy_async.sandbox.simulation.signals import STEP
+from ev_energy_async.sandbox.simulation import Activity, Bounds, Series, mix, share
+from ev_energy_async.sandbox.world import CtClamp
 
 if TYPE_CHECKING:
-    from ev_energy_async.sandbox.protocol.expand import Tree
-    from ev_energy_async.sandbox.protocol.messages import JsonObject
-    from ev_energy_async.sandbox.world.records import Record
-    from ev_energy_async.sandbox.resources.scribe import Scribe
-    from ev_energy_async.sandbox.world.world import World
-
-__all__ = ["STEP", "series", "url", "write"]
+    from ev_energy_async.sandbox.protocol import JsonObject
+    from ev_energy_async.sandbox.simulation import Households
+    from ev_energy_async.sandbox.world import Record, World
 
 _PACE = 5 * MINUTE
 _JITTER = 50 * SECOND
@@ -26,12 +19,6 @@ _UNDERWAY = 4 * SECOND  # from a device to the platform
 _MAINS_VOLTS = 230
 _BASE_WATTS = 300
 _IDLE_WATTS = 40  # what flows below this counts as nothing
-
-_OWNERS = {
-    "boundary_meters": "boundary_meter",
-    "home_batteries": "home_battery",
-    "inverters": "inverter",
-}
 
 
 def series(
@@ -48,26 +35,17 @@ def series(
     return Series(_key(device), _PACE, first, last, jitter=_JITTER)
 
 
-def url(scribe: Scribe, device: Record | CtClamp, at: Instant) -> str:
-    """The URL of a report."""
-    segment = "logs" if isinstance(device, CtClamp) else "status_logs"
-    return f"{scribe.url(device)}/{segment}/{text(at)}"
-
-
-def write(scribe: Scribe, device: Record | CtClamp, at: Instant, tree: Tree) -> JsonObject:
-    """The report of a moment."""
-    body: JsonObject = {"url": url(scribe, device, at), "sampled_at": text(at)}
+def report(device: Record | CtClamp, at: Instant, households: Households) -> JsonObject:
+    """What a device reported at a moment: the members of its log that refer to nothing."""
     if isinstance(device, CtClamp):
-        body["ct_clamp"] = scribe.refer(device, tree, "ct_clamp")
-        return body | {"logged_at": text(at + _UNDERWAY), "current_milliamps": _clamp(device, at)}
-    owner = _OWNERS[device.kind.name]
-    body[owner] = scribe.refer(device, tree, owner)
-    flows = scribe.world.records.households.flows(device.hidden["household"], at)
+        return {"sampled_at": text(at), "logged_at": text(at + _UNDERWAY), "current_milliamps": _clamp(device, at)}
+    body: JsonObject = {"sampled_at": text(at)}
+    flows = households.flows(device.hidden["household"], at)
     totals = {name: watt_hours * 2 for name, watt_hours in flows.totals.items()}
-    match owner:
-        case "boundary_meter":
+    match device.kind.name:
+        case "boundary_meters":
             return body | _meter(totals["import"] - totals["export"])
-        case "home_battery":
+        case "home_batteries":
             return body | _battery(totals["charge"] - totals["discharge"], flows.capacity, flows.charge_percentage)
         case _:
             watts = totals["generation"]

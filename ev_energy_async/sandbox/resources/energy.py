@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ev_energy_async.sandbox.world.catalogue import PLACES
 from ev_energy_async.sandbox.instants import DAY, HOUR, parse, text
-from ev_energy_async.sandbox.simulation.household import Household
+from ev_energy_async.sandbox.simulation import Household
+from ev_energy_async.sandbox.world import PLACES
 
 if TYPE_CHECKING:
     from random import Random
 
-    from ev_energy_async.sandbox.world.entities import User
-    from ev_energy_async.sandbox.world.archive import Archive
-    from ev_energy_async.sandbox.world.world import World
+    from ev_energy_async.sandbox.world import Archive, Stock, User
 
 KINDS = (
     "boundary_meters",
@@ -44,7 +42,7 @@ _MESSAGES = (
 )
 
 
-def fill(world: World, archive: Archive, chance: Random) -> None:
+def fill(stock: Stock, archive: Archive, chance: Random) -> None:
     """Fills the kinds named above."""
     for place in PLACES:
         location = {"latitude": place.latitude, "longitude": place.longitude}
@@ -54,7 +52,7 @@ def fill(world: World, archive: Archive, chance: Random) -> None:
             {"location": location},
             hidden={"key": chance.getrandbits(32), "utc_hours": place.utc_hours},
         )
-    users = [user for user in world.users if user.place is not None][: _MOST * _EVERY]
+    users = [user for user in stock.users if user.place is not None][: _MOST * _EVERY]
     for number, user in enumerate(users):
         if number % _EVERY == 0:
             _equip(user, archive, chance)
@@ -62,7 +60,7 @@ def fill(world: World, archive: Archive, chance: Random) -> None:
             data = {"user": user, "offering": chance.choice(list(archive["subscription_offerings"]))}
             archive["subscriptions"].new(user.joined_at + 2 * DAY, chance, data, user=user)
         for _ in range(chance.randrange(3)):
-            _notify(user, world.start - chance.randrange(HOUR, 20 * DAY), archive, chance)
+            _notify(user, stock.start - chance.randrange(HOUR, 20 * DAY), archive, chance)
 
 
 def _equip(user: User, archive: Archive, chance: Random) -> None:

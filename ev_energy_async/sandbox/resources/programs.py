@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ev_energy_async.sandbox.instants import DAY, Instant, parse, text
-from ev_energy_async.sandbox.protocol.answers import answer
+from ev_energy_async.sandbox.protocol import example
 
 if TYPE_CHECKING:
     from random import Random
 
-    from ev_energy_async.sandbox.world.archive import Archive
-    from ev_energy_async.sandbox.world.world import World
+    from ev_energy_async.sandbox.world import Archive, Stock
 
 KINDS = (
     "incentive_schemes",
@@ -32,7 +31,7 @@ _TIERS = (("standard", "Standard", False, True), ("solar", "Solar", True, True),
 _SCHEMES = ("Welcome bonus", "Off-peak reward")
 
 
-def fill(_world: World, archive: Archive, chance: Random) -> None:
+def fill(_stock: Stock, archive: Archive, chance: Random) -> None:
     """Fills the kinds named above."""
     created = _ESTABLISHED
 
@@ -78,7 +77,7 @@ def fill(_world: World, archive: Archive, chance: Random) -> None:
             )
     for name in _SCHEMES:
         archive["incentive_schemes"].new(
-            later(), chance, answer("IncentiveScheme", chance, name=name, visible=True, available=True)
+            later(), chance, example("IncentiveScheme", chance, name=name, visible=True, available=True)
         )
     _fill_rebates(archive, chance, later)
 

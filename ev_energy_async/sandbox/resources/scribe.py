@@ -6,28 +6,28 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeGuard
 from urllib.parse import urlencode
 
-from ev_energy_async.sandbox.world.entities import (
+from ev_energy_async.sandbox.instants import Instant, text
+from ev_energy_async.sandbox.resources import device_logs
+from ev_energy_async.sandbox.simulation import STEP
+from ev_energy_async.sandbox.world import (
     CtClamp,
     Evse,
     EvseModel,
     EvseSite,
+    Record,
     Supplier,
     Tariff,
     User,
     Vehicle,
     VehicleModel,
 )
-from ev_energy_async.sandbox.instants import Instant, text
-from ev_energy_async.sandbox.resources import device_logs
-from ev_energy_async.sandbox.world.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ev_energy_async.sandbox.protocol.expand import Tree
-    from ev_energy_async.sandbox.protocol.messages import JsonObject
+    from ev_energy_async.sandbox.protocol import JsonObject, Tree
     from ev_energy_async.sandbox.resources.view import View
-    from ev_energy_async.sandbox.world.world import World
+    from ev_energy_async.sandbox.world import World
 
 _PLACES: dict[type, str] = {
     CtClamp: "ct_clamps",
@@ -39,6 +39,11 @@ _PLACES: dict[type, str] = {
     User: "users",
     Vehicle: "vehicles",
     VehicleModel: "vehicle_models",
+}
+_OWNERS = {
+    "boundary_meters": "boundary_meter",
+    "home_batteries": "home_battery",
+    "inverters": "inverter",
 }
 
 
@@ -77,6 +82,17 @@ class Scribe:
             VehicleModel: self.view.vehicle_model,
         }
         return writers[type(thing)](thing, tree)
+
+    def log_url(self, device: Record | CtClamp, at: Instant) -> str:
+        """The URL of what a device of a home reported at a moment."""
+        segment = "logs" if isinstance(device, CtClamp) else "status_logs"
+        return f"{self.url(device)}/{segment}/{text(at)}"
+
+    def log(self, device: Record | CtClamp, at: Instant, tree: Tree) -> JsonObject:
+        """That report in full."""
+        owner = "ct_clamp" if isinstance(device, CtClamp) else _OWNERS[device.kind.name]
+        body: JsonObject = {"url": self.log_url(device, at), owner: self.refer(device, tree, owner)}
+        return body | device_logs.report(device, at, self.world.records.households)
 
     def record(self, record: Record, tree: Tree) -> JsonObject:
         """A record in full."""
@@ -134,8 +150,8 @@ def _device(scribe: Scribe, record: Record, tree: Tree) -> JsonObject:
     if at is None:
         return {"latest_status_log": None}
     if "latest_status_log" in tree:
-        return {"latest_status_log": device_logs.write(scribe, record, at, {})}
-    return {"latest_status_log": device_logs.url(scribe, record, at)}
+        return {"latest_status_log": scribe.log(record, at, {})}
+    return {"latest_status_log": scribe.log_url(record, at)}
 
 
 def _inverter(scribe: Scribe, record: Record, tree: Tree) -> JsonObject:
@@ -149,12 +165,12 @@ def _solar_array(scribe: Scribe, record: Record, _tree: Tree) -> JsonObject:
         return {}
     day = household.day_of(scribe.now)
     flows = scribe.world.records.households.day(household, day)
-    left = flows[(scribe.now - household.starts(day)) // device_logs.STEP :]
+    left = flows[(scribe.now - household.starts(day)) // STEP :]
     return {
         "forecast": {
             "solar_watt_hours_until_midnight": sum(flow.totals["generation"] for flow in left),
             "percent_vehicle_battery_charge_until_midnight": None,
-            "last_updated_at": text(scribe.now // device_logs.STEP * device_logs.STEP),
+            "last_updated_at": text(scribe.now // STEP * STEP),
         }
     }
 

@@ -9,9 +9,7 @@ from ev_energy_async.sandbox.instants import DAY, HOUR, MINUTE, text
 if TYPE_CHECKING:
     from random import Random
 
-    from ev_energy_async.sandbox.world.entities import User
-    from ev_energy_async.sandbox.world.archive import Archive
-    from ev_energy_async.sandbox.world.world import World
+    from ev_energy_async.sandbox.world import Archive, Stock, User
 
 KINDS = ("messages", "support_tickets")
 
@@ -39,13 +37,13 @@ _ANSWERS = (
 )
 
 
-def fill(world: World, archive: Archive, chance: Random) -> None:
+def fill(stock: Stock, archive: Archive, chance: Random) -> None:
     """Fills the kinds named above."""
-    users = list(world.users)
-    moments = sorted(world.start - chance.randrange(2 * HOUR, 90 * DAY) for _ in range(_TICKETS))
+    users = list(stock.users)
+    moments = sorted(stock.start - chance.randrange(2 * HOUR, 90 * DAY) for _ in range(_TICKETS))
     for number, at in enumerate(moments):
         user = None if chance.random() < _WITHOUT_USER else chance.choice(users)
-        _open_ticket(archive, chance, number, user, at, world.start)
+        _open_ticket(archive, chance, number, user, at, stock.start)
 
 
 def _open_ticket(archive: Archive, chance: Random, number: int, user: User | None, at: int, now: int) -> None:

@@ -7,7 +7,10 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from ev_energy_async.sandbox.world.entities import (
+from ev_energy_async.sandbox.instants import Instant, text
+from ev_energy_async.sandbox.protocol import JsonObject, Tree
+from ev_energy_async.sandbox.simulation import Log, Timeline
+from ev_energy_async.sandbox.world import (
     CtClamp,
     Evse,
     EvseMake,
@@ -22,11 +25,6 @@ from ev_energy_async.sandbox.world.entities import (
     VehicleModel,
     VehicleTrim,
 )
-from ev_energy_async.sandbox.protocol.expand import Tree
-from ev_energy_async.sandbox.instants import Instant, text
-from ev_energy_async.sandbox.protocol.messages import JsonObject
-from ev_energy_async.sandbox.simulation.log_kinds import Log
-from ev_energy_async.sandbox.simulation.timeline import Timeline
 
 _DEGRADATION_PER_METER = 4e-10  # a tenth of the battery in 250,000 km
 _UNKNOWN_BATTERY = 45_000  # Wh, where a model's trims tell nothing

@@ -7,21 +7,28 @@ import re
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
-from ev_energy_async.sandbox.server.callers import Caller, Callers
-from ev_energy_async.sandbox.handlers.calls import Call
-from ev_energy_async.sandbox.protocol.document import Document, Operation
-from ev_energy_async.sandbox.world.entities import User
-from ev_energy_async.sandbox.protocol.expand import tree
-from ev_energy_async.sandbox.server.fast import FastPages
-from ev_energy_async.sandbox.handlers import HANDLERS
+from ev_energy_async.sandbox.handlers import HANDLERS, Call
 from ev_energy_async.sandbox.instants import Instant
-from ev_energy_async.sandbox.protocol.messages import Reply, Request
-from ev_energy_async.sandbox.oauth.endpoints import OAuth
-from ev_energy_async.sandbox.protocol.params import Query, check_path, read_body, read_query
-from ev_energy_async.sandbox.protocol.problems import Problem, invalid, not_found
-from ev_energy_async.sandbox.resources.view import View
-from ev_energy_async.sandbox.protocol.routes import Routes
-from ev_energy_async.sandbox.world.world import World
+from ev_energy_async.sandbox.oauth import OAuth
+from ev_energy_async.sandbox.protocol import (
+    Document,
+    Operation,
+    Problem,
+    Query,
+    Reply,
+    Request,
+    Routes,
+    check_path,
+    invalid,
+    not_found,
+    read_body,
+    read_query,
+    tree,
+)
+from ev_energy_async.sandbox.resources import View
+from ev_energy_async.sandbox.server.callers import Caller, Callers
+from ev_energy_async.sandbox.server.fast import FastPages
+from ev_energy_async.sandbox.world import User, World
 
 PREFIX = "/v2"
 

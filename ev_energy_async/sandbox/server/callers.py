@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from math import ceil
 
 from ev_energy_async.sandbox.instants import Instant
+from ev_energy_async.sandbox.oauth import Token, TokenIssuer
+from ev_energy_async.sandbox.protocol import Request
 from ev_energy_async.sandbox.server.limits import RollingWindow
-from ev_energy_async.sandbox.protocol.messages import Request
-from ev_energy_async.sandbox.oauth.tokens import Token, TokenIssuer
 
 _KEPT_WINDOWS = 10_000
 

@@ -22,14 +22,11 @@ from http import HTTPStatus
 from typing import Any, Protocol, cast, get_args
 from urllib.parse import parse_qsl
 
-from ev_energy_async.sandbox.faults import FaultPlan
-from ev_energy_async.sandbox.faults.reading import FaultPlanError, plan_of
-from ev_energy_async.sandbox.world.fleet import Fleet, Logged
+from ev_energy_async.sandbox.faults import FaultPlan, FaultPlanError, plan_of
 from ev_energy_async.sandbox.instants import moment, parse
-from ev_energy_async.sandbox.protocol.messages import JsonObject, Reply, Request
-from ev_energy_async.sandbox.protocol.problems import Problem, not_found
+from ev_energy_async.sandbox.protocol import JsonObject, Problem, Reply, Request, not_found
 from ev_energy_async.sandbox.record import Record
-from ev_energy_async.sandbox.world.world import Integrated, World
+from ev_energy_async.sandbox.world import Fleet, Integrated, Logged, World
 
 CONTROL_PATH = "/_sandbox/"
 

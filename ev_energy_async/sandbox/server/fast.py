@@ -11,19 +11,23 @@ from itertools import islice
 
 import msgspec
 
-from ev_energy_async.sandbox.server.callers import Caller
-from ev_energy_async.sandbox.protocol.document import Document, Operation
-from ev_energy_async.sandbox.world.entities import Vehicle
-from ev_energy_async.sandbox.protocol.expand import tree
 from ev_energy_async.sandbox.instants import Instant
-from ev_energy_async.sandbox.protocol.messages import Reply, Request
-from ev_energy_async.sandbox.protocol.paging import PAGE_SIZE, Page, link_header
-from ev_energy_async.sandbox.protocol.params import read_query
-from ev_energy_async.sandbox.protocol.problems import Problem
-from ev_energy_async.sandbox.resources.view import View
-from ev_energy_async.sandbox.simulation.log_kinds import Log
-from ev_energy_async.sandbox.simulation.timeline import Timeline
-from ev_energy_async.sandbox.world.world import World
+from ev_energy_async.sandbox.protocol import (
+    PAGE_SIZE,
+    Document,
+    Operation,
+    Page,
+    Problem,
+    Reply,
+    Request,
+    link_header,
+    read_query,
+    tree,
+)
+from ev_energy_async.sandbox.resources import View
+from ev_energy_async.sandbox.server.callers import Caller
+from ev_energy_async.sandbox.simulation import Log, Timeline
+from ev_energy_async.sandbox.world import Vehicle, World
 
 _OPERATION = "vehicles.list"
 _AHEAD = ("latest_status_log",)  # the way in which a fleet's newest logs are read

@@ -9,9 +9,8 @@ from typing import Any
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from ev_energy_async.sandbox.faults.wire import Pauses, reset, send_endlessly, send_part, send_slowly
-from ev_energy_async.sandbox.protocol.messages import Request
-from ev_energy_async.sandbox.protocol.problems import Problem
+from ev_energy_async.sandbox.faults import Pauses, reset, send_endlessly, send_part, send_slowly
+from ev_energy_async.sandbox.protocol import Problem, Request
 from ev_energy_async.sandbox.server.service import Outcome
 
 LARGEST_BODY = 20 * 1024 * 1024

@@ -8,27 +8,32 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from ev_energy_async.sandbox.clock import Clock, RealClock, ScaledClock, Timekeeper
+from ev_energy_async.sandbox.faults import FaultPlan
+from ev_energy_async.sandbox.handlers import prepared
+from ev_energy_async.sandbox.instants import http_date, instant
+from ev_energy_async.sandbox.oauth import (
+    AUTHORIZE_PATH,
+    REVOKE_PATH,
+    TOKEN_PATH,
+    Application,
+    ConsentDesk,
+    Grant,
+    OAuth,
+    TokenIssuer,
+)
+from ev_energy_async.sandbox.protocol import Problem, Request, load
+from ev_energy_async.sandbox.record import Delivery, Record, Served, told_headers, told_path
+from ev_energy_async.sandbox.resources import GROUPS
 from ev_energy_async.sandbox.server.api import PREFIX, Api, Route
 from ev_energy_async.sandbox.server.callers import Callers
-from ev_energy_async.sandbox.clock import Clock, RealClock, ScaledClock, Timekeeper
-from ev_energy_async.sandbox.oauth.consent import AUTHORIZE_PATH, ConsentDesk
 from ev_energy_async.sandbox.server.control import CONTROL_PATH, Control
-from ev_energy_async.sandbox.webhooks.delivery import WEBHOOK_SECRET, Deliverer, Event, checked_url
-from ev_energy_async.sandbox.protocol.document import load
 from ev_energy_async.sandbox.server.fast import FastPages
-from ev_energy_async.sandbox.faults import FaultPlan
-from ev_energy_async.sandbox.world.fleet import Fleet
-from ev_energy_async.sandbox.instants import http_date, instant
 from ev_energy_async.sandbox.server.listener import Listener
-from ev_energy_async.sandbox.protocol.messages import Request
-from ev_energy_async.sandbox.oauth.endpoints import REVOKE_PATH, TOKEN_PATH, OAuth
-from ev_energy_async.sandbox.protocol.problems import Problem
-from ev_energy_async.sandbox.record import Delivery, Record, Served, told_headers, told_path
 from ev_energy_async.sandbox.server.service import Outcome, Service, encoded
-from ev_energy_async.sandbox.handlers.session_lists import prepared
-from ev_energy_async.sandbox.oauth.tokens import Application, Grant, TokenIssuer
 from ev_energy_async.sandbox.server.uploads import Uploads
-from ev_energy_async.sandbox.world.world import World
+from ev_energy_async.sandbox.webhooks import WEBHOOK_SECRET, Deliverer, Event, checked_url
+from ev_energy_async.sandbox.world import Fleet, World
 
 REDIRECT_URIS = ("http://127.0.0.1:8080/callback", "http://localhost:8080/callback")
 """Where users may be sent back to unless told otherwise."""
@@ -110,7 +115,7 @@ class Sandbox:
         self.record = Record(kept=kept_requests, path=record)
         self._clock = Timekeeper(clock or (ScaledClock() if control else RealClock()))
         document, now = load(), instant(self._clock.now())
-        self.world = World(vehicles=vehicles, evses=evses, seed=seed, start=now)
+        self.world = World(vehicles=vehicles, evses=evses, seed=seed, start=now, groups=GROUPS)
         plan = faults or FaultPlan()
         self.world.arrivals.use(plan, now, from_the_beginning=True)
         if isinstance(auto_consent, str) and auto_consent not in self.world.users:

@@ -10,30 +10,35 @@ from typing import Any
 
 import msgspec
 
-from ev_energy_async.sandbox.server.api import PREFIX, Api, Route
 from ev_energy_async.sandbox.faults import (
+    BODY_EFFECTS,
     ExpiredToken,
     FaultPlan,
+    Faults,
     Held,
     HtmlError,
     HugeBody,
     Latency,
     MalformedJson,
+    Oddities,
     RateLimited,
     Redirected,
     ResetAfter,
     ResetBefore,
     SlowDrip,
     Stall,
+    Strike,
+    Target,
     TruncatedJson,
     Unavailable,
     WrongContentType,
+    log_keys,
+    malformed,
+    truncated,
 )
-from ev_energy_async.sandbox.faults.bodies import BODY_EFFECTS, Oddities, log_keys, malformed, truncated
-from ev_energy_async.sandbox.faults.running import Faults, Strike, Target
 from ev_energy_async.sandbox.instants import Instant, http_date
-from ev_energy_async.sandbox.protocol.messages import Reply, Request
-from ev_energy_async.sandbox.protocol.problems import Problem
+from ev_energy_async.sandbox.protocol import Problem, Reply, Request
+from ev_energy_async.sandbox.server.api import PREFIX, Api, Route
 
 _SUCCESSES = range(200, 300)
 _HTML = (

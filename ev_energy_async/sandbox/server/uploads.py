@@ -6,43 +6,14 @@ since the token would have been given to another host.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from hmac import compare_digest
 from http import HTTPStatus
-from urllib.parse import parse_qs, quote, unquote, urlencode
+from urllib.parse import parse_qs, unquote
 from xml.sax.saxutils import escape
 
-from ev_energy_async.sandbox.instants import SECOND, Instant, moment
-from ev_energy_async.sandbox.protocol.messages import Reply, Request
-from ev_energy_async.sandbox.protocol.problems import Problem
-
-_LIVES_SECONDS = 3_600
-_SIGNATURE = "X-Amz-Signature"
-
-
-@dataclass(slots=True, eq=False)
-class Upload:
-    """Room for the content of one file."""
-
-    signature: str = field(repr=False)
-    """What opens it."""
-    begun_at: Instant
-    content: bytes | None = None
-
-    @property
-    def ends_at(self) -> Instant:
-        """Until when the presigned URL is good."""
-        return self.begun_at + _LIVES_SECONDS * SECOND
-
-    def url(self, origin: str, file_id: str, name: str) -> str:
-        """The presigned URL."""
-        query = {
-            "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
-            "X-Amz-Date": moment(self.begun_at).strftime("%Y%m%dT%H%M%SZ"),
-            "X-Amz-Expires": str(_LIVES_SECONDS),
-            _SIGNATURE: self.signature,
-        }
-        return f"{origin}/{file_id}/{quote(name, safe='')}?{urlencode(query)}"
+from ev_energy_async.sandbox.instants import Instant
+from ev_energy_async.sandbox.protocol import Problem, Reply, Request
+from ev_energy_async.sandbox.world import SIGNATURE, Upload
 
 
 class Uploads:
@@ -73,7 +44,7 @@ class Uploads:
             is_large = refusal.status is HTTPStatus.REQUEST_ENTITY_TOO_LARGE
             return _error(HTTPStatus.BAD_REQUEST, "EntityTooLarge" if is_large else "InvalidRequest", refusal.detail)
         upload = self._find(unquote(request.path.removeprefix("/").partition("/")[0]))
-        given = parse_qs(request.query).get(_SIGNATURE, [""])[0]
+        given = parse_qs(request.query).get(SIGNATURE, [""])[0]
         if upload is None or not compare_digest(given.encode(errors="replace"), upload.signature.encode()):
             detail = "The request signature we calculated does not match the signature you provided."
             return _error(HTTPStatus.FORBIDDEN, "SignatureDoesNotMatch", detail)

@@ -22,10 +22,9 @@ import aiohttp
 import msgspec
 
 from ev_energy_async.sandbox.clock import Timekeeper
-from ev_energy_async.sandbox.faults import WebhookDelayed, WebhookDuplicated, WebhookLost
-from ev_energy_async.sandbox.faults.running import Faults
+from ev_energy_async.sandbox.faults import Faults, WebhookDelayed, WebhookDuplicated, WebhookLost
 from ev_energy_async.sandbox.instants import HOUR, MINUTE, SECOND, Instant, instant, moment, text
-from ev_energy_async.sandbox.protocol.problems import Problem
+from ev_energy_async.sandbox.protocol import Problem
 from ev_energy_async.sandbox.record import Delivery, Record
 
 WEBHOOK_SECRET = "whsec_c2FuZGJveC13ZWJob29rLXNlY3JldA=="  # noqa: S105 - it opens nothing

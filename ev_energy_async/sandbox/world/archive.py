@@ -3,38 +3,39 @@
 from __future__ import annotations
 
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ev_energy_async.sandbox.simulation import Households, mix
 from ev_energy_async.sandbox.world.entities import ulid
-from ev_energy_async.sandbox.resources import catalogue, energy, programs, support
 from ev_energy_async.sandbox.world.records import KINDS, Record, Shelf
-from ev_energy_async.sandbox.simulation.chance import mix
-from ev_energy_async.sandbox.simulation.household import Households
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from ev_energy_async.sandbox.world.entities import User, Vehicle
     from ev_energy_async.sandbox.instants import Instant
-    from ev_energy_async.sandbox.world.world import World
+    from ev_energy_async.sandbox.world.entities import User, Vehicle
+    from ev_energy_async.sandbox.world.stock import Stock
 
-_GROUPS: tuple[tuple[tuple[str, ...], Callable[[World, Archive, Random], None]], ...] = (
-    (catalogue.KINDS, catalogue.fill),
-    (energy.KINDS, energy.fill),
-    (programs.KINDS, programs.fill),
-    (support.KINDS, support.fill),
-)
 _FILLING, _RUNNING = 51, 52  # kinds of draws
 _HOUSEHOLD_DAYS = 1_000
 _DRAWN_BITS = 79  # of the 80, so that there is always a next one
 
 
+class Group(NamedTuple):
+    """Kinds of records that are filled together."""
+
+    kinds: tuple[str, ...]
+    fill: Callable[[Stock, Archive, Random], None]
+
+
 class Archive:
     """The records of one world."""
 
-    def __init__(self, world: World, seed: int) -> None:
-        self._world = world
+    def __init__(self, stock: Stock, seed: int, groups: Sequence[Group]) -> None:
+        """An archive beside a stock; the kinds of no group are empty at first."""
+        self._stock = stock
         self._seed = seed
+        self._groups = groups
         self._shelves: dict[str, Shelf] = {}
         self._settings: dict[tuple[str, str], dict[str, Any]] = {}
         self.chance = Random(mix(seed, _RUNNING))
@@ -85,10 +86,10 @@ class Archive:
                     settings[name] = None
 
     def _fill(self, name: str) -> None:
-        for number, (kinds, fill) in enumerate(_GROUPS):
+        for number, (kinds, fill) in enumerate(self._groups):
             if name in kinds:
                 for kind in kinds:
                     self._shelves[kind] = Shelf(KINDS[kind])
-                fill(self._world, self, Random(mix(self._seed, _FILLING, number)))
+                fill(self._stock, self, Random(mix(self._seed, _FILLING, number)))
                 return
         self._shelves[name] = Shelf(KINDS[name])

@@ -5,7 +5,7 @@ The names are those of real products, so that screens look alive; what stands be
 
 from typing import NamedTuple
 
-from ev_energy_async.sandbox.simulation.vehicle_logs import Telematics
+from ev_energy_async.sandbox.simulation import Telematics
 
 ENODE = Telematics("ENODE", 40, True, True, True, False)
 SMARTCAR = Telematics("SMARTCAR", 75, False, True, True, False)

@@ -6,18 +6,15 @@ from bisect import bisect_left, bisect_right, insort
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from ev_energy_async.sandbox.simulation.signals import Rates
+from ev_energy_async.sandbox.simulation import Rates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from random import Random
 
-    from ev_energy_async.sandbox.world.catalogue import ChargerMakeData, ChargerModelData, MakeData, ModelData, Place
     from ev_energy_async.sandbox.instants import Instant
-    from ev_energy_async.sandbox.simulation.evse_logs import EvseReporter
-    from ev_energy_async.sandbox.simulation.life import Life
-    from ev_energy_async.sandbox.simulation.timeline import Timeline
-    from ev_energy_async.sandbox.simulation.vehicle_logs import VehicleReporter
+    from ev_energy_async.sandbox.simulation import EvseReporter, Life, Timeline, VehicleReporter
+    from ev_energy_async.sandbox.world.catalogue import ChargerMakeData, ChargerModelData, MakeData, ModelData, Place
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """The digits of a ULID."""

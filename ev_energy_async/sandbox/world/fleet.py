@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from ev_energy_async.sandbox.world.entities import Evse, User, Vehicle, VehicleTrim
 from ev_energy_async.sandbox.instants import Instant, instant, moment, text
-from ev_energy_async.sandbox.simulation.chance import source
+from ev_energy_async.sandbox.simulation import source
+from ev_energy_async.sandbox.world.entities import Evse, User, Vehicle, VehicleTrim
 from ev_energy_async.sandbox.world.world import Integrated, World
 
 _TOUCHING = 71  # a kind of draws

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from random import Random
 
+from ev_energy_async.sandbox.instants import DAY, HOUR, parse
 from ev_energy_async.sandbox.world import catalogue
 from ev_energy_async.sandbox.world.catalogue import PLACES, Place
 from ev_energy_async.sandbox.world.entities import (
@@ -17,7 +18,6 @@ from ev_energy_async.sandbox.world.entities import (
     VehicleTrim,
     new_id,
 )
-from ev_energy_async.sandbox.instants import DAY, HOUR, parse
 from ev_energy_async.sandbox.world.stock import Stock
 
 _ESTABLISHED = parse("2021-01-01T00:00:00Z")  # the catalogue's creation

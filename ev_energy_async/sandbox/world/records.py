@@ -10,8 +10,8 @@ from ev_energy_async.sandbox.world.entities import Collection, new_id
 if TYPE_CHECKING:
     from random import Random
 
-    from ev_energy_async.sandbox.world.entities import User
     from ev_energy_async.sandbox.instants import Instant
+    from ev_energy_async.sandbox.world.entities import User
 
 
 class Kind(NamedTuple):

@@ -8,12 +8,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from ev_energy_async.sandbox.world.entities import CROCKFORD, ulid
 from ev_energy_async.sandbox.instants import DAY, Instant
-from ev_energy_async.sandbox.simulation.chance import mix
-from ev_energy_async.sandbox.simulation.charging import Episode, Span, delivered, episodes, spans
-from ev_energy_async.sandbox.simulation.recent import Recent
-from ev_energy_async.sandbox.simulation.silence import broken_off, silent
+from ev_energy_async.sandbox.simulation import (
+    Episode,
+    Recent,
+    Span,
+    broken_off,
+    delivered,
+    episodes,
+    mix,
+    silent,
+    spans,
+)
+from ev_energy_async.sandbox.world.entities import CROCKFORD, ulid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -2,6 +2,25 @@
 
 from random import Random
 
+from ev_energy_async.sandbox.instants import DAY, HOUR, MINUTE, Instant
+from ev_energy_async.sandbox.simulation import (
+    Arrivals,
+    Charger,
+    Connection,
+    Days,
+    EvseReporter,
+    Habits,
+    Life,
+    LogBook,
+    LogKind,
+    Reporter,
+    Shared,
+    VehicleReporter,
+    Written,
+    evse_logs,
+    mix,
+    vehicle_logs,
+)
 from ev_energy_async.sandbox.world.catalogue import Place
 from ev_energy_async.sandbox.world.entities import (
     Collection,
@@ -20,17 +39,7 @@ from ev_energy_async.sandbox.world.entities import (
     VehicleTrim,
     new_id,
 )
-from ev_energy_async.sandbox.instants import DAY, HOUR, MINUTE, Instant
 from ev_energy_async.sandbox.world.sessions import SessionBook
-from ev_energy_async.sandbox.simulation import evse_logs, vehicle_logs
-from ev_energy_async.sandbox.simulation.arrivals import Arrivals
-from ev_energy_async.sandbox.simulation.chance import mix
-from ev_energy_async.sandbox.simulation.days import Habits
-from ev_energy_async.sandbox.simulation.evse_logs import Charger, EvseReporter
-from ev_energy_async.sandbox.simulation.life import Days, Life
-from ev_energy_async.sandbox.simulation.log_kinds import LogKind
-from ev_energy_async.sandbox.simulation.timeline import LogBook, Reporter, Shared, Written
-from ev_energy_async.sandbox.simulation.vehicle_logs import Connection, VehicleReporter
 
 HISTORY = 2 * DAY
 """How far the logs reach back when the sandbox starts."""

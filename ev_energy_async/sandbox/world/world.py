@@ -4,21 +4,19 @@ IDs, names and the catalogue depend on the seed alone; what the cars do depends 
 """
 
 import gc
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from random import Random
 from typing import Literal
 
-from ev_energy_async.sandbox.world.entities import Evse, EvseModel, Plug, User, Vehicle, VehicleTrim
 from ev_energy_async.sandbox.instants import Instant
+from ev_energy_async.sandbox.simulation import Life, Silences, break_off, mix, restore
+from ev_energy_async.sandbox.world.archive import Archive, Group
+from ev_energy_async.sandbox.world.entities import Evse, EvseModel, Plug, User, Vehicle, VehicleTrim
 from ev_energy_async.sandbox.world.population import fill_catalogue, fill_evses, fill_users, fill_vehicles
-from ev_energy_async.sandbox.world.archive import Archive
-from ev_energy_async.sandbox.simulation.chance import mix
-from ev_energy_async.sandbox.simulation.life import Life
-from ev_energy_async.sandbox.simulation.silence import Silences, break_off, restore
 from ev_energy_async.sandbox.world.stock import HISTORY, Stock
 from ev_energy_async.sandbox.world.sub_session_events import SubSessionEvent, SubSessionFeed
-from ev_energy_async.sandbox.server.uploads import Upload
+from ev_energy_async.sandbox.world.uploads import Upload
 
 __all__ = ["HISTORY", "Integrated", "World"]
 
@@ -38,13 +36,23 @@ class World(Stock):
         (20, 12)
     """
 
-    def __init__(self, *, vehicles: int, evses: int | None, seed: int, start: Instant) -> None:
-        """A world of that many vehicles and charge points (by default three for every five vehicles) as of `start`."""
+    def __init__(
+        self, *, vehicles: int, evses: int | None, seed: int, start: Instant, groups: Sequence[Group] = ()
+    ) -> None:
+        """A world of that many vehicles and charge points as of `start`.
+
+        Args:
+            vehicles: how many vehicles.
+            evses: how many charge points; by default three for every five vehicles.
+            seed: what everything is drawn from.
+            start: the present.
+            groups: the records that there are from the beginning.
+        """
         super().__init__(seed=seed, start=start)
         self.gone: dict[str, tuple[Vehicle | Evse, Instant]] = {}
         """The devices that were taken off the platform, and when: what their logs were is still asked for."""
         self.events = SubSessionFeed(self.sessions, self.plugs)
-        self.records = Archive(self, seed)
+        self.records = Archive(self, seed, groups)
         self.upload_origin = "http://localhost"
         """Where files are uploaded to; whoever listens there sets it."""
         chance = Random(mix(seed))

@@ -1,0 +1,36 @@
+"""The room that an announced file has at the second origin, and the presigned URL that opens it. No I/O."""
+
+from dataclasses import dataclass, field
+from urllib.parse import quote, urlencode
+
+from ev_energy_async.sandbox.instants import SECOND, Instant, moment
+
+SIGNATURE = "X-Amz-Signature"
+"""The parameter of a presigned URL that opens it."""
+
+_LIVES_SECONDS = 3_600
+
+
+@dataclass(slots=True, eq=False)
+class Upload:
+    """Room for the content of one file."""
+
+    signature: str = field(repr=False)
+    """What opens it."""
+    begun_at: Instant
+    content: bytes | None = None
+
+    @property
+    def ends_at(self) -> Instant:
+        """Until when the presigned URL is good."""
+        return self.begun_at + _LIVES_SECONDS * SECOND
+
+    def url(self, origin: str, file_id: str, name: str) -> str:
+        """The presigned URL."""
+        query = {
+            "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
+            "X-Amz-Date": moment(self.begun_at).strftime("%Y%m%dT%H%M%SZ"),
+            "X-Amz-Expires": str(_LIVES_SECONDS),
+            SIGNATURE: self.signature,
+        }
+        return f"{origin}/{file_id}/{quote(name, safe='')}?{urlencode(query)}"
