@@ -22,7 +22,7 @@ from benchmarks import placing
 from benchmarks.endurance import resident
 from ev_energy_async import Budget, ClientCredentials, EvEnergy
 from ev_energy_async.checkpoint import MemoryCheckpoint
-from ev_energy_async.events import CycleFinished, StatusLogged
+from ev_energy_async.fleet.events import CycleFinished, StatusLogged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,22 +9,26 @@
 Names are imported when they are first used (PEP 562).
 """
 
-from __future__ import annotations
+from typing import TYPE_CHECKING
 
-import importlib
-from typing import TYPE_CHECKING, Any
-
-from ev_energy_async._version import __version__ as __version__
+from ev_energy_async._lazy import face
 
 if TYPE_CHECKING:
-    from ev_energy_async._core import Stats as Stats
-    from ev_energy_async._preload import preload as preload
+    from ev_energy_async._version import __version__ as __version__
     from ev_energy_async.auth import Auth as Auth
     from ev_energy_async.auth import AuthorizationCode as AuthorizationCode
     from ev_energy_async.auth import ClientCredentials as ClientCredentials
+    from ev_energy_async.auth import FileTokenStore as FileTokenStore
+    from ev_energy_async.auth import MemoryTokenStore as MemoryTokenStore
     from ev_energy_async.auth import RefreshToken as RefreshToken
     from ev_energy_async.auth import StaticToken as StaticToken
+    from ev_energy_async.auth import Token as Token
+    from ev_energy_async.auth import TokenStore as TokenStore
+    from ev_energy_async.auth import TokenStoreError as TokenStoreError
     from ev_energy_async.budget import Budget as Budget
+    from ev_energy_async.calls import Link as Link
+    from ev_energy_async.calls import Page as Page
+    from ev_energy_async.calls import Paginator as Paginator
     from ev_energy_async.checkpoint import Checkpoint as Checkpoint
     from ev_energy_async.checkpoint import CheckpointConflict as CheckpointConflict
     from ev_energy_async.checkpoint import CheckpointError as CheckpointError
@@ -35,6 +39,7 @@ if TYPE_CHECKING:
     from ev_energy_async.client import EvEnergy as EvEnergy
     from ev_energy_async.clock import Clock as Clock
     from ev_energy_async.codec import Drift as Drift
+    from ev_energy_async.devices import NotPluggedIn as NotPluggedIn
     from ev_energy_async.errors import ApiError as ApiError
     from ev_energy_async.errors import AuthError as AuthError
     from ev_energy_async.errors import BadRequest as BadRequest
@@ -59,59 +64,64 @@ if TYPE_CHECKING:
     from ev_energy_async.errors import Unauthorized as Unauthorized
     from ev_energy_async.errors import UnprocessableEntity as UnprocessableEntity
     from ev_energy_async.errors import WebhookVerificationError as WebhookVerificationError
-    from ev_energy_async.events import CycleFinished as CycleFinished
-    from ev_energy_async.events import ErrorLogged as ErrorLogged
-    from ev_energy_async.events import FleetEvent as FleetEvent
-    from ev_energy_async.events import FleetShrank as FleetShrank
-    from ev_energy_async.events import IntegrationChanged as IntegrationChanged
-    from ev_energy_async.events import PollFailed as PollFailed
-    from ev_energy_async.events import StatusLogged as StatusLogged
-    from ev_energy_async.events import VehicleAdded as VehicleAdded
-    from ev_energy_async.events import VehicleRemoved as VehicleRemoved
-    from ev_energy_async.events import WatchEvent as WatchEvent
     from ev_energy_async.fleet import Audit as Audit
     from ev_energy_async.fleet import AuditReport as AuditReport
     from ev_energy_async.fleet import Backfill as Backfill
     from ev_energy_async.fleet import Batch as Batch
     from ev_energy_async.fleet import Coverage as Coverage
+    from ev_energy_async.fleet import CycleFinished as CycleFinished
+    from ev_energy_async.fleet import ErrorLogged as ErrorLogged
     from ev_energy_async.fleet import Fleet as Fleet
+    from ev_energy_async.fleet import FleetEvent as FleetEvent
+    from ev_energy_async.fleet import FleetShrank as FleetShrank
     from ev_energy_async.fleet import Gap as Gap
+    from ev_energy_async.fleet import IntegrationChanged as IntegrationChanged
     from ev_energy_async.fleet import LogRead as LogRead
     from ev_energy_async.fleet import Plan as Plan
+    from ev_energy_async.fleet import PollFailed as PollFailed
     from ev_energy_async.fleet import Reason as Reason
+    from ev_energy_async.fleet import StatusLogged as StatusLogged
+    from ev_energy_async.fleet import VehicleAdded as VehicleAdded
+    from ev_energy_async.fleet import VehicleRemoved as VehicleRemoved
     from ev_energy_async.fleet import Watch as Watch
+    from ev_energy_async.fleet import WatchEvent as WatchEvent
+    from ev_energy_async.http import Stats as Stats
     from ev_energy_async.ids import ResourceId as ResourceId
+    from ev_energy_async.messages import BadItem as BadItem
     from ev_energy_async.messages import Middleware as Middleware
     from ev_energy_async.messages import RateLimit as RateLimit
     from ev_energy_async.messages import Request as Request
     from ev_energy_async.messages import Response as Response
-    from ev_energy_async.oauth import Token as Token
+    from ev_energy_async.messages import Retry as Retry
+    from ev_energy_async.messages import RetryEvent as RetryEvent
     from ev_energy_async.onboarding import OnboardingResult as OnboardingResult
     from ev_energy_async.onboarding import parse_onboarding_redirect as parse_onboarding_redirect
-    from ev_energy_async.options import BadItem as BadItem
-    from ev_energy_async.options import Retry as Retry
-    from ev_energy_async.options import RetryEvent as RetryEvent
-    from ev_energy_async.paging import Link as Link
-    from ev_energy_async.paging import Page as Page
-    from ev_energy_async.paging import Paginator as Paginator
-    from ev_energy_async.sessions import NotPluggedIn as NotPluggedIn
-    from ev_energy_async.token_store import FileTokenStore as FileTokenStore
-    from ev_energy_async.token_store import MemoryTokenStore as MemoryTokenStore
-    from ev_energy_async.token_store import TokenStore as TokenStore
-    from ev_energy_async.token_store import TokenStoreError as TokenStoreError
     from ev_energy_async.values import UNSET as UNSET
     from ev_energy_async.values import UnsetType as UnsetType
-
-_HOMES = {
-    name: module
-    for module, names in {
-        "_preload": ("preload",),
-        "_core": ("Stats",),
-        "auth": ("Auth", "AuthorizationCode", "ClientCredentials", "RefreshToken", "StaticToken"),
-        "budget": ("Budget",),
-        "client": ("EvEnergy",),
-        "clock": ("Clock",),
-        "checkpoint": (
+    from ev_energy_async.warmup import preload as preload
+else:
+    __getattr__, __dir__, __all__ = face(
+        __name__,
+        _version=("__version__",),
+        auth=(
+            "Auth",
+            "AuthorizationCode",
+            "ClientCredentials",
+            "FileTokenStore",
+            "MemoryTokenStore",
+            "RefreshToken",
+            "StaticToken",
+            "Token",
+            "TokenStore",
+            "TokenStoreError",
+        ),
+        budget=("Budget",),
+        calls=(
+            "Link",
+            "Page",
+            "Paginator",
+        ),
+        checkpoint=(
             "Checkpoint",
             "CheckpointConflict",
             "CheckpointError",
@@ -120,8 +130,11 @@ _HOMES = {
             "Owner",
             "SqliteCheckpoint",
         ),
-        "codec": ("Drift",),
-        "errors": (
+        client=("EvEnergy",),
+        clock=("Clock",),
+        codec=("Drift",),
+        devices=("NotPluggedIn",),
+        errors=(
             "ApiError",
             "AuthError",
             "BadRequest",
@@ -147,141 +160,47 @@ _HOMES = {
             "UnprocessableEntity",
             "WebhookVerificationError",
         ),
-        "events": (
-            "CycleFinished",
-            "ErrorLogged",
-            "FleetEvent",
-            "FleetShrank",
-            "IntegrationChanged",
-            "PollFailed",
-            "StatusLogged",
-            "VehicleAdded",
-            "VehicleRemoved",
-            "WatchEvent",
-        ),
-        "fleet": (
+        fleet=(
             "Audit",
             "AuditReport",
             "Backfill",
             "Batch",
             "Coverage",
+            "CycleFinished",
+            "ErrorLogged",
             "Fleet",
+            "FleetEvent",
+            "FleetShrank",
             "Gap",
+            "IntegrationChanged",
             "LogRead",
             "Plan",
+            "PollFailed",
             "Reason",
+            "StatusLogged",
+            "VehicleAdded",
+            "VehicleRemoved",
             "Watch",
+            "WatchEvent",
         ),
-        "ids": ("ResourceId",),
-        "messages": ("Middleware", "RateLimit", "Request", "Response"),
-        "oauth": ("Token",),
-        "options": ("BadItem", "Retry", "RetryEvent"),
-        "onboarding": ("OnboardingResult", "parse_onboarding_redirect"),
-        "paging": ("Link", "Page", "Paginator"),
-        "sessions": ("NotPluggedIn",),
-        "token_store": ("FileTokenStore", "MemoryTokenStore", "TokenStore", "TokenStoreError"),
-        "values": ("UNSET", "UnsetType"),
-    }.items()
-    for name in names
-}
-
-__all__ = [
-    "ApiError",
-    "Audit",
-    "AuditReport",
-    "Auth",
-    "AuthError",
-    "AuthorizationCode",
-    "Backfill",
-    "BadItem",
-    "BadRequest",
-    "Batch",
-    "Budget",
-    "BudgetExhausted",
-    "Checkpoint",
-    "CheckpointConflict",
-    "CheckpointError",
-    "CheckpointMismatch",
-    "ClientCredentials",
-    "Clock",
-    "Conflict",
-    "ConnectionFailed",
-    "Coverage",
-    "CycleFinished",
-    "DecodeError",
-    "Drift",
-    "ErrorLogged",
-    "EvEnergy",
-    "EvEnergyError",
-    "FileTokenStore",
-    "Fleet",
-    "FleetEvent",
-    "FleetShrank",
-    "Forbidden",
-    "Gap",
-    "IntegrationChanged",
-    "InvalidArgument",
-    "Link",
-    "LogRead",
-    "MemoryCheckpoint",
-    "MemoryTokenStore",
-    "MethodNotAllowed",
-    "Middleware",
-    "NotAcceptable",
-    "NotFound",
-    "NotPluggedIn",
-    "OnboardingResult",
-    "OutcomeUnknown",
-    "Owner",
-    "Page",
-    "Paginator",
-    "PayloadTooLarge",
-    "Plan",
-    "PollFailed",
-    "Problem",
-    "RateLimit",
-    "RateLimited",
-    "Reason",
-    "RefreshToken",
-    "Request",
-    "RequestTimeout",
-    "ResourceId",
-    "Response",
-    "Retry",
-    "RetryEvent",
-    "ServerError",
-    "ServiceUnavailable",
-    "SqliteCheckpoint",
-    "StaticToken",
-    "Stats",
-    "StatusLogged",
-    "Token",
-    "TokenStore",
-    "TokenStoreError",
-    "TransportError",
-    "UNSET",
-    "Unauthorized",
-    "UnprocessableEntity",
-    "UnsetType",
-    "VehicleAdded",
-    "VehicleRemoved",
-    "Watch",
-    "WatchEvent",
-    "WebhookVerificationError",
-    "__version__",
-    "parse_onboarding_redirect",
-    "preload",
-]
-
-
-def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{home}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return __all__
+        http=("Stats",),
+        ids=("ResourceId",),
+        messages=(
+            "BadItem",
+            "Middleware",
+            "RateLimit",
+            "Request",
+            "Response",
+            "Retry",
+            "RetryEvent",
+        ),
+        onboarding=(
+            "OnboardingResult",
+            "parse_onboarding_redirect",
+        ),
+        values=(
+            "UNSET",
+            "UnsetType",
+        ),
+        warmup=("preload",),
+    )

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 import attrs
 
 from ev_energy_async import errors
-from ev_energy_async._core import VERSION_HEADER, Core, Stats
-from ev_energy_async._settings import check_auth, check_base_url, check_origins, from_environment, user_id
 from ev_energy_async.api import _document
 from ev_energy_async.clock import Clock, Duration, RandomSource, SystemClock, seconds
 from ev_energy_async.codec import Codec, Drift
-from ev_energy_async.handles import Handles
-from ev_energy_async.options import (
+from ev_energy_async.config import check_auth, check_base_url, check_origins, from_environment, user_id
+from ev_energy_async.devices import Handles
+from ev_energy_async.http import VERSION_HEADER, Core, Stats, Transport
+from ev_energy_async.messages import (
     DEFAULT_DEADLINE,
     DEFAULT_TIMEOUT,
     CallOptions,
@@ -30,7 +30,6 @@ from ev_energy_async.options import (
     check_retry,
     with_more_headers,
 )
-from ev_energy_async.transport import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -256,7 +255,7 @@ class EvEnergy(Handles):
     def fleet(self) -> Fleet:
         """All vehicles of this client, or of its user: snapshots, the watch, backfills."""
         if self._fleet is None:
-            from ev_energy_async._progress import Owner  # noqa: PLC0415  # few programs need it
+            from ev_energy_async.checkpoint import Owner  # noqa: PLC0415  # few programs need it
             from ev_energy_async.fleet import Fleet  # noqa: PLC0415  # few programs need it
 
             client_id = getattr(self._core.credentials, "client_id", None)

@@ -24,7 +24,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ev_energy_async import ClientCredentials, EvEnergy, EvEnergyError, InvalidArgument
-from ev_energy_async.events import (
+from ev_energy_async.fleet import (
     CycleFinished,
     ErrorLogged,
     IntegrationChanged,
@@ -38,8 +38,7 @@ from ev_energy_async.models import Vehicle, VehicleIntegrated, VehicleStatusLog
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
-    from ev_energy_async.events import WatchEvent
-    from ev_energy_async.fleet import Progress
+    from ev_energy_async.fleet import Progress, WatchEvent
     from ev_energy_async.sandbox import Sandbox
 
 # A connected vehicle that has not reported for this long wants a look.

@@ -31,7 +31,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from ev_energy_async.problem import Problem, without_input
+from ev_energy_async.messages import Problem, without_input
 from ev_energy_async.values import Model, is_mapping
 
 if TYPE_CHECKING:

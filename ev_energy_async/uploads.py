@@ -15,9 +15,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 from urllib.parse import urlsplit
 
 from ev_energy_async.errors import DecodeError, InvalidArgument, error_for
-from ev_energy_async.messages import Request, Response
-from ev_energy_async.operations import Operation
-from ev_energy_async.options import CallOptions
+from ev_energy_async.messages import CallOptions, Operation, Request, Response
 from ev_energy_async.values import UNSET
 
 if TYPE_CHECKING:

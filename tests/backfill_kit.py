@@ -10,12 +10,12 @@ from urllib.parse import parse_qsl, urlencode
 
 import attrs
 
-from ev_energy_async._backfill import LogRead
-from ev_energy_async._seen import instant, instant_of
 from ev_energy_async.client import BASE_URL
+from ev_energy_async.devices.seen import instant, instant_of
 from ev_energy_async.errors import error_for
-from ev_energy_async.messages import Request, Response
-from ev_energy_async.options import BadItem
+from ev_energy_async.fleet.backfill.backfill import LogRead
+from ev_energy_async.messages.options import BadItem
+from ev_energy_async.messages.request import Request, Response
 from ev_energy_async.values import UNSET
 
 from .follow_kit import MINUTE, QuickClock, Stored, text_at
@@ -23,7 +23,7 @@ from .follow_kit import MINUTE, QuickClock, Stored, text_at
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ev_energy_async._backfill import Read
+    from ev_energy_async.fleet.backfill.backfill import Read
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from ev_energy_async.budget import Budget
-from ev_energy_async.messages import RateLimit
+from ev_energy_async.messages.request import RateLimit
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine

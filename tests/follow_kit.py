@@ -10,17 +10,17 @@ from urllib.parse import parse_qsl, urlencode
 import attrs
 
 from ev_energy_async import models
-from ev_energy_async._seen import instant, instant_of
 from ev_energy_async.client import BASE_URL
-from ev_energy_async.logs import Vehicle
-from ev_energy_async.messages import Request, Response
+from ev_energy_async.devices.logs import Vehicle
+from ev_energy_async.devices.seen import instant, instant_of
+from ev_energy_async.messages.request import Request, Response
 
 from .conftest import START
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ev_energy_async.follow import Follow
+    from ev_energy_async.devices.follow import Follow
 
 T = TypeVar("T")
 

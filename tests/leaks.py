@@ -22,13 +22,17 @@ from urllib.parse import parse_qsl, quote, quote_plus
 
 import pytest
 
-from ev_energy_async import auth, checkpoint, client, errors, oauth, sessions, token_store, transport, webhooks
+from ev_energy_async import auth, checkpoint, client, errors, webhooks
+from ev_energy_async.auth import oauth
+from ev_energy_async.auth import stores as token_store
+from ev_energy_async.devices import sessions
+from ev_energy_async.http import transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
     from ev_energy_async import EvEnergyError
-    from ev_energy_async.messages import Request
+    from ev_energy_async.messages.request import Request
 
 __all__ = ["Leak", "Watch", "no_leak", "watching", "watching_all"]
 

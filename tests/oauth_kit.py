@@ -13,15 +13,15 @@ from urllib.parse import parse_qsl
 import attrs
 
 from ev_energy_async import AuthorizationCode, MemoryTokenStore, RefreshToken, Response
-from ev_energy_async.oauth import REVOKE_PATH
-from ev_energy_async.tokens import TokenSource
+from ev_energy_async.auth.oauth import REVOKE_PATH
+from ev_energy_async.auth.source import TokenSource
 
 if TYPE_CHECKING:
     import pytest
 
     from ev_energy_async import Request, TokenStore
-    from ev_energy_async.messages import RawResponse
-    from ev_energy_async.tokens import Grant, OnToken
+    from ev_energy_async.auth.source import Grant, OnToken
+    from ev_energy_async.messages.request import RawResponse
 
     from .conftest import FakeClock
 

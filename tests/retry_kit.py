@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import aiohttp
 from aiohttp.client_reqrep import ConnectionKey
 
-from ev_energy_async.operations import Operation
+from ev_energy_async.messages.operations import Operation
 
 from .conftest import Answer
 

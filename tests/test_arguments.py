@@ -23,12 +23,12 @@ from ev_energy_async import (
     api,
     models,
 )
-from ev_energy_async.operations import Param, utc_text
+from ev_energy_async.messages.operations import Param, utc_text
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
-    from ev_energy_async.messages import Request, Response
+    from ev_energy_async.messages.request import Request, Response
 
     from .conftest import Network
 

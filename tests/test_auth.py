@@ -29,8 +29,8 @@ from ev_energy_async import (
     StaticToken,
     Unauthorized,
 )
-from ev_energy_async.oauth import read_token
-from ev_energy_async.options import Retry
+from ev_energy_async.auth.oauth import read_token
+from ev_energy_async.messages.options import Retry
 from ev_energy_async.sandbox import FaultPlan, Rule, Sandbox
 from ev_energy_async.sandbox.faults import Held
 

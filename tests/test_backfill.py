@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from ev_energy_async._backfill import Backfill, LogRead
 from ev_energy_async.errors import (
     AuthError,
     BudgetExhausted,
@@ -19,14 +18,15 @@ from ev_energy_async.errors import (
     NotFound,
     Unauthorized,
 )
-from ev_energy_async.events import PollFailed
+from ev_energy_async.fleet.backfill.backfill import Backfill, LogRead
+from ev_energy_async.fleet.events import PollFailed
 
 from .backfill_kit import Fleet, key, logs, refusal, vehicle_id
 from .conftest import START
 from .follow_kit import MINUTE, text_at
 
 if TYPE_CHECKING:
-    from ev_energy_async.messages import Request
+    from ev_energy_async.messages.request import Request
 
 HOUR: Final = dt.timedelta(hours=1)
 ONE, TWO, THREE = (vehicle_id(number) for number in (1, 2, 3))

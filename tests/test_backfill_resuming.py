@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ev_energy_async._backfill import Backfill, LogRead
-from ev_energy_async._lanes import Saved, write_cursor
-from ev_energy_async._seen import instant_of
+from ev_energy_async.devices.seen import instant_of
 from ev_energy_async.errors import InvalidArgument
-from ev_energy_async.events import PollFailed
+from ev_energy_async.fleet.backfill.backfill import Backfill, LogRead
+from ev_energy_async.fleet.backfill.positions import Saved, write_cursor
+from ev_energy_async.fleet.events import PollFailed
 
 from .backfill_kit import Fleet, Limit, key, logs, refusal, vehicle_id
 from .conftest import START
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable
 
-    from ev_energy_async._backfill import Read
-    from ev_energy_async.messages import Request
+    from ev_energy_async.fleet.backfill.backfill import Read
+    from ev_energy_async.messages.request import Request
 
 QUICK: Final = settings(max_examples=150, deadline=None)
 

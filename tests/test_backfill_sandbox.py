@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from ev_energy_async import EvEnergy, StaticToken
-from ev_energy_async._backfill import Backfill, LogRead
 from ev_energy_async.errors import DecodeError
-from ev_energy_async.events import PollFailed
+from ev_energy_async.fleet.backfill.backfill import Backfill, LogRead
+from ev_energy_async.fleet.events import PollFailed
 from ev_energy_async.sandbox import FaultPlan, Rule, Sandbox, SteppedClock
 from ev_energy_async.sandbox.faults import DuplicatedLogs, RateLimited, ResetAfter, TruncatedJson, Unavailable
 
@@ -21,7 +21,7 @@ from .conftest import START
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from ev_energy_async.messages import Handler, RawResponse, Request
+    from ev_energy_async.messages.request import Handler, RawResponse, Request
 
     from .conftest import FakeClock, Network
 

@@ -18,10 +18,10 @@ from ev_energy_async import (
     ServerError,
     StaticToken,
 )
-from ev_energy_async.operations import Operation
+from ev_energy_async.http.transport import Transport
+from ev_energy_async.messages.operations import Operation
 from ev_energy_async.sandbox import FaultPlan, Rule, Sandbox
 from ev_energy_async.sandbox.faults import HugeBody
-from ev_energy_async.transport import Transport
 
 from .servers import RawServer, reply
 

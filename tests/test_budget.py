@@ -7,9 +7,9 @@ import tracemalloc
 
 import pytest
 
-from ev_energy_async._bucket import Bucket
 from ev_energy_async.budget import DEFAULT_LIMIT, Budget
-from ev_energy_async.messages import RateLimit
+from ev_energy_async.budget.bucket import Bucket
+from ev_energy_async.messages.request import RateLimit
 from tests.budget_kit import BOOKED, NOON, HeldClock, Server, call, hear, spent, start, stop, turns
 
 

@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from ev_energy_async._bucket import Bucket, Grant
-from ev_energy_async._turns import Turns, Waiter
 from ev_energy_async.budget import Budget, NotInTime
+from ev_energy_async.budget.bucket import Bucket, Grant
+from ev_energy_async.budget.queue import Turns, Waiter
 from tests.budget_kit import HOUR, OTHERS, Answer, HeldClock, Server, turns
 
 TIMES = st.one_of(

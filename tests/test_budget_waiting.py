@@ -13,7 +13,7 @@ import pytest
 
 from ev_energy_async.budget import ANONYMOUS_LIMIT, Budget, BudgetClosed, NotInTime
 from ev_energy_async.errors import EvEnergyError, InvalidArgument
-from ev_energy_async.messages import RateLimit
+from ev_energy_async.messages.request import RateLimit
 from tests.budget_kit import BOOKED, NOON, HeldClock, Server, call, hear, spent, start, stop, turns
 
 

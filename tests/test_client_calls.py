@@ -34,7 +34,7 @@ from .servers import until
 
 if TYPE_CHECKING:
     from ev_energy_async import Middleware
-    from ev_energy_async.messages import Handler, RawResponse
+    from ev_energy_async.messages.request import Handler, RawResponse
 
     from .conftest import FakeClock, Network
 

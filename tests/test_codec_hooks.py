@@ -11,9 +11,8 @@ from uuid import UUID
 import pytest
 
 from ev_energy_async import DecodeError, models
-from ev_energy_async import _tolerant as tolerant
 from ev_energy_async.client import EvEnergy
-from ev_energy_async.codec import Codec, decode, decode_strict, encode, make_converter
+from ev_energy_async.codec import Codec, decode, decode_strict, encode, make_converter, tolerant
 
 if TYPE_CHECKING:
     from .conftest import Network

@@ -18,8 +18,8 @@ from ev_energy_async import (
     ServiceUnavailable,
     StaticToken,
 )
+from ev_energy_async.devices.sessions import NotPluggedIn
 from ev_energy_async.onboarding import parse_onboarding_redirect
-from ev_energy_async.sessions import NotPluggedIn
 
 if TYPE_CHECKING:
     from .conftest import Network

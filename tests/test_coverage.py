@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ev_energy_async._coverage import Coverage, Gap, Reason, Row, close_gaps, join_gaps, missed, open_gap, read
 from ev_energy_async.errors import InvalidArgument
+from ev_energy_async.fleet.coverage import Coverage, Gap, Reason, Row, close_gaps, join_gaps, missed, open_gap, read
 
 from .conftest import START
 

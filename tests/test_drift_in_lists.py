@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from ev_energy_async import DecodeError, Drift, _tolerant
+from ev_energy_async import DecodeError, Drift
 from ev_energy_async.codec import Codec
+from ev_energy_async.codec import tolerant as _tolerant
 from ev_energy_async.models import VehicleStatusLog
 
 GOOD = {"url": "https://api.ev.energy/v2/x", "is_charging": True}

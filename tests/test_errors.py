@@ -45,8 +45,8 @@ from ev_energy_async import (
     models,
 )
 from ev_energy_async.api import vehicles as operations
+from ev_energy_async.auth.oauth import Token
 from ev_energy_async.errors import error_for
-from ev_energy_async.oauth import Token
 
 if TYPE_CHECKING:
     from .conftest import Network

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ev_energy_async._coverage import Reason
-from ev_energy_async._progress import CheckpointConflict
+from ev_energy_async.checkpoint.protocol import CheckpointConflict
 from ev_energy_async.errors import Forbidden, InvalidArgument, NotFound, ServiceUnavailable
-from ev_energy_async.events import PollFailed, StatusLogged
 from ev_energy_async.fleet import Fleet
-from ev_energy_async.messages import Response
+from ev_energy_async.fleet.coverage import Reason
+from ev_energy_async.fleet.events import PollFailed, StatusLogged
+from ev_energy_async.messages.request import Response
 
 from .watch_kit import OWNER, Log, ModelFleet, at, cycle, end, fleet, keys, text
 
 if TYPE_CHECKING:
     from ev_energy_async.errors import ApiError
     from ev_energy_async.fleet import Coverage, Watch
-    from ev_energy_async.messages import Request
+    from ev_energy_async.messages.request import Request
 
 
 def refuse(kind: type[ApiError], path: str) -> Any:

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ev_energy_async._plan import Plan, interval_for, plan
 from ev_energy_async.errors import InvalidArgument
+from ev_energy_async.fleet.plan import Plan, interval_for, plan
 
 HOUR: Final = 3_600
 DAY: Final = 86_400

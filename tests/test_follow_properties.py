@@ -15,9 +15,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ev_energy_async import _history, _seen
+from ev_energy_async.devices import history as _history
+from ev_energy_async.devices import seen as _seen
 from ev_energy_async.errors import ConnectionFailed, ServiceUnavailable
-from ev_energy_async.messages import Response
+from ev_energy_async.messages.request import Response
 
 from .conftest import START
 from .follow_kit import MINUTE, ModelServer, Over, QuickClock, Stored, text_at, text_of
@@ -25,7 +26,7 @@ from .follow_kit import MINUTE, ModelServer, Over, QuickClock, Stored, text_at, 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ev_energy_async.messages import Request
+    from ev_energy_async.messages.request import Request
 
 LATENESS: Final = 15 * MINUTE
 HOURS: Final = 2

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from ev_energy_async import EvEnergy, StaticToken, models
+from ev_energy_async.devices.logs import DEVICES
 from ev_energy_async.errors import (
     BudgetExhausted,
     ConnectionFailed,
@@ -21,8 +22,7 @@ from ev_energy_async.errors import (
     ServiceUnavailable,
     error_for,
 )
-from ev_energy_async.logs import DEVICES
-from ev_energy_async.messages import Response
+from ev_energy_async.messages.request import Response
 from ev_energy_async.sandbox import FaultPlan, Rule, Sandbox, SteppedClock
 from ev_energy_async.sandbox.faults import ResetAfter, Unavailable
 
@@ -32,7 +32,7 @@ from .follow_kit import MINUTE, VEHICLE, ModelServer, QuickClock, log, take, tex
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from ev_energy_async.messages import Request
+    from ev_energy_async.messages.request import Request
 
     from .conftest import FakeClock, Network, Sent
 

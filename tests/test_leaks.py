@@ -17,8 +17,8 @@ from ev_energy_async import (
     RefreshToken,
     StaticToken,
 )
-from ev_energy_async.messages import Request
-from ev_energy_async.oauth import Token
+from ev_energy_async.auth.oauth import Token
+from ev_energy_async.messages.request import Request
 
 from .leaks import Leak, watching
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ev_energy_async._limits import Limits
+from ev_energy_async.http.limits import Limits
 
 if TYPE_CHECKING:
-    from ev_energy_async._limits import Limit
+    from ev_energy_async.http.limits import Limit
 
 SOON = 0.01
 NEVER = 1_000.0

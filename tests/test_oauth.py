@@ -26,7 +26,7 @@ from ev_energy_async import (
     ServerError,
     Token,
 )
-from ev_energy_async.oauth import Client, origin_of, read_token, revocation_request
+from ev_energy_async.auth.oauth import Client, origin_of, read_token, revocation_request
 
 from .conftest import START
 from .oauth_kit import CALLBACK, SECRET
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ev_energy_async import Request
-    from ev_energy_async.messages import RawResponse
+    from ev_energy_async.messages.request import RawResponse
 
 PUBLIC: Final = AuthorizationCode("my-id", redirect_uri=CALLBACK, scopes=["vehicle:read", "user:read"])
 CONFIDENTIAL: Final = AuthorizationCode("my-id", SECRET, redirect_uri=CALLBACK)

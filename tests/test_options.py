@@ -23,7 +23,7 @@ from ev_energy_async import (
     StaticToken,
     api,
 )
-from ev_energy_async.operations import Operation, Param
+from ev_energy_async.messages.operations import Operation, Param
 from ev_energy_async.sandbox import Sandbox
 
 from .servers import Connection, RawServer
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ev_energy_async import Middleware, Request
-    from ev_energy_async.messages import Handler, RawResponse
-    from ev_energy_async.options import CallOptions
+    from ev_energy_async.messages.options import CallOptions
+    from ev_energy_async.messages.request import Handler, RawResponse
 
     from .conftest import FakeClock, Network
 

@@ -96,7 +96,7 @@ async def test_after_preload_a_run_of_calls_imports_nothing_and_blocks_nowhere()
 def test_preload_imports_what_is_lazy_and_importing_the_package_does_not() -> None:
     program = (
         "import sys, ev_energy_async; ev_energy_async.EvEnergy();"
-        "lazy = ['cattrs', 'oauthlib', 'ulid', 'ev_energy_async._tolerant', 'ev_energy_async.models._vehicles'];"
+        "lazy = ['cattrs', 'oauthlib', 'ulid', 'ev_energy_async.codec.tolerant', 'ev_energy_async.models._vehicles'];"
         "print([name in sys.modules for name in lazy]);"
         "ev_energy_async.preload();"
         "print([name in sys.modules for name in lazy])"

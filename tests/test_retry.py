@@ -20,13 +20,13 @@ from ev_energy_async import (
     ServiceUnavailable,
     StaticToken,
 )
-from ev_energy_async.retry import may_repeat
+from ev_energy_async.http.retry import may_repeat
 
 from .conftest import Answer, FakeClock
 from .retry_kit import ACCEPT, DELETE, DROPPED, GET, PATCH, POST, REFUSED, Outcome, busy, do, operation, script
 
 if TYPE_CHECKING:
-    from ev_energy_async.operations import Operation
+    from ev_energy_async.messages.operations import Operation
 
     from .conftest import Network
 

@@ -23,7 +23,7 @@ from .conftest import START, Answer, FakeClock
 from .retry_kit import DELETE, DROPPED, GET, PATCH, POST, REFUSED, TOKEN, TOKEN_URL, Outcome, busy, do, script
 
 if TYPE_CHECKING:
-    from ev_energy_async.operations import Operation
+    from ev_energy_async.messages.operations import Operation
 
     from .conftest import Network
 

@@ -21,14 +21,14 @@ from ev_energy_async import (
     ServiceUnavailable,
     StaticToken,
 )
-from ev_energy_async.retry import retry_after
+from ev_energy_async.http.retry import retry_after
 
 from .conftest import START, FakeClock
 from .retry_kit import DELETE, DROPPED, GET, POST, REFUSED, busy, do, script
 
 if TYPE_CHECKING:
-    from ev_energy_async.operations import Operation
-    from ev_energy_async.options import RetryEvent
+    from ev_energy_async.messages.operations import Operation
+    from ev_energy_async.messages.options import RetryEvent
 
     from .conftest import Network
 

@@ -15,9 +15,9 @@ import pytest
 from blockbuster import BlockBuster
 
 from ev_energy_async import EvEnergy, EvEnergyError, FileTokenStore, MemoryTokenStore, RefreshToken, Token, TokenStore
+from ev_energy_async.auth.stores import TokenStoreError
 from ev_energy_async.sandbox import FaultPlan, Rule, Sandbox
 from ev_energy_async.sandbox.faults import ExpiredToken
-from ev_energy_async.token_store import TokenStoreError
 
 from .conftest import START, FakeClock
 from .oauth_kit import SECRET, AuthServer

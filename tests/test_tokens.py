@@ -17,13 +17,13 @@ from ev_energy_async import (
     ServiceUnavailable,
     Token,
 )
-from ev_energy_async.tokens import decide
+from ev_energy_async.auth.source import decide
 
 from .conftest import START, FakeClock
 from .oauth_kit import APP, LIFE, REFUSED, SECRET, UNAVAILABLE, AuthServer, consent, logged, settle
 
 if TYPE_CHECKING:
-    from ev_energy_async.tokens import TokenSource
+    from ev_energy_async.auth.source import TokenSource
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ev_energy_async import Request
-    from ev_energy_async.messages import Handler, RawResponse
+    from ev_energy_async.messages.request import Handler, RawResponse
     from ev_energy_async.sandbox import Served
     from ev_energy_async.sandbox.faults import Effect
 

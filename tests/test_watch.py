@@ -17,7 +17,7 @@ from ev_energy_async.errors import (
     InvalidArgument,
     ServiceUnavailable,
 )
-from ev_energy_async.events import (
+from ev_energy_async.fleet.events import (
     ErrorLogged,
     FleetShrank,
     IntegrationChanged,
@@ -26,13 +26,13 @@ from ev_energy_async.events import (
     VehicleAdded,
     VehicleRemoved,
 )
-from ev_energy_async.messages import Response
+from ev_energy_async.messages.request import Response
 
 from .watch_kit import Car, Log, at, cycle, end, fleet, keys, names, text, vehicle_id
 
 if TYPE_CHECKING:
     from ev_energy_async.fleet import Progress
-    from ev_energy_async.messages import Request
+    from ev_energy_async.messages.request import Request
 
 
 def unavailable(request: Request[Any]) -> ServiceUnavailable:

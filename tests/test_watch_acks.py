@@ -8,10 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ev_energy_async._progress import CheckpointConflict, CheckpointError, CheckpointMismatch, MemoryCheckpoint, Owner
 from ev_energy_async.checkpoint import SqliteCheckpoint
-from ev_energy_async.events import CycleFinished, StatusLogged
+from ev_energy_async.checkpoint.protocol import (
+    CheckpointConflict,
+    CheckpointError,
+    CheckpointMismatch,
+    MemoryCheckpoint,
+    Owner,
+)
 from ev_energy_async.fleet import Fleet
+from ev_energy_async.fleet.events import CycleFinished, StatusLogged
 
 from .watch_kit import OWNER, ModelFleet, cycle, fleet, keys, names, text
 
@@ -19,9 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from ev_energy_async._progress import Advance
-    from ev_energy_async.events import WatchEvent
+    from ev_energy_async.checkpoint.protocol import Advance
     from ev_energy_async.fleet import Watch
+    from ev_energy_async.fleet.events import WatchEvent
 
 
 def with_logs(count: int = 3, logs: int = 4) -> ModelFleet:

@@ -13,7 +13,7 @@ from ev_energy_async.errors import AuthError
 from .watch_kit import at, cycle, fleet, keys
 
 if TYPE_CHECKING:
-    from ev_energy_async.messages import Request
+    from ev_energy_async.messages.request import Request
 
     from .watch_kit import ModelFleet
 

@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 
-from ev_energy_async._coverage import Reason
-from ev_energy_async._progress import CheckpointError, MemoryCheckpoint
+from ev_energy_async.checkpoint.protocol import CheckpointError, MemoryCheckpoint
 from ev_energy_async.errors import BadRequest, BudgetExhausted, Unauthorized
-from ev_energy_async.events import PollFailed, StatusLogged, VehicleAdded, VehicleRemoved
 from ev_energy_async.fleet import Fleet
-from ev_energy_async.messages import Response
-from ev_energy_async.options import BadItem
+from ev_energy_async.fleet.coverage import Reason
+from ev_energy_async.fleet.events import PollFailed, StatusLogged, VehicleAdded, VehicleRemoved
+from ev_energy_async.messages.options import BadItem
+from ev_energy_async.messages.request import Response
 
 from .watch_kit import OWNER, Car, Log, ModelFleet, at, cycle, end, fleet, keys, names, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from ev_energy_async._progress import Advance
+    from ev_energy_async.checkpoint.protocol import Advance
     from ev_energy_async.fleet import Watch
-    from ev_energy_async.messages import Request
+    from ev_energy_async.messages.request import Request
 
 
 def watching(api: ModelFleet, **options: Any) -> Watch:

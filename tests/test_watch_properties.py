@@ -11,11 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ev_energy_async import _history, _ledger
-from ev_energy_async._seen import ALWAYS, instant, instant_of
+from ev_energy_async.devices import history as _history
+from ev_energy_async.devices.seen import ALWAYS, instant, instant_of
 from ev_energy_async.errors import ConnectionFailed, ServiceUnavailable
-from ev_energy_async.events import CycleFinished, ErrorLogged, StatusLogged
-from ev_energy_async.messages import Response
+from ev_energy_async.fleet.events import CycleFinished, ErrorLogged, StatusLogged
+from ev_energy_async.fleet.watch import ledger as _ledger
+from ev_energy_async.messages.request import Response
 
 from .conftest import START
 from .follow_kit import FOREVER, QuickClock
@@ -24,7 +25,7 @@ from .watch_kit import Car, Log, ModelFleet, at, text, vehicle_id
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ev_energy_async.messages import Request
+    from ev_energy_async.messages.request import Request
 
 HOURS: Final = 2
 PAGE: Final = 8

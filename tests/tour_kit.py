@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
     from ev_energy_async import EvEnergy, Page, Paginator
-    from ev_energy_async.messages import Handler, RawResponse, Request
+    from ev_energy_async.messages.request import Handler, RawResponse, Request
     from ev_energy_async.sandbox import Sandbox
 
 T = TypeVar("T")

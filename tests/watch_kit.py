@@ -11,15 +11,15 @@ from urllib.parse import parse_qsl, urlencode
 import attrs
 
 from ev_energy_async import models
-from ev_energy_async._progress import MemoryCheckpoint, Owner
-from ev_energy_async._seen import instant, instant_of
 from ev_energy_async.budget import Budget
+from ev_energy_async.checkpoint.protocol import MemoryCheckpoint, Owner
 from ev_energy_async.client import BASE_URL
+from ev_energy_async.devices.seen import instant, instant_of
 from ev_energy_async.errors import NotFound
-from ev_energy_async.events import CycleFinished, ErrorLogged, StatusLogged
 from ev_energy_async.fleet import Fleet
-from ev_energy_async.messages import Request, Response
-from ev_energy_async.options import BadItem
+from ev_energy_async.fleet.events import CycleFinished, ErrorLogged, StatusLogged
+from ev_energy_async.messages.options import BadItem
+from ev_energy_async.messages.request import Request, Response
 
 from .conftest import START
 from .follow_kit import FOREVER, QuickClock
@@ -27,8 +27,8 @@ from .follow_kit import FOREVER, QuickClock
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from ev_energy_async.events import WatchEvent
     from ev_energy_async.fleet import Watch
+    from ev_energy_async.fleet.events import WatchEvent
 
 T = TypeVar("T")
 

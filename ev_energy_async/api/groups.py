@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ev_energy_async.endpoint import LazyGroup
+from ev_energy_async.calls import LazyGroup
 
 if TYPE_CHECKING:
     from ev_energy_async.api.auth import Auth

@@ -6,11 +6,8 @@ from __future__ import annotations
 from typing import Final
 
 from ev_energy_async import models as m
-from ev_energy_async.endpoint import Group, endpoint
-from ev_energy_async.messages import Sender
-from ev_energy_async.operations import Operation
-from ev_energy_async.options import OnBadItem
-from ev_energy_async.paging import Paginator
+from ev_energy_async.calls import Group, Paginator, endpoint
+from ev_energy_async.messages import OnBadItem, Operation, Sender
 
 __all__ = [
     "IncentiveSchemes",

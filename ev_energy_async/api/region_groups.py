@@ -6,12 +6,9 @@ from __future__ import annotations
 from typing import Final, Unpack
 
 from ev_energy_async import models as m
-from ev_energy_async.endpoint import Group, endpoint, many
+from ev_energy_async.calls import Group, Paginator, endpoint, many
 from ev_energy_async.ids import Ref
-from ev_energy_async.messages import Sender
-from ev_energy_async.operations import Operation, Param
-from ev_energy_async.options import OnBadItem
-from ev_energy_async.paging import Paginator
+from ev_energy_async.messages import OnBadItem, Operation, Param, Sender
 from ev_energy_async.values import UNSET, UnsetType
 
 __all__ = [

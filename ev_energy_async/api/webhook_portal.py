@@ -6,9 +6,8 @@ from __future__ import annotations
 from typing import Final
 
 from ev_energy_async import models as m
-from ev_energy_async.endpoint import Group, endpoint
-from ev_energy_async.messages import Sender
-from ev_energy_async.operations import Operation
+from ev_energy_async.calls import Group, endpoint
+from ev_energy_async.messages import Operation, Sender
 
 __all__ = [
     "WebhookPortal",

@@ -15,11 +15,10 @@ from urllib.parse import parse_qs
 from multidict import CIMultiDict
 
 from ev_energy_async import codec
+from ev_energy_async.calls import Page, Paginator
 from ev_energy_async.client import BASE_URL
 from ev_energy_async.errors import InvalidArgument, error_for
-from ev_energy_async.messages import Request, Response
-from ev_energy_async.operations import Operation
-from ev_energy_async.paging import Page, Paginator
+from ev_energy_async.messages import Operation, Request, Response
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -23,8 +23,8 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from ev_energy_async import codec
+from ev_energy_async.auth import TOKEN_PATH
 from ev_energy_async.client import BASE_URL
-from ev_energy_async.oauth import TOKEN_PATH
 from ev_energy_async.values import Model
 
 if TYPE_CHECKING:

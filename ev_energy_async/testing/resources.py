@@ -14,7 +14,7 @@ from ev_energy_async.client import BASE_URL
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ev_energy_async.operations import Operation, Param
+    from ev_energy_async.messages import Operation, Param
 
 __all__ = ["Resource", "collection", "resource_named", "resource_of"]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from ev_energy_async.events import CycleFinished, ErrorLogged, PollFailed, StatusLogged, WatchEvent
+from ev_energy_async.fleet.events import CycleFinished, ErrorLogged, PollFailed, StatusLogged, WatchEvent
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ev_energy_async.fleet import Watch
-    from ev_energy_async.messages import Handler, RawResponse, Request
+    from ev_energy_async.messages.request import Handler, RawResponse, Request
 
 __all__ = ["run"]
 

@@ -1,0 +1,28 @@
+"""The budget of requests in a rolling hour, and who spends it next.
+
+Every request passes through it on its way to the wire; it counts, it never sends.
+"""
+
+from typing import TYPE_CHECKING
+
+from ev_energy_async._lazy import face
+
+if TYPE_CHECKING:
+    from ev_energy_async.budget.budget import ANONYMOUS_LIMIT as ANONYMOUS_LIMIT
+    from ev_energy_async.budget.budget import DEFAULT_LIMIT as DEFAULT_LIMIT
+    from ev_energy_async.budget.budget import Budget as Budget
+    from ev_energy_async.budget.budget import BudgetClosed as BudgetClosed
+    from ev_energy_async.budget.budget import NotInTime as NotInTime
+    from ev_energy_async.budget.budget import Spending as Spending
+else:
+    __getattr__, __dir__, __all__ = face(
+        __name__,
+        budget=(
+            "ANONYMOUS_LIMIT",
+            "Budget",
+            "BudgetClosed",
+            "DEFAULT_LIMIT",
+            "NotInTime",
+            "Spending",
+        ),
+    )

@@ -1,0 +1,367 @@
+"""The rolling-hour request budget: who may send next, and when.
+
+The API grants each pair of application and user a number of requests per rolling hour. A `Budget` keeps one such bucket
+for a client, or for several that share it: whoever wants to send waits in `Budget.acquire` for their turn, and gives
+back through the `Spending` how it ended. The arithmetic is `_bucket.Bucket`, the order `_turns.Turns`; here both meet
+asyncio. It never sends anything, and needs of the world only a clock.
+
+Turns are fair: higher `priority` first, in the order of arrival within one priority. So that nobody starves, after nine
+turns in a row that passed over somebody who has waited longer, the tenth is for whoever has waited longest, even
+if it takes a request of the reserve.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import logging
+import math
+from heapq import heapify, heappop, heappush
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from ev_energy_async.budget.bucket import Bucket
+from ev_energy_async.budget.queue import LONG_WAIT, Turns, Waiter
+from ev_energy_async.clock import SystemClock
+from ev_energy_async.errors import EvEnergyError, InvalidArgument
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from ev_energy_async.budget.bucket import Grant
+    from ev_energy_async.clock import Clock
+    from ev_energy_async.messages import RateLimit
+
+__all__ = ["ANONYMOUS_LIMIT", "DEFAULT_LIMIT", "Budget", "BudgetClosed", "NotInTime", "Spending"]
+
+DEFAULT_LIMIT: Final = 1000
+"""Requests per rolling hour for a pair of application and user, unless agreed otherwise."""
+
+ANONYMOUS_LIMIT: Final = 50
+"""Requests per rolling hour and IP address without a token."""
+
+_LOG: Final = logging.getLogger("ev_energy_async")
+# A sleep may end a little early; asking again at once would find the same.
+_SHORTEST_NAP: Final = 0.001
+
+
+class NotInTime(EvEnergyError):
+    """No request is free before the deadline. A client turns it into the error that names the call.
+
+    Attributes:
+        retry_at: When it is worth trying again, aware; as far as it is known.
+        retry_at_monotonic: The same in the seconds of the budget's clock.
+    """
+
+    def __init__(self, retry_at: dt.datetime, retry_at_monotonic: float) -> None:
+        super().__init__(f"no request is free before the deadline, the next one at {retry_at.isoformat()}")
+        self.retry_at = retry_at
+        self.retry_at_monotonic = retry_at_monotonic
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.retry_at, self.retry_at_monotonic)
+
+
+class BudgetClosed(EvEnergyError):
+    """The budget was closed; nothing was sent."""
+
+    def __init__(self) -> None:
+        super().__init__("the request budget is closed")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), ()
+
+
+class Spending:
+    """One request taken from the budget; say how it ended, once. A context manager, for ends that nobody foresaw.
+
+    A block left without a word counts as spent: the request may have reached the API.
+
+    Attributes:
+        waited: How long it took to get it, in seconds.
+
+    Example:
+        >>> with await budget.acquire(deadline=request.options.deadline_at) as spending:  # doctest: +SKIP
+        ...     response = await following(request)
+        ...     if response.status == 429:
+        ...         spending.refused(response.rate_limit, retry_after(response.headers, clock.now()))
+        ...     else:
+        ...         spending.settle(response.rate_limit)
+    """
+
+    __slots__ = ("_bucket", "_changed", "_clock", "_grant", "_open", "waited")
+
+    def __init__(
+        self, bucket: Bucket, grant: Grant, clock: Clock, changed: Callable[[], None], waited: float = 0.0
+    ) -> None:
+        self._bucket = bucket
+        self._grant = grant
+        self._clock = clock
+        self._changed = changed
+        self._open = True
+        self.waited = waited
+
+    def settle(self, rate: RateLimit | None) -> None:
+        """Say that an answer came, and what its headers tell of the bucket; None if they are missing."""
+        if self._close():
+            self._bucket.settle(self._clock.monotonic(), self._grant, rate)
+            self._changed()
+
+    def refused(self, rate: RateLimit | None, retry_after: float | None) -> None:
+        """Say that the answer was 429: nobody sends until `retry_after` seconds have passed, or a while if None."""
+        if self._close():
+            self._bucket.refused(self._clock.monotonic(), self._grant, rate, retry_after)
+            self._changed()
+
+    def release(self) -> None:
+        """Say that the request surely never left this machine, so that it is not spent."""
+        if self._close():
+            self._bucket.release(self._clock.monotonic(), self._grant)
+            self._changed()
+
+    def _close(self) -> bool:
+        was_open, self._open = self._open, False
+        return was_open
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._close():
+            self._bucket.forget(self._clock.monotonic(), self._grant)
+            self._changed()
+
+
+class Budget:
+    """A bucket of requests per rolling hour, and the queue before it. Belongs to one event loop.
+
+    Args:
+        limit: Requests per rolling hour until the API's headers tell.
+        share: The fraction of the limit that this process may use, where several live off one bucket.
+        reserve: Requests of the bucket that only calls of a `priority` above zero may take.
+        clock: Where time comes from, for tests.
+
+    At the start nothing is known of what was spent before: a few requests go ahead, and the others wait for what their
+    answers tell. The same holds after an hour without an answer.
+
+    Where others used up the bucket, nobody knows when it frees up: then one request goes alone, at the time that a 429
+    named, or a minute after the last answer and less often if that was in vain.
+
+    Raises:
+        InvalidArgument: A number is out of bounds, or the reserve leaves nothing.
+    """
+
+    def __init__(
+        self, limit: int = DEFAULT_LIMIT, *, share: float = 1.0, reserve: int = 0, clock: Clock | None = None
+    ) -> None:
+        if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
+            raise InvalidArgument("limit", limit, "requests per hour, at least 1")
+        if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
+            raise InvalidArgument("share", share, "a fraction above 0, at most 1")
+        self._bucket = Bucket(limit, share, reserve)
+        usable = self._bucket.own_limit
+        if not isinstance(reserve, int) or isinstance(reserve, bool) or not 0 <= reserve < usable:
+            raise InvalidArgument("reserve", reserve, f"a number of requests from 0 to {usable - 1}")
+        self._clock = clock or SystemClock()
+        self._queue = Turns()
+        self._alarms: list[tuple[float, int, Waiter]] = []
+        self._number = 0
+        self._blocked_until = -math.inf
+        self._timer: asyncio.Task[None] | None = None
+        self._timer_at = math.inf
+        self._closed = False
+
+    @property
+    def limit(self) -> int:
+        """Requests per rolling hour, as the API last told."""
+        return self._bucket.limit
+
+    @property
+    def allowance(self) -> int:
+        """Requests per rolling hour that calls of priority 0 may use here: the share of the limit, less the reserve."""
+        return self._bucket.allowance
+
+    @property
+    def remaining(self) -> int:
+        """How many requests of priority 0 could go at once; a few as long as the API has not told."""
+        return self._bucket.remaining(self._clock.monotonic())
+
+    @property
+    def used(self) -> int:
+        """How many requests of the bucket were spent in the last hour, by others too as far as the API told."""
+        return self._bucket.used(self._clock.monotonic())
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait for their turn."""
+        return len(self._queue)
+
+    @property
+    def next_free(self) -> dt.datetime | None:
+        """When a request of priority 0 that came now could go, as far as it is known; None if at once."""
+        now = self._clock.monotonic()
+        if not self._queue and self._bucket.remaining(now) > 0:
+            return None
+        return self._wall(now, self._bucket.outlook(now, ahead=len(self._queue)).guess)
+
+    async def acquire(self, *, priority: int = 0, deadline: float | None = None) -> Spending:
+        """Wait for a request to be free, and take it.
+
+        Cancelling the wait is safe at any moment: what was about to be given goes to the next.
+
+        Args:
+            priority: Higher comes first; above zero the reserve may be used.
+            deadline: Until when to wait, in the seconds of the clock's `monotonic`; None for as long as it takes.
+
+        Raises:
+            NotInTime: None is free before the deadline; at once if that can be foreseen.
+            BudgetClosed: The budget was closed, now or while waiting.
+        """
+        if self._closed:
+            raise BudgetClosed
+        now = self._clock.monotonic()
+        if not self._queue:
+            grant = self._bucket.take(now, urgent=priority > 0)
+            if grant is not None:
+                return Spending(self._bucket, grant, self._clock, self._pump)
+        grant = await self._wait(now, priority, math.inf if deadline is None else deadline)
+        return Spending(self._bucket, grant, self._clock, self._pump, self._clock.monotonic() - now)
+
+    async def close(self) -> None:
+        """Wake all who wait with `BudgetClosed`, and let nobody in any more."""
+        self._closed = True
+        for waiter in list(self._queue):
+            self._dismiss(waiter, BudgetClosed())
+        timer = self._stop_timer()
+        if timer is not None:
+            await asyncio.wait([timer])
+
+    def __repr__(self) -> str:
+        return f"<Budget, {self.used} of {self.limit} used, {self.waiting} waiting>"
+
+    async def _wait(self, now: float, priority: int, deadline: float) -> Grant:
+        outlook = self._bucket.outlook(now, urgent=priority > 0, ahead=self._queue.ahead_of(priority))
+        if outlook.soonest >= deadline:
+            raise self._not_in_time(now, outlook.guess)
+        self._number += 1
+        outcome: asyncio.Future[Grant | Exception] = asyncio.get_running_loop().create_future()
+        waiter = Waiter(outcome, self._number, priority, now, deadline)
+        self._queue.add(waiter)
+        if now + LONG_WAIT < outlook.likely < math.inf:
+            until = self._wall(now, outlook.likely).isoformat(timespec="seconds")
+            self._warn(waiter, now, f"waits for about {outlook.likely - now:.0f} s, until {until}")
+        self._set_alarm(waiter)
+        self._pump()
+        try:
+            found = await outcome
+        except asyncio.CancelledError:
+            if waiter in self._queue:
+                self._queue.remove(waiter)
+            elif not outcome.cancelled() and not isinstance(given := outcome.result(), Exception):
+                # The turn came in the same moment as the cancellation: the next one has it.
+                self._bucket.release(self._clock.monotonic(), given)
+            self._pump()
+            raise
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def _pump(self) -> None:
+        """Give what is free to whose turn it is; called whenever something may have changed."""
+        if not self._queue and self._timer is None:
+            return
+        now = self._clock.monotonic()
+        self._ring_alarms(now)
+        if self._bucket.blocked_until > self._blocked_until:
+            self._blocked_until = self._bucket.blocked_until
+            self._dismiss_late(now)
+        while self._queue:
+            waiter, urgent = self._queue.first()
+            if waiter.outcome.done():  # cancelled, and not run since
+                self._queue.remove(waiter)
+                continue
+            grant = self._bucket.take(now, urgent=urgent)
+            if grant is None:
+                break
+            self._queue.serve(waiter)
+            waiter.outcome.set_result(grant)
+        self._arrange(now)
+
+    def _ring_alarms(self, now: float) -> None:
+        while self._alarms and self._alarms[0][0] <= now:
+            waiter = heappop(self._alarms)[2]
+            if waiter not in self._queue:
+                continue
+            if waiter.deadline <= now:
+                self._dismiss(waiter, self._not_in_time(now, self._bucket.outlook(now).guess))
+                continue
+            self._warn(waiter, now, f"has waited for {now - waiter.since:.0f} s")
+            self._set_alarm(waiter)
+
+    def _dismiss_late(self, now: float) -> None:
+        """Tell those whose deadline comes before the time that a 429 set."""
+        late = [waiter for waiter in self._queue if waiter.deadline <= self._blocked_until]
+        for waiter in late:
+            self._dismiss(waiter, self._not_in_time(now, self._bucket.outlook(now).guess))
+
+    def _dismiss(self, waiter: Waiter, error: Exception) -> None:
+        self._queue.remove(waiter)
+        if not waiter.outcome.done():
+            waiter.outcome.set_result(error)
+
+    def _not_in_time(self, now: float, at: float) -> NotInTime:
+        return NotInTime(self._wall(now, at), at)
+
+    def _wall(self, now: float, at: float) -> dt.datetime:
+        return self._clock.now() + dt.timedelta(seconds=at - now)
+
+    def _warn(self, waiter: Waiter, now: float, what: str) -> None:
+        waiter.warned = True
+        used, limit = self._bucket.used(now), self._bucket.limit
+        _LOG.warning("request budget: a call %s; %d of %d used, %d waiting", what, used, limit, len(self._queue))
+
+    def _set_alarm(self, waiter: Waiter) -> None:
+        if len(self._alarms) > 2 * len(self._queue) + 16:
+            # Most of them are for waiters who have left.
+            self._alarms = [alarm for alarm in self._alarms if alarm[2] in self._queue]
+            heapify(self._alarms)
+        if waiter.alarm < math.inf:
+            heappush(self._alarms, (waiter.alarm, waiter.number, waiter))
+
+    def _arrange(self, now: float) -> None:
+        """Set the one timer to the moment at which there is something to do, if nobody calls before."""
+        if not self._queue:
+            self._alarms.clear()
+            self._stop_timer()
+            return
+        at = self._alarms[0][0] if self._alarms else math.inf
+        at = min(at, self._bucket.outlook(now, urgent=self._queue.first()[1]).likely)
+        if at == math.inf or (self._timer is not None and self._timer_at <= at):
+            return
+        self._stop_timer()
+        nap = self._nap(max(at - now, _SHORTEST_NAP))
+        self._timer_at = at
+        self._timer = asyncio.get_running_loop().create_task(nap, name="ev-energy-async budget")
+        self._timer.add_done_callback(self._rang)
+
+    def _stop_timer(self) -> asyncio.Task[None] | None:
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
+        return timer
+
+    async def _nap(self, delay: float) -> None:
+        await self._clock.sleep(delay)
+
+    def _rang(self, timer: asyncio.Task[None]) -> None:
+        error = None if timer.cancelled() else timer.exception()
+        if timer is not self._timer:
+            return  # another has taken its place
+        self._timer = None
+        if isinstance(error, Exception):
+            # Without a clock nobody would ever be woken.
+            for waiter in list(self._queue):
+                self._dismiss(waiter, error)
+        self._pump()

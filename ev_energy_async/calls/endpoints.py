@@ -1,0 +1,287 @@
+"""Binds endpoint functions to a client, all with the same three lines of a descriptor.
+
+`get = endpoint(get_vehicle)` in a group gives `ev.vehicles.get(...)`, with the function's names, types, defaults and
+docstring, and `ev.vehicles.get.with_response(...)`. Imported by the generated groups.
+
+Read from the class, as `unittest.mock.create_autospec(EvEnergy, instance=True)` does, the same names give what a mock
+can be made after: of a group its class, of an operation a function with the signature that callers see.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import importlib
+import inspect
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
+
+from ev_energy_async.errors import EvEnergyError, InvalidArgument
+from ev_energy_async.values import warn_renamed
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable
+
+    from ev_energy_async.calls.paging import Page, Paginator
+    from ev_energy_async.ids import Ref
+    from ev_energy_async.messages import Request, Response, Sender
+
+__all__ = ["BoundEndpoint", "Group", "LazyGroup", "endpoint", "many", "renamed"]
+
+P = ParamSpec("P")
+R_co = TypeVar("R_co", covariant=True)
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+G_co = TypeVar("G_co", covariant=True)
+
+
+class _Recorder:
+    """A sender that remembers the last answer."""
+
+    __slots__ = ("_sender", "response")
+
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
+        self.response: Response[Any] | None = None
+
+    @property
+    def link_origins(self) -> frozenset[str]:
+        """Origins that a `Link` may name."""
+        return self._sender.link_origins
+
+    async def send(self, request: Request[T]) -> Response[T]:
+        """Send a request, and keep the answer."""
+        response = await self._sender.send(request)
+        self.response = response
+        return response
+
+
+def _for_callers(function: Callable[..., Any]) -> inspect.Signature:
+    """Return the signature of an endpoint function without the sender."""
+    full = inspect.signature(function)
+    return full.replace(parameters=list(full.parameters.values())[1:])
+
+
+def _pattern(function: Callable[..., Any], name: str, *, is_async: bool) -> Any:
+    """Return a function that looks like a bound one, to make mocks after and to read about; it cannot be called."""
+    text = f"{name}() needs a client: call it on a group of one, as in `ev.vehicles.get(...)`"
+
+    @functools.wraps(function)
+    async def awaited(*_: object, **__: object) -> Any:
+        raise TypeError(text)
+
+    @functools.wraps(function)
+    def called(*_: object, **__: object) -> Any:
+        raise TypeError(text)
+
+    made: Any = awaited if is_async else called
+    made.__name__ = name
+    made.__signature__ = _for_callers(function)
+    return made
+
+
+class BoundEndpoint(Generic[P, R_co]):
+    """An endpoint function with its client filled in."""
+
+    def __init__(self, function: Callable[Concatenate[Sender, P], R_co], sender: Sender) -> None:
+        self.__wrapped__ = function
+        self._sender = sender
+        self.__name__ = function.__name__
+        self.__qualname__ = function.__qualname__
+        self.__doc__ = function.__doc__
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        """The signature as callers see it: without the sender."""
+        return _for_callers(self.__wrapped__)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:  # noqa: D102  # the function's own docstring serves
+        return self.__wrapped__(self._sender, *args, **kwargs)
+
+    @overload
+    def with_response(
+        self: BoundEndpoint[P, Paginator[T]], *args: P.args, **kwargs: P.kwargs
+    ) -> Coroutine[Any, Any, Response[Page[T]]]: ...
+    @overload
+    def with_response(
+        self: BoundEndpoint[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs
+    ) -> Coroutine[Any, Any, Response[T]]: ...
+    def with_response(
+        self: BoundEndpoint[P, Any], *args: P.args, **kwargs: P.kwargs
+    ) -> Coroutine[Any, Any, Response[Any]]:
+        """Call the operation and return the whole answer: `.data`, `.status`, `.headers`, `.rate_limit`, `.body`.
+
+        Of a list operation it is the answer of one page, with a `Page` as data.
+        """
+        return self._recorded(*args, **kwargs)
+
+    async def _recorded(self: BoundEndpoint[P, Any], *args: P.args, **kwargs: P.kwargs) -> Response[Any]:
+        recorder = _Recorder(self._sender)
+        data = await self.__wrapped__(recorder, *args, **kwargs)
+        assert recorder.response is not None, "an endpoint function sends exactly one request"  # noqa: S101
+        return recorder.response.with_data(data)
+
+    def __repr__(self) -> str:
+        return f"<endpoint {self.__name__} of {self._sender!r}>"
+
+
+class endpoint(Generic[P, R_co]):  # noqa: N801  # reads as the decorator-like thing it is
+    """Descriptor that binds an endpoint function to the client of the group it is read from."""
+
+    __slots__ = ("__wrapped__",)
+
+    def __init__(self, function: Callable[Concatenate[Sender, P], R_co]) -> None:
+        self.__wrapped__ = function
+
+    @overload
+    def __get__(self, group: None, owner: type) -> Callable[P, R_co]: ...
+    @overload
+    def __get__(self, group: Group, owner: type) -> BoundEndpoint[P, R_co]: ...
+    def __get__(self, group: Group | None, owner: type) -> Callable[P, R_co]:
+        if group is not None:
+            return BoundEndpoint(self.__wrapped__, group.sender)
+        function = self.__wrapped__
+        pattern = _pattern(function, function.__name__, is_async=inspect.iscoroutinefunction(function))
+        pattern.with_response = _pattern(function, "with_response", is_async=True)
+        unbound: Callable[P, R_co] = pattern
+        return unbound
+
+
+class renamed(endpoint[P, R_co]):  # noqa: N801  # the sibling of `endpoint`
+    """Descriptor that binds an endpoint function to the name that it had before, and warns when that is used.
+
+    Args:
+        function: The function under its new name.
+        was: What the operation was called on the client.
+        now: What it is called now.
+        since: The release that renamed it.
+    """
+
+    __slots__ = ("_now", "_since", "_was")
+
+    def __init__(self, function: Callable[Concatenate[Sender, P], R_co], was: str, now: str, since: str) -> None:
+        super().__init__(function)
+        self._was = was
+        self._now = now
+        self._since = since
+
+    @overload
+    def __get__(self, group: None, owner: type) -> Callable[P, R_co]: ...
+    @overload
+    def __get__(self, group: Group, owner: type) -> BoundEndpoint[P, R_co]: ...
+    def __get__(self, group: Group | None, owner: type) -> Callable[P, R_co]:
+        if group is None:
+            return super().__get__(group, owner)
+        warn_renamed(self._was, self._now, self._since)
+        return super().__get__(group, owner)
+
+
+class _Many(Generic[T_co]):
+    """A function that gets many items of a collection, each by a request of its own."""
+
+    __slots__ = ("_function", "_sender")
+
+    def __init__(self, function: Callable[..., Awaitable[T_co]], sender: Sender) -> None:
+        self._function = function
+        self._sender = sender
+
+    async def __call__(
+        self, ids: Iterable[Ref], /, *, concurrency: int = 20, **options: Any
+    ) -> list[T_co | EvEnergyError]:
+        """Get many items at once.
+
+        Args:
+            ids: IDs, resource URLs or resources.
+            concurrency: How many requests may be under way at a time.
+            options: Keyword arguments of the single get, e.g. `expand`.
+
+        Returns:
+            For each of `ids`, in their order: the item, or the error that getting it came to.
+
+        Raises:
+            InvalidArgument: `concurrency` is not a whole number of at least 1.
+        """
+        if isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1:
+            raise InvalidArgument("concurrency", concurrency, "an integer of at least 1")
+        wanted = list(ids)
+        results: dict[int, T_co | EvEnergyError] = {}
+        waiting = iter(enumerate(wanted))
+
+        async def work() -> None:
+            for index, reference in waiting:
+                try:
+                    results[index] = await self._function(self._sender, reference, **options)
+                except EvEnergyError as error:
+                    results[index] = error
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(concurrency, len(wanted))):
+                    group.create_task(work())
+        except BaseExceptionGroup as failures:
+            # As a single call raises it, say from an auth of the caller's own.
+            raise failures.exceptions[0] from None
+        return [results[index] for index in range(len(wanted))]
+
+
+class many(Generic[T_co]):  # noqa: N801  # the sibling of `endpoint`
+    """Descriptor that makes `get_many` of the function that gets one item."""
+
+    __slots__ = ("_function",)
+
+    def __init__(self, function: Callable[..., Coroutine[Any, Any, T_co]]) -> None:
+        self._function = function
+
+    @overload
+    def __get__(self, group: None, owner: type) -> Callable[..., Coroutine[Any, Any, list[T_co | EvEnergyError]]]: ...
+    @overload
+    def __get__(self, group: Group, owner: type) -> _Many[T_co]: ...
+    def __get__(
+        self, group: Group | None, owner: type
+    ) -> Callable[..., Coroutine[Any, Any, list[T_co | EvEnergyError]]]:
+        if group is not None:
+            return _Many(self._function, group.sender)
+        function: Any = vars(_Many)["__call__"]
+        unbound: Callable[..., Coroutine[Any, Any, list[T_co | EvEnergyError]]] = _pattern(
+            function, "get_many", is_async=True
+        )
+        return unbound
+
+
+class Group:
+    """The operations of one collection, bound to one client."""
+
+    __slots__ = ("sender",)
+
+    def __init__(self, sender: Sender) -> None:
+        self.sender = sender
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self.sender!r}>"
+
+
+class LazyGroup(Generic[G_co]):
+    """Descriptor on the client that imports a group when it is first used."""
+
+    __slots__ = ("_class", "_module", "_name")
+
+    def __init__(self, module: str, class_name: str) -> None:
+        self._module = module
+        self._class = class_name
+        self._name = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, client: None, owner: type) -> type[G_co]: ...
+    @overload
+    def __get__(self, client: Sender, owner: type) -> G_co: ...
+    def __get__(self, client: Sender | None, owner: type) -> type[G_co] | G_co:
+        found: Any = getattr(importlib.import_module(self._module), self._class)
+        if client is None:
+            cls: type[G_co] = found
+            return cls
+        group: G_co = found(client)
+        # Not a data descriptor, so the group is found in the instance from now on.
+        vars(client)[self._name] = group
+        return group

@@ -1,0 +1,311 @@
+"""Bytes to models and back.
+
+The fast way is one cached msgspec decoder a type. What it refuses goes the tolerant way: a cattrs converter that
+delivers what departs from the schema without loss (null where not allowed, a required key missing, `70.0` for `70`, a
+time without a zone), reports the drift once per type and path, and raises `DecodeError` with the path for the rest. The
+converter is also the place to hook in: a hook registered for a type sends all that contains the type the tolerant way.
+
+Pure: no I/O beside the log line that reports drift.
+"""
+
+from __future__ import annotations
+
+import logging
+from math import isfinite
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast, get_args, get_origin
+
+import attrs
+import msgspec
+
+from ev_energy_async.codec.strict import BROKEN, decode_strict, decoder, reason
+from ev_energy_async.codec.types import is_model
+from ev_energy_async.errors import DecodeError
+from ev_energy_async.values import UNSET, Model, is_mapping, set_fields
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from cattrs import Converter
+
+__all__ = ["Codec", "Drift", "decode", "decode_strict", "encode", "lost_keys", "make_converter", "warm"]
+
+_LOG: Final = logging.getLogger("ev_energy_async")
+# Reported drift is remembered, so that a running fleet logs it once; a service never sees more kinds than this.
+_MOST_DRIFT: Final = 10_000
+
+T = TypeVar("T")
+
+_NULL: Final = b"null"
+
+_encoder: Final = msgspec.json.Encoder(decimal_format="string")
+_keys: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_items: Final = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+@attrs.frozen
+class Drift:
+    """Where an answer departed from the schema in a way that lost nothing.
+
+    Attributes:
+        type: Name of the model.
+        path: The key in it; `[]` stands for the items of an array or a map.
+        kind: `null`, `missing`, `empty`, `number` or `undecodable`.
+    """
+
+    type: str
+    path: str
+    kind: str
+
+    def __str__(self) -> str:
+        said = {
+            "null": "is null, which the schema does not allow",
+            "missing": "is missing, though the schema requires it",
+            "empty": "is an empty string in place of a time",
+            "number": "is written with a decimal point, though it is an integer",
+            "undecodable": "could not be understood, and was skipped",
+        }
+        return f"{self.type}.{self.path} {said[self.kind]}"
+
+
+def warm(into: Any) -> None:
+    """Make the decoder of a type, so that the first answer need not."""
+    decoder(into)
+
+
+def _document(data: bytes) -> Any:
+    try:
+        return msgspec.json.decode(data)
+    except BROKEN as error:
+        raise DecodeError(*reason(error)) from error
+
+
+def encode(value: object) -> bytes:
+    """Encode a model, or a mapping of JSON values and models, as JSON.
+
+    What is unset is left out, None is null, decimals are strings, times keep their offset.
+
+    Raises:
+        DecodeError: It is no JSON, or holds a number that is none.
+    """
+    try:
+        try:
+            encoded = _encoder.encode(value)
+        except TypeError:
+            # Mappings that are no dictionaries, and what is unset in them.
+            encoded = _encoder.encode(_plain(value))
+        if _NULL in encoded:
+            _check_numbers(value)
+    except (TypeError, ValueError, msgspec.EncodeError, RecursionError) as error:
+        raise DecodeError(f"not JSON: {error}") from error
+    return encoded
+
+
+def _plain(value: object) -> Any:
+    """Return a value as msgspec takes it: dictionaries for mappings, and in them nothing that is unset."""
+    if is_mapping(value):
+        return {key: _plain(member) for key, member in value.items() if member is not UNSET}
+    if isinstance(value, list | tuple):
+        items = cast("Sequence[object]", value)
+        # Most lists are fine as they are, and a boundary of a million points is not walked in Python.
+        try:
+            return msgspec.Raw(_encoder.encode(items))
+        except TypeError:
+            return [_plain(item) for item in items]
+    return value
+
+
+def _check_numbers(value: object) -> None:
+    """Refuse numbers that are none: msgspec writes null for them, which clears what it is sent to."""
+    if isinstance(value, float):
+        if not isfinite(value):
+            raise ValueError(f"{value} is not a number of JSON")
+    elif isinstance(value, Model):
+        for _, member in set_fields(value):
+            _check_numbers(member)
+    elif is_mapping(value):
+        for member in value.values():
+            _check_numbers(member)
+    elif isinstance(value, list | tuple):
+        items = cast("Sequence[object]", value)
+        if _NULL in _encoder.encode(_plain(items)):
+            for item in items:
+                _check_numbers(item)
+
+
+def lost_keys(before: bytes, after: bytes) -> list[str]:
+    """Return the paths of keys that stand in one JSON document and no longer in the other.
+
+    Args:
+        before: The document.
+        after: The other, by the same encoder: what is the same in both need not be looked into.
+    """
+    lost: list[str] = []
+
+    def compare(old: bytes, new: bytes, path: str) -> None:
+        if old == new:
+            return
+        if old.startswith(b"{") and new.startswith(b"{"):
+            others = _keys.decode(new)
+            for key, raw in _keys.decode(old).items():
+                if key in others:
+                    compare(bytes(raw), bytes(others[key]), f"{path}{key}.")
+                else:
+                    lost.append(f"{path}{key}")
+        elif old.startswith(b"[") and new.startswith(b"[") and b"{" in old:
+            # Without a brace there is no key, and a million points need not be looked at.
+            for raw, other in zip(_items.decode(old), _items.decode(new), strict=False):
+                compare(bytes(raw), bytes(other), path)
+
+    compare(before, after, "")
+    return lost
+
+
+class Codec:
+    """Decodes with one converter and tells one listener of drift.
+
+    Args:
+        converter: A converter from `make_converter`, with hooks of your own; None for one without.
+        on_drift: Called with each kind of drift once.
+    """
+
+    def __init__(self, converter: Converter | None = None, on_drift: Callable[[Drift], object] | None = None) -> None:
+        self._converter = converter
+        self._on_drift = on_drift
+        self._reported: set[Drift] = set()
+        self._hooked: dict[Any, bool] = {}
+
+    @property
+    def drift(self) -> frozenset[Drift]:
+        """The drift seen so far."""
+        return frozenset(self._reported)
+
+    def decode(self, data: bytes, into: Any) -> Any:
+        """Decode a JSON document.
+
+        Args:
+            data: The document in UTF-8.
+            into: The type to decode to: a model, a list of models, a union.
+
+        Raises:
+            DecodeError: It is no JSON, or cannot be understood as the type; carries the path.
+        """
+        fast = None if self._has_hook(into) else decoder(into)
+        if fast is not None:
+            try:
+                return fast.decode(data)
+            except msgspec.ValidationError:
+                # Well-formed as far as it was read, so the tolerant way has a say.
+                if get_origin(into) is list and is_model(item := get_args(into)[0]):
+                    return self._decode_list(data, into, item)
+            except BROKEN as error:
+                raise DecodeError(*reason(error)) from error
+        return self._decode_tolerantly(data, into)
+
+    def _decode_list(self, data: bytes, into: Any, item: Any) -> Any:
+        """Decode a list in which something departs from the schema: the other items take the fast way all the same."""
+        fast = decoder(item)
+        assert fast is not None  # noqa: S101  # the whole has one
+        made: list[Any] = []
+        try:
+            raw_items = _items.decode(data)
+        except BROKEN as error:
+            raise DecodeError(*reason(error)) from error
+        for index, raw in enumerate(raw_items):
+            try:
+                made.append(fast.decode(raw))
+            except msgspec.ValidationError:
+                document = bytes(raw)
+                if not document.startswith(b"{"):
+                    return self._decode_tolerantly(data, into)  # what is no object is a matter of the list
+                try:
+                    made.append(self._decode_tolerantly(document, item))
+                except DecodeError as error:
+                    raise DecodeError(error.reason, f"$[{index}]{error.path[1:]}") from error
+        return made
+
+    def decode_items(self, data: bytes, into: Any) -> list[tuple[bytes, Any]]:
+        """Decode an array item by item; an item that cannot be understood is its `DecodeError`.
+
+        Args:
+            data: The array in UTF-8.
+            into: The type of an item.
+
+        Raises:
+            DecodeError: It is no array.
+        """
+        raw_items: list[msgspec.Raw] = decode_strict(data, list[msgspec.Raw])
+        made: list[tuple[bytes, Any]] = []
+        for raw in map(bytes, raw_items):
+            try:
+                made.append((raw, self.decode(raw, into)))
+            except DecodeError as error:
+                made.append((raw, error))
+        return made
+
+    def _has_hook(self, into: Any) -> bool:
+        if self._converter is None:
+            return False
+        hooked = self._hooked.get(into)
+        if hooked is None:
+            from ev_energy_async.codec.tolerant import has_hook  # noqa: PLC0415  # cattrs costs 45 ms, few need it
+
+            hooked = self._hooked[into] = has_hook(self._converter, into)
+        return hooked
+
+    def _decode_tolerantly(self, data: bytes, into: Any) -> Any:
+        from ev_energy_async.codec.tolerant import structure  # noqa: PLC0415  # cattrs costs 45 ms, few need it
+
+        if self._converter is None:
+            self._converter = make_converter()
+            self._hooked.clear()
+        value, drift = structure(self._converter, _document(data), into)
+        for item in drift:
+            self.report(item)
+        return value
+
+    def report(self, drift: Drift) -> None:
+        """Tell of drift, the first time it is met."""
+        if drift in self._reported or len(self._reported) >= _MOST_DRIFT:
+            return
+        self._reported.add(drift)
+        _LOG.warning("the API departs from its schema: %s", drift)
+        if self._on_drift is not None:
+            self._on_drift(drift)
+
+
+def make_converter() -> Converter:
+    """Return a converter that knows the models of this package, for hooks of your own.
+
+    Register with `register_structure_hook_func(lambda t: t is str, ...)` rather than `register_structure_hook(str,
+    ...)`: the latter catches string enums too.
+
+    Example:
+        >>> converter = make_converter()
+        >>> converter.register_structure_hook(float, lambda value, _: round(value, 3))
+        >>> client = EvEnergy(credentials, converter=converter)  # doctest: +SKIP
+    """
+    from ev_energy_async.codec.tolerant import TolerantConverter  # noqa: PLC0415  # cattrs costs 45 ms, few need it
+
+    return TolerantConverter()
+
+
+_default: Final = Codec()
+
+
+def decode(data: bytes, into: type[T]) -> T:
+    """Decode a JSON document as `Codec.decode` does, without hooks.
+
+    Args:
+        data: The document in UTF-8.
+        into: The type to decode to.
+
+    Raises:
+        DecodeError: It is no JSON, or cannot be understood as the type; carries the path.
+
+    Example:
+        >>> from ev_energy_async.models import LatLong
+        >>> decode(b'{"latitude": 51.5, "longitude": -0.1}', LatLong)
+        LatLong(latitude=51.5, longitude=-0.1)
+    """
+    value: T = _default.decode(data, into)
+    return value

@@ -1,0 +1,352 @@
+"""The tolerant way of the codec: a cattrs converter for documents that depart from their schema.
+
+Loaded at the first such document, or the first hook of a user's; `codec` is the only caller.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import inspect
+from collections.abc import Callable
+from contextvars import ContextVar
+from decimal import Decimal
+from enum import Enum
+from typing import Annotated, Any, Final, get_args
+from uuid import UUID
+
+import attrs
+import msgspec
+from cattrs import Converter
+
+from ev_energy_async.codec.codec import Drift
+from ev_energy_async.codec.types import NONE, hints, is_model, is_union, members, optional, origin, reachable, spoken
+from ev_energy_async.errors import DecodeError
+from ev_energy_async.values import UNSET, Model, is_array, is_object
+
+__all__ = ["TolerantConverter", "has_hook", "structure"]
+
+_TEXTS: Final = (Decimal, UUID, dt.date)
+Hook = Callable[[Any, Any], Any]
+Predicate = Callable[[Any], bool]
+
+
+class _Walk:
+    """Where in a document a decoding is, and the drift it met."""
+
+    def __init__(self) -> None:
+        self.path: list[str | int] = []
+        self.drift: list[Drift] = []
+
+    def __str__(self) -> str:
+        return "$" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.path)
+
+
+_walk: ContextVar[_Walk] = ContextVar("_walk")
+
+
+class _Mismatch(Exception):
+    """A value that cannot be understood as its type."""
+
+
+def _mismatch(expected: str, value: object) -> _Mismatch:
+    names: dict[type, str] = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", NONE: "null"}
+    return _Mismatch(f"expected {expected}, got {names.get(type(value), 'a number')}")
+
+
+def structure(converter: Converter, document: Any, into: Any) -> tuple[Any, list[Drift]]:
+    """Make a value of a type from decoded JSON; returns it and the drift met.
+
+    Raises:
+        DecodeError: The document cannot be understood as the type; carries the path.
+    """
+    walk = _Walk()
+    token = _walk.set(walk)
+    try:
+        made = converter.structure(document, into)
+        return made, [d if d.type else Drift(spoken(into), d.path, d.kind) for d in walk.drift]
+    except DecodeError:
+        raise
+    except Exception as error:  # a user's hook may raise anything; it is told with the path
+        raise DecodeError(str(error) or type(error).__name__, str(walk)) from error
+    finally:
+        _walk.reset(token)
+
+
+class TolerantConverter(Converter):
+    """A cattrs converter for the models of this package, which knows the hooks that were added to it."""
+
+    def __init__(self, **options: Any) -> None:
+        self._user_hooks: list[tuple[Predicate, Callable[[Any], Hook]]] = []
+        self._ready = False
+        super().__init__(detailed_validation=False, **options)
+        # cattrs asks its hooks for these classes, and for what derives from them, before any predicate: with its own
+        # in place, "5" would become 5, and a predicate of a user's would never be asked.
+        for scalar in (str, int, float):
+            super().register_structure_hook(scalar, self._scalar)
+        hooks: list[tuple[Predicate, Hook]] = [
+            (lambda t: t is Any or t is object, lambda value, _: value),
+            (lambda t: t is dt.datetime, _time),
+            (lambda t: t in _TEXTS, _convert),
+        ]
+        for predicate, hook in hooks:
+            self.register_structure_hook_func(predicate, hook)
+        factories: list[tuple[Predicate, Callable[[Any], Hook]]] = [
+            (lambda t: origin(t) is list, self._list_hook),
+            (lambda t: origin(t) is dict, self._dict_hook),
+            (is_union, self._union_hook),
+            (lambda t: origin(t) is Annotated, self._annotated_hook),
+            (is_model, self._model_hook),
+        ]
+        for predicate, factory in factories:
+            self.register_structure_hook_factory(predicate, factory)
+        self._ready = True
+
+    def register_structure_hook(self, cl: Any, func: Any = None) -> Any:
+        """Register a hook for a type, as cattrs does."""
+        if func is None:
+            return super().register_structure_hook(cl)  # without the type beside it: cattrs reads it off the function
+        if self._ready:
+            self._user_hooks.append(
+                (
+                    lambda t: t == cl or (isinstance(t, type) and isinstance(cl, type) and issubclass(t, cl)),
+                    lambda _: func,
+                )
+            )
+        return super().register_structure_hook(cl, func)
+
+    def register_structure_hook_func(self, check_func: Predicate, func: Hook) -> None:
+        """Register a hook for the types that a predicate picks, as cattrs does."""
+        if self._ready:
+            self._user_hooks.append((check_func, lambda _: func))
+        super().register_structure_hook_func(check_func, func)
+
+    def register_structure_hook_factory(self, predicate: Any, factory: Any = None) -> Any:
+        """Register a factory of hooks for the types that a predicate picks, as cattrs does."""
+        if factory is None:
+            return functools.partial(self.register_structure_hook_factory, predicate)
+        if self._ready:
+            takes_converter = len(inspect.signature(factory).parameters) == 2  # noqa: PLR2004  # the type and it
+            self._user_hooks.append((predicate, lambda t: factory(t, self) if takes_converter else factory(t)))
+        return super().register_structure_hook_factory(predicate, factory)
+
+    def is_hooked(self, into: Any) -> bool:
+        """Whether a user's hook applies to this very type."""
+        return self._user_hook(into) is not None
+
+    def _user_hook(self, into: Any) -> Callable[[Any], Hook] | None:
+        return next((maker for predicate, maker in reversed(self._user_hooks) if _applies(predicate, into)), None)
+
+    def _scalar(self, value: Any, into: Any) -> Any:
+        maker = self._user_hook(into)
+        hook = _scalar_hook(into) if maker is None else maker(into)
+        return hook(value, into)
+
+    def _list_hook(self, into: Any) -> Hook:
+        (item,) = get_args(into)
+
+        def hook(value: Any, _: Any) -> Any:
+            if not is_array(value):
+                raise _mismatch("an array", value)
+            items: list[Any] = value
+            return [_item(self, index, element, item) for index, element in enumerate(items)]
+
+        return hook
+
+    def _dict_hook(self, into: Any) -> Hook:
+        _, item = get_args(into)
+
+        def hook(value: Any, _: Any) -> Any:
+            if not is_object(value):
+                raise _mismatch("an object", value)
+            members: dict[str, Any] = value
+            return {key: _item(self, key, element, item) for key, element in members.items()}
+
+        return hook
+
+    def _annotated_hook(self, into: Any) -> Hook:
+        plain = get_args(into)[0]
+        return lambda value, _: self.structure(value, plain)
+
+    def _union_hook(self, into: Any) -> Hook:
+        fits = members(into)
+        nullable = NONE in get_args(into)
+        by_kind: dict[type, list[Any]] = {}  # of JSON there are seven
+
+        def hook(value: object, _: Any) -> Any:
+            if value is None and nullable:
+                return None
+            kind = type(value)
+            fitting = by_kind.get(kind)
+            if fitting is None:
+                fitting = by_kind[kind] = [member for member in fits if _may_be(member, value)]
+            if not fitting:
+                raise _mismatch(" or ".join(sorted(map(spoken, fits))), value)
+            return self.structure(value, fitting[0]) if len(fitting) == 1 else _best(self, value, fitting)
+
+        return hook
+
+    def _model_hook(self, into: Any) -> Hook:
+        kinds = hints(into)
+        fields = [(a.name, kinds[a.name], a.default is attrs.NOTHING) for a in attrs.fields(into)]
+        plain = {name: optional(hint) for name, hint, _ in fields}
+
+        def hook(value: Any, _: Any) -> Any:
+            if not is_object(value):
+                raise _mismatch("an object", value)
+            given: dict[str, Any] = value
+            walk = _walk.get()
+            made: dict[str, Any] = {}
+            for name, hint, required in fields:
+                if name not in given:
+                    if required:
+                        walk.drift.append(Drift(into.__name__, name, "missing"))
+                        made[name] = UNSET
+                    continue
+                member = given[name]
+                if member is None and not plain[name][1]:
+                    walk.drift.append(Drift(into.__name__, name, "null"))
+                    made[name] = None
+                elif member == "" and plain[name][0] is dt.datetime:
+                    walk.drift.append(Drift(into.__name__, name, "empty"))
+                    made[name] = UNSET
+                else:
+                    before = len(walk.drift)
+                    made[name] = _step(self, name, member, hint)
+                    if len(walk.drift) > before:
+                        # Inside arrays, maps and scalars it was noted without an owner; the field's model owns it.
+                        walk.drift[before:] = [
+                            d if d.type else Drift(into.__name__, name + d.path, d.kind) for d in walk.drift[before:]
+                        ]
+            return into(**made)
+
+        return hook
+
+
+def _best(converter: Converter, value: Any, fitting: list[Any]) -> Any:
+    """Structure a value as the member of a union that it departs from least."""
+    walk = _walk.get()
+    path, drift = list(walk.path), list(walk.drift)
+    tries: list[tuple[int, int, Any, list[Drift]]] = []
+    failure: _Mismatch | None = None
+    for index, member in enumerate(fitting):
+        try:
+            made = converter.structure(value, member)
+        except _Mismatch as error:
+            failure = failure or error
+        else:
+            tries.append((len(walk.drift), index, made, list(walk.drift)))
+        walk.path[:], walk.drift[:] = path, drift
+    if not tries:
+        assert failure is not None  # noqa: S101  # each member failed
+        raise failure
+    _, _, made, walk.drift[:] = min(tries, key=lambda t: t[:2])
+    return made
+
+
+def has_hook(converter: Converter, into: Any) -> bool:
+    """Whether a user's hook applies to a type or to any type that it contains."""
+    if not isinstance(converter, TolerantConverter):
+        return True
+    return any(converter.is_hooked(each) for each in reachable(into))
+
+
+def _applies(predicate: Predicate, into: Any) -> bool:
+    try:
+        return predicate(into)
+    except Exception:  # noqa: BLE001  # as in cattrs: a predicate says no to a type that it cannot take
+        return False
+
+
+def _step(converter: Converter, step: str | int, value: Any, into: Any) -> Any:
+    path = _walk.get().path
+    path.append(step)
+    made = converter.structure(value, into)
+    # Not in a `finally`: an error keeps the path it happened at.
+    path.pop()
+    return made
+
+
+def _item(converter: Converter, step: str | int, value: Any, into: Any) -> Any:
+    """Structure an item of an array or a map; drift in it that no model owns yet is drift of its `[]`."""
+    drift = _walk.get().drift
+    if value is None and not optional(into)[1]:
+        drift.append(Drift("", "[]", "null"))
+        return None
+    before = len(drift)
+    made = _step(converter, step, value, into)
+    if len(drift) > before:
+        drift[before:] = [d if d.type else Drift("", "[]" + d.path, d.kind) for d in drift[before:]]
+    return made
+
+
+def _may_be(member: Any, value: Any) -> bool:
+    """Whether a JSON value is of the kind that a member of a union takes."""
+    kind = origin(member) or member
+    if kind is Annotated:
+        return _may_be(get_args(member)[0], value)
+    if member is Any:
+        return True
+    if is_object(value):
+        return kind is dict or (isinstance(kind, type) and issubclass(kind, Model))
+    if is_array(value):
+        return kind is list
+    if isinstance(value, bool):
+        return kind is bool
+    if isinstance(value, int | float):
+        return isinstance(kind, type) and issubclass(kind, (int, float, Decimal)) and kind is not bool
+    return isinstance(kind, type) and issubclass(kind, (str, dt.date, UUID, Decimal)) and value is not None
+
+
+def _scalar_hook(into: Any) -> Hook:
+    known: dict[Any, Hook] = {str: _text, bool: _boolean, int: _integer, float: _number}
+    return known.get(into, _member if issubclass(into, Enum) else _convert)
+
+
+def _text(value: Any, _: Any) -> str:
+    if type(value) is not str:
+        raise _mismatch("a string", value)
+    return value
+
+
+def _boolean(value: Any, _: Any) -> bool:
+    if not isinstance(value, bool):
+        raise _mismatch("a boolean", value)
+    return value
+
+
+def _integer(value: Any, _: Any) -> int:
+    if isinstance(value, float) and value.is_integer():
+        _walk.get().drift.append(Drift("", "", "number"))
+        return int(value)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise _mismatch("an integer", value)
+    return value
+
+
+def _number(value: Any, _: Any) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise _mismatch("a number", value)
+    return float(value)
+
+
+def _time(value: Any, _: Any) -> dt.datetime:
+    # The same parser as the fast way, so that both round fractions of a second alike.
+    time: dt.datetime = _convert(value, dt.datetime)
+    return time if time.tzinfo is not None else time.replace(tzinfo=dt.UTC)
+
+
+def _convert(value: Any, into: Any) -> Any:
+    try:
+        return msgspec.convert(value, into)
+    except msgspec.ValidationError as error:
+        raise _Mismatch(str(error)) from error
+
+
+def _member(value: Any, into: Any) -> Any:
+    base = int if issubclass(into, int) else str
+    if base is int:
+        value = _integer(value, int)
+    if type(value) is not base:
+        raise _mismatch("an integer" if base is int else "a string", value)
+    return into(value)

@@ -1,0 +1,245 @@
+"""Following a log collection live: every log once, through outages, late arrivals and restarts.
+
+`LogQuery.follow` in `logs` makes a `Follow`. What it remembers is `_seen.Memory`, how it reads is `_history`; here both
+meet time and errors. It starts no task: everything happens while somebody waits for the next log.
+"""
+
+from __future__ import annotations
+
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeAlias, TypeVar
+
+from ev_energy_async.clock import seconds
+from ev_energy_async.devices.history import Ascending, read_back
+from ev_energy_async.devices.pacing import Patience, Polling
+from ev_energy_async.devices.seen import ALWAYS, SKEW, Memory, instant_of
+from ev_energy_async.errors import (
+    BudgetExhausted,
+    EvEnergyError,
+    RateLimited,
+    ServerError,
+    TransportError,
+)
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from ev_energy_async.clock import Clock, Duration
+    from ev_energy_async.devices.history import Portion, Reading
+    from ev_energy_async.messages import Response
+
+__all__ = ["Every", "Follow", "Polling", "is_passing", "read_at"]
+
+L = TypeVar("L")
+
+Every: TypeAlias = "Duration | Callable[[L | None], Duration]"
+"""How long from one reading to the next: seconds, a `timedelta`, or a function that gives one.
+
+The function is called after each reading with the newest log that was read, or None if there was none since the start.
+"""
+
+# A clock that is further from the API's than this is not one that counts the same time.
+_SAME_TIME: Final = 2 * SKEW
+
+
+def is_passing(error: EvEnergyError) -> bool:
+    """Return whether an error is one to wait out: nothing is wrong with what was asked for, or with who asked."""
+    if isinstance(error, TransportError):
+        return error.passing
+    return isinstance(error, ServerError | RateLimited | BudgetExhausted)
+
+
+def read_at(answer: Response[Any] | None, began: int) -> int:
+    """Return when a reading began, by the clock of the API if that one is behind: never later than it was.
+
+    Args:
+        answer: The first answer of the reading; None if there was none.
+        began: When it began, by our clock.
+    """
+    stated = None if answer is None else answer.headers.get("Date")
+    try:
+        theirs = None if stated is None else parsedate_to_datetime(stated)
+    except ValueError:
+        theirs = None
+    if theirs is None or theirs.tzinfo is None:
+        return began
+    behind = began - instant_of(theirs)
+    return began - behind if 0 < behind <= _SAME_TIME else began
+
+
+class Follow(Generic[L]):
+    """An endless iterator over the logs of one collection, those that are still to come included.
+
+    Example:
+        >>> logs = ev.vehicle(vehicle_id).status_logs().follow(every=60)  # doctest: +SKIP
+        >>> async for log in logs:
+        ...     await store(log, late=logs.late)
+        ...     await save(logs.cursor)
+
+    Asking for the next log reads when it is time, so that a slow consumer slows the reading. A wait that is cancelled,
+    as by `asyncio.timeout`, loses nothing: ask again. One task at a time may ask. To abandon it nothing needs to be
+    done; `aclose`, or leaving its `async with`, ends it for good.
+
+    Attributes:
+        cursor: Where to go on after the last log, for `follow(cursor=...)`; None until the collection was read.
+        late: Whether the last log is older than one that came before it.
+    """
+
+    def __init__(
+        self,
+        read: Reading[L],
+        field: str,
+        of: str,
+        clock: Clock,
+        *,
+        every: Every[L],
+        lateness: Duration,
+        since: dt.datetime | None,
+        until: dt.datetime | None,
+        ordered: bool,
+        cursor: str | None,
+    ) -> None:
+        if not callable(every):
+            seconds("every", every)
+        self._read = read
+        self._field = field
+        self._of = of
+        self._clock = clock
+        self._every = every
+        self._lateness = round(seconds("lateness", lateness) * 1e9)
+        self._since = since
+        self._until = until
+        self._ordered = ordered
+        self._memory: Memory[L] | None = None
+        if cursor is not None:
+            self._memory = Memory[L].resume(cursor, of, self._lateness)
+        elif since is not None:
+            self._memory = Memory[L](instant_of(since), self._lateness)
+        self._has_read = cursor is not None
+        self._reading: Ascending[L] | None = None
+        self._began = self._complete_at = ALWAYS
+        self._began_monotonic = 0.0
+        self._due = float("-inf")
+        self._patience = Patience(f"following {of}", clock)
+        self._is_busy = False
+        self._is_over = False
+        self.late = False
+
+    @property
+    def cursor(self) -> str | None:
+        """Where to go on after the last log, for `follow(cursor=...)`; None until the collection was read.
+
+        Text of about a thousand characters, made when asked for.
+        """
+        return self._memory.cursor(self._of) if self._memory is not None and self._has_read else None
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> L:
+        """Return the next log, as soon as there is one.
+
+        Raises:
+            ApiError: The API refused, other than for the moment: the device is gone (`NotFound`), say.
+            DecodeError: A log cannot be understood.
+            AuthError: The credentials were refused.
+            StopAsyncIteration: `until` has passed, and the lateness after it; or it was closed.
+        """
+        self._enter()
+        try:
+            while not self._is_over:
+                found = None if self._memory is None else self._memory.next()
+                if found is not None:
+                    log, self.late = found
+                    return log
+                await self._go_on()
+            raise StopAsyncIteration
+        finally:
+            self._is_busy = False
+
+    async def aclose(self) -> None:
+        """End it; there is nothing to wait for. The cursor stays."""
+        self._enter()
+        self._is_busy = False
+        self._is_over = True
+        self._reading = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        return f"<Follow {self._of}{', closed' if self._is_over else ''}>"
+
+    def _enter(self) -> None:
+        if self._is_busy:
+            raise RuntimeError(f"{self!r} is waiting for a log in another task")
+        self._is_busy = True
+
+    async def _go_on(self) -> None:
+        """Read a portion, when it is time for it."""
+        if self._reading is None and self._has_ended():
+            self._is_over = True
+            return
+        delay = max(self._due - self._clock.monotonic(), self._patience.delay)
+        if delay > 0:
+            await self._clock.sleep(delay)
+        try:
+            await self._poll()
+        except EvEnergyError as error:
+            # What an interrupted reading has given is kept; the next begins where it got to.
+            self._reading = None
+            if not is_passing(error):
+                raise
+            self._patience.fail([error])
+            return
+        self._patience.succeed()
+
+    async def _poll(self) -> None:
+        memory = self._memory
+        if self._reading is None:
+            self._began = instant_of(self._clock.now())
+            self._began_monotonic = self._clock.monotonic()
+            if memory is None:
+                self._memory = await self._baseline()
+                self._finish(self._memory)
+                return
+            memory.forget()
+            self._reading = Ascending(
+                self._read, self._field, begin=memory.reach, since=self._since, until=self._until, cradle=memory.reach
+            )
+        assert memory is not None, "there is no reading without a memory"  # noqa: S101
+        portion = await self._reading.next()
+        if portion is None:
+            self._reading = None
+            self._finish(memory)
+            return
+        began = read_at(self._reading.answer, self._began)
+        memory.take(portion.logs, read_at=began, upto=portion.upto, hold=self._ordered)
+        self._has_read = True
+
+    async def _baseline(self) -> Memory[L]:
+        """Read what is there already."""
+        memory = Memory[L](ALWAYS, self._lateness)
+        down_to = self._began - self._lateness - SKEW
+        portion: Portion = await read_back(self._read(None, self._until), self._field, down_to=down_to)
+        memory.begin(portion.logs, read_at=read_at(portion.answer, self._began), complete=portion.complete)
+        self._has_read = True
+        return memory
+
+    def _finish(self, memory: Memory[L]) -> None:
+        self._complete_at = self._began
+        every = self._every(memory.newest) if callable(self._every) else self._every
+        self._due = self._began_monotonic + seconds("every", every)
+
+    def _has_ended(self) -> bool:
+        """Whether `until` is so long ago that nothing more is to be expected."""
+        if self._until is None or self._memory is None or self._memory.waiting or self._patience.failures:
+            return False
+        return self._complete_at - self._lateness - SKEW >= instant_of(self._until)

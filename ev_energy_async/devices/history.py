@@ -1,0 +1,262 @@
+"""Reading a log collection back and forth: page by page with the next one on its way, and oldest first in windows.
+
+The API lists the newest logs first. To go the other way through a long past without holding all of it, it is read in
+windows of time, each as long as a few pages last. Asks through what it is given; `logs` and `follow` use it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar, cast
+
+import attrs
+
+from ev_energy_async.devices.seen import ALWAYS, MICROSECOND, NEVER, SECOND, Placed, instant_of, moment, place
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+
+    from ev_energy_async.calls import Page, Paginator
+    from ev_energy_async.messages import Response
+
+__all__ = ["Ascending", "Portion", "Reading", "prefetched", "read_back"]
+
+T = TypeVar("T")
+L = TypeVar("L")
+
+Reading: TypeAlias = "Callable[[dt.datetime | None, dt.datetime | None], Paginator[L]]"
+"""Lists the logs between two times, both included; None for no bound."""
+
+# A window that turns out longer than this many pages is made shorter, and what was read of it dropped.
+_MOST_PAGES: Final = 8
+# How many logs a window is made to hold: a few full pages, and far from too many.
+_AIM: Final = 300
+_GROWTH: Final = 8
+_SHORTEST: Final = SECOND // 1_000
+_DAY: Final = 86_400 * SECOND
+
+
+@attrs.frozen(eq=False)
+class Portion:
+    """Logs without gaps.
+
+    Attributes:
+        logs: The logs; the newest first as `read_back` gives them, the oldest first from `Ascending`.
+        upto: Up to which instant there are no others.
+        complete: Whether there are no older ones within what was asked for.
+        cut: Whether it was given up, for there were too many.
+        answer: The first answer; None if it had none.
+    """
+
+    logs: list[Placed]
+    upto: int = NEVER
+    complete: bool = True
+    cut: bool = False
+    answer: Response[Any] | None = None
+
+
+async def prefetched(fetch: Callable[[], Awaitable[T | None]]) -> AsyncGenerator[T]:
+    """Yield what a function fetches until that is None, the next one on its way while the consumer works.
+
+    One task at the most, which ends with the generator. An error is raised when its turn has come.
+    """
+    task: asyncio.Task[T | None] | None = None
+    try:
+        item = await fetch()
+        while item is not None:
+            task = asyncio.create_task(_awaited(fetch), name="ev-energy-async prefetch")
+            yield item
+            item = await task
+    finally:
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
+            if not task.cancelled():
+                task.exception()  # nobody is left to raise it to
+
+
+async def _awaited(fetch: Callable[[], Awaitable[T]]) -> T:
+    return await fetch()
+
+
+def pages_of(paginator: Paginator[L], cursor: str | None = None) -> AsyncGenerator[Page[L]]:
+    """Return the pages of a list as the generator that they are, to be closed."""
+    return cast("AsyncGenerator[Page[L]]", paginator.pages(cursor=cursor))
+
+
+async def read_back(
+    paginator: Paginator[Any], field: str, *, down_to: int | None = None, most_pages: int | None = None
+) -> Portion:
+    """Read whole pages, the newest logs first.
+
+    Args:
+        paginator: What to read.
+        field: The field with the time of a log.
+        down_to: Stop after the page that goes beyond this instant; None to read all.
+        most_pages: Give up if there are more pages to read than this.
+    """
+    logs: list[Placed] = []
+    answer: Response[Any] | None = None
+    count = 0
+    async with aclosing(pages_of(paginator)) as pages:
+        async for page in pages:
+            count += 1
+            answer = answer or page.response
+            logs += [place(log, field, page.response) for log in page]
+            complete = page.next_cursor is None
+            if complete or (down_to is not None and logs and logs[-1].at < down_to):
+                return Portion(logs, complete=complete, answer=answer)
+            if count == most_pages:
+                return Portion(logs, complete=False, cut=True, answer=answer)
+    return Portion(logs, answer=answer)
+
+
+class Ascending(Generic[L]):
+    """The logs of a collection, oldest first, in portions of bounded size.
+
+    Args:
+        read: Lists the logs between two times.
+        field: The field with the time of a log.
+        begin: Where to begin; None for the first log there is.
+        since: What is asked for at the least, as the caller bounded it.
+        until: The same at the most.
+        cradle: A time before which there is hardly a log.
+
+    A short past is one portion: whole pages read back to `begin`, and what else they hold. Only when that is too much
+    it is read in windows. A call of `next` that fails or is cancelled can be repeated.
+
+    Attributes:
+        answer: The first answer; None before it.
+        reach: Down to which instant the portions are without gaps, once they are all there; ALWAYS for all there is.
+    """
+
+    def __init__(
+        self,
+        read: Reading[L],
+        field: str,
+        *,
+        begin: int | None,
+        since: dt.datetime | None,
+        until: dt.datetime | None,
+        cradle: int,
+    ) -> None:
+        self.answer: Response[Any] | None = None
+        self.reach = ALWAYS if begin is None else begin
+        self._read = read
+        self._field = field
+        self._begin = begin
+        self._since = since
+        self._until = until
+        self._cradle = cradle
+        self._split = False
+        self._span = self._usual = _SHORTEST
+        self._known = ALWAYS
+        self._in_gap = False
+        self._end = NEVER
+        self._edge: frozenset[str] = frozenset()
+        self._done = False
+
+    async def next(self) -> Portion | None:
+        """Return the next portion, oldest first; None at the end. It may be empty.
+
+        Raises:
+            ApiError: The API refused.
+            TransportError: There was no complete answer.
+            DecodeError: An answer cannot be understood.
+        """
+        if self._done:
+            return None
+        if not self._split:
+            portion = await read_back(
+                self._read(self._since, self._until), self._field, down_to=self._begin, most_pages=_MOST_PAGES
+            )
+            self.answer = self.answer or portion.answer
+            if not portion.cut:
+                self._done = True
+                earliest = ALWAYS if self._since is None else instant_of(self._since)
+                self.reach = earliest if portion.complete else portion.logs[-1].at
+                return Portion(_in_order(portion.logs), complete=portion.complete, answer=portion.answer)
+            self._end, self._known = portion.logs[0].at, portion.logs[-1].at
+            self._span = self._usual = _span_for(portion.logs)
+            self._split = True
+        return await self._window()
+
+    async def _window(self) -> Portion:
+        while True:
+            begin = self._begin
+            # To the microsecond, as filters are.
+            upper = (self._cradle if begin is None else begin + self._span) // MICROSECOND * MICROSECOND
+            last = upper >= self._end
+            paginator = self._read(
+                self._since if begin is None else self._later_since(moment(begin)),
+                self._until if last else moment(upper),
+            )
+            portion = await read_back(paginator, self._field, most_pages=self._most_pages())
+            if not portion.cut:
+                break
+            newest, oldest = portion.logs[0].at, portion.logs[-1].at
+            if begin is None:
+                # There is a past before the cradle: look further back, in longer and longer steps.
+                self._cradle = oldest - max(_DAY, 2 * (upper - oldest))
+                continue
+            self._end = max(self._end, newest) if last else self._end
+            self._known = oldest
+            half = (min(upper, newest) - begin) // 2
+            self._usual = max(_SHORTEST, min(_span_for(portion.logs), half))
+            self._span = max(self._usual, (oldest - begin) // 2) if self._in_gap else self._usual
+        logs = _in_order(placed for placed in portion.logs if placed.text not in self._edge)
+        self._done = last
+        if begin is not None:
+            self._span = max(_SHORTEST, self._next_span(upper, len(logs)))
+            self._in_gap = not logs
+        self._begin = upper
+        # Bounds are inclusive, so that what stands on this one comes again.
+        self._edge = frozenset(placed.text for placed in portion.logs if placed.at >= upper - MICROSECOND)
+        return Portion(logs, upto=NEVER if last else upper, complete=last, answer=portion.answer)
+
+    def _most_pages(self) -> int | None:
+        """Return after how many pages a window is too long."""
+        if self._begin is not None and self._span <= _SHORTEST:
+            return None
+        # A gap is crossed in long steps, of which one page says enough.
+        return 1 if self._in_gap and self._span > self._usual else _MOST_PAGES
+
+    def _next_span(self, upper: int, count: int) -> int:
+        """Return how long the window is to be that follows one with so many logs."""
+        if count and self._in_gap:
+            return self._usual
+        if count:
+            return int(self._span * min(_GROWTH, max(1 / _GROWTH, _AIM / count)))
+        # Nothing here. Halve the way to the next log that is known of, or go on in longer and longer steps.
+        ahead = (self._known - upper) // 2 if self._known > upper else self._span * _GROWTH
+        return max(self._usual, ahead)
+
+    def _later_since(self, begin: dt.datetime) -> dt.datetime:
+        return begin if self._since is None else max(begin, self._since)
+
+
+def _in_order(logs: Iterable[Placed]) -> list[Placed]:
+    """Return logs, the oldest first, each once: of one that is stored twice under one time, what was stored first."""
+    found: dict[str, Placed] = {}
+    for placed in logs:
+        other = found.setdefault(placed.text, placed)
+        stored, before = getattr(placed.log, "logged_at", None), getattr(other.log, "logged_at", None)
+        if stored and before and stored < before:
+            found[placed.text] = placed
+    return sorted(found.values(), key=_by_time)
+
+
+def _by_time(placed: Placed) -> tuple[int, str]:
+    return placed.at, placed.text
+
+
+def _span_for(logs: list[Placed]) -> int:
+    """Return how long a window is that holds some hundred logs, if they go on like these."""
+    return max(_SHORTEST, (logs[0].at - logs[-1].at) * _AIM // len(logs))
+
+
+def cradle_of(created_at: dt.datetime | None) -> int:
+    """Return an instant before which a device has hardly a log: its making, or long ago if that is not known."""
+    return instant_of(created_at or dt.datetime(2015, 1, 1, tzinfo=dt.UTC))

@@ -1,0 +1,360 @@
+"""Log collections of devices: which there are, and how they are read.
+
+Each kind of log is a row of data. A handle (`ev.vehicle(id)`) gives a `LogQuery`, which is newest first like the API,
+`.oldest_first()`, or live with `.follow()`. Works against the `Polling` protocol, not the client.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import importlib
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeAlias, TypeVar
+
+import attrs
+
+from ev_energy_async.devices import sessions
+from ev_energy_async.devices.follow import Follow
+from ev_energy_async.devices.history import Ascending, cradle_of, pages_of, prefetched
+from ev_energy_async.devices.seen import instant_of, place
+from ev_energy_async.errors import InvalidArgument
+from ev_energy_async.ids import ResourceId, id_text
+from ev_energy_async.messages import utc_text
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Mapping
+
+    from ev_energy_async import models as m
+    from ev_energy_async.calls import Page, Paginator
+    from ev_energy_async.clock import Clock, Duration
+    from ev_energy_async.devices.follow import Every, Polling
+    from ev_energy_async.devices.history import Reading
+    from ev_energy_async.ids import Ref
+
+__all__ = ["DEVICES", "BoundaryMeter", "CtClamp", "Device", "Evse", "HomeBattery", "LogKind", "LogQuery", "Vehicle"]
+
+L = TypeVar("L")
+
+Since: TypeAlias = "dt.datetime | None"
+"""A bound in time: an aware `datetime`, or None for no bound."""
+
+# Full pages cost the API's budget no more than small ones.
+PAGE_SIZE: Final = 100
+_LATENESS: Final = dt.timedelta(minutes=15)
+
+
+@attrs.frozen
+class LogKind:
+    """A kind of log of a kind of device.
+
+    Attributes:
+        function: The endpoint function that lists it, in `ev_energy_async.api`.
+        time: The field that orders, filters and identifies its logs.
+    """
+
+    function: str
+    time: str
+
+
+# Which collections of logs there are, and the time that orders and identifies the logs of each.
+DEVICES: Final[Mapping[str, Mapping[str, LogKind]]] = {
+    "vehicle": {
+        "status": LogKind("list_vehicle_status_logs", "sampled_at"),
+        "error": LogKind("list_vehicle_error_logs", "logged_at"),
+        "command": LogKind("list_vehicle_command_logs", "logged_at"),
+        "location": LogKind("list_vehicle_location_logs", "sampled_at"),
+    },
+    "evse": {
+        "status": LogKind("list_evse_status_logs", "sampled_at"),
+        "error": LogKind("list_evse_error_logs", "sampled_at"),
+        "command": LogKind("list_evse_command_logs", "logged_at"),
+        "ocpp": LogKind("list_evse_ocpp_logs", "sampled_at"),
+    },
+    "home_battery": {"status": LogKind("list_home_battery_status_logs", "sampled_at")},
+    "boundary_meter": {"status": LogKind("list_boundary_meter_status_logs", "sampled_at")},
+    "ct_clamp": {"current": LogKind("list_ct_clamp_logs", "sampled_at")},
+}
+
+
+class LogQuery(Generic[L]):
+    """Logs of one kind of one device, not asked for yet; newest first, as the API has them.
+
+    Example:
+        >>> async for log in ev.vehicle(vehicle_id).status_logs(since=yesterday): ...  # doctest: +SKIP
+        >>> async for log in ev.vehicle(vehicle_id).status_logs(since=yesterday).oldest_first(): ...  # doctest: +SKIP
+        >>> async for log in ev.vehicle(vehicle_id).status_logs().follow(every=60): ...  # doctest: +SKIP
+
+    Iterating fetches the next page while the last one is worked on; await the query for the newest page alone.
+    """
+
+    __slots__ = ("_clock", "_created_at", "_of", "_read", "_since", "_until", "kind")
+
+    def __init__(
+        self,
+        read: Reading[L],
+        kind: LogKind,
+        of: str,
+        clock: Clock,
+        *,
+        since: Since = None,
+        until: Since = None,
+        created_at: Callable[[], dt.datetime | None] = lambda: None,
+    ) -> None:
+        self.kind = kind
+        self._read = read
+        self._of = of
+        self._clock = clock
+        self._since = since
+        self._until = until
+        self._created_at = created_at
+
+    def __await__(self) -> Generator[Any, None, Page[L]]:
+        return self._read(self._since, self._until).__await__()
+
+    async def __aiter__(self) -> AsyncIterator[L]:
+        async with aclosing(self._pages(None)) as pages:
+            async for page in pages:
+                for log in page:
+                    yield log
+
+    def pages(self, *, cursor: str | None = None) -> AsyncIterator[Page[L]]:
+        """Yield page after page, from a cursor on if there is one; see `Paginator.pages`."""
+        return self._pages(cursor)
+
+    async def _pages(self, cursor: str | None) -> AsyncGenerator[Page[L]]:
+        async with aclosing(pages_of(self._read(self._since, self._until), cursor)) as found:
+
+            async def fetch() -> Page[L] | None:
+                return await anext(found, None)
+
+            async with aclosing(prefetched(fetch)) as pages:
+                async for page in pages:
+                    yield page
+
+    async def all(self) -> list[L]:
+        """Return all the logs, newest first."""
+        return await self._read(self._since, self._until).all()
+
+    async def oldest_first(self) -> AsyncIterator[L]:
+        """Yield the logs in the order of their time, each once.
+
+        The API serves the newest first. A long past is therefore read in windows of time, which adapt to how many logs
+        there are, and the next window is read while the last one is worked on: some hundred logs are held at a time,
+        not all. Logs that arrive meanwhile come too, unless they are older than what was yielded.
+        """
+        since = None if self._since is None else instant_of(self._since)
+        cradle = cradle_of(self._created_at() if since is None else None)
+        reading = Ascending(
+            self._read, self.kind.time, begin=since, since=self._since, until=self._until, cradle=cradle
+        )
+        async with aclosing(prefetched(reading.next)) as portions:
+            async for portion in portions:
+                for placed in portion.logs:
+                    log: L = placed.log
+                    yield log
+
+    def key(self, log: L) -> str:
+        """Return what tells a log from all others of every device, in every run, as in `vhcl01.../status/2026-...`.
+
+        Raises:
+            DecodeError: The log has no time.
+        """
+        return f"{self._of.partition('?')[0]}/{place(log, self.kind.time).text}"
+
+    def follow(
+        self,
+        every: Every[L] = 60,
+        lateness: Duration = _LATENESS,
+        since: Since = None,
+        *,
+        ordered: bool = False,
+        cursor: str | None = None,
+    ) -> Follow[L]:
+        """Return an iterator over the logs that goes on with those to come; each log exactly once.
+
+        Each reading takes full pages, back to what was seen and over the lateness, so one request as a rule. Failures
+        that pass are waited out, and logged once each.
+
+        A log may arrive late by `lateness`, to which 5 minutes are added for clocks that differ, without being missed.
+        One that is later still is found if it is on a page that is read anyway; it comes marked, and not twice.
+
+        Args:
+            every: From one reading to the next: seconds, a `timedelta`, or a function of the newest log (None before
+                there is one) that gives one, as to look at a charging car more often.
+            lateness: How late logs may arrive; seconds or a `timedelta`.
+            since: Where to begin; that of the query by default. Without either, what comes from now on.
+            ordered: Whether to hold logs back until `lateness` has passed, to yield them in the order of their time.
+                If not, they come as soon as they are seen, those of one reading in order.
+            cursor: Where an earlier iterator was; `since` counts no more. It holds what was given out lately.
+
+        Raises:
+            InvalidArgument: An argument is not what it should be, or the cursor is of another collection.
+
+        Example:
+            >>> logs = ev.vehicle(vehicle_id).status_logs().follow(  # doctest: +SKIP
+            ...     every=lambda log: 60 if log is not None and log.is_charging else 900
+            ... )
+            >>> async for log in logs:  # doctest: +SKIP
+            ...     print(log.sampled_at, "late" if logs.late else "")
+        """
+        if since is not None:
+            utc_text("since", since)
+        begin = since if since is not None else self._since
+        if begin is not None and self._until is not None and begin > self._until:
+            raise InvalidArgument("since", begin, f"a time not after `until`, {self._until.isoformat()}")
+        return Follow(
+            self._read,
+            self.kind.time,
+            self._of,
+            self._clock,
+            every=every,
+            lateness=lateness,
+            since=begin,
+            until=self._until,
+            ordered=ordered,
+            cursor=cursor,
+        )
+
+
+class Device:
+    """A handle on one device, by its ID; nothing is asked of the API until its logs are."""
+
+    kind: ClassVar[str]
+    prefix: ClassVar[str]
+    __slots__ = ("_sender", "id")
+
+    def __init__(self, sender: Polling, reference: Ref) -> None:
+        self._sender = sender
+        self.id = id_text(f"{self.kind}_id", reference, self.prefix)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.id}>"
+
+    def _logs(
+        self, kind: str, since: dt.datetime | None, until: dt.datetime | None, filters: Mapping[str, Any] = {}
+    ) -> LogQuery[Any]:
+        row = DEVICES[self.kind][kind]
+        for name, bound in (("since", since), ("until", until)):
+            if bound is not None:
+                utc_text(name, bound)
+        if since is not None and until is not None and since > until:
+            raise InvalidArgument("since", since, f"a time not after `until`, {until.isoformat()}")
+
+        def read(since: dt.datetime | None, until: dt.datetime | None) -> Paginator[Any]:
+            function = getattr(importlib.import_module("ev_energy_async.api"), row.function)
+            bounds = {f"{row.time}_gte": since, f"{row.time}_lte": until}
+            given = {name: bound for name, bound in bounds.items() if bound is not None}
+            found: Paginator[Any] = function(self._sender, self.id, page_size=PAGE_SIZE, **given, **filters)
+            return found
+
+        shown = "&".join(f"{name}={filters[name]}" for name in sorted(filters))
+        of = f"{self.id}/{kind}?{shown}" if shown else f"{self.id}/{kind}"
+        return LogQuery(read, row, of, self._sender.clock, since=since, until=until, created_at=self._created_at)
+
+    def _created_at(self) -> dt.datetime | None:
+        try:
+            return ResourceId.parse(self.id).created_at
+        except ValueError:
+            return None
+
+
+class Vehicle(Device):
+    """A handle on a vehicle; `since` and `until` are inclusive, on the time of each collection."""
+
+    kind = "vehicle"
+    prefix = "vhcl"
+    __slots__ = ()
+
+    def status_logs(self, *, since: Since = None, until: Since = None) -> LogQuery[m.VehicleStatusLog]:
+        """Return the reports of the vehicle's state, by `sampled_at`."""
+        return self._logs("status", since, until)
+
+    def error_logs(self, *, since: Since = None, until: Since = None) -> LogQuery[m.VehicleAPIErrorLog]:
+        """Return the failed exchanges with the vehicle's telematics, by `logged_at`."""
+        return self._logs("error", since, until)
+
+    def command_logs(self, *, since: Since = None, until: Since = None) -> LogQuery[m.VehicleCommandLog]:
+        """Return the commands sent to the vehicle, by `logged_at`."""
+        return self._logs("command", since, until)
+
+    def location_logs(self, *, since: Since = None, until: Since = None) -> LogQuery[m.VehicleLocationLog]:
+        """Return when the vehicle's location was sampled, by `sampled_at`."""
+        return self._logs("location", since, until)
+
+    async def current_session(self) -> m.ChargingSession | None:
+        """Return the charging session that the vehicle is in; None if it is not plugged in."""
+        return await sessions.current_session(self._sender, self.id)
+
+    async def boost(self) -> m.ChargingSession:
+        """Charge now, without regard to cheap and clean times; see `sessions.boost`."""
+        return await sessions.boost(self._sender, self.id)
+
+    async def end_boost(self) -> m.ChargingSession:
+        """End the boost, back to cheap and clean times; see `sessions.end_boost`."""
+        return await sessions.end_boost(self._sender, self.id)
+
+
+class Evse(Device):
+    """A handle on a charger; `since` and `until` are inclusive, on the time of each collection."""
+
+    kind = "evse"
+    prefix = "evse"
+    __slots__ = ()
+
+    def status_logs(self, *, since: Since = None, until: Since = None) -> LogQuery[m.EVSEStatusLog]:
+        """Return the reports of the charger's state, by `sampled_at`."""
+        return self._logs("status", since, until)
+
+    def error_logs(self, *, since: Since = None, until: Since = None) -> LogQuery[m.EVSEAPIErrorLog]:
+        """Return the failed exchanges with the charger's hardware API, by `sampled_at`."""
+        return self._logs("error", since, until)
+
+    def command_logs(self, *, since: Since = None, until: Since = None) -> LogQuery[m.EVSECommandLog]:
+        """Return the commands sent to the charger, by `logged_at`."""
+        return self._logs("command", since, until)
+
+    def ocpp_logs(self, *, since: Since = None, until: Since = None, **filters: Any) -> LogQuery[m.EVSEOCPPLog]:
+        """Return the OCPP messages exchanged with the charger, by `sampled_at`.
+
+        Args:
+            since: No earlier than this.
+            until: No later than this.
+            filters: Further filters of `ev.evses.list_ocpp_logs`, e.g. `action="Heartbeat"`.
+        """
+        return self._logs("ocpp", since, until, filters)
+
+
+class HomeBattery(Device):
+    """A handle on a home battery; `since` and `until` are inclusive, on `sampled_at`."""
+
+    kind = "home_battery"
+    prefix = "hoba"
+    __slots__ = ()
+
+    def status_logs(self, *, since: Since = None, until: Since = None) -> LogQuery[m.HomeBatteryStatusLog]:
+        """Return the reports of the battery's state, by `sampled_at`."""
+        return self._logs("status", since, until)
+
+
+class BoundaryMeter(Device):
+    """A handle on a boundary meter; `since` and `until` are inclusive, on `sampled_at`."""
+
+    kind = "boundary_meter"
+    prefix = "bmet"
+    __slots__ = ()
+
+    def status_logs(self, *, since: Since = None, until: Since = None) -> LogQuery[m.BoundaryMeterStatusLog]:
+        """Return the readings of the meter, by `sampled_at`."""
+        return self._logs("status", since, until)
+
+
+class CtClamp(Device):
+    """A handle on a CT clamp; `since` and `until` are inclusive, on `sampled_at`."""
+
+    kind = "ct_clamp"
+    prefix = "ctcl"
+    __slots__ = ()
+
+    def logs(self, *, since: Since = None, until: Since = None) -> LogQuery[m.CTClampLog]:
+        """Return the measurements of the clamp, by `sampled_at`."""
+        return self._logs("current", since, until)

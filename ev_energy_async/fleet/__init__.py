@@ -1,0 +1,70 @@
+"""Whole fleets within the request budget: snapshots, the watch, backfills, coverage.
+
+`EvEnergy.fleet` is the way in; every decision is pure, requests go through the client.
+"""
+
+from typing import TYPE_CHECKING
+
+from ev_energy_async._lazy import face
+
+if TYPE_CHECKING:
+    from ev_energy_async.fleet.audit import Audit as Audit
+    from ev_energy_async.fleet.audit import AuditReport as AuditReport
+    from ev_energy_async.fleet.backfill import Backfill as Backfill
+    from ev_energy_async.fleet.backfill import LogRead as LogRead
+    from ev_energy_async.fleet.coverage import Coverage as Coverage
+    from ev_energy_async.fleet.coverage import Gap as Gap
+    from ev_energy_async.fleet.coverage import Reason as Reason
+    from ev_energy_async.fleet.events import CycleFinished as CycleFinished
+    from ev_energy_async.fleet.events import ErrorLogged as ErrorLogged
+    from ev_energy_async.fleet.events import FleetEvent as FleetEvent
+    from ev_energy_async.fleet.events import FleetShrank as FleetShrank
+    from ev_energy_async.fleet.events import IntegrationChanged as IntegrationChanged
+    from ev_energy_async.fleet.events import PollFailed as PollFailed
+    from ev_energy_async.fleet.events import StatusLogged as StatusLogged
+    from ev_energy_async.fleet.events import VehicleAdded as VehicleAdded
+    from ev_energy_async.fleet.events import VehicleRemoved as VehicleRemoved
+    from ev_energy_async.fleet.events import WatchEvent as WatchEvent
+    from ev_energy_async.fleet.fleet import Fleet as Fleet
+    from ev_energy_async.fleet.plan import Plan as Plan
+    from ev_energy_async.fleet.watch import Batch as Batch
+    from ev_energy_async.fleet.watch import FleetClient as FleetClient
+    from ev_energy_async.fleet.watch import Progress as Progress
+    from ev_energy_async.fleet.watch import Watch as Watch
+else:
+    __getattr__, __dir__, __all__ = face(
+        __name__,
+        audit=(
+            "Audit",
+            "AuditReport",
+        ),
+        backfill=(
+            "Backfill",
+            "LogRead",
+        ),
+        coverage=(
+            "Coverage",
+            "Gap",
+            "Reason",
+        ),
+        events=(
+            "CycleFinished",
+            "ErrorLogged",
+            "FleetEvent",
+            "FleetShrank",
+            "IntegrationChanged",
+            "PollFailed",
+            "StatusLogged",
+            "VehicleAdded",
+            "VehicleRemoved",
+            "WatchEvent",
+        ),
+        fleet=("Fleet",),
+        plan=("Plan",),
+        watch=(
+            "Batch",
+            "FleetClient",
+            "Progress",
+            "Watch",
+        ),
+    )

@@ -1,0 +1,205 @@
+"""Looking again whether all logs of a time were delivered, and delivering those that were not; `fleet.audit` gives it.
+
+As with a watch, everything happens while somebody waits, in bounded steps that leave nothing behind.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from contextlib import aclosing
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import attrs
+
+from ev_energy_async.devices import Patience, instant_of
+from ev_energy_async.errors import BudgetExhausted, EvEnergyError, RateLimited
+from ev_energy_async.fleet.events import ErrorLogged, PollFailed, StatusLogged
+from ev_energy_async.fleet.failures import is_fatal, outcomes_of
+from ev_energy_async.fleet.watch import Journal, Reading, Teller, decoded
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Collection, Generator
+
+    from ev_energy_async.checkpoint import Checkpoint, Owner
+    from ev_energy_async.fleet.events import WatchEvent
+    from ev_energy_async.fleet.failures import Job
+    from ev_energy_async.fleet.watch import FleetClient, Known
+
+__all__ = ["Audit", "AuditReport"]
+
+_MOST_WAITS: Final = 5
+
+
+@attrs.frozen(kw_only=True)
+class AuditReport:
+    """What an audit found.
+
+    Attributes:
+        since: From when on it looked.
+        until: Up to when.
+        collections: How many collections of logs it read.
+        logs: How many logs were in them.
+        missing: The logs that had not been delivered, which they are now.
+        failed: What could not be read.
+        spent: Calls it took.
+    """
+
+    since: dt.datetime
+    until: dt.datetime
+    collections: int
+    logs: int
+    missing: tuple[StatusLogged | ErrorLogged, ...]
+    failed: tuple[PollFailed, ...]
+    spent: int
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing was missing and all could be read."""
+        return not self.missing and not self.failed
+
+    def __str__(self) -> str:
+        return (
+            f"{self.since.isoformat()} to {self.until.isoformat()}: {self.logs:,} logs in {self.collections:,}"
+            f" collections, {len(self.missing):,} were missing, {len(self.failed):,} could not be read;"
+            f" {self.spent:,} requests"
+        )
+
+
+class Audit:
+    """An audit, as an iterator over what was missing; await it to have all at once, in a report.
+
+    Example:
+        >>> report = await ev.fleet.audit(yesterday, today, checkpoint=checkpoint)  # doctest: +SKIP
+        >>> print(report)  # doctest: +SKIP
+        >>> async for event in ev.fleet.audit(yesterday, today, checkpoint=checkpoint):  # doctest: +SKIP
+        ...     await store(event)
+
+    Asking for the next event acknowledges the last one, as does the end; awaiting the audit acknowledges all.
+
+    Attributes:
+        report: What was found so far.
+    """
+
+    def __init__(
+        self,
+        client: FleetClient,
+        owner: Owner,
+        checkpoint: Checkpoint,
+        *,
+        since: dt.datetime,
+        until: dt.datetime,
+        kinds: Collection[str] | None,
+        concurrency: int,
+        name: str,
+    ) -> None:
+        self._client = client
+        self._clock = client.clock
+        self._owner = owner
+        self._journal = Journal(checkpoint, name)
+        self._live: dict[str, Known] = {}
+        self._teller = Teller(self._journal, self._live)
+        self._events: deque[tuple[int, WatchEvent]] = self._teller.events
+        self._kinds = kinds
+        self._since, self._until = since, until
+        self._concurrency = concurrency
+        self._waiting: deque[tuple[str, str]] = deque()
+        self._active: list[Reading] = []
+        self._patience = Patience("the audit", client.clock)
+        self._is_loaded = False
+        self._given = 0
+        self.report = AuditReport(since=since, until=until, collections=0, logs=0, missing=(), failed=(), spent=0)
+
+    def __await__(self) -> Generator[Any, None, AuditReport]:
+        return self._through().__await__()
+
+    async def _through(self) -> AuditReport:
+        async for _ in self:
+            pass
+        return self.report
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> StatusLogged | ErrorLogged | PollFailed:
+        """Return the next log that was missing, or vehicle that could not be read.
+
+        Raises:
+            AuthError: The credentials were refused.
+            CheckpointConflict: A watch runs with the same checkpoint.
+            CheckpointError: The checkpoint cannot be read or written.
+            StopAsyncIteration: That is all.
+        """
+        if not self._is_loaded:
+            await self._load()
+        while True:
+            await self._journal.acknowledge(self._given)
+            if self._events:
+                self._given, event = self._events.popleft()
+                return self._reported(event)
+            if not self._active and not self._waiting:
+                # What changed nothing that anybody needs to hear is kept too.
+                await self._journal.acknowledge(self._journal.enter({}))
+                raise StopAsyncIteration
+            await self._step()
+
+    def _reported(self, event: WatchEvent) -> StatusLogged | ErrorLogged | PollFailed:
+        report = self.report
+        if isinstance(event, PollFailed):
+            self.report = attrs.evolve(report, failed=(*report.failed, event))
+            return event
+        assert isinstance(event, StatusLogged | ErrorLogged), "an audit tells of nothing else"  # noqa: S101
+        self.report = attrs.evolve(report, missing=(*report.missing, event))
+        return event
+
+    async def _load(self) -> None:
+        self._live.clear()
+        async with aclosing(self._journal.load(self._owner)) as rows:
+            meta = await decoded(rows, self._live)
+        kinds = meta.kinds if self._kinds is None else self._kinds
+        self._waiting.extend((each, kind) for each, known in self._live.items() if known.is_here for kind in kinds)
+        self._is_loaded = True
+
+    async def _step(self) -> None:
+        if self._patience.delay > 0:
+            await self._clock.sleep(self._patience.delay)
+        while self._waiting and len(self._active) < self._concurrency:
+            vehicle_id, kind = self._waiting.popleft()
+            begin = instant_of(self._since)
+            self._active.append(
+                Reading(self._client, vehicle_id, kind, down_to=begin, since=self._since, until=self._until)
+            )
+        now = instant_of(self._clock.now())
+        jobs: list[Job] = [partial(reading.fetch, now) for reading in self._active]
+        found = list(zip(self._active, await outcomes_of(jobs), strict=True))
+        trouble: list[EvEnergyError] = []
+        for _, outcome in found:
+            if isinstance(outcome, Exception) and is_fatal(outcome):
+                raise outcome
+        failures = [outcome for _, outcome in found if isinstance(outcome, EvEnergyError)]
+        stays = len(failures) == len(found) > 1 and self._patience.failures < _MOST_WAITS
+        for reading, outcome in found:
+            calls = reading.calls()
+            self.report = attrs.evolve(self.report, spent=self.report.spent + calls)
+            if isinstance(outcome, EvEnergyError):
+                if stays or isinstance(outcome, BudgetExhausted | RateLimited):
+                    trouble.append(outcome)
+                    continue
+                self._active.remove(reading)
+                self._teller.failed(None, reading.vehicle_id, reading.kind, outcome)
+            else:
+                self._note(reading)
+        if trouble:
+            self._patience.fail(trouble)
+        else:
+            self._patience.succeed()
+
+    def _note(self, reading: Reading) -> None:
+        logs, has_more = reading.take()
+        window = None if has_more else (instant_of(self._since), instant_of(self._until) + 1)
+        self._teller.audited(reading, logs, window)
+        self.report = attrs.evolve(self.report, logs=self.report.logs + len(logs))
+        if not has_more:
+            self._active.remove(reading)
+            self.report = attrs.evolve(self.report, collections=self.report.collections + 1)

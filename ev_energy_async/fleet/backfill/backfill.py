@@ -1,0 +1,363 @@
+"""Reading the past of many vehicles at once, merged, through failures and restarts; `fleet.logs` gives it.
+
+It starts no task that outlives a step: everything happens while somebody waits for the next log. A step reads one page
+for each of some vehicles, all at the same time, and what it read is given out before the next. Where each vehicle is,
+and the cursor, is `_lanes`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, TypeVar
+
+import attrs
+
+from ev_energy_async import api
+from ev_energy_async.devices import PAGE_SIZE, Allowance, Patience, is_passing, pages_of
+from ev_energy_async.errors import (
+    AuthError,
+    BudgetExhausted,
+    EvEnergyError,
+    InvalidArgument,
+    RateLimited,
+    TransportError,
+    Unauthorized,
+)
+from ev_energy_async.fleet.backfill.positions import Lane, Position, Saved, digest, read_cursor, write_cursor
+from ev_energy_async.fleet.backfill.selection import Wanted, itself, vehicle_ids
+from ev_energy_async.fleet.events import PollFailed
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Iterable
+    from types import TracebackType
+
+    from ev_energy_async.calls import Page, Paginator
+    from ev_energy_async.devices import Backfilling
+    from ev_energy_async.fleet.backfill.positions import Entry
+    from ev_energy_async.ids import Ref
+
+__all__ = ["PRIORITY", "Backfill", "LogRead"]
+
+T = TypeVar("T")
+
+PRIORITY: Final = -1
+"""Below a poll's: where the budget is short, a backfill comes last."""
+
+_LOG: Final = logging.getLogger("ev_energy_async")
+# How many steps in a row may fail as a whole before the vehicles in them count as failed.
+_OUTAGES: Final = 5
+
+
+@attrs.frozen(kw_only=True)
+class LogRead:
+    """A log of a vehicle's past.
+
+    Attributes:
+        key: What tells it from all other logs, in every run, as in `vhcl01.../status/2026-...`.
+        vehicle_id: Whose.
+        kind: `status`, `error`, `command` or `location`.
+        log: The log.
+    """
+
+    key: str
+    vehicle_id: str
+    kind: str
+    log: Any
+
+
+Read: TypeAlias = "LogRead | PollFailed"
+
+
+class Backfill:
+    """An iterator over the past logs of many vehicles.
+
+    Example:
+        >>> logs = ev.fleet.logs("status", since=last_week)  # doctest: +SKIP
+        >>> async for item in logs:  # doctest: +SKIP
+        ...     if isinstance(item, PollFailed):
+        ...         print(item.vehicle_id, item.error)
+        ...     else:
+        ...         await store(item.key, item.log)
+        ...     await save(logs.cursor)
+
+    The logs of one vehicle come newest first, those of several in turns, a page at a time. At most `concurrency`
+    vehicles are read at the same time, and at most one page of each is held. Logs that the API gets meanwhile may be
+    missed: to go on into the future is what `fleet.watch` is for.
+
+    A vehicle that cannot be read gives a `PollFailed`, after the client's own retries, and the others go on; it stays
+    in the cursor, and a run that goes on from there tries it again. So does one that ended: it then reads just those.
+    A log that cannot be decoded gives a `PollFailed` too, and the rest of its vehicle goes on. Where the API refuses
+    everybody for want of budget, or does not answer at all, the backfill waits, and says so in the log, once.
+
+    With all vehicles (`vehicles=None`) they are listed first, page by page between the reads, and those are left out
+    that have no status log, or none since `since`. That is told from their newest status log, so for `status` alone: a
+    car whose telematics fail has new error logs and no new status, and commands and locations are times of their own.
+
+    A backfill passes after polls and commands where the budget is short, and takes no more than its share of a rolling
+    hour of it. What it took before a restart it does not know.
+
+    Asking for the next item reads when there is none left, so that a slow consumer slows the reading. A wait that is
+    cancelled loses nothing: ask again. One task at a time may ask. To abandon it nothing needs to be done; `aclose`, or
+    leaving its `async with`, ends it for good.
+
+    Args:
+        sender: The client.
+        kind: `status`, `error` (or `errors`), `command` or `location`.
+        vehicles: Which vehicles (IDs, URLs or models); None for all.
+        since: No earlier than this, on the time of the collection; included.
+        until: No later than this; included.
+        concurrency: How many vehicles are read at the same time.
+        share: The fraction of the hourly budget that it may take.
+        cursor: Where an earlier run was, of the same kind, bounds and vehicles.
+
+    Raises:
+        InvalidArgument: An argument is not what it should be; nothing was sent.
+    """
+
+    def __init__(
+        self,
+        sender: Backfilling,
+        kind: str,
+        vehicles: Iterable[Ref] | None = None,
+        *,
+        since: dt.datetime | None = None,
+        until: dt.datetime | None = None,
+        concurrency: int = 50,
+        share: float = 0.5,
+        cursor: str | None = None,
+    ) -> None:
+        self._wanted = Wanted.of(kind, since, until)
+        if isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1:
+            raise InvalidArgument("concurrency", concurrency, "an integer of at least 1")
+        if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
+            raise InvalidArgument("share", share, "a fraction above 0, at most 1")
+        self._concurrency = concurrency
+        self._sender = sender.with_options(priority=PRIORITY)
+        self._clock = sender.clock
+        self._allowance = Allowance(sender, share)
+        self._patience = Patience(f"the backfill of {self._wanted.text}", sender.clock)
+        self._named = None if vehicles is None else vehicle_ids(vehicles)
+        self._digest = "" if self._named is None else digest(self._named)
+        if cursor is None:
+            saved = Saved(self._wanted.text, self._digest, 0, None, self._named == [], (), ())
+        else:
+            saved = read_cursor(cursor, self._wanted.text, self._digest)
+        self._begun = saved.begun
+        self._page = saved.page
+        self._has_all = saved.has_all
+        self._waiting = deque(map(Lane, (*saved.lanes, *saved.failed)))
+        self._failed: list[Position] = []
+        self._active: list[Lane] = []
+        self._giving: deque[Lane] = deque()
+        self._failures: deque[PollFailed] = deque()
+        self._trouble: list[tuple[Lane | None, EvEnergyError]] = []
+        self._fatal: EvEnergyError | None = None
+        self._has_answer = False
+        self._is_busy = False
+        self._is_over = False
+
+    @property
+    def cursor(self) -> str:
+        """Where to go on after the last item, for `logs(cursor=...)`.
+
+        Text, made when asked for: some 4,000 characters with 50 vehicles under way, and 20 to 60 for each that failed.
+        """
+        lanes = (lane.position for lane in (*self._active, *self._waiting) if not lane.is_over)
+        saved = Saved(
+            self._wanted.text, self._digest, self._begun, self._page, self._has_all, tuple(lanes), tuple(self._failed)
+        )
+        return write_cursor(saved)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Read:
+        """Return the next log, or which vehicle could not be read.
+
+        Raises:
+            Unauthorized: The token was refused.
+            AuthError: The credentials were refused.
+            TransportError: Trying again is of no use: the client is closed, say.
+            ApiError: The list of vehicles was refused.
+            DecodeError: The list of vehicles cannot be understood.
+            InvalidArgument: The cursor names pages that there are none of.
+            StopAsyncIteration: All was given out; or it was closed.
+        """
+        self._enter()
+        try:
+            while not self._is_over:
+                found = self._next()
+                if found is not None:
+                    return found
+                await self._step()
+            raise StopAsyncIteration
+        finally:
+            self._is_busy = False
+
+    async def aclose(self) -> None:
+        """End it; there is nothing to wait for. The cursor stays."""
+        self._enter()
+        self._is_busy = False
+        self._is_over = True
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        return f"<Backfill {self._wanted.text}{', closed' if self._is_over else ''}>"
+
+    def _enter(self) -> None:
+        if self._is_busy:
+            raise RuntimeError(f"{self!r} is waiting for a log in another task")
+        self._is_busy = True
+
+    def _next(self) -> Read | None:
+        """Give out what was read and not given out yet."""
+        if self._failures:
+            return self._failures.popleft()
+        while self._giving:
+            lane = self._giving[0]
+            if lane:
+                return self._item(lane.position.vehicle_id, lane.give())
+            self._giving.popleft()
+        self._active = [lane for lane in self._active if not lane.is_over]
+        self._is_over = self._has_all and not self._active and not self._waiting
+        return None
+
+    def _item(self, vehicle_id: str, entry: Entry) -> Read:
+        kind = self._wanted.kind
+        key = f"{vehicle_id}/{kind}/{entry.text}"
+        if entry.error is not None:
+            return PollFailed(key=key, vehicle_id=vehicle_id, kind=kind, error=entry.error)
+        return LogRead(key=key, vehicle_id=vehicle_id, kind=kind, log=entry.log)
+
+    async def _step(self) -> None:
+        """Read a page of each of some vehicles, and one of the list of vehicles if these run out; when it is time."""
+        if self._is_over:
+            return
+        width = await self._wait()
+        self._begin_vehicles()
+        runs_out = self._named is None and not self._has_all and len(self._waiting) < self._concurrency
+        lists = runs_out and (width > 1 or not self._active)
+        reads = self._active[: width - lists]
+        self._allowance.spend(len(reads) + lists)
+        self._trouble, self._fatal, self._has_answer = [], None, False
+        try:
+            async with asyncio.TaskGroup() as group:
+                for lane in reads:
+                    group.create_task(self._read(lane))
+                if lists:
+                    group.create_task(self._list())
+        except BaseExceptionGroup as failures:
+            # As a single call raises it, say from an auth of the caller's own.
+            raise failures.exceptions[0] from None
+        finally:
+            # What was answered counts, even if the step was cancelled.
+            self._giving.extend(lane for lane in reads if lane)
+        self._settle()
+
+    async def _wait(self) -> int:
+        """Wait until it is time; return how many requests may be sent."""
+        if self._patience.delay > 0:
+            await self._clock.sleep(self._patience.delay)
+        while not (left := self._allowance.left()):
+            delay = self._allowance.free_in()
+            said = "%s has taken its share of the budget, %d requests an hour; it goes on in %.0f s"
+            _LOG.warning(said, self._patience.what, self._allowance.size, delay)
+            await self._clock.sleep(delay)
+        return min(self._concurrency, left)
+
+    def _begin_vehicles(self) -> None:
+        while len(self._active) < self._concurrency:
+            if not self._waiting and self._named is not None and not self._has_all:
+                self._waiting.append(Lane(Position(self._named[self._begun])))
+                self._begun += 1
+                self._has_all = self._begun == len(self._named)
+            if not self._waiting:
+                break
+            self._active.append(self._waiting.popleft())
+
+    async def _read(self, lane: Lane) -> None:
+        """Read the page that a vehicle is at."""
+        wanted = self._wanted
+        list_logs = getattr(api, wanted.row.function)
+        paginator: Paginator[Any] = list_logs(
+            self._sender, lane.position.vehicle_id, page_size=PAGE_SIZE, on_bad_item=itself, **wanted.filters
+        )
+        try:
+            page = await _page_at(paginator, lane.position.page)
+        except EvEnergyError as error:
+            self._note(lane, error)
+            return
+        self._has_answer = True
+        lane.take(page, wanted.row.time)
+
+    async def _list(self) -> None:
+        """Read the next page of the list of vehicles."""
+        paginator = api.list_vehicles(
+            self._sender, expand=["latest_status_log"], page_size=PAGE_SIZE, on_bad_item=itself
+        )
+        try:
+            page = await _page_at(paginator, self._page)
+        except EvEnergyError as error:
+            self._note(None, error)
+            return
+        self._has_answer = True
+        found, undecodable = self._wanted.find(page)
+        self._waiting.extend(Lane(Position(vehicle_id)) for vehicle_id in found)
+        for entry in undecodable:
+            assert entry.error is not None, "that is what it is for"  # noqa: S101
+            key = f"unknown/vehicle/{entry.text}"
+            self._failures.append(PollFailed(key=key, vehicle_id="unknown", kind="vehicle", error=entry.error))
+        self._page = page.next_cursor
+        self._has_all = page.next_cursor is None
+
+    def _note(self, lane: Lane | None, error: EvEnergyError) -> None:
+        """Note an error of a vehicle, or of the list of vehicles if that is None."""
+        passes = is_passing(error)
+        # A connection that cannot pass is nobody's alone: the client is closed, or its TLS is refused.
+        is_all = isinstance(error, Unauthorized | AuthError | InvalidArgument | TransportError) or lane is None
+        if is_all and not passes:
+            self._fatal = self._fatal or error
+            return
+        self._has_answer = self._has_answer or not passes
+        self._trouble.append((lane, error))
+
+    def _settle(self) -> None:
+        """Say of each vehicle that was in trouble whether it failed, or all have to wait."""
+        waits: list[EvEnergyError] = []
+        is_outage = not self._has_answer and len(self._trouble) > 1
+        stays = is_outage and self._patience.failures < _OUTAGES
+        for lane, error in self._trouble:
+            is_refusal = lane is None or isinstance(error, RateLimited | BudgetExhausted)
+            if is_outage or is_refusal:
+                waits.append(error)
+            if lane is None or is_refusal or stays:
+                continue
+            self._active.remove(lane)
+            self._failed.append(lane.position)
+            vehicle_id, kind = lane.position.vehicle_id, self._wanted.kind
+            key = f"{vehicle_id}/{kind}/failed"
+            self._failures.append(PollFailed(key=key, vehicle_id=vehicle_id, kind=kind, error=error))
+        if waits:
+            self._patience.fail(waits)
+        elif self._has_answer:
+            self._patience.succeed()
+        if self._fatal is not None:
+            raise self._fatal
+
+
+async def _page_at(paginator: Paginator[T], cursor: str | None) -> Page[T]:
+    if cursor is None:
+        return await paginator
+    async with aclosing(pages_of(paginator, cursor)) as pages:
+        return await anext(pages)

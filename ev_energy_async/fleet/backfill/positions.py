@@ -1,0 +1,219 @@
+"""Where a backfill is: per vehicle the page and what was given out of it, and all of that as a cursor.
+
+Pure: no I/O, no clock. `_backfill` reads the pages and asks here what of them is still to be given out.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import zlib
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import msgspec
+
+from ev_energy_async.devices import instant, place
+from ev_energy_async.errors import DecodeError, InvalidArgument
+from ev_energy_async.ids import id_text
+from ev_energy_async.messages import BadItem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ev_energy_async.calls import Page
+    from ev_energy_async.devices import Placed
+
+__all__ = ["Entry", "Lane", "Position", "Saved", "digest", "read_cursor", "undecodable", "write_cursor"]
+
+_FORMAT: Final = "1."
+
+
+class Position(NamedTuple):
+    """Where a vehicle is.
+
+    Attributes:
+        vehicle_id: Which.
+        page: The cursor of the page to be read or given out; None for the first.
+        below: The identity of the last log that was given out; empty if none was.
+        bad: How many items of the page that cannot be decoded were given out; they come before its logs.
+    """
+
+    vehicle_id: str
+    page: str | None = None
+    below: str = ""
+    bad: int = 0
+
+
+class Entry(NamedTuple):
+    """An item of a page that is to be given out: a log, or why it is none.
+
+    Attributes:
+        text: What tells it from the others of its collection.
+        log: The log; None if it cannot be decoded.
+        error: What is wrong; None for a log.
+    """
+
+    text: str
+    log: Any
+    error: DecodeError | None = None
+
+
+class Lane:
+    """One vehicle on its way through its pages.
+
+    Args:
+        position: Where it goes on.
+
+    Attributes:
+        position: Where a cursor has to go on, to give out nothing twice and leave nothing out.
+        is_over: Whether all was given out.
+    """
+
+    __slots__ = ("_left", "_next", "_skips", "is_over", "position")
+
+    def __init__(self, position: Position) -> None:
+        self.position = position
+        self.is_over = False
+        self._left: deque[Entry] = deque()
+        self._next: str | None = None
+        self._skips = bool(position.below or position.bad)
+
+    def __len__(self) -> int:
+        return len(self._left)
+
+    def take(self, page: Page[Any], time: str) -> None:
+        """Take the page that `position` names.
+
+        Args:
+            page: What was read; what could not be decoded is in it as `BadItem`.
+            time: The field with the time that orders the collection.
+        """
+        bad, logs = _sorted(page, time)
+        if self._skips:
+            # Logs that have come since shift the first page: what was given out may be further down, on the next one.
+            bad = bad[self.position.bad :]
+            last = (instant(self.position.below) or 0, self.position.below)
+            logs = [placed for placed in logs if not self.position.below or (placed.at, placed.text) < last]
+            self._skips = not logs
+        self._left.extend(bad)
+        self._left.extend(Entry(placed.text, placed.log) for placed in logs)
+        self._next = page.next_cursor
+        self._turn()
+
+    def give(self) -> Entry:
+        """Give out the next item."""
+        entry = self._left.popleft()
+        if entry.error is None:
+            self.position = self.position._replace(below=entry.text)
+        else:
+            self.position = self.position._replace(bad=self.position.bad + 1)
+        self._turn()
+        return entry
+
+    def _turn(self) -> None:
+        """Go on to the next page if this one is given out."""
+        if not self._left:
+            self.position = self.position._replace(page=self._next, bad=0)
+            self.is_over = self._next is None
+
+
+def _sorted(page: Page[Any], time: str) -> tuple[list[Entry], list[Placed]]:
+    """Return what cannot be decoded, and the logs, the newest first and each once."""
+    bad: list[Entry] = []
+    logs: dict[str, Placed] = {}
+    for index, item in enumerate(page):
+        if isinstance(item, BadItem):
+            path = f"$[{item.index}]{item.path.removeprefix('$')}"
+            bad.append(Entry(undecodable(item.raw), None, DecodeError(item.reason, path, page.response)))
+            continue
+        try:
+            placed = place(item, time, page.response)
+        except DecodeError as error:
+            error.path = f"$[{index}].{time}"
+            bad.append(Entry(undecodable(repr(item).encode()), None, error))
+        else:
+            logs[placed.text] = placed
+    return bad, sorted(logs.values(), key=_by_time, reverse=True)
+
+
+def _by_time(placed: Placed) -> tuple[int, str]:
+    return placed.at, placed.text
+
+
+def undecodable(raw: bytes) -> str:
+    """Return what tells an item that cannot be decoded from others."""
+    return f"undecodable/{hashlib.blake2b(raw, digest_size=8).hexdigest()}"
+
+
+def digest(vehicle_ids: Sequence[str]) -> str:
+    """Return what tells a list of vehicles from others, in 16 characters."""
+    return hashlib.blake2b("\n".join(vehicle_ids).encode(), digest_size=8).hexdigest()
+
+
+class Saved(msgspec.Struct, frozen=True, array_like=True):
+    """What a cursor holds.
+
+    Attributes:
+        of: What is read: the kind of logs and the bounds in time.
+        vehicles: The digest of the vehicles that were named; empty if all are read.
+        begun: How many of those that were named were begun.
+        page: The cursor of the page of the snapshot that is to be read next; None for the first, and after the last.
+        has_all: Whether there are no more vehicles to begin than those in `lanes`.
+        lanes: The vehicles under way, and those that a snapshot named and that are still to be begun.
+        failed: The vehicles that could not be read.
+    """
+
+    of: str
+    vehicles: str
+    begun: int
+    page: str | None
+    has_all: bool
+    lanes: tuple[Position, ...]
+    failed: tuple[Position, ...]
+
+
+def write_cursor(saved: Saved) -> str:
+    """Return it as text."""
+    return _FORMAT + base64.urlsafe_b64encode(zlib.compress(msgspec.json.encode(saved))).decode().rstrip("=")
+
+
+def read_cursor(cursor: object, of: str, vehicles: str) -> Saved:
+    """Return what a cursor holds.
+
+    Args:
+        cursor: The text.
+        of: What it must be of.
+        vehicles: The digest of the vehicles that it must be of; empty for all.
+
+    Raises:
+        InvalidArgument: It is no cursor, or one of other logs or vehicles, or of a later version of this package.
+    """
+    saved = _saved(cursor)
+    if saved is None:
+        raise InvalidArgument("cursor", cursor, f"a cursor of a backfill of {of}")
+    if saved.of != of:
+        raise InvalidArgument("cursor", saved.of, f"a cursor of a backfill of {of}")
+    if saved.vehicles != vehicles:
+        named = "all vehicles" if not saved.vehicles else "vehicles that were named"
+        raise InvalidArgument("cursor", f"one of {named}", "a cursor of a backfill of the same vehicles")
+    return saved
+
+
+def _saved(cursor: object) -> Saved | None:
+    if not isinstance(cursor, str) or not cursor.startswith(_FORMAT):
+        return None
+    text = cursor.removeprefix(_FORMAT)
+    try:
+        packed = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        saved = msgspec.json.decode(zlib.decompress(packed), type=Saved)
+        _check(saved.lanes)
+        _check(saved.failed)
+    except (ValueError, zlib.error, msgspec.MsgspecError):  # an InvalidArgument is a ValueError
+        return None
+    return saved
+
+
+def _check(positions: Iterable[Position]) -> None:
+    for position in positions:
+        id_text("cursor", position.vehicle_id, "vhcl")

@@ -1,0 +1,131 @@
+"""Which vehicles a backfill reads, and which of their logs: what it was asked for, checked; and the list of vehicles.
+
+Pure: no I/O. `_backfill` asks the API for the list, and here what follows from a page of it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+import msgspec
+
+from ev_energy_async.devices import DEVICES, instant, instant_of, last_segment, place
+from ev_energy_async.errors import DecodeError, InvalidArgument
+from ev_energy_async.fleet.backfill.positions import Entry, undecodable
+from ev_energy_async.ids import id_text
+from ev_energy_async.messages import BadItem, utc_text
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Iterable
+
+    from ev_energy_async.devices import LogKind
+    from ev_energy_async.ids import Ref
+    from ev_energy_async.models import Vehicle
+
+__all__ = ["Wanted", "itself", "vehicle_ids"]
+
+_KINDS: Final = DEVICES["vehicle"]
+_NAMES: Final = {"errors": "error"}
+
+
+@attrs.frozen
+class Wanted:
+    """The logs that are read of each vehicle.
+
+    Attributes:
+        kind: `status`, `error`, `command` or `location`.
+        row: How they are listed.
+        since: From when on; None for all.
+        filters: The bounds in time, as arguments of the function that lists them.
+        text: All of it as text, for a cursor and the log.
+    """
+
+    kind: str
+    row: LogKind
+    since: dt.datetime | None
+    filters: dict[str, Any]
+    text: str
+
+    @classmethod
+    def of(cls, kind: object, since: dt.datetime | None, until: dt.datetime | None) -> Wanted:
+        """Return what is wanted.
+
+        Raises:
+            InvalidArgument: There is no such kind, or a bound is no aware time, or they are the wrong way round.
+        """
+        name = _NAMES.get(kind, kind) if isinstance(kind, str) else ""
+        if name not in _KINDS:
+            raise InvalidArgument("kind", kind, f"one of {', '.join(map(repr, _KINDS))}")
+        row = _KINDS[name]
+        texts = {
+            f"{row.time}_{way}": utc_text(argument, bound)
+            for argument, way, bound in (("since", "gte", since), ("until", "lte", until))
+            if bound is not None
+        }
+        if since is not None and until is not None and since > until:
+            raise InvalidArgument("since", since, f"a time not after `until`, {until.isoformat()}")
+        filters = {f"{row.time}_{way}": bound for way, bound in (("gte", since), ("lte", until)) if bound is not None}
+        shown = "&".join(f"{filter_}={text}" for filter_, text in texts.items())
+        return cls(name, row, since, filters, f"{name}?{shown}" if shown else name)
+
+    def may_be_had(self, vehicle: Vehicle) -> bool:
+        """Whether a vehicle has to be asked, as far as its newest status log tells.
+
+        That is one of the status logs, and the one with the latest `sampled_at`. Of other logs it tells nothing: a car
+        whose telematics fail has new error logs and no new status, and commands and locations have times of their own.
+        """
+        if self.kind != "status":
+            return True
+        latest = vehicle.latest_status_log
+        if latest is None or self.since is None:
+            return latest is not None
+        try:
+            at = instant(last_segment(latest)) if isinstance(latest, str) else place(latest, self.row.time).at
+        except DecodeError:
+            return True
+        return at is None or at >= instant_of(self.since)
+
+    def find(self, page: Iterable[Vehicle | BadItem]) -> tuple[list[str], list[Entry]]:
+        """Return the IDs of the vehicles of a page that have to be asked, and what is wrong with those without one.
+
+        Of a vehicle that cannot be decoded the ID is enough.
+        """
+        found: list[str] = []
+        errors: list[Entry] = []
+        for item in page:
+            if not isinstance(item, BadItem):
+                if self.may_be_had(item):
+                    found.append(item.id)
+                continue
+            try:
+                found.append(id_text("id", msgspec.json.decode(item.raw, type=_HasId).id, "vhcl"))
+            except (InvalidArgument, msgspec.MsgspecError):
+                error = DecodeError(item.reason, item.path.replace("$", f"$[{item.index}]", 1))
+                errors.append(Entry(undecodable(item.raw), None, error))
+        return found, errors
+
+
+class _HasId(msgspec.Struct):
+    id: str
+
+
+def itself(item: BadItem) -> BadItem:
+    """Return what stands for an item that cannot be decoded: itself, in its place."""
+    return item
+
+
+def vehicle_ids(vehicles: Iterable[Ref]) -> list[str]:
+    """Return the IDs of vehicles, each once.
+
+    Raises:
+        InvalidArgument: One of them is no vehicle, or they are not in a list.
+    """
+    try:
+        refs = None if isinstance(vehicles, str | bytes) else list(vehicles)
+    except TypeError:
+        refs = None
+    if refs is None:
+        raise InvalidArgument("vehicles", vehicles, "vehicles (IDs, URLs or models) in a list, or None for all")
+    return list(dict.fromkeys(id_text("vehicles", reference, "vhcl") for reference in refs))

@@ -1,0 +1,288 @@
+"""What is known to be complete of each vehicle's logs, and where it is not, and why.
+
+Pure: no I/O, no clock. `fleet` makes the rows from what a watch keeps in its checkpoint, and changes them by the
+functions here. All intervals hold their beginning and not their end, so that neighbours touch and do not overlap.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from ev_energy_async.errors import InvalidArgument
+from ev_energy_async.ids import id_text
+from ev_energy_async.messages import utc_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ev_energy_async.ids import Ref
+
+__all__ = ["Coverage", "Gap", "Gaps", "Reason", "Row", "close_gaps", "join_gaps", "missed", "open_gap", "read"]
+
+_SHOWN: Final = 20
+_NOTHING: Final = dt.timedelta(0)
+
+
+class Reason(StrEnum):
+    """Why logs are not known to be complete."""
+
+    BUDGET = "budget"
+    """The hourly budget did not allow to read them yet."""
+    NOT_FOUND = "not found"
+    """The API answered 404 for the vehicle."""
+    REFUSED = "refused"
+    """The API refused to show them."""
+    UNDECODABLE = "undecodable"
+    """One of them cannot be understood."""
+    DOWNTIME = "downtime"
+    """Nobody was watching, or the API did not answer."""
+    RETENTION = "retention"
+    """They are older than what is kept or read again."""
+
+
+@attrs.frozen
+class Gap:
+    """A time of which logs may be missing.
+
+    Attributes:
+        begin: From when on, aware; included.
+        end: Up to when, aware; not included.
+        reason: Why.
+
+    Raises:
+        InvalidArgument: A time is naive, or it does not end after it begins.
+    """
+
+    begin: dt.datetime
+    end: dt.datetime
+    reason: Reason
+
+    def __attrs_post_init__(self) -> None:
+        _check_interval("begin", self.begin, "end", self.end)
+
+    @property
+    def length(self) -> dt.timedelta:
+        """How long it is."""
+        return self.end - self.begin
+
+
+Gaps = tuple[Gap, ...]
+"""Gaps in the order of time, none of which overlaps another."""
+
+
+@attrs.frozen
+class Row:
+    """What is known of one kind of logs of one vehicle.
+
+    Attributes:
+        vehicle_id: Whose.
+        kind: `status` or `error`.
+        complete_from: From when on its logs are known, apart from the gaps; None if none are.
+        complete_upto: Up to when; not included. None if none are.
+        as_of: When that was last found out; logs that arrived later than that are not accounted for.
+        gaps: Where it is not complete in between.
+    """
+
+    vehicle_id: str
+    kind: str
+    complete_from: dt.datetime | None = None
+    complete_upto: dt.datetime | None = None
+    as_of: dt.datetime | None = None
+    gaps: Gaps = ()
+
+    @property
+    def missing(self) -> dt.timedelta:
+        """How long its gaps are, in all."""
+        return sum((gap.length for gap in self.gaps), _NOTHING)
+
+    def complete(self, since: dt.datetime, until: dt.datetime) -> bool:
+        """Whether all logs from `since` on up to `until` are known, the latter not included."""
+        if self.complete_from is None or self.complete_upto is None:
+            return False
+        if since < self.complete_from or until > self.complete_upto:
+            return False
+        return not any(gap.begin < until and since < gap.end for gap in self.gaps)
+
+
+@attrs.frozen
+class Coverage:
+    """What is known to be complete of a fleet's logs.
+
+    Attributes:
+        rows: One for each vehicle and kind of logs.
+
+    Example:
+        >>> coverage = ev.fleet.coverage()  # doctest: +SKIP
+        >>> print(coverage)  # doctest: +SKIP
+        >>> assert coverage.complete(yesterday, today)  # doctest: +SKIP
+    """
+
+    rows: tuple[Row, ...] = ()
+
+    def of(self, vehicle: Ref) -> tuple[Row, ...]:
+        """Return the rows of a vehicle, none if it is not known.
+
+        Raises:
+            InvalidArgument: It is no vehicle.
+        """
+        vehicle_id = id_text("vehicle", vehicle, "vhcl")
+        return tuple(row for row in self.rows if row.vehicle_id == vehicle_id)
+
+    def complete(self, since: dt.datetime, until: dt.datetime) -> bool:
+        """Whether all logs of all vehicles from `since` on up to `until` are known; not if no vehicle is.
+
+        Args:
+            since: From when on, aware; included.
+            until: Up to when, aware; not included.
+
+        Raises:
+            InvalidArgument: A time is naive, or they are not in this order.
+        """
+        _check_interval("since", since, "until", until)
+        return bool(self.rows) and all(row.complete(since, until) for row in self.rows)
+
+    def gaps(self) -> tuple[tuple[Row, Gap], ...]:
+        """Return all gaps with the row that has them, those of the worst row first."""
+        return tuple((row, gap) for row in self._worst_first() for gap in row.gaps)
+
+    def __str__(self) -> str:
+        """Show the worst rows as a table of plain text."""
+        rows = self._worst_first()
+        with_gaps = sum(bool(row.gaps) for row in rows)
+        unread = sum(row.complete_upto is None for row in rows)
+        summary = f"{len(rows):,} collections of logs, {with_gaps:,} with gaps, {unread:,} never read"
+        if not rows:
+            return summary
+        lines: list[tuple[str, ...]] = [
+            ("vehicle", "kind", "complete from", "up to", "as of", "gaps", "missing", "why")
+        ]
+        lines += map(_cells, rows[:_SHOWN])
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        table = [
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+        ]
+        rest = [f"... and {len(rows) - _SHOWN:,} more"] if len(rows) > _SHOWN else []
+        return "\n".join([summary, "", *table, *rest])
+
+    def _worst_first(self) -> list[Row]:
+        return sorted(self.rows, key=_badness)
+
+
+def _badness(row: Row) -> tuple[bool, dt.timedelta, float, str, str]:
+    """Return what puts the worst row first: never read, then most missing, then furthest behind."""
+    upto = row.complete_upto
+    behind = 0.0 if upto is None else upto.timestamp()
+    return upto is not None, -row.missing, behind, row.vehicle_id, row.kind
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    reasons = ", ".join(dict.fromkeys(gap.reason.value for gap in row.gaps))
+    times = (row.complete_from, row.complete_upto, row.as_of)
+    shown = ("-" if time is None else f"{time.astimezone(dt.UTC):%Y-%m-%d %H:%M}" for time in times)
+    missing = str(dt.timedelta(seconds=-(-row.missing // dt.timedelta(seconds=1)))) if row.gaps else ""
+    return row.vehicle_id, row.kind, *shown, str(len(row.gaps)), missing, reasons
+
+
+# --- What happens to a row
+
+
+def read(
+    row: Row, begin: dt.datetime, end: dt.datetime, as_of: dt.datetime, *, otherwise: Reason = Reason.DOWNTIME
+) -> Row:
+    """Return a row after an interval of it was read without gaps.
+
+    What it has of gaps in there is closed. If it lies apart from what was known, what lies between is a gap.
+
+    Args:
+        row: The row.
+        begin: From when on it was read.
+        end: Up to when; a reading up to a time that is included counts up to that time.
+        as_of: When the reading began.
+        otherwise: The reason of a gap that comes to be.
+
+    Raises:
+        InvalidArgument: A time is naive, or it does not end after it begins.
+    """
+    _check_interval("begin", begin, "end", end)
+    grown = _grown(row, begin, end, otherwise)
+    latest = as_of if row.as_of is None else max(as_of, row.as_of)
+    return attrs.evolve(grown, as_of=latest, gaps=close_gaps(grown.gaps, begin, end))
+
+
+def missed(row: Row, gap: Gap) -> Row:
+    """Return a row after an interval of it could not be read: it has a gap, and reaches as far as the gap does."""
+    grown = _grown(row, gap.begin, gap.end, gap.reason)
+    return attrs.evolve(grown, gaps=open_gap(grown.gaps, gap))
+
+
+def _grown(row: Row, begin: dt.datetime, end: dt.datetime, otherwise: Reason) -> Row:
+    """Return a row that reaches over an interval, with a gap where there is something in between."""
+    earliest, latest = row.complete_from, row.complete_upto
+    if earliest is None or latest is None:
+        return attrs.evolve(row, complete_from=begin, complete_upto=end)
+    gaps = row.gaps
+    if end < earliest:
+        gaps = open_gap(gaps, Gap(end, earliest, otherwise))
+    if begin > latest:
+        gaps = open_gap(gaps, Gap(latest, begin, otherwise))
+    return attrs.evolve(row, complete_from=min(begin, earliest), complete_upto=max(end, latest), gaps=gaps)
+
+
+# --- Gaps
+
+
+def close_gaps(gaps: Sequence[Gap], begin: dt.datetime, end: dt.datetime) -> Gaps:
+    """Return what is left of gaps after an interval was read: a gap may close, shrink, or split in two."""
+    left: list[Gap] = []
+    for gap in gaps:
+        if gap.end <= begin or end <= gap.begin:
+            left.append(gap)
+            continue
+        if gap.begin < begin:
+            left.append(attrs.evolve(gap, end=begin))
+        if end < gap.end:
+            left.append(attrs.evolve(gap, begin=end))
+    return tuple(left)
+
+
+def open_gap(gaps: Sequence[Gap], gap: Gap) -> Gaps:
+    """Return gaps with one more; where it overlaps others, its reason counts, which is the latest."""
+    return _joined([*close_gaps(gaps, gap.begin, gap.end), gap])
+
+
+def join_gaps(gaps: Iterable[Gap]) -> Gaps:
+    """Return gaps in order; those of the same reason that touch are one.
+
+    Args:
+        gaps: Gaps in any order. Where some overlap, the one that comes later counts.
+    """
+    apart: Gaps = ()
+    for gap in gaps:
+        apart = (*close_gaps(apart, gap.begin, gap.end), gap)
+    return _joined(apart)
+
+
+def _joined(apart: Sequence[Gap]) -> Gaps:
+    """Return gaps that do not overlap in order, those that touch as one."""
+    joined: list[Gap] = []
+    for gap in sorted(apart, key=_begin):
+        if joined and joined[-1].end == gap.begin and joined[-1].reason == gap.reason:
+            joined[-1] = attrs.evolve(joined[-1], end=gap.end)
+        else:
+            joined.append(gap)
+    return tuple(joined)
+
+
+def _begin(gap: Gap) -> dt.datetime:
+    return gap.begin
+
+
+def _check_interval(first: str, begin: dt.datetime, last: str, end: dt.datetime) -> None:
+    utc_text(first, begin)
+    utc_text(last, end)
+    if begin >= end:
+        raise InvalidArgument(last, end, f"a time after `{first}`, {begin.isoformat()}")

@@ -1,0 +1,69 @@
+"""What of a fleet's logs is complete, told from the rows that a watch keeps in its checkpoint. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ev_energy_async.devices import ALWAYS, MICROSECOND, SECOND, moment
+from ev_energy_async.fleet.coverage import Coverage, Gap, Reason, Row, join_gaps
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Mapping
+
+    from ev_energy_async.fleet.coverage import Gaps
+    from ev_energy_async.fleet.watch import Known, Meta
+
+__all__ = ["coverage_of"]
+
+# A watch that is this many intervals late is taken as one that does not run.
+_LATE: Final = 3
+_AT_LEAST: Final = 600 * SECOND
+
+
+def coverage_of(meta: Meta, vehicles: Mapping[str, Known], now: int) -> Coverage:
+    """Return what is complete.
+
+    Args:
+        meta: What the checkpoint says of the fleet.
+        vehicles: What it says of each vehicle.
+        now: The time.
+    """
+    overdue = now - meta.snapshot_at > max(_LATE * round(meta.every * SECOND), _AT_LEAST)
+    return Coverage(
+        tuple(
+            _row(meta, vehicle_id, kind, vehicles[vehicle_id], now, overdue=overdue)
+            for vehicle_id in sorted(vehicles)
+            for kind in meta.kinds
+            if vehicles[vehicle_id].is_here
+        )
+    )
+
+
+def _row(meta: Meta, vehicle_id: str, kind: str, known: Known, now: int, *, overdue: bool) -> Row:
+    ledger = known.ledger(kind)
+    troubles = dict(known.trouble)
+    # A snapshot in which the vehicle could not be seen says nothing of its newest log.
+    trouble = troubles.get(kind) or (troubles.get("vehicle") if kind == "status" else None)
+    upto = ledger.read_at
+    if kind == "status" and trouble is None and not known.behind:
+        # That its newest log was still the same says that there is none after it.
+        upto = max(upto, meta.snapshot_at)
+    gaps = [Gap(moment(begin), _after(begin, end), Reason(why)) for of, begin, end, why in known.gaps if of == kind]
+    reason = trouble or (Reason.DOWNTIME if overdue else Reason.BUDGET if known.behind else None)
+    start = max(known.since, upto)
+    if reason is not None and now - start >= MICROSECOND:
+        gaps.append(Gap(moment(start), moment(now), Reason(reason)))
+    if upto <= known.since or ledger.read_at == ALWAYS:
+        return Row(vehicle_id, kind, gaps=join_gaps(gaps))
+    as_of = moment(ledger.known_as_of(known.since))
+    return Row(vehicle_id, kind, moment(known.since), moment(upto), as_of, _from(gaps, known.since))
+
+
+def _after(begin: int, end: int) -> dt.datetime:
+    # What is one log long is a gap too.
+    return moment(max(end, begin + MICROSECOND))
+
+
+def _from(gaps: list[Gap], since: int) -> Gaps:
+    return tuple(gap for gap in join_gaps(gaps) if gap.end > moment(since))

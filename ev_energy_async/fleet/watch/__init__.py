@@ -1,0 +1,46 @@
+"""The engine of a watch: what is read next, what is delivered, what the checkpoint keeps.
+
+Only `fleet` uses it. It decides and remembers; it reads through the client it is given.
+"""
+
+from typing import TYPE_CHECKING
+
+from ev_energy_async._lazy import face
+
+if TYPE_CHECKING:
+    from ev_energy_async.fleet.watch.allotment import Settings as Settings
+    from ev_energy_async.fleet.watch.collection import Reading as Reading
+    from ev_energy_async.fleet.watch.cycle import Rules as Rules
+    from ev_energy_async.fleet.watch.emitter import Teller as Teller
+    from ev_energy_async.fleet.watch.engine import Engine as Engine
+    from ev_energy_async.fleet.watch.engine import FleetClient as FleetClient
+    from ev_energy_async.fleet.watch.engine import Progress as Progress
+    from ev_energy_async.fleet.watch.journal import Journal as Journal
+    from ev_energy_async.fleet.watch.state import Known as Known
+    from ev_energy_async.fleet.watch.state import Meta as Meta
+    from ev_energy_async.fleet.watch.state import decoded as decoded
+    from ev_energy_async.fleet.watch.stream import Batch as Batch
+    from ev_energy_async.fleet.watch.stream import Watch as Watch
+else:
+    __getattr__, __dir__, __all__ = face(
+        __name__,
+        allotment=("Settings",),
+        collection=("Reading",),
+        cycle=("Rules",),
+        emitter=("Teller",),
+        engine=(
+            "Engine",
+            "FleetClient",
+            "Progress",
+        ),
+        journal=("Journal",),
+        state=(
+            "Known",
+            "Meta",
+            "decoded",
+        ),
+        stream=(
+            "Batch",
+            "Watch",
+        ),
+    )

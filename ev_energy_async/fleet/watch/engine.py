@@ -1,0 +1,383 @@
+"""What drives a watch: cycles of snapshots and readings, in bounded steps, each noted at its end in one go.
+
+It starts no task that outlives a step, and steps are made while somebody waits for an event: so it can be cancelled,
+left and gone on with at any point. What follows from a snapshot is decided by `_cycle`, what of a collection is new by
+`_ledger`, what an acknowledgement writes by `_journal`; here they meet the API, time and errors.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import aclosing
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import attrs
+
+from ev_energy_async import api
+from ev_energy_async.devices import (
+    ALWAYS,
+    NEVER,
+    PAGE_SIZE,
+    SKEW,
+    Backfilling,
+    Patience,
+    instant_of,
+    is_passing,
+    moment,
+    pages_of,
+    read_at,
+)
+from ev_energy_async.errors import (
+    BudgetExhausted,
+    DecodeError,
+    EvEnergyError,
+    NotFound,
+    RateLimited,
+    Unauthorized,
+)
+from ev_energy_async.fleet.failures import is_fatal, outcomes_of
+from ev_energy_async.fleet.watch.allotment import Rations, Settings
+from ev_energy_async.fleet.watch.collection import Counted, Reading
+from ev_energy_async.fleet.watch.cycle import Cycle
+from ev_energy_async.fleet.watch.emitter import Teller
+from ev_energy_async.fleet.watch.journal import Journal
+from ev_energy_async.fleet.watch.state import FLEET, Known, Meta, decoded
+from ev_energy_async.values import UNSET
+
+if TYPE_CHECKING:
+    from collections import deque
+
+    from ev_energy_async.budget import Budget
+    from ev_energy_async.calls import Page
+    from ev_energy_async.checkpoint import Checkpoint, Owner
+    from ev_energy_async.fleet.events import Spent, WatchEvent
+    from ev_energy_async.fleet.failures import Job
+    from ev_energy_async.fleet.watch.cycle import Wanted
+    from ev_energy_async.messages import BadItem
+
+__all__ = ["Engine", "FleetClient", "Progress", "Settings"]
+
+_LOG: Final = logging.getLogger("ev_energy_async")
+# How often in a row nothing but failures is waited out, before those that failed are said to have.
+_MOST_WAITS: Final = 5
+
+
+class FleetClient(Backfilling, Protocol):
+    """What a fleet needs of a client: to send, to know time, and what may be spent."""
+
+    @property
+    def budget(self) -> Budget:
+        """The hourly budget of requests."""
+        ...
+
+
+@attrs.frozen(kw_only=True)
+class Progress:
+    """How far a cycle is.
+
+    Attributes:
+        cycle: Its number.
+        phase: `snapshot` while that is read, else `logs`.
+        vehicles: Vehicles that were seen in it.
+        waiting: Log collections that are still to be read.
+        spent: The calls it has made.
+    """
+
+    cycle: int
+    phase: str
+    vehicles: int
+    waiting: int
+    spent: Spent
+
+
+@attrs.define
+class _Active:
+    """A reading under way, and why."""
+
+    wanted: Wanted
+    reading: Reading
+    top: int | None
+    calls: int = 0
+
+
+class Engine:
+    """Reads a fleet and tells of it.
+
+    Attributes:
+        live: What is known of each vehicle, with all that was told.
+        clock: Where time comes from.
+    """
+
+    def __init__(self, client: FleetClient, owner: Owner, checkpoint: Checkpoint, settings: Settings) -> None:
+        self.clock = client.clock
+        self.live: dict[str, Known] = {}
+        self.meta = Meta()
+        self._client = client
+        self._owner = owner
+        self._settings = settings
+        self._rules = settings.rules
+        self._journal = Journal(checkpoint, settings.name)
+        self._teller = Teller(self._journal, self.live)
+        self._events: deque[tuple[int, WatchEvent]] = self._teller.events
+        self._is_loaded = self._has_begun = False
+        self._given = 0
+        self._cycle: Cycle | None = None
+        self._active: dict[tuple[str, str], _Active] = {}
+        self._rations = Rations(settings, client.budget)
+        self._due = float("-inf")
+        self._patience = Patience("watching the fleet", client.clock)
+        self._is_refused = False
+        self._has_shrunk = self._has_planned = False
+
+    async def next(self, most: int = 1, age: float = 0.0) -> list[WatchEvent]:
+        """Return the next events: as soon as there are so many, or the first of them has waited so many seconds.
+
+        None is given out before all are: where this fails or is cancelled, they come with the next call.
+        """
+        if not self._is_loaded:
+            await self._load()
+        deadline: float | None = None
+        while len(self._events) < most:
+            if self._events and deadline is None:
+                deadline = self.clock.monotonic() + age
+            if deadline is not None and self.clock.monotonic() >= deadline:
+                break
+            await self._step(deadline)
+        if self._has_begun:
+            # All that comes after the first look counts, whatever becomes of this process.
+            await self._journal.write({FLEET: self.meta})
+            self._has_begun = False
+        given = [self._events.popleft() for _ in range(min(most, len(self._events)))]
+        self._given, _ = given[-1]
+        return [event for _, event in given]
+
+    async def acknowledge(self) -> None:
+        """Acknowledge what was given out; nothing if nothing was."""
+        if self._given:
+            await self._journal.acknowledge(self._given)
+
+    async def _load(self) -> None:
+        self.live.clear()
+        async with aclosing(self._journal.load(self._owner)) as rows:
+            self.meta = await decoded(rows, self.live)
+        self._is_loaded = True
+
+    async def _step(self, deadline: float | None) -> None:
+        """Do what can be done at once, or wait until something can."""
+        now = self.clock.monotonic()
+        wait = self._patience.delay
+        if wait <= 0 and self._cycle is None:
+            if now >= self._due:
+                self._cycle = self._begin(now)
+            elif not self._active:
+                wait = self._due - now
+        if wait > 0:
+            await self.clock.sleep(wait if deadline is None else max(0.0, min(wait, deadline - now)))
+            return
+        await self._read(self._cycle)
+
+    def _begin(self, now: float) -> Cycle:
+        began = instant_of(self.clock.now())
+        is_first = self.meta.since == ALWAYS
+        return Cycle(self.meta, self._rules, began, now, is_first=is_first)
+
+    async def _read(self, cycle: Cycle | None) -> None:
+        """Ask what is to be asked next, all at once, and note what came of it."""
+        settings = self._settings
+        if cycle is not None:
+            while cycle.queue and len(self._active) < settings.concurrency:
+                self._activate(cycle, cycle.queue.popleft())
+        snapshot = cycle is not None and not cycle.is_complete and len(cycle.queue) < settings.concurrency
+        active = list(self._active.values())
+        missing = [] if cycle is None else list(cycle.missing)[: settings.concurrency]
+        if cycle is not None and not (snapshot or missing or cycle.queue or self._holds_up(active)):
+            self._finish(cycle)
+            return
+        now = instant_of(self.clock.now())
+        jobs: list[Job] = [partial(each.reading.fetch, now) for each in active]
+        jobs += [partial(self._look_up, vehicle_id) for vehicle_id in missing]
+        bad: list[BadItem] = []
+        if cycle is not None and snapshot:
+            jobs.append(partial(self._page, cycle, bad))
+        outcomes = await outcomes_of(jobs)
+        fatal = next((each for each in outcomes if isinstance(each, Exception) and is_fatal(each)), None)
+        if isinstance(fatal, Unauthorized) and not self._is_refused:
+            # Two tokens may end one after the other, as where the process was stopped for long; not three.
+            self._is_refused = True
+            self._patience.fail([fatal])
+            return
+        if fatal is not None:
+            raise fatal
+        self._is_refused = False
+        trouble: list[EvEnergyError] = []
+        if cycle is not None and snapshot:
+            self._note_page(cycle, outcomes.pop(), bad, trouble)
+        self._note_readings(active, outcomes[: len(active)], trouble)
+        if cycle is not None:
+            for vehicle_id, outcome in zip(missing, outcomes[len(active) :], strict=True):
+                self._note_lookup(cycle, vehicle_id, outcome, trouble)
+        if trouble:
+            self._patience.fail(trouble)
+        else:
+            self._patience.succeed()
+        if cycle is not None and settings.on_progress is not None:
+            phase = "logs" if cycle.is_complete else "snapshot"
+            waiting = len(cycle.queue) + len(self._active)
+            settings.on_progress(
+                Progress(
+                    cycle=cycle.number, phase=phase, vehicles=len(cycle.here), waiting=waiting, spent=cycle.totals()
+                )
+            )
+
+    def _holds_up(self, active: list[_Active]) -> bool:
+        """Whether a reading is to be waited for; one that has a long past to read goes on beside the next cycle."""
+        return any(not each.reading.is_long for each in active)
+
+    def _activate(self, cycle: Cycle, wanted: Wanted) -> None:
+        key = wanted.vehicle_id, wanted.kind
+        known = self.live.get(wanted.vehicle_id)
+        if known is None or key in self._active:
+            return
+        ledger = known.ledger(wanted.kind)
+        down_to = ledger.target
+        if wanted.why == "reread":
+            down_to = min(down_to, cycle.began - self._rules.past)
+        elif wanted.kind == "error":
+            # Nothing reads its past again, and a log may show a little after the time that it states.
+            down_to = max(ALWAYS, down_to - SKEW)
+        reading = Reading(self._client, wanted.vehicle_id, wanted.kind, down_to=down_to)
+        self._active[key] = _Active(wanted, reading, None if ledger.last == ALWAYS else ledger.last)
+
+    async def _page(self, cycle: Cycle, bad: list[BadItem]) -> tuple[Page[Any], int]:
+        """Return the next page of the snapshot, and how many calls it took."""
+
+        def put_aside(item: BadItem) -> object:
+            bad.append(item)
+            return UNSET
+
+        sender = Counted(self._client)
+        vehicles = api.list_vehicles(sender, expand=["latest_status_log"], page_size=PAGE_SIZE, on_bad_item=put_aside)
+        async with aclosing(pages_of(vehicles, cycle.cursor)) as pages:
+            return await anext(pages), sender.calls
+
+    async def _look_up(self, vehicle_id: str) -> bool:
+        """Return whether a vehicle is still there."""
+        try:
+            await api.get_vehicle(self._client, vehicle_id)
+        except NotFound:
+            return False
+        return True
+
+    def _note_page(self, cycle: Cycle, outcome: Any, bad: list[BadItem], trouble: list[EvEnergyError]) -> None:
+        if isinstance(outcome, EvEnergyError):
+            is_garbled = isinstance(outcome, DecodeError) and self._patience.failures < _MOST_WAITS
+            if not (is_garbled or is_passing(outcome)):
+                # From its beginning when it is asked for again, for it may have been the cursor that was refused.
+                cycle.cursor = None
+                raise outcome
+            trouble.append(outcome)
+            return
+        page, calls = outcome
+        cycle.spent["snapshot"] += calls
+        if cycle.cursor is None:
+            cycle.began = min(cycle.began, read_at(page.response, cycle.began))
+            if self.meta.since == ALWAYS:
+                self.meta = Meta(since=cycle.began)
+                self._has_begun = True
+        for item in bad:
+            self._teller.bad_vehicle(cycle, item)
+        for change in cycle.take(page, self.live):
+            self._teller.change(change)
+        cycle.cursor = page.next_cursor
+        if page.next_cursor is None:
+            self._end_snapshot(cycle)
+
+    def _end_snapshot(self, cycle: Cycle) -> None:
+        shrunk = cycle.end_snapshot(self.live)
+        self._teller.absent(cycle)
+        if shrunk is not None and not self._has_shrunk:
+            self._teller.shrunk(cycle, *shrunk)
+        self._has_shrunk = shrunk is not None
+        count = len(cycle.here)
+        if self._rules.errors:
+            cycle.rotate_errors(self.live, self._rations.errors(count))
+        if self._rules.status:
+            cycle.rotate_past(self.live, self._rations.turns(count), self._teller.soon)
+
+    def _note_readings(self, active: list[_Active], outcomes: list[Any], trouble: list[EvEnergyError]) -> None:
+        failed: list[tuple[_Active, EvEnergyError]] = []
+        good = 0
+        for each, outcome in zip(active, outcomes, strict=True):
+            self._spend(each)
+            if isinstance(outcome, BudgetExhausted | RateLimited):
+                trouble.append(outcome)
+            elif isinstance(outcome, EvEnergyError):
+                failed.append((each, outcome))
+            else:
+                good += 1
+                self._note_logs(each)
+        passing = [error for _, error in failed if is_passing(error)]
+        if len(passing) == len(failed) > 1 and not good and self._patience.failures < _MOST_WAITS:
+            # Nobody answers: it is not these vehicles.
+            trouble += passing
+            return
+        for each, error in failed:
+            self._drop(each)
+            if each.wanted.why == "reread":
+                self._rations.give_back()
+                self._teller.soon.add(each.wanted.vehicle_id)
+            self._teller.failed(self._cycle, each.wanted.vehicle_id, each.wanted.kind, error)
+
+    def _note_logs(self, each: _Active) -> None:
+        logs, has_more = each.reading.take()
+        if not has_more:
+            self._drop(each)
+            if each.wanted.why == "reread":
+                self._rations.learn(each.calls)
+        is_turn = each.wanted.why == "reread"
+        past = NEVER if is_turn else instant_of(self.clock.now()) - self._rules.past
+        self._teller.logs(self._cycle, each.reading, logs, has_more=has_more, top=each.top, past=past)
+
+    def _drop(self, each: _Active) -> None:
+        del self._active[each.wanted.vehicle_id, each.wanted.kind]
+
+    def _spend(self, each: _Active) -> None:
+        calls = each.reading.calls()
+        each.calls += calls
+        self._rations.spend(each.wanted.why, calls)
+        if self._cycle is not None:
+            self._cycle.spent[each.wanted.why] += calls
+
+    def _note_lookup(self, cycle: Cycle, vehicle_id: str, outcome: Any, trouble: list[EvEnergyError]) -> None:
+        if isinstance(outcome, BudgetExhausted | RateLimited):
+            trouble.append(outcome)
+            return
+        cycle.missing.remove(vehicle_id)
+        if isinstance(outcome, EvEnergyError):
+            self._teller.failed(cycle, vehicle_id, "vehicle", outcome)
+            return
+        cycle.spent["checks"] += 1
+        if not outcome:
+            self._teller.removed(vehicle_id)
+
+    def _finish(self, cycle: Cycle) -> None:
+        vehicles, rules = len(cycle.here), self._rules
+        self._rations.stretch(cycle.totals())
+        self._due = cycle.began_monotonic + self._rations.every
+        self._cycle = None
+        if not self._has_planned:
+            self._has_planned = True
+            found = self._rations.plan(vehicles)
+            _LOG.log(logging.INFO if found.fits else logging.WARNING, "watching the fleet: %s", found)
+        duration = self.clock.monotonic() - cycle.began_monotonic
+        kinds = (*["status"] * rules.status, *["error"] * rules.errors)
+        self.meta = Meta(cycle.number, self.meta.since, cycle.began, self._rations.every, kinds)
+        self._teller.finished(
+            cycle,
+            self.meta,
+            began_at=moment(cycle.began),
+            duration=duration,
+            budget=self._client.budget,
+            delays=self._rations.delays(vehicles, duration),
+        )

@@ -1,0 +1,135 @@
+"""What was delivered but is not acknowledged yet, and how it gets into the checkpoint once it is.
+
+Each event of a stream brings along what becomes of the rows of the checkpoint when it is acknowledged. Acknowledging is
+cumulative: all changes up to an event are written in one go, compared with what is there. Knows nothing of fleets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import msgspec
+
+from ev_energy_async.checkpoint import Advance, CheckpointConflict
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Mapping
+
+    from ev_energy_async.checkpoint import Checkpoint, Owner
+
+__all__ = ["Journal", "Row"]
+
+Row: TypeAlias = "msgspec.Struct | Callable[[], msgspec.Struct]"
+"""What a row is to hold, or a function that tells when it is time to write it."""
+
+_LOG: Final = logging.getLogger("ev_energy_async")
+_MANY: Final = 100_000
+
+
+class Journal:
+    """The way of changes from events that were delivered into a checkpoint.
+
+    Args:
+        checkpoint: Where they go.
+        name: What the keys of the rows begin with.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, name: str) -> None:
+        self._checkpoint = checkpoint
+        self._prefix = f"{name}/"
+        self._versions: dict[str, int] = {}
+        self._pending: deque[tuple[int, Mapping[str, Row]]] = deque()
+        self._number = self._acknowledged = 0
+        self._in_doubt: list[Advance] = []
+        self._lock = asyncio.Lock()
+        self._has_warned = False
+
+    @property
+    def outstanding(self) -> int:
+        """How many entries are not acknowledged."""
+        return len(self._pending)
+
+    async def load(self, owner: Owner) -> AsyncGenerator[tuple[str, str]]:
+        """Open the checkpoint, and yield what it holds: row by row, name and value.
+
+        Raises:
+            CheckpointMismatch: It belongs to another.
+            CheckpointError: It cannot be read.
+        """
+        await self._checkpoint.open(owner)
+        shared: dict[int, int] = {}
+        async for key, entry in self._checkpoint.entries(self._prefix):
+            name = key.removeprefix(self._prefix)
+            # Rows that were written together have one version, and share the number.
+            self._versions[name] = shared.setdefault(entry.version, entry.version)
+            yield name, entry.value
+
+    def enter(self, changes: Mapping[str, Row]) -> int:
+        """Note what is to be written once this entry is acknowledged, and return its number."""
+        self._number += 1
+        self._pending.append((self._number, changes))
+        if len(self._pending) > _MANY and not self._has_warned:
+            self._has_warned = True
+            _LOG.warning("%d events were delivered and not acknowledged; they are all held", len(self._pending))
+        return self._number
+
+    async def acknowledge(self, number: int) -> None:
+        """Write what the entries up to a number have changed; nothing if that was done.
+
+        Raises:
+            CheckpointConflict: Another process has advanced the checkpoint, or a transaction that this was a part of
+                was undone: begin again from the checkpoint.
+            CheckpointError: It cannot be written; nothing is acknowledged.
+        """
+        async with self._lock:
+            await self._find_out()
+            rows: dict[str, Row] = {}
+            for each, changes in self._pending:
+                if each > number:
+                    break
+                rows.update(changes)
+            await self._advance(rows)
+            self._acknowledged = max(self._acknowledged, number)
+            while self._pending and self._pending[0][0] <= number:
+                self._pending.popleft()
+
+    async def write(self, rows: Mapping[str, Row]) -> None:
+        """Write rows now, whatever is acknowledged; see `acknowledge`."""
+        async with self._lock:
+            await self._find_out()
+            await self._advance(rows)
+
+    async def _advance(self, rows: Mapping[str, Row]) -> None:
+        made = [Advance(self._prefix + name, self._versions.get(name, 0), _text(row)) for name, row in rows.items()]
+        if made:
+            # Until it returns nobody knows whether it was carried out: it may be cancelled.
+            self._in_doubt = made
+            self._note(made, await self._checkpoint.advance_all(made))
+
+    async def _find_out(self) -> None:
+        """See whether a writing that was cut short was carried out."""
+        if not self._in_doubt:
+            return
+        entries = [await self._checkpoint.get(change.key) for change in self._in_doubt]
+        found = [0 if entry is None else entry.version for entry in entries]
+        changes = self._in_doubt
+        if found == [change.expected for change in changes]:
+            self._in_doubt = []
+            return
+        for change, entry, version in zip(changes, entries, found, strict=True):
+            if entry is None or entry.value != change.value:
+                raise CheckpointConflict(change.key, change.expected, version)
+        self._note(changes, found)
+
+    def _note(self, changes: list[Advance], versions: Any) -> None:
+        for change, version in zip(changes, versions, strict=True):
+            self._versions[change.key.removeprefix(self._prefix)] = version
+        self._in_doubt = []
+
+
+def _text(row: Row) -> str:
+    value = row if isinstance(row, msgspec.Struct) else row()
+    return msgspec.json.encode(value).decode()

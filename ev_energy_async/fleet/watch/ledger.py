@@ -1,0 +1,283 @@
+"""What a watch remembers of one log collection of one vehicle, in a few hundred bytes: which logs were delivered.
+
+Pure: no I/O, no clock. Instants are whole nanoseconds since 1970, as in `_seen`. A ledger never changes; what happens
+to it gives a new one, so that what is delivered and what is acknowledged can be told apart by holding both.
+
+From `floor` on each log that was delivered is remembered by its instant, exactly. Below it there is no room for that:
+there the time at which the API stored a log (`logged_at`) tells whether it was there when the collection was last read
+so far back. That time and ours may differ a little, so those that were stored around the reading are remembered too.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from itertools import accumulate
+from operator import sub
+from struct import Struct
+from sys import byteorder
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
+
+import msgspec
+from msgspec.structs import replace
+
+from ev_energy_async.devices import ALWAYS, MICROSECOND, NEVER, SKEW
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+__all__ = ["Ledger", "Seen"]
+
+# So many logs are remembered exactly until they are thinned out to the newest of them. A full page holds 100: there is
+# room on it for some that are new before it does not reach the last of them any more.
+_MOST: Final = 80
+_KEPT: Final = 40
+# A floor that rises leaves a step behind. A vehicle with this many steps reports faster than it is read again.
+# Of packed numbers: the unit and the width of the steps, and the first number. All in little-endian order.
+_HEAD: Final = Struct("<HBq")
+_MOST_STEPS: Final = 64
+
+
+class Seen(NamedTuple):
+    """A log as the ledger knows it.
+
+    Attributes:
+        at: Its instant, which orders the collection and tells it from the others.
+        stored: When the API stored it; None if it does not say.
+    """
+
+    at: int
+    stored: int | None
+
+
+class Ledger(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What was delivered of one collection.
+
+    Attributes:
+        floor: From where on each delivered log is remembered.
+        instants: The delivered logs from there on, sorted and packed.
+        read_at: When the collection was last read; ALWAYS if it was not.
+        steps: What lies below the floor, from the oldest on: pairs of the instant up to which it lies (the last one is
+            the floor), and of the time before which the API stored what was delivered of it.
+        extras: Delivered logs below the floor that their time of storing does not tell, sorted.
+        fresh: Delivered logs from the floor on that were stored shortly before the last reading, or after.
+        reread_at: When all of the past was last read again; ALWAYS if it was not.
+        last: The latest instant that was delivered, also where that lies below the floor; ALWAYS if none was.
+    """
+
+    floor: int
+    instants: bytes = b""
+    read_at: int = ALWAYS
+    steps: tuple[tuple[int, int], ...] = ()
+    extras: tuple[int, ...] = ()
+    fresh: tuple[tuple[int, int], ...] = ()
+    reread_at: int = ALWAYS
+    last: int = ALWAYS
+
+    @classmethod
+    def after(cls, at: int, read_at: int) -> Self:
+        """Return the ledger of a collection that counts from now on.
+
+        Args:
+            at: Where its newest log stands, which counts as delivered, as do those before it.
+            read_at: When this was seen. What the API stores later counts, wherever it stands.
+        """
+        return cls(at, _packed([at]), read_at, ((at, read_at),), last=at)
+
+    @classmethod
+    def since(cls, at: int, *, stored: int = NEVER) -> Self:
+        """Return the ledger of a collection of which nothing was delivered.
+
+        Args:
+            at: Where it begins to count.
+            stored: What the API stored from this time on counts even if it stands before that.
+        """
+        return cls(at, steps=((at, stored),))
+
+    @property
+    def top(self) -> int:
+        """The latest instant that was delivered; the floor if none was."""
+        return _unpacked(self.instants)[-1] if self.instants else self.floor
+
+    @property
+    def target(self) -> int:
+        """How far back the collection must be read, to miss nothing that comes in the order of time."""
+        # A log from the future, of a clock that is ahead, says nothing of what comes before it.
+        return min(self.top, self.read_at) if self.instants else self.floor
+
+    @property
+    def memory(self) -> frozenset[int]:
+        """The instants that were delivered and are remembered."""
+        return frozenset(_unpacked(self.instants)).union(self.extras)
+
+    def unseen(self, logs: Iterable[Seen]) -> list[bool]:
+        """Return for each log whether it is one to deliver."""
+        memory = self.memory
+        bounds = [below for below, _ in self.steps]
+        wanted: list[bool] = []
+        for at, stored in logs:
+            if at in memory:
+                wanted.append(False)
+            elif at >= self.floor:
+                wanted.append(True)
+            else:
+                step = bisect_right(bounds, at)
+                complete = self.steps[step][1] if step < len(bounds) else NEVER
+                wanted.append(stored is not None and stored >= complete)
+        return wanted
+
+    def with_delivered(self, delivered: Iterable[Seen]) -> Self:
+        """Return the ledger after some logs of a reading were delivered, but not yet all of them."""
+        numbers = set(_unpacked(self.instants))
+        extras = set(self.extras)
+        fresh = set(self.fresh)
+        last = self.last
+        for at, stored in delivered:
+            last = max(last, at)
+            if at < self.floor:
+                extras.add(at)
+                continue
+            numbers.add(at)
+            if stored is not None:
+                # The last reading that was complete was before it, whatever the time of its storing.
+                fresh.add((at, stored))
+        told = {"extras": tuple(sorted(extras)), "fresh": tuple(sorted(fresh)), "last": last}
+        return replace(self, instants=_packed(sorted(numbers)), **told)
+
+    def with_reading(self, logs: Collection[Seen], *, reach: int, read_at: int) -> Self:
+        """Return the ledger after all that a reading brought was delivered.
+
+        Args:
+            logs: What the reading brought, what was delivered before too.
+            reach: Down to where it is without gaps; ALWAYS if it is all there is.
+            read_at: When it began, by the clock by which the API notes when it stored a log; never later than it was.
+        """
+        complete = read_at - SKEW
+        around = {at: stored for at, stored in logs if stored is not None and stored >= complete}
+        ledger = self.with_delivered(self._told_exactly(logs))
+        if reach < self.floor:
+            ledger = ledger.covered(reach, self.floor, complete, around)
+        else:
+            # What lies between was not read this time, but the last time.
+            ledger = ledger.risen(reach, self.read_at - SKEW, dict(self.fresh))
+        numbers = _unpacked(ledger.instants)
+        if len(numbers) > _MOST:
+            ledger = ledger.risen(numbers[-_KEPT], complete, around)
+        return replace(
+            ledger,
+            read_at=max(self.read_at, read_at),
+            fresh=tuple(sorted((at, stored) for at, stored in around.items() if at >= ledger.floor)),
+        )
+
+    def _told_exactly(self, logs: Iterable[Seen]) -> list[Seen]:
+        """Return which of the logs are to be remembered one by one: those from the floor on, and new ones below."""
+        below = [log for log in logs if log.at < self.floor]
+        new = {log.at for log, is_new in zip(below, self.unseen(below), strict=True) if is_new}
+        return [log for log in logs if log.at >= self.floor or log.at in new]
+
+    def with_window(self, logs: Collection[Seen], begin: int, end: int, *, read_at: int) -> Self:
+        """Return the ledger after all logs of a time were read, and what of them is new was delivered.
+
+        Args:
+            logs: All logs of that time.
+            begin: From when on.
+            end: Up to when; not included.
+            read_at: When the reading began, as in `with_reading`.
+        """
+        complete = read_at - SKEW
+        around = {at for at, stored in logs if stored is not None and stored >= complete}
+        return self.with_delivered(self._told_exactly(logs)).covered(begin, end, complete, around)
+
+    def covered(self, begin: int, end: int, complete: int, around: Collection[int]) -> Self:
+        """Return the ledger with all delivered that lies in a time below the floor and was stored before `complete`.
+
+        Args:
+            begin: From when on.
+            end: Up to when; not included.
+            complete: See above.
+            around: What was delivered and stored later than that.
+        """
+        end = min(end, self.floor)
+        if begin >= end:
+            return self
+        steps: list[tuple[int, int]] = []
+        lower = ALWAYS
+        for below, before in self.steps:
+            for upper in (begin, end, below):
+                if lower < upper <= below:
+                    is_inside = begin <= lower and upper <= end
+                    steps.append((upper, complete if is_inside else before))
+                    lower = upper
+        # Neighbours that say the same are one.
+        after = [complete for _, complete in steps[1:]]
+        kept = [step for step, following in zip(steps, [*after, None], strict=True) if step[1] != following]
+        extras = {at for at in self.extras if not begin <= at < end}
+        extras.update(at for at in around if begin <= at < end)
+        return replace(self, steps=_bounded(kept), extras=tuple(sorted(extras)))
+
+    def known_as_of(self, since: int) -> int:
+        """Return the time before which the API stored all that is known to be delivered, of what lies after `since`."""
+        return min([self.read_at, *(complete for below, complete in self.steps if below > since)])
+
+    def risen(self, floor: int, complete: int, around: Collection[int]) -> Self:
+        """Return the ledger with a higher floor; what lies below it was delivered if it was stored before `complete`.
+
+        Args:
+            floor: The new floor.
+            complete: See above.
+            around: What was delivered and stored later than that.
+        """
+        if floor <= self.floor:
+            return self
+        numbers = _unpacked(self.instants)
+        cut = next((index for index, at in enumerate(numbers) if at >= floor), len(numbers))
+        steps = _bounded([*self.steps, (floor, complete)])
+        extras = {*self.extras, *(at for at in numbers[:cut] if at in around)}
+        return replace(self, floor=floor, instants=_packed(numbers[cut:]), steps=steps, extras=tuple(sorted(extras)))
+
+    def with_reread(self, read_at: int) -> Self:
+        """Return the ledger after its past was read again."""
+        return replace(self, reread_at=read_at)
+
+
+def _bounded(steps: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """Return steps, the oldest of which are one if there are too many: what comes so late to those is not found."""
+    excess = max(0, len(steps) - _MOST_STEPS)
+    if not excess:
+        return tuple(steps)
+    oldest = steps[: excess + 1]
+    return ((oldest[-1][0], max(complete for _, complete in oldest)), *steps[excess + 1 :])
+
+
+def _packed(numbers: Iterable[int]) -> bytes:
+    """Return sorted numbers in few bytes: the first one, and the steps to the next in as many bytes as they need.
+
+    Steps of whole microseconds, as nearly all are, are noted in these. The bytes stand by their place value.
+    """
+    found = array("q", numbers)
+    if not found:
+        return b""
+    steps = array("q", map(sub, found[1:], found))
+    unit = MICROSECOND if not any(step % MICROSECOND for step in steps) else 1
+    scaled = array("q", (step // unit for step in steps)) if unit > 1 else steps
+    width = (max(scaled, default=0).bit_length() + 7) // 8
+    if byteorder == "big":
+        scaled.byteswap()
+    raw = scaled.tobytes()
+    return _HEAD.pack(unit, width, found[0]) + b"".join(raw[place::8] for place in range(width))
+
+
+def _unpacked(packed: bytes) -> array[int]:
+    if not packed:
+        return array("q")
+    unit, width, first = _HEAD.unpack_from(packed)
+    count = (len(packed) - _HEAD.size) // width if width else 0
+    raw = bytearray(8 * count)
+    for place in range(width):
+        begin = _HEAD.size + place * count
+        raw[place::8] = packed[begin : begin + count]
+    steps = array("q")
+    steps.frombytes(raw)
+    if byteorder == "big":
+        steps.byteswap()
+    return array("q", accumulate((step * unit for step in steps), initial=first))

@@ -1,0 +1,128 @@
+"""A watch over a fleet, as its consumer sees it: a stream of events, one by one or in batches, each to be acknowledged.
+
+`fleet` makes it; `_engine` does the work, while somebody waits for the next event and at no other time.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Literal, Self
+
+from ev_energy_async.clock import seconds
+from ev_energy_async.errors import InvalidArgument
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Generator
+    from types import TracebackType
+
+    from ev_energy_async.clock import Duration
+    from ev_energy_async.fleet.events import WatchEvent
+    from ev_energy_async.fleet.watch.engine import Engine
+
+__all__ = ["Batch", "Watch"]
+
+
+class Batch(list["WatchEvent"]):
+    """Events in a row, acknowledged together."""
+
+    async def ack(self) -> None:
+        """Acknowledge all events of this batch, and all before it; see `FleetEvent.ack`."""
+        if self:
+            await self[-1].ack()
+
+
+class Watch:
+    """An endless iterator over what happens to a fleet; `fleet.watch` makes it.
+
+    Example:
+        >>> async for event in ev.fleet.watch(every=300, checkpoint=SqliteCheckpoint("fleet.db")):  # doctest: +SKIP
+        ...     match event:
+        ...         case StatusLogged(vehicle_id=vehicle_id, log=log):
+        ...             print(vehicle_id, log.sampled_at, log.state_of_charge_percentage)
+
+    A slow consumer slows the polling. Waiting may be cancelled, as by `asyncio.timeout`, and loses nothing. One task at
+    a time may wait. To abandon it nothing needs to be done; `aclose`, or leaving its `async with`, ends it for good.
+    """
+
+    def __init__(self, engine: Engine, ack: Literal["next", "explicit"]) -> None:
+        self._engine = engine
+        self._ack = ack
+        self._is_busy = self._is_over = False
+
+    def __repr__(self) -> str:
+        return f"<Watch of {len(self._engine.live)} vehicles{', closed' if self._is_over else ''}>"
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> WatchEvent:
+        """Return the next event, as soon as there is one.
+
+        Raises:
+            ApiError: The API refused the snapshot, other than for the moment.
+            DecodeError: The snapshot cannot be understood, again and again.
+            AuthError: The credentials were refused.
+            CheckpointError: The checkpoint cannot be read or written, or is another's.
+            StopAsyncIteration: It was closed.
+        """
+        with self._entered():
+            if self._is_over:
+                raise StopAsyncIteration
+            [event] = await self._next()
+            return event
+
+    async def batches(self, max_items: int = 1_000, max_age: Duration = 60) -> AsyncGenerator[Batch]:
+        """Yield events in batches, for sinks that take many at once; `Batch.ack` acknowledges all of one.
+
+        A batch is given out when it is full, or when its first event is so old; a step that is under way is waited for.
+        With `ack="next"`, asking for the next batch acknowledges the last one.
+
+        Args:
+            max_items: Events in a batch at the most.
+            max_age: How long an event waits for others at the most; seconds or a `timedelta`.
+
+        Raises:
+            InvalidArgument: An argument is not what it should be.
+
+        Example:
+            >>> async for batch in ev.fleet.watch(checkpoint=checkpoint, ack="explicit").batches():  # doctest: +SKIP
+            ...     await warehouse.insert(batch)
+            ...     await batch.ack()
+        """
+        if isinstance(max_items, bool) or not isinstance(max_items, int) or max_items < 1:
+            raise InvalidArgument("max_items", max_items, "an integer of at least 1")
+        age = seconds("max_age", max_age)
+        while True:
+            with self._entered():
+                if self._is_over:
+                    return
+                batch = Batch(await self._next(max_items, age))
+            yield batch
+
+    async def _next(self, most: int = 1, age: float = 0.0) -> list[WatchEvent]:
+        if self._ack == "next":
+            await self._engine.acknowledge()
+        return await self._engine.next(most, age)
+
+    async def aclose(self) -> None:
+        """End it; there is nothing to wait for. What was not acknowledged comes again from the checkpoint."""
+        with self._entered():
+            self._is_over = True
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    @contextmanager
+    def _entered(self) -> Generator[None]:
+        if self._is_busy:
+            raise RuntimeError(f"{self!r} is waiting for an event in another task")
+        self._is_busy = True
+        try:
+            yield
+        finally:
+            self._is_busy = False
