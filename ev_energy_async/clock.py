@@ -8,9 +8,9 @@ import random
 import time
 from typing import Protocol, TypeAlias
 
-from ev_energy_async.errors import InvalidArgument
+from ev_energy_async._base import InvalidArgument
 
-__all__ = ["Clock", "Duration", "RandomSource", "SystemClock", "seconds"]
+__all__ = ["Clock", "Duration", "RandomSource", "SystemClock", "seconds", "utc_text"]
 
 Duration: TypeAlias = "float | dt.timedelta"
 """Seconds, or a `timedelta`."""
@@ -60,3 +60,17 @@ def seconds(argument: str, duration: Duration) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
         raise InvalidArgument(argument, duration, "seconds above zero, or a timedelta")
     return float(value)
+
+
+def utc_text(argument: str, value: object) -> str:
+    """Return an aware time as RFC 3339 text in UTC, as in `2026-03-14T07:05:00.250000Z`.
+
+    Raises:
+        InvalidArgument: It is no `datetime`, or a naive one: which instant it means would be a guess.
+    """
+    if not isinstance(value, dt.datetime) or value.utcoffset() is None:
+        raise InvalidArgument(argument, value, "a datetime with a time zone")
+    try:
+        return value.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
+    except OverflowError as error:
+        raise InvalidArgument(argument, value, "a datetime from year 1 to 9999 in UTC") from error

@@ -31,8 +31,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from ev_energy_async._base import EvEnergyError, InvalidArgument
 from ev_energy_async.messages import Problem, without_input
-from ev_energy_async.values import Model, is_mapping
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -67,41 +67,6 @@ __all__ = [
     "WebhookVerificationError",
     "error_for",
 ]
-
-_LONGEST_SHOWN: Final = 80
-
-
-class EvEnergyError(Exception):
-    """The root of every error that this package raises."""
-
-
-class InvalidArgument(EvEnergyError, ValueError):
-    """An argument was refused before anything was sent.
-
-    Attributes:
-        argument: Name of the argument.
-        given: What was passed.
-        expected: What would have been right.
-    """
-
-    def __init__(self, argument: str, given: object, expected: str) -> None:
-        shown = _shown(given)
-        if len(shown) > _LONGEST_SHOWN:
-            shown = shown[: _LONGEST_SHOWN - 1] + "…"
-        super().__init__(f"{argument}: expected {expected}, got {shown}")
-        self.argument = argument
-        self.given = given
-        self.expected = expected
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.argument, self.given, self.expected)
-
-
-def _shown(given: object) -> str:
-    # A body may hold what a log must not; its keys say enough.
-    if is_mapping(given):
-        return f"a mapping with {', '.join(map(repr, given))}" if given else "an empty mapping"
-    return f"a {type(given).__name__}" if isinstance(given, Model) else repr(given)
 
 
 class ApiError(EvEnergyError):

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 import attrs
 
-from ev_energy_async.errors import InvalidArgument
+from ev_energy_async._base import InvalidArgument
 
 if TYPE_CHECKING:
     import datetime as dt

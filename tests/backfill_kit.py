@@ -11,10 +11,10 @@ from urllib.parse import parse_qsl, urlencode
 import attrs
 
 from ev_energy_async.client import BASE_URL
-from ev_energy_async.devices.seen import instant, instant_of
 from ev_energy_async.errors import error_for
 from ev_energy_async.fleet.backfill.backfill import LogRead
-from ev_energy_async.messages.options import BadItem
+from ev_energy_async.instants import instant, instant_of
+from ev_energy_async.messages import BadItem
 from ev_energy_async.messages.request import Request, Response
 from ev_energy_async.values import UNSET
 

@@ -12,7 +12,7 @@ import attrs
 from ev_energy_async import models
 from ev_energy_async.client import BASE_URL
 from ev_energy_async.devices.logs import Vehicle
-from ev_energy_async.devices.seen import instant, instant_of
+from ev_energy_async.instants import instant, instant_of
 from ev_energy_async.messages.request import Request, Response
 
 from .conftest import START

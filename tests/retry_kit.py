@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import aiohttp
 from aiohttp.client_reqrep import ConnectionKey
 
+from ev_energy_async.calls import build_request
 from ev_energy_async.messages.operations import Operation
 
 from .conftest import Answer
@@ -60,4 +61,4 @@ def busy(status: int, wait: object, name: str = "Retry-After") -> Answer:
 
 
 async def do(ev: EvEnergy, what: Operation[None]) -> Response[None]:
-    return await ev.send(what.request())
+    return await ev.send(build_request(what))

@@ -6,7 +6,6 @@ import datetime as dt
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -23,7 +22,9 @@ from ev_energy_async import (
     api,
     models,
 )
-from ev_energy_async.messages.operations import Param, utc_text
+from ev_energy_async.calls import build_request
+from ev_energy_async.clock import utc_text
+from ev_energy_async.messages import Operation, Param, Request
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -84,6 +85,14 @@ async def test_an_id_of_another_collection_is_refused(ev: EvEnergy, reference: A
     assert "'vhcl'" in error.expected
 
 
+def request_for(param: Param, value: str) -> Request[Any]:
+    """The request that reads a thing, which a path parameter names."""
+    operation: Operation[Any] = Operation(
+        name="things.get", method="GET", path=f"/things/{{{param.name}}}", path_params=(param,)
+    )
+    return build_request(operation, path=[value])
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -112,14 +121,14 @@ async def test_no_id_leads_to_another_path(ev: EvEnergy, text: str) -> None:
     # Of support tickets neither facts nor guide fix more than that an ID is one segment of a path.
     for param in (Param("thing_id", "id"), Param("thing_id", "id", prefix="vhcl")):
         with pytest.raises(InvalidArgument, match="thing_id"):
-            param.text(text if param.prefix is None or text in {"", ".", ".."} else f"vhcl{text}")
+            request_for(param, text if param.prefix is None or text in {"", ".", ".."} else f"vhcl{text}")
     await refusal(lambda: ev.vehicles.get(text))
 
 
 @given(st.text(max_size=30))
 def test_an_id_is_always_one_segment_of_the_path(text: str) -> None:
     try:
-        segment = quote(Param("thing_id", "id").text(text), safe="")
+        segment = request_for(Param("thing_id", "id"), text).path.removeprefix("/things/")
     except InvalidArgument:
         return
     assert segment
@@ -219,8 +228,9 @@ async def test_expand_is_a_list_of_listed_names(ev: EvEnergy, expand: Any) -> No
 
 @pytest.mark.parametrize("value", ["ab", b"ab", 5, None, [5], [None]])
 def test_a_list_of_any_text_is_no_text(value: Any) -> None:
+    param = Param("names", "array")
     with pytest.raises(InvalidArgument, match="names"):
-        Param("names", "array").encode(value)
+        build_request(Operation(name="things.list", method="GET", path="/things", query=(param,)), query=[value])
 
 
 async def test_text_that_utf_8_has_not_is_refused(ev: EvEnergy) -> None:

@@ -30,7 +30,7 @@ from ev_energy_async import (
     Unauthorized,
 )
 from ev_energy_async.auth.oauth import read_token
-from ev_energy_async.messages.options import Retry
+from ev_energy_async.messages import Retry
 from ev_energy_async.sandbox import FaultPlan, Rule, Sandbox
 from ev_energy_async.sandbox.faults import Held
 

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ev_energy_async.devices.seen import instant_of
 from ev_energy_async.errors import InvalidArgument
 from ev_energy_async.fleet.backfill.backfill import Backfill, LogRead
 from ev_energy_async.fleet.backfill.positions import Saved, write_cursor
 from ev_energy_async.fleet.events import PollFailed
+from ev_energy_async.instants import instant_of
 
 from .backfill_kit import Fleet, Limit, key, logs, refusal, vehicle_id
 from .conftest import START

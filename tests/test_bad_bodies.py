@@ -18,6 +18,7 @@ from ev_energy_async import (
     ServerError,
     StaticToken,
 )
+from ev_energy_async.calls import build_request
 from ev_energy_async.http.transport import Transport
 from ev_energy_async.messages.operations import Operation
 from ev_energy_async.sandbox import FaultPlan, Rule, Sandbox
@@ -118,9 +119,9 @@ async def test_a_body_over_the_limit_is_given_up_and_its_connection_freed(too_mu
     async with RawServer(serve) as server, aiohttp.ClientSession(connector=connector) as session:
         transport = Transport(server.base_url, session, largest_body=LIMIT)
         with pytest.raises(DecodeError, match="larger than 100,000 bytes") as raised:
-            await transport(ANYTHING.request())
+            await transport(build_request(ANYTHING))
 
-        small = await asyncio.wait_for(transport(SMALL.request()), 5)
+        small = await asyncio.wait_for(transport(build_request(SMALL)), 5)
 
     assert small.body == b"[]"
     assert raised.value.response is not None
@@ -135,7 +136,7 @@ async def test_a_body_up_to_the_limit_is_read(size: int) -> None:
 
     async with RawServer(serve) as server:
         transport = Transport(server.base_url, None, largest_body=LIMIT)
-        answer = await transport(ANYTHING.request())
+        answer = await transport(build_request(ANYTHING))
         await transport.close()
 
     assert len(answer.body) == size

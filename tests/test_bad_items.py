@@ -20,7 +20,7 @@ from ev_energy_async import (
 from ev_energy_async.codec import Drift
 
 if TYPE_CHECKING:
-    from ev_energy_async.messages.options import BadItem
+    from ev_energy_async.messages import BadItem
 
     from .conftest import FakeClock, Network
 

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from ev_energy_async.devices import history as _history
 from ev_energy_async.devices import seen as _seen
 from ev_energy_async.errors import ConnectionFailed, ServiceUnavailable
+from ev_energy_async.instants import SECOND, instant, instant_of, moment
 from ev_energy_async.messages.request import Response
 
 from .conftest import START
@@ -135,7 +136,7 @@ async def run(plan: Plan) -> list[Came]:
                 if crash == 0:
                     break
                 text = text_of(log)
-                came.append(Came(text, _seen.instant(text) or 0, logs.late, len(server.queries)))
+                came.append(Came(text, instant(text) or 0, logs.late, len(server.queries)))
                 cursor = logs.cursor
                 if crash == 1:
                     break
@@ -151,7 +152,7 @@ def test_each_log_comes_exactly_once_and_in_the_order_that_was_promised(small_me
     texts = [each.text for each in came]
     assert len(texts) == len(set(texts)), "none twice"
     by_text = {log.text: log for log in plan.logs}
-    begin = _seen.instant_of(START)
+    begin = instant_of(START)
     in_time = {log.text for log in plan.logs if log.visible - _time(log) <= LATENESS}
     if plan.from_now:
         wanted = {log.text for log in plan.logs if log.visible > START + MINUTE}
@@ -174,7 +175,7 @@ def test_each_log_comes_exactly_once_and_in_the_order_that_was_promised(small_me
 
 
 def _time(log: Stored) -> dt.datetime:
-    return _seen.moment(log.at)
+    return moment(log.at)
 
 
 @QUICK
@@ -209,7 +210,7 @@ def test_oldest_first_is_newest_first_the_other_way_round(
 
     there, oldest, afterwards = asyncio.run(read())
 
-    ats = [_seen.instant(text) or 0 for text in oldest]
+    ats = [instant(text) or 0 for text in oldest]
     assert ats == sorted(ats)
     assert len(oldest) == len(set(oldest))
     # Those that come or go meanwhile may be among them.
@@ -219,7 +220,7 @@ def test_oldest_first_is_newest_first_the_other_way_round(
 
 
 def test_a_cursor_stays_short_whatever_passes() -> None:
-    memory = _seen.Memory[Any](_seen.instant_of(START), 15 * 60 * _seen.SECOND)
+    memory = _seen.Memory[Any](instant_of(START), 15 * 60 * SECOND)
     longest = held = 0
     for number in range(5_000):
         at = START + number * MINUTE

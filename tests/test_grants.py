@@ -26,7 +26,7 @@ from ev_energy_async import (
     Token,
     Unauthorized,
 )
-from ev_energy_async.messages.options import Retry
+from ev_energy_async.messages import Retry
 
 from .conftest import Answer, FakeClock, Network
 from .oauth_kit import CALLBACK, SECRET, AuthServer, settle

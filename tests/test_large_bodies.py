@@ -23,6 +23,7 @@ from ev_energy_async import (
     StaticToken,
     models,
 )
+from ev_energy_async.calls import build_request
 from ev_energy_async.codec import encode
 from ev_energy_async.sandbox import Sandbox
 
@@ -114,7 +115,7 @@ async def test_others_go_on_while_it_is_sent(twenty: Any) -> None:
 def _request() -> Any:
     from ev_energy_async.api import regions  # noqa: PLC0415  # its table of operations is private
 
-    return regions._CREATE_REGION.request(body={"name": "R", "geometries": []})  # pyright: ignore[reportPrivateUsage]
+    return build_request(regions._CREATE_REGION, body={"name": "R", "geometries": []})  # pyright: ignore[reportPrivateUsage]
 
 
 async def test_the_deadline_holds_while_it_is_sent() -> None:

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ev_energy_async.devices.seen import ALWAYS, SECOND, SKEW
 from ev_energy_async.fleet.watch import ledger as _ledger
 from ev_energy_async.fleet.watch.ledger import Ledger, Seen
+from ev_energy_async.instants import ALWAYS, SECOND, SKEW
 
 PAGE = 10
 MINUTE = 60 * SECOND

@@ -13,8 +13,8 @@ from msgspec import UNSET
 from ev_energy_async import EvEnergy, InvalidArgument, ResourceId, StaticToken, models
 from ev_energy_async.devices import history as _history
 from ev_energy_async.devices.logs import DEVICES, LogQuery
-from ev_energy_async.devices.seen import SECOND
 from ev_energy_async.errors import ConnectionFailed
+from ev_energy_async.instants import SECOND
 from ev_energy_async.sandbox import Sandbox, SteppedClock
 
 from .conftest import START

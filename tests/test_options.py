@@ -23,6 +23,7 @@ from ev_energy_async import (
     StaticToken,
     api,
 )
+from ev_energy_async.calls import build_request
 from ev_energy_async.messages.operations import Operation, Param
 from ev_energy_async.sandbox import Sandbox
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ev_energy_async import Middleware, Request
-    from ev_energy_async.messages.options import CallOptions
+    from ev_energy_async.messages import CallOptions
     from ev_energy_async.messages.request import Handler, RawResponse
 
     from .conftest import FakeClock, Network
@@ -164,7 +165,7 @@ async def test_a_header_of_the_view_takes_the_place_of_the_arguments(ev: EvEnerg
         name="x", method="GET", path=f"/vehicles/{VEHICLE}", headers=(Param("lang", wire="Accept-Language"),)
     )
 
-    await ev.with_options(headers={"accept-language": "fr"}).send(operation.request(headers=["en"]))
+    await ev.with_options(headers={"accept-language": "fr"}).send(build_request(operation, headers=["en"]))
 
     assert network.sent[0].headers.getall("Accept-Language") == ["fr"]
 
@@ -261,7 +262,7 @@ async def test_a_client_that_only_reads_refuses_every_write_before_it_is_sent(ne
             bare = attrs.evolve(operation, path="/x", path_params=(), query=(), headers=(), body=None)
             for client in (ev, ev.as_user(USER), ev.with_options(priority=9)):
                 with pytest.raises(InvalidArgument, match="read-only") as raised:
-                    await client.send(bare.request())
+                    await client.send(build_request(bare))
                 assert operation.name in str(raised.value)
         assert ev.stats().calls == 0
 

@@ -20,6 +20,7 @@ from ev_energy_async import (
     ServiceUnavailable,
     StaticToken,
 )
+from ev_energy_async.calls import build_request
 from ev_energy_async.http.retry import may_repeat
 
 from .conftest import Answer, FakeClock
@@ -102,7 +103,7 @@ async def test_a_write_without_an_answer_is_left_to_the_caller(
     ("what", "repeated"), [(GET, True), (DELETE, True), (ACCEPT, True), (POST, False), (PATCH, False)]
 )
 def test_a_timeout_is_repeated_only_where_that_is_harmless(what: Operation[None], repeated: bool) -> None:
-    request: Request[None] = what.request()
+    request: Request[None] = build_request(what)
     kind = RequestTimeout if what in {GET, DELETE} else OutcomeUnknown
 
     assert may_repeat(request, kind(request, "not within 1 s")) is repeated

@@ -27,8 +27,8 @@ from .conftest import START, FakeClock
 from .retry_kit import DELETE, DROPPED, GET, POST, REFUSED, busy, do, script
 
 if TYPE_CHECKING:
+    from ev_energy_async.messages import RetryEvent
     from ev_energy_async.messages.operations import Operation
-    from ev_energy_async.messages.options import RetryEvent
 
     from .conftest import Network
 

@@ -14,7 +14,7 @@ from ev_energy_async.errors import BadRequest, BudgetExhausted, Unauthorized
 from ev_energy_async.fleet import Fleet
 from ev_energy_async.fleet.coverage import Reason
 from ev_energy_async.fleet.events import PollFailed, StatusLogged, VehicleAdded, VehicleRemoved
-from ev_energy_async.messages.options import BadItem
+from ev_energy_async.messages import BadItem
 from ev_energy_async.messages.request import Response
 
 from .watch_kit import OWNER, Car, Log, ModelFleet, at, cycle, end, fleet, keys, names, text

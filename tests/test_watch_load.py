@@ -6,10 +6,10 @@ import tracemalloc
 from typing import TYPE_CHECKING, Final
 
 from ev_energy_async.checkpoint import SqliteCheckpoint
-from ev_energy_async.devices.seen import ALWAYS, SECOND, instant_of
 from ev_energy_async.fleet.watch.journal import Journal
 from ev_energy_async.fleet.watch.ledger import Ledger, Seen
 from ev_energy_async.fleet.watch.state import Known, decoded
+from ev_energy_async.instants import ALWAYS, SECOND, instant_of
 
 from .conftest import START
 from .watch_kit import OWNER, text, vehicle_id

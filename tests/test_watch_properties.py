@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ev_energy_async.devices import history as _history
-from ev_energy_async.devices.seen import ALWAYS, instant, instant_of
 from ev_energy_async.errors import ConnectionFailed, ServiceUnavailable
 from ev_energy_async.fleet.events import CycleFinished, ErrorLogged, StatusLogged
 from ev_energy_async.fleet.watch import ledger as _ledger
+from ev_energy_async.instants import ALWAYS, instant, instant_of
 from ev_energy_async.messages.request import Response
 
 from .conftest import START

@@ -14,11 +14,11 @@ from ev_energy_async import models
 from ev_energy_async.budget import Budget
 from ev_energy_async.checkpoint.protocol import MemoryCheckpoint, Owner
 from ev_energy_async.client import BASE_URL
-from ev_energy_async.devices.seen import instant, instant_of
 from ev_energy_async.errors import NotFound
 from ev_energy_async.fleet import Fleet
 from ev_energy_async.fleet.events import CycleFinished, ErrorLogged, StatusLogged
-from ev_energy_async.messages.options import BadItem
+from ev_energy_async.instants import instant, instant_of
+from ev_energy_async.messages import BadItem
 from ev_energy_async.messages.request import Request, Response
 
 from .conftest import START

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Final, Unpack
 
 from ev_energy_async import models as m
-from ev_energy_async.calls import Group, endpoint
+from ev_energy_async.calls import Group, build_request, endpoint
 from ev_energy_async.messages import Operation, Sender
 from ev_energy_async.values import UNSET, UnsetType
 
@@ -51,7 +51,7 @@ async def request_auth_password_reset(
             about an account.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _REQUEST_AUTH_PASSWORD_RESET.request(body=body, fields=fields)
+    request = build_request(_REQUEST_AUTH_PASSWORD_RESET, body=body, fields=fields)
     return (await sender.send(request)).data
 
 

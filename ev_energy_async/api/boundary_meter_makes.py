@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Final
 
 from ev_energy_async import models as m
-from ev_energy_async.calls import Group, Paginator, endpoint, many
+from ev_energy_async.calls import Group, Paginator, build_request, endpoint, many
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import OnBadItem, Operation, Param, Sender
 from ev_energy_async.values import UNSET, UnsetType
@@ -47,7 +47,8 @@ async def get_boundary_meter_make(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_BOUNDARY_METER_MAKE.request(
+    request = build_request(
+        _GET_BOUNDARY_METER_MAKE,
         path=(boundary_meter_make_id,),
     )
     return (await sender.send(request)).data
@@ -99,7 +100,8 @@ def list_boundary_meter_makes(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_BOUNDARY_METER_MAKES.request(
+    request = build_request(
+        _LIST_BOUNDARY_METER_MAKES,
         query=(
             page_after,
             page_before,

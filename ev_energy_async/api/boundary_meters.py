@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final, Literal
 
 from ev_energy_async import models as m
-from ev_energy_async.calls import Group, Paginator, endpoint, many
+from ev_energy_async.calls import Group, Paginator, build_request, endpoint, many
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import OnBadItem, Operation, Param, Sender
 from ev_energy_async.values import UNSET, UnsetType
@@ -68,7 +68,8 @@ async def get_boundary_meter(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_BOUNDARY_METER.request(
+    request = build_request(
+        _GET_BOUNDARY_METER,
         path=(boundary_meter_id,),
         query=(expand,),
     )
@@ -125,7 +126,8 @@ async def get_boundary_meter_status_log(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_BOUNDARY_METER_STATUS_LOG.request(
+    request = build_request(
+        _GET_BOUNDARY_METER_STATUS_LOG,
         path=(
             boundary_meter_id,
             sampled_at,
@@ -194,7 +196,8 @@ def list_boundary_meters(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_BOUNDARY_METERS.request(
+    request = build_request(
+        _LIST_BOUNDARY_METERS,
         query=(
             expand,
             page_after,
@@ -275,7 +278,8 @@ def list_boundary_meter_status_logs(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_BOUNDARY_METER_STATUS_LOGS.request(
+    request = build_request(
+        _LIST_BOUNDARY_METER_STATUS_LOGS,
         path=(boundary_meter_id,),
         query=(
             expand,

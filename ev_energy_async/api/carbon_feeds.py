@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final, Literal
 
 from ev_energy_async import models as m
-from ev_energy_async.calls import Group, Paginator, endpoint, many
+from ev_energy_async.calls import Group, Paginator, build_request, endpoint, many
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import OnBadItem, Operation, Param, Sender
 from ev_energy_async.values import UNSET, UnsetType
@@ -50,7 +50,8 @@ async def get_carbon_feed(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_CARBON_FEED.request(
+    request = build_request(
+        _GET_CARBON_FEED,
         path=(carbon_feed_id,),
     )
     return (await sender.send(request)).data
@@ -102,7 +103,8 @@ def list_carbon_feeds(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_CARBON_FEEDS.request(
+    request = build_request(
+        _LIST_CARBON_FEEDS,
         query=(
             page_after,
             page_before,
@@ -173,7 +175,8 @@ def list_carbon_feed_carbon_intensities(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_CARBON_FEED_CARBON_INTENSITIES.request(
+    request = build_request(
+        _LIST_CARBON_FEED_CARBON_INTENSITIES,
         path=(carbon_feed_id,),
         query=(
             expand,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final, Literal
 
 from ev_energy_async import models as m
-from ev_energy_async.calls import Group, Paginator, endpoint, many
+from ev_energy_async.calls import Group, Paginator, build_request, endpoint, many
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import OnBadItem, Operation, Param, Sender
 from ev_energy_async.values import UNSET, UnsetType
@@ -60,7 +60,8 @@ async def boost_charging_session_end(
             working.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _BOOST_CHARGING_SESSION_END.request(
+    request = build_request(
+        _BOOST_CHARGING_SESSION_END,
         path=(charging_session_id,),
     )
     return (await sender.send(request)).data
@@ -106,7 +107,8 @@ async def boost_charging_session_start(
             the call, not a sign that the API is down.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _BOOST_CHARGING_SESSION_START.request(
+    request = build_request(
+        _BOOST_CHARGING_SESSION_START,
         path=(charging_session_id,),
     )
     return (await sender.send(request)).data
@@ -158,7 +160,8 @@ async def get_charging_session(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_CHARGING_SESSION.request(
+    request = build_request(
+        _GET_CHARGING_SESSION,
         path=(charging_session_id,),
         query=(expand,),
     )
@@ -226,7 +229,8 @@ def list_charging_sessions(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_CHARGING_SESSIONS.request(
+    request = build_request(
+        _LIST_CHARGING_SESSIONS,
         query=(
             expand,
             page_after,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final, Literal, Unpack
 
 from ev_energy_async import models as m
-from ev_energy_async.calls import Group, Paginator, endpoint, many
+from ev_energy_async.calls import Group, Paginator, build_request, endpoint, many
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import OnBadItem, Operation, Param, Sender
 from ev_energy_async.values import UNSET, UnsetType
@@ -114,7 +114,8 @@ async def get_charging_sub_session(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_CHARGING_SUB_SESSION.request(
+    request = build_request(
+        _GET_CHARGING_SUB_SESSION,
         path=(charging_sub_session_id,),
         query=(expand,),
     )
@@ -155,7 +156,8 @@ async def get_charging_sub_session_assessment(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_CHARGING_SUB_SESSION_ASSESSMENT.request(
+    request = build_request(
+        _GET_CHARGING_SUB_SESSION_ASSESSMENT,
         path=(charging_sub_session_id,),
         query=(expand,),
     )
@@ -197,7 +199,8 @@ async def get_charging_sub_session_debug_metadata(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_CHARGING_SUB_SESSION_DEBUG_METADATA.request(
+    request = build_request(
+        _GET_CHARGING_SUB_SESSION_DEBUG_METADATA,
         path=(charging_sub_session_id,),
         query=(expand,),
     )
@@ -249,7 +252,8 @@ async def get_charging_sub_session_energy_usage(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_CHARGING_SUB_SESSION_ENERGY_USAGE.request(
+    request = build_request(
+        _GET_CHARGING_SUB_SESSION_ENERGY_USAGE,
         path=(charging_sub_session_id,),
         query=(
             energy_delivered_watt_hours_gt,
@@ -295,7 +299,8 @@ async def get_charging_sub_session_flags(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_CHARGING_SUB_SESSION_FLAGS.request(
+    request = build_request(
+        _GET_CHARGING_SUB_SESSION_FLAGS,
         path=(charging_sub_session_id,),
         query=(expand,),
     )
@@ -352,7 +357,8 @@ async def get_charging_sub_session_schedule_plans(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_CHARGING_SUB_SESSION_SCHEDULE_PLANS.request(
+    request = build_request(
+        _GET_CHARGING_SUB_SESSION_SCHEDULE_PLANS,
         path=(charging_sub_session_id,),
         query=(
             created_at_gte,
@@ -414,7 +420,8 @@ async def get_charging_sub_session_schedules(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_CHARGING_SUB_SESSION_SCHEDULES.request(
+    request = build_request(
+        _GET_CHARGING_SUB_SESSION_SCHEDULES,
         path=(charging_sub_session_id,),
         query=(
             expand,
@@ -575,7 +582,8 @@ def list_charging_sub_sessions(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_CHARGING_SUB_SESSIONS.request(
+    request = build_request(
+        _LIST_CHARGING_SUB_SESSIONS,
         query=(
             end_gt,
             end_lt,
@@ -641,8 +649,8 @@ async def recalculate_charging_sub_session_energy_usages(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _RECALCULATE_CHARGING_SUB_SESSION_ENERGY_USAGES.request(
-        path=(charging_sub_session_id,), body=body, fields=fields
+    request = build_request(
+        _RECALCULATE_CHARGING_SUB_SESSION_ENERGY_USAGES, path=(charging_sub_session_id,), body=body, fields=fields
     )
     return (await sender.send(request)).data
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final, Literal
 
 from ev_energy_async import models as m
-from ev_energy_async.calls import Group, Paginator, endpoint, many
+from ev_energy_async.calls import Group, Paginator, build_request, endpoint, many
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import OnBadItem, Operation, Param, Sender
 from ev_energy_async.values import UNSET, UnsetType
@@ -55,7 +55,8 @@ async def get_ct_clamp(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_CT_CLAMP.request(
+    request = build_request(
+        _GET_CT_CLAMP,
         path=(ct_clamp_id,),
         query=(expand,),
     )
@@ -111,7 +112,8 @@ async def get_ct_clamp_log(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_CT_CLAMP_LOG.request(
+    request = build_request(
+        _GET_CT_CLAMP_LOG,
         path=(
             ct_clamp_id,
             sampled_at,
@@ -170,7 +172,8 @@ def list_ct_clamps(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_CT_CLAMPS.request(
+    request = build_request(
+        _LIST_CT_CLAMPS,
         query=(
             expand,
             page_after,
@@ -248,7 +251,8 @@ def list_ct_clamp_logs(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_CT_CLAMP_LOGS.request(
+    request = build_request(
+        _LIST_CT_CLAMP_LOGS,
         path=(ct_clamp_id,),
         query=(
             expand,

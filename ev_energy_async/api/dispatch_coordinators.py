@@ -7,7 +7,7 @@ import datetime as dt
 from typing import Final, Unpack
 
 from ev_energy_async import models as m
-from ev_energy_async.calls import Group, Paginator, endpoint, many
+from ev_energy_async.calls import Group, Paginator, build_request, endpoint, many
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import OnBadItem, Operation, Param, Sender
 from ev_energy_async.values import UNSET, UnsetType
@@ -58,7 +58,8 @@ async def cancel_dispatch_coordinator_dispatch_event(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _CANCEL_DISPATCH_COORDINATOR_DISPATCH_EVENT.request(
+    request = build_request(
+        _CANCEL_DISPATCH_COORDINATOR_DISPATCH_EVENT,
         path=(
             dispatch_coordinator_id,
             dispatch_event_id,
@@ -106,8 +107,8 @@ async def create_dispatch_coordinator_dispatch_event(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _CREATE_DISPATCH_COORDINATOR_DISPATCH_EVENT.request(
-        path=(dispatch_coordinator_id,), body=body, fields=fields
+    request = build_request(
+        _CREATE_DISPATCH_COORDINATOR_DISPATCH_EVENT, path=(dispatch_coordinator_id,), body=body, fields=fields
     )
     return (await sender.send(request)).data
 
@@ -141,7 +142,8 @@ async def get_dispatch_coordinator(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_DISPATCH_COORDINATOR.request(
+    request = build_request(
+        _GET_DISPATCH_COORDINATOR,
         path=(dispatch_coordinator_id,),
     )
     return (await sender.send(request)).data
@@ -181,7 +183,8 @@ async def get_dispatch_coordinator_dispatch_log(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_DISPATCH_COORDINATOR_DISPATCH_LOG.request(
+    request = build_request(
+        _GET_DISPATCH_COORDINATOR_DISPATCH_LOG,
         path=(
             dispatch_coordinator_id,
             logged_at,
@@ -237,7 +240,8 @@ def list_dispatch_coordinators(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_DISPATCH_COORDINATORS.request(
+    request = build_request(
+        _LIST_DISPATCH_COORDINATORS,
         query=(
             page_after,
             page_before,
@@ -303,7 +307,8 @@ def list_dispatch_coordinator_dispatch_logs(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_DISPATCH_COORDINATOR_DISPATCH_LOGS.request(
+    request = build_request(
+        _LIST_DISPATCH_COORDINATOR_DISPATCH_LOGS,
         path=(dispatch_coordinator_id,),
         query=(
             logged_at_gte,

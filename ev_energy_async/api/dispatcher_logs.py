@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final, Literal
 
 from ev_energy_async import models as m
-from ev_energy_async.calls import Group, Paginator, endpoint
+from ev_energy_async.calls import Group, Paginator, build_request, endpoint
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import OnBadItem, Operation, Param, Sender
 from ev_energy_async.values import UNSET, UnsetType
@@ -67,7 +67,8 @@ def list_dispatcher_logs(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_DISPATCHER_LOGS.request(
+    request = build_request(
+        _LIST_DISPATCHER_LOGS,
         query=(
             charging_sub_session_id,
             expand,

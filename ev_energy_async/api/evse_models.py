@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final, Literal
 
 from ev_energy_async import models as m
-from ev_energy_async.calls import Group, Paginator, endpoint, many
+from ev_energy_async.calls import Group, Paginator, build_request, endpoint, many
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import OnBadItem, Operation, Param, Sender
 from ev_energy_async.values import UNSET, UnsetType
@@ -52,7 +52,8 @@ async def get_evse_model(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_EVSE_MODEL.request(
+    request = build_request(
+        _GET_EVSE_MODEL,
         path=(evse_model_id,),
         query=(expand,),
     )
@@ -118,7 +119,8 @@ def list_evse_models(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_EVSE_MODELS.request(
+    request = build_request(
+        _LIST_EVSE_MODELS,
         query=(
             available_for_user_id,
             expand,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final, Literal, Unpack
 
 from ev_energy_async import models as m
-from ev_energy_async.calls import Group, endpoint
+from ev_energy_async.calls import Group, build_request, endpoint
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import Operation, Param, Sender
 from ev_energy_async.values import UNSET, UnsetType
@@ -75,7 +75,7 @@ async def import_evse_onboarding_evse(
             integration failed, or it offers no import by serial number.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _IMPORT_EVSE_ONBOARDING_EVSE.request(query=(expand,), body=body, fields=fields)
+    request = build_request(_IMPORT_EVSE_ONBOARDING_EVSE, query=(expand,), body=body, fields=fields)
     return (await sender.send(request)).data
 
 
@@ -136,7 +136,8 @@ async def start_evse_onboarding(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _START_EVSE_ONBOARDING.request(
+    request = build_request(
+        _START_EVSE_ONBOARDING,
         query=(
             client_id,
             make_id,

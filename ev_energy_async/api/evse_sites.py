@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Final
 
 from ev_energy_async import models as m
-from ev_energy_async.calls import Group, Paginator, endpoint, many
+from ev_energy_async.calls import Group, Paginator, build_request, endpoint, many
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import OnBadItem, Operation, Param, Sender
 
@@ -47,7 +47,8 @@ async def get_evse_site(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_EVSE_SITE.request(
+    request = build_request(
+        _GET_EVSE_SITE,
         path=(evse_site_id,),
     )
     return (await sender.send(request)).data
@@ -87,7 +88,7 @@ def list_evse_sites(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_EVSE_SITES.request(on_bad_item=on_bad_item)
+    request = build_request(_LIST_EVSE_SITES, on_bad_item=on_bad_item)
     return Paginator(sender, request)
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Final, Unpack
 
 from ev_energy_async import models as m
-from ev_energy_async.calls import Group, endpoint
+from ev_energy_async.calls import Group, build_request, endpoint
 from ev_energy_async.messages import Operation, Param, Sender
 from ev_energy_async.values import UNSET, UnsetType
 
@@ -68,7 +68,9 @@ async def join_evse_waitlist(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _JOIN_EVSE_WAITLIST.request(query=(client_id,), headers=(accept_language,), body=body, fields=fields)
+    request = build_request(
+        _JOIN_EVSE_WAITLIST, query=(client_id,), headers=(accept_language,), body=body, fields=fields
+    )
     return (await sender.send(request)).data
 
 

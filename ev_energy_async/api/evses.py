@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final, Literal, Unpack
 
 from ev_energy_async import models as m
-from ev_energy_async.calls import Group, Paginator, endpoint, many
+from ev_energy_async.calls import Group, Paginator, build_request, endpoint, many
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import OnBadItem, Operation, Param, Sender
 from ev_energy_async.values import UNSET, UnsetType
@@ -62,7 +62,8 @@ async def delete_evse(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _DELETE_EVSE.request(
+    request = build_request(
+        _DELETE_EVSE,
         path=(evse_id,),
     )
     await sender.send(request)
@@ -114,7 +115,8 @@ async def get_evse(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_EVSE.request(
+    request = build_request(
+        _GET_EVSE,
         path=(evse_id,),
         query=(expand,),
     )
@@ -171,7 +173,8 @@ async def get_evse_command_log(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_EVSE_COMMAND_LOG.request(
+    request = build_request(
+        _GET_EVSE_COMMAND_LOG,
         path=(
             evse_id,
             logged_at,
@@ -214,7 +217,8 @@ async def get_evse_connectivity(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_EVSE_CONNECTIVITY.request(
+    request = build_request(
+        _GET_EVSE_CONNECTIVITY,
         path=(evse_id,),
         query=(expand,),
     )
@@ -271,7 +275,8 @@ async def get_evse_error_log(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_EVSE_ERROR_LOG.request(
+    request = build_request(
+        _GET_EVSE_ERROR_LOG,
         path=(
             evse_id,
             sampled_at,
@@ -331,7 +336,8 @@ async def get_evse_ocpp_log(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_EVSE_OCPP_LOG.request(
+    request = build_request(
+        _GET_EVSE_OCPP_LOG,
         path=(
             evse_id,
             sampled_at,
@@ -391,7 +397,8 @@ async def get_evse_status_log(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_EVSE_STATUS_LOG.request(
+    request = build_request(
+        _GET_EVSE_STATUS_LOG,
         path=(
             evse_id,
             sampled_at,
@@ -430,7 +437,8 @@ async def get_evse_vpp_modes(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_EVSE_VPP_MODES.request(
+    request = build_request(
+        _GET_EVSE_VPP_MODES,
         path=(evse_id,),
     )
     return (await sender.send(request)).data
@@ -501,7 +509,8 @@ def list_evses(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_EVSES.request(
+    request = build_request(
+        _LIST_EVSES,
         query=(
             cpid,
             expand,
@@ -582,7 +591,8 @@ def list_evse_command_logs(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_EVSE_COMMAND_LOGS.request(
+    request = build_request(
+        _LIST_EVSE_COMMAND_LOGS,
         path=(evse_id,),
         query=(
             expand,
@@ -666,7 +676,8 @@ def list_evse_error_logs(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_EVSE_ERROR_LOGS.request(
+    request = build_request(
+        _LIST_EVSE_ERROR_LOGS,
         path=(evse_id,),
         query=(
             expand,
@@ -890,7 +901,8 @@ def list_evse_ocpp_logs(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_EVSE_OCPP_LOGS.request(
+    request = build_request(
+        _LIST_EVSE_OCPP_LOGS,
         path=(evse_id,),
         query=(
             action,
@@ -979,7 +991,8 @@ def list_evse_status_logs(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_EVSE_STATUS_LOGS.request(
+    request = build_request(
+        _LIST_EVSE_STATUS_LOGS,
         path=(evse_id,),
         query=(
             expand,
@@ -1023,7 +1036,8 @@ async def reconnect_evse(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _RECONNECT_EVSE.request(
+    request = build_request(
+        _RECONNECT_EVSE,
         path=(evse_id,),
     )
     return (await sender.send(request)).data
@@ -1082,7 +1096,7 @@ async def update_evse(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _UPDATE_EVSE.request(path=(evse_id,), query=(expand,), body=body, fields=fields)
+    request = build_request(_UPDATE_EVSE, path=(evse_id,), query=(expand,), body=body, fields=fields)
     return (await sender.send(request)).data
 
 

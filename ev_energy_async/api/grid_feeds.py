@@ -7,7 +7,7 @@ import datetime as dt
 from typing import Final
 
 from ev_energy_async import models as m
-from ev_energy_async.calls import Group, Paginator, endpoint, many
+from ev_energy_async.calls import Group, Paginator, build_request, endpoint, many
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import OnBadItem, Operation, Param, Sender
 from ev_energy_async.values import UNSET, UnsetType
@@ -49,7 +49,8 @@ async def get_grid_feed(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_GRID_FEED.request(
+    request = build_request(
+        _GET_GRID_FEED,
         path=(grid_feed_id,),
     )
     return (await sender.send(request)).data
@@ -101,7 +102,8 @@ def list_grid_feeds(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_GRID_FEEDS.request(
+    request = build_request(
+        _LIST_GRID_FEEDS,
         query=(
             page_after,
             page_before,
@@ -163,7 +165,8 @@ def list_grid_feed_levels(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_GRID_FEED_LEVELS.request(
+    request = build_request(
+        _LIST_GRID_FEED_LEVELS,
         path=(grid_feed_id,),
         query=(
             page,

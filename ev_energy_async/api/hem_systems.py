@@ -7,7 +7,7 @@ import datetime as dt
 from typing import Final, Literal
 
 from ev_energy_async import models as m
-from ev_energy_async.calls import Group, Paginator, endpoint, many
+from ev_energy_async.calls import Group, Paginator, build_request, endpoint, many
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import OnBadItem, Operation, Param, Sender
 from ev_energy_async.values import UNSET, UnsetType
@@ -50,7 +50,8 @@ async def get_hem_system(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_HEM_SYSTEM.request(
+    request = build_request(
+        _GET_HEM_SYSTEM,
         path=(hem_system_id,),
     )
     return (await sender.send(request)).data
@@ -113,7 +114,8 @@ async def get_hem_system_energy_stats(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_HEM_SYSTEM_ENERGY_STATS.request(
+    request = build_request(
+        _GET_HEM_SYSTEM_ENERGY_STATS,
         path=(hem_system_id,),
         query=(
             end,
@@ -154,7 +156,8 @@ async def get_hem_system_live_power(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_HEM_SYSTEM_LIVE_POWER.request(
+    request = build_request(
+        _GET_HEM_SYSTEM_LIVE_POWER,
         path=(hem_system_id,),
     )
     return (await sender.send(request)).data
@@ -207,7 +210,8 @@ def list_hem_systems(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_HEM_SYSTEMS.request(
+    request = build_request(
+        _LIST_HEM_SYSTEMS,
         query=(
             page_after,
             page_before,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final, Literal
 
 from ev_energy_async import models as m
-from ev_energy_async.calls import Group, Paginator, endpoint, many
+from ev_energy_async.calls import Group, Paginator, build_request, endpoint, many
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import OnBadItem, Operation, Param, Sender
 from ev_energy_async.values import UNSET, UnsetType
@@ -68,7 +68,8 @@ async def get_home_battery(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_HOME_BATTERY.request(
+    request = build_request(
+        _GET_HOME_BATTERY,
         path=(home_battery_id,),
         query=(expand,),
     )
@@ -124,7 +125,8 @@ async def get_home_battery_status_log(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_HOME_BATTERY_STATUS_LOG.request(
+    request = build_request(
+        _GET_HOME_BATTERY_STATUS_LOG,
         path=(
             home_battery_id,
             sampled_at,
@@ -194,7 +196,8 @@ def list_home_batteries(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_HOME_BATTERIES.request(
+    request = build_request(
+        _LIST_HOME_BATTERIES,
         query=(
             expand,
             page_after,
@@ -274,7 +277,8 @@ def list_home_battery_status_logs(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_HOME_BATTERY_STATUS_LOGS.request(
+    request = build_request(
+        _LIST_HOME_BATTERY_STATUS_LOGS,
         path=(home_battery_id,),
         query=(
             expand,

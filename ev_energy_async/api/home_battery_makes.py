@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Final
 
 from ev_energy_async import models as m
-from ev_energy_async.calls import Group, Paginator, endpoint, many
+from ev_energy_async.calls import Group, Paginator, build_request, endpoint, many
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import OnBadItem, Operation, Param, Sender
 from ev_energy_async.values import UNSET, UnsetType
@@ -52,7 +52,8 @@ async def get_home_battery_make(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_HOME_BATTERY_MAKE.request(
+    request = build_request(
+        _GET_HOME_BATTERY_MAKE,
         path=(home_battery_make_id,),
         headers=(accept_language,),
     )
@@ -109,7 +110,8 @@ def list_home_battery_makes(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_HOME_BATTERY_MAKES.request(
+    request = build_request(
+        _LIST_HOME_BATTERY_MAKES,
         query=(
             page_after,
             page_before,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final, Literal
 
 from ev_energy_async import models as m
-from ev_energy_async.calls import Group, Paginator, endpoint, many
+from ev_energy_async.calls import Group, Paginator, build_request, endpoint, many
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import OnBadItem, Operation, Param, Sender
 from ev_energy_async.values import UNSET, UnsetType
@@ -56,7 +56,8 @@ async def get_home_battery_model(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_HOME_BATTERY_MODEL.request(
+    request = build_request(
+        _GET_HOME_BATTERY_MODEL,
         path=(home_battery_model_id,),
         query=(expand,),
         headers=(accept_language,),
@@ -120,7 +121,8 @@ def list_home_battery_models(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_HOME_BATTERY_MODELS.request(
+    request = build_request(
+        _LIST_HOME_BATTERY_MODELS,
         query=(
             expand,
             make_id,

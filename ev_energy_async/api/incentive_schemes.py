@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Final
 
 from ev_energy_async import models as m
-from ev_energy_async.calls import Group, Paginator, endpoint
+from ev_energy_async.calls import Group, Paginator, build_request, endpoint
 from ev_energy_async.messages import OnBadItem, Operation, Sender
 
 __all__ = [
@@ -47,7 +47,7 @@ def list_incentive_schemes(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_INCENTIVE_SCHEMES.request(on_bad_item=on_bad_item)
+    request = build_request(_LIST_INCENTIVE_SCHEMES, on_bad_item=on_bad_item)
     return Paginator(sender, request)
 
 

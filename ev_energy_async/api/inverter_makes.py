@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Final
 
 from ev_energy_async import models as m
-from ev_energy_async.calls import Group, Paginator, endpoint, many
+from ev_energy_async.calls import Group, Paginator, build_request, endpoint, many
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import OnBadItem, Operation, Param, Sender
 from ev_energy_async.values import UNSET, UnsetType
@@ -51,7 +51,8 @@ async def get_inverter_make(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_INVERTER_MAKE.request(
+    request = build_request(
+        _GET_INVERTER_MAKE,
         path=(inverter_make_id,),
         headers=(accept_language,),
     )
@@ -112,7 +113,8 @@ def list_inverter_makes(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_INVERTER_MAKES.request(
+    request = build_request(
+        _LIST_INVERTER_MAKES,
         query=(
             available_for_user_id,
             page_after,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final, Literal
 
 from ev_energy_async import models as m
-from ev_energy_async.calls import Group, Paginator, endpoint, many
+from ev_energy_async.calls import Group, Paginator, build_request, endpoint, many
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import OnBadItem, Operation, Param, Sender
 from ev_energy_async.values import UNSET, UnsetType
@@ -55,7 +55,8 @@ async def get_inverter_model(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_INVERTER_MODEL.request(
+    request = build_request(
+        _GET_INVERTER_MODEL,
         path=(inverter_model_id,),
         query=(expand,),
         headers=(accept_language,),
@@ -119,7 +120,8 @@ def list_inverter_models(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_INVERTER_MODELS.request(
+    request = build_request(
+        _LIST_INVERTER_MODELS,
         query=(
             expand,
             make_id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ev_energy_async.calls import Group, endpoint
+from ev_energy_async.calls import Group, build_request, endpoint
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import Operation, Param, Sender
 from ev_energy_async.values import UNSET, UnsetType
@@ -60,7 +60,8 @@ async def start_inverter_onboarding(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _START_INVERTER_ONBOARDING.request(
+    request = build_request(
+        _START_INVERTER_ONBOARDING,
         query=(
             client_id,
             inverter_id,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final, Literal, Unpack
 
 from ev_energy_async import models as m
-from ev_energy_async.calls import Group, Paginator, endpoint, many
+from ev_energy_async.calls import Group, Paginator, build_request, endpoint, many
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import OnBadItem, Operation, Param, Sender
 from ev_energy_async.values import UNSET, UnsetType
@@ -55,7 +55,7 @@ async def create_inverter(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _CREATE_INVERTER.request(body=body, fields=fields)
+    request = build_request(_CREATE_INVERTER, body=body, fields=fields)
     return (await sender.send(request)).data
 
 
@@ -107,7 +107,8 @@ async def get_inverter(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_INVERTER.request(
+    request = build_request(
+        _GET_INVERTER,
         path=(inverter_id,),
         query=(expand,),
         headers=(accept_language,),
@@ -178,7 +179,8 @@ def list_inverters(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_INVERTERS.request(
+    request = build_request(
+        _LIST_INVERTERS,
         query=(
             expand,
             page_after,

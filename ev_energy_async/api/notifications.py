@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Final, Unpack
 
 from ev_energy_async import models as m
-from ev_energy_async.calls import Group, Paginator, endpoint, many
+from ev_energy_async.calls import Group, Paginator, build_request, endpoint, many
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import OnBadItem, Operation, Param, Sender
 from ev_energy_async.values import UNSET, UnsetType
@@ -52,7 +52,8 @@ async def get_notification(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_NOTIFICATION.request(
+    request = build_request(
+        _GET_NOTIFICATION,
         path=(notification_id,),
         headers=(accept_language,),
     )
@@ -109,7 +110,8 @@ def list_notifications(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_NOTIFICATIONS.request(
+    request = build_request(
+        _LIST_NOTIFICATIONS,
         query=(
             page_after,
             page_before,
@@ -156,7 +158,7 @@ async def update_notification(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _UPDATE_NOTIFICATION.request(path=(notification_id,), body=body, fields=fields)
+    request = build_request(_UPDATE_NOTIFICATION, path=(notification_id,), body=body, fields=fields)
     return (await sender.send(request)).data
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
 from ev_energy_async import models as m
-from ev_energy_async.calls import Group, Paginator, endpoint, many
+from ev_energy_async.calls import Group, Paginator, build_request, endpoint, many
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import OnBadItem, Operation, Param, Sender
 from ev_energy_async.values import UNSET, UnsetType
@@ -65,7 +65,8 @@ async def accept_program_participation_agreement_version(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _ACCEPT_PROGRAM_PARTICIPATION_AGREEMENT_VERSION.request(
+    request = build_request(
+        _ACCEPT_PROGRAM_PARTICIPATION_AGREEMENT_VERSION,
         path=(
             program_id,
             participation_agreement_version_id,
@@ -103,7 +104,8 @@ async def get_program(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_PROGRAM.request(
+    request = build_request(
+        _GET_PROGRAM,
         path=(program_id,),
     )
     return (await sender.send(request)).data
@@ -139,7 +141,8 @@ async def get_program_current_participation_agreement_version(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_PROGRAM_CURRENT_PARTICIPATION_AGREEMENT_VERSION.request(
+    request = build_request(
+        _GET_PROGRAM_CURRENT_PARTICIPATION_AGREEMENT_VERSION,
         path=(program_id,),
     )
     return (await sender.send(request)).data
@@ -179,7 +182,8 @@ async def get_program_participation_agreement_version(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_PROGRAM_PARTICIPATION_AGREEMENT_VERSION.request(
+    request = build_request(
+        _GET_PROGRAM_PARTICIPATION_AGREEMENT_VERSION,
         path=(
             program_id,
             participation_agreement_version_id,
@@ -223,7 +227,8 @@ async def get_program_tier(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_PROGRAM_TIER.request(
+    request = build_request(
+        _GET_PROGRAM_TIER,
         path=(
             program_id,
             tier_id,
@@ -265,7 +270,8 @@ async def join_program(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _JOIN_PROGRAM.request(
+    request = build_request(
+        _JOIN_PROGRAM,
         path=(program_id,),
     )
     return (await sender.send(request)).data
@@ -320,7 +326,8 @@ def list_programs(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_PROGRAMS.request(
+    request = build_request(
+        _LIST_PROGRAMS,
         query=(
             coordinates,
             country_code,
@@ -380,7 +387,8 @@ def list_program_participation_agreement_versions(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_PROGRAM_PARTICIPATION_AGREEMENT_VERSIONS.request(
+    request = build_request(
+        _LIST_PROGRAM_PARTICIPATION_AGREEMENT_VERSIONS,
         path=(program_id,),
         query=(
             page_after,
@@ -443,7 +451,8 @@ def list_program_tiers(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_PROGRAM_TIERS.request(
+    request = build_request(
+        _LIST_PROGRAM_TIERS,
         path=(program_id,),
         query=(
             page_after,
@@ -496,7 +505,9 @@ def list_program_vehicle_compatibility(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_PROGRAM_VEHICLE_COMPATIBILITY.request(path=(program_id,), query=(expand,), on_bad_item=on_bad_item)
+    request = build_request(
+        _LIST_PROGRAM_VEHICLE_COMPATIBILITY, path=(program_id,), query=(expand,), on_bad_item=on_bad_item
+    )
     return Paginator(sender, request)
 
 
@@ -535,7 +546,7 @@ async def submit_program_post_enrollment_verification(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _SUBMIT_PROGRAM_POST_ENROLLMENT_VERIFICATION.request(path=(program_id,), body=body, fields=fields)
+    request = build_request(_SUBMIT_PROGRAM_POST_ENROLLMENT_VERIFICATION, path=(program_id,), body=body, fields=fields)
     await sender.send(request)
 
 
@@ -574,7 +585,7 @@ async def submit_program_user_verification(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _SUBMIT_PROGRAM_USER_VERIFICATION.request(path=(program_id,), body=body, fields=fields)
+    request = build_request(_SUBMIT_PROGRAM_USER_VERIFICATION, path=(program_id,), body=body, fields=fields)
     await sender.send(request)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final, Literal, Unpack
 
 from ev_energy_async import models as m
-from ev_energy_async.calls import Group, Paginator, endpoint, many
+from ev_energy_async.calls import Group, Paginator, build_request, endpoint, many
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import OnBadItem, Operation, Param, Sender
 from ev_energy_async.values import UNSET, UnsetType
@@ -51,7 +51,8 @@ async def finish_rebate_evidence_file_upload(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _FINISH_REBATE_EVIDENCE_FILE_UPLOAD.request(
+    request = build_request(
+        _FINISH_REBATE_EVIDENCE_FILE_UPLOAD,
         path=(rebate_evidence_file_id,),
     )
     return (await sender.send(request)).data
@@ -92,7 +93,8 @@ async def get_rebate_evidence_file(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_REBATE_EVIDENCE_FILE.request(
+    request = build_request(
+        _GET_REBATE_EVIDENCE_FILE,
         path=(rebate_evidence_file_id,),
         query=(expand,),
     )
@@ -141,7 +143,8 @@ def list_rebate_evidence_files(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_REBATE_EVIDENCE_FILES.request(
+    request = build_request(
+        _LIST_REBATE_EVIDENCE_FILES,
         query=(
             expand,
             user_rebate,
@@ -189,7 +192,7 @@ async def start_rebate_evidence_file_upload(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _START_REBATE_EVIDENCE_FILE_UPLOAD.request(query=(user_rebate,), body=body, fields=fields)
+    request = build_request(_START_REBATE_EVIDENCE_FILE_UPLOAD, query=(user_rebate,), body=body, fields=fields)
     return (await sender.send(request)).data
 
 

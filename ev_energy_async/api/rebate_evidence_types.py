@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Final
 
 from ev_energy_async import models as m
-from ev_energy_async.calls import Group, Paginator, endpoint, many
+from ev_energy_async.calls import Group, Paginator, build_request, endpoint, many
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import OnBadItem, Operation, Param, Sender
 from ev_energy_async.values import UNSET, UnsetType
@@ -51,7 +51,8 @@ async def get_rebate_evidence_type(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_REBATE_EVIDENCE_TYPE.request(
+    request = build_request(
+        _GET_REBATE_EVIDENCE_TYPE,
         path=(rebate_evidence_type_id,),
         headers=(accept_language,),
     )
@@ -89,7 +90,7 @@ def list_rebate_evidence_types(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_REBATE_EVIDENCE_TYPES.request(on_bad_item=on_bad_item)
+    request = build_request(_LIST_REBATE_EVIDENCE_TYPES, on_bad_item=on_bad_item)
     return Paginator(sender, request)
 
 

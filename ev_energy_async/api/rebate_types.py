@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final, Literal
 
 from ev_energy_async import models as m
-from ev_energy_async.calls import Group, Paginator, endpoint, many
+from ev_energy_async.calls import Group, Paginator, build_request, endpoint, many
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import OnBadItem, Operation, Param, Sender
 from ev_energy_async.values import UNSET, UnsetType
@@ -55,7 +55,8 @@ async def get_rebate_type(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_REBATE_TYPE.request(
+    request = build_request(
+        _GET_REBATE_TYPE,
         path=(rebate_type_id,),
         query=(expand,),
         headers=(accept_language,),
@@ -98,7 +99,7 @@ def list_rebate_types(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_REBATE_TYPES.request(query=(expand,), on_bad_item=on_bad_item)
+    request = build_request(_LIST_REBATE_TYPES, query=(expand,), on_bad_item=on_bad_item)
     return Paginator(sender, request)
 
 

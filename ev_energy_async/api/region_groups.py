@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Final, Unpack
 
 from ev_energy_async import models as m
-from ev_energy_async.calls import Group, Paginator, endpoint, many
+from ev_energy_async.calls import Group, Paginator, build_request, endpoint, many
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import OnBadItem, Operation, Param, Sender
 from ev_energy_async.values import UNSET, UnsetType
@@ -69,7 +69,7 @@ async def create_region_group(
             one with more than 500.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _CREATE_REGION_GROUP.request(body=body, fields=fields)
+    request = build_request(_CREATE_REGION_GROUP, body=body, fields=fields)
     return (await sender.send(request)).data
 
 
@@ -102,7 +102,8 @@ async def get_region_group(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_REGION_GROUP.request(
+    request = build_request(
+        _GET_REGION_GROUP,
         path=(region_group_id,),
     )
     return (await sender.send(request)).data
@@ -157,7 +158,8 @@ def list_region_groups(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_REGION_GROUPS.request(
+    request = build_request(
+        _LIST_REGION_GROUPS,
         query=(
             name,
             page_after,
@@ -210,7 +212,7 @@ async def validate_region_group(
             or there are more than 500 regions. Faults of content never cause this status here.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _VALIDATE_REGION_GROUP.request(body=body, fields=fields)
+    request = build_request(_VALIDATE_REGION_GROUP, body=body, fields=fields)
     return (await sender.send(request)).data
 
 

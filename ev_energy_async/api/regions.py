@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Final, Literal, Unpack
 
 from ev_energy_async import models as m
-from ev_energy_async.calls import Group, Paginator, endpoint, many
+from ev_energy_async.calls import Group, Paginator, build_request, endpoint, many
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import OnBadItem, Operation, Param, Sender
 from ev_energy_async.values import UNSET, UnsetType
@@ -70,7 +70,7 @@ async def create_region(
             GeoJSON is answered with 422 as well.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _CREATE_REGION.request(body=body, fields=fields)
+    request = build_request(_CREATE_REGION, body=body, fields=fields)
     return (await sender.send(request)).data
 
 
@@ -103,7 +103,8 @@ async def get_region(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_REGION.request(
+    request = build_request(
+        _GET_REGION,
         path=(region_id,),
     )
     return (await sender.send(request)).data
@@ -178,7 +179,8 @@ def list_regions(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_REGIONS.request(
+    request = build_request(
+        _LIST_REGIONS,
         query=(
             contains,
             name,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final, Literal, Unpack
 
 from ev_energy_async import models as m
-from ev_energy_async.calls import Group, Paginator, endpoint, many
+from ev_energy_async.calls import Group, Paginator, build_request, endpoint, many
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import OnBadItem, Operation, Param, Sender
 from ev_energy_async.values import UNSET, UnsetType
@@ -58,7 +58,7 @@ async def create_solar_array(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _CREATE_SOLAR_ARRAY.request(headers=(accept_language,), body=body, fields=fields)
+    request = build_request(_CREATE_SOLAR_ARRAY, headers=(accept_language,), body=body, fields=fields)
     return (await sender.send(request)).data
 
 
@@ -112,7 +112,8 @@ async def get_solar_array(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_SOLAR_ARRAY.request(
+    request = build_request(
+        _GET_SOLAR_ARRAY,
         path=(solar_array_id,),
         query=(
             expand,
@@ -188,7 +189,8 @@ def list_solar_arrays(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_SOLAR_ARRAYS.request(
+    request = build_request(
+        _LIST_SOLAR_ARRAYS,
         query=(
             expand,
             page_after,
@@ -254,8 +256,13 @@ async def update_solar_array(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _UPDATE_SOLAR_ARRAY.request(
-        path=(solar_array_id,), query=(expand,), headers=(accept_language,), body=body, fields=fields
+    request = build_request(
+        _UPDATE_SOLAR_ARRAY,
+        path=(solar_array_id,),
+        query=(expand,),
+        headers=(accept_language,),
+        body=body,
+        fields=fields,
     )
     return (await sender.send(request)).data
 

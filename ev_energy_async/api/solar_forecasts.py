@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final, Literal
 
 from ev_energy_async import models as m
-from ev_energy_async.calls import Group, Paginator, endpoint, many
+from ev_energy_async.calls import Group, Paginator, build_request, endpoint, many
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import OnBadItem, Operation, Param, Sender
 from ev_energy_async.values import UNSET, UnsetType
@@ -51,7 +51,8 @@ async def get_solar_forecast(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_SOLAR_FORECAST.request(
+    request = build_request(
+        _GET_SOLAR_FORECAST,
         path=(solar_forecast_id,),
     )
     return (await sender.send(request)).data
@@ -96,7 +97,8 @@ async def get_solar_forecast_forecast_log(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_SOLAR_FORECAST_FORECAST_LOG.request(
+    request = build_request(
+        _GET_SOLAR_FORECAST_FORECAST_LOG,
         path=(
             solar_forecast_id,
             valid_period_start,
@@ -152,7 +154,8 @@ def list_solar_forecasts(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_SOLAR_FORECASTS.request(
+    request = build_request(
+        _LIST_SOLAR_FORECASTS,
         query=(
             page_after,
             page_before,
@@ -222,7 +225,8 @@ def list_solar_forecast_forecast_logs(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_SOLAR_FORECAST_FORECAST_LOGS.request(
+    request = build_request(
+        _LIST_SOLAR_FORECAST_FORECAST_LOGS,
         path=(solar_forecast_id,),
         query=(
             expand,

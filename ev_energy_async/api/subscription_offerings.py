@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final, Literal
 
 from ev_energy_async import models as m
-from ev_energy_async.calls import Group, endpoint, many
+from ev_energy_async.calls import Group, build_request, endpoint, many
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import Operation, Param, Sender
 from ev_energy_async.values import UNSET, UnsetType
@@ -64,7 +64,8 @@ async def get_subscription_offering(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_SUBSCRIPTION_OFFERING.request(
+    request = build_request(
+        _GET_SUBSCRIPTION_OFFERING,
         path=(offering_id,),
         query=(expand,),
         headers=(accept_language,),

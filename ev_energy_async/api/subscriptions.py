@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final, Literal
 
 from ev_energy_async import models as m
-from ev_energy_async.calls import Group, Paginator, endpoint
+from ev_energy_async.calls import Group, Paginator, build_request, endpoint
 from ev_energy_async.messages import OnBadItem, Operation, Param, Sender
 from ev_energy_async.values import UNSET, UnsetType
 
@@ -78,7 +78,8 @@ def list_subscriptions(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_SUBSCRIPTIONS.request(
+    request = build_request(
+        _LIST_SUBSCRIPTIONS,
         query=(
             expand,
             page_after,

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Final, Literal
 
 from ev_energy_async import models as m
-from ev_energy_async.calls import Group, endpoint
+from ev_energy_async.calls import Group, build_request, endpoint
 from ev_energy_async.messages import Operation, Param, Sender
 from ev_energy_async.values import UNSET, UnsetType
 
@@ -45,7 +45,9 @@ async def get_support_ticket_stats_priority(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_SUPPORT_TICKET_STATS_PRIORITY.request()
+    request = build_request(
+        _GET_SUPPORT_TICKET_STATS_PRIORITY,
+    )
     return (await sender.send(request)).data
 
 
@@ -72,7 +74,9 @@ async def get_support_ticket_stats_resolution(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_SUPPORT_TICKET_STATS_RESOLUTION.request()
+    request = build_request(
+        _GET_SUPPORT_TICKET_STATS_RESOLUTION,
+    )
     return (await sender.send(request)).data
 
 
@@ -99,7 +103,9 @@ async def get_support_ticket_stats_sankey(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_SUPPORT_TICKET_STATS_SANKEY.request()
+    request = build_request(
+        _GET_SUPPORT_TICKET_STATS_SANKEY,
+    )
     return (await sender.send(request)).data
 
 
@@ -126,7 +132,9 @@ async def get_support_ticket_stats_source(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_SUPPORT_TICKET_STATS_SOURCE.request()
+    request = build_request(
+        _GET_SUPPORT_TICKET_STATS_SOURCE,
+    )
     return (await sender.send(request)).data
 
 
@@ -153,7 +161,9 @@ async def get_support_ticket_stats_status(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_SUPPORT_TICKET_STATS_STATUS.request()
+    request = build_request(
+        _GET_SUPPORT_TICKET_STATS_STATUS,
+    )
     return (await sender.send(request)).data
 
 
@@ -186,7 +196,8 @@ async def get_support_ticket_stats_top_categories(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_SUPPORT_TICKET_STATS_TOP_CATEGORIES.request(
+    request = build_request(
+        _GET_SUPPORT_TICKET_STATS_TOP_CATEGORIES,
         query=(limit,),
     )
     return (await sender.send(request)).data
@@ -231,7 +242,8 @@ async def get_support_ticket_stats_volume(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_SUPPORT_TICKET_STATS_VOLUME.request(
+    request = build_request(
+        _GET_SUPPORT_TICKET_STATS_VOLUME,
         query=(group_by,),
     )
     return (await sender.send(request)).data

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final, Literal, Unpack
 
 from ev_energy_async import models as m
-from ev_energy_async.calls import Group, Paginator, endpoint, many
+from ev_energy_async.calls import Group, Paginator, build_request, endpoint, many
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import OnBadItem, Operation, Param, Sender
 from ev_energy_async.values import UNSET, UnsetType
@@ -68,7 +68,8 @@ async def get_support_ticket(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_SUPPORT_TICKET.request(
+    request = build_request(
+        _GET_SUPPORT_TICKET,
         path=(support_ticket_id,),
         query=(expand,),
     )
@@ -98,7 +99,9 @@ async def get_support_ticket_categories(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_SUPPORT_TICKET_CATEGORIES.request()
+    request = build_request(
+        _GET_SUPPORT_TICKET_CATEGORIES,
+    )
     return (await sender.send(request)).data
 
 
@@ -137,7 +140,8 @@ async def get_support_ticket_message(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_SUPPORT_TICKET_MESSAGE.request(
+    request = build_request(
+        _GET_SUPPORT_TICKET_MESSAGE,
         path=(
             support_ticket_id,
             message_id,
@@ -303,7 +307,8 @@ def list_support_tickets(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_SUPPORT_TICKETS.request(
+    request = build_request(
+        _LIST_SUPPORT_TICKETS,
         query=(
             ai_generated_category,
             ai_generated_category_isnull,
@@ -400,7 +405,8 @@ def list_support_ticket_messages(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_SUPPORT_TICKET_MESSAGES.request(
+    request = build_request(
+        _LIST_SUPPORT_TICKET_MESSAGES,
         path=(support_ticket_id,),
         query=(
             message_type,
@@ -455,7 +461,7 @@ async def update_support_ticket(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _UPDATE_SUPPORT_TICKET.request(path=(support_ticket_id,), body=body, fields=fields)
+    request = build_request(_UPDATE_SUPPORT_TICKET, path=(support_ticket_id,), body=body, fields=fields)
     return (await sender.send(request)).data
 
 

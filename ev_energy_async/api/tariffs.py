@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final, Literal
 
 from ev_energy_async import models as m
-from ev_energy_async.calls import Group, Paginator, endpoint, many
+from ev_energy_async.calls import Group, Paginator, build_request, endpoint, many
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import OnBadItem, Operation, Param, Sender
 from ev_energy_async.values import UNSET, UnsetType
@@ -70,7 +70,8 @@ async def get_tariff(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_TARIFF.request(
+    request = build_request(
+        _GET_TARIFF,
         path=(tariff_id,),
         query=(
             available_for_user_id,
@@ -153,7 +154,8 @@ def list_tariffs(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_TARIFFS.request(
+    request = build_request(
+        _LIST_TARIFFS,
         query=(
             available_for_user_id,
             expand,
@@ -223,7 +225,8 @@ def list_tariff_prices(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_TARIFF_PRICES.request(
+    request = build_request(
+        _LIST_TARIFF_PRICES,
         path=(tariff_id,),
         query=(
             page,

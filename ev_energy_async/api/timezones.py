@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Final
 
 from ev_energy_async import models as m
-from ev_energy_async.calls import Group, Paginator, endpoint, many
+from ev_energy_async.calls import Group, Paginator, build_request, endpoint, many
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import OnBadItem, Operation, Param, Sender
 from ev_energy_async.values import UNSET, UnsetType
@@ -46,7 +46,8 @@ async def get_timezone(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_TIMEZONE.request(
+    request = build_request(
+        _GET_TIMEZONE,
         path=(timezone_id,),
     )
     return (await sender.send(request)).data
@@ -97,7 +98,8 @@ def list_timezones(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_TIMEZONES.request(
+    request = build_request(
+        _LIST_TIMEZONES,
         query=(
             page_after,
             page_before,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final, Literal, Unpack
 
 from ev_energy_async import models as m
-from ev_energy_async.calls import Group, Paginator, endpoint, many
+from ev_energy_async.calls import Group, Paginator, build_request, endpoint, many
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import OnBadItem, Operation, Param, Sender
 from ev_energy_async.values import UNSET, UnsetType
@@ -55,7 +55,7 @@ async def create_user_rebate(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _CREATE_USER_REBATE.request(body=body, fields=fields)
+    request = build_request(_CREATE_USER_REBATE, body=body, fields=fields)
     return (await sender.send(request)).data
 
 
@@ -103,7 +103,8 @@ async def get_user_rebate(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_USER_REBATE.request(
+    request = build_request(
+        _GET_USER_REBATE,
         path=(user_rebate_id,),
         query=(expand,),
     )
@@ -156,7 +157,7 @@ def list_user_rebates(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_USER_REBATES.request(query=(expand,), on_bad_item=on_bad_item)
+    request = build_request(_LIST_USER_REBATES, query=(expand,), on_bad_item=on_bad_item)
     return Paginator(sender, request)
 
 
@@ -189,7 +190,8 @@ async def submit_user_rebate(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _SUBMIT_USER_REBATE.request(
+    request = build_request(
+        _SUBMIT_USER_REBATE,
         path=(user_rebate_id,),
     )
     await sender.send(request)
@@ -248,7 +250,7 @@ async def update_user_rebate(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _UPDATE_USER_REBATE.request(path=(user_rebate_id,), query=(expand,), body=body, fields=fields)
+    request = build_request(_UPDATE_USER_REBATE, path=(user_rebate_id,), query=(expand,), body=body, fields=fields)
     return (await sender.send(request)).data
 
 

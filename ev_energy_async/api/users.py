@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final, Literal, Unpack
 
 from ev_energy_async import models as m
-from ev_energy_async.calls import Group, Paginator, endpoint, many
+from ev_energy_async.calls import Group, Paginator, build_request, endpoint, many
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import OnBadItem, Operation, Param, Sender
 from ev_energy_async.values import UNSET, UnsetType
@@ -68,7 +68,7 @@ async def create_user(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _CREATE_USER.request(body=body, fields=fields)
+    request = build_request(_CREATE_USER, body=body, fields=fields)
     return (await sender.send(request)).data
 
 
@@ -115,7 +115,7 @@ async def create_user_saved_route(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _CREATE_USER_SAVED_ROUTE.request(path=(user_id,), body=body, fields=fields)
+    request = build_request(_CREATE_USER_SAVED_ROUTE, path=(user_id,), body=body, fields=fields)
     return (await sender.send(request)).data
 
 
@@ -147,7 +147,8 @@ async def delete_user_payout_method(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _DELETE_USER_PAYOUT_METHOD.request(
+    request = build_request(
+        _DELETE_USER_PAYOUT_METHOD,
         path=(user_id,),
     )
     await sender.send(request)
@@ -186,7 +187,8 @@ async def delete_user_saved_route(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _DELETE_USER_SAVED_ROUTE.request(
+    request = build_request(
+        _DELETE_USER_SAVED_ROUTE,
         path=(
             user_id,
             saved_route_id,
@@ -242,7 +244,8 @@ async def get_user(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_USER.request(
+    request = build_request(
+        _GET_USER,
         path=(user_id,),
         query=(expand,),
     )
@@ -277,7 +280,8 @@ async def get_user_notification_preferences(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_USER_NOTIFICATION_PREFERENCES.request(
+    request = build_request(
+        _GET_USER_NOTIFICATION_PREFERENCES,
         path=(user_id,),
     )
     return (await sender.send(request)).data
@@ -312,7 +316,8 @@ async def get_user_payout_method(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_USER_PAYOUT_METHOD.request(
+    request = build_request(
+        _GET_USER_PAYOUT_METHOD,
         path=(user_id,),
     )
     return (await sender.send(request)).data
@@ -348,7 +353,8 @@ async def get_user_route_planner_preferences(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_USER_ROUTE_PLANNER_PREFERENCES.request(
+    request = build_request(
+        _GET_USER_ROUTE_PLANNER_PREFERENCES,
         path=(user_id,),
     )
     return (await sender.send(request)).data
@@ -388,7 +394,8 @@ async def get_user_saved_route(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_USER_SAVED_ROUTE.request(
+    request = build_request(
+        _GET_USER_SAVED_ROUTE,
         path=(
             user_id,
             saved_route_id,
@@ -463,7 +470,8 @@ def list_users(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_USERS.request(
+    request = build_request(
+        _LIST_USERS,
         query=(
             email,
             expand,
@@ -525,7 +533,8 @@ def list_user_saved_routes(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_USER_SAVED_ROUTES.request(
+    request = build_request(
+        _LIST_USER_SAVED_ROUTES,
         path=(user_id,),
         query=(
             page_after,
@@ -593,7 +602,7 @@ async def update_user(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _UPDATE_USER.request(path=(user_id,), query=(expand,), body=body, fields=fields)
+    request = build_request(_UPDATE_USER, path=(user_id,), query=(expand,), body=body, fields=fields)
     return (await sender.send(request)).data
 
 
@@ -634,7 +643,7 @@ async def update_user_notification_preferences(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _UPDATE_USER_NOTIFICATION_PREFERENCES.request(path=(user_id,), body=body, fields=fields)
+    request = build_request(_UPDATE_USER_NOTIFICATION_PREFERENCES, path=(user_id,), body=body, fields=fields)
     return (await sender.send(request)).data
 
 
@@ -677,7 +686,7 @@ async def update_user_payout_method(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _UPDATE_USER_PAYOUT_METHOD.request(path=(user_id,), body=body, fields=fields)
+    request = build_request(_UPDATE_USER_PAYOUT_METHOD, path=(user_id,), body=body, fields=fields)
     return (await sender.send(request)).data
 
 
@@ -720,7 +729,7 @@ async def update_user_route_planner_preferences(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _UPDATE_USER_ROUTE_PLANNER_PREFERENCES.request(path=(user_id,), body=body, fields=fields)
+    request = build_request(_UPDATE_USER_ROUTE_PLANNER_PREFERENCES, path=(user_id,), body=body, fields=fields)
     return (await sender.send(request)).data
 
 
@@ -773,7 +782,8 @@ async def update_user_saved_route(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _UPDATE_USER_SAVED_ROUTE.request(
+    request = build_request(
+        _UPDATE_USER_SAVED_ROUTE,
         path=(
             user_id,
             saved_route_id,

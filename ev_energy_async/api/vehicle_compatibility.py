@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Final
 
 from ev_energy_async import models as m
-from ev_energy_async.calls import Group, endpoint
+from ev_energy_async.calls import Group, build_request, endpoint
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import Operation, Param, Sender
 from ev_energy_async.values import UNSET, UnsetType
@@ -68,7 +68,8 @@ async def check_vehicle_compatibility(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _CHECK_VEHICLE_COMPATIBILITY.request(
+    request = build_request(
+        _CHECK_VEHICLE_COMPATIBILITY,
         query=(
             client_id,
             country,

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Final, Literal
 
 from ev_energy_async import models as m
-from ev_energy_async.calls import Group, Paginator, endpoint, many
+from ev_energy_async.calls import Group, Paginator, build_request, endpoint, many
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import OnBadItem, Operation, Param, Sender
 from ev_energy_async.values import UNSET, UnsetType
@@ -47,7 +47,8 @@ async def get_vehicle_make(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_VEHICLE_MAKE.request(
+    request = build_request(
+        _GET_VEHICLE_MAKE,
         path=(vehicle_make_id,),
     )
     return (await sender.send(request)).data
@@ -116,7 +117,8 @@ def list_vehicle_makes(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_VEHICLE_MAKES.request(
+    request = build_request(
+        _LIST_VEHICLE_MAKES,
         query=(
             available_for_user_id,
             ordering,

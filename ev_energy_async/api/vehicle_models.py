@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final, Literal, Unpack
 
 from ev_energy_async import models as m
-from ev_energy_async.calls import Group, Paginator, endpoint, many
+from ev_energy_async.calls import Group, Paginator, build_request, endpoint, many
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import OnBadItem, Operation, Param, Sender
 from ev_energy_async.values import UNSET, UnsetType
@@ -59,7 +59,7 @@ async def create_vehicle_model(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _CREATE_VEHICLE_MODEL.request(body=body, fields=fields)
+    request = build_request(_CREATE_VEHICLE_MODEL, body=body, fields=fields)
     return (await sender.send(request)).data
 
 
@@ -102,7 +102,7 @@ async def create_vehicle_model_connector(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _CREATE_VEHICLE_MODEL_CONNECTOR.request(path=(vehicle_model_id,), body=body, fields=fields)
+    request = build_request(_CREATE_VEHICLE_MODEL_CONNECTOR, path=(vehicle_model_id,), body=body, fields=fields)
     return (await sender.send(request)).data
 
 
@@ -139,7 +139,8 @@ async def get_vehicle_model(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_VEHICLE_MODEL.request(
+    request = build_request(
+        _GET_VEHICLE_MODEL,
         path=(vehicle_model_id,),
         query=(expand,),
     )
@@ -187,7 +188,8 @@ async def get_vehicle_model_connector(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_VEHICLE_MODEL_CONNECTOR.request(
+    request = build_request(
+        _GET_VEHICLE_MODEL_CONNECTOR,
         path=(
             vehicle_model_id,
             region,
@@ -264,7 +266,8 @@ def list_vehicle_models(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_VEHICLE_MODELS.request(
+    request = build_request(
+        _LIST_VEHICLE_MODELS,
         query=(
             available_for_user_id,
             expand,
@@ -324,7 +327,8 @@ def list_vehicle_model_connectors(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_VEHICLE_MODEL_CONNECTORS.request(
+    request = build_request(
+        _LIST_VEHICLE_MODEL_CONNECTORS,
         path=(vehicle_model_id,),
         query=(
             page,
@@ -372,7 +376,7 @@ async def update_vehicle_model(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _UPDATE_VEHICLE_MODEL.request(path=(vehicle_model_id,), body=body, fields=fields)
+    request = build_request(_UPDATE_VEHICLE_MODEL, path=(vehicle_model_id,), body=body, fields=fields)
     return (await sender.send(request)).data
 
 
@@ -427,7 +431,8 @@ async def update_vehicle_model_connector(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _UPDATE_VEHICLE_MODEL_CONNECTOR.request(
+    request = build_request(
+        _UPDATE_VEHICLE_MODEL_CONNECTOR,
         path=(
             vehicle_model_id,
             region,

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Final, Literal, Unpack
 
 from ev_energy_async import models as m
-from ev_energy_async.calls import Group, endpoint
+from ev_energy_async.calls import Group, build_request, endpoint
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import Operation, Param, Sender
 from ev_energy_async.values import UNSET, UnsetType
@@ -60,7 +60,7 @@ async def complete_vehicle_onboarding(
             account held no vehicles.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _COMPLETE_VEHICLE_ONBOARDING.request(body=body, fields=fields)
+    request = build_request(_COMPLETE_VEHICLE_ONBOARDING, body=body, fields=fields)
     return (await sender.send(request)).data
 
 
@@ -95,7 +95,7 @@ async def send_vehicle_onboarding_link(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _SEND_VEHICLE_ONBOARDING_LINK.request(body=body, fields=fields)
+    request = build_request(_SEND_VEHICLE_ONBOARDING_LINK, body=body, fields=fields)
     await sender.send(request)
 
 
@@ -161,7 +161,8 @@ async def start_vehicle_onboarding(
             example because it is down, reports an error, or does not support the make.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _START_VEHICLE_ONBOARDING.request(
+    request = build_request(
+        _START_VEHICLE_ONBOARDING,
         query=(
             client_id,
             make_id,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final, Literal, Unpack
 
 from ev_energy_async import models as m
-from ev_energy_async.calls import Group, Paginator, endpoint, many
+from ev_energy_async.calls import Group, Paginator, build_request, endpoint, many
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import OnBadItem, Operation, Param, Sender
 from ev_energy_async.values import UNSET, UnsetType
@@ -54,7 +54,7 @@ async def create_vehicle_trim(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _CREATE_VEHICLE_TRIM.request(body=body, fields=fields)
+    request = build_request(_CREATE_VEHICLE_TRIM, body=body, fields=fields)
     return (await sender.send(request)).data
 
 
@@ -100,7 +100,8 @@ async def get_vehicle_trim(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_VEHICLE_TRIM.request(
+    request = build_request(
+        _GET_VEHICLE_TRIM,
         path=(vehicle_trim_id,),
         query=(expand,),
     )
@@ -178,7 +179,8 @@ def list_vehicle_trims(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_VEHICLE_TRIMS.request(
+    request = build_request(
+        _LIST_VEHICLE_TRIMS,
         query=(
             expand,
             model_id,

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Final, Unpack
 
 from ev_energy_async import models as m
-from ev_energy_async.calls import Group, endpoint
+from ev_energy_async.calls import Group, build_request, endpoint
 from ev_energy_async.messages import Operation, Param, Sender
 from ev_energy_async.values import UNSET, UnsetType
 
@@ -66,7 +66,9 @@ async def join_vehicle_waitlist(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _JOIN_VEHICLE_WAITLIST.request(query=(client_id,), headers=(accept_language,), body=body, fields=fields)
+    request = build_request(
+        _JOIN_VEHICLE_WAITLIST, query=(client_id,), headers=(accept_language,), body=body, fields=fields
+    )
     return (await sender.send(request)).data
 
 

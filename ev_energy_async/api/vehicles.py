@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final, Literal, Unpack
 
 from ev_energy_async import models as m
-from ev_energy_async.calls import Group, Paginator, endpoint, many
+from ev_energy_async.calls import Group, Paginator, build_request, endpoint, many
 from ev_energy_async.ids import Ref
 from ev_energy_async.messages import OnBadItem, Operation, Param, Sender
 from ev_energy_async.values import UNSET, UnsetType
@@ -83,7 +83,7 @@ async def create_vehicle(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _CREATE_VEHICLE.request(query=(expand,), body=body, fields=fields)
+    request = build_request(_CREATE_VEHICLE, query=(expand,), body=body, fields=fields)
     return (await sender.send(request)).data
 
 
@@ -116,7 +116,8 @@ async def delete_vehicle(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _DELETE_VEHICLE.request(
+    request = build_request(
+        _DELETE_VEHICLE,
         path=(vehicle_id,),
     )
     return (await sender.send(request)).data
@@ -154,7 +155,8 @@ async def disconnect_vehicle(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _DISCONNECT_VEHICLE.request(
+    request = build_request(
+        _DISCONNECT_VEHICLE,
         path=(vehicle_id,),
     )
     return (await sender.send(request)).data
@@ -208,7 +210,8 @@ async def get_vehicle(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_VEHICLE.request(
+    request = build_request(
+        _GET_VEHICLE,
         path=(vehicle_id,),
         query=(expand,),
     )
@@ -269,7 +272,8 @@ async def get_vehicle_command_log(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_VEHICLE_COMMAND_LOG.request(
+    request = build_request(
+        _GET_VEHICLE_COMMAND_LOG,
         path=(
             vehicle_id,
             logged_at,
@@ -309,7 +313,8 @@ async def get_vehicle_connectors(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_VEHICLE_CONNECTORS.request(
+    request = build_request(
+        _GET_VEHICLE_CONNECTORS,
         path=(vehicle_id,),
     )
     return (await sender.send(request)).data
@@ -369,7 +374,8 @@ async def get_vehicle_error_log(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_VEHICLE_ERROR_LOG.request(
+    request = build_request(
+        _GET_VEHICLE_ERROR_LOG,
         path=(
             vehicle_id,
             logged_at,
@@ -433,7 +439,8 @@ async def get_vehicle_location_log(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_VEHICLE_LOCATION_LOG.request(
+    request = build_request(
+        _GET_VEHICLE_LOCATION_LOG,
         path=(
             vehicle_id,
             sampled_at,
@@ -472,7 +479,8 @@ async def get_vehicle_state_of_charge(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_VEHICLE_STATE_OF_CHARGE.request(
+    request = build_request(
+        _GET_VEHICLE_STATE_OF_CHARGE,
         path=(vehicle_id,),
     )
     return (await sender.send(request)).data
@@ -533,7 +541,8 @@ async def get_vehicle_status_log(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_VEHICLE_STATUS_LOG.request(
+    request = build_request(
+        _GET_VEHICLE_STATUS_LOG,
         path=(
             vehicle_id,
             sampled_at,
@@ -572,7 +581,8 @@ async def get_vehicle_vpp_modes(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_VEHICLE_VPP_MODES.request(
+    request = build_request(
+        _GET_VEHICLE_VPP_MODES,
         path=(vehicle_id,),
     )
     return (await sender.send(request)).data
@@ -640,7 +650,8 @@ def list_vehicles(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_VEHICLES.request(
+    request = build_request(
+        _LIST_VEHICLES,
         query=(
             expand,
             page_after,
@@ -725,7 +736,8 @@ def list_vehicle_command_logs(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_VEHICLE_COMMAND_LOGS.request(
+    request = build_request(
+        _LIST_VEHICLE_COMMAND_LOGS,
         path=(vehicle_id,),
         query=(
             expand,
@@ -813,7 +825,8 @@ def list_vehicle_error_logs(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_VEHICLE_ERROR_LOGS.request(
+    request = build_request(
+        _LIST_VEHICLE_ERROR_LOGS,
         path=(vehicle_id,),
         query=(
             expand,
@@ -900,7 +913,8 @@ def list_vehicle_location_logs(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_VEHICLE_LOCATION_LOGS.request(
+    request = build_request(
+        _LIST_VEHICLE_LOCATION_LOGS,
         path=(vehicle_id,),
         query=(
             expand,
@@ -989,7 +1003,8 @@ def list_vehicle_status_logs(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _LIST_VEHICLE_STATUS_LOGS.request(
+    request = build_request(
+        _LIST_VEHICLE_STATUS_LOGS,
         path=(vehicle_id,),
         query=(
             expand,
@@ -1032,7 +1047,8 @@ async def reconnect_vehicle(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _RECONNECT_VEHICLE.request(
+    request = build_request(
+        _RECONNECT_VEHICLE,
         path=(vehicle_id,),
     )
     return (await sender.send(request)).data
@@ -1096,7 +1112,7 @@ async def update_vehicle(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _UPDATE_VEHICLE.request(path=(vehicle_id,), query=(expand,), body=body, fields=fields)
+    request = build_request(_UPDATE_VEHICLE, path=(vehicle_id,), query=(expand,), body=body, fields=fields)
     return (await sender.send(request)).data
 
 
@@ -1139,7 +1155,7 @@ async def update_vehicle_connectors(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _UPDATE_VEHICLE_CONNECTORS.request(path=(vehicle_id,), body=body, fields=fields)
+    request = build_request(_UPDATE_VEHICLE_CONNECTORS, path=(vehicle_id,), body=body, fields=fields)
     return (await sender.send(request)).data
 
 
@@ -1179,7 +1195,7 @@ async def update_vehicle_state_of_charge(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _UPDATE_VEHICLE_STATE_OF_CHARGE.request(path=(vehicle_id,), body=body, fields=fields)
+    request = build_request(_UPDATE_VEHICLE_STATE_OF_CHARGE, path=(vehicle_id,), body=body, fields=fields)
     return (await sender.send(request)).data
 
 

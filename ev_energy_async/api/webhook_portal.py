@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Final
 
 from ev_energy_async import models as m
-from ev_energy_async.calls import Group, endpoint
+from ev_energy_async.calls import Group, build_request, endpoint
 from ev_energy_async.messages import Operation, Sender
 
 __all__ = [
@@ -38,7 +38,9 @@ async def get_webhook_portal(
         InvalidArgument: An argument cannot be sent.
         ApiError: The API refused; the subclasses tell which way.
     """
-    request = _GET_WEBHOOK_PORTAL.request()
+    request = build_request(
+        _GET_WEBHOOK_PORTAL,
+    )
     return (await sender.send(request)).data
 
 

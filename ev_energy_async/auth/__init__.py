@@ -25,24 +25,8 @@ if TYPE_CHECKING:
 else:
     __getattr__, __dir__, __all__ = face(
         __name__,
-        grants=(
-            "Auth",
-            "AuthorizationCode",
-            "ClientCredentials",
-            "Credentials",
-            "RefreshToken",
-            "StaticToken",
-        ),
-        oauth=(
-            "TOKEN_PATH",
-            "Token",
-            "check_token",
-        ),
+        grants=("Auth", "AuthorizationCode", "ClientCredentials", "Credentials", "RefreshToken", "StaticToken"),
+        oauth=("TOKEN_PATH", "Token", "check_token"),
         source=("TokenSource",),
-        stores=(
-            "FileTokenStore",
-            "MemoryTokenStore",
-            "TokenStore",
-            "TokenStoreError",
-        ),
+        stores=("FileTokenStore", "MemoryTokenStore", "TokenStore", "TokenStoreError"),
     )

@@ -17,12 +17,5 @@ if TYPE_CHECKING:
 else:
     __getattr__, __dir__, __all__ = face(
         __name__,
-        budget=(
-            "ANONYMOUS_LIMIT",
-            "Budget",
-            "BudgetClosed",
-            "DEFAULT_LIMIT",
-            "NotInTime",
-            "Spending",
-        ),
+        budget=("ANONYMOUS_LIMIT", "Budget", "BudgetClosed", "DEFAULT_LIMIT", "NotInTime", "Spending"),
     )

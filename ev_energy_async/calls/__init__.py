@@ -17,20 +17,11 @@ if TYPE_CHECKING:
     from ev_energy_async.calls.paging import Page as Page
     from ev_energy_async.calls.paging import Paginator as Paginator
     from ev_energy_async.calls.paging import origin_of as origin_of
+    from ev_energy_async.calls.requests import build_request as build_request
 else:
     __getattr__, __dir__, __all__ = face(
         __name__,
-        endpoints=(
-            "Group",
-            "LazyGroup",
-            "endpoint",
-            "many",
-            "renamed",
-        ),
-        paging=(
-            "Link",
-            "Page",
-            "Paginator",
-            "origin_of",
-        ),
+        endpoints=("Group", "LazyGroup", "endpoint", "many", "renamed"),
+        paging=("Link", "Page", "Paginator", "origin_of"),
+        requests=("build_request",),
     )

@@ -31,8 +31,5 @@ else:
             "MemoryCheckpoint",
             "Owner",
         ),
-        sqlite=(
-            "SqliteCheckpoint",
-            "Transaction",
-        ),
+        sqlite=("SqliteCheckpoint", "Transaction"),
     )

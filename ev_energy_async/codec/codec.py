@@ -14,9 +14,9 @@ import logging
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast, get_args, get_origin
 
-import attrs
 import msgspec
 
+from ev_energy_async.codec.drift import Drift
 from ev_energy_async.codec.strict import BROKEN, decode_strict, decoder, reason
 from ev_energy_async.codec.types import is_model
 from ev_energy_async.errors import DecodeError
@@ -40,31 +40,6 @@ _NULL: Final = b"null"
 _encoder: Final = msgspec.json.Encoder(decimal_format="string")
 _keys: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _items: Final = msgspec.json.Decoder(list[msgspec.Raw])
-
-
-@attrs.frozen
-class Drift:
-    """Where an answer departed from the schema in a way that lost nothing.
-
-    Attributes:
-        type: Name of the model.
-        path: The key in it; `[]` stands for the items of an array or a map.
-        kind: `null`, `missing`, `empty`, `number` or `undecodable`.
-    """
-
-    type: str
-    path: str
-    kind: str
-
-    def __str__(self) -> str:
-        said = {
-            "null": "is null, which the schema does not allow",
-            "missing": "is missing, though the schema requires it",
-            "empty": "is an empty string in place of a time",
-            "number": "is written with a decimal point, though it is an integer",
-            "undecodable": "could not be understood, and was skipped",
-        }
-        return f"{self.type}.{self.path} {said[self.kind]}"
 
 
 def warm(into: Any) -> None:

@@ -19,7 +19,7 @@ import attrs
 import msgspec
 from cattrs import Converter
 
-from ev_energy_async.codec.codec import Drift
+from ev_energy_async.codec.drift import Drift
 from ev_energy_async.codec.types import NONE, hints, is_model, is_union, members, optional, origin, reachable, spoken
 from ev_energy_async.errors import DecodeError
 from ev_energy_async.values import UNSET, Model, is_array, is_object

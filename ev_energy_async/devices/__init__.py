@@ -20,53 +20,18 @@ if TYPE_CHECKING:
     from ev_energy_async.devices.pacing import Allowance as Allowance
     from ev_energy_async.devices.pacing import Backfilling as Backfilling
     from ev_energy_async.devices.pacing import Patience as Patience
-    from ev_energy_async.devices.seen import ALWAYS as ALWAYS
-    from ev_energy_async.devices.seen import MICROSECOND as MICROSECOND
-    from ev_energy_async.devices.seen import NEVER as NEVER
-    from ev_energy_async.devices.seen import SECOND as SECOND
-    from ev_energy_async.devices.seen import SKEW as SKEW
     from ev_energy_async.devices.seen import Placed as Placed
-    from ev_energy_async.devices.seen import instant as instant
-    from ev_energy_async.devices.seen import instant_of as instant_of
     from ev_energy_async.devices.seen import last_segment as last_segment
-    from ev_energy_async.devices.seen import moment as moment
     from ev_energy_async.devices.seen import place as place
     from ev_energy_async.devices.sessions import NotPluggedIn as NotPluggedIn
 else:
     __getattr__, __dir__, __all__ = face(
         __name__,
-        follow=(
-            "is_passing",
-            "read_at",
-        ),
+        follow=("is_passing", "read_at"),
         handles=("Handles",),
-        history=(
-            "Ascending",
-            "cradle_of",
-            "pages_of",
-        ),
-        logs=(
-            "DEVICES",
-            "LogKind",
-            "PAGE_SIZE",
-        ),
-        pacing=(
-            "Allowance",
-            "Backfilling",
-            "Patience",
-        ),
-        seen=(
-            "ALWAYS",
-            "MICROSECOND",
-            "NEVER",
-            "Placed",
-            "SECOND",
-            "SKEW",
-            "instant",
-            "instant_of",
-            "last_segment",
-            "moment",
-            "place",
-        ),
+        history=("Ascending", "cradle_of", "pages_of"),
+        logs=("DEVICES", "LogKind", "PAGE_SIZE"),
+        pacing=("Allowance", "Backfilling", "Patience"),
+        seen=("Placed", "last_segment", "place"),
         sessions=("NotPluggedIn",),
     )

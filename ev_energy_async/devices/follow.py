@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeAlias, TypeVar
 from ev_energy_async.clock import seconds
 from ev_energy_async.devices.history import Ascending, read_back
 from ev_energy_async.devices.pacing import Patience, Polling
-from ev_energy_async.devices.seen import ALWAYS, SKEW, Memory, instant_of
+from ev_energy_async.devices.seen import Memory
 from ev_energy_async.errors import (
     BudgetExhausted,
     EvEnergyError,
@@ -20,6 +20,7 @@ from ev_energy_async.errors import (
     ServerError,
     TransportError,
 )
+from ev_energy_async.instants import ALWAYS, SKEW, instant_of
 
 if TYPE_CHECKING:
     import datetime as dt

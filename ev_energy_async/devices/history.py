@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar, cast
 
 import attrs
 
-from ev_energy_async.devices.seen import ALWAYS, MICROSECOND, NEVER, SECOND, Placed, instant_of, moment, place
+from ev_energy_async.devices.seen import Placed, place
+from ev_energy_async.instants import ALWAYS, MICROSECOND, NEVER, SECOND, instant_of, moment
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable

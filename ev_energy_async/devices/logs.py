@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeAlias, Type
 
 import attrs
 
+from ev_energy_async.clock import utc_text
 from ev_energy_async.devices import sessions
 from ev_energy_async.devices.follow import Follow
 from ev_energy_async.devices.history import Ascending, cradle_of, pages_of, prefetched
-from ev_energy_async.devices.seen import instant_of, place
+from ev_energy_async.devices.seen import place
 from ev_energy_async.errors import InvalidArgument
 from ev_energy_async.ids import ResourceId, id_text
-from ev_energy_async.messages import utc_text
+from ev_energy_async.instants import instant_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Mapping

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
-import re
 import zlib
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NamedTuple, TypeVar
@@ -17,32 +16,20 @@ from urllib.parse import unquote
 import msgspec
 
 from ev_energy_async.errors import DecodeError, InvalidArgument
+from ev_energy_async.instants import ALWAYS, NEVER, SKEW, instant, instant_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ev_energy_async.messages import Response
 
-__all__ = ["ALWAYS", "NEVER", "SKEW", "Memory", "Placed", "instant", "instant_of", "last_segment", "moment", "place"]
+__all__ = ["Memory", "Placed", "last_segment", "place"]
 
 L = TypeVar("L")
-
-MICROSECOND: Final = 1_000
-SECOND: Final = 1_000_000_000
-SKEW: Final = 300 * SECOND
-"""How far clocks may be apart: the API's, this machine's, a device's."""
-
-ALWAYS: Final = -(2**62)
-NEVER: Final = 2**62
-"""The bounds of what is told apart, in the years 1823 and 2116."""
 
 KEPT: Final = 100
 """How many logs are remembered, however old: those of one page, so that a late one among them is told apart."""
 
-_EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-_MICRO: Final = dt.timedelta(microseconds=1)
-# RFC 3339, section 5.6; a time without its zone is taken as UTC, as everywhere in this package.
-_TIME: Final = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)?", re.ASCII)
 _FORMAT: Final = "1."
 
 
@@ -52,38 +39,6 @@ class Placed(NamedTuple):
     at: int
     text: str
     log: Any
-
-
-def instant(text: str) -> int | None:
-    """Return the instant that an RFC 3339 text names, all its digits down to nanoseconds; None if it is no such text.
-
-    Example:
-        >>> instant("1970-01-01T00:00:01.1234567Z")
-        1123456700
-    """
-    found = _TIME.fullmatch(text)
-    if found is None:
-        return None
-    try:
-        whole = dt.datetime.fromisoformat(f"{found[1]}T{found[2]}{(found[4] or 'Z').upper()}")
-    except ValueError:  # as for a 30th of February
-        return None
-    return _within((whole - _EPOCH) // _MICRO * MICROSECOND + int((found[3] or "0")[:9].ljust(9, "0")))
-
-
-def instant_of(time: dt.datetime) -> int:
-    """Return an aware datetime as an instant."""
-    return _within((time - _EPOCH) // _MICRO * MICROSECOND)
-
-
-def _within(at: int) -> int:
-    # What is stored is bounded by 64 bits.
-    return max(ALWAYS, min(at, NEVER))
-
-
-def moment(at: int) -> dt.datetime:
-    """Return an instant as a datetime, rounded down to microseconds."""
-    return _EPOCH + at // MICROSECOND * _MICRO
 
 
 def last_segment(url: str) -> str:

@@ -10,8 +10,6 @@ from ev_energy_async._lazy import face
 if TYPE_CHECKING:
     from ev_energy_async.fleet.audit import Audit as Audit
     from ev_energy_async.fleet.audit import AuditReport as AuditReport
-    from ev_energy_async.fleet.backfill import Backfill as Backfill
-    from ev_energy_async.fleet.backfill import LogRead as LogRead
     from ev_energy_async.fleet.coverage import Coverage as Coverage
     from ev_energy_async.fleet.coverage import Gap as Gap
     from ev_energy_async.fleet.coverage import Reason as Reason
@@ -25,28 +23,19 @@ if TYPE_CHECKING:
     from ev_energy_async.fleet.events import VehicleAdded as VehicleAdded
     from ev_energy_async.fleet.events import VehicleRemoved as VehicleRemoved
     from ev_energy_async.fleet.events import WatchEvent as WatchEvent
+    from ev_energy_async.fleet.fleet import Backfill as Backfill
+    from ev_energy_async.fleet.fleet import Batch as Batch
     from ev_energy_async.fleet.fleet import Fleet as Fleet
+    from ev_energy_async.fleet.fleet import FleetClient as FleetClient
+    from ev_energy_async.fleet.fleet import LogRead as LogRead
+    from ev_energy_async.fleet.fleet import Progress as Progress
+    from ev_energy_async.fleet.fleet import Watch as Watch
     from ev_energy_async.fleet.plan import Plan as Plan
-    from ev_energy_async.fleet.watch import Batch as Batch
-    from ev_energy_async.fleet.watch import FleetClient as FleetClient
-    from ev_energy_async.fleet.watch import Progress as Progress
-    from ev_energy_async.fleet.watch import Watch as Watch
 else:
     __getattr__, __dir__, __all__ = face(
         __name__,
-        audit=(
-            "Audit",
-            "AuditReport",
-        ),
-        backfill=(
-            "Backfill",
-            "LogRead",
-        ),
-        coverage=(
-            "Coverage",
-            "Gap",
-            "Reason",
-        ),
+        audit=("Audit", "AuditReport"),
+        coverage=("Coverage", "Gap", "Reason"),
         events=(
             "CycleFinished",
             "ErrorLogged",
@@ -59,12 +48,6 @@ else:
             "VehicleRemoved",
             "WatchEvent",
         ),
-        fleet=("Fleet",),
+        fleet=("Backfill", "Batch", "Fleet", "FleetClient", "LogRead", "Progress", "Watch"),
         plan=("Plan",),
-        watch=(
-            "Batch",
-            "FleetClient",
-            "Progress",
-            "Watch",
-        ),
     )

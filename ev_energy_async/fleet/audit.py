@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import attrs
 
-from ev_energy_async.devices import Patience, instant_of
+from ev_energy_async.devices import Patience
 from ev_energy_async.errors import BudgetExhausted, EvEnergyError, RateLimited
 from ev_energy_async.fleet.events import ErrorLogged, PollFailed, StatusLogged
 from ev_energy_async.fleet.failures import is_fatal, outcomes_of
 from ev_energy_async.fleet.watch import Journal, Reading, Teller, decoded
+from ev_energy_async.instants import instant_of
 
 if TYPE_CHECKING:
     import datetime as dt

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from ev_energy_async.clock import utc_text
 from ev_energy_async.errors import InvalidArgument
 from ev_energy_async.ids import id_text
-from ev_energy_async.messages import utc_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ev_energy_async.devices import ALWAYS, MICROSECOND, SECOND, moment
 from ev_energy_async.fleet.coverage import Coverage, Gap, Reason, Row, join_gaps
+from ev_energy_async.instants import ALWAYS, MICROSECOND, SECOND, moment
 
 if TYPE_CHECKING:
     import datetime as dt

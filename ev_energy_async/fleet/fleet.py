@@ -11,8 +11,8 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
 from ev_energy_async.checkpoint import MemoryCheckpoint
-from ev_energy_async.clock import seconds
-from ev_energy_async.devices import PAGE_SIZE, SECOND, instant_of
+from ev_energy_async.clock import seconds, utc_text
+from ev_energy_async.devices import PAGE_SIZE
 from ev_energy_async.errors import InvalidArgument
 from ev_energy_async.fleet import plan as _plan
 from ev_energy_async.fleet.audit import Audit, AuditReport
@@ -32,7 +32,7 @@ from ev_energy_async.fleet.watch import (
     Watch,
     decoded,
 )
-from ev_energy_async.messages import utc_text
+from ev_energy_async.instants import SECOND, instant_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable

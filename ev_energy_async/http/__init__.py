@@ -15,10 +15,6 @@ if TYPE_CHECKING:
 else:
     __getattr__, __dir__, __all__ = face(
         __name__,
-        pipeline=(
-            "Core",
-            "Stats",
-            "VERSION_HEADER",
-        ),
+        pipeline=("Core", "Stats", "VERSION_HEADER"),
         transport=("Transport",),
     )

@@ -10,16 +10,6 @@ from ev_energy_async._lazy import face
 if TYPE_CHECKING:
     from ev_energy_async.messages.operations import Operation as Operation
     from ev_energy_async.messages.operations import Param as Param
-    from ev_energy_async.messages.operations import utc_text as utc_text
-    from ev_energy_async.messages.options import DEFAULT_DEADLINE as DEFAULT_DEADLINE
-    from ev_energy_async.messages.options import DEFAULT_OPTIONS as DEFAULT_OPTIONS
-    from ev_energy_async.messages.options import DEFAULT_TIMEOUT as DEFAULT_TIMEOUT
-    from ev_energy_async.messages.options import BadItem as BadItem
-    from ev_energy_async.messages.options import CallOptions as CallOptions
-    from ev_energy_async.messages.options import CallRecord as CallRecord
-    from ev_energy_async.messages.options import OnBadItem as OnBadItem
-    from ev_energy_async.messages.options import Retry as Retry
-    from ev_energy_async.messages.options import RetryEvent as RetryEvent
     from ev_energy_async.messages.options import check_headers as check_headers
     from ev_energy_async.messages.options import check_on_bad_item as check_on_bad_item
     from ev_energy_async.messages.options import check_priority as check_priority
@@ -27,48 +17,44 @@ if TYPE_CHECKING:
     from ev_energy_async.messages.options import with_more_headers as with_more_headers
     from ev_energy_async.messages.problem import Problem as Problem
     from ev_energy_async.messages.problem import without_input as without_input
+    from ev_energy_async.messages.request import DEFAULT_DEADLINE as DEFAULT_DEADLINE
+    from ev_energy_async.messages.request import DEFAULT_OPTIONS as DEFAULT_OPTIONS
+    from ev_energy_async.messages.request import DEFAULT_TIMEOUT as DEFAULT_TIMEOUT
+    from ev_energy_async.messages.request import BadItem as BadItem
+    from ev_energy_async.messages.request import CallOptions as CallOptions
+    from ev_energy_async.messages.request import CallRecord as CallRecord
     from ev_energy_async.messages.request import Handler as Handler
     from ev_energy_async.messages.request import Middleware as Middleware
+    from ev_energy_async.messages.request import OnBadItem as OnBadItem
     from ev_energy_async.messages.request import RateLimit as RateLimit
     from ev_energy_async.messages.request import RawResponse as RawResponse
     from ev_energy_async.messages.request import Request as Request
     from ev_energy_async.messages.request import Response as Response
+    from ev_energy_async.messages.request import Retry as Retry
+    from ev_energy_async.messages.request import RetryEvent as RetryEvent
     from ev_energy_async.messages.request import Sender as Sender
 else:
     __getattr__, __dir__, __all__ = face(
         __name__,
-        operations=(
-            "Operation",
-            "Param",
-            "utc_text",
-        ),
-        options=(
+        operations=("Operation", "Param"),
+        options=("check_headers", "check_on_bad_item", "check_priority", "check_retry", "with_more_headers"),
+        problem=("Problem", "without_input"),
+        request=(
             "BadItem",
             "CallOptions",
             "CallRecord",
             "DEFAULT_DEADLINE",
             "DEFAULT_OPTIONS",
             "DEFAULT_TIMEOUT",
-            "OnBadItem",
-            "Retry",
-            "RetryEvent",
-            "check_headers",
-            "check_on_bad_item",
-            "check_priority",
-            "check_retry",
-            "with_more_headers",
-        ),
-        problem=(
-            "Problem",
-            "without_input",
-        ),
-        request=(
             "Handler",
             "Middleware",
+            "OnBadItem",
             "RateLimit",
             "RawResponse",
             "Request",
             "Response",
+            "Retry",
+            "RetryEvent",
             "Sender",
         ),
     )

@@ -19,9 +19,9 @@ from faker import Faker
 from polyfactory.factories.attrs_factory import AttrsFactory
 from polyfactory.field_meta import FieldMeta, Null
 
+from ev_energy_async.clock import utc_text
 from ev_energy_async.errors import InvalidArgument
 from ev_energy_async.ids import id_text
-from ev_energy_async.messages import utc_text
 from ev_energy_async.models import CountryCode
 from ev_energy_async.testing import resources, values
 from ev_energy_async.values import UNSET, Model, UnsetType

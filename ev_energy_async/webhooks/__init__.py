@@ -1,6 +1,36 @@
-"""Webhook events: verification, deduplication and a handler for aiohttp.
+"""Webhooks: whether a delivery is genuine, and what it says.
 
-Web applications call it; it sends nothing.
+Deliveries come signed by Svix. `WebhookVerifier` takes raw body and headers of one, from whatever framework received
+it, and returns an `Event` or raises. `Deduplicator` keeps a redelivery from being handled twice, `webhook_handler` puts
+both behind a route of `aiohttp.web`. Verification is pure: no I/O, the time comes from a clock that is handed in.
+Needs the extra `[webhooks]`. Deliveries can be lost for good, so a service polls now and then all the same.
+
+With aiohttp:
+
+    verifier = WebhookVerifier(os.environ["WEBHOOK_SECRET"])
+
+    async def on_event(event: Event) -> None:
+        match event.payload:
+            case ChargingSubSessionEnded(data=session):
+                await save(session)
+            case ChargingSubSessionCreated():
+                ...
+            case UnknownEvent(type=kind):
+                log.info("no use for %s yet", kind)
+
+    app.router.add_post("/ev-energy", webhook_handler(verifier, on_event, deduplicator=Deduplicator()))
+
+With FastAPI, and likewise with any other framework that hands out the raw body:
+
+    deduplicator = Deduplicator()
+
+    @app.post("/ev-energy", status_code=204)
+    async def receive(request: Request) -> None:
+        try:
+            event = verifier.verify(await request.body(), request.headers)
+        except WebhookVerificationError as error:
+            raise HTTPException(400) from error
+        await deduplicator.once(event.id, lambda: on_event(event))
 """
 
 from typing import TYPE_CHECKING
@@ -12,33 +42,19 @@ if TYPE_CHECKING:
     from ev_energy_async.webhooks.delivery import Deduplicator as Deduplicator
     from ev_energy_async.webhooks.delivery import MemoryDeduplicationStore as MemoryDeduplicationStore
     from ev_energy_async.webhooks.delivery import webhook_handler as webhook_handler
-    from ev_energy_async.webhooks.verifier import ChargingSubSessionCreated as ChargingSubSessionCreated
-    from ev_energy_async.webhooks.verifier import ChargingSubSessionEnded as ChargingSubSessionEnded
-    from ev_energy_async.webhooks.verifier import Event as Event
+    from ev_energy_async.webhooks.events import ChargingSubSessionCreated as ChargingSubSessionCreated
+    from ev_energy_async.webhooks.events import ChargingSubSessionEnded as ChargingSubSessionEnded
+    from ev_energy_async.webhooks.events import Event as Event
+    from ev_energy_async.webhooks.events import Payload as Payload
+    from ev_energy_async.webhooks.events import UnknownEvent as UnknownEvent
     from ev_energy_async.webhooks.verifier import Headers as Headers
-    from ev_energy_async.webhooks.verifier import Payload as Payload
-    from ev_energy_async.webhooks.verifier import UnknownEvent as UnknownEvent
     from ev_energy_async.webhooks.verifier import WebhookVerificationError as WebhookVerificationError
     from ev_energy_async.webhooks.verifier import WebhookVerifier as WebhookVerifier
     from ev_energy_async.webhooks.verifier import verify as verify
 else:
     __getattr__, __dir__, __all__ = face(
         __name__,
-        delivery=(
-            "DeduplicationStore",
-            "Deduplicator",
-            "MemoryDeduplicationStore",
-            "webhook_handler",
-        ),
-        verifier=(
-            "ChargingSubSessionCreated",
-            "ChargingSubSessionEnded",
-            "Event",
-            "Headers",
-            "Payload",
-            "UnknownEvent",
-            "WebhookVerificationError",
-            "WebhookVerifier",
-            "verify",
-        ),
+        delivery=("DeduplicationStore", "Deduplicator", "MemoryDeduplicationStore", "webhook_handler"),
+        events=("ChargingSubSessionCreated", "ChargingSubSessionEnded", "Event", "Payload", "UnknownEvent"),
+        verifier=("Headers", "WebhookVerificationError", "WebhookVerifier", "verify"),
     )

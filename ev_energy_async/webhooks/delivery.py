@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
-    from ev_energy_async.webhooks.verifier import Event, WebhookVerifier
+    from ev_energy_async.webhooks.events import Event
+    from ev_energy_async.webhooks.verifier import WebhookVerifier
 
 __all__ = ["DeduplicationStore", "Deduplicator", "MemoryDeduplicationStore", "webhook_handler"]
 

@@ -1,36 +1,6 @@
-"""Webhooks: whether a delivery is genuine, and what it says.
+"""Whether a delivery is genuine.
 
-Deliveries come signed by Svix. `WebhookVerifier` takes raw body and headers of one, from whatever framework received
-it, and returns an `Event` or raises. `Deduplicator` keeps a redelivery from being handled twice, `webhook_handler` puts
-both behind a route of `aiohttp.web`. Verification is pure: no I/O, the time comes from a clock that is handed in.
-Needs the extra `[webhooks]`. Deliveries can be lost for good, so a service polls now and then all the same.
-
-With aiohttp:
-
-    verifier = WebhookVerifier(os.environ["WEBHOOK_SECRET"])
-
-    async def on_event(event: Event) -> None:
-        match event.payload:
-            case ChargingSubSessionEnded(data=session):
-                await save(session)
-            case ChargingSubSessionCreated():
-                ...
-            case UnknownEvent(type=kind):
-                log.info("no use for %s yet", kind)
-
-    app.router.add_post("/ev-energy", webhook_handler(verifier, on_event, deduplicator=Deduplicator()))
-
-With FastAPI, and likewise with any other framework that hands out the raw body:
-
-    deduplicator = Deduplicator()
-
-    @app.post("/ev-energy", status_code=204)
-    async def receive(request: Request) -> None:
-        try:
-            event = verifier.verify(await request.body(), request.headers)
-        except WebhookVerificationError as error:
-            raise HTTPException(400) from error
-        await deduplicator.once(event.id, lambda: on_event(event))
+Deliveries come signed by Svix. Verification is pure: no I/O, the time comes from a clock that is handed in.
 """
 
 from __future__ import annotations
@@ -41,44 +11,22 @@ import datetime as dt
 import hmac
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-import attrs
 import msgspec
 
 from ev_energy_async import codec as _codec
 from ev_energy_async.clock import Clock, Duration, SystemClock, seconds
 from ev_energy_async.errors import DecodeError, InvalidArgument, WebhookVerificationError
-from ev_energy_async.models import ChargingSubSessionCreatedWebhook as ChargingSubSessionCreated
-from ev_energy_async.models import ChargingSubSessionEndedWebhook as ChargingSubSessionEnded
 from ev_energy_async.values import UNSET, UnsetType
-from ev_energy_async.webhooks.delivery import (
-    DeduplicationStore,
-    Deduplicator,
-    MemoryDeduplicationStore,
-    webhook_handler,
-)
+from ev_energy_async.webhooks.events import EVENT_TYPES, Event, Payload, UnknownEvent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from standardwebhooks import Webhook
 
-__all__ = [
-    "ChargingSubSessionCreated",
-    "ChargingSubSessionEnded",
-    "DeduplicationStore",
-    "Deduplicator",
-    "Event",
-    "Headers",
-    "MemoryDeduplicationStore",
-    "Payload",
-    "UnknownEvent",
-    "WebhookVerificationError",
-    "WebhookVerifier",
-    "verify",
-    "webhook_handler",
-]
+__all__ = ["Headers", "WebhookVerificationError", "WebhookVerifier", "verify"]
 
 # What Svix's own libraries allow, and the specification of Standard Webhooks recommends.
 _TOLERANCE: Final = 300.0
@@ -92,12 +40,6 @@ _ID: Final = re.compile(r"[!-z|}~]+")
 # No sign, no leading zero, no fraction: the number that is signed is spelled as the header spells it.
 _TIMESTAMP: Final = re.compile(r"[1-9][0-9]{0,10}")
 
-# Only what the signature covers decides: `svix-event-type` is not covered, so it is not looked at.
-_TYPES: Final[dict[str, type[ChargingSubSessionCreated | ChargingSubSessionEnded]]] = {
-    "charging_sub_session.created": ChargingSubSessionCreated,
-    "charging_sub_session.ended": ChargingSubSessionEnded,
-}
-
 
 class Headers(Protocol):
     """The headers of a delivery: a mapping of text to text, or what a framework has in its place."""
@@ -105,42 +47,6 @@ class Headers(Protocol):
     def items(self) -> Iterable[tuple[str, str]]:
         """Return names, in any case, and values."""
         ...
-
-
-@attrs.frozen
-class UnknownEvent:
-    """An event of a type that this version does not know.
-
-    Attributes:
-        type: The type, e.g. `vehicle.created`.
-        timestamp: When it took place, aware; UNSET if the message does not say, or not in a way that can be read.
-        data: What it says, as plain JSON values; UNSET if there is none.
-    """
-
-    type: str
-    timestamp: dt.datetime | UnsetType | None = UNSET
-    data: Any = UNSET
-
-
-Payload: TypeAlias = "ChargingSubSessionCreated | ChargingSubSessionEnded | UnknownEvent"
-"""What an event says; the types to come are an `UnknownEvent` until this package knows them."""
-
-
-@attrs.frozen
-class Event:
-    """A genuine delivery.
-
-    Attributes:
-        id: The `svix-id`: the same for each delivery of one event, so the key for recognising a repetition.
-        sent_at: When this delivery was sent, in UTC; `payload.timestamp` is when the event took place.
-        payload: The event itself.
-        body: The body as it came, for what the payload's model does not know.
-    """
-
-    id: str
-    sent_at: dt.datetime
-    payload: Payload
-    body: bytes = attrs.field(repr=False)
 
 
 class WebhookVerifier:
@@ -242,7 +148,7 @@ class WebhookVerifier:
         kind = document.get("type")
         if not isinstance(kind, str):
             raise DecodeError("expected a string", "$.type")
-        known = _TYPES.get(kind)
+        known = EVENT_TYPES.get(kind)
         if known is not None:
             payload: Payload = self._decode(body, known)
             return payload

@@ -13,8 +13,5 @@ if TYPE_CHECKING:
 else:
     __getattr__, __dir__, __all__ = face(
         __name__,
-        backfill=(
-            "Backfill",
-            "LogRead",
-        ),
+        backfill=("Backfill", "LogRead"),
     )

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
-from ev_energy_async.devices import instant, place
+from ev_energy_async.devices import place
 from ev_energy_async.errors import DecodeError, InvalidArgument
 from ev_energy_async.ids import id_text
+from ev_energy_async.instants import instant
 from ev_energy_async.messages import BadItem
 
 if TYPE_CHECKING:

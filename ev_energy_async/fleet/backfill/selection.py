@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 import msgspec
 
-from ev_energy_async.devices import DEVICES, instant, instant_of, last_segment, place
+from ev_energy_async.clock import utc_text
+from ev_energy_async.devices import DEVICES, last_segment, place
 from ev_energy_async.errors import DecodeError, InvalidArgument
 from ev_energy_async.fleet.backfill.positions import Entry, undecodable
 from ev_energy_async.ids import id_text
-from ev_energy_async.messages import BadItem, utc_text
+from ev_energy_async.instants import instant, instant_of
+from ev_energy_async.messages import BadItem
 
 if TYPE_CHECKING:
     import datetime as dt

@@ -28,19 +28,8 @@ else:
         collection=("Reading",),
         cycle=("Rules",),
         emitter=("Teller",),
-        engine=(
-            "Engine",
-            "FleetClient",
-            "Progress",
-        ),
+        engine=("Engine", "FleetClient", "Progress"),
         journal=("Journal",),
-        state=(
-            "Known",
-            "Meta",
-            "decoded",
-        ),
-        stream=(
-            "Batch",
-            "Watch",
-        ),
+        state=("Known", "Meta", "decoded"),
+        stream=("Batch", "Watch"),
     )

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from ev_energy_async.devices import SECOND
 from ev_energy_async.fleet.events import Delays
 from ev_energy_async.fleet.plan import Plan, interval_for, plan
+from ev_energy_async.instants import SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,21 +11,11 @@ import attrs
 import msgspec
 
 from ev_energy_async import api
-from ev_energy_async.devices import (
-    ALWAYS,
-    NEVER,
-    PAGE_SIZE,
-    Ascending,
-    Placed,
-    cradle_of,
-    instant,
-    last_segment,
-    place,
-    read_at,
-)
+from ev_energy_async.devices import PAGE_SIZE, Ascending, Placed, cradle_of, last_segment, place, read_at
 from ev_energy_async.errors import DecodeError
 from ev_energy_async.fleet.watch.state import TIMES, seen
 from ev_energy_async.ids import ResourceId
+from ev_energy_async.instants import ALWAYS, NEVER, instant
 from ev_energy_async.values import UNSET
 
 if TYPE_CHECKING:

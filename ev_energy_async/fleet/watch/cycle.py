@@ -12,11 +12,11 @@ from zlib import crc32
 
 import attrs
 
-from ev_energy_async.devices import ALWAYS, SECOND, SKEW, instant, instant_of
 from ev_energy_async.fleet.events import Lateness, Spent
 from ev_energy_async.fleet.watch.collection import identity_of
 from ev_energy_async.fleet.watch.ledger import Ledger, Seen
 from ev_energy_async.fleet.watch.state import Known, Meta
+from ev_energy_async.instants import ALWAYS, SECOND, SKEW, instant, instant_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -7,7 +7,6 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from ev_energy_async.devices import ALWAYS, SECOND
 from ev_energy_async.errors import BudgetExhausted, DecodeError, NotFound, RateLimited, ServerError, TransportError
 from ev_energy_async.fleet.coverage import Reason
 from ev_energy_async.fleet.events import (
@@ -23,6 +22,7 @@ from ev_energy_async.fleet.events import (
 )
 from ev_energy_async.fleet.watch.cycle import lateness_of
 from ev_energy_async.fleet.watch.state import FLEET, Known
+from ev_energy_async.instants import ALWAYS, SECOND
 
 if TYPE_CHECKING:
     import datetime as dt

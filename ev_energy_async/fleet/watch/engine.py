@@ -15,19 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import attrs
 
 from ev_energy_async import api
-from ev_energy_async.devices import (
-    ALWAYS,
-    NEVER,
-    PAGE_SIZE,
-    SKEW,
-    Backfilling,
-    Patience,
-    instant_of,
-    is_passing,
-    moment,
-    pages_of,
-    read_at,
-)
+from ev_energy_async.devices import PAGE_SIZE, Backfilling, Patience, is_passing, pages_of, read_at
 from ev_energy_async.errors import (
     BudgetExhausted,
     DecodeError,
@@ -43,6 +31,7 @@ from ev_energy_async.fleet.watch.cycle import Cycle
 from ev_energy_async.fleet.watch.emitter import Teller
 from ev_energy_async.fleet.watch.journal import Journal
 from ev_energy_async.fleet.watch.state import FLEET, Known, Meta, decoded
+from ev_energy_async.instants import ALWAYS, NEVER, SKEW, instant_of, moment
 from ev_energy_async.values import UNSET
 
 if TYPE_CHECKING:

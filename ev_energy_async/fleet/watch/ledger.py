@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Self
 import msgspec
 from msgspec.structs import replace
 
-from ev_energy_async.devices import ALWAYS, MICROSECOND, NEVER, SKEW
+from ev_energy_async.instants import ALWAYS, MICROSECOND, NEVER, SKEW
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from ev_energy_async.devices import ALWAYS, instant_of
 from ev_energy_async.fleet.watch.ledger import Ledger, Seen
+from ev_energy_async.instants import ALWAYS, instant_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -1,0 +1,202 @@
+"""From the arguments of an endpoint function to a `Request`.
+
+Everything that can be checked before sending is checked here: IDs, times, bounds, listed values, the body.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterable, Mapping
+from enum import Enum
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, TypeGuard, TypeVar
+from urllib.parse import quote
+
+from ev_energy_async import codec
+from ev_energy_async._base import InvalidArgument
+from ev_energy_async.clock import utc_text
+from ev_energy_async.errors import DecodeError
+from ev_energy_async.ids import id_text
+from ev_energy_async.messages import Request, check_on_bad_item
+from ev_energy_async.values import UNSET
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ev_energy_async.messages import OnBadItem, Operation, Param
+
+__all__ = ["build_request"]
+
+T = TypeVar("T")
+
+# The unreserved characters of RFC 3986, section 2.3.
+_BARE: Final = re.compile(r"[A-Za-z0-9_.~-]*")
+_PYTHON_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+}
+
+
+def build_request(
+    operation: Operation[T],
+    path: Sequence[object] = (),
+    query: Sequence[object] = (),
+    headers: Sequence[object] = (),
+    body: object = UNSET,
+    fields: Mapping[str, object] | None = None,
+    on_bad_item: OnBadItem | None = None,
+) -> Request[T]:
+    """Return the request that calls an operation with these arguments, each in the order of its table.
+
+    Args:
+        operation: The operation to call.
+        path: Values of the path parameters.
+        query: Values of the query parameters.
+        headers: Values of the header parameters.
+        body: The request body as a model or a mapping.
+        fields: The request body as keywords.
+        on_bad_item: What to do with an item of a list that cannot be decoded; None leaves it to the client.
+
+    Raises:
+        InvalidArgument: An argument cannot be sent; says which, what was given, and what is expected.
+    """
+    target = operation.path
+    for param, value in zip(operation.path_params, path, strict=True):
+        target = target.replace(f"{{{param.wire or param.name}}}", _encoded(_text(param, value)))
+    pairs: list[str] = []
+    for param, value in zip(operation.query, query, strict=True):
+        if value is not UNSET or param.required:
+            pairs += [f"{_encoded_name(name)}={_encoded(text)}" for name, text in _pairs(param, value)]
+    named: dict[str, str] = {}
+    for param, value in zip(operation.headers, headers, strict=True):
+        named.update(_header(param, value))
+    if on_bad_item is not None:
+        check_on_bad_item(on_bad_item)
+    if operation.body is None:
+        return Request(operation, target, "&".join(pairs), named, on_bad_item=on_bad_item)
+    named["Content-Type"] = "application/json"
+    return Request(operation, target, "&".join(pairs), named, _body(operation.body(), body, fields or {}))
+
+
+def _pairs(param: Param, value: object) -> list[tuple[str, str]]:
+    """Return the pairs that carry a value in the query: none if it is unset, several for an array."""
+    if value is UNSET:
+        if param.required:
+            raise InvalidArgument(param.name, value, "a value")
+        return []
+    wire = param.wire or param.name
+    if param.kind != "array":
+        return [(wire, _text(param, value))]
+    if isinstance(value, str | bytes) or not _is_iterable(value):
+        raise InvalidArgument(param.name, value, f"a list of {_listed(param) if param.values else 'strings'}")
+    return [(wire, _check_listed(param, item)) for item in value]
+
+
+def _header(param: Param, value: object) -> list[tuple[str, str]]:
+    """Return the pair that carries a value in the headers (RFC 9110, section 5.5): none if it is unset."""
+    pairs = _pairs(param, value)
+    if not all(text.isascii() and text.isprintable() for _, text in pairs):
+        raise InvalidArgument(param.name, value, "visible ASCII characters, as a header takes them")
+    return pairs
+
+
+def _text(param: Param, value: object) -> str:
+    """Return one value as it stands on the wire, unencoded."""
+    if param.kind == "id":
+        return id_text(param.name, value, param.prefix)
+    if param.kind == "date-time":
+        return utc_text(param.name, value)
+    if param.kind == "log-time":
+        # The text that stands in the URL of a log names it exactly; a datetime has lost digits beyond microseconds.
+        return id_text(param.name, value) if isinstance(value, str) else utc_text(param.name, value)
+    if param.kind == "date":
+        if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
+            return value.isoformat()
+        raise InvalidArgument(param.name, value, "a date")
+    if param.values:
+        return _check_listed(param, value)
+    types = _PYTHON_TYPES[param.kind]
+    if not isinstance(value, types) or (isinstance(value, bool) and param.kind != "boolean"):
+        raise InvalidArgument(param.name, value, _expected(param))
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float) and not _within(param, value):
+        raise InvalidArgument(param.name, value, _expected(param))
+    return _unicode(param.name, str(value))
+
+
+def _within(param: Param, value: float) -> bool:
+    # Written so that NaN is outside.
+    above = param.minimum is None or value >= param.minimum
+    return above and (param.maximum is None or value <= param.maximum) and abs(value) < float("inf")
+
+
+def _check_listed(param: Param, value: object) -> str:
+    text = value.value if isinstance(value, Enum) else value
+    if not isinstance(text, str) or (param.values and text not in param.values):
+        raise InvalidArgument(param.name, value, f"one of {_listed(param)}" if param.values else "a string")
+    return _unicode(param.name, text)
+
+
+def _listed(param: Param) -> str:
+    return ", ".join(map(repr, param.values))
+
+
+def _expected(param: Param) -> str:
+    article = "an" if param.kind == "integer" else "a"
+    if param.minimum is not None and param.maximum is not None:
+        return f"{article} {param.kind} from {param.minimum:g} to {param.maximum:g}"
+    if param.minimum is not None:
+        return f"{article} {param.kind} of at least {param.minimum:g}"
+    return f"{article} {param.kind}"
+
+
+def _encoded(text: str) -> str:
+    """Return a segment of a path, or a name or value of a query, percent-encoded (RFC 3986, section 2)."""
+    # Most have nothing to encode, and to see that is a tenth of the work.
+    return text if _BARE.fullmatch(text) else quote(text, safe="")
+
+
+# There are some hundred names; of values none is kept, since they may be personal.
+_encoded_name: Final = lru_cache(maxsize=1024)(_encoded)
+
+
+def _unicode(argument: str, text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidArgument(argument, text, "text without lone surrogates") from error
+    return text
+
+
+def _is_iterable(value: object) -> TypeGuard[Iterable[object]]:
+    return isinstance(value, Iterable)
+
+
+def _is_body(value: object, into: Any) -> bool:
+    return isinstance(value, Mapping) or (isinstance(into, type) and isinstance(value, into))
+
+
+def _body(into: Any, body: object, fields: Mapping[str, object]) -> bytes:
+    if into is None:
+        return b"{}"
+    if body is not UNSET and fields:
+        raise InvalidArgument("body", body, f"the body or keywords ({', '.join(sorted(fields))}), not both")
+    given: Any = fields if body is UNSET else body
+    model = getattr(into, "__name__", "object")
+    if not _is_body(given, into):
+        raise InvalidArgument("body", given, f"a mapping or {model}")
+    try:
+        encoded = codec.encode(given)
+        # Reading it back as the model checks types, times without a zone and missing keys in one go.
+        back = codec.encode(codec.decode_strict(encoded, into))
+    except DecodeError as error:
+        raise InvalidArgument("body", given, f"{model}: {error.reason} at {error.path}") from error
+    unknown = codec.lost_keys(encoded, back)
+    if unknown:
+        raise InvalidArgument("body", given, f"keys of {model}; unknown: {', '.join(unknown)}")
+    # What was read back is spelled in one way, however the body was given.
+    return back

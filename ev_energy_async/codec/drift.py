@@ -1,0 +1,32 @@
+"""Drift: where a response departs from the schema without losing anything."""
+
+from __future__ import annotations
+
+import attrs
+
+__all__ = ["Drift"]
+
+
+@attrs.frozen
+class Drift:
+    """Where an answer departed from the schema in a way that lost nothing.
+
+    Attributes:
+        type: Name of the model.
+        path: The key in it; `[]` stands for the items of an array or a map.
+        kind: `null`, `missing`, `empty`, `number` or `undecodable`.
+    """
+
+    type: str
+    path: str
+    kind: str
+
+    def __str__(self) -> str:
+        said = {
+            "null": "is null, which the schema does not allow",
+            "missing": "is missing, though the schema requires it",
+            "empty": "is an empty string in place of a time",
+            "number": "is written with a decimal point, though it is an integer",
+            "undecodable": "could not be understood, and was skipped",
+        }
+        return f"{self.type}.{self.path} {said[self.kind]}"
