@@ -97,7 +97,7 @@ from ev_energy_async.api.cars import Cars
 from ev_energy_async.api.things import Things
 from ev_energy_async.messages import Sender
 from ev_energy_async.models import Home, House, Labels, Mood, Part, State, Thing
-from ev_energy_async.paging import Paginator
+from ev_energy_async.calls import Paginator
 from ev_energy_async.values import UnsetType
 
 
