@@ -49,7 +49,7 @@ from ev_energy_async.auth.oauth import Token
 from ev_energy_async.errors import error_for
 
 if TYPE_CHECKING:
-    from .conftest import Network
+    from tests.conftest import Network
 
 BY_STATUS: Final[dict[int, type[ApiError]]] = {
     400: BadRequest,

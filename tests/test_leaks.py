@@ -25,7 +25,7 @@ from .leaks import Leak, watching
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from .conftest import Network
+    from tests.conftest import Network
 
 USER: Final = "user01HN2NJ9NMRZBXT1H6FT9N7735"
 EMAIL: Final = "kim.watched@example.com"

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
     from opentelemetry.sdk.trace import ReadableSpan
 
-    from .conftest import FakeClock, Network
+    from tests.conftest import FakeClock, Network
+
     from .servers import Connection
 
 VEHICLE: Final = "vhcl01HRFF3SEVSCRAV9B3CHVDFN0H"

@@ -19,7 +19,7 @@ from ev_energy_async.webhooks import Deduplicator, WebhookVerifier
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .conftest import Network
+    from tests.conftest import Network
 
 GUIDE: Final = Path(__file__).parent.parent / "docs" / "running.md"
 BLOCKS: Final = re.findall(r"^```python\n(.*?)^```", GUIDE.read_text("utf-8"), re.DOTALL | re.MULTILINE)

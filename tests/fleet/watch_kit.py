@@ -1,0 +1,256 @@
+"""A model of the API as a watch sees it: vehicles that come and go, and their logs, without a network."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from email.utils import format_datetime
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+from urllib.parse import parse_qsl, urlencode
+
+import attrs
+
+from ev_energy_async import models
+from ev_energy_async.budget import Budget
+from ev_energy_async.checkpoint.protocol import MemoryCheckpoint, Owner
+from ev_energy_async.client import BASE_URL
+from ev_energy_async.errors import NotFound
+from ev_energy_async.fleet import Fleet
+from ev_energy_async.fleet.events import CycleFinished, ErrorLogged, StatusLogged
+from ev_energy_async.instants import instant, instant_of
+from ev_energy_async.messages import BadItem
+from ev_energy_async.messages.request import Request, Response
+from tests.conftest import START
+from tests.devices.follow_kit import FOREVER, QuickClock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from ev_energy_async.fleet import Watch
+    from ev_energy_async.fleet.events import WatchEvent
+
+T = TypeVar("T")
+
+OWNER: Final = Owner(BASE_URL, "app")
+TIMES: Final = {"status_logs": "sampled_at", "error_logs": "logged_at"}
+
+
+def vehicle_id(number: int) -> str:
+    return f"vhcl01HRFF3SEVSCRAV9B3CH{number:06d}"
+
+
+def at(minutes: float) -> dt.datetime:
+    """So many minutes after the start."""
+    return START + dt.timedelta(minutes=minutes)
+
+
+def text(minutes: float, digits: str = "") -> str:
+    """The timestamp of a log so many minutes after the start."""
+    return f"{at(minutes):%Y-%m-%dT%H:%M:%S}{f'.{digits}' if digits else ''}Z"
+
+
+@attrs.frozen
+class Log:
+    """A log at the server.
+
+    Attributes:
+        text: Its timestamp as it stands in its URL.
+        visible: From when on it is listed.
+        stored: Its `logged_at`; that of its visibility by default.
+        gone: From when on it is not listed any more.
+        bad: Whether it cannot be decoded.
+    """
+
+    text: str
+    visible: dt.datetime = START
+    stored: dt.datetime = attrs.Factory(lambda log: log.visible, takes_self=True)
+    gone: dt.datetime = FOREVER
+    bad: bool = False
+    at: int = attrs.field(init=False, default=attrs.Factory(lambda log: instant(log.text) or 0, takes_self=True))
+
+
+@attrs.define
+class Car:
+    """A vehicle at the server."""
+
+    id: str
+    status: list[Log] = attrs.field(factory=list[Log])
+    errors: list[Log] = attrs.field(factory=list[Log])
+    since: dt.datetime = attrs.field(default=START - dt.timedelta(days=30))
+    until: dt.datetime = FOREVER
+    inactive_from: dt.datetime = FOREVER
+
+    def log(self, minutes: float, *, late: float = 0.0, digits: str = "") -> Log:
+        """A status log sampled so many minutes after the start, and stored so many minutes later."""
+        made = Log(text(minutes, digits), at(minutes + late))
+        self.status.append(made)
+        return made
+
+    def error(self, minutes: float) -> Log:
+        """An error log of so many minutes after the start."""
+        made = Log(text(minutes), at(minutes))
+        self.errors.append(made)
+        return made
+
+
+class ModelFleet:
+    """Takes the place of a client.
+
+    Attributes:
+        cars: The vehicles there are, were or will be.
+        hidden: Vehicles that lists leave out although they are there.
+        asked: What was asked and answered, by path.
+        fail: Called with the number of a request; what it returns is raised.
+        pause: Seconds that pass with each request.
+    """
+
+    link_origins: frozenset[str] = frozenset()
+
+    def __init__(self, clock: QuickClock, cars: Iterable[Car], *, page_size: int = 100, limit: int = 10**9) -> None:
+        self.clock = clock
+        self.cars = {car.id: car for car in cars}
+        self.hidden: set[str] = set()
+        self.asked: Counter[str] = Counter()
+        self.count = 0
+        self.fail: Callable[[int, Request[Any]], Exception | None] = lambda _number, _request: None
+        self.pause = 0.0
+        self.states_date = True
+        self.budget = Budget(limit, clock=clock)
+        self.checkpoint = MemoryCheckpoint()
+        self._page_size = page_size
+
+    def watch(self, **options: Any) -> Watch:
+        """Watch the fleet, from its checkpoint on."""
+        given: dict[str, Any] = {"checkpoint": self.checkpoint, **options}
+        return Fleet(self, OWNER).watch(**given)
+
+    def reads(self, car: Car, kind: str = "status_logs") -> int:
+        """How often a collection was read."""
+        return self.asked[f"/vehicles/{car.id}/{kind}"]
+
+    def with_options(self, *, priority: int | None = None) -> Self:  # noqa: ARG002  # its calls are all alike
+        """Return it, as a client returns a view."""
+        return self
+
+    async def send(self, request: Request[T]) -> Response[T]:
+        self.count += 1
+        error = self.fail(self.count, request)
+        self.clock.elapsed += self.pause
+        if error is not None:
+            raise error
+        data, headers = self._answer(request)
+        if self.states_date:
+            headers["Date"] = format_datetime(self.clock.true, usegmt=True)
+        self.asked[request.path] += 1
+        return Response(request, BASE_URL + request.path, 200, headers, b"", data)
+
+    def _answer(self, request: Request[Any]) -> tuple[Any, dict[str, str]]:
+        now = self.clock.true
+        asked = dict(parse_qsl(request.query))
+        parts = request.path.strip("/").split("/")
+        if len(parts) == 1:
+            here = [car for car in self.cars.values() if car.since <= now < car.until and car.id not in self.hidden]
+            found = sorted((car.id for car in here if car.id > asked.get("page_after", "")), key=str)
+            page = found[: self._size(asked)]
+            link = self._link(request, asked, page[-1] if len(found) > len(page) else None)
+            return [self._vehicle(self.cars[each]) for each in page], link
+        car = self.cars[parts[1]]
+        if not car.since <= now < car.until:
+            raise NotFound(Response(request, BASE_URL + request.path, 404, {}, b"", b""))
+        if len(parts) == 2:
+            return self._vehicle(car), {}
+        return self._logs(request, car, parts[2], asked)
+
+    def _logs(self, request: Request[Any], car: Car, kind: str, asked: dict[str, str]) -> tuple[Any, dict[str, str]]:
+        found = self._listed(car.status if kind == "status_logs" else car.errors)
+        time = TIMES[kind]
+        for name in (f"{time}__gte", f"{time}__lte"):
+            if name in asked:
+                bound = instant_of(dt.datetime.fromisoformat(asked[name]))
+                found = [log for log in found if (log.at >= bound if name.endswith("gte") else log.at <= bound)]
+        if "page_after" in asked:
+            after = (instant(asked["page_after"]) or 0, asked["page_after"])
+            found = [log for log in found if (log.at, log.text) < after]
+        page = found[: self._size(asked)]
+        link = self._link(request, asked, page[-1].text if len(found) > len(page) else None)
+        items: list[Any] = []
+        for index, log in enumerate(page):
+            if not log.bad:
+                items.append(self._model(car, kind, log))
+            elif callable(request.on_bad_item):
+                url = f"{BASE_URL}/vehicles/{car.id}/{kind}/{log.text}".encode()
+                request.on_bad_item(BadItem(index, b'{"url": "%s"}' % url, "no number", "$.odometer_meters"))
+        return items, link
+
+    def _listed(self, logs: list[Log]) -> list[Log]:
+        now = self.clock.true
+        return sorted((log for log in logs if log.visible <= now < log.gone), key=lambda log: (log.at, log.text))[::-1]
+
+    def _size(self, asked: dict[str, str]) -> int:
+        return min(self._page_size, int(asked["page_size"]))
+
+    def _link(self, request: Request[Any], asked: dict[str, str], after: str | None) -> dict[str, str]:
+        if after is None:
+            return {"Link": "<about:blank>; rel=next"}
+        return {"Link": f'<{BASE_URL}{request.path}?{urlencode({**asked, "page_after": after})}>; rel="next"'}
+
+    def _model(self, car: Car, kind: str, log: Log) -> Any:
+        url = f"{BASE_URL}/vehicles/{car.id}/{kind}/{log.text}"
+        time = dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(microseconds=round(log.at / 1_000))
+        if kind == "status_logs":
+            return models.VehicleStatusLog(url=url, sampled_at=time, logged_at=log.stored)
+        return models.VehicleAPIErrorLog(url=url, logged_at=time)
+
+    def _vehicle(self, car: Car) -> models.Vehicle:
+        listed = self._listed(car.status)
+        is_inactive = self.clock.true >= car.inactive_from
+        integrated = models.VehicleIntegrated.INACTIVE if is_inactive else models.VehicleIntegrated.ACTIVE
+        return models.Vehicle(
+            id=car.id,
+            url=f"{BASE_URL}/vehicles/{car.id}",
+            integrated=integrated,
+            latest_status_log=self._model(car, "status_logs", listed[0]) if listed else None,
+            description="",
+            disabled=False,
+            battery_size_watt_hours=60_000,
+            effective_battery_size_watt_hours=60_000,
+            maximum_charge_limit_percentage=None,
+            smart_charging_enabled=True,
+            vehicle_class=None,
+        )
+
+
+def fleet(count: int = 3, **options: Any) -> tuple[ModelFleet, list[Car], QuickClock]:
+    """A fleet whose cars have reported once, a minute before the start."""
+    clock = QuickClock()
+    cars = [Car(vehicle_id(number)) for number in range(count)]
+    for car in cars:
+        car.log(-1)
+    return ModelFleet(clock, cars, **options), cars, clock
+
+
+async def cycle(watch: Watch) -> list[WatchEvent]:
+    """The events of the next cycle, its end the last of them."""
+    events: list[WatchEvent] = []
+    async for event in watch:
+        events.append(event)
+        if isinstance(event, CycleFinished):
+            return events
+    raise AssertionError("the watch has ended")
+
+
+def keys(events: Iterable[WatchEvent]) -> list[str]:
+    """What logs came, by their keys."""
+    return [event.key for event in events if isinstance(event, StatusLogged | ErrorLogged)]
+
+
+def names(events: Iterable[WatchEvent]) -> list[str]:
+    """What kinds of events came."""
+    return [type(event).__name__ for event in events]
+
+
+def end(events: list[WatchEvent]) -> CycleFinished:
+    """The end of a cycle."""
+    last = events[-1]
+    assert isinstance(last, CycleFinished)
+    return last
