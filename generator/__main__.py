@@ -12,58 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from generator import ir
-from generator.build import Builder
-from generator.corrections import FILE, Corrections
-from generator.emit import ROOT, compare, render, write
-from generator.fetch import is_url
-from generator.load import load
-from generator.normalise import Normalised, normalise
-from generator.parse import parse
+from generator.emit import ROOT, compare, write
+from generator.generate import VENDORED, generate, source_name
 from generator.problems import BadDocument, NotCarriedOver, Report
 
-VENDORED: Final = Path("openapi/ev-energy-v2.yaml")
 _COMMANDS: Final = ("diff", "update")
 _DIFFERENT: Final = 1
 _BAD: Final = 2
-
-
-def build(
-    spec: Path | str, source: str, report: Report | None = None, corrections: Path = FILE
-) -> tuple[ir.Package, Normalised]:
-    """Return all that would be emitted for a document, and its normal form.
-
-    Raises:
-        BadDocument: The document cannot be generated from.
-        NotCarriedOver: Something of it would be lost.
-    """
-    report = report if report is not None else Report()
-    try:
-        document = load(spec, source)
-        corrected = Corrections(corrections)
-        normalised = normalise(document, corrected, report)
-        package = Builder(document, normalised, parse(normalised), corrected).package()
-    except RecursionError as error:
-        raise BadDocument(f"{spec}: its schemas are nested too deeply to be put together") from error
-    corrected.report(report)
-    return package, normalised
-
-
-def generate(spec: Path | str, source: str, report: Report | None = None) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Return the generated files of a document by path, and what a maintainer may want to know.
-
-    Args:
-        spec: The document: a path, or an `http(s)` URL.
-        source: How the generated files name it.
-        report: Takes what was found on the way, warnings and notes apart.
-
-    Raises:
-        BadDocument: The document cannot be generated from.
-        NotCarriedOver: Something of it would be lost.
-    """
-    report = report if report is not None else Report()
-    package, normalised = build(spec, source, report)
-    return render(package, normalised), (*report.warnings, *report.notes)
 
 
 def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
@@ -86,7 +41,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     spec: str = options.spec
     report = Report()
     try:
-        files, _ = generate(spec, _source(spec), report)
+        files, _ = generate(spec, source_name(spec), report)
         changed = compare(files, root) if options.check else write(files, root)
     except (BadDocument, NotCarriedOver) as error:
         print(f"generator: {error}", file=sys.stderr)  # noqa: T201  # a command line
@@ -104,14 +59,6 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
         print("run `make generate`", file=sys.stderr)  # noqa: T201  # a command line
         return _DIFFERENT
     return 0
-
-
-def _source(spec: str) -> str:
-    """Return how generated files name a document: no path of one maintainer's machine."""
-    if is_url(spec):
-        return spec
-    path = Path(spec).resolve()
-    return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.name
 
 
 if __name__ == "__main__":

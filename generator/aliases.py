@@ -1,7 +1,7 @@
 """Old names that live on for one minor release: what `renames` in corrections.yaml come to in generated code.
 
 `build` asks here for the aliases of models, of fields of answers and of operations; using one warns. How an entry
-looks, and what a comparison of documents makes of it, stands in `diff_renames`.
+looks, and what a comparison of documents makes of it, stands in `diff.renames`.
 """
 
 from __future__ import annotations
@@ -10,9 +10,8 @@ import re
 from collections.abc import Collection
 from typing import Final
 
-from generator import ir, names
-from generator.corrections import Corrections
-from generator.normalise import Normalised
+from generator import ir
+from generator.normal import Corrections, Normalised, names
 from generator.problems import BadDocument
 
 _RELEASE: Final = re.compile(r"[0-9]+\.[0-9]+(\.[0-9]+)?\Z")

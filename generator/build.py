@@ -6,18 +6,15 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
 
-from generator import ir, names
+from generator import ir
 from generator.aliases import Aliases
-from generator.canonical import Node
-from generator.corrections import Corrections
-from generator.load import Document
-from generator.normalise import REF, Normalised, Operation
+from generator.document import Document
+from generator.nodes import is_array, is_object, part
+from generator.normal import REF, Corrections, Node, Normalised, Operation, names, unit_of
 from generator.parse import Parsed, plain
 from generator.problems import BadDocument, NotCarriedOver
-from generator.shapes import is_array, is_object, part
-from generator.tables import tables
+from generator.sandbox_document import tables
 from generator.types import Known, Type, map_of, type_of
-from generator.units import unit_of
 
 # What every operation can answer is said once, in the docstring of `errors`.
 _SPECIAL = ("409", "413", "422", "503")

@@ -19,7 +19,7 @@ from typing import Any, Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from generator.ir import Field, Package
-from generator.normalise import Normalised
+from generator.normal import Normalised
 from generator.problems import NotCarriedOver
 from generator.swap import alone, put_in_place, recover, scratch
 from generator.types import Type

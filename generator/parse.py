@@ -6,6 +6,7 @@ The library reports trouble as warnings and leaves out what it could not parse; 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, Final
 
 import attrs
 from openapi_python_client.config import Config, ConfigFile, MetaType
@@ -14,8 +15,11 @@ from openapi_python_client.parser.openapi import Endpoint, GeneratorData
 from openapi_python_client.parser.properties import EnumProperty, LiteralEnumProperty, ModelProperty
 from openapi_python_client.schema.untrusted_string import UntrustedString
 
-from generator.normalise import Normalised, for_parser
+from generator.nodes import is_object
+from generator.normal import Node, Normalised
 from generator.problems import NotCarriedOver
+
+_BESIDE: Final = ("description", "readOnly", "writeOnly", "deprecated", "x-nullable")
 
 
 @attrs.frozen
@@ -92,3 +96,55 @@ def _check_complete(normalised: Normalised, parsed: Parsed) -> None:
             lost += [f"{name}.{p}" for p in sorted(properties - kept)]
     if lost:
         raise NotCarriedOver("\n".join(["openapi-python-client dropped:", *lost]))
+
+
+def for_parser(normalised: Normalised) -> dict[str, Any]:
+    """Render the normal form as an OpenAPI document that openapi-python-client's parser reads without a loss."""
+    paths: dict[str, Any] = {}
+    for operation in normalised.operations:
+        rendered: dict[str, Any] = {
+            "operationId": operation.function,
+            "tags": [operation.name.partition(".")[0]],
+            "parameters": [
+                {"in": p["in"], "name": p["name"], "required": p["required"], "schema": _plain(p["schema"])}
+                for p in operation.parameters
+            ],
+            "responses": {
+                status: {
+                    "description": "-",
+                    **({"content": {"application/json": {"schema": _plain(a.schema)}}} if a.schema is not None else {}),
+                }
+                for status, a in sorted(operation.answers.items())
+                if status.startswith("2")
+            }
+            or {"default": {"description": "-"}},
+        }
+        if operation.body is not None:
+            rendered["requestBody"] = {
+                "required": True,
+                "content": {"application/json": {"schema": _plain(operation.body)}},
+            }
+        paths.setdefault(operation.path, {})[operation.method] = rendered
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "-", "version": normalised.source.version},
+        "paths": paths,
+        "components": {"schemas": {name: _plain(node) for name, node in normalised.schemas.items()}},
+    }
+
+
+def _plain(node: Node) -> Node:
+    made: Node = {k: v for k, v in node.items() if k not in _BESIDE}
+    if "properties" in made:
+        made["properties"] = {name: _plain(each) for name, each in made["properties"].items()}
+        # The models take no keys besides their own; the raw bytes stay on the response.
+        made["additionalProperties"] = False
+    for key in ("items", "additionalProperties"):
+        if is_object(made.get(key)):
+            made[key] = _plain(made[key])
+    if "anyOf" in made:
+        made["anyOf"] = [_plain(each) for each in made["anyOf"]]
+    if node.get("x-nullable") and made.get("type") != "null":
+        members: list[Node] = made.get("anyOf", [made])
+        made = {"anyOf": [*members, {"type": "null"}]}
+    return made

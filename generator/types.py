@@ -24,9 +24,9 @@ from openapi_python_client.parser.properties.string import StringProperty
 from openapi_python_client.parser.properties.union import UnionProperty
 from openapi_python_client.parser.properties.uuid import UuidProperty
 
-from generator.canonical import Node
+from generator.nodes import is_object
+from generator.normal import Node
 from generator.problems import NotCarriedOver
-from generator.shapes import is_object
 
 Kind: TypeAlias = Literal["scalar", "model", "enum", "list", "map", "union", "literal", "null"]
 

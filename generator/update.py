@@ -20,13 +20,10 @@ from typing import Final
 
 import attrs
 
-from generator.__main__ import VENDORED
-from generator.diff import compare
-from generator.diff_changelog import insert
-from generator.diff_render import changelog, markdown
-from generator.diff_side import read_side
+from generator.diff import changelog, compare, insert, markdown, read_side
+from generator.document import fetch, is_url
 from generator.emit import PACKAGE, ROOT, write
-from generator.fetch import fetch, is_url
+from generator.generate import VENDORED
 from generator.problems import BadDocument, NotCarriedOver
 
 CHANGELOG: Final = "CHANGELOG.md"

@@ -20,7 +20,7 @@ import ev_energy_async
 from ev_energy_async import UNSET, codec, models
 from ev_energy_async.api import _document
 from ev_energy_async.values import Model, OpenIntEnum, OpenStrEnum
-from generator.__main__ import VENDORED, generate
+from generator.generate import VENDORED, generate
 from generator.emit import ROOT, compare
 
 from .openapi import document
@@ -40,7 +40,7 @@ ENUMS = [each for each in CLASSES.values() if isinstance(each, type) and issubcl
 EXAMPLES = {name: document().schemas[name]["example"] for name in NAMED if name in MODELS}
 PRINTED_HASH = """
 import hashlib, json
-from generator.__main__ import ROOT, VENDORED, generate
+from generator.generate import ROOT, VENDORED, generate
 files, _ = generate(ROOT / VENDORED, VENDORED.as_posix())
 print(hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest())
 """

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from generator.build import Builder
-from generator.corrections import Corrections
+from generator.document.load import read
 from generator.emit import render
-from generator.load import read
-from generator.normalise import normalise
+from generator.nodes import is_object
+from generator.normal import Corrections, normalise
 from generator.parse import parse
 from generator.problems import Report
-from generator.shapes import is_object
 
 if TYPE_CHECKING:
     from generator import ir

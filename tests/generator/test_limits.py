@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from generator.__main__ import VENDORED
+from generator.document import load
 from generator.emit import ROOT
-from generator.load import load
+from generator.generate import VENDORED
 
 if TYPE_CHECKING:
     from pathlib import Path

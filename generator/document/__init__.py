@@ -1,0 +1,15 @@
+"""A document as it was written: fetched, decoded within bounds, checked, its references resolved.
+
+Called by `normal`, `diff` and the command line. It corrects nothing, and chooses no name.
+"""
+
+from generator.document.fetch import fetch, is_url
+from generator.document.load import Document, load, read
+from generator.document.resolve import RawOperation, Resolver
+from generator.document.syntax import decode
+from generator.document.wellformed import METHODS, SCHEMAS, UNIONS, lookup
+
+__all__ = [
+    "METHODS", "SCHEMAS", "UNIONS", "Document", "RawOperation", "Resolver", "decode", "fetch", "is_url", "load",
+    "lookup", "read",
+]  # fmt: skip

@@ -1,0 +1,1 @@
+"""Documents as they were written: what is read, and what is refused."""

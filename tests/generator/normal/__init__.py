@@ -1,0 +1,1 @@
+"""The normal form: the same whichever way a document states its facts."""
