@@ -20,8 +20,8 @@ import ev_energy_async
 from ev_energy_async import UNSET, codec, models
 from ev_energy_async.api import _document
 from ev_energy_async.values import Model, OpenIntEnum, OpenStrEnum
-from generator.generate import VENDORED, generate
 from generator.emit import ROOT, compare
+from generator.generate import VENDORED, generate
 
 from .openapi import document
 from .test_public_names import loaded_by, names_for_type_checkers
