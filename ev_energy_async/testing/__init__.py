@@ -31,7 +31,7 @@ for _name in _NEEDED:
 
 # Below the check, which names the extra.
 from ev_energy_async.testing.answers import api_error, page, paginated, respond  # noqa: E402
-from ev_energy_async.testing.clock import START, FakeClock  # noqa: E402
+from ev_energy_async.testing.clock import START, FakeClock, SandboxClock  # noqa: E402
 from ev_energy_async.testing.factories import SEED, ModelFactory, batch, build, reseed  # noqa: E402
 from ev_energy_async.testing.fixtures import ev, ev_api, ev_factories, ev_sandbox, ev_sandbox_options  # noqa: E402
 from ev_energy_async.testing.mock_api import Answer, MockApi, Sent  # noqa: E402
@@ -44,6 +44,7 @@ __all__ = [
     "ModelFactory",
     "SEED",
     "START",
+    "SandboxClock",
     "Sent",
     "api_error",
     "batch",

@@ -1,13 +1,16 @@
-"""A clock for tests, to be handed to a client or a webhook verifier; nothing ever waits for it."""
+"""Clocks for tests, to be handed to a client, a budget or a webhook verifier; nothing ever waits for them."""
 
 from __future__ import annotations
 
 import asyncio
 import datetime as dt
 from bisect import insort
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-__all__ = ["START", "FakeClock"]
+if TYPE_CHECKING:
+    from ev_energy_async.sandbox import Sandbox
+
+__all__ = ["START", "FakeClock", "SandboxClock"]
 
 START: Final = dt.datetime(2026, 3, 14, 12, tzinfo=dt.UTC)
 """Where a `FakeClock` begins, and the time in the sandbox of `ev_sandbox`."""
@@ -72,3 +75,37 @@ class FakeClock:
     def advance(self, delay: float | dt.timedelta) -> None:
         """Let time pass: seconds, or a `timedelta`."""
         self._seconds += delay.total_seconds() if isinstance(delay, dt.timedelta) else delay
+
+
+class SandboxClock(FakeClock):
+    """The clock of a sandbox, for a client of it: a sleep moves the sandbox's time on and takes none of the test's.
+
+    The fixture `ev` has one where the sandbox's time stands still.
+
+    Args:
+        sandbox: Whose time; made with a `SteppedClock`, or with a `ScaledClock` that may be moved on.
+
+    Example:
+        >>> async with Sandbox(clock=SteppedClock(START)) as sandbox:  # doctest: +SKIP
+        ...     auth = StaticToken(sandbox.issue_token())
+        ...     ev = EvEnergy(auth, base_url=sandbox.base_url, clock=SandboxClock(sandbox))
+    """
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        super().__init__(sandbox.now())
+        self._sandbox = sandbox
+
+    def now(self) -> dt.datetime:
+        """Return the sandbox's time."""
+        return self._sandbox.now()
+
+    def monotonic(self) -> float:
+        """Return the seconds that have passed in the sandbox since this clock was made."""
+        return (self._sandbox.now() - self._start).total_seconds()
+
+    def advance(self, delay: float | dt.timedelta) -> None:
+        """Let time pass in the sandbox: seconds, or a `timedelta`."""
+        self._sandbox.advance(delay)
+
+    def _reach(self, wake: float) -> None:
+        self._sandbox.advance(max(0.0, wake - self.monotonic()))

@@ -8,12 +8,11 @@ import pytest
 import pytest_asyncio
 
 from ev_energy_async import ClientCredentials, EvEnergy
-from ev_energy_async.testing.clock import START, FakeClock
+from ev_energy_async.testing.clock import START, SandboxClock
 from ev_energy_async.testing.factories import reseed
 from ev_energy_async.testing.mock_api import MockApi
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import AsyncIterator, Iterator
 
     from ev_energy_async.sandbox import Sandbox
@@ -21,26 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["ev", "ev_api", "ev_factories", "ev_sandbox", "ev_sandbox_options"]
 
 _VEHICLES: Final = 20
-
-
-class _SandboxClock(FakeClock):
-    """The sandbox's time, for a client of it; a sleep moves it on."""
-
-    def __init__(self, sandbox: Sandbox) -> None:
-        super().__init__(sandbox.now())
-        self._sandbox = sandbox
-
-    def now(self) -> dt.datetime:
-        return self._sandbox.now()
-
-    def monotonic(self) -> float:
-        return (self._sandbox.now() - self._start).total_seconds()
-
-    def advance(self, delay: float | dt.timedelta) -> None:
-        self._sandbox.advance(delay)
-
-    def _reach(self, wake: float) -> None:
-        self._sandbox.advance(max(0.0, wake - self.monotonic()))
 
 
 def _stands_still(options: dict[str, Any]) -> bool:
@@ -79,7 +58,7 @@ async def ev(ev_sandbox: Sandbox, ev_sandbox_options: dict[str, Any]) -> AsyncIt
     between retries or for the budget, moves the sandbox on, and the test does not wait.
     """
     auth = ClientCredentials(ev_sandbox.client_id, ev_sandbox.client_secret, token_url=ev_sandbox.token_url)
-    clock = _SandboxClock(ev_sandbox) if _stands_still(ev_sandbox_options) else None
+    clock = SandboxClock(ev_sandbox) if _stands_still(ev_sandbox_options) else None
     async with EvEnergy(auth, base_url=ev_sandbox.base_url, clock=clock) as client:
         yield client
 

@@ -25,6 +25,7 @@ from ev_energy_async.errors import (
 from ev_energy_async.messages.request import Response
 from ev_energy_async.sandbox import FaultPlan, Rule, Sandbox, SteppedClock
 from ev_energy_async.sandbox.faults import ResetAfter, Unavailable
+from ev_energy_async.testing import SandboxClock
 from tests.conftest import START, Answer
 
 from .follow_kit import MINUTE, VEHICLE, ModelServer, QuickClock, log, take, texts
@@ -200,23 +201,6 @@ async def sandbox() -> AsyncIterator[Sandbox]:
         vehicles=6, evses=4, seed=11, rate_limit=100_000, clock=clock, token_lifetime=7 * DAY
     ) as running:
         yield running
-
-
-class SandboxClock:
-    """The sandbox's clock, which moves on when somebody sleeps on it."""
-
-    def __init__(self, sandbox: Sandbox) -> None:
-        self._sandbox = sandbox
-
-    def now(self) -> dt.datetime:
-        return self._sandbox.now()
-
-    def monotonic(self) -> float:
-        return (self._sandbox.now() - START).total_seconds()
-
-    async def sleep(self, delay: float) -> None:
-        self._sandbox.advance(delay)
-        await asyncio.sleep(0)
 
 
 @pytest.fixture

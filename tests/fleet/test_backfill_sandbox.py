@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +13,7 @@ from ev_energy_async.fleet.backfill.backfill import Backfill, LogRead
 from ev_energy_async.fleet.events import PollFailed
 from ev_energy_async.sandbox import FaultPlan, Rule, Sandbox, SteppedClock
 from ev_energy_async.sandbox.faults import DuplicatedLogs, RateLimited, ResetAfter, TruncatedJson, Unavailable
+from ev_energy_async.testing import SandboxClock
 from tests.conftest import START
 
 from .backfill_kit import key, vehicle_id
@@ -36,23 +36,6 @@ async def sandbox() -> AsyncIterator[Sandbox]:
     ) as running:
         running.advance(2 * DAY)
         yield running
-
-
-class SandboxClock:
-    """The sandbox's clock, which moves on when somebody sleeps on it."""
-
-    def __init__(self, sandbox: Sandbox) -> None:
-        self._sandbox = sandbox
-
-    def now(self) -> dt.datetime:
-        return self._sandbox.now()
-
-    def monotonic(self) -> float:
-        return (self._sandbox.now() - START).total_seconds()
-
-    async def sleep(self, delay: float) -> None:
-        self._sandbox.advance(delay)
-        await asyncio.sleep(0)
 
 
 @pytest.fixture

@@ -16,10 +16,11 @@ from ev_energy_async import ClientCredentials, EvEnergy
 from ev_energy_async.budget import Budget
 from ev_energy_async.checkpoint import MemoryCheckpoint
 from ev_energy_async.sandbox import FaultPlan, Sandbox, SteppedClock
+from ev_energy_async.testing import SandboxClock
 
 from .judge import Cost, Verdict, cost_of, judge
 from .rows import Row, row_of
-from .timing import START, Sleepers
+from .timing import START
 from .world import TOKEN_LIFETIME, Options, arrivals, plan_of
 
 if TYPE_CHECKING:
@@ -34,31 +35,7 @@ __all__ = ["run"]
 # Seconds that pass with each request.
 _STEP = 0.05
 _ROUNDS = 1.4
-# What a `datetime` tells apart.
-_LEAST = 1e-6
 _LONGEST_AWAY = 2_400.0
-
-
-class _Time:
-    """The clock of a client, which moves that of a sandbox when somebody sleeps on it."""
-
-    def __init__(self, clock: SteppedClock) -> None:
-        self._clock = clock
-        self._sleepers = Sleepers()
-
-    def now(self) -> dt.datetime:
-        return self._clock.now()
-
-    def monotonic(self) -> float:
-        return (self._clock.now() - START).total_seconds()
-
-    async def sleep(self, delay: float) -> None:
-        wake = self.monotonic() + delay
-        async with self._sleepers.entered(wake) as is_next:
-            while self.monotonic() < wake:
-                await asyncio.sleep(0)
-                if is_next():
-                    self._clock.advance(max(_LEAST, wake - self.monotonic()))
 
 
 @attrs.define
@@ -68,7 +45,7 @@ class _Consumer:
     options: Options
     seed: int
     sandbox: Sandbox
-    time: _Time
+    time: SandboxClock
     checkpoint: MemoryCheckpoint = attrs.field(factory=MemoryCheckpoint)
     rows: list[Row] = attrs.field(factory=list[Row])
     life: int = 0
@@ -148,7 +125,7 @@ async def run(options: Options, seed: int) -> Verdict:
         faults=plan_of(attrs.evolve(options, stall=0.0), seed),
         kept_requests=None,
     )
-    time = _Time(clock)
+    time = SandboxClock(sandbox)
     async with sandbox:
         consumer = _Consumer(options, seed, sandbox, time)
         blows = options.kills + options.pauses
