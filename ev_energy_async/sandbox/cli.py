@@ -6,7 +6,7 @@ import gc
 import signal
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
@@ -19,11 +19,15 @@ from ev_energy_async.sandbox.webhooks import WEBHOOK_SECRET, is_loopback
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 
-_LOOPBACK = "127.0.0.1"
-_FIRST = "first"
+_LOOPBACK: Final = "127.0.0.1"
+_FIRST: Final = "first"
 
-_FLEET, _NETWORK, _OAUTH = "The fleet", "Network", "OAuth and limits"
-_TIME, _WEBHOOKS, _TESTS = "Time", "Webhooks", "For tests"
+_FLEET: Final = "The fleet"
+_NETWORK: Final = "Network"
+_OAUTH: Final = "OAuth and limits"
+_TIME: Final = "Time"
+_WEBHOOKS: Final = "Webhooks"
+_TESTS: Final = "For tests"
 
 
 @app.command()

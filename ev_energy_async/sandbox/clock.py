@@ -8,12 +8,12 @@ sandbox's divided by the clock's speed.
 import asyncio
 from datetime import UTC, datetime, timedelta
 from time import monotonic
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_LONGEST_NAP = 3_600.0  # a computer's clock may be set meanwhile
+_LONGEST_NAP: Final = 3_600.0  # a computer's clock may be set meanwhile
 
 
 class Clock(Protocol):

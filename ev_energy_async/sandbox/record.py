@@ -4,14 +4,15 @@ import json
 import re
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
-from typing import IO, Any
+from typing import IO, Any, Final
 
-_TOLD_HEADERS = (
+import attrs
+
+_TOLD_HEADERS: Final = (
     "Accept",
     "Accept-Language",
     "Content-Type",
@@ -21,13 +22,13 @@ _TOLD_HEADERS = (
     "User-Agent",
 )
 # What may stand in a query and opens something: tokens, codes, the signature of a presigned URL.
-_SECRETS = re.compile(
+_SECRETS: Final = re.compile(
     r"(?<=[?&])((?:[\w.%-]*(?:token|secret|signature|credential|password|verifier|key)|code|state)=)[^&]+",
     re.IGNORECASE,
 )
 
 
-@dataclass(frozen=True, slots=True)
+@attrs.frozen
 class Served:
     """One request that the sandbox has answered, or left without an answer."""
 
@@ -54,7 +55,7 @@ class Served:
     """The client's port, which tells its connections apart."""
 
 
-@dataclass(frozen=True, slots=True)
+@attrs.frozen
 class Delivery:
     """One attempt to deliver a webhook."""
 
@@ -134,7 +135,7 @@ def told_path(path: str) -> str:
 
 
 def _line(kind: str, entry: Served | Delivery) -> str:
-    values: dict[str, Any] = {"kind": kind} | {name: getattr(entry, name) for name in entry.__slots__}
+    values: dict[str, Any] = {"kind": kind} | attrs.asdict(entry, recurse=False)
     values["at"] = entry.at.isoformat()
     return json.dumps(values, separators=(",", ":"))
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
+import attrs
 import pytest
 from yarl import URL
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 START = datetime(2026, 3, 14, 21, 5, 7, 250_000, tzinfo=UTC)
 
 
-@dataclass(frozen=True)
+@attrs.frozen
 class Answer:
     """What a client sees of one response."""
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import attrs
 
 if TYPE_CHECKING:
     from ev_energy_async.sandbox import Sandbox
@@ -14,7 +15,7 @@ PATIENCE = 5.0
 """Real seconds after which a test fails instead of waiting on."""
 
 
-@dataclass(frozen=True)
+@attrs.frozen
 class Raw:
     """What came back on a connection before it ended or the answer was complete."""
 

@@ -6,9 +6,10 @@ Works on plain values that it may change; the caller hands in a copy. No I/O.
 import json
 from collections.abc import Iterator
 from copy import deepcopy
-from dataclasses import dataclass
 from random import Random
-from typing import Any, TypeGuard
+from typing import Any, Final, TypeGuard
+
+import attrs
 
 from ev_energy_async.sandbox.faults.effects import (
     DuplicatedLogs,
@@ -22,13 +23,13 @@ from ev_energy_async.sandbox.faults.effects import (
 from ev_energy_async.sandbox.instants import SECOND, Instant, parse, text
 from ev_energy_async.sandbox.protocol import Document, Schema, mismatches
 
-BODY_EFFECTS = (NewEnumValue, UnknownField, NullField, MissingField, DuplicatedLogs, LateLogs)
+BODY_EFFECTS: Final = (NewEnumValue, UnknownField, NullField, MissingField, DuplicatedLogs, LateLogs)
 
-_NEW_VALUES = ("BRAND_NEW", "UNHEARD_OF", "FROM_THE_FUTURE")
-_LOG_KEYS = ("sampled_at", "logged_at")
+_NEW_VALUES: Final = ("BRAND_NEW", "UNHEARD_OF", "FROM_THE_FUTURE")
+_LOG_KEYS: Final = ("sampled_at", "logged_at")
 
 
-@dataclass(frozen=True, slots=True)
+@attrs.frozen
 class _Member:
     """A member of an object and what the document says of it."""
 

@@ -1,12 +1,13 @@
 """What can go wrong with a request and its answer: the effects of a fault plan, as data."""
 
-from dataclasses import dataclass, fields
 from math import isfinite
-from typing import ClassVar
+from typing import ClassVar, Final
 
-_BAD_GATEWAY = 502
-_HTTP_ERRORS = range(400, 600)
-_REDIRECTS = (301, 302, 303, 307, 308)
+import attrs
+
+_BAD_GATEWAY: Final = 502
+_HTTP_ERRORS: Final = range(400, 600)
+_REDIRECTS: Final = (301, 302, 303, 307, 308)
 
 
 def check_share(share: float) -> None:
@@ -21,7 +22,7 @@ def check_seconds(seconds: float) -> None:
         raise ValueError(f"seconds is a number from 0 up, not {seconds}")
 
 
-@dataclass(frozen=True, slots=True)
+@attrs.frozen
 class Effect:
     """Something that goes wrong. Durations are real seconds where a socket waits, the sandbox's own elsewhere.
 
@@ -32,14 +33,14 @@ class Effect:
     kind: ClassVar[str] = ""
     """What it is called in a plan's YAML and in the record."""
 
-    def __post_init__(self) -> None:
-        for option in fields(self):
+    def __attrs_post_init__(self) -> None:
+        for option in attrs.fields(type(self)):
             value = getattr(self, option.name)
             if isinstance(value, int | float) and not (isfinite(value) and value >= 0):
                 raise ValueError(f"{option.name} is a number from 0 up, not {value}")
 
 
-@dataclass(frozen=True, slots=True)
+@attrs.frozen
 class Latency(Effect):
     """The answer takes longer: `seconds`, and up to `jitter_seconds` more. Real seconds."""
 
@@ -48,7 +49,7 @@ class Latency(Effect):
     jitter_seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@attrs.frozen
 class Stall(Effect):
     """Nothing is handled and nothing answered, until the client gives up or `seconds` are over (None: never)."""
 
@@ -56,14 +57,14 @@ class Stall(Effect):
     seconds: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@attrs.frozen
 class Held(Effect):
     """The request is handled, its answer is held back until another plan comes into force."""
 
     kind: ClassVar[str] = "held"
 
 
-@dataclass(frozen=True, slots=True)
+@attrs.frozen
 class Redirected(Effect):
     """A proxy in front answers with a redirect to `location`, to a login page perhaps. Nothing was handled."""
 
@@ -71,26 +72,26 @@ class Redirected(Effect):
     location: str = "https://login.example/"
     status: int = 302
 
-    def __post_init__(self) -> None:
+    def __attrs_post_init__(self) -> None:
         if self.status not in _REDIRECTS:
             raise ValueError(f"status is a redirect, one of {', '.join(map(str, _REDIRECTS))}, not {self.status}")
 
 
-@dataclass(frozen=True, slots=True)
+@attrs.frozen
 class ResetBefore(Effect):
     """The connection is reset before the request is handled: nothing was done."""
 
     kind: ClassVar[str] = "reset_before"
 
 
-@dataclass(frozen=True, slots=True)
+@attrs.frozen
 class ResetAfter(Effect):
     """The request is handled, then the connection is reset: the work is done, the answer lost."""
 
     kind: ClassVar[str] = "reset_after"
 
 
-@dataclass(frozen=True, slots=True)
+@attrs.frozen
 class TruncatedJson(Effect):
     """Only a part of the body comes: as if that were all, or, with `cut_connection`, with the connection cut there."""
 
@@ -98,14 +99,14 @@ class TruncatedJson(Effect):
     cut_connection: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@attrs.frozen
 class MalformedJson(Effect):
     """The body is not JSON, in one of several ways (a trailing comma, NaN, bytes that are no UTF-8, nothing at all)."""
 
     kind: ClassVar[str] = "malformed_json"
 
 
-@dataclass(frozen=True, slots=True)
+@attrs.frozen
 class WrongContentType(Effect):
     """The body is as it should be, its `Content-Type` is not."""
 
@@ -113,19 +114,19 @@ class WrongContentType(Effect):
     content_type: str = "text/html; charset=utf-8"
 
 
-@dataclass(frozen=True, slots=True)
+@attrs.frozen
 class HtmlError(Effect):
     """A proxy in front answers with an error page in HTML. Nothing was handled, nothing counted."""
 
     kind: ClassVar[str] = "html_error"
     status: int = _BAD_GATEWAY
 
-    def __post_init__(self) -> None:
+    def __attrs_post_init__(self) -> None:
         if self.status not in _HTTP_ERRORS:
             raise ValueError(f"status is an HTTP error from 400 to 599, not {self.status}")
 
 
-@dataclass(frozen=True, slots=True)
+@attrs.frozen
 class Unavailable(Effect):
     """A 503 as a problem document, with `Retry-After` unless that is None. Nothing was handled."""
 
@@ -133,7 +134,7 @@ class Unavailable(Effect):
     retry_after_seconds: int | None = 1
 
 
-@dataclass(frozen=True, slots=True)
+@attrs.frozen
 class RateLimited(Effect):
     """A 429 with `Retry-After`; with `storm_seconds` (of the sandbox) it goes on for so long for all that matches."""
 
@@ -142,14 +143,14 @@ class RateLimited(Effect):
     storm_seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@attrs.frozen
 class ExpiredToken(Effect):
     """The token that was sent counts as expired, now and from now on."""
 
     kind: ClassVar[str] = "expired_token"
 
 
-@dataclass(frozen=True, slots=True)
+@attrs.frozen
 class NewEnumValue(Effect):
     """Some members that have a fixed set of values have one that nobody knows yet."""
 
@@ -157,7 +158,7 @@ class NewEnumValue(Effect):
     members: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@attrs.frozen
 class UnknownField(Effect):
     """Some objects have a member that nobody knows yet."""
 
@@ -165,7 +166,7 @@ class UnknownField(Effect):
     members: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@attrs.frozen
 class NullField(Effect):
     """Some members are null although they can't be."""
 
@@ -173,7 +174,7 @@ class NullField(Effect):
     members: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@attrs.frozen
 class MissingField(Effect):
     """Some members are not there although they are required."""
 
@@ -181,7 +182,7 @@ class MissingField(Effect):
     members: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@attrs.frozen
 class DuplicatedLogs(Effect):
     """Some logs of a page are there twice."""
 
@@ -189,7 +190,7 @@ class DuplicatedLogs(Effect):
     logs: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@attrs.frozen
 class LateLogs(Effect):
     """A `share` of all logs, always the same ones, appears in lists only `seconds` (of the sandbox) after its time.
 
@@ -200,12 +201,12 @@ class LateLogs(Effect):
     share: float = 0.2
     seconds: float = 900.0
 
-    def __post_init__(self) -> None:
+    def __attrs_post_init__(self) -> None:
         check_share(self.share)
         check_seconds(self.seconds)
 
 
-@dataclass(frozen=True, slots=True)
+@attrs.frozen
 class SlowDrip(Effect):
     """The body comes in pieces of `piece_bytes`, with `pause_seconds` (real ones) before each."""
 
@@ -213,14 +214,14 @@ class SlowDrip(Effect):
     piece_bytes: int = 64
     pause_seconds: float = 0.05
 
-    def __post_init__(self) -> None:
+    def __attrs_post_init__(self) -> None:
         if self.piece_bytes < 1:
             raise ValueError(f"piece_bytes is a number from 1 up, not {self.piece_bytes}")
         if not (isfinite(self.pause_seconds) and self.pause_seconds >= 0):
             raise ValueError(f"pause_seconds is a number from 0 up, not {self.pause_seconds}")
 
 
-@dataclass(frozen=True, slots=True)
+@attrs.frozen
 class HugeBody(Effect):
     """The JSON goes on with blanks until the body is `total_bytes` long, and no `Content-Length` warns of it."""
 

@@ -4,7 +4,9 @@ A plan is data; `faults_running` plays it, `faults_reading` reads one from YAML.
 requests give the same faults.
 """
 
-from dataclasses import dataclass, field
+from typing import Final
+
+import attrs
 
 from ev_energy_async.sandbox.faults.effects import (
     DuplicatedLogs,
@@ -78,7 +80,7 @@ __all__ = [
     "WrongContentType",
 ]
 
-EFFECTS: dict[str, type[Effect]] = {
+EFFECTS: Final[dict[str, type[Effect]]] = {
     effect.kind: effect
     for effect in (
         Latency,
@@ -113,10 +115,10 @@ EFFECTS: dict[str, type[Effect]] = {
 }
 """All effects by the name they have in YAML."""
 
-WEBHOOK_EFFECTS = (WebhookDuplicated, WebhookDelayed, WebhookLost)
+WEBHOOK_EFFECTS: Final = (WebhookDuplicated, WebhookDelayed, WebhookLost)
 
 
-@dataclass(frozen=True, slots=True)
+@attrs.frozen
 class Rule:
     """When an effect strikes. A rule that names neither operation nor path is about every operation of the API.
 
@@ -144,7 +146,7 @@ class Rule:
     until_seconds: float | None = None
     """Until when; for ever if it is None."""
 
-    def __post_init__(self) -> None:
+    def __attrs_post_init__(self) -> None:
         if not 0 <= self.probability <= 1:
             raise ValueError(f"probability is a number from 0 to 1, not {self.probability}")
         for name in ("count", "skip", "from_seconds", "until_seconds"):
@@ -160,7 +162,7 @@ class Rule:
                     raise ValueError(f"{self.effect.kind} is about logs, not about requests: {name} says nothing here")
 
 
-@dataclass(frozen=True, slots=True)
+@attrs.frozen
 class FaultPlan:
     """The rules of a run. All that match a request strike, in their order; the first that answers it is the last.
 
@@ -168,5 +170,5 @@ class FaultPlan:
         >>> FaultPlan((Rule(Latency(seconds=0.2)), Rule(ResetAfter(), method="PATCH", probability=0.05)), seed=7)
     """
 
-    rules: tuple[Rule, ...] = field(default=())
+    rules: tuple[Rule, ...] = attrs.field(default=())
     seed: int = 7

@@ -11,15 +11,16 @@ rules:
 """
 
 from collections.abc import Mapping
-from dataclasses import Field, fields
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
+
+import attrs
 
 from ev_energy_async.sandbox.faults.effects import Effect
 from ev_energy_async.sandbox.faults.plan import EFFECTS, FaultPlan, Rule
 
-_KINDS: dict[str, tuple[tuple[type, ...], str]] = {
+_KINDS: Final[dict[str, tuple[tuple[type, ...], str]]] = {
     "float": ((int, float), "a number"),
     "int": ((int,), "a whole number"),
     "bool": ((bool,), "true or false"),
@@ -74,7 +75,7 @@ def _rule(plain: object, number: int) -> Rule:
     if "effect" not in raw:
         raise FaultPlanError(f"{where} has no effect; the effects are {', '.join(EFFECTS)}")
     effect = _effect(raw["effect"], where)
-    known = {field.name: field for field in fields(Rule) if field.name != "effect"}
+    known = {field.name: field for field in attrs.fields(Rule) if field.name != "effect"}
     _only(raw, ("effect", *known), where)
     options: dict[str, Any] = {name: _value(known[name], raw[name], where) for name in raw if name != "effect"}
     try:
@@ -88,7 +89,7 @@ def _effect(plain: object, where: str) -> Effect:
     kind = raw.get("kind")
     if not isinstance(kind, str) or kind not in EFFECTS:
         raise FaultPlanError(f"{where}: there is no effect {kind!r}{_hint(kind, tuple(EFFECTS))}")
-    known = {field.name: field for field in fields(EFFECTS[kind])}
+    known = {field.name: field for field in attrs.fields(EFFECTS[kind])}
     _only(raw, ("kind", *known), f"{where}: {kind}")
     options = {name: _value(known[name], raw[name], f"{where}: {kind}") for name in raw if name != "kind"}
     try:
@@ -97,7 +98,7 @@ def _effect(plain: object, where: str) -> Effect:
         raise FaultPlanError(f"{where}: {kind}: {error}") from error
 
 
-def _value(field: Field[Any], value: object, where: str) -> object:
+def _value(field: "attrs.Attribute[Any]", value: object, where: str) -> object:
     kind, _, optional = str(getattr(field.type, "__name__", field.type)).partition(" | ")
     if value is None and optional == "None":
         return None

@@ -4,9 +4,10 @@ Each rule draws for itself, from the plan's seed, its own number and how many re
 or other requests do changes nothing for it.
 """
 
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from random import Random
+
+import attrs
 
 from ev_energy_async.sandbox.faults.effects import Effect, RateLimited
 from ev_energy_async.sandbox.faults.plan import WEBHOOK_EFFECTS, FaultPlan, Rule
@@ -14,7 +15,7 @@ from ev_energy_async.sandbox.faults.world_effects import ArrivalEffect
 from ev_energy_async.sandbox.instants import SECOND, Instant
 
 
-@dataclass(frozen=True, slots=True)
+@attrs.frozen
 class Strike:
     """An effect that strikes, and the chance that decides what is open about it."""
 
@@ -22,7 +23,7 @@ class Strike:
     chance: Random
 
 
-@dataclass(frozen=True, slots=True)
+@attrs.frozen
 class Target:
     """What a rule is compared with."""
 

@@ -4,12 +4,13 @@ import asyncio
 import socket
 import struct
 from contextlib import suppress
+from typing import Final
 
 from aiohttp import web
 
 from ev_energy_async.sandbox.faults.effects import HugeBody, SlowDrip
 
-_BLANKS = b" " * 65_536
+_BLANKS: Final = b" " * 65_536
 
 
 class Pauses:

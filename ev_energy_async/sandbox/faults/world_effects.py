@@ -1,12 +1,13 @@
 """What can go wrong with the world and its messages: how logs arrive, and what becomes of webhooks."""
 
-from dataclasses import dataclass
 from typing import ClassVar
+
+import attrs
 
 from ev_energy_async.sandbox.faults.effects import Effect, check_seconds, check_share
 
 
-@dataclass(frozen=True, slots=True)
+@attrs.frozen
 class ArrivalEffect(Effect):
     """Something about how logs reach the platform, and so about what the world holds, whoever asks for it.
 
@@ -15,7 +16,7 @@ class ArrivalEffect(Effect):
     """
 
 
-@dataclass(frozen=True, slots=True)
+@attrs.frozen
 class LateUploads(ArrivalEffect):
     """A `share` of the logs becomes visible late, each by up to `seconds` after its own time, so out of order.
 
@@ -26,12 +27,12 @@ class LateUploads(ArrivalEffect):
     share: float = 0.05
     seconds: float = 172_800.0
 
-    def __post_init__(self) -> None:
+    def __attrs_post_init__(self) -> None:
         check_share(self.share)
         check_seconds(self.seconds)
 
 
-@dataclass(frozen=True, slots=True)
+@attrs.frozen
 class OfflineDevices(ArrivalEffect):
     """Devices are offline for up to `seconds` and upload what they missed within two minutes at the end.
 
@@ -43,12 +44,12 @@ class OfflineDevices(ArrivalEffect):
     share: float = 0.05
     seconds: float = 172_800.0
 
-    def __post_init__(self) -> None:
+    def __attrs_post_init__(self) -> None:
         check_share(self.share)
         check_seconds(self.seconds)
 
 
-@dataclass(frozen=True, slots=True)
+@attrs.frozen
 class RepeatedLogs(ArrivalEffect):
     """A `share` of the logs is stored twice, under the same time; the second one up to `seconds` after the first."""
 
@@ -56,23 +57,23 @@ class RepeatedLogs(ArrivalEffect):
     share: float = 0.05
     seconds: float = 600.0
 
-    def __post_init__(self) -> None:
+    def __attrs_post_init__(self) -> None:
         check_share(self.share)
         check_seconds(self.seconds)
 
 
-@dataclass(frozen=True, slots=True)
+@attrs.frozen
 class CoarseTimes(ArrivalEffect):
     """The time of a log is a multiple of `seconds`, so that logs of different kinds often have the same."""
 
     kind: ClassVar[str] = "coarse_times"
     seconds: float = 60.0
 
-    def __post_init__(self) -> None:
+    def __attrs_post_init__(self) -> None:
         check_seconds(self.seconds)
 
 
-@dataclass(frozen=True, slots=True)
+@attrs.frozen
 class WebhookDuplicated(Effect):
     """A delivery that arrived comes again, `seconds` (of the sandbox) later, with the same `svix-id`."""
 
@@ -80,7 +81,7 @@ class WebhookDuplicated(Effect):
     seconds: float = 1.0
 
 
-@dataclass(frozen=True, slots=True)
+@attrs.frozen
 class WebhookDelayed(Effect):
     """A delivery sets out `seconds` (of the sandbox) late, so that later events overtake it."""
 
@@ -88,7 +89,7 @@ class WebhookDelayed(Effect):
     seconds: float = 3_600.0
 
 
-@dataclass(frozen=True, slots=True)
+@attrs.frozen
 class WebhookLost(Effect):
     """An event is never delivered."""
 

@@ -1,8 +1,9 @@
 """One call on its way to its handler, and what a handler is."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+import attrs
 
 from ev_energy_async.sandbox.instants import Instant
 from ev_energy_async.sandbox.protocol import Operation, Query, Reply, Tree
@@ -10,7 +11,7 @@ from ev_energy_async.sandbox.resources import View
 from ev_energy_async.sandbox.world import User, World
 
 
-@dataclass(slots=True)
+@attrs.define
 class Call:
     """A request that was let in: identified, counted, checked."""
 
@@ -27,7 +28,7 @@ class Call:
     body: dict[str, Any]
     user: User | None
     """The user in whose context the call is made, where the operation takes one."""
-    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    headers: Mapping[str, str] = attrs.field(factory=dict[str, str])
     """The request's headers, by name whatever the case."""
     scopes: frozenset[str] | None = None
     """What the caller's token allows; None where that is not looked at."""

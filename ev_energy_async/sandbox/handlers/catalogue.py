@@ -1,7 +1,7 @@
 """Makes, models and trims: what there is to choose from, for anybody to see."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from ev_energy_async.sandbox.handlers.calls import Call, Handler
 from ev_energy_async.sandbox.handlers.common import Write, customer, found, one, page
@@ -94,7 +94,7 @@ def _is_sold_to(buyer: User | None, make: VehicleMake) -> bool:
     return buyer.place is not None and buyer.place.country in make.data.markets
 
 
-HANDLERS: dict[str, Handler] = {
+HANDLERS: Final[dict[str, Handler]] = {
     "vehicle_makes.list": list_vehicle_makes,
     "vehicle_makes.get": get_vehicle_make,
     "vehicle_models.list": list_vehicle_models,

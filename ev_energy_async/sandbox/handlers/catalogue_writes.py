@@ -1,6 +1,7 @@
 """What integrators add to the catalogue of vehicles: models, trims, and which plug a model has in which region."""
 
 from http import HTTPStatus
+from typing import Final
 
 from ev_energy_async.sandbox.handlers.calls import Call, Handler
 from ev_energy_async.sandbox.handlers.common import found, numbered_page, one, referred
@@ -8,8 +9,8 @@ from ev_energy_async.sandbox.instants import text
 from ev_energy_async.sandbox.protocol import JsonObject, Reply, invalid, not_found
 from ev_energy_async.sandbox.world import ModelData, VehicleModel, VehicleTrim
 
-_CONSUMPTION = 170  # Wh a km, of a model nobody knows
-_FIELDS = ("connector_type", "source", "confidence", "verified_at")
+_CONSUMPTION: Final = 170  # Wh a km, of a model nobody knows
+_FIELDS: Final = ("connector_type", "source", "confidence", "verified_at")
 
 
 def create_model(call: Call) -> Reply:
@@ -83,7 +84,7 @@ def _write(call: Call, model: VehicleModel, region: str) -> JsonObject:
     return {"url": f"{url}/connectors/{region}", "vehicle_model": url, "region": region, **model.connectors[region]}
 
 
-HANDLERS: dict[str, Handler] = {
+HANDLERS: Final[dict[str, Handler]] = {
     "vehicle_models.create": create_model,
     "vehicle_models.update": update_model,
     "vehicle_trims.create": create_trim,

@@ -1,6 +1,7 @@
 """Charging sessions and sub-sessions: lists, reads, boosts, recalculation, and the commands sent for them."""
 
 from http import HTTPStatus
+from typing import Final
 
 from ev_energy_async.sandbox.handlers.calls import Call, Handler
 from ev_energy_async.sandbox.handlers.common import check_expand_scopes, page
@@ -12,7 +13,7 @@ from ev_energy_async.sandbox.resources import charging, charging_plans
 from ev_energy_async.sandbox.simulation import BOOST, SMART
 from ev_energy_async.sandbox.world import Beginning, Plug, Session, SubSession
 
-_SCOPES = {
+_SCOPES: Final = {
     "assessment": "debug:read",
     "carbon_feed": "carbon:read",
     "debug_metadata": "debug:read",
@@ -234,7 +235,7 @@ def _between(at: Instant, since: str | None, until: str | None) -> bool:
     return (since is None or at >= parse(since)) and (until is None or at <= parse(until))
 
 
-HANDLERS: dict[str, Handler] = {
+HANDLERS: Final[dict[str, Handler]] = {
     "charging_sessions.list": list_sessions,
     "charging_sessions.get": get_session,
     "charging_sessions.boost_start": boost_start,

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from ev_energy_async.sandbox.handlers.calls import Call
 from ev_energy_async.sandbox.handlers.listing import ById
@@ -30,7 +30,7 @@ S = TypeVar("S")
 
 Write = Callable[[T, Tree], JsonObject]
 
-_ID = re.compile(r"[a-z]{4}[A-Z\d]{26}")
+_ID: Final = re.compile(r"[a-z]{4}[A-Z\d]{26}")
 
 
 def found(collection: Collection[T], id_: str) -> T:

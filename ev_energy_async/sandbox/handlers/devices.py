@@ -1,6 +1,7 @@
 """Vehicles and charge points: lists, reads, changes, and the links to them."""
 
 from http import HTTPStatus
+from typing import Final
 
 from ev_energy_async.sandbox.handlers.calls import Call, Handler
 from ev_energy_async.sandbox.handlers.common import found_evse, found_vehicle, narrowed, one, page, referred
@@ -10,9 +11,9 @@ from ev_energy_async.sandbox.protocol import JsonObject, Problem, Reply, invalid
 from ev_energy_async.sandbox.simulation import SMART, UNMANAGED_HOME, silent
 from ev_energy_async.sandbox.world import Vehicle, VehicleTrim
 
-_BATTERY_STEP = 10  # Wh, in which a user's own figure is stored
-_LINK_LIVES = HOUR
-_LINK_IS_FOLLOWED_IN = 5 * MINUTE
+_BATTERY_STEP: Final = 10  # Wh, in which a user's own figure is stored
+_LINK_LIVES: Final = HOUR
+_LINK_IS_FOLLOWED_IN: Final = 5 * MINUTE
 """How long owners take to follow a reconnection link; then the device is connected again."""
 
 
@@ -263,7 +264,7 @@ def _connect_url(device_id: str, call: Call) -> str:
     return f"https://connect.example.com/{device_id}?token={call.world.records.chance.getrandbits(96):024x}"
 
 
-HANDLERS: dict[str, Handler] = {
+HANDLERS: Final[dict[str, Handler]] = {
     "vehicles.list": list_vehicles,
     "vehicles.get": get_vehicle,
     "vehicles.create": create_vehicle,

@@ -1,6 +1,7 @@
 """What comes at an even pace: prices, carbon intensities, grid levels, forecasts, and the reports of home devices."""
 
 from http import HTTPStatus
+from typing import Final
 
 from ev_energy_async.sandbox.handlers.calls import Call, Handler
 from ev_energy_async.sandbox.handlers.common import (
@@ -28,12 +29,12 @@ from ev_energy_async.sandbox.simulation import (
 )
 from ev_energy_async.sandbox.world import CtClamp, Record, Tariff
 
-_AHEAD = DAY
+_AHEAD: Final = DAY
 """How far into the future prices, intensities, levels and forecasts are known."""
 
-_STEP_SECONDS = STEP // SECOND
-_DISPATCH_PACE = HOUR
-_SAMPLE = 500  # cars looked at to tell what a fleet draws
+_STEP_SECONDS: Final = STEP // SECOND
+_DISPATCH_PACE: Final = HOUR
+_SAMPLE: Final = 500  # cars looked at to tell what a fleet draws
 
 
 def list_prices(call: Call) -> Reply:
@@ -299,4 +300,4 @@ def _handlers() -> dict[str, Handler]:
     return table
 
 
-HANDLERS = _handlers()
+HANDLERS: Final = _handlers()

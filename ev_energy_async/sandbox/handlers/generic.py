@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from enum import Enum
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from ev_energy_async.sandbox.handlers.calls import Call, Handler
 from ev_energy_async.sandbox.handlers.common import customer, page
@@ -43,7 +43,7 @@ def _offered(call: Call, _record: Record) -> bool:
     return True
 
 
-LISTINGS = (
+LISTINGS: Final = (
     Listing("boundary_meter_makes", "boundary_meter_make_id"),
     Listing("boundary_meter_models", "boundary_meter_model_id", fits=_of_make),
     Listing("boundary_meters", "boundary_meter_id"),
@@ -106,7 +106,7 @@ def listed(call: Call, records: Sequence[Record], paged: Paged) -> Reply:
     return Reply(HTTPStatus.OK, body, dict(NO_MORE) if paged is Paged.ON_ONE_PAGE else {})
 
 
-NO_MORE = {"Link": f'<{NOWHERE}>; rel="next", <{NOWHERE}>; rel="previous"'}
+NO_MORE: Final = {"Link": f'<{NOWHERE}>; rel="next", <{NOWHERE}>; rel="previous"'}
 """The header of a list that is all on one page."""
 
 
@@ -140,4 +140,4 @@ def _handlers() -> dict[str, Handler]:
     return table
 
 
-HANDLERS = _handlers()
+HANDLERS: Final = _handlers()

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from itertools import pairwise
 from math import cos, radians
-from typing import Any
+from typing import Any, Final
 
 Ring = list[list[float]]
 Polygon = list[Ring]
 
-_KILOMETERS_PER_DEGREE = 111.32
-_FEWEST = 4  # positions of a closed ring
-_LARGEST_TESTED = 400  # segments of a ring up to which crossings are looked for
+_KILOMETERS_PER_DEGREE: Final = 111.32
+_FEWEST: Final = 4  # positions of a closed ring
+_LARGEST_TESTED: Final = 400  # segments of a ring up to which crossings are looked for
 
 
 def polygons(geometries: Sequence[dict[str, Any]]) -> list[Polygon]:

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from http import HTTPStatus
+from typing import Final
 
 from ev_energy_async.sandbox.handlers.calls import Call, Handler
 from ev_energy_async.sandbox.handlers.common import referred
@@ -11,8 +12,8 @@ from ev_energy_async.sandbox.protocol import JsonObject, Reply, invalid
 from ev_energy_async.sandbox.simulation import STEP, Flows, Household
 from ev_energy_async.sandbox.world import Record, User
 
-_LONGEST = {"PT30M": DAY, "P1D": 31 * DAY, "P1M": 366 * DAY}
-_DEFAULT_WATTS = 4_000
+_LONGEST: Final = {"PT30M": DAY, "P1D": 31 * DAY, "P1M": 366 * DAY}
+_DEFAULT_WATTS: Final = 4_000
 
 
 def create_solar_array(call: Call) -> Reply:
@@ -143,7 +144,7 @@ def _owner(call: Call) -> User:
     return call.user or next(iter(call.world.users))
 
 
-HANDLERS: dict[str, Handler] = {
+HANDLERS: Final[dict[str, Handler]] = {
     "solar_arrays.create": create_solar_array,
     "solar_arrays.update": update_solar_array,
     "inverters.create": create_inverter,

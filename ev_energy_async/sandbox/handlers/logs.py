@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import Final
 
 from ev_energy_async.sandbox.handlers.calls import Call, Handler
 from ev_energy_async.sandbox.handlers.common import found_evse, found_vehicle
@@ -116,4 +117,4 @@ def _handlers() -> dict[str, Handler]:
     return table
 
 
-HANDLERS = _handlers()
+HANDLERS: Final = _handlers()

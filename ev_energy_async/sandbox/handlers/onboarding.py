@@ -1,7 +1,7 @@
 """How devices and people come onto the platform: onboarding, import, compatibility checks, waitlists, passwords."""
 
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 from uuid import UUID
 
@@ -12,12 +12,12 @@ from ev_energy_async.sandbox.instants import HOUR, parse, text
 from ev_energy_async.sandbox.protocol import FieldErrors, JsonObject, Problem, Reply, invalid, not_found
 from ev_energy_async.sandbox.world import EvseModel, VehicleModel, VehicleTrim
 
-_CONNECT = "https://connect.example.com"
-_REQUEST_LIVES = HOUR
-_REFUSED_CODE = "refused"
-_NO_DEVICE = "0"
-_RANKED = 5
-_IMPORTABLE = {"Easee": "Easee", "Wallbox": "Wallbox"}
+_CONNECT: Final = "https://connect.example.com"
+_REQUEST_LIVES: Final = HOUR
+_REFUSED_CODE: Final = "refused"
+_NO_DEVICE: Final = "0"
+_RANKED: Final = 5
+_IMPORTABLE: Final = {"Easee": "Easee", "Wallbox": "Wallbox"}
 """Which of the catalogue's makes a provider of the import stands for."""
 
 
@@ -254,7 +254,7 @@ def _rank(make_id: str, call: Call) -> int | None:
     return rank if rank <= _RANKED else None
 
 
-HANDLERS: dict[str, Handler] = {
+HANDLERS: Final[dict[str, Handler]] = {
     "vehicle_onboarding.start": start_vehicle_onboarding,
     "vehicle_onboarding.complete": complete_vehicle_onboarding,
     "vehicle_onboarding.send_link": send_onboarding_link,

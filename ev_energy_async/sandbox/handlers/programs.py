@@ -1,6 +1,7 @@
 """Programs with their tiers and agreements, and what their members can earn."""
 
 from http import HTTPStatus
+from typing import Final
 
 from ev_energy_async.sandbox.handlers.calls import Call, Handler
 from ev_energy_async.sandbox.handlers.common import found
@@ -8,9 +9,9 @@ from ev_energy_async.sandbox.handlers.generic import NO_MORE, Paged, found_recor
 from ev_energy_async.sandbox.protocol import JsonObject, Problem, Reply, invalid, not_found
 from ev_energy_async.sandbox.world import PLACES, Record, User
 
-_NEAR = 8.0  # degrees of longitude and latitude that count as the same country here
-_AGREEMENTS = "participation_agreement_versions"
-_AGREEMENT_ID = "participation_agreement_version_id"
+_NEAR: Final = 8.0  # degrees of longitude and latitude that count as the same country here
+_AGREEMENTS: Final = "participation_agreement_versions"
+_AGREEMENT_ID: Final = "participation_agreement_version_id"
 
 
 def list_programs(call: Call) -> Reply:
@@ -156,7 +157,7 @@ def _user(call: Call) -> User:
     return call.user
 
 
-HANDLERS: dict[str, Handler] = {
+HANDLERS: Final[dict[str, Handler]] = {
     "programs.list": list_programs,
     "programs.get": get_program,
     "programs.list_tiers": list_tiers,

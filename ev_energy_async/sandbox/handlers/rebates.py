@@ -1,7 +1,7 @@
 """Rebates: applications with their evidence, and the three steps of uploading a file."""
 
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from ev_energy_async.sandbox.handlers.calls import Call, Handler
 from ev_energy_async.sandbox.handlers.common import referred
@@ -9,7 +9,8 @@ from ev_energy_async.sandbox.handlers.generic import found_record, is_seen, scri
 from ev_energy_async.sandbox.protocol import JsonObject, Problem, Reply, invalid
 from ev_energy_async.sandbox.world import Record, Upload
 
-_FILES, _TYPES = "rebate_evidence_files", "rebate_evidence_types"
+_FILES: Final = "rebate_evidence_files"
+_TYPES: Final = "rebate_evidence_types"
 
 
 def create_rebate(call: Call) -> Reply:
@@ -107,7 +108,7 @@ def _named(call: Call, record: Record, status: HTTPStatus) -> Reply:
     return Reply(status, _names(call, record))
 
 
-HANDLERS: dict[str, Handler] = {
+HANDLERS: Final[dict[str, Handler]] = {
     "user_rebates.create": create_rebate,
     "user_rebates.update": update_rebate,
     "user_rebates.submit": submit_rebate,

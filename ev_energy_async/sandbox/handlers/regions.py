@@ -2,7 +2,7 @@
 
 from collections import Counter
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from ev_energy_async.sandbox.handlers import geometry
 from ev_energy_async.sandbox.handlers.calls import Call, Handler
@@ -217,7 +217,7 @@ def _group_of(call: Call, name: str) -> Record | None:
     return next((group for group in call.world.records["region_groups"] if group.name == name), None)
 
 
-HANDLERS: dict[str, Handler] = {
+HANDLERS: Final[dict[str, Handler]] = {
     "regions.list": list_regions,
     "regions.get": get_region,
     "regions.create": create_region,

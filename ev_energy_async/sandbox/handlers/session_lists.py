@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from heapq import merge
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 from urllib.parse import parse_qsl
 
 from ev_energy_async.sandbox.handlers.listing import ById
@@ -23,10 +23,13 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", bound=Identified)
 
-_LISTS = {"charging_sessions": False, "charging_sub_sessions": True}  # and whether it is sub-sessions that they list
-_NARROWING = frozenset({"vehicle_id", "evse_id", "user_id"})
-_PAGING = frozenset({"expand", "page_after", "page_size"})
-_LONGEST_DAYS = 2  # midnights that a session may see
+_LISTS: Final = {
+    "charging_sessions": False,
+    "charging_sub_sessions": True,
+}  # and whether it is sub-sessions that they list
+_NARROWING: Final = frozenset({"vehicle_id", "evse_id", "user_id"})
+_PAGING: Final = frozenset({"expand", "page_after", "page_size"})
+_LONGEST_DAYS: Final = 2  # midnights that a session may see
 
 
 def found_sessions(

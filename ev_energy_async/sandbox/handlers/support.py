@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from http import HTTPStatus
 from statistics import fmean, median
-from typing import Any
+from typing import Any, Final
 
 from ev_energy_async.sandbox.handlers.calls import Call, Handler
 from ev_energy_async.sandbox.handlers.generic import Paged, found_record, is_seen, listed, scribe, written
@@ -12,10 +12,12 @@ from ev_energy_async.sandbox.instants import DAY, HOUR, Instant, moment, parse, 
 from ev_energy_async.sandbox.protocol import JsonObject, Reply, invalid, load
 from ev_energy_async.sandbox.world import Record
 
-_FILED = tuple(f"{by}_{what}" for by in ("ai_generated", "human_verified") for what in ("category", "subcategory"))
-_TEXTS = ("external_ticket_id", "status", "priority", "source", *_FILED)
-_TIMES = ("created_at", "ticket_updated_at", "resolved_at")
-_SEVERAL = 2
+_FILED: Final = tuple(
+    f"{by}_{what}" for by in ("ai_generated", "human_verified") for what in ("category", "subcategory")
+)
+_TEXTS: Final = ("external_ticket_id", "status", "priority", "source", *_FILED)
+_TIMES: Final = ("created_at", "ticket_updated_at", "resolved_at")
+_SEVERAL: Final = 2
 
 
 def list_tickets(call: Call) -> Reply:
@@ -270,7 +272,7 @@ def _label(value: Any) -> str:
     return str(value).replace("_", " ").capitalize()
 
 
-HANDLERS: dict[str, Handler] = {
+HANDLERS: Final[dict[str, Handler]] = {
     "support_tickets.list": list_tickets,
     "support_tickets.get": get_ticket,
     "support_tickets.update": update_ticket,

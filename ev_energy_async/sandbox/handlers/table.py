@@ -3,6 +3,8 @@
 All operations of the document have an entry. A handler gets a checked `Call` and gives a `Reply`; it does no I/O.
 """
 
+from typing import Final
+
 from ev_energy_async.sandbox.handlers import (
     catalogue,
     catalogue_writes,
@@ -21,7 +23,7 @@ from ev_energy_async.sandbox.handlers import (
 )
 from ev_energy_async.sandbox.handlers.calls import Handler
 
-HANDLERS: dict[str, Handler] = {
+HANDLERS: Final[dict[str, Handler]] = {
     **generic.HANDLERS,
     **catalogue.HANDLERS,
     **catalogue_writes.HANDLERS,

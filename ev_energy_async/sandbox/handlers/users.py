@@ -1,7 +1,7 @@
 """The root and the users with what they have set: addresses, preferences, payouts, saved routes."""
 
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from ev_energy_async.sandbox.handlers.calls import Call, Handler
 from ev_energy_async.sandbox.handlers.common import found, narrowed, page, referred
@@ -11,7 +11,7 @@ from ev_energy_async.sandbox.instants import text
 from ev_energy_async.sandbox.protocol import FieldErrors, JsonObject, Reply, invalid, not_found
 from ev_energy_async.sandbox.world import PLACES, Place, User
 
-_COLLECTIONS = (
+_COLLECTIONS: Final = (
     "users",
     "carbon_feeds",
     "evses",
@@ -27,22 +27,22 @@ _COLLECTIONS = (
     "dispatch_coordinators",
     "grid_feeds",
 )
-_ADDRESS = ("address_1", "address_2", "city", "state", "postal_code", "country_code", "coordinates")
-_NEEDED = ("address_1", "city", "postal_code", "country_code")
-_MOST_ROUTES = 50
-_ROUTE_FIELDS = (
+_ADDRESS: Final = ("address_1", "address_2", "city", "state", "postal_code", "country_code", "coordinates")
+_NEEDED: Final = ("address_1", "city", "postal_code", "country_code")
+_MOST_ROUTES: Final = 50
+_ROUTE_FIELDS: Final = (
     *("name", "origin", "destination", "waypoints", "favourite"),
     *("arrive_with_min_percent", "preferred_departure_minutes", "last_used_at"),
 )
-_GROUPS = {
+_GROUPS: Final = {
     "charging_flow": True,
     "charging_issues": True,
     "charging_optimisation": True,
     "deals_and_offers": False,
     "power_supply_notifications": True,
 }
-_ROUTE_PLANNER = {"preferred_vehicle": None, "min_charger_power_watts": 50_000, "arrive_with_min_percent": 10}
-_RECEIVER_TYPES = {"PAYPAL": "EMAIL", "VENMO": "PHONE", "BILL_CREDITS": "ACCOUNT_NUMBER"}
+_ROUTE_PLANNER: Final = {"preferred_vehicle": None, "min_charger_power_watts": 50_000, "arrive_with_min_percent": 10}
+_RECEIVER_TYPES: Final = {"PAYPAL": "EMAIL", "VENMO": "PHONE", "BILL_CREDITS": "ACCOUNT_NUMBER"}
 
 
 def get_root(call: Call) -> Reply:
@@ -88,7 +88,7 @@ def update_user(call: Call) -> Reply:
 def _locate(call: Call, user: User) -> None:
     """Takes over what the body says of a user's location."""
     location: dict[str, Any] = call.body.get("default_location") or {}
-    given = {name: location[name] for name in _ADDRESS if name in location}
+    given: dict[str, Any] = {name: location[name] for name in _ADDRESS if name in location}
     if any(value is not None for value in given.values()):
         errors: FieldErrors = {
             f"default_location.{name}": ["This is needed for an address."]
@@ -274,7 +274,7 @@ def _below(call: Call, user: User, name: str) -> str:
     return f"{call.view.url('users', user.id)}/{name}"
 
 
-HANDLERS: dict[str, Handler] = {
+HANDLERS: Final[dict[str, Handler]] = {
     "root.get": get_root,
     "users.list": list_users,
     "users.get": get_user,

@@ -7,20 +7,22 @@ say yes at once. No I/O, time comes in as an argument.
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from html import escape
 from http import HTTPStatus
 from itertools import islice
+from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import attrs
 
 from ev_energy_async.sandbox.instants import Instant
 from ev_energy_async.sandbox.oauth.tokens import Grant, TokenIssuer
 from ev_energy_async.sandbox.protocol import Reply, Request
 from ev_energy_async.sandbox.world import Collection, User
 
-AUTHORIZE_PATH = "/o/authorize/"
+AUTHORIZE_PATH: Final = "/o/authorize/"
 
-_PASSED_ON = (
+_PASSED_ON: Final = (
     "response_type",
     "client_id",
     "redirect_uri",
@@ -29,16 +31,16 @@ _PASSED_ON = (
     "code_challenge",
     "code_challenge_method",
 )
-_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
-_SHOWN_USERS = 50
-_HEADERS = {
+_CHALLENGE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
+_SHOWN_USERS: Final = 50
+_HEADERS: Final = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
 }
 
 
-@dataclass(frozen=True, slots=True)
+@attrs.frozen
 class _Asked:
     """An authorization request that may be put to a user."""
 

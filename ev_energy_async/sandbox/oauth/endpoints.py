@@ -8,23 +8,25 @@ import base64
 import binascii
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from hashlib import sha256
 from hmac import compare_digest
 from http import HTTPStatus
+from typing import Final
 from urllib.parse import parse_qsl, unquote_plus
+
+import attrs
 
 from ev_energy_async.sandbox.instants import Instant
 from ev_energy_async.sandbox.oauth.consent import AUTHORIZE_PATH, ConsentDesk
 from ev_energy_async.sandbox.oauth.tokens import Grant, TokenIssuer
 from ev_energy_async.sandbox.protocol import JsonObject, Problem, Reply, Request, not_found
 
-TOKEN_PATH = "/o/token/"  # noqa: S105 - a path
-REVOKE_PATH = "/o/revoke_token/"
+TOKEN_PATH: Final = "/o/token/"  # noqa: S105 - a path
+REVOKE_PATH: Final = "/o/revoke_token/"
 
-_FORM = "application/x-www-form-urlencoded"
+_FORM: Final = "application/x-www-form-urlencoded"
 # RFC 6749, section 5.1: nothing of this may be kept by a cache.
-_UNCACHED = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+_UNCACHED: Final = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
 class OAuthError(Exception):
@@ -37,7 +39,7 @@ class OAuthError(Exception):
         self.status = status
 
 
-@dataclass(frozen=True, slots=True)
+@attrs.frozen
 class _Client:
     """Who sent a form: the application with its secret, or only by its id."""
 

@@ -5,23 +5,24 @@ Time comes in as an argument. What one user allowed once is a `Grant`; everythin
 
 from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from secrets import token_urlsafe
-from typing import TypeVar
+from typing import Final, TypeVar
+
+import attrs
 
 from ev_energy_async.sandbox.instants import SECOND, Instant
 
-CODE_SECONDS = 60
+CODE_SECONDS: Final = 60
 """How long an authorization code is good for, by the client's clock."""
 
-_KEPT = 10_000
-_BYTES = 24
+_KEPT: Final = 10_000
+_BYTES: Final = 24
 
 K = TypeVar("K")
 V = TypeVar("V")
 
 
-@dataclass(frozen=True, slots=True)
+@attrs.frozen
 class Application:
     """The one application that the sandbox knows."""
 
@@ -31,7 +32,7 @@ class Application:
     """Where users may be sent back to, each compared as a whole."""
 
 
-@dataclass(slots=True, eq=False)
+@attrs.define(eq=False)
 class Grant:
     """What one user allowed the application once: the family of all that was issued for it."""
 
@@ -42,11 +43,11 @@ class Grant:
     revoked: bool = False
 
 
-@dataclass(slots=True, eq=False)
+@attrs.define(eq=False)
 class Token:
     """An access token: whom it stands for, what it may do, how long."""
 
-    text: str = field(repr=False)
+    text: str = attrs.field(repr=False)
     client_id: str
     user_id: str | None
     """The user who granted it; None for the application's own."""
@@ -60,22 +61,22 @@ class Token:
         return not self.revoked and now < self.expires_at and not (self.grant and self.grant.revoked)
 
 
-@dataclass(slots=True, eq=False)
+@attrs.define(eq=False)
 class RefreshToken:
     """A refresh token, good for one use."""
 
-    text: str = field(repr=False)
+    text: str = attrs.field(repr=False)
     grant: Grant
     scopes: frozenset[str]
     expires_at: Instant | None
     spent: bool = False
 
 
-@dataclass(slots=True, eq=False)
+@attrs.define(eq=False)
 class Code:
     """An authorization code, good for one use."""
 
-    text: str = field(repr=False)
+    text: str = attrs.field(repr=False)
     grant: Grant
     redirect_uri: str | None
     """As the authorization request named it; None if it did not."""

@@ -4,18 +4,19 @@
 """
 
 import json
-from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import Any, Literal
+from typing import Any, Final, Literal
+
+import attrs
 
 Schema = dict[str, Any]
 """A JSON Schema; references look like `#/schemas/Name`."""
 
-_SCHEMAS = "#/schemas/"
+_SCHEMAS: Final = "#/schemas/"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@attrs.frozen(eq=False)
 class Parameter:
     """One parameter of an operation."""
 
@@ -25,7 +26,7 @@ class Parameter:
     schema: Schema
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@attrs.frozen(eq=False)
 class Operation:
     """One operation of the API."""
 
@@ -50,7 +51,7 @@ class Operation:
         return {parameter.name: parameter for parameter in self.parameters if parameter.place == place}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@attrs.frozen(eq=False)
 class Document:
     """The whole description."""
 

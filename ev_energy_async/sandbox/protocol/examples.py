@@ -4,13 +4,26 @@ The same source of chance gives the same values. References to other resources a
 """
 
 from random import Random
-from typing import Any
+from typing import Any, Final
 
 from ev_energy_async.sandbox.protocol.document import Document, Schema, load
 
-_WORDS = ("grid", "night", "charge", "solar", "home", "meter", "saver", "driver", "plug", "green", "volt", "watt")
-_LARGEST = 100
-_WORDS_IN_A_TEXT = 3
+_WORDS: Final = (
+    "grid",
+    "night",
+    "charge",
+    "solar",
+    "home",
+    "meter",
+    "saver",
+    "driver",
+    "plug",
+    "green",
+    "volt",
+    "watt",
+)
+_LARGEST: Final = 100
+_WORDS_IN_A_TEXT: Final = 3
 
 
 def example(name: str, chance: Random, /, **given: Any) -> dict[str, Any]:

@@ -2,13 +2,14 @@
 
 from email.parser import BytesParser
 from email.policy import HTTP
+from typing import Final
 from urllib.parse import parse_qsl
 
-FORM_OPERATIONS = frozenset({"users.create", "users.update", "support_tickets.update"})
+FORM_OPERATIONS: Final = frozenset({"users.create", "users.update", "support_tickets.update"})
 """The operations for which the document offers forms."""
 
-URL_ENCODED = "application/x-www-form-urlencoded"
-MULTIPART = "multipart/form-data"
+URL_ENCODED: Final = "application/x-www-form-urlencoded"
+MULTIPART: Final = "multipart/form-data"
 
 
 def read_form(body: bytes, content_type: str) -> dict[str, str]:

@@ -1,13 +1,14 @@
 """What travels through the sandbox: a request as it was read, a reply as it will be written. Values, no I/O."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import attrs
 
 JsonObject = dict[str, object]
 """A JSON object whose values msgspec can encode."""
 
 
-@dataclass(frozen=True, slots=True)
+@attrs.frozen
 class Request:
     """One HTTP request, read to its end."""
 
@@ -25,12 +26,12 @@ class Request:
     """The caller's port."""
 
 
-@dataclass(slots=True)
+@attrs.define
 class Reply:
     """One HTTP response."""
 
     status: int
     body: object = None
     """The JSON value of the body; bytes are written as they are, `None` is no body."""
-    headers: dict[str, str] = field(default_factory=dict[str, str])
+    headers: dict[str, str] = attrs.field(factory=dict[str, str])
     content_type: str = "application/json"

@@ -5,15 +5,15 @@ Two schemes: by cursor (`page_after`, `page_before`) and by page number (`page`)
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 from urllib.parse import quote, urlencode
 
-PAGE_SIZE = 25
+PAGE_SIZE: Final = 25
 
-NOWHERE = "about:blank"
+NOWHERE: Final = "about:blank"
 """The target of a link that leads to no page."""
 
-_REPLACED = frozenset({"page_after", "page_before", "page"})
+_REPLACED: Final = frozenset({"page_after", "page_before", "page"})
 
 T = TypeVar("T")
 C = TypeVar("C")

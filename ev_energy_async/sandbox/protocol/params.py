@@ -4,7 +4,7 @@ import json
 import re
 from functools import cache
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from ev_energy_async.sandbox.instants import Instant, parse
@@ -13,16 +13,16 @@ from ev_energy_async.sandbox.protocol.forms import FORM_OPERATIONS, MULTIPART, U
 from ev_energy_async.sandbox.protocol.problems import FieldErrors, Problem, invalid, not_found
 from ev_energy_async.sandbox.protocol.schema import Json, mismatches
 
-CURSORS = frozenset({"page_after", "page_before"})
-_EXPAND = "expand"
-_UNPROCESSABLE = {
+CURSORS: Final = frozenset({"page_after", "page_before"})
+_EXPAND: Final = "expand"
+_UNPROCESSABLE: Final = {
     "auth.request_password_reset": "validation-failed",
     "regions.create": "validation-failed-regions",
     "region_groups.create": "validation-failed-regions",
     "region_groups.validate": "validation-failed-regions",
 }
 """The operations that answer a body that does not fit with 422 instead of 400, and the type of that problem."""
-_WHOLE = re.compile(r"-?[0-9]{1,18}")
+_WHOLE: Final = re.compile(r"-?[0-9]{1,18}")
 
 
 class Query:

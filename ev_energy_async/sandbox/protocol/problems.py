@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Final
 
 from ev_energy_async.sandbox.protocol.messages import JsonObject, Reply
 
-TYPES = "https://api.ev.energy/v2/problems/"
+TYPES: Final = "https://api.ev.energy/v2/problems/"
 
 FieldErrors = dict[str, list[str]]
 

@@ -3,13 +3,13 @@
 import re
 from collections import defaultdict
 from http import HTTPStatus
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import unquote
 
 from ev_energy_async.sandbox.protocol.document import Document, Operation
 from ev_energy_async.sandbox.protocol.problems import Problem, not_found
 
-_VARIABLE = re.compile(r"\{(\w+)\}")
+_VARIABLE: Final = re.compile(r"\{(\w+)\}")
 
 
 class _Template(NamedTuple):

@@ -6,6 +6,7 @@ Responses are not checked at run time.
 import re
 from functools import lru_cache
 from math import isfinite
+from typing import Final
 
 from ev_energy_async.sandbox.instants import parse
 from ev_energy_async.sandbox.protocol.document import Document, Schema
@@ -14,7 +15,7 @@ from ev_energy_async.sandbox.protocol.problems import FieldErrors
 Json = str | float | bool | None | list["Json"] | dict[str, "Json"]
 """Any JSON value."""
 
-_SHAPES = {
+_SHAPES: Final = {
     "date": re.compile(r"\d{4}-\d\d-\d\d"),
     "email": re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+"),
     "uri": re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+"),

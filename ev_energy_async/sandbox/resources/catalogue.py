@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ev_energy_async.sandbox.instants import DAY, HOUR, Instant, parse
 from ev_energy_async.sandbox.protocol import example
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from ev_energy_async.sandbox.world import Archive, Shelf, Stock
 
-KINDS = (
+KINDS: Final = (
     "boundary_meter_makes",
     "boundary_meter_models",
     "carbon_feeds",
@@ -30,9 +30,9 @@ KINDS = (
     "timezones",
 )
 
-_ESTABLISHED = parse("2021-06-01T00:00:00Z")
+_ESTABLISHED: Final = parse("2021-06-01T00:00:00Z")
 
-_DEVICES: dict[str, dict[str, tuple[str, ...]]] = {
+_DEVICES: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "boundary_meter": {"Shelly": ("Pro 3EM",), "Carlo Gavazzi": ("EM112", "EM340"), "Myenergi": ("Harvi",)},
     "home_battery": {
         "GivEnergy": ("Giv-Bat 9.5", "All in One"),
@@ -47,7 +47,7 @@ _DEVICES: dict[str, dict[str, tuple[str, ...]]] = {
         "SMA": ("Sunny Boy 5.0",),
     },
 }
-_ZONES = (
+_ZONES: Final = (
     *("Africa/Cairo", "Africa/Johannesburg", "Africa/Lagos", "Africa/Nairobi", "America/Chicago", "America/Denver"),
     *("America/Halifax", "America/Los_Angeles", "America/Mexico_City", "America/New_York", "America/Phoenix"),
     *("America/Sao_Paulo", "America/Toronto", "America/Vancouver", "Asia/Dubai", "Asia/Hong_Kong", "Asia/Kolkata"),
@@ -56,12 +56,12 @@ _ZONES = (
     *("Europe/Helsinki", "Europe/Lisbon", "Europe/London", "Europe/Madrid", "Europe/Oslo", "Europe/Paris"),
     *("Europe/Rome", "Europe/Stockholm", "Europe/Vienna", "Europe/Warsaw", "Europe/Zurich", "Pacific/Auckland", "UTC"),
 )
-_GRIDS = (
+_GRIDS: Final = (
     ("GB", "Great Britain", "GB_NATIONAL"),
     ("DE", "Germany", "DE_NATIONAL"),
     ("US", "United States", "US_NATIONAL"),
 )
-_OFFERINGS = ("Smart Charging", "Smart Charging Plus", "Solar Saver")
+_OFFERINGS: Final = ("Smart Charging", "Smart Charging Plus", "Solar Saver")
 
 
 def fill(stock: Stock, archive: Archive, chance: Random) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ev_energy_async.sandbox.instants import MINUTE, SECOND, Instant, text
 from ev_energy_async.sandbox.resources import charging_plans as plans
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from ev_energy_async.sandbox.resources.scribe import Scribe
     from ev_energy_async.sandbox.world import Record, Session, SubSession, Tariff
 
-_WATT_HOURS = 1_000  # in a kWh
-_POINTS_PER_KILOWATT_HOUR = 10
-_INTERVAL_SECONDS = INTERVAL // SECOND
+_WATT_HOURS: Final = 1_000  # in a kWh
+_POINTS_PER_KILOWATT_HOUR: Final = 10
+_INTERVAL_SECONDS: Final = INTERVAL // SECOND
 
-PARTS = ("energy_usage", "flags", "schedules", "assessment", "debug_metadata")
+PARTS: Final = ("energy_usage", "flags", "schedules", "assessment", "debug_metadata")
 """What a sub-session has below it, each a reference that can be expanded."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ev_energy_async.sandbox.instants import SECOND, Instant, text
 from ev_energy_async.sandbox.protocol import example
@@ -29,10 +29,11 @@ if TYPE_CHECKING:
 Owner = str | dict[str, object]
 """The sub-session something belongs to, as its URL or in full."""
 
-_MAINS_VOLTS = 230
-_AN_HOUR = 3_600
-_RATED = ("vehicle_data_uptime", "vehicle_command_adherence", "evse_data_uptime", "schedule_quality")
-_GOOD, _FAIR = 80, 50  # percent
+_MAINS_VOLTS: Final = 230
+_AN_HOUR: Final = 3_600
+_RATED: Final = ("vehicle_data_uptime", "vehicle_command_adherence", "evse_data_uptime", "schedule_quality")
+_GOOD: Final = 80  # percent
+_FAIR: Final = 50
 
 
 def schedules(scribe: Scribe, sub: SubSession, owner: Owner) -> JsonObject:

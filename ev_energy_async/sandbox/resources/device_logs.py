@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ev_energy_async.sandbox.instants import MINUTE, SECOND, Instant, text
 from ev_energy_async.sandbox.simulation import Activity, Bounds, Series, mix, share
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from ev_energy_async.sandbox.simulation import Households
     from ev_energy_async.sandbox.world import Record, World
 
-_PACE = 5 * MINUTE
-_JITTER = 50 * SECOND
-_UNDERWAY = 4 * SECOND  # from a device to the platform
-_MAINS_VOLTS = 230
-_BASE_WATTS = 300
-_IDLE_WATTS = 40  # what flows below this counts as nothing
+_PACE: Final = 5 * MINUTE
+_JITTER: Final = 50 * SECOND
+_UNDERWAY: Final = 4 * SECOND  # from a device to the platform
+_MAINS_VOLTS: Final = 230
+_BASE_WATTS: Final = 300
+_IDLE_WATTS: Final = 40  # what flows below this counts as nothing
 
 
 def series(

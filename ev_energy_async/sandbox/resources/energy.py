@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ev_energy_async.sandbox.instants import DAY, HOUR, parse, text
 from ev_energy_async.sandbox.simulation import Household
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from ev_energy_async.sandbox.world import Archive, Stock, User
 
-KINDS = (
+KINDS: Final = (
     "boundary_meters",
     "hem_systems",
     "home_batteries",
@@ -24,11 +24,11 @@ KINDS = (
     "notifications",
 )
 
-_EVERY = 3  # one home in so many has devices
-_MOST = 600
-_ESTABLISHED = parse("2022-03-01T00:00:00Z")
+_EVERY: Final = 3  # one home in so many has devices
+_MOST: Final = 600
+_ESTABLISHED: Final = parse("2022-03-01T00:00:00Z")
 
-_MESSAGES = (
+_MESSAGES: Final = (
     (
         "ERR0023",
         "ACTIONABLE",

@@ -1,9 +1,11 @@
 """The groups of records that a world is made with."""
 
+from typing import Final
+
 from ev_energy_async.sandbox.resources import catalogue, energy, programs, support
 from ev_energy_async.sandbox.world import Group
 
-GROUPS = (
+GROUPS: Final = (
     Group(catalogue.KINDS, catalogue.fill),
     Group(energy.KINDS, energy.fill),
     Group(programs.KINDS, programs.fill),

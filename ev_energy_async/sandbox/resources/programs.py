@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ev_energy_async.sandbox.instants import DAY, Instant, parse, text
 from ev_energy_async.sandbox.protocol import example
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from ev_energy_async.sandbox.world import Archive, Stock
 
-KINDS = (
+KINDS: Final = (
     "incentive_schemes",
     "participation_agreement_versions",
     "programs",
@@ -21,14 +21,14 @@ KINDS = (
     "tiers",
 )
 
-_ESTABLISHED = parse("2022-05-01T00:00:00Z")
-_PROGRAMS = (
+_ESTABLISHED: Final = parse("2022-05-01T00:00:00Z")
+_PROGRAMS: Final = (
     ("Charge at Night", "Northern Light Energy", "GB", "https://www.example.com/charge-at-night"),
     ("Ladefreunde", "Hanse Strom", "DE", "https://www.example.com/ladefreunde"),
     ("Front Range Flex", "Front Range Electric", "US", "https://www.example.com/front-range-flex"),
 )
-_TIERS = (("standard", "Standard", False, True), ("solar", "Solar", True, True), ("pilot", "Pilot", True, False))
-_SCHEMES = ("Welcome bonus", "Off-peak reward")
+_TIERS: Final = (("standard", "Standard", False, True), ("solar", "Solar", True, True), ("pilot", "Pilot", True, False))
+_SCHEMES: Final = ("Welcome bonus", "Off-peak reward")
 
 
 def fill(_stock: Stock, archive: Archive, chance: Random) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
 from urllib.parse import urlencode
+
+import attrs
 
 from ev_energy_async.sandbox.instants import Instant, text
 from ev_energy_async.sandbox.resources import device_logs
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from ev_energy_async.sandbox.resources.view import View
     from ev_energy_async.sandbox.world import World
 
-_PLACES: dict[type, str] = {
+_PLACES: Final[dict[type, str]] = {
     CtClamp: "ct_clamps",
     Evse: "evses",
     EvseModel: "evse_models",
@@ -40,14 +41,14 @@ _PLACES: dict[type, str] = {
     Vehicle: "vehicles",
     VehicleModel: "vehicle_models",
 }
-_OWNERS = {
+_OWNERS: Final = {
     "boundary_meters": "boundary_meter",
     "home_batteries": "home_battery",
     "inverters": "inverter",
 }
 
 
-@dataclass(frozen=True, slots=True)
+@attrs.frozen
 class Scribe:
     """Writes as one caller sees the world at one moment."""
 
@@ -196,7 +197,7 @@ def _group(scribe: Scribe, record: Record, _tree: Tree) -> JsonObject:
     return {"regions_collection": f"{scribe.view.base_url}/regions?region_group_id={record.id}"}
 
 
-_WORKED_OUT: dict[str, Callable[[Scribe, Record, Tree], JsonObject]] = {
+_WORKED_OUT: Final[dict[str, Callable[[Scribe, Record, Tree], JsonObject]]] = {
     "boundary_meters": _device,
     "dispatch_coordinators": _coordinator,
     "home_batteries": _device,

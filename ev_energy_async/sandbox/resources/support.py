@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ev_energy_async.sandbox.instants import DAY, HOUR, MINUTE, text
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
     from ev_energy_async.sandbox.world import Archive, Stock, User
 
-KINDS = ("messages", "support_tickets")
+KINDS: Final = ("messages", "support_tickets")
 
-_TICKETS = 60
-_WITHOUT_USER = 0.1  # share of the tickets that come from people without an account
-_CLOSED = 0.6
-_VERIFIED = 0.7
+_TICKETS: Final = 60
+_WITHOUT_USER: Final = 0.1  # share of the tickets that come from people without an account
+_CLOSED: Final = 0.6
+_VERIFIED: Final = 0.7
 
-SUBJECTS = (
+SUBJECTS: Final = (
     ("VEHICLE", "REAUTHENTICATION", "My car is no longer connected"),
     ("VEHICLE", "TELEMATICS_ISSUE", "Wrong battery level"),
     ("CHARGER", "OFFLINE", "The charger is offline"),
@@ -28,9 +28,9 @@ SUBJECTS = (
     ("SOLAR", "SOLAR_CHARGING_CONFUSION", "When does solar charging begin?"),
     ("MOBILE_APP", "APP_CRASH_FREEZE", "The app closes by itself"),
 )
-_SOURCES = ("Email", "Phone", "Feedback Widget")
-_PRIORITIES = ("Low", "Medium", "High", "Urgent")
-_ANSWERS = (
+_SOURCES: Final = ("Email", "Phone", "Feedback Widget")
+_PRIORITIES: Final = ("Low", "Medium", "High", "Urgent")
+_ANSWERS: Final = (
     ("AI_AGENT_RESPONSE", "Thank you for writing. Have you tried to reconnect in the app?"),
     ("CUSTOMER_RESPONSE", "Yes, twice, and it did not help."),
     ("HUMAN_AGENT_RESPONSE", "We have looked into it and mended it on our side."),

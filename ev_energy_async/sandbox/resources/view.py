@@ -1,10 +1,10 @@
 """The things of the world as the JSON objects of the API, references as URLs or expanded."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 from urllib.parse import urlencode
 
+import attrs
 import msgspec
 
 from ev_energy_async.sandbox.instants import Instant, text
@@ -26,13 +26,13 @@ from ev_energy_async.sandbox.world import (
     VehicleTrim,
 )
 
-_DEGRADATION_PER_METER = 4e-10  # a tenth of the battery in 250,000 km
-_UNKNOWN_BATTERY = 45_000  # Wh, where a model's trims tell nothing
+_DEGRADATION_PER_METER: Final = 4e-10  # a tenth of the battery in 250,000 km
+_UNKNOWN_BATTERY: Final = 45_000  # Wh, where a model's trims tell nothing
 
 T = TypeVar("T", bound=Identified)
 
 
-@dataclass(frozen=True, slots=True)
+@attrs.frozen
 class View:
     """How one caller sees the world at one moment."""
 

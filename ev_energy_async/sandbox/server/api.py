@@ -4,8 +4,10 @@ Whatever happens, the reply tells the API's version and the caller's request lim
 """
 
 import re
-from dataclasses import dataclass, field
 from http import HTTPStatus
+from typing import Final
+
+import attrs
 
 from ev_energy_async.sandbox.handlers import HANDLERS, Call
 from ev_energy_async.sandbox.instants import Instant
@@ -30,20 +32,20 @@ from ev_energy_async.sandbox.server.callers import Caller, Callers
 from ev_energy_async.sandbox.server.fast import FastPages
 from ev_energy_async.sandbox.world import User, World
 
-PREFIX = "/v2"
+PREFIX: Final = "/v2"
 
-_JSON_RANGES = frozenset({"*/*", "application/*", "application/json", "application/problem+json"})
-_ZERO_QUALITY = re.compile(r";\s*q=0(\.0{0,3})?\s*(;|$)", re.IGNORECASE)
-_USER_ID = re.compile(r"user[A-Z\d]{26}")
+_JSON_RANGES: Final = frozenset({"*/*", "application/*", "application/json", "application/problem+json"})
+_ZERO_QUALITY: Final = re.compile(r";\s*q=0(\.0{0,3})?\s*(;|$)", re.IGNORECASE)
+_USER_ID: Final = re.compile(r"user[A-Z\d]{26}")
 
 
-@dataclass(frozen=True, slots=True)
+@attrs.frozen
 class Route:
     """Where a request leads."""
 
     operation: Operation | None = None
     """None for the OAuth endpoints, and where nothing is."""
-    variables: dict[str, str] = field(default_factory=dict[str, str])
+    variables: dict[str, str] = attrs.field(factory=dict[str, str])
     problem: Problem | None = None
     """Why there is no operation."""
     allow: str | None = None

@@ -1,18 +1,20 @@
 """Who is calling: the token behind a request, and the request limit that the caller shares with others."""
 
 from collections import OrderedDict
-from dataclasses import dataclass
 from math import ceil
+from typing import Final
+
+import attrs
 
 from ev_energy_async.sandbox.instants import Instant
 from ev_energy_async.sandbox.oauth import Token, TokenIssuer
 from ev_energy_async.sandbox.protocol import Request
 from ev_energy_async.sandbox.server.limits import RollingWindow
 
-_KEPT_WINDOWS = 10_000
+_KEPT_WINDOWS: Final = 10_000
 
 
-@dataclass(slots=True)
+@attrs.define
 class Caller:
     """Who made a request."""
 

@@ -19,7 +19,7 @@ import json
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from typing import Any, Protocol, cast, get_args
+from typing import Any, Final, Protocol, cast, get_args
 from urllib.parse import parse_qsl
 
 from ev_energy_async.sandbox.faults import FaultPlan, FaultPlanError, plan_of
@@ -28,9 +28,9 @@ from ev_energy_async.sandbox.protocol import JsonObject, Problem, Reply, Request
 from ev_energy_async.sandbox.record import Record
 from ev_energy_async.sandbox.world import Fleet, Integrated, Logged, World
 
-CONTROL_PATH = "/_sandbox/"
+CONTROL_PATH: Final = "/_sandbox/"
 
-_LOGS_AT_ONCE = 1_000
+_LOGS_AT_ONCE: Final = 1_000
 
 
 class Controlled(Protocol):

@@ -6,9 +6,10 @@ hand is not noticed here. No I/O.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import islice
+from typing import Final
 
+import attrs
 import msgspec
 
 from ev_energy_async.sandbox.instants import Instant
@@ -29,14 +30,14 @@ from ev_energy_async.sandbox.server.callers import Caller
 from ev_energy_async.sandbox.simulation import Log, Timeline
 from ev_energy_async.sandbox.world import Vehicle, World
 
-_OPERATION = "vehicles.list"
-_AHEAD = ("latest_status_log",)  # the way in which a fleet's newest logs are read
-_KEPT_PAGES = 4_000
+_OPERATION: Final = "vehicles.list"
+_AHEAD: Final = ("latest_status_log",)  # the way in which a fleet's newest logs are read
+_KEPT_PAGES: Final = 4_000
 # What these lead to does not change but by a write. A user's tells the time, so it is left to the ordinary way.
-_LASTING = frozenset({"latest_status_log", "trim", "trim.model", "trim.model.make"})
+_LASTING: Final = frozenset({"latest_status_log", "trim", "trim.model", "trim.model.make"})
 
 
-@dataclass(slots=True, eq=False)
+@attrs.define(eq=False)
 class _Item:
     """A vehicle as it was encoded last."""
 
@@ -46,7 +47,7 @@ class _Item:
     encoded: bytes
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@attrs.frozen(eq=False)
 class _Page:
     """What one query asks for: which items, and where the neighbours are."""
 

@@ -1,10 +1,11 @@
 """The rolling-hour request limit of one caller. Pure: time comes in as an argument."""
 
 from collections import deque
+from typing import Final
 
 from ev_energy_async.sandbox.instants import HOUR, SECOND, Instant
 
-_MOMENTS = 20_000
+_MOMENTS: Final = 20_000
 """How many moments of admission are told apart where a limit is so large that keeping each would fill the memory."""
 
 

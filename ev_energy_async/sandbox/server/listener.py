@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -13,8 +13,8 @@ from ev_energy_async.sandbox.faults import Pauses, reset, send_endlessly, send_p
 from ev_energy_async.sandbox.protocol import Problem, Request
 from ev_energy_async.sandbox.server.service import Outcome
 
-LARGEST_BODY = 20 * 1024 * 1024
-_SHUTDOWN_SECONDS = 1.0
+LARGEST_BODY: Final = 20 * 1024 * 1024
+_SHUTDOWN_SECONDS: Final = 1.0
 
 Serve = Callable[[Request, Problem | None], Awaitable[Outcome]]
 """Says what to do about a request; the problem is why it could not be read to its end."""
@@ -34,7 +34,7 @@ class _Briefly(logging.Filter):
 
 
 # Below the name under which aiohttp's servers write, so that one setting is good for all.
-_LOGGER = logging.getLogger("aiohttp.server.sandbox")
+_LOGGER: Final = logging.getLogger("aiohttp.server.sandbox")
 _LOGGER.addFilter(_Briefly())
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from ev_energy_async.sandbox.clock import Clock, RealClock, ScaledClock, Timekeeper
 from ev_energy_async.sandbox.faults import FaultPlan
@@ -35,11 +35,11 @@ from ev_energy_async.sandbox.server.uploads import Uploads
 from ev_energy_async.sandbox.webhooks import WEBHOOK_SECRET, Deliverer, Event, checked_url
 from ev_energy_async.sandbox.world import Fleet, World
 
-REDIRECT_URIS = ("http://127.0.0.1:8080/callback", "http://localhost:8080/callback")
+REDIRECT_URIS: Final = ("http://127.0.0.1:8080/callback", "http://localhost:8080/callback")
 """Where users may be sent back to unless told otherwise."""
 
-_KEPT = 10_000
-_AHEAD_AT_ONCE = 20  # vehicles encoded between two looks at the sockets
+_KEPT: Final = 10_000
+_AHEAD_AT_ONCE: Final = 20  # vehicles encoded between two looks at the sockets
 
 
 class Sandbox:

@@ -4,10 +4,10 @@ The server reads a request, asks here what to do, and does it.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
+import attrs
 import msgspec
 
 from ev_energy_async.sandbox.faults import (
@@ -40,14 +40,14 @@ from ev_energy_async.sandbox.instants import Instant, http_date
 from ev_energy_async.sandbox.protocol import Problem, Reply, Request
 from ev_energy_async.sandbox.server.api import PREFIX, Api, Route
 
-_SUCCESSES = range(200, 300)
-_HTML = (
+_SUCCESSES: Final = range(200, 300)
+_HTML: Final = (
     "<!DOCTYPE html>\n<html><head><title>{status} {phrase}</title></head>\n"
     "<body><center><h1>{status} {phrase}</h1></center><hr><center>nginx</center></body></html>\n"
 )
 
 
-@dataclass(slots=True)
+@attrs.define
 class Outcome:
     """What the server is to do about a request."""
 
@@ -68,7 +68,7 @@ class Outcome:
     logs: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
+@attrs.define
 class _Struck:
     """What strikes one request, sorted by when it does."""
 
@@ -77,8 +77,8 @@ class _Struck:
     held: bool = False
     stall: Stall | None = None
     delay_seconds: float = 0.0
-    late: list[Strike] = field(default_factory=list[Strike])
-    names: list[str] = field(default_factory=list[str])
+    late: list[Strike] = attrs.field(factory=list[Strike])
+    names: list[str] = attrs.field(factory=list[str])
 
 
 class Service:

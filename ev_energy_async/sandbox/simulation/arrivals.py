@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from functools import cache
 from operator import attrgetter
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from zlib import crc32
 
 from ev_energy_async.sandbox.faults import (
@@ -26,9 +26,11 @@ from ev_energy_async.sandbox.simulation.chance import share, source
 from ev_energy_async.sandbox.simulation.life import Life
 from ev_energy_async.sandbox.simulation.log_kinds import Log, LogKind
 
-_UPLOAD = 2 * MINUTE  # how long a device takes to hand in what it kept while it was offline
-_SHORTEST = 0.1  # of the longest time offline
-_STRETCH, _BEGINNING, _LENGTH = 1, 2, 3  # kinds of draws
+_UPLOAD: Final = 2 * MINUTE  # how long a device takes to hand in what it kept while it was offline
+_SHORTEST: Final = 0.1  # of the longest time offline
+_STRETCH: Final = 1  # kinds of draws
+_BEGINNING: Final = 2
+_LENGTH: Final = 3
 
 TimelineKey = tuple[int, str, str]
 """The life that a log tells of, and the collection: its owner and its name."""

@@ -1,8 +1,9 @@
 """Seeded chance: the same numbers always give the same draws, in whatever order things are looked at."""
 
 from random import Random
+from typing import Final
 
-_MASK = (1 << 64) - 1
+_MASK: Final = (1 << 64) - 1
 
 
 def mix(*parts: int) -> int:

@@ -1,17 +1,20 @@
 """Plug-ins as they follow from a car's days, the modes they pass through, and the energy that flowed in them."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ev_energy_async.sandbox.instants import MINUTE, Instant
 from ev_energy_async.sandbox.simulation.days import PLUGGED, Activity, Stage
 from ev_energy_async.sandbox.simulation.life import Life
 
-INTERVAL = 30 * MINUTE
+INTERVAL: Final = 30 * MINUTE
 """The length of the intervals that usage and schedules are told in; they begin on the hour or half hour."""
 
-SMART, BOOST, UNMANAGED_HOME = "SMART", "BOOST", "UNMANAGED_HOME"
-UNMANAGED_PUBLIC, MANAGED_PUBLIC = "UNMANAGED_OTG", "MANAGED_OTG"
+SMART: Final = "SMART"
+BOOST: Final = "BOOST"
+UNMANAGED_HOME: Final = "UNMANAGED_HOME"
+UNMANAGED_PUBLIC: Final = "UNMANAGED_OTG"
+MANAGED_PUBLIC: Final = "MANAGED_OTG"
 
 
 class Episode(NamedTuple):

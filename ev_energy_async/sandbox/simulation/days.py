@@ -6,19 +6,19 @@ chance, and from nothing else.
 
 from enum import Enum
 from random import Random
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ev_energy_async.sandbox.instants import DAY, HOUR, MINUTE, SECOND, Instant
 
-EFFICIENCY = 0.92
+EFFICIENCY: Final = 0.92
 """Share of the metered energy that reaches the battery."""
 
-_RESERVE = 0.12  # nobody sets out for a trip that would leave less than this share of the battery
-_WORTHWHILE_METERS = 1_000
-_ALMOST_EMPTY = 0.5  # below this share of the battery everybody plugs in
-_SATURDAY = 5
-_PUBLIC_DAYS = 0.1  # share of the days out on which the car is charged away from home
-_PUBLIC_LIMIT = 0.8  # public chargers are left at this share of the battery
+_RESERVE: Final = 0.12  # nobody sets out for a trip that would leave less than this share of the battery
+_WORTHWHILE_METERS: Final = 1_000
+_ALMOST_EMPTY: Final = 0.5  # below this share of the battery everybody plugs in
+_SATURDAY: Final = 5
+_PUBLIC_DAYS: Final = 0.1  # share of the days out on which the car is charged away from home
+_PUBLIC_LIMIT: Final = 0.8  # public chargers are left at this share of the battery
 
 
 class Activity(Enum):
@@ -33,10 +33,10 @@ class Activity(Enum):
     """Plugged in, the target is reached."""
 
 
-PLUGGED = frozenset({Activity.WAITING, Activity.CHARGING, Activity.COMPLETE})
+PLUGGED: Final = frozenset({Activity.WAITING, Activity.CHARGING, Activity.COMPLETE})
 
 
-_SETTLED = {True: frozenset({Activity.CHARGING, Activity.COMPLETE}), False: frozenset({Activity.COMPLETE})}
+_SETTLED: Final = {True: frozenset({Activity.CHARGING, Activity.COMPLETE}), False: frozenset({Activity.COMPLETE})}
 """What a car does that a new plan changes nothing about, by whether the plan is to charge at once."""
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from random import Random
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ev_energy_async.sandbox.instants import MINUTE, SECOND, Instant, text
 from ev_energy_async.sandbox.simulation.chance import source
@@ -13,13 +13,16 @@ from ev_energy_async.sandbox.simulation.sampling import lateness, passing, sampl
 from ev_energy_async.sandbox.simulation.silence import Silences, silent
 from ev_energy_async.sandbox.simulation.vehicle_logs import Failure
 
-_STATUS, _ERROR, _COMMAND, _OCPP = 21, 22, 23, 24  # kinds of draws
+_STATUS: Final = 21  # kinds of draws
+_ERROR: Final = 22
+_COMMAND: Final = 23
+_OCPP: Final = 24
 
-_MAINS_VOLTS = 230
-_REFUSALS = 0.04  # share of the OCPP calls that are answered with an error
-_SILENCES = 0.02  # share of the OCPP calls that are never answered
+_MAINS_VOLTS: Final = 230
+_REFUSALS: Final = 0.04  # share of the OCPP calls that are answered with an error
+_SILENCES: Final = 0.02  # share of the OCPP calls that are never answered
 
-_PASSING = (
+_PASSING: Final = (
     Failure(404, "CHARGER_NOT_FOUND", "DEVICE", "The charger is not on this account."),
     Failure(504, "CHARGER_OFFLINE", "CONNECTIVITY", "The charger did not answer in time."),
     Failure(503, "UPSTREAM_UNAVAILABLE", "UPSTREAM", "The manufacturer's service is down."),
@@ -153,7 +156,7 @@ class OcppLog(NamedTuple):
         }
 
 
-KINDS: dict[str, LogKind] = {
+KINDS: Final[dict[str, LogKind]] = {
     kind.name: kind
     for kind in (
         LogKind("evse", "status_logs", "sampled_at", tells_logged_at=True),

@@ -5,19 +5,19 @@ follows from the household and the date alone, and no energy gets lost in betwee
 """
 
 from math import cos, pi
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ev_energy_async.sandbox.instants import DAY, HOUR, Instant
 from ev_energy_async.sandbox.simulation.chance import share
 from ev_energy_async.sandbox.simulation.recent import Recent
 from ev_energy_async.sandbox.simulation.signals import STEP, sunshine
 
-STEPS = DAY // STEP
+STEPS: Final = DAY // STEP
 
-_USE = 41  # kind of draws
-_MORNING = (11, 19)  # half hours of the day
-_RESERVE = 0.1  # share of its capacity that a battery keeps
-_EMPTYING_STEPS = 6  # how many half hours before midnight a battery is emptied
+_USE: Final = 41  # kind of draws
+_MORNING: Final = (11, 19)  # half hours of the day
+_RESERVE: Final = 0.1  # share of its capacity that a battery keeps
+_EMPTYING_STEPS: Final = 6  # how many half hours before midnight a battery is emptied
 
 
 class Household(NamedTuple):

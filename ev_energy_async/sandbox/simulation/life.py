@@ -4,20 +4,22 @@ Only the state at each dawn is kept, for a month; the stages of a day are worked
 """
 
 from collections import deque
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ev_energy_async.sandbox.instants import DAY, HOUR, MINUTE, SECOND, Instant
 from ev_energy_async.sandbox.simulation.chance import mix, share, source
 from ev_energy_async.sandbox.simulation.days import Dawn, Habits, Stage, live_a_day, replan
 from ev_energy_async.sandbox.simulation.recent import Recent
 
-RETAINED_DAYS = 31
+RETAINED_DAYS: Final = 31
 """Days whose logs can be read back; older ones are gone."""
 
-_DEPARTURE, _STAGES, _BIRTH = 1, 2, 3  # kinds of draws
+_DEPARTURE: Final = 1  # kinds of draws
+_STAGES: Final = 2
+_BIRTH: Final = 3
 
-_REACTION = 20 * SECOND  # how long a car takes to follow a change of plan
-_SLACK = HOUR  # how long before departure a changed plan has charging done
+_REACTION: Final = 20 * SECOND  # how long a car takes to follow a change of plan
+_SLACK: Final = HOUR  # how long before departure a changed plan has charging done
 
 Days = Recent[tuple[int, int, int], list[Stage]]
 

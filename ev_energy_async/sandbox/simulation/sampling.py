@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from random import Random
+from typing import Final
 from uuid import UUID
 
 from ev_energy_async.sandbox.instants import HOUR, MINUTE, SECOND, Instant
 from ev_energy_async.sandbox.simulation.days import Stage
 
-_VERY_LATE = 0.006  # share of the logs that come hours late
-_LATE = 0.05  # share of the logs that come minutes late, or later
+_VERY_LATE: Final = 0.006  # share of the logs that come hours late
+_LATE: Final = 0.05  # share of the logs that come minutes late, or later
 
 
 def samples(stage: Stage, period: Instant, chance: Random) -> Iterator[Instant]:

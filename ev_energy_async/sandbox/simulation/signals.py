@@ -5,20 +5,24 @@ Functions of time alone: nothing is stored, and no clock is read.
 
 from functools import cache
 from math import cos, pi, sin
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from ev_energy_async.sandbox.instants import DAY, HOUR, MINUTE, Instant, moment
 from ev_energy_async.sandbox.simulation.chance import share
 
-STEP = 30 * MINUTE
+STEP: Final = 30 * MINUTE
 """How long a price, an intensity or a level holds."""
 
-_CARBON, _LEVEL, _CLOUDS, _DYNAMIC = 31, 32, 33, 34  # kinds of draws
+_CARBON: Final = 31  # kinds of draws
+_LEVEL: Final = 32
+_CLOUDS: Final = 33
+_DYNAMIC: Final = 34
 
-_NIGHT = (23 * 60 + 30, 5 * 60 + 30)  # minutes of the local day between which the night price holds
-_SUNRISE, _SUNSET = 6 * HOUR, 18 * HOUR
-_CLASSES = ((60, "very low"), (130, "low"), (220, "moderate"), (310, "high"))
+_NIGHT: Final = (23 * 60 + 30, 5 * 60 + 30)  # minutes of the local day between which the night price holds
+_SUNRISE: Final = 6 * HOUR
+_SUNSET: Final = 18 * HOUR
+_CLASSES: Final = ((60, "very low"), (130, "low"), (220, "moderate"), (310, "high"))
 
 
 class Rates(NamedTuple):

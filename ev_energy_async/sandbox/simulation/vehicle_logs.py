@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from random import Random
-from typing import NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from ev_energy_async.sandbox.instants import MINUTE, SECOND, Instant
 from ev_energy_async.sandbox.simulation.chance import source
@@ -14,11 +14,15 @@ from ev_energy_async.sandbox.simulation.silence import Silences, silent
 
 L = TypeVar("L", bound=Log)
 
-_STATUS, _LOCATION, _COMMAND, _ERROR, _REFUSAL = 11, 12, 13, 14, 15  # kinds of draws
+_STATUS: Final = 11  # kinds of draws
+_LOCATION: Final = 12
+_COMMAND: Final = 13
+_ERROR: Final = 14
+_REFUSAL: Final = 15
 
-_FREQUENT = frozenset({Activity.DRIVING, Activity.CHARGING})
-_ALMOST = 3  # percent that lack to the target when a charge is "almost complete"
-_MAINS_MILLIVOLTS = 230_000
+_FREQUENT: Final = frozenset({Activity.DRIVING, Activity.CHARGING})
+_ALMOST: Final = 3  # percent that lack to the target when a charge is "almost complete"
+_MAINS_MILLIVOLTS: Final = 230_000
 
 
 class Telematics(NamedTuple):
@@ -153,7 +157,7 @@ class Failure(NamedTuple):
     detail: str
 
 
-_PASSING = (
+_PASSING: Final = (
     Failure(408, "VEHICLE_ASLEEP", "VEHICLE_STATE", "The vehicle did not wake up in time."),
     Failure(429, "RATE_LIMIT", "RATE_LIMIT", "Too many requests for this vehicle."),
     Failure(
@@ -161,10 +165,10 @@ _PASSING = (
     ),
     Failure(503, "UPSTREAM_UNAVAILABLE", "UPSTREAM", "The manufacturer's service is down."),
 )
-_SEVERED = Failure(
+_SEVERED: Final = Failure(
     401, "INVALID_TOKEN", "AUTHENTICATION", "The owner's consent has ended; the vehicle must be reconnected."
 )
-_REFUSED = Failure(409, "COMMAND_REFUSED", "VEHICLE_STATE", "The vehicle did not accept the command.")
+_REFUSED: Final = Failure(409, "COMMAND_REFUSED", "VEHICLE_STATE", "The vehicle did not accept the command.")
 
 
 class ErrorLog(NamedTuple):
@@ -196,7 +200,7 @@ class ErrorLog(NamedTuple):
         }
 
 
-KINDS: dict[str, LogKind] = {
+KINDS: Final[dict[str, LogKind]] = {
     kind.name: kind
     for kind in (
         LogKind("vehicle", "status_logs", "sampled_at", tells_logged_at=True),

@@ -11,14 +11,14 @@ import hmac
 import ipaddress
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
 from heapq import heappop, heappush
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 import aiohttp
+import attrs
 import msgspec
 
 from ev_energy_async.sandbox.clock import Timekeeper
@@ -27,17 +27,17 @@ from ev_energy_async.sandbox.instants import HOUR, MINUTE, SECOND, Instant, inst
 from ev_energy_async.sandbox.protocol import Problem
 from ev_energy_async.sandbox.record import Delivery, Record
 
-WEBHOOK_SECRET = "whsec_c2FuZGJveC13ZWJob29rLXNlY3JldA=="  # noqa: S105 - it opens nothing
+WEBHOOK_SECRET: Final = "whsec_c2FuZGJveC13ZWJob29rLXNlY3JldA=="  # noqa: S105 - it opens nothing
 """What deliveries are signed with unless told otherwise."""
 
 # https://docs.svix.com/retries: how long after each failed attempt the next one is.
-_RETRIES = (5 * SECOND, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 10 * HOUR)
-_ATTEMPT_SECONDS = 15.0
-_LOOK_SECONDS = 1.0  # real ones, between two looks at what has happened
-_KEPT_MESSAGES = 10_000
-_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_SECRET_PREFIX = "whsec_"  # noqa: S105 - a prefix
-_SUCCESSES = range(200, 300)
+_RETRIES: Final = (5 * SECOND, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 10 * HOUR)
+_ATTEMPT_SECONDS: Final = 15.0
+_LOOK_SECONDS: Final = 1.0  # real ones, between two looks at what has happened
+_KEPT_MESSAGES: Final = 10_000
+_ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - a prefix
+_SUCCESSES: Final = range(200, 300)
 
 
 class Event(Protocol):
@@ -59,7 +59,7 @@ class Event(Protocol):
         ...
 
 
-@dataclass(slots=True, eq=False)
+@attrs.define(eq=False)
 class _Message:
     """An event on its way to the receiver."""
 
@@ -121,7 +121,7 @@ class Deliverer:
         self._count = 0
         self._messages: dict[str, _Message] = {}
         self._read_until = instant(keeper.now())
-        self._settling: list[asyncio.Future[None]] = []
+        self._settling: list[tuple[Instant, asyncio.Future[None]]] = []
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -132,7 +132,9 @@ class Deliverer:
     async def stop(self) -> None:
         """Ends all deliveries; what is due stays undelivered. Raises what may have ended them before."""
         task, self._task = self._task, None
-        self._settled()
+        for _, future in self._settling:
+            future.cancel()
+        self._settling.clear()
         if task is not None:
             task.cancel()
             with suppress(asyncio.CancelledError):
@@ -143,7 +145,7 @@ class Deliverer:
         if self._task is None:
             return
         future = asyncio.get_running_loop().create_future()
-        self._settling.append(future)
+        self._settling.append((instant(self._keeper.now()), future))
         self._keeper.wake()
         await asyncio.wait([future, self._task], return_when=asyncio.FIRST_COMPLETED)
 
@@ -162,18 +164,22 @@ class Deliverer:
             while True:
                 now = instant(self._keeper.now())
                 await self._collect(now)
+                self._settled()
                 if self._due and self._due[0].at <= now:
                     await self._deliver(session, heappop(self._due).message)
                     continue
-                self._settled()
                 look = self._keeper.now() + timedelta(seconds=_LOOK_SECONDS * self._keeper.speed)
                 await self._keeper.wait(min(look, moment(self._due[0].at)) if self._due else look)
 
     def _settled(self) -> None:
-        for future in self._settling:
-            if not future.done():
+        """Release those who wait for moments by which everything was sent."""
+        # By the moment of the call, not the present: in a world that runs fast, something is always due.
+        waiting, self._settling = self._settling, []
+        for moment_of_call, future in waiting:
+            if self._read_until < moment_of_call or (self._due and self._due[0].at <= moment_of_call):
+                self._settling.append((moment_of_call, future))
+            elif not future.done():
                 future.set_result(None)
-        self._settling.clear()
 
     async def _collect(self, now: Instant) -> None:
         """Puts what has happened since the last look among what is due."""

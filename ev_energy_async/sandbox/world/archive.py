@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from random import Random
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ev_energy_async.sandbox.simulation import Households, mix
 from ev_energy_async.sandbox.world.entities import ulid
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from ev_energy_async.sandbox.world.entities import User, Vehicle
     from ev_energy_async.sandbox.world.stock import Stock
 
-_FILLING, _RUNNING = 51, 52  # kinds of draws
-_HOUSEHOLD_DAYS = 1_000
-_DRAWN_BITS = 79  # of the 80, so that there is always a next one
+_FILLING: Final = 51  # kinds of draws
+_RUNNING: Final = 52
+_HOUSEHOLD_DAYS: Final = 1_000
+_DRAWN_BITS: Final = 79  # of the 80, so that there is always a next one
 
 
 class Group(NamedTuple):

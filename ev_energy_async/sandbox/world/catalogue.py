@@ -3,14 +3,14 @@
 The names are those of real products, so that screens look alive; what stands beside them is made up or rounded.
 """
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ev_energy_async.sandbox.simulation import Telematics
 
-ENODE = Telematics("ENODE", 40, True, True, True, False)
-SMARTCAR = Telematics("SMARTCAR", 75, False, True, True, False)
-TESLA = Telematics("TESLA", 8, True, True, True, True)
-HIGH_MOBILITY = Telematics("HIGH_MOBILITY", 25, False, True, False, False)
+ENODE: Final = Telematics("ENODE", 40, True, True, True, False)
+SMARTCAR: Final = Telematics("SMARTCAR", 75, False, True, True, False)
+TESLA: Final = Telematics("TESLA", 8, True, True, True, True)
+HIGH_MOBILITY: Final = Telematics("HIGH_MOBILITY", 25, False, True, False, False)
 
 
 class TrimData(NamedTuple):
@@ -76,7 +76,7 @@ class Place(NamedTuple):
     timezone: str
 
 
-VEHICLE_MAKES = (
+VEHICLE_MAKES: Final = (
     MakeData(
         "Tesla",
         TESLA,
@@ -119,7 +119,7 @@ VEHICLE_MAKES = (
     MakeData("Rivian", SMARTCAR, (ModelData("R1T", "NACS", 280, (TrimData("Large Pack", 131_000),)),), markets=("US",)),
 )
 
-CHARGER_MAKES = (
+CHARGER_MAKES: Final = (
     ChargerMakeData(
         "Wallbox", "WALLBOX", False, (ChargerModelData("Pulsar Plus", 7_400), ChargerModelData("Copper SB", 7_400))
     ),
@@ -137,7 +137,7 @@ CHARGER_MAKES = (
     ),
 )
 
-PLACES = (
+PLACES: Final = (
     Place("GB", "London", None, "SE1 9PZ", "Sandbox Street", 51.5045, -0.0865, 0, "GBP", "Europe/London"),
     Place("GB", "Manchester", None, "M2 5DB", "Sandbox Row", 53.4794, -2.2453, 0, "GBP", "Europe/London"),
     Place("DE", "Hamburg", None, "20095", "Sandkastenweg", 53.5503, 10.0007, 1, "EUR", "Europe/Berlin"),
@@ -160,17 +160,17 @@ class TariffData(NamedTuple):
     """Whether charging is planned by the supplier's first tariff instead."""
 
 
-TARIFFS = (
+TARIFFS: Final = (
     TariffData("Night Saver", "DUAL_RATE", "0.29", "0.09", highlighted=True),
     TariffData("Standard", "FLAT_RATE", "0.25", "0.25", by_region=True, planned_by_night=True),
     TariffData("Every Half Hour", "DYNAMIC", "0.22", "0.22"),
     TariffData("Night Saver 2024", "DUAL_RATE", "0.27", "0.08", valid_until="2024-12-31"),
 )
-GSP_GROUPS = ("_A", "_C", "_P")
+GSP_GROUPS: Final = ("_A", "_C", "_P")
 
-SUPPLIERS = (("Northern Light Energy", "GB"), ("Hanse Strom", "DE"), ("Front Range Electric", "US"))
+SUPPLIERS: Final = (("Northern Light Energy", "GB"), ("Hanse Strom", "DE"), ("Front Range Electric", "US"))
 
-FIRST_NAMES = (
+FIRST_NAMES: Final = (
     "Ada",
     "Ben",
     "Chloe",
@@ -186,7 +186,7 @@ FIRST_NAMES = (
     "Mei",
     "Noor",
 )
-LAST_NAMES = (
+LAST_NAMES: Final = (
     "Ahmed",
     "Baker",
     "Costa",

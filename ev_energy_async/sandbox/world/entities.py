@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
+
+import attrs
 
 from ev_energy_async.sandbox.simulation import Rates
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from ev_energy_async.sandbox.simulation import EvseReporter, Life, Timeline, VehicleReporter
     from ev_energy_async.sandbox.world.catalogue import ChargerMakeData, ChargerModelData, MakeData, ModelData, Place
 
-CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """The digits of a ULID."""
 
 
@@ -44,7 +45,7 @@ def ulid_time(text: str) -> Instant:
     return value * 1_000
 
 
-@dataclass(slots=True, eq=False)
+@attrs.define(eq=False)
 class VehicleMake:
     """A vehicle manufacturer."""
 
@@ -57,7 +58,7 @@ class VehicleMake:
         return self.data.name
 
 
-@dataclass(slots=True, eq=False)
+@attrs.define(eq=False)
 class VehicleModel:
     """A model of a make."""
 
@@ -66,11 +67,11 @@ class VehicleModel:
     make: VehicleMake
     connector: str | None = None
     """The DC plug that its cars have, where anybody knows."""
-    connectors: dict[str, dict[str, object]] = field(default_factory=dict[str, dict[str, object]])
+    connectors: dict[str, dict[str, object]] = attrs.field(factory=dict[str, dict[str, object]])
     """What is known of it by charging region."""
     hidden: bool = False
     """Whether it awaits review, and is in no list before."""
-    trims: list[VehicleTrim] = field(default_factory=list["VehicleTrim"])
+    trims: list[VehicleTrim] = attrs.field(factory=list["VehicleTrim"])
 
     @property
     def name(self) -> str:
@@ -78,7 +79,7 @@ class VehicleModel:
         return self.data.name
 
 
-@dataclass(slots=True, eq=False)
+@attrs.define(eq=False)
 class VehicleTrim:
     """A model with one set of features."""
 
@@ -90,7 +91,7 @@ class VehicleTrim:
     """Whether it was made for one vehicle, and is in no list."""
 
 
-@dataclass(slots=True, eq=False)
+@attrs.define(eq=False)
 class EvseMake:
     """A charge point manufacturer."""
 
@@ -98,7 +99,7 @@ class EvseMake:
     data: ChargerMakeData
 
 
-@dataclass(slots=True, eq=False)
+@attrs.define(eq=False)
 class EvseModel:
     """A charge point model."""
 
@@ -107,7 +108,7 @@ class EvseModel:
     make: EvseMake
 
 
-@dataclass(slots=True, eq=False)
+@attrs.define(eq=False)
 class Supplier:
     """Who sells the energy."""
 
@@ -115,7 +116,7 @@ class Supplier:
     name: str
 
 
-@dataclass(slots=True, eq=False)
+@attrs.define(eq=False)
 class Tariff:
     """What the energy costs: a cheaper night and a dearer day, in decimal strings of major units."""
 
@@ -141,15 +142,15 @@ class Tariff:
         return Rates(self.timezone, day, night, self.type == "DYNAMIC", int(self.id[-5:], 36))
 
 
-@dataclass(slots=True, eq=False)
+@attrs.define(eq=False)
 class EvseSite:
     """A place with shared charge points."""
 
     id: str
-    evses: list[Evse] = field(default_factory=list["Evse"])
+    evses: list[Evse] = attrs.field(factory=list["Evse"])
 
 
-@dataclass(slots=True, eq=False)
+@attrs.define(eq=False)
 class User:
     """A driver, or somebody who only has a charge point."""
 
@@ -161,15 +162,15 @@ class User:
     place: Place | None
     house_number: int
     tariff: Tariff | None
-    vehicles: list[Vehicle] = field(default_factory=list["Vehicle"])
-    evses: list[Evse] = field(default_factory=list["Evse"])
+    vehicles: list[Vehicle] = attrs.field(factory=list["Vehicle"])
+    evses: list[Evse] = attrs.field(factory=list["Evse"])
     site: EvseSite | None = None
     street: str | None = None
     """The first line of the address, where the user has given it."""
     address_2: str | None = None
 
 
-@dataclass(slots=True, eq=False)
+@attrs.define(eq=False)
 class Vehicle:
     """One car."""
 
@@ -204,7 +205,7 @@ class Vehicle:
         return self.integrated
 
 
-@dataclass(slots=True, eq=False)
+@attrs.define(eq=False)
 class CtClamp:
     """A current clamp at the supply of a home."""
 
@@ -212,7 +213,7 @@ class CtClamp:
     evse: Evse | None
 
 
-@dataclass(slots=True, eq=False)
+@attrs.define(eq=False)
 class Evse:
     """One charge point."""
 
@@ -230,7 +231,7 @@ class Evse:
     plug: Plug | None = None
 
 
-@dataclass(slots=True, eq=False)
+@attrs.define(eq=False)
 class Plug:
     """A place where one car is charged: the car, its home charger, or both, as far as they are on the platform."""
 

@@ -4,18 +4,20 @@ In Python it is `Sandbox.fleet`; other processes have the control endpoint.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
+
+import attrs
 
 from ev_energy_async.sandbox.instants import Instant, instant, moment, text
 from ev_energy_async.sandbox.simulation import source
 from ev_energy_async.sandbox.world.entities import Evse, User, Vehicle, VehicleTrim
 from ev_energy_async.sandbox.world.world import Integrated, World
 
-_TOUCHING = 71  # a kind of draws
+_TOUCHING: Final = 71  # a kind of draws
 
 
-@dataclass(frozen=True, slots=True)
+@attrs.frozen
 class Logged:
     """One log as the world holds it: the truth to compare with what a client has seen."""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from random import Random
+from typing import Final
 
 from ev_energy_async.sandbox.instants import DAY, HOUR, parse
 from ev_energy_async.sandbox.world import catalogue
@@ -20,11 +21,12 @@ from ev_energy_async.sandbox.world.entities import (
 )
 from ev_energy_async.sandbox.world.stock import Stock
 
-_ESTABLISHED = parse("2021-01-01T00:00:00Z")  # the catalogue's creation
-_JOINING = 4 * 365 * DAY  # the time over which users joined
-_NO_HOME_EVERY = 20  # one user in so many has told no home location
-_CONSENTING, _WITH_TARIFF = 0.95, 0.8  # shares of the users
-_UNUSUAL_FROM = 10  # a fleet this large has at least one car of each unusual kind
+_ESTABLISHED: Final = parse("2021-01-01T00:00:00Z")  # the catalogue's creation
+_JOINING: Final = 4 * 365 * DAY  # the time over which users joined
+_NO_HOME_EVERY: Final = 20  # one user in so many has told no home location
+_CONSENTING: Final = 0.95  # shares of the users
+_WITH_TARIFF: Final = 0.8
+_UNUSUAL_FROM: Final = 10  # a fleet this large has at least one car of each unusual kind
 
 
 def fill_catalogue(stock: Stock, chance: Random) -> None:

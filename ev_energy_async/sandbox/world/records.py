@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import attrs
 
 from ev_energy_async.sandbox.world.entities import Collection, new_id
 
@@ -24,7 +25,7 @@ class Kind(NamedTuple):
     """The path of the collection, below the base URL or below the parent."""
 
 
-_KINDS = (
+_KINDS: Final = (
     ("boundary_meter_makes", "bmma"),
     ("boundary_meter_models", "bmmo"),
     ("boundary_meters", "bmet"),
@@ -64,11 +65,11 @@ _KINDS = (
     ("vehicle_waitlist", "vwlt"),
 )
 
-KINDS = {name: Kind(name, prefix, name) for name, prefix in _KINDS}
+KINDS: Final = {name: Kind(name, prefix, name) for name, prefix in _KINDS}
 """All kinds by name, which is the name of the collection as well."""
 
 
-@dataclass(slots=True, eq=False)
+@attrs.define(eq=False)
 class Record:
     """One resource."""
 
@@ -80,7 +81,7 @@ class Record:
     """Whose it is, where it is anybody's."""
     parent: Record | User | None = None
     """Below what it stands, where it has no collection of its own."""
-    hidden: dict[str, Any] = field(default_factory=dict[str, Any])
+    hidden: dict[str, Any] = attrs.field(factory=dict[str, Any])
     """What is known of it and not told."""
 
     @property

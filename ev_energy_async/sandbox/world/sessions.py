@@ -5,8 +5,9 @@ An ID holds which plug-in it names, so a session is found without an index, howe
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import attrs
 
 from ev_energy_async.sandbox.instants import DAY, Instant
 from ev_energy_async.sandbox.simulation import (
@@ -27,15 +28,17 @@ if TYPE_CHECKING:
 
     from ev_energy_async.sandbox.world.entities import Plug, User
 
-SESSION, SUB_SESSION, SCHEDULE_PLAN = "cses", "csub", "scpl"
+SESSION: Final = "cses"
+SUB_SESSION: Final = "csub"
+SCHEDULE_PLAN: Final = "scpl"
 
-_DIGITS = {character: value for value, character in enumerate(CROCKFORD)}
-_TAKEN_APART = 48  # bits of an ID's random part that say which plug-in it is
-_AT_ONCE = 100  # plugs looked at in one step
-_BUCKETS = 80  # days of the whole fleet's plug-ins kept worked out, of sessions and of sub-sessions
+_DIGITS: Final = {character: value for value, character in enumerate(CROCKFORD)}
+_TAKEN_APART: Final = 48  # bits of an ID's random part that say which plug-in it is
+_AT_ONCE: Final = 100  # plugs looked at in one step
+_BUCKETS: Final = 80  # days of the whole fleet's plug-ins kept worked out, of sessions and of sub-sessions
 
 
-@dataclass(frozen=True, slots=True)
+@attrs.frozen
 class Session:
     """One plug-in of one plug, as far as anybody has told of it."""
 
@@ -58,7 +61,7 @@ class Session:
         return self.plug.user
 
 
-@dataclass(frozen=True, slots=True)
+@attrs.frozen
 class SubSession:
     """A stretch of a session in one mode."""
 
@@ -84,16 +87,16 @@ class Beginning(NamedTuple):
     """When the car is unplugged; the session may end sooner."""
 
 
-@dataclass(slots=True, eq=False)
+@attrs.define(eq=False)
 class _Bucket:
     """What began on one day."""
 
-    beginnings: list[Beginning] = field(default_factory=list[Beginning])
-    added: list[Beginning] = field(default_factory=list[Beginning])
+    beginnings: list[Beginning] = attrs.field(factory=list[Beginning])
+    added: list[Beginning] = attrs.field(factory=list[Beginning])
     """What was found since those were sorted."""
     known: int = 0
     """How many plugs were looked at."""
-    stale: set[int] = field(default_factory=set[int])
+    stale: set[int] = attrs.field(factory=set[int])
     """The numbers of those of them that were changed since."""
 
 

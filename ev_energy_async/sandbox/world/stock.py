@@ -1,6 +1,7 @@
 """Builds cars and charge points with all that belongs to them, and keeps the things of the world. No I/O, no clock."""
 
 from random import Random
+from typing import Final
 
 from ev_energy_async.sandbox.instants import DAY, HOUR, MINUTE, Instant
 from ev_energy_async.sandbox.simulation import (
@@ -41,14 +42,16 @@ from ev_energy_async.sandbox.world.entities import (
 )
 from ev_energy_async.sandbox.world.sessions import SessionBook
 
-HISTORY = 2 * DAY
+HISTORY: Final = 2 * DAY
 """How far the logs reach back when the sandbox starts."""
 
-_HOME_CHARGER_WATTS = 7_400
-_SECOND_CAR_CHARGER_WATTS = 3_600
-_SMART, _BAD_LINKS = 0.85, 0.06  # shares of the cars
-_OFFLINE_EVERY = 12  # one charge point in so many is not heard of any more
-_RECENT_DAYS, _RECENT_LOGS = 4_000, 400  # days and log lists kept worked out
+_HOME_CHARGER_WATTS: Final = 7_400
+_SECOND_CAR_CHARGER_WATTS: Final = 3_600
+_SMART: Final = 0.85  # shares of the cars
+_BAD_LINKS: Final = 0.06
+_OFFLINE_EVERY: Final = 12  # one charge point in so many is not heard of any more
+_RECENT_DAYS: Final = 4_000  # days and log lists kept worked out
+_RECENT_LOGS: Final = 400
 
 
 class Stock:

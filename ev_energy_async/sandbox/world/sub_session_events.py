@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from ev_energy_async.sandbox.instants import DAY, Instant
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from ev_energy_async.sandbox.world.entities import Plug
     from ev_energy_async.sandbox.world.sessions import SessionBook
 
-CREATED: Literal["charging_sub_session.created"] = "charging_sub_session.created"
-ENDED: Literal["charging_sub_session.ended"] = "charging_sub_session.ended"
+CREATED: Final = "charging_sub_session.created"
+ENDED: Final = "charging_sub_session.ended"
 
-_FAR_BACK = 31 * DAY
-_AT_ONCE = 100  # plugs looked at for one portion
+_FAR_BACK: Final = 31 * DAY
+_AT_ONCE: Final = 100  # plugs looked at for one portion
 
 
 class SubSessionEvent(NamedTuple):

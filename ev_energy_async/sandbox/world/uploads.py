@@ -1,21 +1,23 @@
 """The room that an announced file has at the second origin, and the presigned URL that opens it. No I/O."""
 
-from dataclasses import dataclass, field
+from typing import Final
 from urllib.parse import quote, urlencode
+
+import attrs
 
 from ev_energy_async.sandbox.instants import SECOND, Instant, moment
 
-SIGNATURE = "X-Amz-Signature"
+SIGNATURE: Final = "X-Amz-Signature"
 """The parameter of a presigned URL that opens it."""
 
-_LIVES_SECONDS = 3_600
+_LIVES_SECONDS: Final = 3_600
 
 
-@dataclass(slots=True, eq=False)
+@attrs.define(eq=False)
 class Upload:
     """Room for the content of one file."""
 
-    signature: str = field(repr=False)
+    signature: str = attrs.field(repr=False)
     """What opens it."""
     begun_at: Instant
     content: bytes | None = None

@@ -7,7 +7,7 @@ import gc
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from random import Random
-from typing import Literal
+from typing import Final, Literal
 
 from ev_energy_async.sandbox.instants import Instant
 from ev_energy_async.sandbox.simulation import Life, Silences, break_off, mix, restore
@@ -23,8 +23,8 @@ __all__ = ["HISTORY", "Integrated", "World"]
 Integrated = Literal["ACTIVE", "INACTIVE", "UNINTEGRATED"]
 """How a vehicle is linked to the platform."""
 
-_SHARED = 10  # every tenth car is somebody's second
-_EVSES_PER_VEHICLE = 0.6
+_SHARED: Final = 10  # every tenth car is somebody's second
+_EVSES_PER_VEHICLE: Final = 0.6
 
 
 class World(Stock):

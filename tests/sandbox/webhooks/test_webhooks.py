@@ -6,10 +6,10 @@ import asyncio
 import base64
 import hmac
 import json
-from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import pytest
 from aiohttp import web
 
@@ -24,13 +24,13 @@ from ev_energy_async.sandbox.webhooks.delivery import WEBHOOK_SECRET, Deliverer,
 from tests.sandbox.conftest import START
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 CREATED, ENDED = "charging_sub_session.created", "charging_sub_session.ended"
 FIVE_MINUTES, HALF_AN_HOUR = 300, 1_800
 
 
-@dataclass(frozen=True)
+@attrs.frozen
 class Got:
     """One request that the receiver got."""
 
@@ -48,39 +48,42 @@ class Got:
         return body["type"], body["data"]["id"]
 
 
-@dataclass
+@attrs.define
 class Receiver:
     """Takes webhooks and answers each with the next status, the last one for ever."""
 
     url: str = ""
-    statuses: list[int] = field(default_factory=lambda: [204])
-    got: list[Got] = field(default_factory=list[Got])
+    statuses: list[int] = attrs.field(factory=lambda: [204])
+    got: list[Got] = attrs.field(factory=list[Got])
+    taken: Callable[[], object] = lambda: None
 
     async def take(self, request: web.BaseRequest) -> web.Response:
         self.got.append(Got(request.headers.copy(), await request.read()))
+        self.taken()
         status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
         return web.Response(status=status, headers={"Location": self.url})
 
 
-@dataclass(frozen=True)
+@attrs.frozen
 class Happened:
     at: Instant
     type: str
     sub_session_id: str
 
 
-@dataclass
+@attrs.define
 class Bench:
     """A deliverer of events that a test makes up."""
 
     clock: SteppedClock
     receiver: Receiver
-    happened: list[Happened] = field(default_factory=list[Happened])
-    plan: FaultPlan = field(default_factory=FaultPlan)
-    record: Record = field(default_factory=lambda: Record(kept=None, path=None))
-    deliverer: Deliverer = field(init=False)
+    happened: list[Happened] = attrs.field(factory=list[Happened])
+    plan: FaultPlan = attrs.field(factory=FaultPlan)
+    record: Record = attrs.field(factory=lambda: Record(kept=None, path=None))
+    deliverer: Deliverer = attrs.field(init=False)
+    _faults: Faults = attrs.field(init=False)
 
-    def __post_init__(self) -> None:
+    def __attrs_post_init__(self) -> None:
         start = instant(self.clock.now())
         self.deliverer = Deliverer(
             self._events,
@@ -144,6 +147,14 @@ async def test_an_event_is_delivered_when_its_time_comes(bench: Bench) -> None:
     assert got.headers["Content-Type"] == "application/json"
     assert got.headers["svix-event-type"] == CREATED
     assert got.id.startswith("msg_")
+
+
+async def test_settling_ends_though_more_becomes_due_meanwhile(bench: Bench) -> None:
+    for number in range(20):
+        bench.happen(f"csub{number}", after=10 * (number + 1))
+    bench.receiver.taken = lambda: bench.clock.advance(10)  # as fast as deliveries take
+
+    assert await bench.pass_(10) == [(CREATED, "csub0")]
 
 
 async def test_what_happened_before_the_start_is_not_told(clock: SteppedClock, receiver: Receiver) -> None:
