@@ -9,7 +9,7 @@ __all__ = ["API_VERSION", "DOCUMENT", "DOCUMENT_VERSION", "SHA256"]
 
 DOCUMENT: Final = "openapi/ev-energy-v2.yaml"
 DOCUMENT_VERSION: Final = "2"
-SHA256: Final = "f0c75f4b5a990b213d4d4af5a07b13a3fa2a5442029d3827471288b095ed7ff8"
+SHA256: Final = "6fca275cb10345d26c36a7656951be1c598c8ed55813b38694aae5f4f1344a1b"
 
 # What `EvEnergy-Version` asks for.
 API_VERSION: Final = "2"

@@ -33,22 +33,21 @@ async def request_auth_password_reset(
     /,
     **fields: Unpack[m.PasswordResetRequestFields],
 ) -> m.PasswordResetResult:
-    """Send a password reset e-mail.
+    """Send a password reset email.
 
-    Mails a reset link to the owner of an account who has forgotten the password. Public: works without a token. The
-    reply is deliberately the same for known and unknown addresses, so it cannot be used to find out who is registered.
-    A 422 means that the request itself was not acceptable.
+    Emails a reset link to the owner of the account. The response is deliberately the same for known and unknown
+    addresses, so it cannot be used to find out who has an account. A 422 means that the request itself was invalid.
 
     `POST /auth/password_reset`; public.
 
     Args:
-        body: The e-mail address of the account; always required. A model or a mapping; or give its keys as keywords.
-        email: Address the account is registered under, which is also where the link is sent. Required.
+        body: The email address of the account. A model or a mapping; or give its keys as keywords.
+        email: Email address of the account; the reset link is sent to it. Required.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        UnprocessableEntity: What was sent could not be processed, such as an unusable e-mail address; it says nothing
-            about an account.
+        UnprocessableEntity: The request could not be processed, for instance because the email address is invalid. Says
+            nothing about whether an account exists.
         ApiError: The API refused; the subclasses tell which way.
     """
     request = build_request(_REQUEST_AUTH_PASSWORD_RESET, body=body, fields=fields)
@@ -56,6 +55,6 @@ async def request_auth_password_reset(
 
 
 class Auth(Group):
-    """Help with accounts that needs no token."""
+    """Account recovery; no token needed."""
 
     request_password_reset = endpoint(request_auth_password_reset)

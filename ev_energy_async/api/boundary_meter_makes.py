@@ -35,13 +35,12 @@ async def get_boundary_meter_make(
 ) -> m.BoundaryMeterMake:
     """Get a boundary meter make.
 
-    Looks up one boundary meter manufacturer, say to turn the `make` URL of a model into a name. The scope is
-    `boundary_meter:read`.
+    Returns one boundary meter manufacturer, for instance to get a name for the `make` URL of a model.
 
     `GET /boundary_meter_makes/{boundary_meter_make_id}`; scopes: boundary_meter:read.
 
     Args:
-        boundary_meter_make_id: ID of the manufacturer, starting with `bmma`.
+        boundary_meter_make_id: ID of the manufacturer: `bmma` followed by a ULID.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -80,18 +79,18 @@ def list_boundary_meter_makes(
 ) -> Paginator[m.BoundaryMeterMake]:
     """List boundary meter makes.
 
-    Returns every manufacturer of boundary meters that ev.energy has in its catalogue. Needs `boundary_meter:read`. To
-    see a manufacturer's products, list the boundary meter models with its ID as `make_id`.
+    Returns all boundary meter manufacturers in ev.energy's catalogue. For a manufacturer's products, list the boundary
+    meter models with its ID as `make_id`.
 
     `GET /boundary_meter_makes`; scopes: boundary_meter:read.
 
     Args:
-        page_after: Opaque cursor: give the page that goes on after the item it stands for. Take it from a `Link` header
-            rather than making one up; log collections use timestamps here.
-        page_before: Opaque cursor: give the page that comes before the item it stands for. Ignored beside `page_after`.
-            Take it from a `Link` header rather than making one up; log collections use timestamps here.
-        page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
-            request budget than a small one.
+        page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
+            constructing one; log collections use timestamps as cursors.
+        page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
+            `Link` header rather than constructing one; log collections use timestamps as cursors.
+        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
+            rate limit than a small one.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.
@@ -113,7 +112,7 @@ def list_boundary_meter_makes(
 
 
 class BoundaryMeterMakes(Group):
-    """Meters between a home and the grid, their status logs, makes and models."""
+    """Meters between a home and the grid, with their status logs, makes and models."""
 
     get = endpoint(get_boundary_meter_make)
     list = endpoint(list_boundary_meter_makes)

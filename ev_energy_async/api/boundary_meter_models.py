@@ -39,14 +39,13 @@ async def get_boundary_meter_model(
 ) -> m.BoundaryMeterModel:
     """Get a boundary meter model.
 
-    Reads one boundary meter model by ID. Its manufacturer is a URL unless you send `expand=make`. A token with
-    `boundary_meter:read` is needed.
+    Returns one boundary meter model; expand `make` for its manufacturer.
 
     `GET /boundary_meter_models/{boundary_meter_model_id}`; scopes: boundary_meter:read.
 
     Args:
-        boundary_meter_model_id: ID of the model, starting with `bmmo`.
-        expand: Pass `make` to embed the manufacturer instead of naming it by URL.
+        boundary_meter_model_id: ID of the model: `bmmo` followed by a ULID.
+        expand: References to expand: the manufacturer.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -90,20 +89,20 @@ def list_boundary_meter_models(
 ) -> Paginator[m.BoundaryMeterModel]:
     """List boundary meter models.
 
-    Returns the boundary meter models in ev.energy's catalogue; `make_id` narrows them to one manufacturer,
-    `expand=make` embeds it. Requires `boundary_meter:read`.
+    Returns the boundary meter models in ev.energy's catalogue, across all manufacturers or, with `make_id`, for one of
+    them. Expand `make` to get the manufacturer instead of its URL.
 
     `GET /boundary_meter_models`; scopes: boundary_meter:read.
 
     Args:
-        expand: Pass `make` to embed the manufacturer instead of naming it by URL.
-        make_id: Only return models built by the manufacturer with this ID (`bmma...`).
-        page_after: Opaque cursor: give the page that goes on after the item it stands for. Take it from a `Link` header
-            rather than making one up; log collections use timestamps here.
-        page_before: Opaque cursor: give the page that comes before the item it stands for. Ignored beside `page_after`.
-            Take it from a `Link` header rather than making one up; log collections use timestamps here.
-        page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
-            request budget than a small one.
+        expand: References to expand: the manufacturer.
+        make_id: Only models of the boundary meter make with this ID.
+        page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
+            constructing one; log collections use timestamps as cursors.
+        page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
+            `Link` header rather than constructing one; log collections use timestamps as cursors.
+        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
+            rate limit than a small one.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.
@@ -127,7 +126,7 @@ def list_boundary_meter_models(
 
 
 class BoundaryMeterModels(Group):
-    """Meters between a home and the grid, their status logs, makes and models."""
+    """Meters between a home and the grid, with their status logs, makes and models."""
 
     get = endpoint(get_boundary_meter_model)
     list = endpoint(list_boundary_meter_models)

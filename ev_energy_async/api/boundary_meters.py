@@ -53,16 +53,14 @@ async def get_boundary_meter(
 ) -> m.BoundaryMeter:
     """Get a boundary meter.
 
-    Reads one installed meter; add `expand=latest_status_log` to learn at once whether the home is importing or
-    exporting. Needs `boundary_meter:read`. With client credentials, `EvEnergy-User` makes the request on behalf of that
-    user.
+    Returns one installed meter. Expand `latest_status_log` to see whether the home is importing or exporting. Under
+    client credentials, pass `EvEnergy-User` to make the call in the context of one user.
 
     `GET /boundary_meters/{boundary_meter_id}`; scopes: boundary_meter:read.
 
     Args:
-        boundary_meter_id: ID of the boundary meter: `bmet` and a ULID.
-        expand: References of the device to embed instead of naming by URL: newest status log, model, and the make of
-            the model.
+        boundary_meter_id: ID of the boundary meter: `bmet` followed by a ULID.
+        expand: References to expand: the newest status log, the model and its make.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -111,16 +109,14 @@ async def get_boundary_meter_status_log(
 ) -> m.BoundaryMeterStatusLog:
     """Get one status log of a boundary meter.
 
-    Fetches one past reading by meter and sample time, which together stand in for an ID. Useful for re-reading an entry
-    seen in the list. The token needs `boundary_meter:read`.
+    Returns the reading sampled at a given time; the meter and `sampled_at` together identify it.
 
     `GET /boundary_meters/{boundary_meter_id}/status_logs/{sampled_at}`; scopes: boundary_meter:read.
 
     Args:
-        boundary_meter_id: ID of the boundary meter: `bmet` and a ULID.
-        sampled_at: Instant of the reading on the meter's side; copy it unchanged from a log's `sampled_at`.
-        expand: Embed the meter that a log belongs to instead of naming it by URL; a dotted value goes on into its model
-            or make.
+        boundary_meter_id: ID of the boundary meter: `bmet` followed by a ULID.
+        sampled_at: Time at which the meter took the reading: the log's `sampled_at`.
+        expand: References to expand: the meter the log belongs to, its model and its make.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -174,20 +170,19 @@ def list_boundary_meters(
 ) -> Paginator[m.BoundaryMeter]:
     """List boundary meters.
 
-    Returns the boundary meters that the token gives access to. `EvEnergy-User` cuts the list down to a single user, and
-    `expand=latest_status_log` adds each meter's newest reading in the same request. Scope: `boundary_meter:read`.
+    Returns the boundary meters this token can access; pass `EvEnergy-User` to limit the list to one user. With
+    `expand=latest_status_log`, each meter carries its newest reading, with no further request.
 
     `GET /boundary_meters`; scopes: boundary_meter:read.
 
     Args:
-        expand: References of the device to embed instead of naming by URL: newest status log, model, and the make of
-            the model.
-        page_after: Opaque cursor: give the page that goes on after the item it stands for. Take it from a `Link` header
-            rather than making one up; log collections use timestamps here.
-        page_before: Opaque cursor: give the page that comes before the item it stands for. Ignored beside `page_after`.
-            Take it from a `Link` header rather than making one up; log collections use timestamps here.
-        page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
-            request budget than a small one.
+        expand: References to expand: the newest status log, the model and its make.
+        page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
+            constructing one; log collections use timestamps as cursors.
+        page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
+            `Link` header rather than constructing one; log collections use timestamps as cursors.
+        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
+            rate limit than a small one.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.
@@ -252,24 +247,23 @@ def list_boundary_meter_status_logs(
 ) -> Paginator[m.BoundaryMeterStatusLog]:
     """List the status logs of a boundary meter.
 
-    Walks back through the readings of one meter: an entry per report received by ev.energy, latest first.
-    `sampled_at__gte` and `sampled_at__lte` limit the period. Prefer `expand=latest_status_log` on the meter for the
-    current reading alone. Requires `boundary_meter:read`.
+    Returns the history of a meter's readings, one entry per report, newest first. Limit the period with
+    `sampled_at__gte` and `sampled_at__lte`. If only the current reading matters, expand `latest_status_log` on the
+    meter instead.
 
     `GET /boundary_meters/{boundary_meter_id}/status_logs`; scopes: boundary_meter:read.
 
     Args:
-        boundary_meter_id: ID of the boundary meter: `bmet` and a ULID.
-        expand: Embed the meter that a log belongs to instead of naming it by URL; a dotted value goes on into its model
-            or make.
-        page_after: Opaque cursor: give the page that goes on after the item it stands for. Take it from a `Link` header
-            rather than making one up; log collections use timestamps here.
-        page_before: Opaque cursor: give the page that comes before the item it stands for. Ignored beside `page_after`.
-            Take it from a `Link` header rather than making one up; log collections use timestamps here.
-        page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
-            request budget than a small one.
-        sampled_at_gte: Keep logs sampled at this time or later; the bound itself is included.
-        sampled_at_lte: Keep logs sampled at this time or earlier; the bound itself is included.
+        boundary_meter_id: ID of the boundary meter: `bmet` followed by a ULID.
+        expand: References to expand: the meter the log belongs to, its model and its make.
+        page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
+            constructing one; log collections use timestamps as cursors.
+        page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
+            `Link` header rather than constructing one; log collections use timestamps as cursors.
+        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
+            rate limit than a small one.
+        sampled_at_gte: Only logs sampled at or after this time.
+        sampled_at_lte: Only logs sampled at or before this time.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.
@@ -295,7 +289,7 @@ def list_boundary_meter_status_logs(
 
 
 class BoundaryMeters(Group):
-    """Meters between a home and the grid, their status logs, makes and models."""
+    """Meters between a home and the grid, with their status logs, makes and models."""
 
     get = endpoint(get_boundary_meter)
     get_status_log = endpoint(get_boundary_meter_status_log)

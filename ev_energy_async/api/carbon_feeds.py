@@ -36,15 +36,14 @@ async def get_carbon_feed(
     carbon_feed_id: Ref,
     /,
 ) -> m.CarbonFeed:
-    """Fetch a carbon feed.
+    """Get a carbon feed.
 
-    Returns name and identity of a single source of carbon intensity data. The figures themselves are not part of it;
-    list the feed's carbon intensities for those. Needs `carbon:read`.
+    Returns the name and ID of one source of carbon intensity data. For its data, list the feed's carbon intensities.
 
     `GET /carbon_feeds/{carbon_feed_id}`; scopes: carbon:read.
 
     Args:
-        carbon_feed_id: ID of the carbon feed: `cabf` and a ULID.
+        carbon_feed_id: ID of the carbon feed: `cabf` followed by a ULID.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -81,20 +80,20 @@ def list_carbon_feeds(
     page_size: int | UnsetType = UNSET,
     on_bad_item: OnBadItem | None = None,
 ) -> Paginator[m.CarbonFeed]:
-    """List the carbon feeds.
+    """List carbon feeds.
 
-    Shows which sources of carbon intensity data your application can see, each covering a grid or region. Start here to
-    find a feed's ID, then ask for its intensities. Needs `carbon:read`.
+    Returns the sources of carbon intensity data your application can access, each covering a grid or region. For their
+    data, list a feed's carbon intensities.
 
     `GET /carbon_feeds`; scopes: carbon:read.
 
     Args:
-        page_after: Opaque cursor: give the page that goes on after the item it stands for. Take it from a `Link` header
-            rather than making one up; log collections use timestamps here.
-        page_before: Opaque cursor: give the page that comes before the item it stands for. Ignored beside `page_after`.
-            Take it from a `Link` header rather than making one up; log collections use timestamps here.
-        page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
-            request budget than a small one.
+        page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
+            constructing one; log collections use timestamps as cursors.
+        page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
+            `Link` header rather than constructing one; log collections use timestamps as cursors.
+        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
+            rate limit than a small one.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.
@@ -150,23 +149,23 @@ def list_carbon_feed_carbon_intensities(
 ) -> Paginator[m.CarbonIntensity]:
     """List the carbon intensities of a feed.
 
-    Gives how many grams of CO2 each kilowatt-hour generated on the feed's grid causes, interval by interval. Bound the
-    period with `started_at__gte` and `started_at__lte`; both limits are included and are matched against the start of
-    an interval. Pages hold an object, whose `carbon_intensities` array has the data points. Needs `carbon:read`.
+    Returns the CO2 emitted per kilowatt-hour generated on the feed's grid, interval by interval. Limit the period with
+    `started_at__gte` and `started_at__lte`, both inclusive, which compare with the start of an interval. Each page is
+    an object whose `carbon_intensities` array holds the items.
 
     `GET /carbon_feeds/{carbon_feed_id}/carbon_intensities`; scopes: carbon:read.
 
     Args:
-        carbon_feed_id: ID of the carbon feed: `cabf` and a ULID.
-        expand: Pass `carbon_feed` to embed the feed that the intensities come from instead of naming it by URL.
-        page_after: Opaque cursor: give the page that goes on after the item it stands for. Take it from a `Link` header
-            rather than making one up; log collections use timestamps here.
-        page_before: Opaque cursor: give the page that comes before the item it stands for. Ignored beside `page_after`.
-            Take it from a `Link` header rather than making one up; log collections use timestamps here.
-        page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
-            request budget than a small one.
-        started_at_gte: Keep entries whose period starts at this time or later; the bound itself is included.
-        started_at_lte: Keep entries whose period starts at this time or earlier; the bound itself is included.
+        carbon_feed_id: ID of the carbon feed: `cabf` followed by a ULID.
+        expand: References to expand: the carbon feed the intensities come from.
+        page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
+            constructing one; log collections use timestamps as cursors.
+        page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
+            `Link` header rather than constructing one; log collections use timestamps as cursors.
+        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
+            rate limit than a small one.
+        started_at_gte: Only intervals that start at or after this time.
+        started_at_lte: Only intervals that start at or before this time.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.
@@ -192,7 +191,7 @@ def list_carbon_feed_carbon_intensities(
 
 
 class CarbonFeeds(Group):
-    """Feeds of carbon intensity."""
+    """Feeds of carbon intensity data."""
 
     get = endpoint(get_carbon_feed)
     list = endpoint(list_carbon_feeds)

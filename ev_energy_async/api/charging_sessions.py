@@ -42,22 +42,20 @@ async def boost_charging_session_end(
 ) -> m.ChargingSession:
     """Stop boosting and resume smart charging.
 
-    Hands a boosted vehicle back to the optimiser, so that it waits for cheap or green hours again. The boost
-    sub-session is closed and a `SMART` one follows it within the same session. Takes no body and needs
-    `charging_session:write`. 409 means that no boost is active or that the vehicle's smart charging is switched off;
-    503 means the device could not be reached with the command.
+    Returns a boosted vehicle to smart charging. Within the same session, the boost sub-session ends and one in `SMART`
+    mode begins. Fails with 409 if no boost is active or smart charging is disabled for the vehicle, and with 503 if the
+    command could not be delivered to the device.
 
     `POST /charging_sessions/{charging_session_id}/boost_end`; scopes: charging_session:write.
 
     Args:
-        charging_session_id: ID of the charging session, the whole plug-in: `cses` and a ULID.
+        charging_session_id: ID of the charging session (the whole plug-in episode): `cses` followed by a ULID.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        Conflict: No boost can be ended, because none is running as the current sub-session or smart charging is
-            disabled for the vehicle.
-        ServiceUnavailable: The end of the boost could not be conveyed to the vehicle or charger; the API itself is
-            working.
+        Conflict: The boost cannot be ended: none is active, or smart charging is disabled for the vehicle.
+        ServiceUnavailable: The command could not be delivered to the vehicle or charger. This is a result of the call,
+            not an outage of the API.
         ApiError: The API refused; the subclasses tell which way.
     """
     request = build_request(
@@ -88,23 +86,23 @@ async def boost_charging_session_start(
 ) -> m.ChargingSession:
     """Start boosting a charging session.
 
-    Makes the vehicle charge now and continuously, whatever the price or the grid's carbon intensity. The smart
-    sub-session in progress is closed and a sub-session in `BOOST` mode takes its place, while the session around them
-    stays the same; `boost_end` undoes it. Takes no body and needs `charging_session:write`. 409 means there is no
-    running smart sub-session to boost, or smart charging is switched off for the vehicle; 503 means the device could
-    not be reached with the command.
+    Makes the vehicle charge immediately and continuously, whatever the price or carbon intensity. Within the same
+    session, the current smart sub-session ends and one in `BOOST` mode begins; `POST
+    /charging_sessions/{charging_session_id}/boost_end` reverts this. Fails with 409 if no smart sub-session is in
+    progress or smart charging is disabled for the vehicle, and with 503 if the command could not be delivered to the
+    device.
 
     `POST /charging_sessions/{charging_session_id}/boost_start`; scopes: charging_session:write.
 
     Args:
-        charging_session_id: ID of the charging session, the whole plug-in: `cses` and a ULID.
+        charging_session_id: ID of the charging session (the whole plug-in episode): `cses` followed by a ULID.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        Conflict: The session cannot be boosted as it stands, because the vehicle has smart charging disabled or its
-            current sub-session is not a smart one under way.
-        ServiceUnavailable: The start of the boost could not be conveyed to the vehicle or charger; this is a result of
-            the call, not a sign that the API is down.
+        Conflict: The session cannot be boosted: smart charging is disabled for the vehicle, or no smart sub-session is
+            in progress.
+        ServiceUnavailable: The command could not be delivered to the vehicle or charger. This is a result of the call,
+            not an outage of the API.
         ApiError: The API refused; the subclasses tell which way.
     """
     request = build_request(
@@ -145,16 +143,14 @@ async def get_charging_session(
 ) -> m.ChargingSession:
     """Get a charging session.
 
-    Reads one plug-in episode: when the vehicle was connected and disconnected, and which sub-sessions it is made of. To
-    see energy, cost or charging mode, go to those sub-sessions. Needs `charging_session:read`; `EvEnergy-User` may be
-    sent to act in the context of one user.
+    Returns one plug-in episode: when the vehicle was connected and disconnected, and its sub-sessions. Energy, cost and
+    charging mode belong to those sub-sessions. Pass `EvEnergy-User` to make the call in the context of one user.
 
     `GET /charging_sessions/{charging_session_id}`; scopes: charging_session:read.
 
     Args:
-        charging_session_id: ID of the charging session, the whole plug-in: `cses` and a ULID.
-        expand: References of the charging session to embed instead of naming by URL: charger, vehicle, and the
-            sub-sessions it consists of.
+        charging_session_id: ID of the charging session (the whole plug-in episode): `cses` followed by a ULID.
+        expand: References to expand: the charger, the vehicle and the sub-sessions.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -205,22 +201,20 @@ def list_charging_sessions(
 ) -> Paginator[m.ChargingSession]:
     """List charging sessions.
 
-    Returns the plug-in episodes this client has access to; each one runs from the moment a cable goes in until it comes
-    out again. Sessions are recorded only since July 2026 and cannot be filtered by time or vehicle: for older charging,
-    or to search, list the charging sub-sessions. Needs `charging_session:read`; with `EvEnergy-User` only that user's
-    sessions come back.
+    Returns the plug-in episodes this client can access, each lasting from plugging in to unplugging. Sessions are
+    recorded since July 2026 only, and cannot be filtered by time or vehicle: for older charging, or to search, use `GET
+    /charging_sub_sessions`. Pass `EvEnergy-User` to limit the list to one user.
 
     `GET /charging_sessions`; scopes: charging_session:read.
 
     Args:
-        expand: References of the charging session to embed instead of naming by URL: charger, vehicle, and the
-            sub-sessions it consists of.
-        page_after: Opaque cursor: give the page that goes on after the item it stands for. Take it from a `Link` header
-            rather than making one up; log collections use timestamps here.
-        page_before: Opaque cursor: give the page that comes before the item it stands for. Ignored beside `page_after`.
-            Take it from a `Link` header rather than making one up; log collections use timestamps here.
-        page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
-            request budget than a small one.
+        expand: References to expand: the charger, the vehicle and the sub-sessions.
+        page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
+            constructing one; log collections use timestamps as cursors.
+        page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
+            `Link` header rather than constructing one; log collections use timestamps as cursors.
+        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
+            rate limit than a small one.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.
@@ -243,7 +237,7 @@ def list_charging_sessions(
 
 
 class ChargingSessions(Group):
-    """Charging sessions, the sub-sessions they consist of, and what is known of each: energy, schedules, quality."""
+    """Charging sessions and their sub-sessions, with energy usage, schedules and quality assessments."""
 
     boost_end = endpoint(boost_charging_session_end)
     boost_start = endpoint(boost_charging_session_start)

@@ -98,17 +98,17 @@ async def get_charging_sub_session(
 ) -> m.ChargingSubSession:
     """Get a charging sub-session.
 
-    Reads one stretch of charging in a single mode, with its energy, cost, carbon figures and links to further detail.
-    Its times say how long the mode was in force; ask for its energy usage to learn when current actually flowed. Needs
-    `charging_session:read`, and further scopes for some of what `expand` can pull in.
+    Returns one stretch of charging in a single mode, with its energy, cost and carbon figures and links to further
+    detail. Its times bound the mode; for when energy actually flowed, use `GET
+    /charging_sub_sessions/{charging_sub_session_id}/energy_usage`. Some values of `expand` need further scopes.
 
     `GET /charging_sub_sessions/{charging_sub_session_id}`; scopes: charging_session:read.
 
     Args:
-        charging_sub_session_id: ID of the charging sub-session, one stretch of a session in one mode: `csub` and a
-            ULID.
-        expand: References of the sub-session to embed instead of naming by URL. Some need a scope of their own:
-            `tariff`, `carbon_feed`, `grid_feeds`, `assessment` and `debug_metadata`.
+        charging_sub_session_id: ID of the charging sub-session (one stretch of a session in one mode): `csub` followed
+            by a ULID.
+        expand: References to expand. Some need a further scope: `tariff`, `carbon_feed`, `grid_feeds`, `assessment` and
+            `debug_metadata`.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -142,15 +142,15 @@ async def get_charging_sub_session_assessment(
 ) -> m.ChargingSubSessionAssessment:
     """Get the assessment of a charging sub-session.
 
-    Tells how well a finished sub-session went: energy delivered against what was needed, charge rates, quality metrics
-    and a traffic-light rating for each. Needs `debug:read`.
+    Shows how well a completed sub-session went: energy delivered compared with what was needed, charge rates, quality
+    metrics and a traffic-light rating for each.
 
     `GET /charging_sub_sessions/{charging_sub_session_id}/assessment`; scopes: debug:read.
 
     Args:
-        charging_sub_session_id: ID of the charging sub-session, one stretch of a session in one mode: `csub` and a
-            ULID.
-        expand: Pass `charging_sub_session` to embed the sub-session concerned instead of naming it by URL.
+        charging_sub_session_id: ID of the charging sub-session (one stretch of a session in one mode): `csub` followed
+            by a ULID.
+        expand: References to expand: the sub-session concerned.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -184,16 +184,15 @@ async def get_charging_sub_session_debug_metadata(
 ) -> m.ChargingSubSessionDebugMetadata:
     """Get the debug metadata of a charging sub-session.
 
-    Explains how the records of a sub-session came about: what opened and closed it, how its energy was calculated,
-    whether a cap was applied, and how the charge point involved integrates solar. Meant for troubleshooting; needs
-    `debug:read`.
+    Explains how the record of a sub-session came about: what opened and closed it, how its energy was calculated,
+    whether a cap was applied, and how the charger integrates solar. Meant for troubleshooting.
 
     `GET /charging_sub_sessions/{charging_sub_session_id}/debug_metadata`; scopes: debug:read.
 
     Args:
-        charging_sub_session_id: ID of the charging sub-session, one stretch of a session in one mode: `csub` and a
-            ULID.
-        expand: Pass `charging_sub_session` to embed the sub-session concerned instead of naming it by URL.
+        charging_sub_session_id: ID of the charging sub-session (one stretch of a session in one mode): `csub` followed
+            by a ULID.
+        expand: References to expand: the sub-session concerned.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -233,20 +232,21 @@ async def get_charging_sub_session_energy_usage(
 ) -> m.EnergyUsage:
     """Get the energy usage of a charging sub-session.
 
-    Shows when, and how much, energy went into the vehicle. Charging may begin long after plug-in, pause and resume, or
-    be done early, none of which the sub-session's own times reveal. Intervals are equally long and include idle ones
-    unless the two filters say otherwise: combine `merge_consecutive_intervals=true` with
-    `energy_delivered_watt_hours__gt=0` to get just the real charging windows. Needs `charging_session:read`.
+    Shows when energy reached the vehicle, and how much. Charging may begin long after plug-in, pause and resume, or
+    finish early, none of which the sub-session's own times reveal. By default intervals are equally long and include
+    idle ones; combine `merge_consecutive_intervals=true` with `energy_delivered_watt_hours__gt=0` to get only the
+    actual charging windows.
 
     `GET /charging_sub_sessions/{charging_sub_session_id}/energy_usage`; scopes: charging_session:read.
 
     Args:
-        charging_sub_session_id: ID of the charging sub-session, one stretch of a session in one mode: `csub` and a
-            ULID.
-        energy_delivered_watt_hours_gt: Keep intervals with more energy than this, in Wh; `0` removes the idle ones.
-        expand: Pass `charging_sub_session` to embed the sub-session concerned instead of naming it by URL.
-        merge_consecutive_intervals: `true` fuses neighbouring intervals in which energy flowed, and likewise
-            neighbouring idle ones, so that each result covers a whole delivery or pause and lengths differ.
+        charging_sub_session_id: ID of the charging sub-session (one stretch of a session in one mode): `csub` followed
+            by a ULID.
+        energy_delivered_watt_hours_gt: Only intervals that delivered more energy than this, exclusive; 0 removes the
+            idle ones.
+        expand: References to expand: the sub-session concerned.
+        merge_consecutive_intervals: True merges adjacent intervals that delivered energy, and likewise adjacent idle
+            ones, so that each spans a whole delivery or pause and lengths differ.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -282,18 +282,17 @@ async def get_charging_sub_session_flags(
     *,
     expand: Sequence[Literal["charging_sub_session"]] | UnsetType = UNSET,
 ) -> m.ChargingSubSessionFlags:
-    """Get the flags raised on a charging sub-session.
+    """Get the flags of a charging sub-session.
 
-    Lists what went wrong or looked unusual during this stretch of charging, each finding with the kind of cause behind
-    it. A first stop when charging misbehaved; the debug metadata and the assessment go deeper but ask for `debug:read`.
-    Needs `charging_session:read`.
+    Returns the irregularities noticed during this stretch of charging, each with its root cause. The debug metadata and
+    the assessment go deeper, but need the scope `debug:read`.
 
     `GET /charging_sub_sessions/{charging_sub_session_id}/flags`; scopes: charging_session:read.
 
     Args:
-        charging_sub_session_id: ID of the charging sub-session, one stretch of a session in one mode: `csub` and a
-            ULID.
-        expand: Pass `charging_sub_session` to embed the sub-session concerned instead of naming it by URL.
+        charging_sub_session_id: ID of the charging sub-session (one stretch of a session in one mode): `csub` followed
+            by a ULID.
+        expand: References to expand: the sub-session concerned.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -340,18 +339,18 @@ async def get_charging_sub_session_schedule_plans(
 ) -> m.SchedulePlans:
     """List the schedule plans of a charging sub-session.
 
-    Shows what the optimiser worked from: by when the vehicle had to be ready, how much it still needed and which limits
-    applied. The outcome stands in the schedules. `created_at__gte` and `created_at__lte` (bounds included) select plans
-    by when they were made. Needs `debug:read`; add `expand=price_data` to see the tariff rates of the time.
+    Shows the inputs of the optimiser: when the vehicle had to be ready, how much energy it still needed and which
+    limits applied. For the result, list the schedules. Filter by creation time with `created_at__gte` and
+    `created_at__lte`, both inclusive. Expand `price_data` to include the tariff rates at the time.
 
     `GET /charging_sub_sessions/{charging_sub_session_id}/schedule_plans`; scopes: debug:read.
 
     Args:
-        charging_sub_session_id: ID of the charging sub-session, one stretch of a session in one mode: `csub` and a
-            ULID.
-        created_at_gte: Keep items created at this time or later; the bound itself is included.
-        created_at_lte: Keep items created at this time or earlier; the bound itself is included.
-        expand: Embed the sub-session that the plans are for, or the prices they were made with.
+        charging_sub_session_id: ID of the charging sub-session (one stretch of a session in one mode): `csub` followed
+            by a ULID.
+        created_at_gte: Only items created at or after this time.
+        created_at_lte: Only items created at or before this time.
+        expand: References to expand: the sub-session the plans are for, and the prices they used.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -399,22 +398,22 @@ async def get_charging_sub_session_schedules(
 ) -> m.Schedules:
     """List the charging schedules of a sub-session.
 
-    Shows the instructions made for the device, period by period, as a current in milliamps. Compare with the energy
-    usage to see whether they were followed, or with the schedule plans to see what they were computed from.
-    `started_at__gte` and `started_at__lte` narrow the periods, both bounds included. Needs `chargingsession:read`, a
-    scope spelt without the underscore its neighbours have.
+    Shows the charging current instructed for each period. Compare with the energy usage to see whether the device
+    followed, or with the schedule plans to see the inputs. Limit the period with `started_at__gte` and
+    `started_at__lte`, both inclusive. The scope `chargingsession:read` is spelt without the underscore its neighbours
+    have.
 
     `GET /charging_sub_sessions/{charging_sub_session_id}/schedules`; scopes: chargingsession:read.
 
     Args:
-        charging_sub_session_id: ID of the charging sub-session, one stretch of a session in one mode: `csub` and a
-            ULID.
-        expand: Pass `charging_sub_session` to embed the sub-session concerned instead of naming it by URL.
-        only_most_recently_created: When `true` (the default), only the newest schedule for each period is returned;
-            `false` also shows those it superseded.
-        schedule_plan_id: Keep only schedules generated from the plan with this ID.
-        started_at_gte: Keep entries whose period starts at this time or later; the bound itself is included.
-        started_at_lte: Keep entries whose period starts at this time or earlier; the bound itself is included.
+        charging_sub_session_id: ID of the charging sub-session (one stretch of a session in one mode): `csub` followed
+            by a ULID.
+        expand: References to expand: the sub-session concerned.
+        only_most_recently_created: True (the default) returns only the newest schedule for each period; false includes
+            those it superseded.
+        schedule_plan_id: Only schedules generated from the plan with this ID.
+        started_at_gte: Only intervals that start at or after this time.
+        started_at_lte: Only intervals that start at or before this time.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -544,36 +543,34 @@ def list_charging_sub_sessions(
 ) -> Paginator[m.ChargingSubSession]:
     """List charging sub-sessions.
 
-    Searches the stretches of charging this client has access to, each spent in a single mode. Use it for history by
+    Searches the sub-sessions this client can access, each a stretch of charging in one mode. Use it for history by
     vehicle, charger, user, mode or time, and for anything before July 2026, when whole charging sessions began to be
-    recorded. The time filters look at when a mode was in force, not at when current flowed. Needs
-    `charging_session:read`; `EvEnergy-User` limits the list to one user.
+    recorded. The time filters compare with when a mode was in force, not with when energy flowed. Pass `EvEnergy-User`
+    to limit the list to one user.
 
     `GET /charging_sub_sessions`; scopes: charging_session:read.
 
     Args:
-        end_gt: Keep sub-sessions that ended after this instant; an end at the very same time does not count.
-        end_lt: Keep sub-sessions whose end lies strictly before this instant.
-        energy_delivered_watt_hours_gte: Least energy delivered, in Wh; a sub-session with exactly this amount is
-            included.
-        energy_delivered_watt_hours_lte: Most energy delivered, in Wh; a sub-session with exactly this amount is
-            included.
-        evse_id: Keep only charging at the charge point with this ID.
-        expand: References of the sub-session to embed instead of naming by URL. Some need a scope of their own:
-            `tariff`, `carbon_feed`, `grid_feeds`, `assessment` and `debug_metadata`.
-        is_finished: `true` keeps sub-sessions that are over, `false` those still going on.
-        mode: Keep one charging mode: `SMART` (optimised), `BOOST` (immediate), `UNMANAGED_HOME` (not optimised, at
-            home), `UNMANAGED_OTG` or `MANAGED_OTG` (public charging, without and with optimisation).
-        page_after: Opaque cursor: give the page that goes on after the item it stands for. Take it from a `Link` header
-            rather than making one up; log collections use timestamps here.
-        page_before: Opaque cursor: give the page that comes before the item it stands for. Ignored beside `page_after`.
-            Take it from a `Link` header rather than making one up; log collections use timestamps here.
-        page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
-            request budget than a small one.
-        start_gt: Keep sub-sessions that began after this instant; one that began exactly then is left out.
-        start_lt: Keep sub-sessions that began before this instant, itself not included.
-        user_id: Keep only charging that belongs to the user with this ID.
-        vehicle_id: Keep only charging of the vehicle with this ID.
+        end_gt: Only sub-sessions that ended after this time, exclusive.
+        end_lt: Only sub-sessions that ended before this time, exclusive.
+        energy_delivered_watt_hours_gte: Only sub-sessions that delivered at least this much energy, inclusive.
+        energy_delivered_watt_hours_lte: Only sub-sessions that delivered at most this much energy, inclusive.
+        evse_id: Only charging at the charger with this ID.
+        expand: References to expand. Some need a further scope: `tariff`, `carbon_feed`, `grid_feeds`, `assessment` and
+            `debug_metadata`.
+        is_finished: True for sub-sessions that have ended, false for those in progress.
+        mode: Only sub-sessions in this mode: `SMART` (optimised), `BOOST` (immediate), `UNMANAGED_HOME` (not optimised,
+            at home), `UNMANAGED_OTG` or `MANAGED_OTG` (public charging, without and with optimisation).
+        page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
+            constructing one; log collections use timestamps as cursors.
+        page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
+            `Link` header rather than constructing one; log collections use timestamps as cursors.
+        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
+            rate limit than a small one.
+        start_gt: Only sub-sessions that started after this time, exclusive.
+        start_lt: Only sub-sessions that started before this time, exclusive.
+        user_id: Only charging by the user with this ID.
+        vehicle_id: Only charging of the vehicle with this ID.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.
@@ -630,20 +627,18 @@ async def recalculate_charging_sub_session_energy_usages(
 ) -> m.RecalculateChargingSubSessionEnergyUsagesResponse:
     """Recalculate the energy usage of a finished sub-session.
 
-    Works out energy usage and assessment anew for a sub-session that has ended, for example after its figures proved
-    implausible. Try it first with `dry_run` set to `true`, which reports the effect and stores nothing. Needs
-    `charging_session:write`.
+    Recalculates the energy usage and assessment of a completed sub-session, for example after its figures proved
+    implausible. Try it first with `dry_run` set to true, which reports the effect and stores nothing.
 
     `POST /charging_sub_sessions/{charging_sub_session_id}/recalculate_energy_usages`; scopes: charging_session:write.
 
     Args:
-        charging_sub_session_id: ID of the charging sub-session, one stretch of a session in one mode: `csub` and a
-            ULID.
-        body: Options of the recalculation. A body is needed in effect, though every key may be left out of it: `{}`
-            recalculates for real, with the cap on. A model or a mapping; or give its keys as keywords.
-        cap_overages: Whether energy beyond what is plausible is cut off in the recalculated figures; on by default.
-        dry_run: Set to `true` to see the resulting figure without storing anything; by default (`false`) the
-            recalculation is real.
+        charging_sub_session_id: ID of the charging sub-session (one stretch of a session in one mode): `csub` followed
+            by a ULID.
+        body: Options of the recalculation. An empty object recalculates for real, with the cap applied. A model or a
+            mapping; or give its keys as keywords.
+        cap_overages: Whether to cap energy beyond what is plausible; defaults to true.
+        dry_run: Whether to report the result without storing anything; defaults to false.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -656,7 +651,7 @@ async def recalculate_charging_sub_session_energy_usages(
 
 
 class ChargingSubSessions(Group):
-    """Charging sessions, the sub-sessions they consist of, and what is known of each: energy, schedules, quality."""
+    """Charging sessions and their sub-sessions, with energy usage, schedules and quality assessments."""
 
     get = endpoint(get_charging_sub_session)
     get_assessment = endpoint(get_charging_sub_session_assessment)

@@ -34,13 +34,13 @@ async def get_cpms_provider(
 ) -> m.CPMSProvider:
     """Get a CPMS provider.
 
-    Fetches name and icon of one provider of charge point management systems. Needs a token; no particular scope is
-    declared.
+    Returns the name and icon of one provider of charge point management systems (CPMS). Any valid token will do; no
+    scope is required.
 
     `GET /cpms_providers/{cpms_provider_id}`.
 
     Args:
-        cpms_provider_id: Key word of the provider in capitals; `CHARGEPOINT` is the one that is documented here.
+        cpms_provider_id: ID of the provider, a word in capitals; `CHARGEPOINT` is the only documented one.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -76,16 +76,16 @@ def list_cpms_providers(
 ) -> Paginator[m.CPMSProvider]:
     """List CPMS providers.
 
-    Lists the makers of charge point management systems (CPMS) that ev.energy works with. Needs a token; no particular
-    scope is declared. Sites refer to them in `cpms_connection`.
+    Returns the charge point management systems (CPMS) that ev.energy integrates with. Sites refer to them in
+    `cpms_connection`. Any valid token will do; no scope is required.
 
     `GET /cpms_providers`.
 
     Args:
-        page_after: Opaque cursor: give the page that goes on after the item it stands for. Take it from a `Link` header
-            rather than making one up; log collections use timestamps here.
-        page_before: Opaque cursor: give the page that comes before the item it stands for. Ignored beside `page_after`.
-            Take it from a `Link` header rather than making one up; log collections use timestamps here.
+        page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
+            constructing one; log collections use timestamps as cursors.
+        page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
+            `Link` header rather than constructing one; log collections use timestamps as cursors.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.

@@ -42,14 +42,13 @@ async def get_ct_clamp(
 ) -> m.CTClamp:
     """Get a CT clamp.
 
-    Fetches one current transformer clamp, the charger it serves and its calibration. Needs `evse:read`. Measurements
-    are kept apart, in its logs.
+    Returns one current transformer clamp, with its charger and calibration. For measurements, list its logs.
 
     `GET /ct_clamps/{ct_clamp_id}`; scopes: evse:read.
 
     Args:
-        ct_clamp_id: ID of the current clamp: `ctcl` and a ULID.
-        expand: Pass `evse` to embed the charger that the clamp is fitted to instead of naming it by URL.
+        ct_clamp_id: ID of the CT clamp: `ctcl` followed by a ULID.
+        expand: References to expand: the charger the clamp is fitted to.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -96,17 +95,14 @@ async def get_ct_clamp_log(
 ) -> m.CTClampLog:
     """Get one measurement of a CT clamp.
 
-    Fetches the measurement that a clamp took at one particular time. Needs `evse:read`. The listing is the place to
-    learn which times exist.
+    Returns the measurement a clamp took at a given time, as found in the list.
 
     `GET /ct_clamps/{ct_clamp_id}/logs/{sampled_at}`; scopes: evse:read.
 
     Args:
-        ct_clamp_id: ID of the current clamp: `ctcl` and a ULID.
-        sampled_at: Time at which the clamp measured, copied from the log's `sampled_at`; the storage time `logged_at`
-            does not work here.
-        expand: Embed the clamp that took the measurement, and with `ct_clamp.evse` its charger too, instead of naming
-            them by URL.
+        ct_clamp_id: ID of the CT clamp: `ctcl` followed by a ULID.
+        sampled_at: Time of the measurement: the log's `sampled_at`, not its `logged_at`.
+        expand: References to expand: the clamp that took the measurement, and its charger.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -151,19 +147,19 @@ def list_ct_clamps(
 ) -> Paginator[m.CTClamp]:
     """List CT clamps.
 
-    Lists the current transformer clamps within reach of your token. Needs `evse:read`. Starting from a charger, follow
-    its `ct_clamp` instead.
+    Returns the current transformer clamps this token can access. To get from a charger to its clamp, follow the
+    charger's `ct_clamp`.
 
     `GET /ct_clamps`; scopes: evse:read.
 
     Args:
-        expand: Pass `evse` to embed the charger that the clamp is fitted to instead of naming it by URL.
-        page_after: Opaque cursor: give the page that goes on after the item it stands for. Take it from a `Link` header
-            rather than making one up; log collections use timestamps here.
-        page_before: Opaque cursor: give the page that comes before the item it stands for. Ignored beside `page_after`.
-            Take it from a `Link` header rather than making one up; log collections use timestamps here.
-        page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
-            request budget than a small one.
+        expand: References to expand: the charger the clamp is fitted to.
+        page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
+            constructing one; log collections use timestamps as cursors.
+        page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
+            `Link` header rather than constructing one; log collections use timestamps as cursors.
+        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
+            rate limit than a small one.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.
@@ -226,23 +222,22 @@ def list_ct_clamp_logs(
 ) -> Paginator[m.CTClampLog]:
     """List the measurements of a CT clamp.
 
-    Lists the current measured by a clamp over time, which shows when a property imported power and when it exported.
-    Needs `evse:read`. Bound the period with `sampled_at__gte` and `sampled_at__lte`.
+    Returns the current measured by a clamp over time, which shows when a property imported and exported power. Limit
+    the period with `sampled_at__gte` and `sampled_at__lte`.
 
     `GET /ct_clamps/{ct_clamp_id}/logs`; scopes: evse:read.
 
     Args:
-        ct_clamp_id: ID of the current clamp: `ctcl` and a ULID.
-        expand: Embed the clamp that took the measurement, and with `ct_clamp.evse` its charger too, instead of naming
-            them by URL.
-        page_after: Opaque cursor: give the page that goes on after the item it stands for. Take it from a `Link` header
-            rather than making one up; log collections use timestamps here.
-        page_before: Opaque cursor: give the page that comes before the item it stands for. Ignored beside `page_after`.
-            Take it from a `Link` header rather than making one up; log collections use timestamps here.
-        page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
-            request budget than a small one.
-        sampled_at_gte: Keep logs sampled at this time or later; the bound itself is included.
-        sampled_at_lte: Keep logs sampled at this time or earlier; the bound itself is included.
+        ct_clamp_id: ID of the CT clamp: `ctcl` followed by a ULID.
+        expand: References to expand: the clamp that took the measurement, and its charger.
+        page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
+            constructing one; log collections use timestamps as cursors.
+        page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
+            `Link` header rather than constructing one; log collections use timestamps as cursors.
+        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
+            rate limit than a small one.
+        sampled_at_gte: Only logs sampled at or after this time.
+        sampled_at_lte: Only logs sampled at or before this time.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.
@@ -268,7 +263,7 @@ def list_ct_clamp_logs(
 
 
 class CtClamps(Group):
-    """Current transformer clamps that tell how much a home takes from the grid or feeds into it."""
+    """Current transformer clamps, which measure the current a home draws from the grid or feeds into it."""
 
     get = endpoint(get_ct_clamp)
     get_log = endpoint(get_ct_clamp_log)

@@ -44,15 +44,14 @@ async def cancel_dispatch_coordinator_dispatch_event(
 ) -> m.DispatchEventCancelResponse:
     """Cancel a dispatch event.
 
-    Calls off a dispatch, whether it is under way or still to come. Takes no body. Because created events are not saved
-    at present, find out what this does with the ID of a newly created one before you rely on it. Requires
-    `dispatch_event:write`.
+    Cancels a dispatch in progress or still to come. Created events are not stored at present, so check how this behaves
+    with the ID of a new event before you rely on it.
 
     `POST /dispatch_coordinators/{dispatch_coordinator_id}/dispatch_events/{dispatch_event_id}/cancel`; scopes: dispatch_event:write.
 
     Args:
         dispatch_coordinator_id: ID of the dispatch coordinator.
-        dispatch_event_id: ID of the event to call off, as given in its `id`.
+        dispatch_event_id: ID of the event to cancel, as given in its `id`.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -88,20 +87,20 @@ async def create_dispatch_coordinator_dispatch_event(
 ) -> m.DispatchEvent:
     """Create a dispatch event.
 
-    Submits a dispatch for the coordinator's fleet, with a time window and power figures. For now this is a stub: the
-    server checks the event and echoes it back but keeps nothing. Needs `dispatch_event:write`.
+    Submits a dispatch for the coordinator's fleet, with a time window and power limits or target. At present this is a
+    stub: the server validates the event and returns it, but does not store it.
 
     `POST /dispatch_coordinators/{dispatch_coordinator_id}/dispatch_events`; scopes: dispatch_event:write.
 
     Args:
         dispatch_coordinator_id: ID of the dispatch coordinator.
-        body: Start and end of the event, plus any limits or target in watts. Required. A model or a mapping; or give
-            its keys as keywords.
-        end_time: When the dispatch shall be over. Required. Required.
-        start_time: When the dispatch shall set in. Required. Required.
-        export_limit_watts: Most power in watts that may be exported meanwhile; null or absent for no such limit.
-        import_limit_watts: Most power in watts that may be imported meanwhile; null or absent for no such limit.
-        target_power_watts: Power in watts to steer towards; null or absent for no target.
+        body: Start and end of the event, and optionally power limits or a target. A model or a mapping; or give its
+            keys as keywords.
+        end_time: End of the dispatch. Required.
+        start_time: Start of the dispatch. Required.
+        export_limit_watts: Maximum power to export during the event; null or absent for no limit.
+        import_limit_watts: Maximum power to import during the event; null or absent for no limit.
+        target_power_watts: Power to aim for; null or absent for no target.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -130,8 +129,7 @@ async def get_dispatch_coordinator(
 ) -> m.DispatchCoordinator:
     """Get a dispatch coordinator.
 
-    Reads one coordinator with its contract dates, timezone and the link to its dispatch logs. The scope is
-    `dispatch_coordinator:read`.
+    Returns one dispatch coordinator with its contract dates, time zone and a link to its dispatch logs.
 
     `GET /dispatch_coordinators/{dispatch_coordinator_id}`; scopes: dispatch_coordinator:read.
 
@@ -170,14 +168,13 @@ async def get_dispatch_coordinator_dispatch_log(
 ) -> m.DispatchLog:
     """Get one dispatch log.
 
-    Fetches the fleet's power at one recorded instant. Logs of a coordinator are told apart by time alone, so pass the
-    `logged_at` of an entry seen in the list. Requires `dispatch_coordinator:read`.
+    Returns the fleet's charging power at one instant; the coordinator and `logged_at` together identify it.
 
     `GET /dispatch_coordinators/{dispatch_coordinator_id}/dispatch_logs/{logged_at}`; scopes: dispatch_coordinator:read.
 
     Args:
         dispatch_coordinator_id: ID of the dispatch coordinator.
-        logged_at: Time at which the record was written, identical to the log's own `logged_at`.
+        logged_at: The log's `logged_at`, exactly as returned by the list.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -221,17 +218,17 @@ def list_dispatch_coordinators(
     """List dispatch coordinators.
 
     Returns the dispatch coordinators available to you, through which fleets take part in a virtual power plant (VPP).
-    `EvEnergy-User` limits them to one user. Needs `dispatch_coordinator:read`.
+    Pass `EvEnergy-User` to limit the list to one user.
 
     `GET /dispatch_coordinators`; scopes: dispatch_coordinator:read.
 
     Args:
-        page_after: Opaque cursor: give the page that goes on after the item it stands for. Take it from a `Link` header
-            rather than making one up; log collections use timestamps here.
-        page_before: Opaque cursor: give the page that comes before the item it stands for. Ignored beside `page_after`.
-            Take it from a `Link` header rather than making one up; log collections use timestamps here.
-        page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
-            request budget than a small one.
+        page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
+            constructing one; log collections use timestamps as cursors.
+        page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
+            `Link` header rather than constructing one; log collections use timestamps as cursors.
+        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
+            rate limit than a small one.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.
@@ -284,21 +281,21 @@ def list_dispatch_coordinator_dispatch_logs(
 ) -> Paginator[m.DispatchLog]:
     """List the dispatch logs of a coordinator.
 
-    Shows how the charging power of the coordinator's fleet developed, newest entry first; each one is the sum at a
-    single instant. Choose a period with `logged_at__gte` and `logged_at__lte`. Needs `dispatch_coordinator:read`.
+    Shows the charging power of the coordinator's fleet over time, newest first; each entry is the total at one instant.
+    Limit the period with `logged_at__gte` and `logged_at__lte`.
 
     `GET /dispatch_coordinators/{dispatch_coordinator_id}/dispatch_logs`; scopes: dispatch_coordinator:read.
 
     Args:
         dispatch_coordinator_id: ID of the dispatch coordinator.
-        logged_at_gte: Keep logs that the platform recorded at this time or later; the bound itself is included.
-        logged_at_lte: Keep logs that the platform recorded at this time or earlier; the bound itself is included.
-        page_after: Opaque cursor: give the page that goes on after the item it stands for. Take it from a `Link` header
-            rather than making one up; log collections use timestamps here.
-        page_before: Opaque cursor: give the page that comes before the item it stands for. Ignored beside `page_after`.
-            Take it from a `Link` header rather than making one up; log collections use timestamps here.
-        page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
-            request budget than a small one.
+        logged_at_gte: Only logs recorded by the platform at or after this time.
+        logged_at_lte: Only logs recorded by the platform at or before this time.
+        page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
+            constructing one; log collections use timestamps as cursors.
+        page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
+            `Link` header rather than constructing one; log collections use timestamps as cursors.
+        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
+            rate limit than a small one.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.

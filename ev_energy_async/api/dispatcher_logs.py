@@ -47,18 +47,17 @@ def list_dispatcher_logs(
 ) -> Paginator[m.DispatcherLog]:
     """List the dispatcher logs of a charging sub-session.
 
-    Traces the charging commands that were to go to a charger or vehicle during one sub-session, including those that
-    were held back and why. Useful when a schedule looks right and the device did not follow it.
-    `charging_sub_session_id` must be given; `logged_at__gte` and `logged_at__lte` (bounds included) select by log time.
-    Needs `debug:read`.
+    Traces the charging commands meant for a charger or vehicle during one sub-session, including those not sent and the
+    reason why. Useful when a device did not follow a schedule. Filter by log time with `logged_at__gte` and
+    `logged_at__lte`, both inclusive.
 
     `GET /dispatcher_logs`; scopes: debug:read.
 
     Args:
-        charging_sub_session_id: ID of the sub-session to trace; the call cannot do without it.
-        expand: Pass `charging_sub_session` to embed the sub-session concerned instead of naming it by URL.
-        logged_at_gte: Keep logs that the platform recorded at this time or later; the bound itself is included.
-        logged_at_lte: Keep logs that the platform recorded at this time or earlier; the bound itself is included.
+        charging_sub_session_id: ID of the sub-session to trace.
+        expand: References to expand: the sub-session concerned.
+        logged_at_gte: Only logs recorded by the platform at or after this time.
+        logged_at_lte: Only logs recorded by the platform at or before this time.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.
@@ -81,6 +80,6 @@ def list_dispatcher_logs(
 
 
 class DispatcherLogs(Group):
-    """Charging sessions, the sub-sessions they consist of, and what is known of each: energy, schedules, quality."""
+    """Charging sessions and their sub-sessions, with energy usage, schedules and quality assessments."""
 
     list = endpoint(list_dispatcher_logs)

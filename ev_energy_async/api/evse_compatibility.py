@@ -45,24 +45,24 @@ async def check_evse_compatibility(
 ) -> m.EVSECompatibilityCheckResult:
     """Check whether a charger model is supported in a country.
 
-    Tells whether ev.energy supports one charger model in one country, and whether that support is live or still early
-    access (`beta`). Public: works without a token, so it suits a sign-up flow in which no account exists yet and
-    nothing has been linked. With `program_id` the model must also be on that program's own list, and the program
-    decides the country. A 400 points at a missing or unusable model or country; a 404 at an unknown model or program
-    (problem type `evse-model-not-found` or `program-not-found`).
+    Returns whether ev.energy supports a charger model in a country, and whether that support is live or early access
+    (`beta`). It suits a sign-up flow in which no account exists yet. With `program_id`, the model must also be on that
+    program's own list, and the program determines the country. Fails with 400 if the model or country is missing or
+    invalid, and with 404 if the model or program is unknown (problem type `evse-model-not-found` or
+    `program-not-found`).
 
     `GET /evse_compatibility/check`; public.
 
     Args:
-        client_id: The `client_id` of your OAuth application, worth sending while the user has no account yet. For an
-            application in sandbox mode the reply is canned and no real data are consulted.
-        country: Two-letter ISO 3166 country code such as `GB`. Left out, the `Accept-Language` header decides, and
-            failing that the United States; has no effect beside `program_id`.
-        evse_model_id: ID of the charger model in question, as found in the `id` of an `EVSEModel`.
-        program_id: ID of a program that must support the model too, on top of the general check. Its country then
-            replaces both `country` and `Accept-Language`. Leave it out while the user's program is still unknown.
-        accept_language: Preferred language, as in RFC 9110, section 12.5.4. Operations that judge by country take a
-            missing country from it.
+        client_id: The `client_id` of your OAuth application; send it while the user has no account yet. Applications in
+            sandbox mode get a canned result that does not consult real data.
+        country: Two-letter ISO 3166 country code, such as `GB`. If omitted, the `Accept-Language` header decides, and
+            failing that the United States is assumed. Ignored if `program_id` is given.
+        evse_model_id: ID of the charger model to check.
+        program_id: ID of a program that must support the model as well. Its country replaces `country` and
+            `Accept-Language`. Omit it while the user's program is unknown.
+        accept_language: Preferred language (RFC 9110, section 12.5.4). Operations that depend on a country derive it
+            from this if none is given.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -82,6 +82,6 @@ async def check_evse_compatibility(
 
 
 class EvseCompatibility(Group):
-    """Chargers (electric vehicle supply equipment), their logs, makes and models, and onboarding."""
+    """Chargers (electric vehicle supply equipment) with their logs, makes and models, and onboarding."""
 
     check = endpoint(check_evse_compatibility)

@@ -35,12 +35,12 @@ async def get_evse_firmware_version(
 ) -> m.EVSEFirmwareVersion:
     """Get a charger firmware version.
 
-    Fetches one firmware release with its change log and a link to its documentation. Needs `evse:read`.
+    Returns one firmware release with its change log and a link to its documentation.
 
     `GET /evse_firmware_versions/{evse_firmware_version_id}`; scopes: evse:read.
 
     Args:
-        evse_firmware_version_id: ID of the firmware release, `evsf` followed by 26 characters.
+        evse_firmware_version_id: ID of the firmware release: `evsf` followed by a ULID.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -79,18 +79,18 @@ def list_evse_firmware_versions(
 ) -> Paginator[m.EVSEFirmwareVersion]:
     """List charger firmware versions.
 
-    Lists the firmware releases known for chargers, leaving out everything that is not flagged as a production release.
-    Needs `evse:read`. What a particular charger runs is told by its connectivity.
+    Returns the production firmware releases known for chargers. For the version a particular charger runs, see `GET
+    /evses/{evse_id}/connectivity`.
 
     `GET /evse_firmware_versions`; scopes: evse:read.
 
     Args:
-        page_after: Opaque cursor: give the page that goes on after the item it stands for. Take it from a `Link` header
-            rather than making one up; log collections use timestamps here.
-        page_before: Opaque cursor: give the page that comes before the item it stands for. Ignored beside `page_after`.
-            Take it from a `Link` header rather than making one up; log collections use timestamps here.
-        page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
-            request budget than a small one.
+        page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
+            constructing one; log collections use timestamps as cursors.
+        page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
+            `Link` header rather than constructing one; log collections use timestamps as cursors.
+        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
+            rate limit than a small one.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.
@@ -112,7 +112,7 @@ def list_evse_firmware_versions(
 
 
 class EvseFirmwareVersions(Group):
-    """Chargers (electric vehicle supply equipment), their logs, makes and models, and onboarding."""
+    """Chargers (electric vehicle supply equipment) with their logs, makes and models, and onboarding."""
 
     get = endpoint(get_evse_firmware_version)
     list = endpoint(list_evse_firmware_versions)

@@ -35,13 +35,13 @@ async def get_evse_make(
 ) -> m.EVSEMake:
     """Get a charger make.
 
-    Fetches one charger manufacturer, with its logo and a link to its models. Public: works without a token; anonymous
-    callers share a limit of 50 requests an hour on their IP address.
+    Returns one charger manufacturer, with its logo and a link to its models. Without a token, requests are limited to
+    50 an hour per IP address.
 
     `GET /evse_makes/{evse_make_id}`; public.
 
     Args:
-        evse_make_id: ID of the charger make, `emak` followed by 26 characters.
+        evse_make_id: ID of the charger make: `emak` followed by a ULID.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -83,22 +83,20 @@ def list_evse_makes(
 ) -> Paginator[m.EVSEMake]:
     """List charger makes.
 
-    Lists all charger manufacturers in the catalogue. Public: works without a token, anonymous traffic being limited to
-    50 requests an hour from one IP address. Use `available_for_user_id` to leave out makes that the user's region or
-    program does not offer. Under client credentials, `EvEnergy-User` supplies the user whose ID goes into each
-    `onboarding_url`.
+    Returns all charger manufacturers in the catalogue. Without a token, requests are limited to 50 an hour per IP
+    address. With `available_for_user_id`, only makes offered in that user's region or program are returned. Under
+    client credentials, pass `EvEnergy-User` to include the user's ID in each `onboarding_url`.
 
     `GET /evse_makes`; public.
 
     Args:
-        available_for_user_id: Keep only what is open to this user, given by ID, under the program and tier the user is
-            in.
-        page_after: Opaque cursor: give the page that goes on after the item it stands for. Take it from a `Link` header
-            rather than making one up; log collections use timestamps here.
-        page_before: Opaque cursor: give the page that comes before the item it stands for. Ignored beside `page_after`.
-            Take it from a `Link` header rather than making one up; log collections use timestamps here.
-        page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
-            request budget than a small one.
+        available_for_user_id: Only items available to the user with this ID, given the user's program and tier.
+        page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
+            constructing one; log collections use timestamps as cursors.
+        page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
+            `Link` header rather than constructing one; log collections use timestamps as cursors.
+        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
+            rate limit than a small one.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.
@@ -121,7 +119,7 @@ def list_evse_makes(
 
 
 class EvseMakes(Group):
-    """Chargers (electric vehicle supply equipment), their logs, makes and models, and onboarding."""
+    """Chargers (electric vehicle supply equipment) with their logs, makes and models, and onboarding."""
 
     get = endpoint(get_evse_make)
     list = endpoint(list_evse_makes)

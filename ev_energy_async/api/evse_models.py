@@ -39,14 +39,14 @@ async def get_evse_model(
 ) -> m.EVSEModel:
     """Get a charger model.
 
-    Fetches one entry of the model catalogue, including the link that starts onboarding a charger of that kind. Public:
-    works without a token, in which case each IP address is held to 50 requests an hour.
+    Returns one charger model, including the link that starts onboarding for it. Without a token, requests are limited
+    to 50 an hour per IP address.
 
     `GET /evse_models/{evse_model_id}`; public.
 
     Args:
-        evse_model_id: ID of the charger model, `emod` followed by 26 characters.
-        expand: Pass `make` to embed the manufacturer instead of naming it by URL.
+        evse_model_id: ID of the charger model: `emod` followed by a ULID.
+        expand: References to expand: the manufacturer.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -93,24 +93,22 @@ def list_evse_models(
 ) -> Paginator[m.EVSEModel]:
     """List charger models.
 
-    Lists the catalogue of charger models. Public: works without a token, though anonymous callers get only 50 requests
-    an hour for each IP address. `available_for_user_id` leaves what the region and program of that user have on offer.
-    `EvEnergy-User` puts a client-credentials call in the context of a user, whose ID then also appears in every
-    `onboarding_url`.
+    Returns the catalogue of charger models. Without a token, requests are limited to 50 an hour per IP address. With
+    `available_for_user_id`, only models offered in that user's region and program are returned. Under client
+    credentials, pass `EvEnergy-User` to include the user's ID in each `onboarding_url`.
 
     `GET /evse_models`; public.
 
     Args:
-        available_for_user_id: Keep only what is open to this user, given by ID, under the program and tier the user is
-            in.
-        expand: Pass `make` to embed the manufacturer instead of naming it by URL.
-        make_id: Keeps only the models of this charger make, given by its ID.
-        page_after: Opaque cursor: give the page that goes on after the item it stands for. Take it from a `Link` header
-            rather than making one up; log collections use timestamps here.
-        page_before: Opaque cursor: give the page that comes before the item it stands for. Ignored beside `page_after`.
-            Take it from a `Link` header rather than making one up; log collections use timestamps here.
-        page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
-            request budget than a small one.
+        available_for_user_id: Only items available to the user with this ID, given the user's program and tier.
+        expand: References to expand: the manufacturer.
+        make_id: Only models of the charger make with this ID.
+        page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
+            constructing one; log collections use timestamps as cursors.
+        page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
+            `Link` header rather than constructing one; log collections use timestamps as cursors.
+        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
+            rate limit than a small one.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.
@@ -135,7 +133,7 @@ def list_evse_models(
 
 
 class EvseModels(Group):
-    """Chargers (electric vehicle supply equipment), their logs, makes and models, and onboarding."""
+    """Chargers (electric vehicle supply equipment) with their logs, makes and models, and onboarding."""
 
     get = endpoint(get_evse_model)
     list = endpoint(list_evse_models)

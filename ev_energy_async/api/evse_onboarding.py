@@ -53,26 +53,23 @@ async def import_evse_onboarding_evse(
 ) -> m.EVSE:
     """Link a charger by its serial number.
 
-    Links a charger without a browser, by looking up its serial number at the provider under the e-mail address of the
-    calling user. Needs `evse:write`. Available for ChargePoint, EO, Easee, EnelX, SyncEV, Wallbox and Zaptec; for the
-    rest go through `GET /evse_onboarding`. A 404 says that the provider did not recognise the pair of serial number and
-    e-mail, a 422 that linking failed for another reason.
+    Links a charger without a browser, by looking up its serial number at the provider under the calling user's email
+    address. Available for ChargePoint, EO, Easee, EnelX, SyncEV, Wallbox and Zaptec; for others, use `GET
+    /evse_onboarding`. Fails with 404 if the provider does not recognise the serial number for that email address, and
+    with 422 if linking failed for another reason.
 
     `POST /evse_onboarding/import`; scopes: evse:write.
 
     Args:
-        body: Provider and serial number of the charger; both are required. A model or a mapping; or give its keys as
-            keywords.
-        expand: References of the charger to embed instead of naming by URL: its clamp, newest status log, model (and
-            the make of that), and user.
-        provider: Company through whose integration the charger is reached; only those listed can import by serial
-            number. Required.
-        serial_number: Serial number (CPID) printed on the device or shown in the provider's own app. Required.
+        body: Provider and serial number of the charger. A model or a mapping; or give its keys as keywords.
+        expand: References to expand: the CT clamp, newest status log, model, make and user.
+        provider: Provider of the charger's integration. Only the listed ones support import by serial number. Required.
+        serial_number: Serial number (CPID), as printed on the device or shown in the provider's app. Required.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        UnprocessableEntity: The charger could not be linked, because it is registered already, the provider's
-            integration failed, or it offers no import by serial number.
+        UnprocessableEntity: The charger could not be linked: it is already registered, the provider's integration
+            failed, or the provider does not support import by serial number.
         ApiError: The API refused; the subclasses tell which way.
     """
     request = build_request(_IMPORT_EVSE_ONBOARDING_EVSE, query=(expand,), body=body, fields=fields)
@@ -110,27 +107,27 @@ async def start_evse_onboarding(
 ) -> str | m.EVSEOnboardingJsonResponse:
     """Start connecting a charger to a user.
 
-    Opens the flow in which a user signs in with their charger's provider. It is public and belongs in the user's
-    browser or an app's web view, so read the redirect's target and hand it over rather than following it yourself;
-    native apps may ask for `response_type=json`, naming a make or model or else getting a 400. Afterwards the browser
-    goes to `redirect_uri`, or to the application's `onboarding_redirect_url`, with `evse_uid` (an ID for `GET
-    /evses/{evse_id}`) and the outdated integer `evse_id` added to the query. Chargers of a few providers can be linked
-    without a browser by `POST /evse_onboarding/import`.
+    Starts the flow in which a user signs in to their charger's provider. The page belongs in the user's browser or an
+    app's web view, so read the redirect's target and hand it over rather than following it. Native apps can ask for
+    `response_type=json`; they must then name a make or model, or the call fails with 400. At the end the browser is
+    sent to `redirect_uri`, or to the application's `onboarding_redirect_url`, with `evse_uid` (the ID to use with this
+    API) and a legacy integer `evse_id` in the query. Some providers' chargers can be linked without a browser: see
+    `POST /evse_onboarding/import`.
 
     `GET /evse_onboarding`; public.
 
     Args:
-        client_id: The `client_id` of your OAuth application, on whose behalf the flow runs.
-        make_id: Charger make to start with, so that the user need not choose one. In JSON mode either this or
-            `model_id` must be present.
-        model_id: Charger model to start with, which skips the selection screens. In JSON mode either this or `make_id`
-            must be present.
-        redirect_uri: Where to send the user at the end, instead of the application's `onboarding_redirect_url`. Scheme
-            and host have to match that URL or one of the registered redirect URIs; anything else is liable to a 400, or
-            to being passed over for the configured URL.
-        response_type: Set to `json` to get the address in a JSON body with status 200 and no redirect, as suits an app
-            that shows the page in a WebView. Leave it out for a redirect.
-        user_id: ID of the user who is to own the charger, `user` followed by 26 characters.
+        client_id: The `client_id` of your OAuth application.
+        make_id: Charger make to start with, so that the user need not choose one. With `response_type=json`, either
+            this or `model_id` is required.
+        model_id: Charger model to start with, which skips the selection pages. With `response_type=json`, either this
+            or `make_id` is required.
+        redirect_uri: URL to send the user to at the end, instead of the application's `onboarding_redirect_url`. Its
+            scheme and host must match that URL or one of the registered redirect URIs; otherwise the call may fail with
+            400, or the configured URL may be used instead.
+        response_type: Set to `json` to get the URL in a JSON body instead of a redirect, for apps that show the page in
+            a web view.
+        user_id: ID of the user who will own the charger.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -151,7 +148,7 @@ async def start_evse_onboarding(
 
 
 class EvseOnboarding(Group):
-    """Chargers (electric vehicle supply equipment), their logs, makes and models, and onboarding."""
+    """Chargers (electric vehicle supply equipment) with their logs, makes and models, and onboarding."""
 
     import_evse = endpoint(import_evse_onboarding_evse)
     start = endpoint(start_evse_onboarding)

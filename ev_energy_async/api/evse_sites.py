@@ -35,13 +35,13 @@ async def get_evse_site(
 ) -> m.EVSESite:
     """Get a charging site.
 
-    Fetches one shared site and the chargers on it. Needs `site:read`. Under client credentials send `EvEnergy-User` if
-    you want to know whether that user is connected to the site's management system.
+    Returns one shared site and its chargers. Under client credentials, pass `EvEnergy-User` to get `user_connected`,
+    which tells whether that user is connected to the site's management system.
 
     `GET /evse_sites/{evse_site_id}`; scopes: site:read.
 
     Args:
-        evse_site_id: ID of the site, `site` followed by 26 characters.
+        evse_site_id: ID of the site: `site` followed by a ULID.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -73,9 +73,8 @@ def list_evse_sites(
 ) -> Paginator[m.EVSESite]:
     """List charging sites.
 
-    Lists shared sites with chargers that are available to the caller. Needs `site:read`. `EvEnergy-User` puts a
-    client-credentials call in the context of one user, which narrows the list to them and allows `user_connected` to be
-    answered. Further pages, if any, are announced in the `Link` header.
+    Returns the shared charging sites available to the caller. Under client credentials, pass `EvEnergy-User` to limit
+    the list to one user and to get `user_connected`. Further pages, if any, are announced in the `Link` header.
 
     `GET /evse_sites`; scopes: site:read.
 

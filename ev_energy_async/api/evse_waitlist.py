@@ -39,30 +39,24 @@ async def join_evse_waitlist(
 ) -> m.EVSEWaitlistResponse:
     """Join the waiting list for an unsupported charger.
 
-    Notes down somebody whose charger failed the compatibility check, to be written to once it is supported. Public:
-    works without a token or account. Name the charger either by `evse_model_id`, or by `evse_make_name` together with
-    `evse_model_name`; any other mixture, or none of them, is a 400 of type `validation-failed-evse-waitlist`, as are
-    unknown IDs. The country comes from the program if one is given, else from `Accept-Language`, else it is taken to be
-    the United States.
+    Records a person whose charger failed the compatibility check, so that they can be notified once it is supported. No
+    account is needed. Name the charger either by `evse_model_id`, or by `evse_make_name` and `evse_model_name`
+    together; anything else, or an unknown ID, fails with 400 (problem type `validation-failed-evse-waitlist`). The
+    country comes from the program if one is given, otherwise from `Accept-Language`, and defaults to the United States.
 
     `POST /evse_waitlist`; public.
 
     Args:
-        body: The e-mail address and one way of naming the charger, by ID or by typed names; always required. A model or
-            a mapping; or give its keys as keywords.
-        client_id: The `client_id` of your OAuth application. In sandbox mode the usual 201 comes back without anything
-            being saved.
-        accept_language: Preferred language, as in RFC 9110, section 12.5.4. Operations that judge by country take a
-            missing country from it.
-        email: Where to write once the charger is supported. Required.
-        evse_make_name: Manufacturer as typed by the person. Goes together with `evse_model_name` and cannot stand
-            beside `evse_model_id`.
-        evse_model_id: ID of a catalogued model that the person picked. Leave it out or null when the names were typed
-            in.
-        evse_model_name: Model as typed by the person. Goes together with `evse_make_name` and cannot stand beside
-            `evse_model_id`.
-        program_id: ID of the program the person came through, such as one with its own sign-up page. It is stored with
-            the entry so that messages can be kept to that program; null or absent when unknown.
+        body: The email address, and the charger by ID or by name. A model or a mapping; or give its keys as keywords.
+        client_id: The `client_id` of your OAuth application. In sandbox mode the call succeeds without saving anything.
+        accept_language: Preferred language (RFC 9110, section 12.5.4). Operations that depend on a country derive it
+            from this if none is given.
+        email: Email address to notify once the charger is supported. Required.
+        evse_make_name: Manufacturer as typed by the person; requires `evse_model_name` and excludes `evse_model_id`.
+        evse_model_id: ID of the catalogue model the person picked; null or absent if names are given.
+        evse_model_name: Model as typed by the person; requires `evse_make_name` and excludes `evse_model_id`.
+        program_id: ID of the program the person came through, for example one with its own sign-up page, so that later
+            messages can be limited to that program; null or absent if unknown.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -75,6 +69,6 @@ async def join_evse_waitlist(
 
 
 class EvseWaitlist(Group):
-    """Chargers (electric vehicle supply equipment), their logs, makes and models, and onboarding."""
+    """Chargers (electric vehicle supply equipment) with their logs, makes and models, and onboarding."""
 
     join = endpoint(join_evse_waitlist)

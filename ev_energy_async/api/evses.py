@@ -49,14 +49,13 @@ async def delete_evse(
 ) -> None:
     """Decommission a charger.
 
-    Cuts the tie between a charger and ev.energy, so that the platform no longer works with it. Needs `evse:write`.
-    Meant for a charger that has been removed or sold; where only the link to its provider has broken, ask for a
-    reconnection URL instead.
+    Disconnects a charger from ev.energy, so that the platform no longer works with it. Meant for chargers that have
+    been removed or sold; if only the connection to the provider is broken, use `POST /evses/{evse_id}/reconnect`.
 
     `DELETE /evses/{evse_id}`; scopes: evse:write.
 
     Args:
-        evse_id: ID of the charger: `evse` and a ULID. Not its `cpid`.
+        evse_id: ID of the charger: `evse` followed by a ULID. Not its `cpid`.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -101,15 +100,14 @@ async def get_evse(
 ) -> m.EVSE:
     """Get a charger.
 
-    Fetches a single charger with its lock mode, location, lifecycle stage and links to model, owner and newest status.
-    Needs `evse:read`. For its state over time, list its status logs instead.
+    Returns one charger with its lock mode, location, lifecycle state and links to its model, owner and newest status
+    log. For its state over time, list its status logs instead.
 
     `GET /evses/{evse_id}`; scopes: evse:read.
 
     Args:
-        evse_id: ID of the charger: `evse` and a ULID. Not its `cpid`.
-        expand: References of the charger to embed instead of naming by URL: its clamp, newest status log, model (and
-            the make of that), and user.
+        evse_id: ID of the charger: `evse` followed by a ULID. Not its `cpid`.
+        expand: References to expand: the CT clamp, newest status log, model, make and user.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -158,16 +156,14 @@ async def get_evse_command_log(
 ) -> m.EVSECommandLog:
     """Get one command log of a charger.
 
-    Fetches a single command sent to a charger. It is found by charger and `logged_at`, as commands have no ID of their
-    own in the path. Needs `debug:read`.
+    Returns one command sent to a charger; the charger and `logged_at` together identify it.
 
     `GET /evses/{evse_id}/command_logs/{logged_at}`; scopes: debug:read.
 
     Args:
-        evse_id: ID of the charger: `evse` and a ULID. Not its `cpid`.
-        logged_at: The command's `logged_at`, the time at which ev.energy recorded it.
-        expand: Embed the charger that a log belongs to instead of naming it by URL; a dotted value goes on into its
-            model, make or user.
+        evse_id: ID of the charger: `evse` followed by a ULID. Not its `cpid`.
+        logged_at: Time at which ev.energy recorded the command: the log's `logged_at`.
+        expand: References to expand: the charger the log belongs to, its model, make or user.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -204,14 +200,14 @@ async def get_evse_connectivity(
 ) -> m.EVSEConnectivity:
     """Get the connectivity of a charger.
 
-    Takes stock of how well a charger is connected right now: radio signal, SIM card, firmware and how reliably it was
-    online. Needs `evse:read`. Useful in support when a charger drops out repeatedly.
+    Returns how well a charger is connected right now: signal strength, SIM card, firmware and connection reliability.
+    Useful in support when a charger keeps dropping out.
 
     `GET /evses/{evse_id}/connectivity`; scopes: evse:read.
 
     Args:
-        evse_id: ID of the charger: `evse` and a ULID. Not its `cpid`.
-        expand: Pass `latest_status_log` to embed the newest status log instead of naming it by URL.
+        evse_id: ID of the charger: `evse` followed by a ULID. Not its `cpid`.
+        expand: References to expand: the newest status log.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -260,16 +256,15 @@ async def get_evse_error_log(
 ) -> m.EVSEAPIErrorLog:
     """Get one API error of a charger.
 
-    Fetches a single failed exchange with a charger's hardware API, picked out by its `sampled_at`. Mind the difference
-    from vehicles, whose error logs are addressed by `logged_at`. Needs `debug:read`.
+    Returns one failed request to the charger's hardware API, identified by its `sampled_at`. The error logs of
+    vehicles, by contrast, are identified by `logged_at`.
 
     `GET /evses/{evse_id}/error_logs/{sampled_at}`; scopes: debug:read.
 
     Args:
-        evse_id: ID of the charger: `evse` and a ULID. Not its `cpid`.
-        sampled_at: The `sampled_at` of the error, exactly as the list shows it.
-        expand: Embed the charger that a log belongs to instead of naming it by URL; a dotted value goes on into its
-            model, make or user.
+        evse_id: ID of the charger: `evse` followed by a ULID. Not its `cpid`.
+        sampled_at: The error's `sampled_at`, exactly as returned by the list.
+        expand: References to expand: the charger the log belongs to, its model, make or user.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -321,16 +316,14 @@ async def get_evse_ocpp_log(
 ) -> m.EVSEOCPPLog:
     """Get one OCPP message of a charger.
 
-    Fetches a single OCPP message together with its response, if there was one. Charger and `sampled_at` identify it.
-    Needs `debug:read`.
+    Returns one OCPP message together with its response, if there was one; the charger and `sampled_at` identify it.
 
     `GET /evses/{evse_id}/ocpp_logs/{sampled_at}`; scopes: debug:read.
 
     Args:
-        evse_id: ID of the charger: `evse` and a ULID. Not its `cpid`.
-        sampled_at: Recording time of the message, as given in its `sampled_at`.
-        expand: Embed the charger that a log belongs to instead of naming it by URL; a dotted value goes on into its
-            model, make or user.
+        evse_id: ID of the charger: `evse` followed by a ULID. Not its `cpid`.
+        sampled_at: The message's `sampled_at`, the time at which it was recorded.
+        expand: References to expand: the charger the log belongs to, its model, make or user.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -382,16 +375,14 @@ async def get_evse_status_log(
 ) -> m.EVSEStatusLog:
     """Get one status log of a charger.
 
-    Fetches the single snapshot that a charger took at a given time; charger and `sampled_at` together single it out.
-    Needs `evse:read`.
+    Returns the status log sampled at a given time; the charger and `sampled_at` together identify it.
 
     `GET /evses/{evse_id}/status_logs/{sampled_at}`; scopes: evse:read.
 
     Args:
-        evse_id: ID of the charger: `evse` and a ULID. Not its `cpid`.
-        sampled_at: When the device took the reading. Use the `sampled_at` of the log unchanged, not its `logged_at`.
-        expand: Embed the charger that a log belongs to instead of naming it by URL; a dotted value goes on into its
-            model, make or user.
+        evse_id: ID of the charger: `evse` followed by a ULID. Not its `cpid`.
+        sampled_at: Time at which the charger took the reading: the log's `sampled_at`, not its `logged_at`.
+        expand: References to expand: the charger the log belongs to, its model, make or user.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -425,13 +416,13 @@ async def get_evse_vpp_modes(
 ) -> m.VPPModes:
     """Get the VPP control modes of a charger.
 
-    Tells in which ways a charger can be controlled as part of a virtual power plant (VPP). Needs `evse:read`. Worth
-    asking before planning a dispatch that relies on, say, a power limit.
+    Returns how a charger can be controlled as part of a virtual power plant (VPP). Check it before planning a dispatch
+    that relies on a power limit, for instance.
 
     `GET /evses/{evse_id}/vpp_modes`; scopes: evse:read.
 
     Args:
-        evse_id: ID of the charger: `evse` and a ULID. Not its `cpid`.
+        evse_id: ID of the charger: `evse` followed by a ULID. Not its `cpid`.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -485,22 +476,20 @@ def list_evses(
 ) -> Paginator[m.EVSE]:
     """List chargers.
 
-    Lists the chargers (EVSEs) visible to your token. Needs `evse:read`. With client credentials, `EvEnergy-User`
-    narrows the list to the chargers of that user. Adding `expand=latest_status_log` brings the current state of a whole
-    page along in one request.
+    Returns the chargers (EVSEs) this token can access. Under client credentials, pass `EvEnergy-User` to limit the list
+    to one user. With `expand=latest_status_log`, one request returns the current state of a whole page of chargers.
 
     `GET /evses`; scopes: evse:read.
 
     Args:
-        cpid: Keeps only the charger whose chargepoint ID (`cpid`) is exactly this one.
-        expand: References of the charger to embed instead of naming by URL: its clamp, newest status log, model (and
-            the make of that), and user.
-        page_after: Opaque cursor: give the page that goes on after the item it stands for. Take it from a `Link` header
-            rather than making one up; log collections use timestamps here.
-        page_before: Opaque cursor: give the page that comes before the item it stands for. Ignored beside `page_after`.
-            Take it from a `Link` header rather than making one up; log collections use timestamps here.
-        page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
-            request budget than a small one.
+        cpid: Only the charger whose charge point ID (`cpid`) matches exactly.
+        expand: References to expand: the CT clamp, newest status log, model, make and user.
+        page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
+            constructing one; log collections use timestamps as cursors.
+        page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
+            `Link` header rather than constructing one; log collections use timestamps as cursors.
+        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
+            rate limit than a small one.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.
@@ -566,23 +555,22 @@ def list_evse_command_logs(
 ) -> Paginator[m.EVSECommandLog]:
     """List the command logs of a charger.
 
-    Shows which commands ev.energy has sent to a charger and why, most recent first. Needs `debug:read`. Start here when
-    a charger behaves unexpectedly; `internal_command_id` leads on to errors that a command ran into.
+    Returns the commands ev.energy has sent to a charger and the reason for each, newest first. Start here when a
+    charger behaves unexpectedly; `internal_command_id` links a command to the errors it caused.
 
     `GET /evses/{evse_id}/command_logs`; scopes: debug:read.
 
     Args:
-        evse_id: ID of the charger: `evse` and a ULID. Not its `cpid`.
-        expand: Embed the charger that a log belongs to instead of naming it by URL; a dotted value goes on into its
-            model, make or user.
-        logged_at_gte: Keep logs that the platform recorded at this time or later; the bound itself is included.
-        logged_at_lte: Keep logs that the platform recorded at this time or earlier; the bound itself is included.
-        page_after: Opaque cursor: give the page that goes on after the item it stands for. Take it from a `Link` header
-            rather than making one up; log collections use timestamps here.
-        page_before: Opaque cursor: give the page that comes before the item it stands for. Ignored beside `page_after`.
-            Take it from a `Link` header rather than making one up; log collections use timestamps here.
-        page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
-            request budget than a small one.
+        evse_id: ID of the charger: `evse` followed by a ULID. Not its `cpid`.
+        expand: References to expand: the charger the log belongs to, its model, make or user.
+        logged_at_gte: Only logs recorded by the platform at or after this time.
+        logged_at_lte: Only logs recorded by the platform at or before this time.
+        page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
+            constructing one; log collections use timestamps as cursors.
+        page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
+            `Link` header rather than constructing one; log collections use timestamps as cursors.
+        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
+            rate limit than a small one.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.
@@ -650,24 +638,23 @@ def list_evse_error_logs(
 ) -> Paginator[m.EVSEAPIErrorLog]:
     """List the API errors of a charger.
 
-    Lists exchanges with a charger's hardware API that went wrong, the latest at the top. Needs `debug:read`. These are
-    trouble on the way to the provider; a fault of the charger itself shows, if reported, as `control_pilot_status` in
-    its status logs. Filter by `sampled_at__gte` and `sampled_at__lte`.
+    Returns failed requests to the charger's hardware API, newest first. These are failures in communication with the
+    provider; faults of the charger itself appear, if reported, as `control_pilot_status` in its status logs. Limit the
+    period with `sampled_at__gte` and `sampled_at__lte`.
 
     `GET /evses/{evse_id}/error_logs`; scopes: debug:read.
 
     Args:
-        evse_id: ID of the charger: `evse` and a ULID. Not its `cpid`.
-        expand: Embed the charger that a log belongs to instead of naming it by URL; a dotted value goes on into its
-            model, make or user.
-        page_after: Opaque cursor: give the page that goes on after the item it stands for. Take it from a `Link` header
-            rather than making one up; log collections use timestamps here.
-        page_before: Opaque cursor: give the page that comes before the item it stands for. Ignored beside `page_after`.
-            Take it from a `Link` header rather than making one up; log collections use timestamps here.
-        page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
-            request budget than a small one.
-        sampled_at_gte: Keep logs sampled at this time or later; the bound itself is included.
-        sampled_at_lte: Keep logs sampled at this time or earlier; the bound itself is included.
+        evse_id: ID of the charger: `evse` followed by a ULID. Not its `cpid`.
+        expand: References to expand: the charger the log belongs to, its model, make or user.
+        page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
+            constructing one; log collections use timestamps as cursors.
+        page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
+            `Link` header rather than constructing one; log collections use timestamps as cursors.
+        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
+            rate limit than a small one.
+        sampled_at_gte: Only logs sampled at or after this time.
+        sampled_at_lte: Only logs sampled at or before this time.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.
@@ -868,31 +855,29 @@ def list_evse_ocpp_logs(
 ) -> Paginator[m.EVSEOCPPLog]:
     """List the OCPP messages of a charger.
 
-    Lists the raw OCPP traffic of a charger, incoming and outgoing, with the latest message on top. Needs `debug:read`.
-    It is the most detailed trace there is; for intentions rather than protocol, read the command logs. Filters by
-    action, direction, error code and time can be combined.
+    Returns the raw OCPP traffic of a charger in both directions, newest first. This is the most detailed trace
+    available; for the intent behind it, read the command logs. Filters by action, direction, error code and time can be
+    combined.
 
     `GET /evses/{evse_id}/ocpp_logs`; scopes: debug:read.
 
     Args:
-        evse_id: ID of the charger: `evse` and a ULID. Not its `cpid`.
-        action: Keeps only messages with this OCPP action, for example `StatusNotification`.
-        action_in: Several OCPP actions in one string, separated by commas; messages with any of them are kept.
-        direction: Keeps one direction of traffic. The filter is spelt in capitals (`SENT`, `RECEIVED`), while the logs
-            themselves say `Sent` and `Received`.
-        error_code: Keeps only messages whose response carries this OCPP error code; `NoError` stands for success.
-        error_code_in: Several OCPP error codes in one string, separated by commas; a response with any of them
-            qualifies.
-        expand: Embed the charger that a log belongs to instead of naming it by URL; a dotted value goes on into its
-            model, make or user.
-        page_after: Opaque cursor: give the page that goes on after the item it stands for. Take it from a `Link` header
-            rather than making one up; log collections use timestamps here.
-        page_before: Opaque cursor: give the page that comes before the item it stands for. Ignored beside `page_after`.
-            Take it from a `Link` header rather than making one up; log collections use timestamps here.
-        page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
-            request budget than a small one.
-        sampled_at_gte: Keep logs sampled at this time or later; the bound itself is included.
-        sampled_at_lte: Keep logs sampled at this time or earlier; the bound itself is included.
+        evse_id: ID of the charger: `evse` followed by a ULID. Not its `cpid`.
+        action: Only messages with this OCPP action, for example `StatusNotification`.
+        action_in: Only messages with one of these OCPP actions, separated by commas.
+        direction: Only messages in this direction. The filter takes capitals (`SENT`, `RECEIVED`), while the logs
+            themselves contain `Sent` and `Received`.
+        error_code: Only messages whose response has this OCPP error code; `NoError` means success.
+        error_code_in: Only messages whose response has one of these OCPP error codes, separated by commas.
+        expand: References to expand: the charger the log belongs to, its model, make or user.
+        page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
+            constructing one; log collections use timestamps as cursors.
+        page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
+            `Link` header rather than constructing one; log collections use timestamps as cursors.
+        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
+            rate limit than a small one.
+        sampled_at_gte: Only logs sampled at or after this time.
+        sampled_at_lte: Only logs sampled at or before this time.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.
@@ -965,24 +950,23 @@ def list_evse_status_logs(
 ) -> Paginator[m.EVSEStatusLog]:
     """List the status logs of a charger.
 
-    Reads how the state of a charger developed; every report from the device adds one entry. Needs `evse:read`. Newest
-    entries come first, and `sampled_at__gte` and `sampled_at__lte` bound the period. If only the present state matters,
-    expand `latest_status_log` on the charger and save the call.
+    Returns the history of a charger's state, one entry per report, newest first. Limit the period with
+    `sampled_at__gte` and `sampled_at__lte`. If only the current state matters, expand `latest_status_log` on the
+    charger instead.
 
     `GET /evses/{evse_id}/status_logs`; scopes: evse:read.
 
     Args:
-        evse_id: ID of the charger: `evse` and a ULID. Not its `cpid`.
-        expand: Embed the charger that a log belongs to instead of naming it by URL; a dotted value goes on into its
-            model, make or user.
-        page_after: Opaque cursor: give the page that goes on after the item it stands for. Take it from a `Link` header
-            rather than making one up; log collections use timestamps here.
-        page_before: Opaque cursor: give the page that comes before the item it stands for. Ignored beside `page_after`.
-            Take it from a `Link` header rather than making one up; log collections use timestamps here.
-        page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
-            request budget than a small one.
-        sampled_at_gte: Keep logs sampled at this time or later; the bound itself is included.
-        sampled_at_lte: Keep logs sampled at this time or earlier; the bound itself is included.
+        evse_id: ID of the charger: `evse` followed by a ULID. Not its `cpid`.
+        expand: References to expand: the charger the log belongs to, its model, make or user.
+        page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
+            constructing one; log collections use timestamps as cursors.
+        page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
+            `Link` header rather than constructing one; log collections use timestamps as cursors.
+        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
+            rate limit than a small one.
+        sampled_at_gte: Only logs sampled at or after this time.
+        sampled_at_lte: Only logs sampled at or before this time.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.
@@ -1024,13 +1008,13 @@ async def reconnect_evse(
 ) -> m.EVSEReconnectionUrl:
     """Create a reconnection URL for a charger.
 
-    Produces a link under which the owner can sign in again with the charger's provider, for instance after the link to
-    it was severed. Needs `evse:write`. Works only while a user is assigned to the charger.
+    Returns a link at which the owner can sign in to the charger's provider again, for instance after the connection was
+    severed. Works only while the charger has a user.
 
     `POST /evses/{evse_id}/reconnect`; scopes: evse:write.
 
     Args:
-        evse_id: ID of the charger: `evse` and a ULID. Not its `cpid`.
+        evse_id: ID of the charger: `evse` followed by a ULID. Not its `cpid`.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -1076,21 +1060,19 @@ async def update_evse(
     expand: Sequence[Literal["ct_clamp", "latest_status_log", "model", "model.make", "user"]] | UnsetType = UNSET,
     **fields: Unpack[m.EVSEUpdateFields],
 ) -> m.EVSE:
-    """Correct the location of a charger.
+    """Update the location of a charger.
 
-    Changes where a charger stands, the one thing about it that can be written. Needs `evse:write`. Leaving `location`
-    out keeps the present point, an explicit null erases it, and an empty object alters nothing. Coordinates that are
-    out of range or not finite numbers cause a 400 whose `field_errors` name the culprits.
+    The location is the only property of a charger that can be changed. Omitting `location` keeps the current one and
+    null clears it. Coordinates that are out of range or not finite fail with 400; `field_errors` names them.
 
     `PATCH /evses/{evse_id}`; scopes: evse:write.
 
     Args:
-        evse_id: ID of the charger: `evse` and a ULID. Not its `cpid`.
-        body: An object with `location`, either a point or null. A body must always be sent. A model or a mapping; or
-            give its keys as keywords.
-        expand: References of the charger to embed instead of naming by URL: its clamp, newest status log, model (and
-            the make of that), and user.
-        location: New position as a latitude and longitude pair. Null erases the stored position.
+        evse_id: ID of the charger: `evse` followed by a ULID. Not its `cpid`.
+        body: The new location, or null to clear it. An empty object changes nothing. A model or a mapping; or give its
+            keys as keywords.
+        expand: References to expand: the CT clamp, newest status log, model, make and user.
+        location: New position of the charger; null clears it.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -1101,7 +1083,7 @@ async def update_evse(
 
 
 class Evses(Group):
-    """Chargers (electric vehicle supply equipment), their logs, makes and models, and onboarding."""
+    """Chargers (electric vehicle supply equipment) with their logs, makes and models, and onboarding."""
 
     delete = endpoint(delete_evse)
     get = endpoint(get_evse)

@@ -35,15 +35,15 @@ async def get_grid_feed(
     grid_feed_id: Ref,
     /,
 ) -> m.GridFeed:
-    """Fetch a grid feed.
+    """Get a grid feed.
 
-    Returns the master data of a single source of grid signals, with its reference code and priority. For the signals
-    over time, list its levels. Needs `grid:read`.
+    Returns the name, reference code and priority of one source of grid signals. For the signals over time, list its
+    levels.
 
     `GET /grid_feeds/{grid_feed_id}`; scopes: grid:read.
 
     Args:
-        grid_feed_id: ID of the grid feed: `grfd` and a ULID.
+        grid_feed_id: ID of the grid feed: `grfd` followed by a ULID.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -80,20 +80,20 @@ def list_grid_feeds(
     page_size: int | UnsetType = UNSET,
     on_bad_item: OnBadItem | None = None,
 ) -> Paginator[m.GridFeed]:
-    """List the grid feeds.
+    """List grid feeds.
 
-    Shows the sources of grid signals that your application can see. These signals make smart charging prefer some hours
-    and avoid others; read a feed's levels to see them. Needs `grid:read`.
+    Returns the sources of grid signals your application can access. These signals make smart charging prefer some hours
+    over others; read a feed's levels to see them.
 
     `GET /grid_feeds`; scopes: grid:read.
 
     Args:
-        page_after: Opaque cursor: give the page that goes on after the item it stands for. Take it from a `Link` header
-            rather than making one up; log collections use timestamps here.
-        page_before: Opaque cursor: give the page that comes before the item it stands for. Ignored beside `page_after`.
-            Take it from a `Link` header rather than making one up; log collections use timestamps here.
-        page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
-            request budget than a small one.
+        page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
+            constructing one; log collections use timestamps as cursors.
+        page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
+            `Link` header rather than constructing one; log collections use timestamps as cursors.
+        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
+            rate limit than a small one.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.
@@ -144,19 +144,19 @@ def list_grid_feed_levels(
 ) -> Paginator[m.GridLevel]:
     """List the levels of a grid feed.
 
-    Lists a feed's signal values, each valid for one stretch of time and used by smart charging when it plans. Values
-    run from 1 to 100 with 50 as neutral: higher ones speak against charging, lower ones for it. Restrict the starts of
-    levels with `started_at__gte` and `started_at__lte`, both inclusive. Needs `grid:read`.
+    Returns a feed's signal values, each valid for one interval, that smart charging takes into account. Values run from
+    1 to 100, with 50 as neutral: above it charging is discouraged, below it encouraged. Limit the period with
+    `started_at__gte` and `started_at__lte`, both inclusive.
 
     `GET /grid_feeds/{grid_feed_id}/levels`; scopes: grid:read.
 
     Args:
-        grid_feed_id: ID of the grid feed: `grfd` and a ULID.
-        page: Number of the page, starting at 1. A page past the last one is answered with 404.
-        page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
-            request budget than a small one.
-        started_at_gte: Keep entries whose period starts at this time or later; the bound itself is included.
-        started_at_lte: Keep entries whose period starts at this time or earlier; the bound itself is included.
+        grid_feed_id: ID of the grid feed: `grfd` followed by a ULID.
+        page: Page number, starting at 1. A page past the last one fails with 404.
+        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
+            rate limit than a small one.
+        started_at_gte: Only intervals that start at or after this time.
+        started_at_lte: Only intervals that start at or before this time.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.
@@ -180,7 +180,7 @@ def list_grid_feed_levels(
 
 
 class GridFeeds(Group):
-    """Feeds of grid signals that smart charging reacts to."""
+    """Feeds of grid signals that smart charging responds to."""
 
     get = endpoint(get_grid_feed)
     list = endpoint(list_grid_feeds)

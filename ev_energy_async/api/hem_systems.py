@@ -38,13 +38,13 @@ async def get_hem_system(
 ) -> m.HEMSystem:
     """Get a home energy management system.
 
-    Reads the basic record of one home energy management (HEM) system. It carries no measurements: those come from its
-    live power and energy statistics. Scope `home_energy:read`.
+    Returns the basic record of one home energy management (HEM) system. For measurements, use its live power and energy
+    statistics.
 
     `GET /hem_systems/{hem_system_id}`; scopes: home_energy:read.
 
     Args:
-        hem_system_id: ID of the home energy management system: `hems` and a ULID.
+        hem_system_id: ID of the home energy management (HEM) system: `hems` followed by a ULID.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -90,25 +90,22 @@ async def get_hem_system_energy_stats(
     resolution: Literal["P1D", "P1M", "PT30M"],
     start: dt.datetime,
 ) -> m.HEMSystemEnergyStatsResponse:
-    """Get energy totals of a HEM system over time.
+    """Get the energy totals of a HEM system over time.
 
-    Adds up a home's energy in watt-hours per half hour, day or month between `start` and `end`; for the power at the
-    moment ask for live power. All three query parameters are mandatory. A 400 means that one is absent or unreadable,
-    the resolution is not known, or a limit of the range does not coincide with the edge of a bucket. Needs
-    `home_energy:read`.
+    Returns a home's energy per half hour, day or month between `start` and `end`; for the current power, use `GET
+    /hem_systems/{hem_system_id}/live_power`. Fails with 400 if a parameter is missing or malformed, the resolution is
+    unknown, or `start` or `end` is not on a bucket boundary.
 
     `GET /hem_systems/{hem_system_id}/energy_stats`; scopes: home_energy:read.
 
     Args:
-        hem_system_id: ID of the home energy management system: `hems` and a ULID.
-        end: Where the range stops, written like `start` and bound to the same edges: every :00 or :30 for `PT30M`,
-            local midnight for `P1D`, the first midnight of a month for `P1M`. Local means the timezone of the HEM
-            system.
-        resolution: Length of a bucket, which also caps the range: `PT30M` (half an hour) allows at most 24 hours, `P1D`
-            (a day) at most 31 days, `P1M` (a month) at most 366 days.
-        start: Where the range begins, as ISO 8601 with `Z` or an offset. It has to sit on an edge in the timezone of
-            the HEM system: a full or half hour for `PT30M`, midnight for `P1D`, midnight of the first of a month for
-            `P1M`.
+        hem_system_id: ID of the home energy management (HEM) system: `hems` followed by a ULID.
+        end: End of the range, in the same form and on the same boundaries as `start`.
+        resolution: Length of a bucket, which also limits the range: `PT30M` (half an hour) allows at most 24 hours,
+            `P1D` (a day) at most 31 days, `P1M` (a month) at most 366 days.
+        start: Start of the range, in ISO 8601 with `Z` or an offset. It must be on a bucket boundary in the time zone
+            of the HEM system: on the hour or half hour for `PT30M`, at midnight for `P1D`, at midnight on the first of
+            a month for `P1M`.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -143,14 +140,14 @@ async def get_hem_system_live_power(
 ) -> m.HEMSystemLivePower:
     """Get the live power flows of a HEM system.
 
-    Shows in watts what a home generates, uses, imports, exports and stores, and how power moves between solar, battery,
-    grid and home. The numbers derive from the newest energy statistics, so check `sampled_at` for their age. For totals
-    over time use the energy statistics. Scope `home_energy:read` is required.
+    Shows what a home generates, uses, imports, exports and stores, and how power flows between solar, battery, grid and
+    home. The values derive from the newest energy statistics, so check `sampled_at` for their age. For totals over
+    time, use `GET /hem_systems/{hem_system_id}/energy_stats`.
 
     `GET /hem_systems/{hem_system_id}/live_power`; scopes: home_energy:read.
 
     Args:
-        hem_system_id: ID of the home energy management system: `hems` and a ULID.
+        hem_system_id: ID of the home energy management (HEM) system: `hems` followed by a ULID.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -190,18 +187,18 @@ def list_hem_systems(
 ) -> Paginator[m.HEMSystem]:
     """List home energy management systems.
 
-    Returns the home energy management (HEM) systems within reach of your token, or just one user's when `EvEnergy-User`
-    names them. Use it to find the IDs that energy statistics and live power ask for. Needs `home_energy:read`.
+    Returns the home energy management (HEM) systems this token can access; pass `EvEnergy-User` to limit the list to
+    one user. Their IDs are needed for energy statistics and live power.
 
     `GET /hem_systems`; scopes: home_energy:read.
 
     Args:
-        page_after: Opaque cursor: give the page that goes on after the item it stands for. Take it from a `Link` header
-            rather than making one up; log collections use timestamps here.
-        page_before: Opaque cursor: give the page that comes before the item it stands for. Ignored beside `page_after`.
-            Take it from a `Link` header rather than making one up; log collections use timestamps here.
-        page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
-            request budget than a small one.
+        page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
+            constructing one; log collections use timestamps as cursors.
+        page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
+            `Link` header rather than constructing one; log collections use timestamps as cursors.
+        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
+            rate limit than a small one.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.
@@ -223,7 +220,7 @@ def list_hem_systems(
 
 
 class HemSystems(Group):
-    """Home energy management systems: a home seen as a whole, with its flows of power and energy."""
+    """Home energy management systems: a household's power and energy flows, seen as a whole."""
 
     get = endpoint(get_hem_system)
     get_energy_stats = endpoint(get_hem_system_energy_stats)

@@ -53,16 +53,14 @@ async def get_home_battery(
 ) -> m.HomeBattery:
     """Get a home battery.
 
-    Reads one installed battery. For its current charge add `expand=latest_status_log`; for its past, list the status
-    logs. Requires the scope `home_battery:read`. `EvEnergy-User` puts a client-credentials call in the context of that
-    user.
+    Returns one installed battery. Expand `latest_status_log` for its current state; for its history, list the status
+    logs. Under client credentials, pass `EvEnergy-User` to make the call in the context of one user.
 
     `GET /home_batteries/{home_battery_id}`; scopes: home_battery:read.
 
     Args:
-        home_battery_id: ID of the home battery: `hoba` and a ULID.
-        expand: References of the device to embed instead of naming by URL: newest status log, model, and the make of
-            the model.
+        home_battery_id: ID of the home battery: `hoba` followed by a ULID.
+        expand: References to expand: the newest status log, the model and its make.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -110,16 +108,15 @@ async def get_home_battery_status_log(
 ) -> m.HomeBatteryStatusLog:
     """Get one status log of a home battery.
 
-    Reads a single past state. A log has no ID of its own; the battery together with the exact sample time identifies
-    it, so take that time from a listed log. Requires `home_battery:read`.
+    Returns the status log sampled at a given time; the battery and `sampled_at` together identify it, so take the time
+    from the list.
 
     `GET /home_batteries/{home_battery_id}/status_logs/{sampled_at}`; scopes: home_battery:read.
 
     Args:
-        home_battery_id: ID of the home battery: `hoba` and a ULID.
-        sampled_at: Moment at which the battery took the readings, exactly as given in the log's `sampled_at`.
-        expand: Embed the battery that a log belongs to instead of naming it by URL; a dotted value goes on into its
-            model or make.
+        home_battery_id: ID of the home battery: `hoba` followed by a ULID.
+        sampled_at: Time at which the battery took the readings: the log's `sampled_at`.
+        expand: References to expand: the battery the log belongs to, its model and its make.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -173,21 +170,19 @@ def list_home_batteries(
 ) -> Paginator[m.HomeBattery]:
     """List home batteries.
 
-    Returns the home batteries your token may see; naming someone in `EvEnergy-User` leaves only that user's. With
-    `expand=latest_status_log` every battery brings its newest readings, which saves a request each. Needs
-    `home_battery:read`.
+    Returns the home batteries this token can access; pass `EvEnergy-User` to limit the list to one user. With
+    `expand=latest_status_log`, each battery carries its newest readings, with no further request.
 
     `GET /home_batteries`; scopes: home_battery:read.
 
     Args:
-        expand: References of the device to embed instead of naming by URL: newest status log, model, and the make of
-            the model.
-        page_after: Opaque cursor: give the page that goes on after the item it stands for. Take it from a `Link` header
-            rather than making one up; log collections use timestamps here.
-        page_before: Opaque cursor: give the page that comes before the item it stands for. Ignored beside `page_after`.
-            Take it from a `Link` header rather than making one up; log collections use timestamps here.
-        page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
-            request budget than a small one.
+        expand: References to expand: the newest status log, the model and its make.
+        page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
+            constructing one; log collections use timestamps as cursors.
+        page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
+            `Link` header rather than constructing one; log collections use timestamps as cursors.
+        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
+            rate limit than a small one.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.
@@ -251,24 +246,23 @@ def list_home_battery_status_logs(
 ) -> Paginator[m.HomeBatteryStatusLog]:
     """List the status logs of a home battery.
 
-    Gives the history of one battery, newest first, with an entry for every report it sent to ev.energy. Bound the
-    period with `sampled_at__gte` and `sampled_at__lte`. If only the latest state matters, expanding `latest_status_log`
-    on the battery is cheaper. Scope needed is `home_battery:read`.
+    Returns the history of a battery's state, one entry per report, newest first. Limit the period with
+    `sampled_at__gte` and `sampled_at__lte`. If only the current state matters, expand `latest_status_log` on the
+    battery instead.
 
     `GET /home_batteries/{home_battery_id}/status_logs`; scopes: home_battery:read.
 
     Args:
-        home_battery_id: ID of the home battery: `hoba` and a ULID.
-        expand: Embed the battery that a log belongs to instead of naming it by URL; a dotted value goes on into its
-            model or make.
-        page_after: Opaque cursor: give the page that goes on after the item it stands for. Take it from a `Link` header
-            rather than making one up; log collections use timestamps here.
-        page_before: Opaque cursor: give the page that comes before the item it stands for. Ignored beside `page_after`.
-            Take it from a `Link` header rather than making one up; log collections use timestamps here.
-        page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
-            request budget than a small one.
-        sampled_at_gte: Keep logs sampled at this time or later; the bound itself is included.
-        sampled_at_lte: Keep logs sampled at this time or earlier; the bound itself is included.
+        home_battery_id: ID of the home battery: `hoba` followed by a ULID.
+        expand: References to expand: the battery the log belongs to, its model and its make.
+        page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
+            constructing one; log collections use timestamps as cursors.
+        page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
+            `Link` header rather than constructing one; log collections use timestamps as cursors.
+        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
+            rate limit than a small one.
+        sampled_at_gte: Only logs sampled at or after this time.
+        sampled_at_lte: Only logs sampled at or before this time.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.

@@ -38,15 +38,14 @@ async def get_home_battery_make(
 ) -> m.HomeBatteryMake:
     """Get a home battery make.
 
-    Looks up a single manufacturer of home batteries by ID, for instance to show its logo or start onboarding. Requires
-    `home_battery:read`.
+    Returns one home battery manufacturer, for instance to show its logo or to start onboarding.
 
     `GET /home_battery_makes/{home_battery_make_id}`; scopes: home_battery:read.
 
     Args:
-        home_battery_make_id: ID of the manufacturer, starting with `bmak`.
-        accept_language: Preferred language, as in RFC 9110, section 12.5.4. Operations that judge by country take a
-            missing country from it.
+        home_battery_make_id: ID of the manufacturer: `bmak` followed by a ULID.
+        accept_language: Preferred language (RFC 9110, section 12.5.4). Operations that depend on a country derive it
+            from this if none is given.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -88,20 +87,20 @@ def list_home_battery_makes(
 ) -> Paginator[m.HomeBatteryMake]:
     """List home battery makes.
 
-    Returns the manufacturers of home batteries known to ev.energy. Start here when a user has to say whose battery they
-    own, then go on to the models if the make's `onboarding_url` is null. Needs the scope `home_battery:read`.
+    Returns the home battery manufacturers known to ev.energy. Start here when a user names their battery, then list the
+    models if the make's `onboarding_url` is null.
 
     `GET /home_battery_makes`; scopes: home_battery:read.
 
     Args:
-        page_after: Opaque cursor: give the page that goes on after the item it stands for. Take it from a `Link` header
-            rather than making one up; log collections use timestamps here.
-        page_before: Opaque cursor: give the page that comes before the item it stands for. Ignored beside `page_after`.
-            Take it from a `Link` header rather than making one up; log collections use timestamps here.
-        page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
-            request budget than a small one.
-        accept_language: Preferred language, as in RFC 9110, section 12.5.4. Operations that judge by country take a
-            missing country from it.
+        page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
+            constructing one; log collections use timestamps as cursors.
+        page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
+            `Link` header rather than constructing one; log collections use timestamps as cursors.
+        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
+            rate limit than a small one.
+        accept_language: Preferred language (RFC 9110, section 12.5.4). Operations that depend on a country derive it
+            from this if none is given.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.

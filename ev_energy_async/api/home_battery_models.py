@@ -41,16 +41,15 @@ async def get_home_battery_model(
 ) -> m.HomeBatteryModel:
     """Get a home battery model.
 
-    Reads one home battery model when its ID is known. Use `expand=make` to receive its manufacturer along with it. The
-    token must carry `home_battery:read`.
+    Returns one home battery model; expand `make` for its manufacturer.
 
     `GET /home_battery_models/{home_battery_model_id}`; scopes: home_battery:read.
 
     Args:
-        home_battery_model_id: ID of the model, starting with `bmod`.
-        expand: Pass `make` to embed the manufacturer instead of naming it by URL.
-        accept_language: Preferred language, as in RFC 9110, section 12.5.4. Operations that judge by country take a
-            missing country from it.
+        home_battery_model_id: ID of the model: `bmod` followed by a ULID.
+        expand: References to expand: the manufacturer.
+        accept_language: Preferred language (RFC 9110, section 12.5.4). Operations that depend on a country derive it
+            from this if none is given.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -97,22 +96,22 @@ def list_home_battery_models(
 ) -> Paginator[m.HomeBatteryModel]:
     """List home battery models.
 
-    Returns the home battery models ev.energy has on record, across all manufacturers or, with `make_id`, for one of
-    them. `expand=make` puts the manufacturer inside each entry instead of its URL. Scope: `home_battery:read`.
+    Returns the home battery models known to ev.energy, across all manufacturers or, with `make_id`, for one of them.
+    Expand `make` to get the manufacturer instead of its URL.
 
     `GET /home_battery_models`; scopes: home_battery:read.
 
     Args:
-        expand: Pass `make` to embed the manufacturer instead of naming it by URL.
-        make_id: Restrict the list to models of the manufacturer with this ID (`bmak...`).
-        page_after: Opaque cursor: give the page that goes on after the item it stands for. Take it from a `Link` header
-            rather than making one up; log collections use timestamps here.
-        page_before: Opaque cursor: give the page that comes before the item it stands for. Ignored beside `page_after`.
-            Take it from a `Link` header rather than making one up; log collections use timestamps here.
-        page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
-            request budget than a small one.
-        accept_language: Preferred language, as in RFC 9110, section 12.5.4. Operations that judge by country take a
-            missing country from it.
+        expand: References to expand: the manufacturer.
+        make_id: Only models of the home battery make with this ID.
+        page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
+            constructing one; log collections use timestamps as cursors.
+        page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
+            `Link` header rather than constructing one; log collections use timestamps as cursors.
+        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
+            rate limit than a small one.
+        accept_language: Preferred language (RFC 9110, section 12.5.4). Operations that depend on a country derive it
+            from this if none is given.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.

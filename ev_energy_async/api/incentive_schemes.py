@@ -33,8 +33,9 @@ def list_incentive_schemes(
 ) -> Paginator[m.IncentiveScheme]:
     """List the incentive schemes open to a user.
 
-    Lists the schemes through which one user can earn money; those they do not qualify for are left out. Needs a token
-    but declares no scope. With client credentials, `EvEnergy-User` is compulsory in effect, as its absence gives a 400.
+    Returns the schemes through which a user can earn money, leaving out those the user does not qualify for. Any valid
+    token will do; no scope is required. Under client credentials, pass `EvEnergy-User` to name the user; without it the
+    call fails with 400.
 
     `GET /incentive_schemes`; needs a user (`as_user`) under client credentials.
 
@@ -52,6 +53,6 @@ def list_incentive_schemes(
 
 
 class IncentiveSchemes(Group):
-    """Programs that users take part in, with tiers, agreements and incentives."""
+    """Programs that users can join, with tiers, agreements and incentives."""
 
     list = endpoint(list_incentive_schemes)

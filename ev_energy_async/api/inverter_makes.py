@@ -36,16 +36,16 @@ async def get_inverter_make(
     *,
     accept_language: str | UnsetType = UNSET,
 ) -> m.InverterMake:
-    """Retrieve an inverter make.
+    """Get an inverter make.
 
-    Fetches one inverter manufacturer; makers of charge points have an endpoint of their own. Requires `inverter:read`.
+    Returns one inverter manufacturer. Makers of chargers and of batteries have operations of their own.
 
     `GET /inverter_makes/{inverter_make_id}`; scopes: inverter:read.
 
     Args:
-        inverter_make_id: ID of the manufacturer, beginning with `imak`.
-        accept_language: Preferred language, as in RFC 9110, section 12.5.4. Operations that judge by country take a
-            missing country from it.
+        inverter_make_id: ID of the manufacturer: `imak` followed by a ULID.
+        accept_language: Preferred language (RFC 9110, section 12.5.4). Operations that depend on a country derive it
+            from this if none is given.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -89,22 +89,20 @@ def list_inverter_makes(
 ) -> Paginator[m.InverterMake]:
     """List inverter makes.
 
-    Returns the inverter manufacturers known to ev.energy, the place to start when a user wants to connect an inverter.
-    Requires `inverter:read`.
+    Returns the inverter manufacturers known to ev.energy, the first step when a user wants to connect an inverter.
 
     `GET /inverter_makes`; scopes: inverter:read.
 
     Args:
-        available_for_user_id: Keep only what is open to this user, given by ID, under the program and tier the user is
-            in.
-        page_after: Opaque cursor: give the page that goes on after the item it stands for. Take it from a `Link` header
-            rather than making one up; log collections use timestamps here.
-        page_before: Opaque cursor: give the page that comes before the item it stands for. Ignored beside `page_after`.
-            Take it from a `Link` header rather than making one up; log collections use timestamps here.
-        page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
-            request budget than a small one.
-        accept_language: Preferred language, as in RFC 9110, section 12.5.4. Operations that judge by country take a
-            missing country from it.
+        available_for_user_id: Only items available to the user with this ID, given the user's program and tier.
+        page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
+            constructing one; log collections use timestamps as cursors.
+        page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
+            `Link` header rather than constructing one; log collections use timestamps as cursors.
+        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
+            rate limit than a small one.
+        accept_language: Preferred language (RFC 9110, section 12.5.4). Operations that depend on a country derive it
+            from this if none is given.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.

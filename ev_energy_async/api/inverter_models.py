@@ -39,17 +39,17 @@ async def get_inverter_model(
     expand: Sequence[Literal["make"]] | UnsetType = UNSET,
     accept_language: str | UnsetType = UNSET,
 ) -> m.InverterModel:
-    """Retrieve an inverter model.
+    """Get an inverter model.
 
-    Fetches one inverter model, with its manufacturer in place if `make` is expanded. Requires `inverter:read`.
+    Returns one inverter model; expand `make` for its manufacturer.
 
     `GET /inverter_models/{inverter_model_id}`; scopes: inverter:read.
 
     Args:
-        inverter_model_id: ID of the model, beginning with `imod`.
-        expand: Pass `make` to embed the manufacturer instead of naming it by URL.
-        accept_language: Preferred language, as in RFC 9110, section 12.5.4. Operations that judge by country take a
-            missing country from it.
+        inverter_model_id: ID of the model: `imod` followed by a ULID.
+        expand: References to expand: the manufacturer.
+        accept_language: Preferred language (RFC 9110, section 12.5.4). Operations that depend on a country derive it
+            from this if none is given.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -96,22 +96,21 @@ def list_inverter_models(
 ) -> Paginator[m.InverterModel]:
     """List inverter models.
 
-    Returns the inverter models known to ev.energy, of all manufacturers or, with `make_id`, of a single one. Requires
-    `inverter:read`.
+    Returns the inverter models known to ev.energy, across all manufacturers or, with `make_id`, for one of them.
 
     `GET /inverter_models`; scopes: inverter:read.
 
     Args:
-        expand: Pass `make` to embed the manufacturer instead of naming it by URL.
-        make_id: Manufacturer whose models to return, by its `imak...` ID.
-        page_after: Opaque cursor: give the page that goes on after the item it stands for. Take it from a `Link` header
-            rather than making one up; log collections use timestamps here.
-        page_before: Opaque cursor: give the page that comes before the item it stands for. Ignored beside `page_after`.
-            Take it from a `Link` header rather than making one up; log collections use timestamps here.
-        page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
-            request budget than a small one.
-        accept_language: Preferred language, as in RFC 9110, section 12.5.4. Operations that judge by country take a
-            missing country from it.
+        expand: References to expand: the manufacturer.
+        make_id: Only models of the inverter make with this ID.
+        page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
+            constructing one; log collections use timestamps as cursors.
+        page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
+            `Link` header rather than constructing one; log collections use timestamps as cursors.
+        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
+            rate limit than a small one.
+        accept_language: Preferred language (RFC 9110, section 12.5.4). Operations that depend on a country derive it
+            from this if none is given.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.

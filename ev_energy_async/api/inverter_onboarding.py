@@ -43,18 +43,18 @@ async def start_inverter_onboarding(
 ) -> str:
     """Start connecting a user's inverter account.
 
-    Opens the process in which users sign in to their inverter account. The answer is a redirect to a page for people,
-    so a program should not follow it but pass its target on to the user's browser. No scope is listed for it.
+    Starts the flow in which a user signs in to their inverter account. The response is a redirect to a page meant for
+    the user's browser, so hand its target over rather than following it. No scope is required.
 
     `GET /inverter_onboarding`.
 
     Args:
-        client_id: Client ID of your application; must not be empty.
-        inverter_id: ID of the inverter to connect, when it is registered already.
-        make_id: ID of the manufacturer, when the make is already chosen.
-        user_id: ID of the user who is connecting an inverter.
-        accept_language: Preferred language, as in RFC 9110, section 12.5.4. Operations that judge by country take a
-            missing country from it.
+        client_id: The `client_id` of your OAuth application; must not be empty.
+        inverter_id: ID of the inverter to connect, if already registered.
+        make_id: ID of the inverter make, if already chosen.
+        user_id: ID of the user who connects an inverter.
+        accept_language: Preferred language (RFC 9110, section 12.5.4). Operations that depend on a country derive it
+            from this if none is given.
 
     Raises:
         InvalidArgument: An argument cannot be sent.

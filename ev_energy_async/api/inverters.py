@@ -39,15 +39,14 @@ async def create_inverter(
 ) -> m.Inverter:
     """Create an inverter.
 
-    Registers an inverter for a user and in the same step connects it to a solar array the user has. Needs
-    `inverter:write`. Client-credentials callers may send `EvEnergy-User` to say whose inverter it is. To let users sign
-    in to their inverter account themselves, see `GET /inverter_onboarding`.
+    Registers an inverter for a user and connects it to a solar array of that user. Under client credentials, pass
+    `EvEnergy-User` to say whose inverter it is. To let users sign in to their inverter account themselves, use `GET
+    /inverter_onboarding`.
 
     `POST /inverters`; scopes: inverter:write.
 
     Args:
-        body: A JSON object naming model and owner of the inverter; in effect it cannot be left out. A model or a
-            mapping; or give its keys as keywords.
+        body: Model and owner of the inverter. A model or a mapping; or give its keys as keywords.
         model: URL of the inverter's model, as listed by `GET /inverter_models`.
         user: URL of the user who owns the inverter.
 
@@ -89,19 +88,17 @@ async def get_inverter(
     expand: Sequence[Literal["latest_status_log", "model", "model.make"]] | UnsetType = UNSET,
     accept_language: str | UnsetType = UNSET,
 ) -> m.Inverter:
-    """Retrieve an inverter.
+    """Get an inverter.
 
-    Fetches one inverter. Expand `model.make` for the manufacturer and `latest_status_log` for the newest reading in the
-    same response. Requires `inverter:read`.
+    Returns one inverter. Expand `model.make` for its manufacturer and `latest_status_log` for its newest reading.
 
     `GET /inverters/{inverter_id}`; scopes: inverter:read.
 
     Args:
-        inverter_id: ID of the inverter, beginning with `invt`.
-        expand: References of the device to embed instead of naming by URL: newest status log, model, and the make of
-            the model.
-        accept_language: Preferred language, as in RFC 9110, section 12.5.4. Operations that judge by country take a
-            missing country from it.
+        inverter_id: ID of the inverter: `invt` followed by a ULID.
+        expand: References to expand: the newest status log, the model and its make.
+        accept_language: Preferred language (RFC 9110, section 12.5.4). Operations that depend on a country derive it
+            from this if none is given.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -155,22 +152,21 @@ def list_inverters(
 ) -> Paginator[m.Inverter]:
     """List inverters.
 
-    Returns the inverters your token can see; `EvEnergy-User` reduces them to one user's. Expand `latest_status_log` to
-    get current solar output along with each. Requires `inverter:read`.
+    Returns the inverters this token can access; pass `EvEnergy-User` to limit the list to one user. Expand
+    `latest_status_log` to get the current solar output of each.
 
     `GET /inverters`; scopes: inverter:read.
 
     Args:
-        expand: References of the device to embed instead of naming by URL: newest status log, model, and the make of
-            the model.
-        page_after: Opaque cursor: give the page that goes on after the item it stands for. Take it from a `Link` header
-            rather than making one up; log collections use timestamps here.
-        page_before: Opaque cursor: give the page that comes before the item it stands for. Ignored beside `page_after`.
-            Take it from a `Link` header rather than making one up; log collections use timestamps here.
-        page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
-            request budget than a small one.
-        accept_language: Preferred language, as in RFC 9110, section 12.5.4. Operations that judge by country take a
-            missing country from it.
+        expand: References to expand: the newest status log, the model and its make.
+        page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
+            constructing one; log collections use timestamps as cursors.
+        page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
+            `Link` header rather than constructing one; log collections use timestamps as cursors.
+        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
+            rate limit than a small one.
+        accept_language: Preferred language (RFC 9110, section 12.5.4). Operations that depend on a country derive it
+            from this if none is given.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.

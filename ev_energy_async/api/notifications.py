@@ -36,17 +36,17 @@ async def get_notification(
     *,
     accept_language: str | UnsetType = UNSET,
 ) -> m.Notification:
-    """Fetch a notification.
+    """Get a notification.
 
-    Returns one notification with everything needed to show it, both the short texts and those of the detail page, in
-    the language of its user. Needs a token but declares no scope. To record that it was read, update it.
+    Returns one notification in its user's language, with both the short texts and those of the detail page. Any valid
+    token will do; no scope is required. To record that it was read, use `PATCH /notifications/{notification_id}`.
 
     `GET /notifications/{notification_id}`.
 
     Args:
-        notification_id: ID of the notification: `notf` and a ULID.
-        accept_language: Preferred language, as in RFC 9110, section 12.5.4. Operations that judge by country take a
-            missing country from it.
+        notification_id: ID of the notification: `notf` followed by a ULID.
+        accept_language: Preferred language (RFC 9110, section 12.5.4). Operations that depend on a country derive it
+            from this if none is given.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -88,20 +88,20 @@ def list_notifications(
 ) -> Paginator[m.Notification]:
     """List a user's notifications.
 
-    Reads the inbox of the user on whose behalf the call is made, with texts in that user's language. Needs a token but
-    declares no scope. With client credentials, `EvEnergy-User` narrows the list to one user.
+    Returns the inbox of the calling user, with texts in that user's language. Any valid token will do; no scope is
+    required. Under client credentials, pass `EvEnergy-User` to limit the list to one user.
 
     `GET /notifications`.
 
     Args:
-        page_after: Opaque cursor: give the page that goes on after the item it stands for. Take it from a `Link` header
-            rather than making one up; log collections use timestamps here.
-        page_before: Opaque cursor: give the page that comes before the item it stands for. Ignored beside `page_after`.
-            Take it from a `Link` header rather than making one up; log collections use timestamps here.
-        page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
-            request budget than a small one.
-        accept_language: Preferred language, as in RFC 9110, section 12.5.4. Operations that judge by country take a
-            missing country from it.
+        page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
+            constructing one; log collections use timestamps as cursors.
+        page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
+            `Link` header rather than constructing one; log collections use timestamps as cursors.
+        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
+            rate limit than a small one.
+        accept_language: Preferred language (RFC 9110, section 12.5.4). Operations that depend on a country derive it
+            from this if none is given.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.
@@ -142,17 +142,16 @@ async def update_notification(
 ) -> m.UpdateNotificationResponse:
     """Mark a notification as read.
 
-    Stores the moment at which the user read a notification, the only thing about it that a client can change. Leaving
-    `read_at` out keeps what is stored, so `{}` changes nothing; null is not among the declared values. Needs a token
-    but declares no scope.
+    Records when the user read a notification, the only thing about it that can be changed. Omitting `read_at` changes
+    nothing; it cannot be null. Any valid token will do; no scope is required.
 
     `PATCH /notifications/{notification_id}`.
 
     Args:
-        notification_id: ID of the notification: `notf` and a ULID.
-        body: An object with the time of reading. The schema leaves the body optional, but nothing is updated without
-            one. A model or a mapping; or give its keys as keywords.
-        read_at: When the user read the notification, as an ISO 8601 time with zone. Left out, the stored time stays.
+        notification_id: ID of the notification: `notf` followed by a ULID.
+        body: The time of reading. An empty object changes nothing. A model or a mapping; or give its keys as keywords.
+        read_at: When the user read the notification, as an ISO 8601 time with time zone. If omitted, the stored time is
+            kept.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -163,7 +162,7 @@ async def update_notification(
 
 
 class Notifications(Group):
-    """Messages shown to users."""
+    """Messages to users."""
 
     get = endpoint(get_notification)
     list = endpoint(list_notifications)

@@ -51,15 +51,15 @@ async def accept_program_participation_agreement_version(
 ) -> None:
     """Accept a version of a program's participation agreement.
 
-    Records that the user behind the token agrees to precisely this wording; take the ID from the current version. It
-    has to be a user's own token, from the authorization-code or password grant, with `programs:write`; client
-    credentials are refused. Accepting again is harmless: it answers 201 and adds no further record.
+    Records that the token's user accepts exactly this version; take its ID from the current version. It must be a
+    user's own token, from the authorization-code or password grant; client credentials are refused. Idempotent:
+    accepting a version again succeeds and adds no further record.
 
     `POST /programs/{program_id}/participation_agreement_versions/{participation_agreement_version_id}/accept`; scopes: programs:write.
 
     Args:
-        program_id: ID of the program: `prog` and a ULID.
-        participation_agreement_version_id: ID of one version of the participation agreement: `pagv` and a ULID.
+        program_id: ID of the program: `prog` followed by a ULID.
+        participation_agreement_version_id: ID of the version of the participation agreement: `pagv` followed by a ULID.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -90,15 +90,15 @@ async def get_program(
     program_id: Ref,
     /,
 ) -> m.Program:
-    """Fetch a program.
+    """Get a program.
 
-    Returns what a program is about, who sponsors it and where individuals sign up. Public, no token needed. Its tiers
-    and its agreement have operations of their own.
+    Returns the description and sponsor of a program, and where individuals can sign up. For its tiers and its
+    agreement, use their own operations.
 
     `GET /programs/{program_id}`; public.
 
     Args:
-        program_id: ID of the program: `prog` and a ULID.
+        program_id: ID of the program: `prog` followed by a ULID.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -126,16 +126,16 @@ async def get_program_current_participation_agreement_version(
     program_id: Ref,
     /,
 ) -> m.ParticipationAgreementVersion:
-    """Fetch the current participation agreement of a program.
+    """Get the current participation agreement of a program.
 
-    Returns the wording in force: of all published versions, the one numbered highest. Show it to the user, then accept
-    it by its `id`, since the word `current` stands in for an ID in this path alone. Public and read-only. A 404 also
-    occurs when the program has not published any version.
+    Returns the version in force: the published version with the highest number. Show it to the user, then accept it by
+    its `id`, since `current` can be used in place of an ID only here. Also fails with 404 if the program has not
+    published any version.
 
     `GET /programs/{program_id}/participation_agreement_versions/current`; public.
 
     Args:
-        program_id: ID of the program: `prog` and a ULID.
+        program_id: ID of the program: `prog` followed by a ULID.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -167,16 +167,16 @@ async def get_program_participation_agreement_version(
     participation_agreement_version_id: Ref,
     /,
 ) -> m.ParticipationAgreementVersion:
-    """Fetch a version of a program's participation agreement.
+    """Get a version of a program's participation agreement.
 
-    Returns one particular wording of the agreement by its ID, for example the one a user accepted earlier. Public and
-    read-only. Without an ID at hand, ask for the current version.
+    Returns one version of the agreement, for example the one a user accepted earlier. For the agreement in force, use
+    `GET /programs/{program_id}/participation_agreement_versions/current`.
 
     `GET /programs/{program_id}/participation_agreement_versions/{participation_agreement_version_id}`; public.
 
     Args:
-        program_id: ID of the program: `prog` and a ULID.
-        participation_agreement_version_id: ID of one version of the participation agreement: `pagv` and a ULID.
+        program_id: ID of the program: `prog` followed by a ULID.
+        participation_agreement_version_id: ID of the version of the participation agreement: `pagv` followed by a ULID.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -212,16 +212,16 @@ async def get_program_tier(
     tier_id: Ref,
     /,
 ) -> m.ProgramTier:
-    """Fetch a tier of a program.
+    """Get a tier of a program.
 
-    Returns one tier of the program. Public and read-only; `eligible` depends on the user, given by their token or by
-    `EvEnergy-User` under client credentials, and stays null when there is none.
+    Returns one tier of a program. `eligible` is null unless the call has a user's own token or, under client
+    credentials, `EvEnergy-User` is passed.
 
     `GET /programs/{program_id}/tiers/{tier_id}`; public.
 
     Args:
-        program_id: ID of the program: `prog` and a ULID.
-        tier_id: ID of the tier, `tier` and 26 characters.
+        program_id: ID of the program: `prog` followed by a ULID.
+        tier_id: ID of the tier: `tier` followed by a ULID.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -256,15 +256,14 @@ async def join_program(
 ) -> m.Program:
     """Enrol the user in a program.
 
-    Makes the user a member of the program, in its default tier. Membership of another program ends first; for someone
-    who already belongs to this one nothing happens, so repeating the call is safe. Needs `utility_account:write`, and
-    `EvEnergy-User` under client credentials to say who joins. A 404 means no such program, or one that lacks a default
-    tier. Takes no body.
+    Adds the user to the program, in its default tier. Membership of another program ends first; for an existing member
+    nothing changes, so repeating the call is safe. Under client credentials, pass `EvEnergy-User` to name the user.
+    Fails with 404 if the program does not exist or has no default tier.
 
     `POST /programs/{program_id}/join`; scopes: utility_account:write.
 
     Args:
-        program_id: ID of the program: `prog` and a ULID.
+        program_id: ID of the program: `prog` followed by a ULID.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -302,22 +301,21 @@ def list_programs(
     postal_code: str | UnsetType = UNSET,
     on_bad_item: OnBadItem | None = None,
 ) -> Paginator[m.Program]:
-    """List the programs on offer.
+    """List programs.
 
-    Lists programs for drivers, such as a utility's smart charging scheme. Public: without a token you get them all. To
-    keep those offered at one place, give either `coordinates` or `postal_code` with `country_code`; both ways at once
-    is a 400. A call made as a user, by their own token or by `EvEnergy-User`, returns just those they may qualify for,
-    going by the location stored for them.
+    Returns programs for drivers, such as a utility's smart charging scheme; without a token, all of them. For those
+    offered at one place, give either `coordinates`, or `postal_code` with `country_code`; both at once fail with 400.
+    With a user's own token, or if `EvEnergy-User` is passed, only programs the user may qualify for are returned,
+    judged by the user's stored location.
 
     `GET /programs`; public.
 
     Args:
-        coordinates: Where the vehicles mostly charge, as latitude and longitude in degrees with a comma between, for
-            example `51.45,-2.59`. Programs not offered there drop out. Cannot be combined with `postal_code` (400).
-        country_code: Country that `postal_code` belongs to, as a two-letter code. Compulsory whenever a postal code is
-            sent.
-        postal_code: Post code of the area where the vehicles mostly charge, written as `country_code` prescribes, which
-            has to come along. Programs not offered there drop out. Cannot be combined with `coordinates` (400).
+        coordinates: Only programs offered where the vehicles mostly charge, given as latitude and longitude in degrees,
+            separated by a comma, for example `51.45,-2.59`. Cannot be combined with `postal_code`.
+        country_code: Two-letter code of the country of `postal_code`; required with it.
+        postal_code: Only programs offered in this postal code area, where the vehicles mostly charge. Must be in the
+            format of `country_code`, which is required with it. Cannot be combined with `coordinates`.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.
@@ -366,19 +364,19 @@ def list_program_participation_agreement_versions(
 ) -> Paginator[m.ParticipationAgreementVersion]:
     """List the versions of a program's participation agreement.
 
-    Lists the wordings that a program's participation agreement has had. Public and read-only. To show a user what they
-    would agree to today, ask for the current version instead.
+    Returns the successive versions of a program's participation agreement. To show a user the agreement in force, use
+    `GET /programs/{program_id}/participation_agreement_versions/current`.
 
     `GET /programs/{program_id}/participation_agreement_versions`; public.
 
     Args:
-        program_id: ID of the program: `prog` and a ULID.
-        page_after: Opaque cursor: give the page that goes on after the item it stands for. Take it from a `Link` header
-            rather than making one up; log collections use timestamps here.
-        page_before: Opaque cursor: give the page that comes before the item it stands for. Ignored beside `page_after`.
-            Take it from a `Link` header rather than making one up; log collections use timestamps here.
-        page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
-            request budget than a small one.
+        program_id: ID of the program: `prog` followed by a ULID.
+        page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
+            constructing one; log collections use timestamps as cursors.
+        page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
+            `Link` header rather than constructing one; log collections use timestamps as cursors.
+        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
+            rate limit than a small one.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.
@@ -429,20 +427,19 @@ def list_program_tiers(
 ) -> Paginator[m.ProgramTier]:
     """List the tiers of a program.
 
-    Lists the tiers that can be chosen within a program. Public and read-only. Whether a tier is open to someone appears
-    in `eligible`, but only for a call on behalf of a user: by that user's token, or by client credentials with
-    `EvEnergy-User`. All other callers see null there.
+    Returns the tiers of a program. `eligible` tells whether the user may choose a tier; it is null unless the call has
+    a user's own token or, under client credentials, `EvEnergy-User` is passed.
 
     `GET /programs/{program_id}/tiers`; public.
 
     Args:
-        program_id: ID of the program: `prog` and a ULID.
-        page_after: Opaque cursor: give the page that goes on after the item it stands for. Take it from a `Link` header
-            rather than making one up; log collections use timestamps here.
-        page_before: Opaque cursor: give the page that comes before the item it stands for. Ignored beside `page_after`.
-            Take it from a `Link` header rather than making one up; log collections use timestamps here.
-        page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
-            request budget than a small one.
+        program_id: ID of the program: `prog` followed by a ULID.
+        page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
+            constructing one; log collections use timestamps as cursors.
+        page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
+            `Link` header rather than constructing one; log collections use timestamps as cursors.
+        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
+            rate limit than a small one.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.
@@ -487,16 +484,15 @@ def list_program_vehicle_compatibility(
 ) -> Paginator[m.ProgramVehicleCompatibility]:
     """List the vehicle models a program supports.
 
-    Tells, model by model, which active vehicles can take part in one program and whether their charging can be
-    controlled. Useful before onboarding, to let a customer check their car. Needs `vehicle:read`. Pass `expand=model`
-    for whole models in place of their URLs; `EvEnergy-User` is accepted and narrows the list to what concerns that
-    user.
+    Returns, for each active vehicle model, whether it can take part in the program and whether its charging can be
+    controlled. Use it before onboarding, to let a customer check their vehicle. Use `expand=model` to get whole models
+    instead of URLs, and pass `EvEnergy-User` to limit the list to one user.
 
     `GET /programs/{program_id}/vehicle_compatibility`; scopes: vehicle:read.
 
     Args:
-        program_id: ID of the program: `prog` and a ULID.
-        expand: Pass `model` to embed the vehicle model instead of naming it by URL.
+        program_id: ID of the program: `prog` followed by a ULID.
+        expand: References to expand: the vehicle model.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.
@@ -528,19 +524,18 @@ async def submit_program_post_enrollment_verification(
     /,
     **fields: Any,
 ) -> None:
-    """Send a user's data for verification after enrolment.
+    """Submit a user's data for verification after enrolment.
 
-    Passes on what a program wants to know about the account of a user who has already enrolled. For the matching with a
-    utility's customers, use the user verification of the same program. Needs a token but declares no scope; with client
-    credentials, say in `EvEnergy-User` who is meant.
+    Submits the account data that a program asks for from users who have already enrolled. To match a user with a
+    utility's customers, use `POST /programs/{program_id}/user_verification`. Any valid token will do; no scope is
+    required. Under client credentials, pass `EvEnergy-User` to name the user.
 
     `POST /programs/{program_id}/post-enrollment-verification`.
 
     Args:
-        program_id: ID of the program: `prog` and a ULID.
-        body: A JSON object whose keys vary from program to program. It is held against the schema the program has for
-            this step, hence none are declared here. Required in effect. A model or a mapping; or give its keys as
-            keywords.
+        program_id: ID of the program: `prog` followed by a ULID.
+        body: The data the program asks for. The server validates it against the program's schema for this step, so no
+            keys are declared here. A model or a mapping; or give its keys as keywords.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -567,19 +562,18 @@ async def submit_program_user_verification(
     /,
     **fields: Any,
 ) -> None:
-    """Send a user's utility account data for verification.
+    """Submit a user's utility account data for verification.
 
-    Passes on a user's account details so that they can be checked and found among the customers of the program's
-    utility. There is no way yet to read the data or the outcome back. Needs a token but declares no scope; with client
-    credentials, say in `EvEnergy-User` who is meant.
+    Submits a user's account details, so that the user can be matched with the customers of the program's utility.
+    Neither the data nor the outcome can be read back yet. Any valid token will do; no scope is required. Under client
+    credentials, pass `EvEnergy-User` to name the user.
 
     `POST /programs/{program_id}/user_verification`.
 
     Args:
-        program_id: ID of the program: `prog` and a ULID.
-        body: A JSON object of whatever keys the program calls for. The server validates it with a schema kept per
-            program, so no keys are declared here and the example is but one possibility. Required in effect. A model or
-            a mapping; or give its keys as keywords.
+        program_id: ID of the program: `prog` followed by a ULID.
+        body: The data the program asks for. The server validates it against a schema of the program, so no keys are
+            declared here and the example is only one possibility. A model or a mapping; or give its keys as keywords.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -590,7 +584,7 @@ async def submit_program_user_verification(
 
 
 class Programs(Group):
-    """Programs that users take part in, with tiers, agreements and incentives."""
+    """Programs that users can join, with tiers, agreements and incentives."""
 
     accept_participation_agreement_version = endpoint(accept_program_participation_agreement_version)
     get = endpoint(get_program)

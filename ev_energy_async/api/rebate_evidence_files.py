@@ -38,14 +38,15 @@ async def finish_rebate_evidence_file_upload(
 ) -> m.FinishRebateEvidenceFileUploadResponse:
     """Confirm that a rebate evidence file is uploaded.
 
-    Third step of an upload: tells the API that storage has accepted the file, so that the record gets its time of
-    completion. Only call it after the PUT to the presigned URL went through. Takes no body. Needs a token but declares
-    no scope; `EvEnergy-User` lets a client-credentials call act for the applicant.
+    Third step of an upload: confirms that storage has accepted the file, and records the time of completion. Call it
+    only after the upload to the presigned URL succeeded. Any valid token will do; no scope is required. Under client
+    credentials, pass `EvEnergy-User` to act for the applicant.
 
     `POST /rebate_evidence_files/{rebate_evidence_file_id}:finish_upload`.
 
     Args:
-        rebate_evidence_file_id: ID of the evidence file, as `start_upload` returned it: `rbef` and a ULID.
+        rebate_evidence_file_id: ID of the evidence file, as returned when its upload was started: `rbef` followed by a
+            ULID.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -76,18 +77,17 @@ async def get_rebate_evidence_file(
     *,
     expand: Sequence[Literal["rebate_evidence_type"]] | UnsetType = UNSET,
 ) -> m.RebateEvidenceFile:
-    """Fetch a rebate evidence file.
+    """Get a rebate evidence file.
 
-    Returns the record of one file, its name and the evidence it stands for, but not its contents. Needs a token but
-    declares no scope; `EvEnergy-User` lets a client-credentials call act for the applicant, and
-    `expand=rebate_evidence_type` is accepted.
+    Returns the record of one file: its name and the evidence it provides, but not its contents. Any valid token will
+    do; no scope is required. Under client credentials, pass `EvEnergy-User` to act for the applicant.
 
     `GET /rebate_evidence_files/{rebate_evidence_file_id}`.
 
     Args:
-        rebate_evidence_file_id: ID of the evidence file, as `start_upload` returned it: `rbef` and a ULID.
-        expand: Pass `rebate_evidence_type` to embed the kind of evidence that a file serves instead of naming it by
-            URL.
+        rebate_evidence_file_id: ID of the evidence file, as returned when its upload was started: `rbef` followed by a
+            ULID.
+        expand: References to expand: the evidence type the file provides.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -125,16 +125,14 @@ def list_rebate_evidence_files(
 ) -> Paginator[m.RebateEvidenceFile]:
     """List a user's rebate evidence files.
 
-    Lists the files the user has provided as evidence; name an application in `user_rebate` for those of that one. Needs
-    a token but declares no scope. With client credentials, `EvEnergy-User` narrows the list to one user;
-    `expand=rebate_evidence_type` shows what each file stands for.
+    Returns the files the user has provided as evidence; filter by `user_rebate` for those of one application. Any valid
+    token will do; no scope is required. Under client credentials, pass `EvEnergy-User` to limit the list to one user.
 
     `GET /rebate_evidence_files`.
 
     Args:
-        expand: Pass `rebate_evidence_type` to embed the kind of evidence that a file serves instead of naming it by
-            URL.
-        user_rebate: ID of a rebate application, to see the files belonging to it.
+        expand: References to expand: the evidence type the file provides.
+        user_rebate: Only files that belong to the rebate application with this ID.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.
@@ -175,18 +173,19 @@ async def start_rebate_evidence_file_upload(
 ) -> m.StartRebateEvidenceFileUploadResponse:
     """Start the upload of a rebate evidence file.
 
-    First of three steps: it records the file and hands out a presigned storage URL. Next, send the bytes there yourself
-    with an HTTP PUT and without the API token, since that is another host; finally call `finish_upload` with the ID.
-    Needs a token but declares no scope; `EvEnergy-User` lets a client-credentials call act for the applicant.
+    First of three steps: records the file and returns a presigned storage URL. Next, upload the file there with an HTTP
+    PUT, without the API token, since it is another host; then call `POST
+    /rebate_evidence_files/{rebate_evidence_file_id}:finish_upload`. Any valid token will do; no scope is required.
+    Under client credentials, pass `EvEnergy-User` to act for the applicant.
 
     `POST /rebate_evidence_files:start_upload`.
 
     Args:
-        body: An object telling which file will follow and what it proves; the contents go to storage later. Needed in
-            effect, though declared optional. A model or a mapping; or give its keys as keywords.
-        user_rebate: ID of the rebate application which the file is to support.
-        file_name: The file's own name with its extension, such as `receipt.pdf`.
-        rebate_evidence_type: URL of the kind of evidence that the file provides.
+        body: Name of the file and the evidence it provides; the contents are uploaded later. A model or a mapping; or
+            give its keys as keywords.
+        user_rebate: ID of the rebate application the file belongs to.
+        file_name: Name of the file with its extension, such as `receipt.pdf`.
+        rebate_evidence_type: URL of the evidence type that the file provides.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -197,7 +196,7 @@ async def start_rebate_evidence_file_upload(
 
 
 class RebateEvidenceFiles(Group):
-    """Rebates, the applications of users for them, and the evidence these need."""
+    """Rebates, users' applications for them, and the evidence each application needs."""
 
     finish_upload = endpoint(finish_rebate_evidence_file_upload)
     get = endpoint(get_rebate_evidence_file)

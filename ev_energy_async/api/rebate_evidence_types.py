@@ -35,17 +35,17 @@ async def get_rebate_evidence_type(
     *,
     accept_language: str | UnsetType = UNSET,
 ) -> m.RebateEvidenceType:
-    """Fetch a rebate evidence type.
+    """Get a rebate evidence type.
 
-    Returns one kind of evidence, with the form items to fill in and whether a file has to be uploaded. Needs a token
-    but declares no scope.
+    Returns one kind of evidence, with the form items to fill in and whether a file must be uploaded. Any valid token
+    will do; no scope is required.
 
     `GET /rebate_evidence_types/{rebate_evidence_type_id}`.
 
     Args:
-        rebate_evidence_type_id: ID of the evidence type, `rbet` and 26 characters.
-        accept_language: Preferred language, as in RFC 9110, section 12.5.4. Operations that judge by country take a
-            missing country from it.
+        rebate_evidence_type_id: ID of the evidence type: `rbet` followed by a ULID.
+        accept_language: Preferred language (RFC 9110, section 12.5.4). Operations that depend on a country derive it
+            from this if none is given.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -74,10 +74,11 @@ def list_rebate_evidence_types(
     *,
     on_bad_item: OnBadItem | None = None,
 ) -> Paginator[m.RebateEvidenceType]:
-    """List the available rebate evidence types.
+    """List available rebate evidence types.
 
-    Lists every kind of evidence that rebates may ask of the calling user, such as a receipt or a form. For the evidence
-    one rebate demands, read `required_evidence` of its rebate type. Needs a token but declares no scope.
+    Returns every kind of evidence that rebates may require of the calling user, such as a receipt or a form. For the
+    evidence one rebate needs, read `required_evidence` of its rebate type. Any valid token will do; no scope is
+    required.
 
     `GET /rebate_evidence_types`.
 
@@ -95,7 +96,7 @@ def list_rebate_evidence_types(
 
 
 class RebateEvidenceTypes(Group):
-    """Rebates, the applications of users for them, and the evidence these need."""
+    """Rebates, users' applications for them, and the evidence each application needs."""
 
     get = endpoint(get_rebate_evidence_type)
     list = endpoint(list_rebate_evidence_types)

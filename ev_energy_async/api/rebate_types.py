@@ -38,18 +38,18 @@ async def get_rebate_type(
     expand: Sequence[Literal["required_evidence"]] | UnsetType = UNSET,
     accept_language: str | UnsetType = UNSET,
 ) -> m.RebateType:
-    """Fetch a rebate type.
+    """Get a rebate type.
 
-    Returns a single rebate with its conditions and the kinds of evidence to supply, for instance to follow the
-    `rebate_type` URL of an application. Needs a token but declares no scope; accepts `expand=required_evidence`.
+    Returns one rebate with its requirements and required evidence, for instance to follow the `rebate_type` URL of an
+    application. Any valid token will do; no scope is required.
 
     `GET /rebate_types/{rebate_type_id}`.
 
     Args:
-        rebate_type_id: ID of the rebate type, `rbtt` and 26 characters.
-        expand: Pass `required_evidence` to embed the kinds of evidence asked for instead of naming them by URL.
-        accept_language: Preferred language, as in RFC 9110, section 12.5.4. Operations that judge by country take a
-            missing country from it.
+        rebate_type_id: ID of the rebate type: `rbtt` followed by a ULID.
+        expand: References to expand: the required evidence types.
+        accept_language: Preferred language (RFC 9110, section 12.5.4). Operations that depend on a country derive it
+            from this if none is given.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -81,16 +81,15 @@ def list_rebate_types(
     expand: Sequence[Literal["required_evidence"]] | UnsetType = UNSET,
     on_bad_item: OnBadItem | None = None,
 ) -> Paginator[m.RebateType]:
-    """List the available rebate types.
+    """List available rebate types.
 
-    Lists the rebates that the calling user can apply for, with worth, conditions and the evidence demanded. Pick one
-    and create a user rebate with its URL. Needs a token but declares no scope; `expand=required_evidence` puts the
-    evidence types in place of their URLs.
+    Returns the rebates the calling user can apply for, with their value, requirements and required evidence. Pick one
+    and pass its URL to `POST /user_rebates`. Any valid token will do; no scope is required.
 
     `GET /rebate_types`.
 
     Args:
-        expand: Pass `required_evidence` to embed the kinds of evidence asked for instead of naming them by URL.
+        expand: References to expand: the required evidence types.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.
@@ -104,7 +103,7 @@ def list_rebate_types(
 
 
 class RebateTypes(Group):
-    """Rebates, the applications of users for them, and the evidence these need."""
+    """Rebates, users' applications for them, and the evidence each application needs."""
 
     get = endpoint(get_rebate_type)
     list = endpoint(list_rebate_types)

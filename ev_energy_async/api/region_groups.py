@@ -43,30 +43,27 @@ async def create_region_group(
 ) -> m.RegionGroup:
     """Create a region group and its regions.
 
-    Creates a group and all of its regions in one go, or nothing at all if any part fails. Every name has to be unused
-    across organisations: existing regions are neither overwritten nor taken into the group, so one clash fails the
-    whole call with 409. Send the body to `POST /region_groups:validate` beforehand for a rehearsal. Needs
-    `region:write` and an application attached to an organisation (403 if not); only that organisation can read what was
-    created.
+    Creates a group and all of its regions, or nothing at all if any part fails. Every name must be unused across
+    organisations: existing regions are neither overwritten nor added to the group, so one duplicate fails the whole
+    call with 409. To check the body beforehand, use `POST /region_groups:validate`. The application must belong to an
+    organisation (otherwise the call fails with 403); only that organisation can read what was created.
 
     `POST /region_groups`; scopes: region:write.
 
     Args:
-        body: The group's name and the regions to create inside it. Required, although not declared so. A model or a
-            mapping; or give its keys as keywords.
-        name: Name for the group, which no other group may have. Required.
-        regions: The regions to create in it, from 1 to 500, each name used once. Required.
+        body: The group's name and the regions to create in it. A model or a mapping; or give its keys as keywords.
+        name: Name of the group, unique among region groups. Required.
+        regions: Regions to create in the group, from 1 to 500, each with a different name. Required.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        Conflict: A name is in use, possibly since you validated, and nothing was saved. `region-group-name-conflict`
+        Conflict: A name is taken, possibly since you validated, and nothing was saved. `region-group-name-conflict`
             concerns the group and links the other one in `existing_region_group`; `region-name-conflict` concerns
             regions and lists them in `conflicts`.
-        PayloadTooLarge: More than 20 MB were sent in one body (problem type `payload-too-large`), so send less or
-            coarser geometry.
-        UnprocessableEntity: Something in the body is wrong. `invalid-geometry` names a region whose shape could not be
-            mended; `validation-failed-regions` covers names that are blank or occur twice, a group with no regions, and
-            one with more than 500.
+        PayloadTooLarge: The body exceeds 20 MB (problem type `payload-too-large`); send less or coarser geometry.
+        UnprocessableEntity: The body is invalid. `invalid-geometry` names a region whose shape could not be repaired;
+            `validation-failed-regions` covers blank or duplicate names, a group without regions, and one with more than
+            500.
         ApiError: The API refused; the subclasses tell which way.
     """
     request = build_request(_CREATE_REGION_GROUP, body=body, fields=fields)
@@ -90,13 +87,13 @@ async def get_region_group(
 ) -> m.RegionGroup:
     """Get a region group.
 
-    Reads one group and the URLs of its regions. To load the regions themselves, follow `regions_collection` rather than
-    each URL in turn. Needs `region:read`.
+    Returns one group with the URLs of its regions. To load the regions themselves, follow `regions_collection` rather
+    than each URL in turn.
 
     `GET /region_groups/{region_group_id}`; scopes: region:read.
 
     Args:
-        region_group_id: ID of the group, `rgrp` and 26 more characters.
+        region_group_id: ID of the group: `rgrp` followed by a ULID.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -137,19 +134,18 @@ def list_region_groups(
 ) -> Paginator[m.RegionGroup]:
     """List region groups.
 
-    Returns the region groups set up by your organisation; those of others do not appear. Give `name` to find a
-    particular one. Needs the scope `region:read`.
+    Returns the region groups your organisation created. Filter by `name` to find a particular one.
 
     `GET /region_groups`; scopes: region:read.
 
     Args:
-        name: Only the group called exactly this.
-        page_after: Opaque cursor: give the page that goes on after the item it stands for. Take it from a `Link` header
-            rather than making one up; log collections use timestamps here.
-        page_before: Opaque cursor: give the page that comes before the item it stands for. Ignored beside `page_after`.
-            Take it from a `Link` header rather than making one up; log collections use timestamps here.
-        page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
-            request budget than a small one.
+        name: Only the group with exactly this name.
+        page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
+            constructing one; log collections use timestamps as cursors.
+        page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
+            `Link` header rather than constructing one; log collections use timestamps as cursors.
+        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
+            rate limit than a small one.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.
@@ -193,23 +189,22 @@ async def validate_region_group(
 ) -> m.RegionGroupValidationResult:
     """Check a region group without creating it.
 
-    Rehearses `POST /region_groups` with the identical body and saves nothing. Taken or duplicated names and bad shapes
-    do not raise an error: the answer is still 200, so look at `valid`. Where a region's name is taken you get the URL
-    of the region holding it, and renaming yours is the only way out. Requires `region:write`.
+    Checks a body for `POST /region_groups` without saving anything. Names that are taken or duplicated and invalid
+    shapes do not fail the call, so check `valid`. If a region's name is taken, the URL of the existing region is
+    returned; the only remedy is to rename yours.
 
     `POST /region_groups:validate`; scopes: region:write.
 
     Args:
-        body: Exactly what you intend to send to `POST /region_groups`; it has to be there even for a check. A model or
-            a mapping; or give its keys as keywords.
-        name: Name for the group, which no other group may have. Required.
-        regions: The regions to create in it, from 1 to 500, each name used once. Required.
+        body: The body you intend to send to `POST /region_groups`. A model or a mapping; or give its keys as keywords.
+        name: Name of the group, unique among region groups. Required.
+        regions: Regions to create in the group, from 1 to 500, each with a different name. Required.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        PayloadTooLarge: The body to check exceeds 20 MB, so it was not examined; problem type `payload-too-large`.
-        UnprocessableEntity: The body does not have the right structure: a name is absent, a value has the wrong type,
-            or there are more than 500 regions. Faults of content never cause this status here.
+        PayloadTooLarge: The body exceeds 20 MB (problem type `payload-too-large`), so it was not checked.
+        UnprocessableEntity: The body does not have the right structure: a name is missing, a value has the wrong type,
+            or there are more than 500 regions. Invalid contents never cause this status here.
         ApiError: The API refused; the subclasses tell which way.
     """
     request = build_request(_VALIDATE_REGION_GROUP, body=body, fields=fields)
@@ -217,7 +212,7 @@ async def validate_region_group(
 
 
 class RegionGroups(Group):
-    """Areas on the map and groups of them."""
+    """Areas on the map, and groups of them."""
 
     create = endpoint(create_region_group)
     get = endpoint(get_region_group)

@@ -42,32 +42,30 @@ async def create_region(
 ) -> m.RegionDetail:
     """Create a region.
 
-    Adds one region, its geometries fused into one MultiPolygon; to create several together with a group, use `POST
-    /region_groups`. Names are shared by all organisations, so a taken one is a 409, and nothing can be overwritten or
-    replaced later. Needs `region:write` and an application tied to an organisation (otherwise 403): that organisation
-    owns the region, is the only one to read it, and must own the groups it is put into.
+    Creates one region, merging its geometries into one MultiPolygon; to create several together with a group, use `POST
+    /region_groups`. Names are unique across all organisations and nothing can be overwritten or replaced later, so an
+    existing name fails with 409. The application must belong to an organisation (otherwise the call fails with 403):
+    only that organisation can read the region, and it must own the groups the region is added to.
 
     `POST /regions`; scopes: region:write.
 
     Args:
-        body: The region's name and geometries, optionally a type and groups. Always required. A model or a mapping; or
-            give its keys as keywords.
-        geometries: From 1 to 1000 GeoJSON shapes, each a Polygon or a MultiPolygon. The server repairs them where
-            possible and unites them into one MultiPolygon. Required.
-        name: Name that no region of any organisation has yet; otherwise the call fails with 409 and the existing one
-            stays as it is. Required.
-        region_groups: URLs of groups that exist and are your organisation's, into which the region shall be put; leave
-            it out for none.
-        type: Kind of region, `ELECTRICITY` or `OTHER`; null or absent to leave it unclassified.
+        body: The region's name and geometries, and optionally its type and groups. A model or a mapping; or give its
+            keys as keywords.
+        geometries: From 1 to 1000 GeoJSON Polygons or MultiPolygons. The server repairs them where possible and merges
+            them into one MultiPolygon. Required.
+        name: Name of the region, unique across all organisations; an existing name fails with 409. Required.
+        region_groups: URLs of existing groups of your organisation to add the region to; omit it for none.
+        type: Type of region, `ELECTRICITY` or `OTHER`; null or absent for unclassified.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        Conflict: Another region has this name already, so nothing was created. The problem type is
-            `region-name-conflict`; `conflicts` shows the name and the URL of the region that has it.
-        PayloadTooLarge: The upload is larger than 20 MB; the problem type is `payload-too-large`.
-        UnprocessableEntity: The content is unusable. `invalid-geometry` means that a boundary stayed invalid after
-            automatic repair and says for which region; `validation-failed-regions` stands for faulty values, and broken
-            GeoJSON is answered with 422 as well.
+        Conflict: Another region already has this name, so nothing was created. The problem type is
+            `region-name-conflict`; `conflicts` gives the name and the URL of the existing region.
+        PayloadTooLarge: The upload exceeds 20 MB; the problem type is `payload-too-large`.
+        UnprocessableEntity: The content is invalid. `invalid-geometry` means that a boundary was still invalid after
+            automatic repair, and names the region; `validation-failed-regions` means invalid values. Malformed GeoJSON
+            fails with 422 as well.
         ApiError: The API refused; the subclasses tell which way.
     """
     request = build_request(_CREATE_REGION, body=body, fields=fields)
@@ -91,13 +89,12 @@ async def get_region(
 ) -> m.RegionDetail:
     """Get a region with its boundary.
 
-    Reads one region together with its complete boundary, which the list omits. Regions of other organisations are out
-    of reach. Requires `region:read`.
+    Returns one region with its boundary, which the list omits. Regions of other organisations are not accessible.
 
     `GET /regions/{region_id}`; scopes: region:read.
 
     Args:
-        region_id: ID of the region, `regn` and 26 more characters.
+        region_id: ID of the region: `regn` followed by a ULID.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -153,24 +150,24 @@ def list_regions(
 ) -> Paginator[m.Region]:
     """List regions.
 
-    Returns the regions that your own organisation made, without their geometry; read a single region when you need its
-    boundary. Filters narrow by name, group, type or a point to be covered. Needs `region:read`.
+    Returns the regions your own organisation created, without their geometry; get a single region for its boundary.
+    Filter by name, group, type or a point inside.
 
     `GET /regions`; scopes: region:read.
 
     Args:
-        contains: Only regions around this point, written `latitude,longitude` (the reverse of GeoJSON's order), such as
-            `50.75,-3.52`. A point exactly on the edge of a region does not count as inside.
-        name: Only the region that bears precisely this name; no partial match.
-        name_in: Comma-separated names; a region is returned if its full name equals one of them.
-        page_after: Opaque cursor: give the page that goes on after the item it stands for. Take it from a `Link` header
-            rather than making one up; log collections use timestamps here.
-        page_before: Opaque cursor: give the page that comes before the item it stands for. Ignored beside `page_after`.
-            Take it from a `Link` header rather than making one up; log collections use timestamps here.
-        page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
-            request budget than a small one.
-        region_group_id: Only regions belonging to the group with this ID (`rgrp...`).
-        type: Only regions classified this way, `ELECTRICITY` or `OTHER`.
+        contains: Only regions that contain this point, written `latitude,longitude` (the reverse of GeoJSON), such as
+            `50.75,-3.52`. A point exactly on a boundary does not count as inside.
+        name: Only the region with exactly this name.
+        name_in: Only regions with exactly one of these names, separated by commas.
+        page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
+            constructing one; log collections use timestamps as cursors.
+        page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
+            `Link` header rather than constructing one; log collections use timestamps as cursors.
+        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
+            rate limit than a small one.
+        region_group_id: Only regions in the group with this ID (`rgrp...`).
+        type: Only regions of this type, `ELECTRICITY` or `OTHER`.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.
@@ -197,7 +194,7 @@ def list_regions(
 
 
 class Regions(Group):
-    """Areas on the map and groups of them."""
+    """Areas on the map, and groups of them."""
 
     create = endpoint(create_region)
     get = endpoint(get_region)

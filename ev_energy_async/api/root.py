@@ -30,9 +30,8 @@ async def get_root(
 ) -> m.Root:
     """List the entry points of the API.
 
-    Answers with a small directory of absolute URLs, one for each top-level collection within reach of the caller.
-    Public: works without a token. Handy as a first smoke test of connectivity, or to find collections without
-    hard-coding paths.
+    Returns the absolute URL of each top-level collection the caller can reach. Useful as a connectivity check, or to
+    find collections without hard-coding paths.
 
     `GET /`; public.
 

@@ -42,17 +42,16 @@ async def create_solar_array(
 ) -> m.SolarArray:
     """Create a solar array.
 
-    Registers a solar installation and ties it to the user the call is made for. To attach an inverter as well, call
-    `POST /inverters` afterwards. Requires `solar:write`.
+    Registers a solar installation for the calling user. To attach an inverter as well, call `POST /inverters`
+    afterwards.
 
     `POST /solar_arrays`; scopes: solar:write.
 
     Args:
-        body: The installation to register, as a JSON object; in effect a body must be sent. A model or a mapping; or
-            give its keys as keywords.
-        accept_language: Preferred language, as in RFC 9110, section 12.5.4. Operations that judge by country take a
-            missing country from it.
-        capacity_watts: Installed capacity in watts, zero or more; 4.2 kW of panels is `4200`.
+        body: The installation to register. A model or a mapping; or give its keys as keywords.
+        accept_language: Preferred language (RFC 9110, section 12.5.4). Operations that depend on a country derive it
+            from this if none is given.
+        capacity_watts: Installed capacity, zero or more; 4.2 kW of panels is 4200.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -93,20 +92,19 @@ async def get_solar_array(
     vehicle_id: str | UnsetType = UNSET,
     accept_language: str | UnsetType = UNSET,
 ) -> m.SolarArray:
-    """Retrieve a solar array.
+    """Get a solar array.
 
-    Fetches a single solar installation by ID, including its forecast where one is available to the caller. Requires
-    `solar:read`.
+    Returns one solar installation, including its forecast if one is available to the caller.
 
     `GET /solar_arrays/{solar_array_id}`; scopes: solar:read.
 
     Args:
-        solar_array_id: ID of the solar array: `solr` and a ULID.
-        expand: References of the solar array to embed instead of naming by URL: its inverter and its owner.
-        vehicle_id: Car whose battery gain should be estimated; without it
-            `percent_vehicle_battery_charge_until_midnight` is not filled in.
-        accept_language: Preferred language, as in RFC 9110, section 12.5.4. Operations that judge by country take a
-            missing country from it.
+        solar_array_id: ID of the solar array: `solr` followed by a ULID.
+        expand: References to expand: the inverter and the owner.
+        vehicle_id: Vehicle to estimate the battery gain for. Without it,
+            `percent_vehicle_battery_charge_until_midnight` is null.
+        accept_language: Preferred language (RFC 9110, section 12.5.4). Operations that depend on a country derive it
+            from this if none is given.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -164,23 +162,23 @@ def list_solar_arrays(
 ) -> Paginator[m.SolarArray]:
     """List solar arrays.
 
-    Returns the solar installations your token is allowed to see, page by page; with `EvEnergy-User` only those of that
-    user. Name a car in `vehicle_id` to learn how much of its battery today's sun may fill. Requires `solar:read`.
+    Returns the solar installations this token can access; pass `EvEnergy-User` to limit the list to one user. Name a
+    vehicle in `vehicle_id` to estimate how much of its battery today's sun may fill.
 
     `GET /solar_arrays`; scopes: solar:read.
 
     Args:
-        expand: References of the solar array to embed instead of naming by URL: its inverter and its owner.
-        page_after: Opaque cursor: give the page that goes on after the item it stands for. Take it from a `Link` header
-            rather than making one up; log collections use timestamps here.
-        page_before: Opaque cursor: give the page that comes before the item it stands for. Ignored beside `page_after`.
-            Take it from a `Link` header rather than making one up; log collections use timestamps here.
-        page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
-            request budget than a small one.
-        vehicle_id: Car to calculate the battery estimate for. Leave it out and
-            `percent_vehicle_battery_charge_until_midnight` stays null in every forecast.
-        accept_language: Preferred language, as in RFC 9110, section 12.5.4. Operations that judge by country take a
-            missing country from it.
+        expand: References to expand: the inverter and the owner.
+        page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
+            constructing one; log collections use timestamps as cursors.
+        page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
+            `Link` header rather than constructing one; log collections use timestamps as cursors.
+        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
+            rate limit than a small one.
+        vehicle_id: Vehicle to estimate the battery gain for. Without it,
+            `percent_vehicle_battery_charge_until_midnight` is null in every forecast.
+        accept_language: Preferred language (RFC 9110, section 12.5.4). Operations that depend on a country derive it
+            from this if none is given.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.
@@ -238,19 +236,17 @@ async def update_solar_array(
 ) -> m.SolarArray:
     """Update a solar array.
 
-    Corrects the capacity of an existing installation. Keys absent from the body keep their value, so `{}` changes
-    nothing. Requires `solar:write`.
+    Changes the capacity of an installation. Omitted keys keep their values, so an empty object changes nothing.
 
     `PATCH /solar_arrays/{solar_array_id}`; scopes: solar:write.
 
     Args:
-        solar_array_id: ID of the solar array: `solr` and a ULID.
-        body: A JSON object with whatever is to change; send at least `{}`. A model or a mapping; or give its keys as
-            keywords.
-        expand: References of the solar array to embed instead of naming by URL: its inverter and its owner.
-        accept_language: Preferred language, as in RFC 9110, section 12.5.4. Operations that judge by country take a
-            missing country from it.
-        capacity_watts: New installed capacity in watts; neither negative numbers nor null are allowed.
+        solar_array_id: ID of the solar array: `solr` followed by a ULID.
+        body: The values to change. A model or a mapping; or give its keys as keywords.
+        expand: References to expand: the inverter and the owner.
+        accept_language: Preferred language (RFC 9110, section 12.5.4). Operations that depend on a country derive it
+            from this if none is given.
+        capacity_watts: New installed capacity; neither negative nor null.
 
     Raises:
         InvalidArgument: An argument cannot be sent.

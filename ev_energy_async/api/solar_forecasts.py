@@ -37,15 +37,14 @@ async def get_solar_forecast(
     solar_forecast_id: Ref,
     /,
 ) -> m.SolarForecast:
-    """Retrieve a solar forecast.
+    """Get a solar forecast.
 
-    Looks up one forecast and the position it applies to. For predicted output, go on to its `forecast_logs`. Requires
-    `solar_forecast:read`.
+    Returns one forecast with its location. For the predicted output, list its logs.
 
     `GET /solar_forecasts/{solar_forecast_id}`; scopes: solar_forecast:read.
 
     Args:
-        solar_forecast_id: ID of the solar forecast: `solf` and a ULID.
+        solar_forecast_id: ID of the solar forecast: `solf` followed by a ULID.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -80,18 +79,17 @@ async def get_solar_forecast_forecast_log(
     *,
     expand: Sequence[Literal["solar_forecast"]] | UnsetType = UNSET,
 ) -> m.SolarForecastLog:
-    """Retrieve one log of a solar forecast.
+    """Get one log of a solar forecast.
 
-    Fetches the prediction for a single period. A log has no ID of its own: it is addressed by its forecast together
-    with the instant at which the period begins. Requires `solar_forecast:read`.
+    Returns the prediction for one period. A log has no ID of its own: the forecast and the start of the period identify
+    it.
 
     `GET /solar_forecasts/{solar_forecast_id}/forecast_logs/{valid_period_start}`; scopes: solar_forecast:read.
 
     Args:
-        solar_forecast_id: ID of the solar forecast: `solf` and a ULID.
-        valid_period_start: Instant from which the wanted prediction applies, such as `2026-06-02T11:30:00Z`; unique
-            within one forecast.
-        expand: Pass `solar_forecast` to embed the forecast that a log belongs to instead of naming it by URL.
+        solar_forecast_id: ID of the solar forecast: `solf` followed by a ULID.
+        valid_period_start: Start of the predicted period, such as `2026-06-02T11:30:00Z`; unique within one forecast.
+        expand: References to expand: the forecast the log belongs to.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -134,18 +132,18 @@ def list_solar_forecasts(
 ) -> Paginator[m.SolarForecast]:
     """List solar forecasts.
 
-    Returns the forecasts within reach of your token, each tied to one location. An entry only says where a forecast
-    applies; the predicted output itself is in its `forecast_logs`. Requires `solar_forecast:read`.
+    Returns the forecasts this token can access, each for one location. For the predicted output, list a forecast's
+    logs.
 
     `GET /solar_forecasts`; scopes: solar_forecast:read.
 
     Args:
-        page_after: Opaque cursor: give the page that goes on after the item it stands for. Take it from a `Link` header
-            rather than making one up; log collections use timestamps here.
-        page_before: Opaque cursor: give the page that comes before the item it stands for. Ignored beside `page_after`.
-            Take it from a `Link` header rather than making one up; log collections use timestamps here.
-        page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
-            request budget than a small one.
+        page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
+            constructing one; log collections use timestamps as cursors.
+        page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
+            `Link` header rather than constructing one; log collections use timestamps as cursors.
+        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
+            rate limit than a small one.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.
@@ -200,23 +198,22 @@ def list_solar_forecast_forecast_logs(
 ) -> Paginator[m.SolarForecastLog]:
     """List the logs of a solar forecast.
 
-    Returns what has been predicted for one location, period by period, starting with the latest. Narrow the time span
-    with `started_at__gte` and `started_at__lte`; when the start of a period is known, its log can also be fetched on
-    its own. Requires `solar_forecast:read`.
+    Returns the predicted solar output at one location, period by period, latest period first. Limit the time span with
+    `started_at__gte` and `started_at__lte`.
 
     `GET /solar_forecasts/{solar_forecast_id}/forecast_logs`; scopes: solar_forecast:read.
 
     Args:
-        solar_forecast_id: ID of the solar forecast: `solf` and a ULID.
-        expand: Pass `solar_forecast` to embed the forecast that a log belongs to instead of naming it by URL.
-        page_after: Opaque cursor: give the page that goes on after the item it stands for. Take it from a `Link` header
-            rather than making one up; log collections use timestamps here.
-        page_before: Opaque cursor: give the page that comes before the item it stands for. Ignored beside `page_after`.
-            Take it from a `Link` header rather than making one up; log collections use timestamps here.
-        page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
-            request budget than a small one.
-        started_at_gte: Keep entries whose period starts at this time or later; the bound itself is included.
-        started_at_lte: Keep entries whose period starts at this time or earlier; the bound itself is included.
+        solar_forecast_id: ID of the solar forecast: `solf` followed by a ULID.
+        expand: References to expand: the forecast the log belongs to.
+        page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
+            constructing one; log collections use timestamps as cursors.
+        page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
+            `Link` header rather than constructing one; log collections use timestamps as cursors.
+        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
+            rate limit than a small one.
+        started_at_gte: Only intervals that start at or after this time.
+        started_at_lte: Only intervals that start at or before this time.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.
@@ -242,7 +239,7 @@ def list_solar_forecast_forecast_logs(
 
 
 class SolarForecasts(Group):
-    """Predicted output of solar power by place."""
+    """Predicted solar output by location."""
 
     get = endpoint(get_solar_forecast)
     get_forecast_log = endpoint(get_solar_forecast_forecast_log)

@@ -47,18 +47,18 @@ async def get_subscription_offering(
     expand: Sequence[Literal["offering", "user"]] | UnsetType = UNSET,
     accept_language: str | UnsetType = UNSET,
 ) -> m.SubscriptionOffering:
-    """Fetch a subscription offering.
+    """Get a subscription offering.
 
-    Returns what a subscription was taken out for. The URL in a subscription's `offering` leads here; expanding
-    `offering` in the list of subscriptions saves the extra request. Needs `subscription:read`.
+    Returns the offering that a subscription's `offering` refers to. Expanding `offering` in the list of subscriptions
+    saves this request.
 
     `GET /subscription_offerings/{offering_id}`; scopes: subscription:read.
 
     Args:
-        offering_id: ID of the subscription offering, `subo` and 26 characters.
-        expand: Embed the offering that was subscribed to, or the subscriber, instead of naming them by URL.
-        accept_language: Preferred language, as in RFC 9110, section 12.5.4. Operations that judge by country take a
-            missing country from it.
+        offering_id: ID of the subscription offering: `subo` followed by a ULID.
+        expand: References to expand: the offering and the subscriber.
+        accept_language: Preferred language (RFC 9110, section 12.5.4). Operations that depend on a country derive it
+            from this if none is given.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -74,7 +74,7 @@ async def get_subscription_offering(
 
 
 class SubscriptionOfferings(Group):
-    """Paid offerings and who has taken them."""
+    """Paid offerings and their subscribers."""
 
     get = endpoint(get_subscription_offering)
     get_many = many(get_subscription_offering)

@@ -53,23 +53,23 @@ def list_subscriptions(
     accept_language: str | UnsetType = UNSET,
     on_bad_item: OnBadItem | None = None,
 ) -> Paginator[m.Subscription]:
-    """List the valid subscriptions.
+    """List valid subscriptions.
 
-    Lists subscriptions that are valid at present, as far as the token may see them; others do not appear. Needs
-    `subscription:read`. `EvEnergy-User` narrows the list to that user, and `expand` accepts `offering` and `user`.
+    Returns the currently valid subscriptions this token can access; others are not listed. Pass `EvEnergy-User` to
+    limit the list to one user.
 
     `GET /subscriptions`; scopes: subscription:read.
 
     Args:
-        expand: Embed the offering that was subscribed to, or the subscriber, instead of naming them by URL.
-        page_after: Opaque cursor: give the page that goes on after the item it stands for. Take it from a `Link` header
-            rather than making one up; log collections use timestamps here.
-        page_before: Opaque cursor: give the page that comes before the item it stands for. Ignored beside `page_after`.
-            Take it from a `Link` header rather than making one up; log collections use timestamps here.
-        page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
-            request budget than a small one.
-        accept_language: Preferred language, as in RFC 9110, section 12.5.4. Operations that judge by country take a
-            missing country from it.
+        expand: References to expand: the offering and the subscriber.
+        page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
+            constructing one; log collections use timestamps as cursors.
+        page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
+            `Link` header rather than constructing one; log collections use timestamps as cursors.
+        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
+            rate limit than a small one.
+        accept_language: Preferred language (RFC 9110, section 12.5.4). Operations that depend on a country derive it
+            from this if none is given.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.
@@ -93,6 +93,6 @@ def list_subscriptions(
 
 
 class Subscriptions(Group):
-    """Paid offerings and who has taken them."""
+    """Paid offerings and their subscribers."""
 
     list = endpoint(list_subscriptions)

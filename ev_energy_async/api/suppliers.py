@@ -35,8 +35,7 @@ async def get_supplier(
 ) -> m.Supplier:
     """Get an energy supplier.
 
-    Reads one electricity company, for instance after finding its URL in the `supplier` of a tariff. Needs
-    `tariff:read`.
+    Returns one supplier, for instance the one whose URL is a tariff's `supplier`.
 
     `GET /suppliers/{supplier_id}`; scopes: tariff:read.
 
@@ -80,18 +79,16 @@ def list_suppliers(
 ) -> Paginator[m.Supplier]:
     """List energy suppliers.
 
-    Lists the companies that sell electricity, in order of name. Give `available_for_user_id` to see just those that
-    matter to one user. The usual first step of a tariff picker, followed by `GET /tariffs` with `supplier_id`. Needs
-    `tariff:read`.
+    Returns the companies that sell electricity, sorted by name. With `available_for_user_id`, only those relevant to
+    that user are returned. Usually the first step in choosing a tariff, followed by `GET /tariffs` with `supplier_id`.
 
     `GET /suppliers`; scopes: tariff:read.
 
     Args:
-        available_for_user_id: Keep only what is open to this user, given by ID, under the program and tier the user is
-            in.
-        page: Number of the page, starting at 1. A page past the last one is answered with 404.
-        page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
-            request budget than a small one.
+        available_for_user_id: Only items available to the user with this ID, given the user's program and tier.
+        page: Page number, starting at 1. A page past the last one fails with 404.
+        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
+            rate limit than a small one.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.

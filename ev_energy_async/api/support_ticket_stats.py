@@ -36,8 +36,8 @@ async def get_support_ticket_stats_priority(
 ) -> m.SupportTicketStatsPriority:
     """Count support tickets by priority.
 
-    Splits the tickets up by priority, which shows how much urgent work there is. Shares come as fractions, not per
-    cent. Works with any token, whatever its scopes.
+    Breaks tickets down by priority, which shows how much urgent work there is. Despite its name, `percentage` is a
+    fraction. Any valid token will do; no scope is required.
 
     `GET /support-ticket-stats/priority`.
 
@@ -63,10 +63,10 @@ async def get_support_ticket_stats_resolution(
     sender: Sender,
     /,
 ) -> m.SupportTicketStatsResolution:
-    """Get resolution rate and times of support tickets.
+    """Get the resolution rate and times of support tickets.
 
-    Tells what share of tickets has been resolved and how long that took, as mean and as median. A mean far above the
-    median points to a few very slow tickets. Any valid token will do; no scope is asked for.
+    Returns the share of tickets that were resolved and the time that took, as mean and as median. A mean far above the
+    median points to a few very slow tickets. Any valid token will do; no scope is required.
 
     `GET /support-ticket-stats/resolution`.
 
@@ -94,8 +94,8 @@ async def get_support_ticket_stats_sankey(
 ) -> m.SupportTicketStatsSankey:
     """Get the ticket flow between categories and subcategories.
 
-    Counts how many tickets run from each category into each subcategory, in the nodes-and-links form that Sankey charts
-    expect. Tickets whose category no person has confirmed are left out. Needs a token, though no specific scope.
+    Returns the number of tickets in each pair of category and subcategory, as the nodes and links of a Sankey chart.
+    Tickets without a human-verified category are left out. Any valid token will do; no scope is required.
 
     `GET /support-ticket-stats/sankey`.
 
@@ -123,8 +123,8 @@ async def get_support_ticket_stats_source(
 ) -> m.SupportTicketStatsSource:
     """Count support tickets by source.
 
-    Splits the tickets up by the channel customers used, such as e-mail or telephone. The shares are fractions of one.
-    You need a token; scopes play no part.
+    Breaks tickets down by the channel customers used, such as email or phone. Despite its name, `percentage` is a
+    fraction. Any valid token will do; no scope is required.
 
     `GET /support-ticket-stats/source`.
 
@@ -152,8 +152,8 @@ async def get_support_ticket_stats_status(
 ) -> m.SupportTicketStatsStatus:
     """Count support tickets by status.
 
-    Splits the tickets up by status, e.g. to see how many are open. Despite the wording, `percentage` holds fractions.
-    Needs a token but no scope.
+    Breaks tickets down by status, e.g. to see how many are open. Despite its name, `percentage` is a fraction. Any
+    valid token will do; no scope is required.
 
     `GET /support-ticket-stats/status`.
 
@@ -184,13 +184,13 @@ async def get_support_ticket_stats_top_categories(
 ) -> m.SupportTicketStatsTopCategories:
     """Rank the most frequent ticket categories.
 
-    Ranks categories and subcategories by number of tickets, so the most common problems stand out. For how the two
-    levels connect, take the Sankey statistics instead. Calls need a token, without a scope requirement.
+    Ranks categories and subcategories by number of tickets. For how the two levels connect, use `GET
+    /support-ticket-stats/sankey`. Any valid token will do; no scope is required.
 
     `GET /support-ticket-stats/top-categories`.
 
     Args:
-        limit: How many categories and subcategories to return at most; ten if not given.
+        limit: Maximum number of categories, and of subcategories, to return; defaults to 10.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -230,13 +230,13 @@ async def get_support_ticket_stats_volume(
 ) -> m.SupportTicketStatsVolume:
     """Count support tickets over time.
 
-    Shows how many tickets were opened in each day, week or month. Good for trend lines; for the tickets behind a
-    number, filter `GET /support_tickets` by creation time. A token without any special scope suffices.
+    Returns the number of tickets opened in each day, week or month. For the tickets behind a number, filter `GET
+    /support_tickets` by creation time. Any valid token will do; no scope is required.
 
     `GET /support-ticket-stats/volume`.
 
     Args:
-        group_by: Length of one period: `day` unless told otherwise, or `week` or `month`.
+        group_by: Length of one period: `day`, `week` or `month`. Defaults to `day`.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -250,7 +250,7 @@ async def get_support_ticket_stats_volume(
 
 
 class SupportTicketStats(Group):
-    """Questions to support, their messages, and statistics over them."""
+    """Support requests, their messages, and statistics about them."""
 
     get_priority = endpoint(get_support_ticket_stats_priority)
     get_resolution = endpoint(get_support_ticket_stats_resolution)

@@ -51,18 +51,18 @@ async def get_support_ticket(
     *,
     expand: Sequence[Literal["messages", "user"]] | UnsetType = UNSET,
 ) -> m.SupportTicket:
-    """Retrieve a support ticket.
+    """Get a support ticket.
 
-    Fetches one ticket with its categories, AI summary and links to the conversation. Reach depends on the token, as in
-    the list: own tickets with user scope, members' tickets with organization scope, everything with `access_all_areas`.
-    Without the last, a ticket that has no user is answered with 404. Requires `support:read`.
+    Returns one ticket with its categories, AI summary and messages. As in the list, a token with user scope reaches the
+    user's own tickets, one with organization scope those of all members, and `access_all_areas` everything. Without the
+    latter, a ticket that has no user fails with 404.
 
     `GET /support_tickets/{support_ticket_id}`; scopes: support:read.
 
     Args:
-        support_ticket_id: ID of the support ticket on this platform: `tick` and a ULID. Not the ID it has in an outside
+        support_ticket_id: ID of the support ticket: `tick` followed by a ULID. Not its ID in the external support
             system.
-        expand: Embed the messages of the ticket, or the user who wrote it, instead of naming them by URL.
+        expand: References to expand: the messages of the ticket, and the user who opened it.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -88,10 +88,10 @@ async def get_support_ticket_categories(
     sender: Sender,
     /,
 ) -> m.SupportTicketCategories:
-    """List the ticket categories and subcategories.
+    """List ticket categories and subcategories.
 
-    Returns every category and subcategory a ticket can be filed under, each with a label fit for display. Use it to
-    fill a drop-down or to translate the enum values found on tickets. A token is needed, but no particular scope.
+    Returns every category and subcategory of tickets, each with a display label. Use it to fill a drop-down or to label
+    the enum values found on tickets. Any valid token will do; no scope is required.
 
     `GET /support_tickets/categories`.
 
@@ -124,17 +124,16 @@ async def get_support_ticket_message(
     message_id: Ref,
     /,
 ) -> m.SupportTicketMessage:
-    """Retrieve a message of a support ticket.
+    """Get a message of a support ticket.
 
-    Fetches a single message of a ticket's conversation. It is visible to exactly those who can see the ticket. Requires
-    `support:read`.
+    Returns one message of a ticket's conversation. It is visible to those who can see the ticket.
 
     `GET /support_tickets/{support_ticket_id}/messages/{message_id}`; scopes: support:read.
 
     Args:
-        support_ticket_id: ID of the support ticket on this platform: `tick` and a ULID. Not the ID it has in an outside
+        support_ticket_id: ID of the support ticket: `tick` followed by a ULID. Not its ID in the external support
             system.
-        message_id: ID of the wanted message, beginning with `tmsg`.
+        message_id: ID of the message: `tmsg` followed by a ULID.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -246,59 +245,59 @@ def list_support_tickets(
 ) -> Paginator[m.SupportTicket]:
     """List support tickets.
 
-    Searches support tickets; all filters can be left out. A token with user scope finds the user's own tickets, one
-    with organization scope those of all members, and `access_all_areas` lifts the restriction. Tickets without a user
-    (asked before sign-up, through a web form and the like) are shown only to applications with `access_all_areas`.
-    Requires `support:read`; `EvEnergy-User` narrows the list to one user.
+    Searches support tickets; all filters are optional. A token with user scope finds the user's own tickets and one
+    with organization scope those of all members, while `access_all_areas` lifts the restriction. Tickets without a user
+    (for example from a web form, before sign-up) are visible only to applications with `access_all_areas`. Pass
+    `EvEnergy-User` to limit the list to one user.
 
     `GET /support_tickets`; scopes: support:read.
 
     Args:
-        ai_generated_category: Category the AI chose for the ticket, whether or not a person has confirmed one since.
-        ai_generated_category_isnull: `true` finds tickets the AI has not categorised, `false` those it has.
-        ai_generated_subcategory: Subcategory the AI chose, e.g. `MISSING_TARIFF`.
-        ai_generated_subcategory_isnull: `true` finds tickets to which the AI gave no subcategory; `false` the others.
-        created_at_gte: Keep items created at this time or later; the bound itself is included.
-        created_at_lte: Keep items created at this time or earlier; the bound itself is included.
-        created_at_range: Window of creation times, written as start and end with a comma between them:
+        ai_generated_category: Only tickets to which AI assigned this category, whether or not a person has verified one
+            since.
+        ai_generated_category_isnull: True for tickets that AI has not categorised, false for those it has.
+        ai_generated_subcategory: Only tickets to which AI assigned this subcategory, e.g. `MISSING_TARIFF`.
+        ai_generated_subcategory_isnull: True for tickets without an AI-generated subcategory, false for those with one.
+        created_at_gte: Only items created at or after this time.
+        created_at_lte: Only items created at or before this time.
+        created_at_range: Only tickets created in this range: start and end, separated by a comma, e.g.
             `2026-02-01T00:00:00Z,2026-02-28T23:59:59Z`.
-        expand: Embed the messages of the ticket, or the user who wrote it, instead of naming them by URL.
-        external_ticket_id: Look a ticket up by the ID it has in the outside support system, as opposed to its `tick...`
-            ID here.
-        human_verified_category: Category a person has confirmed for the ticket, e.g. `CHARGER`; `GET
+        expand: References to expand: the messages of the ticket, and the user who opened it.
+        external_ticket_id: Only the ticket with this ID in the external support system, as opposed to its `tick...` ID
+            here.
+        human_verified_category: Only tickets with this human-verified category, e.g. `CHARGER`; `GET
             /support_tickets/categories` lists the values.
-        human_verified_category_isnull: `true` finds tickets nobody has put in a category yet, `false` those a person
-            has.
-        human_verified_subcategory: Subcategory a person has confirmed for the ticket, e.g. `OFFLINE`.
-        human_verified_subcategory_isnull: `true` finds tickets still lacking a subcategory confirmed by a person;
-            `false` the others.
-        page_after: Opaque cursor: give the page that goes on after the item it stands for. Take it from a `Link` header
-            rather than making one up; log collections use timestamps here.
-        page_before: Opaque cursor: give the page that comes before the item it stands for. Ignored beside `page_after`.
-            Take it from a `Link` header rather than making one up; log collections use timestamps here.
-        page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
-            request budget than a small one.
-        priority: Priority to look for, by display name such as `Low`, `Medium`, `High` or `Urgent`; others may exist.
-        priority_in: Any of these priorities, joined by commas, e.g. `High,Urgent`.
-        priority_isnull: `true` finds tickets that were never given a priority, `false` those with one.
-        resolved_at_gte: Only tickets resolved at this time or later.
-        resolved_at_isnull: `true` leaves the tickets still awaiting resolution, `false` the resolved ones.
-        resolved_at_lte: Only tickets resolved at this time or earlier.
-        resolved_at_range: Window of resolution times in one value: the start, a comma, the end.
-        source: Channel the ticket came in by, e.g. `Email`, `Phone` or `Feedback Widget`.
-        source_in: Any of these channels, joined by commas, e.g. `Email,Phone`.
-        status: Status to look for, by display name such as `Open`, `Resolved` or `Closed`; others may exist.
-        status_in: Any of these statuses, joined by commas, e.g. `Open,Resolved`.
-        tags: A single tag, e.g. `escalated`; finds tickets that have it among their `tags`.
-        ticket_updated_at_gte: Only tickets last updated at this time or later.
-        ticket_updated_at_isnull: `true` finds tickets for which no update is on record, `false` those that have been
-            updated.
-        ticket_updated_at_lte: Only tickets last updated at this time or earlier.
-        ticket_updated_at_range: Window for the last update: two times separated by a comma, the earlier one first.
-        user: Only tickets created by this user. The match is exact and on the user's ID, even though the declared
+        human_verified_category_isnull: True for tickets without a human-verified category, false for those with one.
+        human_verified_subcategory: Only tickets with this human-verified subcategory, e.g. `OFFLINE`.
+        human_verified_subcategory_isnull: True for tickets without a human-verified subcategory, false for those with
+            one.
+        page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
+            constructing one; log collections use timestamps as cursors.
+        page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
+            `Link` header rather than constructing one; log collections use timestamps as cursors.
+        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
+            rate limit than a small one.
+        priority: Only tickets with this priority, by display name such as `Low`, `Medium`, `High` or `Urgent`; others
+            may exist.
+        priority_in: Only tickets with one of these priorities, separated by commas, e.g. `High,Urgent`.
+        priority_isnull: True for tickets without a priority, false for those with one.
+        resolved_at_gte: Only tickets resolved at or after this time.
+        resolved_at_isnull: True for unresolved tickets, false for resolved ones.
+        resolved_at_lte: Only tickets resolved at or before this time.
+        resolved_at_range: Only tickets resolved in this range: start and end, separated by a comma.
+        source: Only tickets received through this channel, e.g. `Email`, `Phone` or `Feedback Widget`.
+        source_in: Only tickets received through one of these channels, separated by commas, e.g. `Email,Phone`.
+        status: Only tickets with this status, by display name such as `Open`, `Resolved` or `Closed`; others may exist.
+        status_in: Only tickets with one of these statuses, separated by commas, e.g. `Open,Resolved`.
+        tags: Only tickets with this tag, e.g. `escalated`.
+        ticket_updated_at_gte: Only tickets last updated at or after this time.
+        ticket_updated_at_isnull: True for tickets that have never been updated, false for those that have.
+        ticket_updated_at_lte: Only tickets last updated at or before this time.
+        ticket_updated_at_range: Only tickets last updated in this range: start and end, separated by a comma.
+        user: Only tickets created by the user with this ID. The match is exact and on the ID, although the declared
             format is a URI.
-        user_isnull: `true` finds tickets that belong to no user, `false` those that do. The former need
-            `access_all_areas`.
+        user_isnull: True for tickets that belong to no user (visible only with `access_all_areas`), false for those
+            that do.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.
@@ -382,21 +381,21 @@ def list_support_ticket_messages(
 ) -> Paginator[m.SupportTicketMessage]:
     """List the messages of a support ticket.
 
-    Returns a ticket's conversation from the opening message onwards, ordered by `position`. Filter by position to pick
-    up only what is new, or by type to separate agents from customers. Anyone who can see the ticket can see its
-    messages. Requires `support:read`; there are no paging parameters.
+    Returns a ticket's conversation, oldest message first. Filter by position to get only new messages, or by type to
+    separate agents from customers. Anyone who can see the ticket can see its messages. There are no paging parameters.
 
     `GET /support_tickets/{support_ticket_id}/messages`; scopes: support:read.
 
     Args:
-        support_ticket_id: ID of the support ticket on this platform: `tick` and a ULID. Not the ID it has in an outside
+        support_ticket_id: ID of the support ticket: `tick` followed by a ULID. Not its ID in the external support
             system.
-        message_type: Only messages of this kind: `INITIAL_REQUEST`, `CUSTOMER_RESPONSE`, `AI_AGENT_RESPONSE` or
+        message_type: Only messages of this type: `INITIAL_REQUEST`, `CUSTOMER_RESPONSE`, `AI_AGENT_RESPONSE` or
             `HUMAN_AGENT_RESPONSE`.
-        message_type_in: Any of these kinds, joined by commas, e.g. `INITIAL_REQUEST,CUSTOMER_RESPONSE`.
-        position: Only the message at this place. Counting starts at zero, where the conversation opens.
-        position_gte: First position to return; earlier messages are skipped.
-        position_lte: Last position to return; later messages are skipped.
+        message_type_in: Only messages of one of these types, separated by commas, e.g.
+            `INITIAL_REQUEST,CUSTOMER_RESPONSE`.
+        position: Only the message at this position, counted from 0 for the oldest.
+        position_gte: Only messages at or after this position.
+        position_lte: Only messages at or before this position.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.
@@ -440,22 +439,22 @@ async def update_support_ticket(
 ) -> m.SupportTicket:
     """Recategorise a support ticket.
 
-    Sets or corrects the categories of a ticket, both the AI's and those confirmed by a person; nothing else about it
-    can be written. Absent keys keep their value and `null` clears one. Whoever can read a ticket may also update it,
-    provided the token has `support:write`.
+    Sets or corrects the categories of a ticket, both those assigned by AI and those verified by a person; nothing else
+    can be changed. Omitted keys keep their values and null clears one. Anyone who can read a ticket can also update it,
+    given the scope.
 
     `PATCH /support_tickets/{support_ticket_id}`; scopes: support:write.
 
     Args:
-        support_ticket_id: ID of the support ticket on this platform: `tick` and a ULID. Not the ID it has in an outside
+        support_ticket_id: ID of the support ticket: `tick` followed by a ULID. Not its ID in the external support
             system.
-        body: The categories and subcategories to change. Everything else in the ticket is read-only. In effect a body
-            is mandatory, `{}` being the smallest. A model or a mapping; or give its keys as keywords.
-        ai_generated_category: Category chosen by AI; null when it has chosen none.
-        ai_generated_subcategory: Subcategory chosen by AI; null when it has chosen none.
-        human_verified_category: Category a person has confirmed, the one to trust where it differs from
-            `ai_generated_category`. Null until someone has done so.
-        human_verified_subcategory: Subcategory a person has confirmed; null until then.
+        body: The categories and subcategories to change; everything else is read-only. An empty object changes nothing.
+            A model or a mapping; or give its keys as keywords.
+        ai_generated_category: Category assigned by AI; null if there is none.
+        ai_generated_subcategory: Subcategory assigned by AI; null if there is none.
+        human_verified_category: Category verified by a person; trust it over `ai_generated_category`. Null until
+            verified.
+        human_verified_subcategory: Subcategory verified by a person; null until verified.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -466,7 +465,7 @@ async def update_support_ticket(
 
 
 class SupportTickets(Group):
-    """Questions to support, their messages, and statistics over them."""
+    """Support requests, their messages, and statistics about them."""
 
     get = endpoint(get_support_ticket)
     get_categories = endpoint(get_support_ticket_categories)

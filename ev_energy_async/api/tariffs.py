@@ -53,18 +53,17 @@ async def get_tariff(
 ) -> m.TariffDetail:
     """Get an electricity tariff.
 
-    Reads one tariff, adding to the list entry what it costs at this moment and a way to its prices. Needs
-    `tariff:read`, and `tariff:prices:read` as well for `expand=prices`. For prices further back than a day use `GET
+    Returns one tariff with its current price and a link to its prices, which the list leaves out. Expanding `prices`
+    also needs the scope `tariff:prices:read`. For prices further back than a day, use `GET
     /tariffs/{tariff_id}/prices`.
 
     `GET /tariffs/{tariff_id}`; scopes: tariff:read.
 
     Args:
-        tariff_id: ID of the tariff: `tari` and a ULID.
-        available_for_user_id: Keep only what is open to this user, given by ID, under the program and tier the user is
-            in.
-        expand: References of the tariff to embed instead of naming by URL: recent prices, the tariff that scheduling
-            works from, the supplier. Prices need a scope of their own, `tariff:prices:read`.
+        tariff_id: ID of the tariff: `tari` followed by a ULID.
+        available_for_user_id: Only items available to the user with this ID, given the user's program and tier.
+        expand: References to expand: recent prices (needs the scope `tariff:prices:read`), the tariff that scheduling
+            uses, and the supplier.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -126,26 +125,25 @@ def list_tariffs(
 ) -> Paginator[m.Tariff]:
     """List electricity tariffs.
 
-    Lists tariffs by name, optionally cut down to one supplier, one British region, those on sale today, or what suits
-    the user in `available_for_user_id`. Needs `tariff:read`; expanding `prices` also takes `tariff:prices:read`.
-    Accepts `EvEnergy-User`, which narrows the list to that user.
+    Returns tariffs sorted by name, optionally limited to one supplier, one British region, tariffs on sale today, or
+    those suited to the user in `available_for_user_id`. Expanding `prices` also needs the scope `tariff:prices:read`.
+    Pass `EvEnergy-User` to limit the list to one user.
 
     `GET /tariffs`; scopes: tariff:read.
 
     Args:
-        available_for_user_id: Keep only what is open to this user, given by ID, under the program and tier the user is
-            in.
-        expand: References of the tariff to embed instead of naming by URL: recent prices, the tariff that scheduling
-            works from, the supplier. Prices need a scope of their own, `tariff:prices:read`.
+        available_for_user_id: Only items available to the user with this ID, given the user's program and tier.
+        expand: References to expand: recent prices (needs the scope `tariff:prices:read`), the tariff that scheduling
+            uses, and the supplier.
         gsp_group: Code of a British distribution region, such as `_C` for London.
-        include_optional: Asks for optional content that is otherwise held back. Its one value is `daily_prices`, which
-            comes by contract only.
-        page: Number of the page, starting at 1. A page past the last one is answered with 404.
-        page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
-            request budget than a small one.
-        supplier_id: ID of an energy company; only its tariffs are listed.
-        valid: True keeps tariffs a new customer can sign up to today, false those no longer or not yet on sale. Omit it
-            for both.
+        include_optional: Optional content to include. The only value is `daily_prices`, which is returned only if your
+            contract includes it.
+        page: Page number, starting at 1. A page past the last one fails with 404.
+        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
+            rate limit than a small one.
+        supplier_id: Only tariffs of the supplier with this ID.
+        valid: True for tariffs that new customers can sign up to today, false for those no longer or not yet on sale.
+            Omit it for both.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.
@@ -204,19 +202,18 @@ def list_tariff_prices(
 ) -> Paginator[m.Price]:
     """List the prices of a tariff.
 
-    Lists the intervals of a tariff and what each costs, beginning with the one that starts last. Bound the span with
-    `started_at__gte` and `started_at__lte`; an interval starting exactly on either bound is included. Needs both
-    `tariff:read` and `tariff:prices:read`.
+    Returns the price of a tariff in each interval, newest first. Limit the period with `started_at__gte` and
+    `started_at__lte`, both inclusive.
 
     `GET /tariffs/{tariff_id}/prices`; scopes: tariff:prices:read, tariff:read.
 
     Args:
-        tariff_id: ID of the tariff: `tari` and a ULID.
-        page: Number of the page, starting at 1. A page past the last one is answered with 404.
-        page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
-            request budget than a small one.
-        started_at_gte: Keep entries whose period starts at this time or later; the bound itself is included.
-        started_at_lte: Keep entries whose period starts at this time or earlier; the bound itself is included.
+        tariff_id: ID of the tariff: `tari` followed by a ULID.
+        page: Page number, starting at 1. A page past the last one fails with 404.
+        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
+            rate limit than a small one.
+        started_at_gte: Only intervals that start at or after this time.
+        started_at_lte: Only intervals that start at or before this time.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.

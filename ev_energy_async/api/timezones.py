@@ -32,15 +32,14 @@ async def get_timezone(
     timezone_id: Ref,
     /,
 ) -> m.Timezone:
-    """Fetch a time zone.
+    """Get a time zone.
 
-    Returns a single time zone, for instance to learn the IANA name behind a URL found elsewhere. Needs a token but
-    declares no scope.
+    Returns one time zone, for instance to get the IANA name for a URL. Any valid token will do; no scope is required.
 
     `GET /timezones/{timezone_id}`.
 
     Args:
-        timezone_id: ID of the time zone, `tzon` and 26 characters.
+        timezone_id: ID of the time zone: `tzon` followed by a ULID.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -76,20 +75,20 @@ def list_timezones(
     page_size: int | UnsetType = UNSET,
     on_bad_item: OnBadItem | None = None,
 ) -> Paginator[m.Timezone]:
-    """List the time zones.
+    """List time zones.
 
-    Lists the IANA time zones the API knows, to find the one to give a schedule or some other resource. Needs a token
-    but declares no scope.
+    Returns the IANA time zones the API knows, to find the one for a schedule or another resource. Any valid token will
+    do; no scope is required.
 
     `GET /timezones`.
 
     Args:
-        page_after: Opaque cursor: give the page that goes on after the item it stands for. Take it from a `Link` header
-            rather than making one up; log collections use timestamps here.
-        page_before: Opaque cursor: give the page that comes before the item it stands for. Ignored beside `page_after`.
-            Take it from a `Link` header rather than making one up; log collections use timestamps here.
-        page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
-            request budget than a small one.
+        page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
+            constructing one; log collections use timestamps as cursors.
+        page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
+            `Link` header rather than constructing one; log collections use timestamps as cursors.
+        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
+            rate limit than a small one.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.

@@ -38,18 +38,17 @@ async def create_user_rebate(
     /,
     **fields: Unpack[m.UserRebateCreateFields],
 ) -> m.UserRebateCreated:
-    """Open a rebate application.
+    """Create a rebate application.
 
-    Starts an application for one type of rebate and answers with its ID. It is the first step: add evidence by updating
-    the application, upload files, then submit it. Needs a token but declares no scope; with client credentials, say in
-    `EvEnergy-User` who is applying. Do not repeat the call blindly, as nothing guards against a second application.
+    Starts an application for one type of rebate. Next, add evidence with `PATCH /user_rebates/{user_rebate_id}`, upload
+    files, and submit the application. Any valid token will do; no scope is required. Under client credentials, pass
+    `EvEnergy-User` to name the applicant. Do not repeat the call blindly: a repeat creates a second application.
 
     `POST /user_rebates`.
 
     Args:
-        body: An object naming the rebate to apply for; needed, although the schema marks it as optional. A model or a
-            mapping; or give its keys as keywords.
-        rebate_type: URL of the rebate type being applied for, as found in its `url`. Required.
+        body: The rebate to apply for. A model or a mapping; or give its keys as keywords.
+        rebate_type: URL of the rebate type to apply for, as found in its `url`. Required.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -86,18 +85,17 @@ async def get_user_rebate(
     *,
     expand: Sequence[Literal["rebate_type", "rebate_type.required_evidence"]] | UnsetType = UNSET,
 ) -> m.UserRebate:
-    """Fetch a rebate application.
+    """Get a rebate application.
 
-    Returns one application with the progress of its form. Needs a token but declares no scope; `EvEnergy-User` lets a
-    client-credentials call act for the applicant. Expand `rebate_type` or `rebate_type.required_evidence` to see what
-    is asked for in the same answer.
+    Returns one application with the progress of its form. Expand `rebate_type` or `rebate_type.required_evidence` to
+    include what is required. Any valid token will do; no scope is required. Under client credentials, pass
+    `EvEnergy-User` to act for the applicant.
 
     `GET /user_rebates/{user_rebate_id}`.
 
     Args:
-        user_rebate_id: ID of the application for a rebate: `rbtu` and a ULID.
-        expand: Embed the rebate applied for instead of naming it by URL; the dotted value embeds the evidence it asks
-            for as well.
+        user_rebate_id: ID of the rebate application: `rbtu` followed by a ULID.
+        expand: References to expand: the rebate type, and the evidence it requires.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -140,15 +138,14 @@ def list_user_rebates(
 ) -> Paginator[m.UserRebate]:
     """List a user's rebate applications.
 
-    Lists the applications the user has opened, finished or not. Needs a token but declares no scope; with client
-    credentials, `EvEnergy-User` narrows the list to one user. Expand `rebate_type`, or `rebate_type.required_evidence`
-    to go one level deeper.
+    Returns the user's rebate applications, complete or not. Expand `rebate_type`, or `rebate_type.required_evidence` to
+    include the evidence types. Any valid token will do; no scope is required. Under client credentials, pass
+    `EvEnergy-User` to limit the list to one user.
 
     `GET /user_rebates`.
 
     Args:
-        expand: Embed the rebate applied for instead of naming it by URL; the dotted value embeds the evidence it asks
-            for as well.
+        expand: References to expand: the rebate type, and the evidence it requires.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.
@@ -177,14 +174,14 @@ async def submit_user_rebate(
 ) -> None:
     """Submit a rebate application for review.
 
-    Hands the application over to the reviewers: its form then counts as complete, and the application itself waits for
-    a decision. Do it last, when all entries are saved and every upload is finished. Takes no body. Needs a token but
-    declares no scope; `EvEnergy-User` lets a client-credentials call act for the applicant.
+    Completes the application's form and hands the application over for review. Call it last, after all entries are
+    saved and every upload is finished. Any valid token will do; no scope is required. Under client credentials, pass
+    `EvEnergy-User` to act for the applicant.
 
     `POST /user_rebates/{user_rebate_id}:submit`.
 
     Args:
-        user_rebate_id: ID of the application for a rebate: `rbtu` and a ULID.
+        user_rebate_id: ID of the rebate application: `rbtu` followed by a ULID.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -229,22 +226,21 @@ async def update_user_rebate(
 ) -> m.UpdateUserRebateResponse:
     """Add evidence to a rebate application.
 
-    Supplies the form entries for one type of evidence; call it once for each type that the rebate demands. Files are
-    not sent here but by way of rebate evidence files. Keys that you omit leave their values untouched, and the schema
-    provides no nulls. Needs a token but declares no scope; `EvEnergy-User` lets a client-credentials call act for the
-    applicant.
+    Supplies the form entries for one type of evidence; call it once for each type the rebate requires. Files are
+    uploaded separately: see `POST /rebate_evidence_files:start_upload`. Omitted keys keep their values; null is not
+    accepted. Any valid token will do; no scope is required. Under client credentials, pass `EvEnergy-User` to act for
+    the applicant.
 
     `PATCH /user_rebates/{user_rebate_id}`.
 
     Args:
-        user_rebate_id: ID of the application for a rebate: `rbtu` and a ULID.
-        body: An object with the entries and the kind of evidence they belong to. Send one, though the schema does not
-            insist. A model or a mapping; or give its keys as keywords.
-        expand: Embed the rebate applied for instead of naming it by URL; the dotted value embeds the evidence it asks
-            for as well.
-        evidence_data: The entries, one object for each item of the evidence form. Required.
-        evidence_type: URL of the kind of evidence that the entries in `evidence_data` belong to. Required.
-        rebate_type: URL of the rebate type that the application is for. Required.
+        user_rebate_id: ID of the rebate application: `rbtu` followed by a ULID.
+        body: The form entries and the type of evidence they belong to. A model or a mapping; or give its keys as
+            keywords.
+        expand: References to expand: the rebate type, and the evidence it requires.
+        evidence_data: The form entries, one per item of the evidence form. Required.
+        evidence_type: URL of the evidence type that `evidence_data` belongs to. Required.
+        rebate_type: URL of the rebate type of the application. Required.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -255,7 +251,7 @@ async def update_user_rebate(
 
 
 class UserRebates(Group):
-    """Rebates, the applications of users for them, and the evidence these need."""
+    """Rebates, users' applications for them, and the evidence each application needs."""
 
     create = endpoint(create_user_rebate)
     get = endpoint(get_user_rebate)

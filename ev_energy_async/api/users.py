@@ -51,18 +51,17 @@ async def create_user(
 ) -> m.User:
     """Create a user.
 
-    Adds a user account. Needs `user:write`. Most of a user is maintained by the server, so only `email` and
-    `default_location` are yours to set. With no idempotency key to rely on, call it again only if the first attempt
-    surely failed.
+    Most of a user is maintained by the server; only `email` and `default_location` can be set. There is no idempotency
+    key, so repeat the call only if you are certain the first attempt failed.
 
     `POST /users`; scopes: user:write.
 
     Args:
-        body: The new user's `email` and, if known, `default_location`. Leave the read-only keys out. Always send it,
-            although the schema does not insist on a body. A model or a mapping; or give its keys as keywords.
-        default_location: Where the user normally charges. A `LocationDetail` if you read one user, the smaller
-            `Location` in lists; its `tariff` and `evse_site` can be expanded.
-        email: E-mail address of the account. Can be set on creation and changed later.
+        body: The new user's `email` and, if known, `default_location`. A model or a mapping; or give its keys as
+            keywords.
+        default_location: Place where the user normally charges: a `LocationDetail` for a single user, a `Location` in
+            lists. Its `tariff` and `evse_site` can be expanded.
+        email: Email address of the account.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -92,24 +91,23 @@ async def create_user_saved_route(
 ) -> m.SavedRoute:
     """Save a route for a user.
 
-    Stores a trip under the user named in the path. A user can keep up to 50 of them; one more is refused with 400.
-    Needs `saved_routes:write`.
+    Stores a route for the user in the path. A user can have at most 50 saved routes; saving another fails with 400.
 
     `POST /users/{user_id}/saved_routes`; scopes: saved_routes:write.
 
     Args:
         user_id: ID of the user, or `me` under a user's own token.
-        body: Name, both endpoints and the battery reserve at arrival; the rest is optional. `id`, `url`, `user` and
-            `created_at` are filled in by the server. Required. A model or a mapping; or give its keys as keywords.
-        arrive_with_min_percent: Least battery to plan for at the destination, in percent. Required.
-        destination: Place to reach. Required.
-        name: Title for the trip, no longer than 200 characters. Required.
-        origin: Place to set out from. Required.
-        favourite: Whether to mark the trip as a favourite from the start; false unless you say otherwise.
-        last_used_at: When the trip was last planned. The server takes the present moment if you omit it.
-        preferred_departure_minutes: Time of day to aim for when planning, as minutes since midnight from 0 to 1439.
-            Send null to depart at once.
-        waypoints: Stops in between, in driving order and no more than 25. Leave it empty for a direct trip.
+        body: Name, origin, destination and battery reserve at arrival; the rest is optional. `id`, `url`, `user` and
+            `created_at` are set by the server. A model or a mapping; or give its keys as keywords.
+        arrive_with_min_percent: Minimum battery level on arrival. Required.
+        destination: End of the route. Required.
+        name: Name of the route, at most 200 characters. Required.
+        origin: Start of the route. Required.
+        favourite: Whether to mark the route as a favourite; defaults to false.
+        last_used_at: When the route was last planned; defaults to the current time.
+        preferred_departure_minutes: Preferred departure, counted from midnight, from 0 to 1439; null means departing at
+            once.
+        waypoints: Stops between origin and destination in order of travel, at most 25. Empty for a direct route.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -133,10 +131,10 @@ async def delete_user_payout_method(
     user_id: Ref,
     /,
 ) -> None:
-    """Unset a user's payout method.
+    """Clear a user's payout method.
 
-    Leaves the user without a preferred payout method. Details stored earlier are not erased, they merely stop being the
-    preferred ones. Harmless when nothing was set. Needs `payout_method:write`.
+    Leaves the user without a preferred payout method. Stored details are not erased; they are merely no longer
+    preferred. Succeeds even if no method was set.
 
     `DELETE /users/{user_id}/payout_method`; scopes: payout_method:write.
 
@@ -174,14 +172,14 @@ async def delete_user_saved_route(
 ) -> None:
     """Delete a saved route.
 
-    Removes one stored trip from the user's collection. To drop only the star, PATCH `favourite` to false instead. Needs
-    `saved_routes:write`.
+    Deletes one saved route. To remove only the favourite mark, set `favourite` to false with `PATCH
+    /users/{user_id}/saved_routes/{saved_route_id}`.
 
     `DELETE /users/{user_id}/saved_routes/{saved_route_id}`; scopes: saved_routes:write.
 
     Args:
         user_id: ID of the user, or `me` under a user's own token.
-        saved_route_id: ID of the saved route; it belongs to the user named in the same path.
+        saved_route_id: ID of the saved route; it belongs to the user in the path.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -230,15 +228,15 @@ async def get_user(
 ) -> m.User:
     """Get a user.
 
-    Reads one account in full. Under a user's own token the word `me` may stand in for the ID. Needs `user:read`. Unlike
-    the list, this answer describes `default_location` as a `LocationDetail`, with the carbon intensity there.
+    With a user's own token, `me` can be used in place of the ID. Unlike the list, this returns `default_location` as a
+    `LocationDetail`, with its current carbon intensity.
 
     `GET /users/{user_id}`; scopes: user:read.
 
     Args:
         user_id: ID of the user, or `me` under a user's own token.
-        expand: Parts of the user's default location to embed instead of naming by URL: the charging site, the tariff,
-            and the tariff's supplier.
+        expand: References of the user's default location to expand: the charging site, the tariff, and the tariff's
+            supplier.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -269,7 +267,7 @@ async def get_user_notification_preferences(
 ) -> m.UserNotificationPreferences:
     """Get a user's notification preferences.
 
-    Shows which kinds of push and e-mail messages somebody has agreed to receive. Needs `notification_preferences:read`.
+    Shows which kinds of push and email messages the user has agreed to receive.
 
     `GET /users/{user_id}/notification_preferences`; scopes: notification_preferences:read.
 
@@ -304,8 +302,7 @@ async def get_user_payout_method(
 ) -> m.PayoutMethod:
     """Get a user's payout method.
 
-    Tells where money earned by this user is to be sent. Somebody without a payout method yet still gets an answer, one
-    whose values are null. Needs `payout_method:read`.
+    Shows where the user's earnings are sent. If no payout method has been set, its fields are null.
 
     `GET /users/{user_id}/payout_method`; scopes: payout_method:read.
 
@@ -340,9 +337,8 @@ async def get_user_route_planner_preferences(
 ) -> m.RoutePlannerPreferences:
     """Get a user's route planner preferences.
 
-    Reads the values the EV Route Planner starts from for this user, namely the vehicle, the charger power and the
-    battery reserve. The record is made with default values the first time it is read, so an existing user you may
-    access never gives 404. Needs `route_planner_preferences:read`.
+    Returns the values the EV Route Planner starts from for this user: vehicle, charger power and battery reserve. The
+    record is created with defaults on first read, so this never fails with 404 for a user you can access.
 
     `GET /users/{user_id}/route_planner_preferences`; scopes: route_planner_preferences:read.
 
@@ -381,14 +377,13 @@ async def get_user_saved_route(
 ) -> m.SavedRoute:
     """Get a saved route.
 
-    Reads one stored trip, typically to feed its endpoints, stops and planning wishes into a new plan. Needs
-    `saved_routes:read`.
+    Returns one saved route, typically to use its places and preferences in a new plan.
 
     `GET /users/{user_id}/saved_routes/{saved_route_id}`; scopes: saved_routes:read.
 
     Args:
         user_id: ID of the user, or `me` under a user's own token.
-        saved_route_id: ID of the saved route; it belongs to the user named in the same path.
+        saved_route_id: ID of the saved route; it belongs to the user in the path.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -444,24 +439,24 @@ def list_users(
     page_size: int | UnsetType = UNSET,
     on_bad_item: OnBadItem | None = None,
 ) -> Paginator[m.User]:
-    """List the users your token can reach.
+    """List users.
 
-    Lists user accounts, limited to those this token has access to. Filter by `email` to find somebody whose ID you do
-    not know yet. Needs `user:read`; with `EvEnergy-User` set, only that one user comes back. Entries carry the short
-    form of `default_location`, so read a single user when its current carbon intensity matters.
+    Only users this token can access are returned; pass `EvEnergy-User` to get just one of them. Filter by `email` to
+    find someone whose ID you do not know yet. Each entry carries the short form of `default_location`: get the single
+    user for its current carbon intensity.
 
     `GET /users`; scopes: user:read.
 
     Args:
-        email: Narrows the list to accounts registered under this e-mail address.
-        expand: Parts of the user's default location to embed instead of naming by URL: the charging site, the tariff,
-            and the tariff's supplier.
-        page_after: Opaque cursor: give the page that goes on after the item it stands for. Take it from a `Link` header
-            rather than making one up; log collections use timestamps here.
-        page_before: Opaque cursor: give the page that comes before the item it stands for. Ignored beside `page_after`.
-            Take it from a `Link` header rather than making one up; log collections use timestamps here.
-        page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
-            request budget than a small one.
+        email: Only users registered under this email address.
+        expand: References of the user's default location to expand: the charging site, the tariff, and the tariff's
+            supplier.
+        page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
+            constructing one; log collections use timestamps as cursors.
+        page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
+            `Link` header rather than constructing one; log collections use timestamps as cursors.
+        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
+            rate limit than a small one.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.
@@ -512,19 +507,19 @@ def list_user_saved_routes(
 ) -> Paginator[m.SavedRoute]:
     """List a user's saved routes.
 
-    Lists the trips somebody keeps for planning again. Each holds places and planning wishes, never a charging plan,
-    which is worked out anew whenever the trip is planned. Needs `saved_routes:read`.
+    Returns the routes the user has saved for re-planning. Each holds places and planning preferences, never a charging
+    plan, which is computed anew for each planning.
 
     `GET /users/{user_id}/saved_routes`; scopes: saved_routes:read.
 
     Args:
         user_id: ID of the user, or `me` under a user's own token.
-        page_after: Opaque cursor: give the page that goes on after the item it stands for. Take it from a `Link` header
-            rather than making one up; log collections use timestamps here.
-        page_before: Opaque cursor: give the page that comes before the item it stands for. Ignored beside `page_after`.
-            Take it from a `Link` header rather than making one up; log collections use timestamps here.
-        page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
-            request budget than a small one.
+        page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
+            constructing one; log collections use timestamps as cursors.
+        page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
+            `Link` header rather than constructing one; log collections use timestamps as cursors.
+        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
+            rate limit than a small one.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.
@@ -582,21 +577,20 @@ async def update_user(
 ) -> m.User:
     """Update a user.
 
-    Changes the e-mail address or the default location of an existing account. Keys you omit keep their values, and a
-    null empties whatever may be empty; to erase an address, send its parts as explicit nulls. Needs `user:write`.
+    Changes the email address or the default location. Omitted keys keep their values, and null clears any field that
+    allows it; to clear an address, send each of its parts as null.
 
     `PATCH /users/{user_id}`; scopes: user:write.
 
     Args:
         user_id: ID of the user, or `me` under a user's own token.
-        body: Only the keys to change, out of `email` and `default_location`. Required in effect, and an empty object
-            changes nothing. An incomplete address inside the location is refused with 400. A model or a mapping; or
-            give its keys as keywords.
-        expand: Parts of the user's default location to embed instead of naming by URL: the charging site, the tariff,
-            and the tariff's supplier.
-        default_location: Where the user normally charges. A `LocationDetail` if you read one user, the smaller
-            `Location` in lists; its `tariff` and `evse_site` can be expanded.
-        email: E-mail address of the account. Can be set on creation and changed later.
+        body: The keys to change: `email`, `default_location`, or both. An empty object changes nothing. An incomplete
+            address inside the location fails with 400. A model or a mapping; or give its keys as keywords.
+        expand: References of the user's default location to expand: the charging site, the tariff, and the tariff's
+            supplier.
+        default_location: Place where the user normally charges: a `LocationDetail` for a single user, a `Location` in
+            lists. Its `tariff` and `evse_site` can be expanded.
+        email: Email address of the account.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -626,18 +620,16 @@ async def update_user_notification_preferences(
 ) -> m.UserNotificationPreferences:
     """Update a user's notification preferences.
 
-    Switches groups of messages on or off for one user. Groups missing from `groups` stay as they were, so an older
-    client cannot reset one it has never heard of; a name the server does not recognise is answered with 400. Needs
-    `notification_preferences:write`.
+    Switches groups of messages on or off for one user. Groups missing from `groups` keep their setting, so an older
+    client cannot reset a group it does not know about. An unknown group name fails with 400.
 
     `PATCH /users/{user_id}/notification_preferences`; scopes: notification_preferences:write.
 
     Args:
         user_id: ID of the user, or `me` under a user's own token.
-        body: A `groups` object holding just the switches to flip. Send one in every case; `{}` or an empty `groups`
-            passes and leaves all choices alone. A model or a mapping; or give its keys as keywords.
-        groups: Choice per message group, true meaning the user wants its push notifications and e-mails. May be partial
-            or empty when updating.
+        body: A `groups` object holding only the groups to change. An empty object, or an empty `groups`, changes
+            nothing. A model or a mapping; or give its keys as keywords.
+        groups: Opt-in per group of messages, for both push and email. May be partial or empty in an update.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -667,20 +659,19 @@ async def update_user_payout_method(
 ) -> m.PayoutMethod:
     """Set a user's payout method.
 
-    Chooses the wallet money is paid into, whether or not the user had one before. Unusually for a PATCH,
-    `receiver_wallet` has to be sent every time. `PAYPAL` also wants an e-mail address in `receiver` and `VENMO` a phone
-    number; with `BILL_CREDITS` leave `receiver` out, as the account number comes from the linked billing account. Needs
-    `payout_method:write`.
+    Chooses the wallet the user is paid into. `receiver_wallet` must always be sent, unlike in other updates. `PAYPAL`
+    also needs an email address in `receiver`, and `VENMO` a phone number; omit `receiver` with `BILL_CREDITS`, since
+    the account number comes from the linked billing account.
 
     `PATCH /users/{user_id}/payout_method`; scopes: payout_method:write.
 
     Args:
         user_id: ID of the user, or `me` under a user's own token.
-        body: The wallet and, for PayPal or Venmo, the address to pay to. Required. A model or a mapping; or give its
-            keys as keywords.
-        receiver_wallet: Service to pay through, mandatory even when it stays the same. Required.
-        receiver: E-mail address if paying by `PAYPAL`, phone number if by `VENMO`, at most 254 characters. Omit it with
-            `BILL_CREDITS`. Null names no destination, so it cannot serve the first two.
+        body: The wallet and, for PayPal or Venmo, the address to pay to. A model or a mapping; or give its keys as
+            keywords.
+        receiver_wallet: Payout service to use; required even if it stays the same. Required.
+        receiver: Email address for `PAYPAL`, phone number for `VENMO`, at most 254 characters. Must be omitted for
+            `BILL_CREDITS`.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -710,20 +701,20 @@ async def update_user_route_planner_preferences(
 ) -> m.RoutePlannerPreferences:
     """Update a user's route planner preferences.
 
-    Alters the starting values of the EV Route Planner for this user. Whatever you leave out is kept; null in
-    `preferred_vehicle` or `min_charger_power_watts` removes that preference. Saved routes have settings of their own,
-    see `PATCH /users/{user_id}/saved_routes/{saved_route_id}`. Needs `route_planner_preferences:write`.
+    Changes the values the EV Route Planner starts from. Omitted keys keep their values; null in `preferred_vehicle` or
+    `min_charger_power_watts` removes that preference. Saved routes have settings of their own: see `PATCH
+    /users/{user_id}/saved_routes/{saved_route_id}`.
 
     `PATCH /users/{user_id}/route_planner_preferences`; scopes: route_planner_preferences:write.
 
     Args:
         user_id: ID of the user, or `me` under a user's own token.
-        body: The settings to alter, required in effect; an empty object is fine and alters none. A model or a mapping;
-            or give its keys as keywords.
-        arrive_with_min_percent: New default reserve at arrival, from 0 to 100 percent of the battery.
-        min_charger_power_watts: New preferred charger power in watts, one of the listed steps from 22 kW to 250 kW;
-            null lifts the bound.
-        preferred_vehicle: URL of the vehicle to select from now on. Null withdraws the present choice.
+        body: The preferences to change. An empty object changes nothing. A model or a mapping; or give its keys as
+            keywords.
+        arrive_with_min_percent: Minimum battery level on arrival, from 0 to 100.
+        min_charger_power_watts: Preferred minimum charger power, one of the listed values from 22 kW to 250 kW; null
+            removes the bound.
+        preferred_vehicle: URL of the vehicle to preselect; null removes it.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -757,26 +748,24 @@ async def update_user_saved_route(
 ) -> m.SavedRoute:
     """Update a saved route.
 
-    Edits a stored trip, for example to rename it, star it, move an endpoint, or note with `last_used_at` that it was
-    just planned again. Absent keys are left alone; null in `preferred_departure_minutes` goes back to leaving at once.
-    Needs `saved_routes:write`.
+    Edits a saved route, for example to rename it, mark it as a favourite, move an endpoint, or record in `last_used_at`
+    that it was planned again. Omitted keys keep their values; null in `preferred_departure_minutes` means departing at
+    once.
 
     `PATCH /users/{user_id}/saved_routes/{saved_route_id}`; scopes: saved_routes:write.
 
     Args:
         user_id: ID of the user, or `me` under a user's own token.
-        saved_route_id: ID of the saved route; it belongs to the user named in the same path.
-        body: The keys to replace, required in effect. `{}` does nothing. A model or a mapping; or give its keys as
-            keywords.
-        arrive_with_min_percent: New battery reserve for the arrival, in percent.
-        destination: New place of arrival.
-        favourite: True stars the trip, false takes the star away.
-        last_used_at: Set this after planning the trip again, to record when that was.
-        name: New title, 200 characters at most.
-        origin: New starting place.
-        preferred_departure_minutes: New wish for the departure, in minutes past midnight; null turns it into leaving
-            now.
-        waypoints: New list of stops in driving order, 25 at most; an empty one makes the trip direct.
+        saved_route_id: ID of the saved route; it belongs to the user in the path.
+        body: The keys to change. An empty object changes nothing. A model or a mapping; or give its keys as keywords.
+        arrive_with_min_percent: New minimum battery level on arrival.
+        destination: New end of the route.
+        favourite: Whether to mark the route as a favourite.
+        last_used_at: When the route was last planned; set it after planning the route again.
+        name: New name, at most 200 characters.
+        origin: New start of the route.
+        preferred_departure_minutes: New preferred departure, counted from midnight; null means departing at once.
+        waypoints: New stops in order of travel, at most 25; an empty list makes the route direct.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -795,7 +784,7 @@ async def update_user_saved_route(
 
 
 class Users(Group):
-    """People on the platform, their preferences, payout method and saved routes."""
+    """People on the platform, with their preferences, payout method and saved routes."""
 
     create = endpoint(create_user)
     create_saved_route = endpoint(create_user_saved_route)

@@ -45,24 +45,23 @@ async def check_vehicle_compatibility(
 ) -> m.VehicleCompatibilityCheckResult:
     """Check whether a vehicle model is supported in a country.
 
-    Answers, before anyone signs up or links an account, if a model can be used. Public, no token needed. The country
-    comes from `country`, failing that from `Accept-Language`, and finally defaults to the US; a `program_id` overrules
-    all of this with the program's own country and its model list after inclusions and exclusions. A bad or missing
-    `vehicle_model_id` or an invalid country is a 400, an unknown model or program a 404.
+    Returns whether a vehicle model is supported, before anyone signs up or links an account. The country is taken from
+    `country`, then from `Accept-Language`, and defaults to the US. With `program_id`, the program's own country and
+    model list apply instead. Fails with 400 if `vehicle_model_id` is missing or malformed or the country is invalid,
+    and with 404 if the model or program is unknown.
 
     `GET /vehicle_compatibility/check`; public.
 
     Args:
-        client_id: Client ID of your OAuth application. One in sandbox mode receives a canned verdict that involves no
-            real data.
-        country: Country as two ISO 3166 letters. Ignored alongside `program_id`; when absent, `Accept-Language`
-            decides, and the US is assumed as a last resort.
-        program_id: ID of a program, starting with `prog`, whose country and adjusted model list are to apply instead of
-            `country` and `Accept-Language`. Omit it while the program is still open; an unknown one is a 404.
-        vehicle_model_id: ID of the model to check, starting with `vmod`. Malformed or absent it causes a 400, if no
-            such model exists a 404.
-        accept_language: Preferred language, as in RFC 9110, section 12.5.4. Operations that judge by country take a
-            missing country from it.
+        client_id: The `client_id` of your OAuth application. Applications in sandbox mode get a canned result that does
+            not consult real data.
+        country: Two-letter ISO 3166 country code. If omitted, the `Accept-Language` header decides, and failing that
+            the US is assumed. Ignored if `program_id` is given.
+        program_id: ID of a program whose country and model list apply instead of `country` and `Accept-Language`. Omit
+            it while the user's program is unknown.
+        vehicle_model_id: ID of the vehicle model to check.
+        accept_language: Preferred language (RFC 9110, section 12.5.4). Operations that depend on a country derive it
+            from this if none is given.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -82,6 +81,6 @@ async def check_vehicle_compatibility(
 
 
 class VehicleCompatibility(Group):
-    """Vehicles, their logs and settings, the catalogue of makes, models and trims, and onboarding."""
+    """Vehicles with their logs and settings, the catalogue of makes, models and trims, and onboarding."""
 
     check = endpoint(check_vehicle_compatibility)

@@ -33,15 +33,15 @@ async def get_vehicle_make(
     vehicle_make_id: Ref,
     /,
 ) -> m.VehicleMake:
-    """Get one vehicle make.
+    """Get a vehicle make.
 
-    Looks up a manufacturer by its ID, including any telematics subscription its cars need. Public, with an allowance of
-    50 requests an hour for an IP address that sends no token.
+    Returns one manufacturer, including any telematics subscription its vehicles need. Without a token, requests are
+    limited to 50 an hour per IP address.
 
     `GET /vehicle_makes/{vehicle_make_id}`; public.
 
     Args:
-        vehicle_make_id: ID of the make, starting with `vmak`.
+        vehicle_make_id: ID of the make: `vmak` followed by a ULID.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -92,23 +92,22 @@ def list_vehicle_makes(
 ) -> Paginator[m.VehicleMake]:
     """List vehicle makes.
 
-    Walks the catalogue of manufacturers, the first step of choosing a car. `available_for_user_id` leaves only those
-    that the program and tier of that user support. Public; anonymous callers get 50 requests an hour and IP address.
-    `EvEnergy-User` puts that user into the onboarding links. Sorted by creation unless `ordering` is given.
+    Returns the catalogue of manufacturers, the first step in choosing a vehicle. With `available_for_user_id`, only
+    makes supported by that user's program and tier are returned. Without a token, requests are limited to 50 an hour
+    per IP address. Pass `EvEnergy-User` to include that user in the onboarding links. Sorted by creation unless
+    `ordering` is given.
 
     `GET /vehicle_makes`; public.
 
     Args:
-        available_for_user_id: Keep only what is open to this user, given by ID, under the program and tier the user is
-            in.
-        ordering: By name, ascending (`name`) or descending (`-name`). The default is the order in which makes were
-            created.
-        page_after: Opaque cursor: give the page that goes on after the item it stands for. Take it from a `Link` header
-            rather than making one up; log collections use timestamps here.
-        page_before: Opaque cursor: give the page that comes before the item it stands for. Ignored beside `page_after`.
-            Take it from a `Link` header rather than making one up; log collections use timestamps here.
-        page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
-            request budget than a small one.
+        available_for_user_id: Only items available to the user with this ID, given the user's program and tier.
+        ordering: Sort order: `name` ascending or `-name` descending. Sorted by creation if omitted.
+        page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
+            constructing one; log collections use timestamps as cursors.
+        page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
+            `Link` header rather than constructing one; log collections use timestamps as cursors.
+        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
+            rate limit than a small one.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.
@@ -132,7 +131,7 @@ def list_vehicle_makes(
 
 
 class VehicleMakes(Group):
-    """Vehicles, their logs and settings, the catalogue of makes, models and trims, and onboarding."""
+    """Vehicles with their logs and settings, the catalogue of makes, models and trims, and onboarding."""
 
     get = endpoint(get_vehicle_make)
     list = endpoint(list_vehicle_makes)

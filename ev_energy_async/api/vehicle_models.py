@@ -44,16 +44,15 @@ async def create_vehicle_model(
 ) -> m.VehicleModel:
     """Propose a new vehicle model for the catalogue.
 
-    Adds a model under a known make. It stays hidden until somebody has reviewed it, so do not expect to see it listed
-    at once. Needs `vehicle:write`; `EvEnergy-User` may be sent to act in the context of one user.
+    Adds a model under an existing make. It stays hidden until it has been reviewed, so it does not appear in the list
+    at once. Pass `EvEnergy-User` to make the call in the context of one user.
 
     `POST /vehicle_models`; scopes: vehicle:write.
 
     Args:
-        body: Name and make of the model; both have to be given, and the body cannot be left out. A model or a mapping;
-            or give its keys as keywords.
-        make: URL of the manufacturer under which it belongs. Required.
-        name: Name under which the model is to appear in the catalogue. Required.
+        body: Name and make of the model. A model or a mapping; or give its keys as keywords.
+        make: URL of the manufacturer. Required.
+        name: Name of the model. Required.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -83,20 +82,20 @@ async def create_vehicle_model_connector(
 ) -> m.VehicleModelConnector:
     """Add the DC connector of a vehicle model for a region.
 
-    Enters the plug a model has in a region that is not covered yet. A region already on record for that model is
-    refused with 400; change it by PATCH instead. Needs `vehicle_catalogue:write`.
+    Adds the connector for a region not covered yet. If the model already has one for that region, the call fails with
+    400; use `PATCH /vehicle_models/{vehicle_model_id}/connectors/{region}` instead.
 
     `POST /vehicle_models/{vehicle_model_id}/connectors`; scopes: vehicle_catalogue:write.
 
     Args:
-        vehicle_model_id: ID of a vehicle model in the catalogue: `vmod` and a ULID.
-        body: Region and connector type, optionally with where the information stems from and how reliable it is.
-            Required. A model or a mapping; or give its keys as keywords.
-        connector_type: DC plug the model is sold with there. Required.
-        region: Charging region to cover; fixed once created. Required.
-        confidence: How certain the information is; may be `null` or left out when unrated.
-        source: Where you have the information from; `null` or absent if you would rather not say.
-        verified_at: Time of the last check, if one was made; otherwise `null` or absent.
+        vehicle_model_id: ID of the vehicle model: `vmod` followed by a ULID.
+        body: Region and connector type, optionally with the source of the information and its reliability. A model or a
+            mapping; or give its keys as keywords.
+        connector_type: DC connector of the model as sold in that region. Required.
+        region: Charging region of the connector; fixed once created. Required.
+        confidence: Confidence in the information; null or absent if not rated.
+        source: Source of the information; null or absent if unknown.
+        verified_at: When the information was last verified; null or absent if never.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -124,16 +123,16 @@ async def get_vehicle_model(
     *,
     expand: Sequence[Literal["make"]] | UnsetType = UNSET,
 ) -> m.VehicleModel:
-    """Get one vehicle model.
+    """Get a vehicle model.
 
-    Looks up a model by its ID, with its usual battery size and the link that starts onboarding for it. Public; callers
-    without a token share 50 requests an hour for each IP address.
+    Returns one model with its usual battery size and the link that starts onboarding for it. Without a token, requests
+    are limited to 50 an hour per IP address.
 
     `GET /vehicle_models/{vehicle_model_id}`; public.
 
     Args:
-        vehicle_model_id: ID of a vehicle model in the catalogue: `vmod` and a ULID.
-        expand: Pass `make` to embed the manufacturer instead of naming it by URL.
+        vehicle_model_id: ID of the vehicle model: `vmod` followed by a ULID.
+        expand: References to expand: the manufacturer.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -173,16 +172,16 @@ async def get_vehicle_model_connector(
     region: Literal["EUROPE", "NORTH_AMERICA"],
     /,
 ) -> m.VehicleModelConnector:
-    """Get one region's DC connector of a vehicle model.
+    """Get the DC connector of a vehicle model for a region.
 
-    Reads a single regional entry, with its source and reliability. Public, no token needed. Useful when the market of
-    the driver is known; otherwise list all regions of the model.
+    Returns one regional connector with its source and reliability. Use it when the driver's market is known; otherwise
+    list all regions of the model.
 
     `GET /vehicle_models/{vehicle_model_id}/connectors/{region}`; public.
 
     Args:
-        vehicle_model_id: ID of a vehicle model in the catalogue: `vmod` and a ULID.
-        region: Charging region whose connector is meant. A model has at most one row for each.
+        vehicle_model_id: ID of the vehicle model: `vmod` followed by a ULID.
+        region: Charging region of the connector. A model has at most one connector per region.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -240,24 +239,24 @@ def list_vehicle_models(
 ) -> Paginator[m.VehicleModel]:
     """List vehicle models.
 
-    Walks the catalogue of models; filter by `make_id` once the user has chosen a make. `available_for_user_id` leaves
-    only what that user's program and tier support. Public; without a token at most 50 requests an hour are served to an
-    IP address. `EvEnergy-User` puts that user into the onboarding links. Sorted by creation unless `ordering` is given.
+    Returns the catalogue of models; filter by `make_id` once the user has chosen a make. With `available_for_user_id`,
+    only models supported by that user's program and tier are returned. Without a token, requests are limited to 50 an
+    hour per IP address. Pass `EvEnergy-User` to include that user in the onboarding links. Sorted by creation unless
+    `ordering` is given.
 
     `GET /vehicle_models`; public.
 
     Args:
-        available_for_user_id: Keep only what is open to this user, given by ID, under the program and tier the user is
-            in.
-        expand: Pass `make` to embed the manufacturer instead of naming it by URL.
-        make_id: Only models of this manufacturer, given by the ID of its make.
-        ordering: Alphabetical order by name (`name`) or its reverse (`-name`); order of creation when absent.
-        page_after: Opaque cursor: give the page that goes on after the item it stands for. Take it from a `Link` header
-            rather than making one up; log collections use timestamps here.
-        page_before: Opaque cursor: give the page that comes before the item it stands for. Ignored beside `page_after`.
-            Take it from a `Link` header rather than making one up; log collections use timestamps here.
-        page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
-            request budget than a small one.
+        available_for_user_id: Only items available to the user with this ID, given the user's program and tier.
+        expand: References to expand: the manufacturer.
+        make_id: Only models of the vehicle make with this ID.
+        ordering: Sort order: `name` ascending or `-name` descending. Sorted by creation if omitted.
+        page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
+            constructing one; log collections use timestamps as cursors.
+        page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
+            `Link` header rather than constructing one; log collections use timestamps as cursors.
+        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
+            rate limit than a small one.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.
@@ -308,17 +307,16 @@ def list_vehicle_model_connectors(
 ) -> Paginator[m.VehicleModelConnector]:
     """List the DC connectors of a vehicle model by region.
 
-    Gives the DC fast-charge plug of a model for each charging region on record, since the same car may come with NACS
-    in North America and with CCS in Europe. Public, no token needed. For the settings of one particular car, use `GET
-    /vehicles/{vehicle_id}/connectors`.
+    Returns a model's DC fast-charging connector in each charging region, since the same vehicle may be sold with NACS
+    in North America and with CCS in Europe. For one particular vehicle, use `GET /vehicles/{vehicle_id}/connectors`.
 
     `GET /vehicle_models/{vehicle_model_id}/connectors`; public.
 
     Args:
-        vehicle_model_id: ID of a vehicle model in the catalogue: `vmod` and a ULID.
-        page: Number of the page, starting at 1. A page past the last one is answered with 404.
-        page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
-            request budget than a small one.
+        vehicle_model_id: ID of the vehicle model: `vmod` followed by a ULID.
+        page: Page number, starting at 1. A page past the last one fails with 404.
+        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
+            rate limit than a small one.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.
@@ -359,18 +357,17 @@ async def update_vehicle_model(
 ) -> m.VehicleModel:
     """Set the default connector of a vehicle model.
 
-    Maintains the catalogue everybody shares; for now `default_connector_type` is all that may be altered. Absent, it
-    stays as it was; `null` marks it unknown. Needs `vehicle_catalogue:write`, which is meant for staff and agents
-    tending the catalogue and which ordinary user or application tokens do not carry.
+    Changes the shared catalogue; only `default_connector_type` can be changed at present. Omitting it keeps the current
+    value and null marks it as unknown. The scope is meant for staff and agents who maintain the catalogue; ordinary
+    user and application tokens do not have it.
 
     `PATCH /vehicle_models/{vehicle_model_id}`; scopes: vehicle_catalogue:write.
 
     Args:
-        vehicle_model_id: ID of a vehicle model in the catalogue: `vmod` and a ULID.
-        body: The new default connector, as a JSON object. Send it always; an empty one changes nothing. A model or a
-            mapping; or give its keys as keywords.
-        default_connector_type: DC plug to propose for the model from now on; `null` declares it unknown, absence keeps
-            it.
+        vehicle_model_id: ID of the vehicle model: `vmod` followed by a ULID.
+        body: The new default connector. An empty object changes nothing. A model or a mapping; or give its keys as
+            keywords.
+        default_connector_type: DC connector to suggest for the model; null marks it as unknown.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -409,23 +406,21 @@ async def update_vehicle_model_connector(
     /,
     **fields: Unpack[m.VehicleModelConnectorPatchFields],
 ) -> m.VehicleModelConnector:
-    """Correct one region's DC connector of a vehicle model.
+    """Update the DC connector of a vehicle model for a region.
 
-    Amends plug type or provenance of an existing regional entry. What you leave out keeps its value, and `null` clears
-    `source`, `confidence` or `verified_at`; the region itself identifies the entry and cannot change. Needs
-    `vehicle_catalogue:write`.
+    Corrects the connector type or its provenance. Omitted keys keep their values, and null clears `source`,
+    `confidence` or `verified_at`. The region identifies the entry and cannot change.
 
     `PATCH /vehicle_models/{vehicle_model_id}/connectors/{region}`; scopes: vehicle_catalogue:write.
 
     Args:
-        vehicle_model_id: ID of a vehicle model in the catalogue: `vmod` and a ULID.
-        region: Charging region whose connector is meant. A model has at most one row for each.
-        body: The values to amend, as a JSON object; send one even though it is formally optional. A model or a mapping;
-            or give its keys as keywords.
-        confidence: New rating of how reliable the entry is; `null` withdraws the rating.
-        connector_type: Corrected DC plug for the region.
-        source: New origin of the information, or `null` to blank it.
-        verified_at: Time of a fresh check, or `null` to mark the entry as unchecked.
+        vehicle_model_id: ID of the vehicle model: `vmod` followed by a ULID.
+        region: Charging region of the connector. A model has at most one connector per region.
+        body: The values to change. An empty object changes nothing. A model or a mapping; or give its keys as keywords.
+        confidence: New confidence in the information; null clears it.
+        connector_type: New DC connector for the region.
+        source: New source of the information; null clears it.
+        verified_at: When the information was verified; null marks it as unverified.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -444,7 +439,7 @@ async def update_vehicle_model_connector(
 
 
 class VehicleModels(Group):
-    """Vehicles, their logs and settings, the catalogue of makes, models and trims, and onboarding."""
+    """Vehicles with their logs and settings, the catalogue of makes, models and trims, and onboarding."""
 
     create = endpoint(create_vehicle_model)
     create_connector = endpoint(create_vehicle_model_connector)

@@ -39,25 +39,25 @@ async def complete_vehicle_onboarding(
     """Finish connecting a vehicle with the provider's code.
 
     Second step after `GET /vehicle_onboarding` with `response_type=json`, chiefly for apps whose Smartcar Connect SDK
-    hands them an `auth_code`: the code is exchanged for the vehicles of the account. Public, no token needed. The
-    request ID from the first step works a single time, so never repeat this call automatically; after a failure start
-    over. A 422 means the exchange came to nothing.
+    returns an `auth_code`: exchanges the code for the vehicles of the account. The request ID from the first step works
+    only once, so never retry this call automatically; start over after a failure. Fails with 422 if the exchange
+    failed.
 
     `POST /vehicle_onboarding/complete`; public.
 
     Args:
-        body: The request ID from the first step and the provider's code. Required, although not marked so. A model or a
-            mapping; or give its keys as keywords.
-        auth_code: Authorization code the provider gave your app after the user consented. Required.
-        authorization_request_uid: UUID from the first step, where the same value is called `authorization_request_id`.
-            Usable once. Required.
-        smartcar_user_id: Smartcar's `userId`, which accompanies the code in the SDK callback or redirect. Leave out or
-            `null` for other providers; never returned.
+        body: The request ID from the first step and the provider's code. A model or a mapping; or give its keys as
+            keywords.
+        auth_code: Authorization code issued by the provider after the user consented. Required.
+        authorization_request_uid: UUID of the onboarding request, returned by the first step as
+            `authorization_request_id`. Can be used only once. Required.
+        smartcar_user_id: Smartcar's `userId`, which accompanies the code in the SDK callback or redirect; null or
+            absent for other providers. Never returned.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        UnprocessableEntity: The exchange failed: the request has expired, the provider turned the code down, or its
-            account held no vehicles.
+        UnprocessableEntity: The exchange failed: the request has expired, the provider rejected the code, or the
+            account has no vehicles.
         ApiError: The API refused; the subclasses tell which way.
     """
     request = build_request(_COMPLETE_VEHICLE_ONBOARDING, body=body, fields=fields)
@@ -81,15 +81,15 @@ async def send_vehicle_onboarding_link(
 ) -> None:
     """Send a vehicle onboarding link by e-mail.
 
-    Composes a deep link with which the user behind the token can connect a car of a given make, and triggers a Braze
-    event containing address, make name and link. Needs `vehicle:write`.
+    Creates a link with which the token's user can connect a vehicle of a given make, and triggers a Braze event with
+    the address, the make's name and the link.
 
     `POST /vehicle_onboarding/onboarding_link`; scopes: vehicle:write.
 
     Args:
-        body: Recipient and make; a body is required. A model or a mapping; or give its keys as keywords.
-        email: Address to which the link should go. Required.
-        make: ID of the vehicle make to connect, starting with `vmak`. Required.
+        body: Recipient and make. A model or a mapping; or give its keys as keywords.
+        email: Email address to send the link to. Required.
+        make: ID of the vehicle make to connect: `vmak` followed by a ULID. Required.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -133,32 +133,32 @@ async def start_vehicle_onboarding(
 ) -> str | m.VehicleOnboardingJsonResponse:
     """Start connecting a vehicle for a user.
 
-    Begins the flow in which a user links a car. Public: `client_id` and `user_id` go into the query, no token is
-    needed. By default the answer is a 302 meant for the user's browser or an in-app web view, so a program hands the
-    location on rather than following it; native apps that run a provider's SDK ask for `response_type=json`, and must
-    then preselect a make, model or trim (400 otherwise). At the end the browser arrives at `redirect_uri` with
-    `vehicle_uid`, the ID to use with this API, and a legacy integer `vehicle_id` to ignore; both are repeated, in
-    matching order, if several cars were linked.
+    Starts the flow in which a user links a vehicle. By default the response is a redirect to a page meant for the
+    user's browser or an app's web view, so hand its target over rather than following it. Native apps that use a
+    provider's SDK can ask for `response_type=json`; they must then preselect a make, model or trim, or the call fails
+    with 400. At the end the browser is sent to `redirect_uri` with `vehicle_uid` (the ID to use with this API) and a
+    legacy integer `vehicle_id` in the query; both are repeated, in matching order, if several vehicles were linked.
 
     `GET /vehicle_onboarding`; public.
 
     Args:
-        client_id: Client ID of your OAuth application; identifies the caller in place of a token.
-        make_id: Skips the choice of manufacturer. If none of make, model and trim is given the user chooses on screen;
-            `response_type=json` requires at least one of them.
-        model_id: Skips the choice of model. Alone it suffices for `response_type=json`, as do `make_id` and `trim_id`.
-        redirect_uri: Page on which the user ends up. Scheme and host have to match the application's
-            `onboarding_redirect_url` or one of its registered `redirect_uris`; anything else is refused with 400,
-            though a silent return to the default has been described as well. Absent, `onboarding_redirect_url` is used.
-        response_type: Only `json` is possible: answer 200 with a body rather than redirect, so that a native app can
-            choose between the provider's SDK and a web view.
-        trim_id: Skips straight to one variant of a model; it too satisfies what `response_type=json` asks for.
-        user_id: ID of the user who is going to own the car, starting with `user`.
+        client_id: The `client_id` of your OAuth application; identifies the caller in place of a token.
+        make_id: Vehicle make to start with, which skips the choice of make. Without a make, model or trim, the user
+            chooses on the page; `response_type=json` requires at least one of them.
+        model_id: Vehicle model to start with, which skips the choice of model. Sufficient for `response_type=json`, as
+            are `make_id` and `trim_id`.
+        redirect_uri: URL to send the user to at the end; defaults to the application's `onboarding_redirect_url`. Its
+            scheme and host must match that URL or one of the registered `redirect_uris`; otherwise the call fails with
+            400, or the default is used instead.
+        response_type: Set to `json` to get a JSON body instead of a redirect, so that a native app can choose between
+            the provider's SDK and a web view.
+        trim_id: Vehicle trim to start with, which skips all selection pages. Sufficient for `response_type=json`.
+        user_id: ID of the user who will own the vehicle.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        UnprocessableEntity: Only with `response_type=json`; no authorization URL could be had from the provider, for
-            example because it is down, reports an error, or does not support the make.
+        UnprocessableEntity: With `response_type=json` only: the provider issued no authorization URL, for example
+            because it is down, returned an error, or does not support the make.
         ApiError: The API refused; the subclasses tell which way.
     """
     request = build_request(
@@ -177,7 +177,7 @@ async def start_vehicle_onboarding(
 
 
 class VehicleOnboarding(Group):
-    """Vehicles, their logs and settings, the catalogue of makes, models and trims, and onboarding."""
+    """Vehicles with their logs and settings, the catalogue of makes, models and trims, and onboarding."""
 
     complete = endpoint(complete_vehicle_onboarding)
     send_link = endpoint(send_vehicle_onboarding_link)

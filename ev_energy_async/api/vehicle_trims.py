@@ -38,17 +38,16 @@ async def create_vehicle_trim(
 ) -> m.VehicleTrim:
     """Create a custom trim for a vehicle model.
 
-    Adds a variant of your own below an existing model when none in the catalogue fits. Keep the ID that is returned:
-    custom trims stay out of `GET /vehicle_trims`, so you cannot find it again there. Needs `vehicle:write`.
+    Adds your own variant of an existing model when none in the catalogue fits. Keep the returned ID: custom trims do
+    not appear in `GET /vehicle_trims`.
 
     `POST /vehicle_trims`; scopes: vehicle:write.
 
     Args:
-        body: Parent model, name and battery size of the new trim. All three are required. A model or a mapping; or give
-            its keys as keywords.
-        battery_size_watt_hours: Nominal battery capacity in Wh, at least 1000 and at most 300000. Required.
-        model: URL of the model it is a variant of. Required.
-        name: Name to give the variant. Required.
+        body: Parent model, name and battery size of the new trim. A model or a mapping; or give its keys as keywords.
+        battery_size_watt_hours: Nominal battery capacity, from 1000 to 300000. Required.
+        model: URL of the parent model. Required.
+        name: Name of the trim. Required.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -85,16 +84,16 @@ async def get_vehicle_trim(
     *,
     expand: Sequence[Literal["model", "model.make"]] | UnsetType = UNSET,
 ) -> m.VehicleTrim:
-    """Get one vehicle trim.
+    """Get a vehicle trim.
 
-    Looks up a single trim, that is, a model together with one set of features such as a given battery. Expand `model`
-    or `model.make` to get the names around it in the same request. Needs `vehicle:read`.
+    Returns one trim: a model with one particular set of features, such as a given battery. Expand `model` or
+    `model.make` to get their names in the same request.
 
     `GET /vehicle_trims/{vehicle_trim_id}`; scopes: vehicle:read.
 
     Args:
-        vehicle_trim_id: ID of the trim, starting with `trim`.
-        expand: Embed the model instead of naming it by URL; `model.make` embeds the manufacturer in it as well.
+        vehicle_trim_id: ID of the trim: `trim` followed by a ULID.
+        expand: References to expand: the model, and its manufacturer.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -155,22 +154,22 @@ def list_vehicle_trims(
 ) -> Paginator[m.VehicleTrim]:
     """List vehicle trims.
 
-    Walks the catalogue of trims, the variants in which a model is sold. Usually called with `model_id`, after a model
-    whose `onboarding_url` is null, to let the user pick a variant. Needs `vehicle:read`. `EvEnergy-User` puts that user
-    into the onboarding links. Sorted by creation unless `ordering` is given. Custom trims are not listed.
+    Returns the catalogue of trims, the variants in which a model is sold. Usually called with `model_id` to let the
+    user pick a variant, after a model whose `onboarding_url` is null. Pass `EvEnergy-User` to include that user in the
+    onboarding links. Sorted by creation unless `ordering` is given. Custom trims are not listed.
 
     `GET /vehicle_trims`; scopes: vehicle:read.
 
     Args:
-        expand: Embed the model instead of naming it by URL; `model.make` embeds the manufacturer in it as well.
-        model_id: Only trims belonging to this vehicle model, given by its ID.
-        ordering: Sort key; `name` runs from A to Z and `-name` backwards. Left out, trims come in order of creation.
-        page_after: Opaque cursor: give the page that goes on after the item it stands for. Take it from a `Link` header
-            rather than making one up; log collections use timestamps here.
-        page_before: Opaque cursor: give the page that comes before the item it stands for. Ignored beside `page_after`.
-            Take it from a `Link` header rather than making one up; log collections use timestamps here.
-        page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
-            request budget than a small one.
+        expand: References to expand: the model, and its manufacturer.
+        model_id: Only trims of the vehicle model with this ID.
+        ordering: Sort order: `name` ascending or `-name` descending. Sorted by creation if omitted.
+        page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
+            constructing one; log collections use timestamps as cursors.
+        page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
+            `Link` header rather than constructing one; log collections use timestamps as cursors.
+        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
+            rate limit than a small one.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.
@@ -195,7 +194,7 @@ def list_vehicle_trims(
 
 
 class VehicleTrims(Group):
-    """Vehicles, their logs and settings, the catalogue of makes, models and trims, and onboarding."""
+    """Vehicles with their logs and settings, the catalogue of makes, models and trims, and onboarding."""
 
     create = endpoint(create_vehicle_trim)
     get = endpoint(get_vehicle_trim)

@@ -37,30 +37,28 @@ async def join_vehicle_waitlist(
     accept_language: str | UnsetType = UNSET,
     **fields: Unpack[m.VehicleWaitlistRequestFields],
 ) -> m.VehicleWaitlistResponse:
-    """Put someone on the waiting list for an unsupported vehicle.
+    """Join the waiting list for an unsupported vehicle.
 
-    Remembers a person whose car was found incompatible, so that they can be told once it is supported. Public, no
-    account or token needed. Name the car either by `vehicle_model_id` or by both free-text names, never mixed: a breach
-    of that rule, a missing required value, or an ID nobody knows gives 400. The country is worked out by the server:
-    from the program if one is named, else from `Accept-Language`, else the US.
+    Records a person whose vehicle failed the compatibility check, so that they can be notified once it is supported. No
+    account is needed. Name the vehicle either by `vehicle_model_id`, or by `vehicle_make_name` and `vehicle_model_name`
+    together; anything else, or an unknown ID, fails with 400. The country comes from the program if one is given,
+    otherwise from `Accept-Language`, and defaults to the US.
 
     `POST /vehicle_waitlist`; public.
 
     Args:
-        body: E-mail address and car, named in one of the two ways. Required, although not marked so. A model or a
-            mapping; or give its keys as keywords.
-        client_id: Client ID of your OAuth application. In sandbox mode the answer is a canned 201 and no entry is made.
-        accept_language: Preferred language, as in RFC 9110, section 12.5.4. Operations that judge by country take a
-            missing country from it.
-        email: Address to notify once the car is supported. Required.
-        program_id: ID of the program the person came through, starting with `prog`, so that news can later be sent for
-            that program. `null` or absent if unknown.
-        vehicle_make_name: Manufacturer as the person typed it; only together with `vehicle_model_name`, and without a
-            model ID.
-        vehicle_model_id: ID of a catalogue model, starting with `vmod`. Must be `null` or absent when the names are
-            given.
-        vehicle_model_name: Model as the person typed it; only together with `vehicle_make_name`, and without a model
-            ID.
+        body: The email address, and the vehicle by ID or by name. A model or a mapping; or give its keys as keywords.
+        client_id: The `client_id` of your OAuth application. In sandbox mode the call succeeds without saving anything.
+        accept_language: Preferred language (RFC 9110, section 12.5.4). Operations that depend on a country derive it
+            from this if none is given.
+        email: Email address to notify once the vehicle is supported. Required.
+        program_id: ID of the program the person came through (`prog` followed by a ULID), so that later messages can be
+            limited to that program; null or absent if unknown.
+        vehicle_make_name: Manufacturer as typed by the person; requires `vehicle_model_name` and excludes
+            `vehicle_model_id`.
+        vehicle_model_id: ID of the catalogue model the person picked (`vmod` followed by a ULID); null or absent if
+            names are given.
+        vehicle_model_name: Model as typed by the person; requires `vehicle_make_name` and excludes `vehicle_model_id`.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -73,6 +71,6 @@ async def join_vehicle_waitlist(
 
 
 class VehicleWaitlist(Group):
-    """Vehicles, their logs and settings, the catalogue of makes, models and trims, and onboarding."""
+    """Vehicles with their logs and settings, the catalogue of makes, models and trims, and onboarding."""
 
     join = endpoint(join_vehicle_waitlist)

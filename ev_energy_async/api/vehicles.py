@@ -58,26 +58,25 @@ async def create_vehicle(
     expand: str | UnsetType = UNSET,
     **fields: Unpack[m.VehicleWriteFields],
 ) -> m.Vehicle:
-    """Create a vehicle that has no integration.
+    """Create a vehicle without an integration.
 
-    Makes a placeholder for a car that cannot be connected, so that its battery size and similar basics are known all
-    the same. Cars that can be connected are added by `GET /vehicle_onboarding`, never here. Needs `vehicle:write`. With
-    a client-credentials token `EvEnergy-User` must name the owner; without it the answer is 400.
+    Creates a placeholder for a vehicle that cannot be connected, so that its battery size and similar basics are known.
+    Vehicles that can be connected are added through `GET /vehicle_onboarding` instead. Under client credentials, pass
+    `EvEnergy-User` to name the owner; without it the call fails with 400.
 
     `POST /vehicles`; scopes: vehicle:write; needs a user (`as_user`) under client credentials.
 
     Args:
-        body: Model of the car, plus battery size, label, class and owner as far as you have them. Cannot be omitted,
-            whatever the structure says. A model or a mapping; or give its keys as keywords.
-        expand: A reference of the new vehicle to embed in the answer instead of naming it by URL. A single value here,
-            where the other vehicle operations take several.
-        model: URL of a model in the catalogue, ending in its ID. The trim behind the vehicle derives from it and the
-            battery size. Required.
-        battery_size_watt_hours: Nominal battery capacity in Wh, if you know it.
-        description: Name for the car; when left out, one is put together from the owner's e-mail address and the car's
-            make and model.
-        user: URL of the owner. Tokens from client credentials have to give it.
-        vehicle_class: Private (`PASSENGER`) or `COMMERCIAL` use; `null` or absent if it need not be classified.
+        body: The vehicle's model and, if known, battery size, name, class and owner. A model or a mapping; or give its
+            keys as keywords.
+        expand: Reference of the new vehicle to expand. It takes a single value, where the other vehicle operations take
+            several.
+        model: URL of a model in the catalogue. With the battery size, it determines the vehicle's trim. Required.
+        battery_size_watt_hours: Nominal battery capacity, if known.
+        description: Name of the vehicle; if omitted, it is composed of the owner's email address and the vehicle's make
+            and model.
+        user: URL of the owner; required under client credentials.
+        vehicle_class: Private (`PASSENGER`) or `COMMERCIAL` vehicle; null or absent if unclassified.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -104,13 +103,13 @@ async def delete_vehicle(
 ) -> dict[str, int] | None:
     """Remove a vehicle from the platform.
 
-    Takes the vehicle off the platform, which cuts its connection as well. If the driver may want the link back later,
-    prefer `POST /vehicles/{vehicle_id}/disconnect`, which keeps the record. Needs `vehicle:write`.
+    Removes the vehicle and its connection. If the driver may want to reconnect later, use `POST
+    /vehicles/{vehicle_id}/disconnect` instead, which keeps the vehicle.
 
     `DELETE /vehicles/{vehicle_id}`; scopes: vehicle:write.
 
     Args:
-        vehicle_id: ID of the vehicle: `vhcl` and a ULID.
+        vehicle_id: ID of the vehicle: `vhcl` followed by a ULID.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -142,14 +141,14 @@ async def disconnect_vehicle(
     """Disconnect a vehicle from its provider.
 
     Revokes the tokens held at the provider and invalidates the account the vehicle came through; running charging
-    sessions of every car on that account end. The vehicle turns `INACTIVE` but remains, and `POST
-    /vehicles/{vehicle_id}/reconnect` can bring it back. Safe to repeat: a vehicle lacking an integration is left as it
-    is, with the same 200. Needs `vehicle:write`.
+    sessions of every vehicle on that account end. The vehicle becomes `INACTIVE` but is kept, and `POST
+    /vehicles/{vehicle_id}/reconnect` can bring it back. Idempotent: a vehicle without an integration is left unchanged,
+    and the call succeeds.
 
     `POST /vehicles/{vehicle_id}/disconnect`; scopes: vehicle:write.
 
     Args:
-        vehicle_id: ID of the vehicle: `vhcl` and a ULID.
+        vehicle_id: ID of the vehicle: `vhcl` followed by a ULID.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -193,18 +192,16 @@ async def get_vehicle(
     *,
     expand: Sequence[Literal["latest_status_log", "trim", "trim.model", "trim.model.make", "user"]] | UnsetType = UNSET,
 ) -> m.Vehicle:
-    """Get one vehicle.
+    """Get a vehicle.
 
-    Fetches a single vehicle with its settings and connection status; add `expand=latest_status_log` to see battery and
-    plug state in the same request. Needs `vehicle:read`. `EvEnergy-User` is accepted and runs the call in the context
-    of that user.
+    Returns one vehicle with its settings and connection status. Use `expand=latest_status_log` to get battery and plug
+    state in the same request. Pass `EvEnergy-User` to make the call in the context of that user.
 
     `GET /vehicles/{vehicle_id}`; scopes: vehicle:read.
 
     Args:
-        vehicle_id: ID of the vehicle: `vhcl` and a ULID.
-        expand: References of the vehicle to embed instead of naming by URL: newest status log, owner, trim, and from
-            the trim on its model and make.
+        vehicle_id: ID of the vehicle: `vhcl` followed by a ULID.
+        expand: References to expand: the newest status log, owner, trim, model and make.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -257,16 +254,15 @@ async def get_vehicle_command_log(
 ) -> m.VehicleCommandLog:
     """Get one command sent to a vehicle.
 
-    Fetches a single command by the time it was logged, the key within the vehicle. Needs `debug:read`, unlike the other
-    logs of a vehicle.
+    Returns one command; the vehicle and `logged_at` together identify it. Unlike the other vehicle logs, this needs the
+    scope `debug:read`.
 
     `GET /vehicles/{vehicle_id}/command_logs/{logged_at}`; scopes: debug:read.
 
     Args:
-        vehicle_id: ID of the vehicle: `vhcl` and a ULID.
-        logged_at: Time at which the command was written to the log, exactly as the list gave it.
-        expand: Embed the vehicle that a log belongs to instead of naming it by URL; a dotted value goes on into its
-            trim, model, make or owner.
+        vehicle_id: ID of the vehicle: `vhcl` followed by a ULID.
+        logged_at: The command's `logged_at`, exactly as returned by the list.
+        expand: References to expand: the vehicle the log belongs to, its trim, model, make or owner.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -300,14 +296,14 @@ async def get_vehicle_connectors(
 ) -> m.VehicleConnectors:
     """Get the DC fast-charging connectors of a vehicle.
 
-    Tells which DC plugs one car can use: the socket built into it, and whatever adapters its driver keeps on board. A
-    connector never set for this car is taken from its model. Needs `vehicle:read`. For catalogue data about a model as
-    such, see `GET /vehicle_models/{vehicle_model_id}/connectors`.
+    Returns the DC fast-charging connectors a vehicle can use: the one built in, and any adapters the driver carries. If
+    no connector was set for this vehicle, its model's default is returned. For catalogue data about a model, see `GET
+    /vehicle_models/{vehicle_model_id}/connectors`.
 
     `GET /vehicles/{vehicle_id}/connectors`; scopes: vehicle:read.
 
     Args:
-        vehicle_id: ID of the vehicle: `vhcl` and a ULID.
+        vehicle_id: ID of the vehicle: `vhcl` followed by a ULID.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -359,16 +355,15 @@ async def get_vehicle_error_log(
 ) -> m.VehicleAPIErrorLog:
     """Get one telematics error of a vehicle.
 
-    Fetches a single failure by the time it was logged, which is unique within the vehicle. Mind that errors of an EVSE
-    are addressed by `sampled_at` instead. Needs `vehicle:read`.
+    Returns one failure; the vehicle and `logged_at` together identify it. The error logs of EVSEs, by contrast, are
+    identified by `sampled_at`.
 
     `GET /vehicles/{vehicle_id}/error_logs/{logged_at}`; scopes: vehicle:read.
 
     Args:
-        vehicle_id: ID of the vehicle: `vhcl` and a ULID.
-        logged_at: Time at which the failure was written to the log, exactly as the list gave it.
-        expand: Embed the vehicle that a log belongs to instead of naming it by URL; a dotted value goes on into its
-            trim, model, make or owner.
+        vehicle_id: ID of the vehicle: `vhcl` followed by a ULID.
+        logged_at: The error's `logged_at`, exactly as returned by the list.
+        expand: References to expand: the vehicle the log belongs to, its trim, model, make or owner.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -422,18 +417,17 @@ async def get_vehicle_location_log(
     ]
     | UnsetType = UNSET,
 ) -> m.VehicleLocationLog:
-    """Get one location sampling record of a vehicle.
+    """Get one location sample of a vehicle.
 
-    Fetches a single record by its sampling time, the key within the vehicle. As in the list, where the car stood is not
-    disclosed beyond `at_home`. Needs `vehicle:read`.
+    Returns one location sample; the vehicle and `sampled_at` together identify it. As in the list, nothing beyond
+    `at_home` is disclosed.
 
     `GET /vehicles/{vehicle_id}/location_logs/{sampled_at}`; scopes: vehicle:read.
 
     Args:
-        vehicle_id: ID of the vehicle: `vhcl` and a ULID.
-        sampled_at: Moment when the car's position was taken.
-        expand: Embed the vehicle that a log belongs to instead of naming it by URL; a dotted value goes on into its
-            trim, model, make or owner.
+        vehicle_id: ID of the vehicle: `vhcl` followed by a ULID.
+        sampled_at: Time at which the location was sampled.
+        expand: References to expand: the vehicle the log belongs to, its trim, model, make or owner.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -467,13 +461,13 @@ async def get_vehicle_state_of_charge(
 ) -> m.VehicleStateOfCharge:
     """Get the battery level used for planning routes.
 
-    Reads the battery percentage a route plan starts from, and whether the car reported it or its driver entered it. For
-    the full measured state, or for history, use the status logs. Needs `vehicle:read`.
+    Returns the battery level a route plan starts from, and whether the vehicle reported it or its driver entered it.
+    For the full measured state or its history, use the status logs.
 
     `GET /vehicles/{vehicle_id}/state_of_charge`; scopes: vehicle:read.
 
     Args:
-        vehicle_id: ID of the vehicle: `vhcl` and a ULID.
+        vehicle_id: ID of the vehicle: `vhcl` followed by a ULID.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -525,17 +519,14 @@ async def get_vehicle_status_log(
 ) -> m.VehicleStatusLog:
     """Get one status log of a vehicle.
 
-    Fetches a single report again by the moment at which it was sampled, which is its only key besides the vehicle.
-    Needs `vehicle:read`.
+    Returns the status log sampled at a given time; the vehicle and `sampled_at` together identify it.
 
     `GET /vehicles/{vehicle_id}/status_logs/{sampled_at}`; scopes: vehicle:read.
 
     Args:
-        vehicle_id: ID of the vehicle: `vhcl` and a ULID.
-        sampled_at: Sampling time of the wanted report, as the device recorded it; not the time of receipt
-            (`logged_at`).
-        expand: Embed the vehicle that a log belongs to instead of naming it by URL; a dotted value goes on into its
-            trim, model, make or owner.
+        vehicle_id: ID of the vehicle: `vhcl` followed by a ULID.
+        sampled_at: Time at which the data was recorded: the log's `sampled_at`, not its `logged_at`.
+        expand: References to expand: the vehicle the log belongs to, its trim, model, make or owner.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -569,13 +560,13 @@ async def get_vehicle_vpp_modes(
 ) -> m.VPPModes:
     """Get the virtual power plant modes a vehicle supports.
 
-    Says in which ways the car can be steered as part of a virtual power plant (VPP). Check it before relying on one of
-    the modes for this car. Needs `vehicle:read`.
+    Returns how the vehicle can be controlled as part of a virtual power plant (VPP). Check it before relying on one of
+    the modes.
 
     `GET /vehicles/{vehicle_id}/vpp_modes`; scopes: vehicle:read.
 
     Args:
-        vehicle_id: ID of the vehicle: `vhcl` and a ULID.
+        vehicle_id: ID of the vehicle: `vhcl` followed by a ULID.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -625,23 +616,22 @@ def list_vehicles(
     page_size: int | UnsetType = UNSET,
     on_bad_item: OnBadItem | None = None,
 ) -> Paginator[m.Vehicle]:
-    """List the vehicles your token can reach.
+    """List vehicles.
 
-    Returns every vehicle within reach of the token. With a client-credentials token, `EvEnergy-User` narrows the list
-    to one user. Needs `vehicle:read`. To poll a fleet cheaply, ask for `expand=latest_status_log` and a `page_size` of
-    100: each vehicle then carries its newest status, and no per-vehicle request is spent.
+    Returns the vehicles this token can access. Under client credentials, pass `EvEnergy-User` to limit the list to one
+    user. To poll a fleet cheaply, use `expand=latest_status_log` with a `page_size` of 100: each vehicle then carries
+    its newest status log, with no further request per vehicle.
 
     `GET /vehicles`; scopes: vehicle:read.
 
     Args:
-        expand: References of the vehicle to embed instead of naming by URL: newest status log, owner, trim, and from
-            the trim on its model and make.
-        page_after: Opaque cursor: give the page that goes on after the item it stands for. Take it from a `Link` header
-            rather than making one up; log collections use timestamps here.
-        page_before: Opaque cursor: give the page that comes before the item it stands for. Ignored beside `page_after`.
-            Take it from a `Link` header rather than making one up; log collections use timestamps here.
-        page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
-            request budget than a small one.
+        expand: References to expand: the newest status log, owner, trim, model and make.
+        page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
+            constructing one; log collections use timestamps as cursors.
+        page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
+            `Link` header rather than constructing one; log collections use timestamps as cursors.
+        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
+            rate limit than a small one.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.
@@ -710,24 +700,23 @@ def list_vehicle_command_logs(
 ) -> Paginator[m.VehicleCommandLog]:
     """List the commands sent to a vehicle.
 
-    Shows what the platform told the car to do (start, stop, wake up, take a schedule), latest command first. Compare
-    with the error logs through `internal_command_id` to see which attempts failed. Bound it with `logged_at__gte` and
-    `logged_at__lte`. Needs `debug:read`.
+    Returns the commands the platform sent to the vehicle (start, stop, wake up, accept a schedule), newest first. Match
+    `internal_command_id` with the error logs to see which commands failed. Limit the period with `logged_at__gte` and
+    `logged_at__lte`.
 
     `GET /vehicles/{vehicle_id}/command_logs`; scopes: debug:read.
 
     Args:
-        vehicle_id: ID of the vehicle: `vhcl` and a ULID.
-        expand: Embed the vehicle that a log belongs to instead of naming it by URL; a dotted value goes on into its
-            trim, model, make or owner.
-        logged_at_gte: Keep logs that the platform recorded at this time or later; the bound itself is included.
-        logged_at_lte: Keep logs that the platform recorded at this time or earlier; the bound itself is included.
-        page_after: Opaque cursor: give the page that goes on after the item it stands for. Take it from a `Link` header
-            rather than making one up; log collections use timestamps here.
-        page_before: Opaque cursor: give the page that comes before the item it stands for. Ignored beside `page_after`.
-            Take it from a `Link` header rather than making one up; log collections use timestamps here.
-        page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
-            request budget than a small one.
+        vehicle_id: ID of the vehicle: `vhcl` followed by a ULID.
+        expand: References to expand: the vehicle the log belongs to, its trim, model, make or owner.
+        logged_at_gte: Only logs recorded by the platform at or after this time.
+        logged_at_lte: Only logs recorded by the platform at or before this time.
+        page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
+            constructing one; log collections use timestamps as cursors.
+        page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
+            `Link` header rather than constructing one; log collections use timestamps as cursors.
+        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
+            rate limit than a small one.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.
@@ -799,24 +788,22 @@ def list_vehicle_error_logs(
 ) -> Paginator[m.VehicleAPIErrorLog]:
     """List the telematics errors of a vehicle.
 
-    Shows where communication with the car's telematics service went wrong, latest failure first. The place to look when
-    a car stops reporting or ignores commands. Bound it with `logged_at__gte` and `logged_at__lte`. Needs
-    `vehicle:read`.
+    Returns failed requests to the vehicle's telematics service, newest first. Look here when a vehicle stops reporting
+    or ignores commands. Limit the period with `logged_at__gte` and `logged_at__lte`.
 
     `GET /vehicles/{vehicle_id}/error_logs`; scopes: vehicle:read.
 
     Args:
-        vehicle_id: ID of the vehicle: `vhcl` and a ULID.
-        expand: Embed the vehicle that a log belongs to instead of naming it by URL; a dotted value goes on into its
-            trim, model, make or owner.
-        logged_at_gte: Keep logs that the platform recorded at this time or later; the bound itself is included.
-        logged_at_lte: Keep logs that the platform recorded at this time or earlier; the bound itself is included.
-        page_after: Opaque cursor: give the page that goes on after the item it stands for. Take it from a `Link` header
-            rather than making one up; log collections use timestamps here.
-        page_before: Opaque cursor: give the page that comes before the item it stands for. Ignored beside `page_after`.
-            Take it from a `Link` header rather than making one up; log collections use timestamps here.
-        page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
-            request budget than a small one.
+        vehicle_id: ID of the vehicle: `vhcl` followed by a ULID.
+        expand: References to expand: the vehicle the log belongs to, its trim, model, make or owner.
+        logged_at_gte: Only logs recorded by the platform at or after this time.
+        logged_at_lte: Only logs recorded by the platform at or before this time.
+        page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
+            constructing one; log collections use timestamps as cursors.
+        page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
+            `Link` header rather than constructing one; log collections use timestamps as cursors.
+        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
+            rate limit than a small one.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.
@@ -886,25 +873,24 @@ def list_vehicle_location_logs(
     sampled_at_lte: dt.datetime | UnsetType = UNSET,
     on_bad_item: OnBadItem | None = None,
 ) -> Paginator[m.VehicleLocationLog]:
-    """List when the location of a vehicle was sampled.
+    """List the location samples of a vehicle.
 
-    Tells when positions were taken and whether the car was at home, newest first. Coordinates are never part of the
-    answer. Bound it with `sampled_at__gte` and `sampled_at__lte`. Needs `vehicle:read`.
+    Shows when the vehicle's location was sampled and whether it was at home, newest first. Coordinates are never
+    returned. Limit the period with `sampled_at__gte` and `sampled_at__lte`.
 
     `GET /vehicles/{vehicle_id}/location_logs`; scopes: vehicle:read.
 
     Args:
-        vehicle_id: ID of the vehicle: `vhcl` and a ULID.
-        expand: Embed the vehicle that a log belongs to instead of naming it by URL; a dotted value goes on into its
-            trim, model, make or owner.
-        page_after: Opaque cursor: give the page that goes on after the item it stands for. Take it from a `Link` header
-            rather than making one up; log collections use timestamps here.
-        page_before: Opaque cursor: give the page that comes before the item it stands for. Ignored beside `page_after`.
-            Take it from a `Link` header rather than making one up; log collections use timestamps here.
-        page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
-            request budget than a small one.
-        sampled_at_gte: Keep logs sampled at this time or later; the bound itself is included.
-        sampled_at_lte: Keep logs sampled at this time or earlier; the bound itself is included.
+        vehicle_id: ID of the vehicle: `vhcl` followed by a ULID.
+        expand: References to expand: the vehicle the log belongs to, its trim, model, make or owner.
+        page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
+            constructing one; log collections use timestamps as cursors.
+        page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
+            `Link` header rather than constructing one; log collections use timestamps as cursors.
+        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
+            rate limit than a small one.
+        sampled_at_gte: Only logs sampled at or after this time.
+        sampled_at_lte: Only logs sampled at or before this time.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.
@@ -976,25 +962,23 @@ def list_vehicle_status_logs(
 ) -> Paginator[m.VehicleStatusLog]:
     """List the status logs of a vehicle.
 
-    Goes back through what the car has reported (battery, plug, charging), one entry for each report, newest first.
-    Bound it with `sampled_at__gte` and `sampled_at__lte`. Reports can arrive late, so an older `sampled_at` may turn up
-    after a newer one was seen. Needs `vehicle:read`. For the latest state only, expand `latest_status_log` on the
-    vehicle.
+    Returns the history of a vehicle's battery, plug and charging state, one entry per report, newest first. Limit the
+    period with `sampled_at__gte` and `sampled_at__lte`. Reports can arrive late, so a log with an older `sampled_at`
+    may appear after a newer one. For the current state only, expand `latest_status_log` on the vehicle instead.
 
     `GET /vehicles/{vehicle_id}/status_logs`; scopes: vehicle:read.
 
     Args:
-        vehicle_id: ID of the vehicle: `vhcl` and a ULID.
-        expand: Embed the vehicle that a log belongs to instead of naming it by URL; a dotted value goes on into its
-            trim, model, make or owner.
-        page_after: Opaque cursor: give the page that goes on after the item it stands for. Take it from a `Link` header
-            rather than making one up; log collections use timestamps here.
-        page_before: Opaque cursor: give the page that comes before the item it stands for. Ignored beside `page_after`.
-            Take it from a `Link` header rather than making one up; log collections use timestamps here.
-        page_size: How many items a page holds at the most, 1 to 100; 25 if left out. A full page costs no more of the
-            request budget than a small one.
-        sampled_at_gte: Keep logs sampled at this time or later; the bound itself is included.
-        sampled_at_lte: Keep logs sampled at this time or earlier; the bound itself is included.
+        vehicle_id: ID of the vehicle: `vhcl` followed by a ULID.
+        expand: References to expand: the vehicle the log belongs to, its trim, model, make or owner.
+        page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
+            constructing one; log collections use timestamps as cursors.
+        page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
+            `Link` header rather than constructing one; log collections use timestamps as cursors.
+        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
+            rate limit than a small one.
+        sampled_at_gte: Only logs sampled at or after this time.
+        sampled_at_lte: Only logs sampled at or before this time.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.
@@ -1033,15 +1017,15 @@ async def reconnect_vehicle(
     vehicle_id: Ref,
     /,
 ) -> m.VehicleReconnectionUrl:
-    """Create a link for re-authorising a vehicle.
+    """Create a reconnection URL for a vehicle.
 
-    Issues a URL under which the owner can log in again and restore a broken or revoked connection, as of a vehicle
-    whose `integrated` is `INACTIVE`. Send a token; no scope is named for this call.
+    Returns a link at which the owner can log in again to restore a broken or revoked connection, such as that of a
+    vehicle whose `integrated` is `INACTIVE`. Any valid token will do; no scope is required.
 
     `POST /vehicles/{vehicle_id}/reconnect`.
 
     Args:
-        vehicle_id: ID of the vehicle: `vhcl` and a ULID.
+        vehicle_id: ID of the vehicle: `vhcl` followed by a ULID.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -1087,26 +1071,23 @@ async def update_vehicle(
     expand: Sequence[Literal["latest_status_log", "trim", "trim.model", "trim.model.make", "user"]] | UnsetType = UNSET,
     **fields: Unpack[m.VehicleUpdateFields],
 ) -> m.Vehicle:
-    """Update the charging settings of a vehicle.
+    """Update the settings of a vehicle.
 
-    Changes charge limit, smart charging, class or, for a car without integration, battery size. Keys left out stay as
-    they are; `vehicle_class` alone may be set to `null`, which clears it. Needs `vehicle:write`.
+    Changes the charge limit, smart charging, the vehicle class or, for a vehicle without an integration, the battery
+    size. Omitted keys keep their values. Only `vehicle_class` can be set to null, which clears it.
 
     `PATCH /vehicles/{vehicle_id}`; scopes: vehicle:write.
 
     Args:
-        vehicle_id: ID of the vehicle: `vhcl` and a ULID.
-        body: Only the settings to change, as a JSON object. Required in practice; an empty object is valid and has no
-            effect. A model or a mapping; or give its keys as keywords.
-        expand: References of the vehicle to embed instead of naming by URL: newest status log, owner, trim, and from
-            the trim on its model and make.
-        battery_size_watt_hours: Nominal battery capacity in Wh. Accepted for unintegrated vehicles alone, and from then
-            on counted as supplied by the user. Storage rounds to steps of 10 Wh, so the value you read later may differ
-            slightly.
-        maximum_charge_limit_percentage: Battery level, in percent from 50 to 100, at which smart charging stops.
-        smart_charging_enabled: Set `true` to let the platform schedule charging dynamically, `false` to leave the car
-            alone.
-        vehicle_class: Whether the car is a `PASSENGER` or a `COMMERCIAL` vehicle; `null` removes the classification.
+        vehicle_id: ID of the vehicle: `vhcl` followed by a ULID.
+        body: The settings to change. An empty object changes nothing. A model or a mapping; or give its keys as
+            keywords.
+        expand: References to expand: the newest status log, owner, trim, model and make.
+        battery_size_watt_hours: Nominal battery capacity. Accepted only for unintegrated vehicles, and counted as
+            supplied by the user from then on. Stored in steps of 10 Wh, so it may read back slightly different.
+        maximum_charge_limit_percentage: Battery level at which smart charging stops, from 50 to 100.
+        smart_charging_enabled: Whether the platform schedules the vehicle's charging dynamically.
+        vehicle_class: Whether it is a `PASSENGER` or a `COMMERCIAL` vehicle; null clears the classification.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -1134,22 +1115,22 @@ async def update_vehicle_connectors(
     /,
     **fields: Unpack[m.VehicleConnectorsUpdateFields],
 ) -> m.VehicleConnectors:
-    """Change the DC fast-charging connectors of a vehicle.
+    """Update the DC fast-charging connectors of a vehicle.
 
-    Records which DC plug a car has and which adapters travel with it. Keys you leave out keep their value; `null` for
-    `native_connector` drops the car's own setting, so that the model default shows through again; `adaptors` is
-    replaced as a whole. Needs `vehicle:write`.
+    Records the vehicle's built-in connector and the adapters its driver carries. Omitted keys keep their values. A null
+    `native_connector` removes the vehicle's own setting, so that the model's default applies again. `adaptors` is
+    replaced as a whole.
 
     `PATCH /vehicles/{vehicle_id}/connectors`; scopes: vehicle:write.
 
     Args:
-        vehicle_id: ID of the vehicle: `vhcl` and a ULID.
-        body: The connector settings to change. Always send a JSON object, although the structure marks it optional;
-            `{}` is accepted and alters nothing. A model or a mapping; or give its keys as keywords.
-        adaptors: Complete new list of adapter types, replacing the old one; `[]` removes all. No type may occur twice,
-            nor may the native connector be among them.
-        native_connector: DC plug built into this car, taking precedence over the model default; `null` goes back to
-            that default.
+        vehicle_id: ID of the vehicle: `vhcl` followed by a ULID.
+        body: The connectors to change. An empty object changes nothing. A model or a mapping; or give its keys as
+            keywords.
+        adaptors: All adapter types the driver carries, replacing the current list; an empty list removes all. Types
+            must be unique and exclude the native connector.
+        native_connector: Built-in DC connector of this vehicle, which overrides the model's default; null restores the
+            default.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -1177,19 +1158,19 @@ async def update_vehicle_state_of_charge(
     /,
     **fields: Unpack[m.VehicleStateOfChargeUpdateFields],
 ) -> m.VehicleStateOfCharge:
-    """Enter the battery level of a vehicle by hand.
+    """Set the battery level of a vehicle by hand.
 
-    Stores a percentage given by the driver (the manual entry called Mode 1), for instance when telemetry is missing.
-    Leaving the key out changes nothing, `null` removes the value; `source` cannot be set. Needs `vehicle:write`.
+    Stores a percentage entered by the driver (manual entry, known as Mode 1), for instance when telemetry is missing.
+    Omitting the key changes nothing and null removes the value; `source` cannot be set.
 
     `PATCH /vehicles/{vehicle_id}/state_of_charge`; scopes: vehicle:write.
 
     Args:
-        vehicle_id: ID of the vehicle: `vhcl` and a ULID.
-        body: A JSON object with the percentage to store. Send one in every call; `{}` is a legitimate request that
-            leaves everything untouched. A model or a mapping; or give its keys as keywords.
-        state_of_charge_percentage: New level in percent, 0 to 100. `null` deletes the stored one; leave the key out to
-            change nothing.
+        vehicle_id: ID of the vehicle: `vhcl` followed by a ULID.
+        body: The battery level to store. An empty object changes nothing. A model or a mapping; or give its keys as
+            keywords.
+        state_of_charge_percentage: New battery level, from 0 to 100. Null removes the stored one; omitting the key
+            changes nothing.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -1200,7 +1181,7 @@ async def update_vehicle_state_of_charge(
 
 
 class Vehicles(Group):
-    """Vehicles, their logs and settings, the catalogue of makes, models and trims, and onboarding."""
+    """Vehicles with their logs and settings, the catalogue of makes, models and trims, and onboarding."""
 
     create = endpoint(create_vehicle)
     delete = endpoint(delete_vehicle)

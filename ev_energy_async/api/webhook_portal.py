@@ -29,8 +29,8 @@ async def get_webhook_portal(
 ) -> m.WebhookPortal:
     """Create a link to the webhook portal.
 
-    Issues a link that opens, once only, the portal in which the webhooks of your application are set up. Needs a token;
-    no particular scope is declared. Ask for a fresh link whenever somebody wants to enter.
+    Returns a single-use link to the portal in which your application's webhooks are managed. Any valid token will do;
+    no scope is required. Request a new link for each visit.
 
     `GET /webhook_portal`.
 
@@ -45,6 +45,6 @@ async def get_webhook_portal(
 
 
 class WebhookPortal(Group):
-    """The portal where webhook endpoints are managed."""
+    """The portal for managing webhook endpoints."""
 
     get = endpoint(get_webhook_portal)

@@ -16,7 +16,7 @@ __all__ = [
 
 
 class PasswordResetResultStatus(OpenStrEnum):
-    """Always `password_reset_email_sent`, even if no mail had to be sent."""
+    """Always `password_reset_email_sent`, whether or not an email was sent."""
 
     PASSWORD_RESET_EMAIL_SENT = "password_reset_email_sent"
     if TYPE_CHECKING:
@@ -26,21 +26,18 @@ class PasswordResetResultStatus(OpenStrEnum):
 
 @model
 class PasswordResetRequest(Model):
-    """Asks for a password reset e-mail; the body of `POST /auth/password_reset`."""
+    """The account to send a password reset email to."""
 
     email: str
-    """Address the account is registered under, which is also where the link is sent."""
+    """Email address of the account; the reset link is sent to it."""
 
 
 @model
 class PasswordResetResult(Model):
-    """Acknowledges that a password reset was asked for.
-
-    It looks the same for addresses without an account, so draw no conclusion from it.
-    """
+    """Confirms that the request was accepted. The response is the same whether or not the address has an account."""
 
     status: PasswordResetResultStatus
-    """Always `password_reset_email_sent`, even if no mail had to be sent."""
+    """Always `password_reset_email_sent`, whether or not an email was sent."""
 
 
 class PasswordResetRequestFields(TypedDict, total=False):

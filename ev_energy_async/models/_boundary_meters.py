@@ -19,7 +19,10 @@ __all__ = [
 
 
 class BoundaryMeterStatusLogStatus(OpenStrEnum):
-    """Direction of flow, concluded from `power_watts`; `IDLE` means neither way, `UNKNOWN` that it cannot be told."""
+    """Direction of flow, derived from `power_watts`.
+
+    `IDLE` means that no power flows, `UNKNOWN` that the direction cannot be determined.
+    """
 
     EXPORTING = "EXPORTING"
     IDLE = "IDLE"
@@ -32,64 +35,68 @@ class BoundaryMeterStatusLogStatus(OpenStrEnum):
 
 @model
 class BoundaryMeter(Model):
-    """A meter installed where a home meets the grid, measuring what flows in and out.
+    """A meter installed where a home meets the grid, which measures import and export.
 
-    Its readings are kept in status logs.
+    Its readings are in its status logs.
     """
 
     id: str
-    """Identifier of the meter, prefixed `bmet`."""
+    """ID of the meter: `bmet` followed by a ULID."""
     url: str
-    """Absolute URL of this meter."""
+    """URL of this meter."""
     created_at: AwareDatetime | UnsetType = UNSET
     """When the meter first connected to the platform."""
     latest_status_log: str | BoundaryMeterStatusLog | UnsetType | None = UNSET
-    """Newest reading, as a URL or, with `expand=latest_status_log`, in full; null when the meter has none."""
+    """Newest reading, as a URL; `expand=latest_status_log` gives the `BoundaryMeterStatusLog`.
+
+    Null if there is none.
+    """
     model: str | BoundaryMeterModel | UnsetType = UNSET
-    """Its product type, as a URL; becomes a `BoundaryMeterModel` with `expand=model`, and `expand=model.make` adds the
-    manufacturer.
+    """Product type, as a URL; `expand=model` gives the `BoundaryMeterModel`, and `expand=model.make` its manufacturer
+    too.
     """
 
 
 @model
 class BoundaryMeterMake(Model):
-    """A manufacturer of boundary meters. Its products are `BoundaryMeterModel` entries."""
+    """A manufacturer of boundary meters. Its products are `BoundaryMeterModel`s."""
 
     id: str
-    """Identifier of the manufacturer, prefixed `bmma`."""
+    """ID of the manufacturer: `bmma` followed by a ULID."""
     name: str
-    """Manufacturer's name to show to people."""
+    """Display name of the manufacturer."""
     url: str
-    """Absolute URL of this manufacturer."""
+    """URL of this manufacturer."""
 
 
 @model
 class BoundaryMeterModel(Model):
-    """A type of boundary meter in the catalogue, as distinct from `BoundaryMeter`, the device fitted in a home."""
+    """A type of boundary meter in the catalogue; the device in a home is a `BoundaryMeter`."""
 
     id: str
-    """Identifier of the model, prefixed `bmmo`."""
+    """ID of the model: `bmmo` followed by a ULID."""
     name: str
     """Product name of the meter."""
     url: str
-    """Absolute URL of this meter model."""
+    """URL of this meter model."""
     make: str | BoundaryMeterMake | UnsetType = UNSET
-    """Who builds it, as a URL; `expand=make` gives the `BoundaryMeterMake` instead."""
+    """Manufacturer of the model, as a URL; `expand=make` gives the `BoundaryMeterMake`."""
 
 
 @model
 class BoundaryMeterStatusLog(Model):
-    """A boundary meter's reading at one moment, found in its history and, expanded, as its `latest_status_log`."""
+    """A boundary meter's reading at one moment."""
 
     boundary_meter: str | BoundaryMeter | UnsetType = UNSET
-    """The meter that was read, as a URL; an object with `expand=boundary_meter`."""
+    """Meter that was read, as a URL; `expand=boundary_meter` gives the `BoundaryMeter`."""
     power_watts: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "W"})
-    """Power through the meter at that instant, in watts, positive for import and negative for export; null when not
-    reported. Unit: W.
-    """
+    """Power through the meter; positive is import, negative is export. Null if not reported. Unit: W."""
     sampled_at: AwareDatetime | UnsetType = UNSET
-    """When the meter took the reading; with the meter it makes up the key of the log."""
+    """When the meter took the reading; with the meter, it identifies the log."""
     status: BoundaryMeterStatusLogStatus | UnsetType = UNSET
-    """Direction of flow, concluded from `power_watts`; `IDLE` means neither way, `UNKNOWN` that it cannot be told."""
+    """Direction of flow, derived from `power_watts`.
+
+    `IDLE` means that no power flows, `UNKNOWN` that the direction cannot be determined.
+    """
     url: str | UnsetType = UNSET
-    """Absolute URL of this reading, ending in the sample time."""
+    """URL of this reading, ending in the sample time."""

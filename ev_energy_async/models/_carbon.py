@@ -15,28 +15,28 @@ __all__ = [
 
 @model
 class CarbonIntensities(Model):
-    """A page of data points from one `CarbonFeed`, each of them a `CarbonIntensity`."""
+    """One page of data from a `CarbonFeed`."""
 
     carbon_feed: str | CarbonFeed | UnsetType = UNSET
     """Not described."""
     carbon_intensities: list[CarbonIntensity] | UnsetType = UNSET
-    """The data points themselves; paging runs over this array."""
+    """The carbon intensities; paging applies to this array."""
     url: str | UnsetType = UNSET
-    """Absolute URL of this collection of data points."""
+    """URL of this list of intensities."""
 
 
 @model
 class CarbonIntensity(Model):
-    """How much CO2 the generation of electricity causes during one interval; an entry of `CarbonIntensities`."""
+    """CO2 emitted per unit of electricity generated during one interval."""
 
     co2_intensity_grams_per_kilowatt_hour: int = attrs.field(metadata={"unit": "g/kWh"})
-    """Grams of CO2 emitted for every kilowatt-hour generated during the interval. Unit: g/kWh."""
+    """CO2 emitted per kilowatt-hour generated during the interval. Unit: g/kWh."""
     created_at: AwareDatetime
-    """When the data point was created, as opposed to the interval it is about."""
+    """When the entry was created, as opposed to the interval it describes."""
     interval_seconds: int = attrs.field(metadata={"unit": "s"})
-    """Length of the interval in seconds. Unit: s."""
+    """Length of the interval. Unit: s."""
     started_at: AwareDatetime
-    """When the interval begins."""
+    """Start of the interval."""
 
 
 # At the bottom, since models of several modules refer to each other: decoders look names up in the module's globals.

@@ -66,7 +66,7 @@ class ChargingSubSessionAssessmentRatingsValue(OpenStrEnum):
 
 
 class ChargingSubSessionCo2IntensityClassification(OpenStrEnum):
-    """The estimated carbon intensity put in words, from `very low` to `very high`; null when it is not classified."""
+    """Class of the estimated carbon intensity, from `very low` to `very high`; null if not classified."""
 
     HIGH = "high"
     LOW = "low"
@@ -79,7 +79,7 @@ class ChargingSubSessionCo2IntensityClassification(OpenStrEnum):
 
 
 class ChargingSubSessionCreatedWebhookType(OpenStrEnum):
-    """Always `charging_sub_session.created`; the `svix-event-type` header says the same."""
+    """Event type, always `charging_sub_session.created`; the same as the `svix-event-type` header."""
 
     CHARGING_SUB_SESSION_CREATED = "charging_sub_session.created"
     if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class ChargingSubSessionCreatedWebhookType(OpenStrEnum):
 
 
 class ChargingSubSessionDebugMetadataEnergyUsageCalculationMethod(OpenStrEnum):
-    """Where the energy figures come from, for instance a meter (`METERED`) or an estimate from the charge level
+    """Source of the energy figures, for instance a meter (`METERED`) or an estimate from the charge level
     (`ESTIMATED_CHARGE_LEVEL`).
     """
 
@@ -106,7 +106,7 @@ class ChargingSubSessionDebugMetadataEnergyUsageCalculationMethod(OpenStrEnum):
 
 
 class ChargingSubSessionDebugMetadataEnergyUsageInterpolationMethod(OpenStrEnum):
-    """How gaps between readings were bridged when energy usage was calculated."""
+    """Method by which gaps between readings were filled when energy usage was calculated."""
 
     LINEAR = "LINEAR"
     LINEAR_WITH_CHARGE_STEP = "LINEAR_WITH_CHARGE_STEP"
@@ -116,9 +116,9 @@ class ChargingSubSessionDebugMetadataEnergyUsageInterpolationMethod(OpenStrEnum)
 
 
 class ChargingSubSessionDebugMetadataFinishReason(OpenStrEnum):
-    """What caused the sub-session to finish, such as `EVSE_DISCONNECT`.
+    """Reason the sub-session finished, such as `EVSE_DISCONNECT`; null if none is recorded.
 
-    More values may be added; null when no reason is recorded.
+    More values may be added.
     """
 
     ADMIN_ACTION = "ADMIN_ACTION"
@@ -139,7 +139,7 @@ class ChargingSubSessionDebugMetadataFinishReason(OpenStrEnum):
 
 
 class ChargingSubSessionDebugMetadataSolarIntegrationType(OpenStrEnum):
-    """Kind of solar integration the charge point has; null when no charge point took part."""
+    """Kind of solar integration of the charger; null if no charger was involved."""
 
     HARDWARE = "HARDWARE"
     HARDWARE_PASSTHROUGH = "HARDWARE_PASSTHROUGH"
@@ -152,9 +152,9 @@ class ChargingSubSessionDebugMetadataSolarIntegrationType(OpenStrEnum):
 
 
 class ChargingSubSessionDebugMetadataStartReason(OpenStrEnum):
-    """What caused the sub-session to begin, such as `EVSE_CONNECT` or `BOOST_START`.
+    """Reason the sub-session started, such as `EVSE_CONNECT` or `BOOST_START`; null if none is recorded.
 
-    More values may be added; null when no reason is recorded.
+    More values may be added.
     """
 
     ADMIN_CREATE_FAKE = "ADMIN_CREATE_FAKE"
@@ -175,7 +175,7 @@ class ChargingSubSessionDebugMetadataStartReason(OpenStrEnum):
 
 
 class ChargingSubSessionEndedWebhookType(OpenStrEnum):
-    """Always `charging_sub_session.ended`, as in the accompanying `svix-event-type` header."""
+    """Event type, always `charging_sub_session.ended`; the same as the `svix-event-type` header."""
 
     CHARGING_SUB_SESSION_ENDED = "charging_sub_session.ended"
     if TYPE_CHECKING:
@@ -201,10 +201,10 @@ class ChargingSubSessionLabels(OpenStrEnum):
 
 
 class ChargingSubSessionMode(OpenStrEnum):
-    """How charging was controlled.
+    """Charging mode.
 
-    `SMART` was optimised, `BOOST` charged right away, `UNMANAGED_HOME` was left alone at home; on the go, at public
-    chargers, `MANAGED_OTG` was optimised and `UNMANAGED_OTG` was not.
+    `SMART`: optimised; `BOOST`: immediate; `UNMANAGED_HOME`: at home, not optimised; `MANAGED_OTG` and `UNMANAGED_OTG`:
+    public charging ("on the go"), optimised and not optimised.
     """
 
     BOOST = "BOOST"
@@ -218,8 +218,8 @@ class ChargingSubSessionMode(OpenStrEnum):
 
 
 class ChargingSubSessionSolarModeType(OpenStrEnum):
-    """Way solar power was used: not at all (`OFF`), together with the grid (`SOLAR_AND_GRID`), exclusively
-    (`SOLAR_ONLY`) or combined with smart charging (`SOLAR_SMART`). Null when the user has no solar charging configured.
+    """Use of solar power: none (`OFF`), together with the grid (`SOLAR_AND_GRID`), exclusive (`SOLAR_ONLY`) or combined
+    with smart charging (`SOLAR_SMART`). Null if the user has not configured solar charging.
     """
 
     OFF = "OFF"
@@ -232,7 +232,7 @@ class ChargingSubSessionSolarModeType(OpenStrEnum):
 
 
 class DispatcherLogDeviceType(OpenStrEnum):
-    """What the command was addressed to, `EVSE` (charge point) or `VEHICLE`."""
+    """Kind of device the command is for: `EVSE` (charger) or `VEHICLE`."""
 
     EVSE = "EVSE"
     VEHICLE = "VEHICLE"
@@ -242,9 +242,7 @@ class DispatcherLogDeviceType(OpenStrEnum):
 
 
 class RecalculateChargingSubSessionEnergyUsagesResponseStatus(OpenStrEnum):
-    """`dry_run_completed` after a simulation, `recalculation_triggered` when the figures are being recalculated for
-    real.
-    """
+    """`dry_run_completed` after a simulation, `recalculation_triggered` if the figures are being recalculated for real."""
 
     DRY_RUN_COMPLETED = "dry_run_completed"
     RECALCULATION_TRIGGERED = "recalculation_triggered"
@@ -254,12 +252,12 @@ class RecalculateChargingSubSessionEnergyUsagesResponseStatus(OpenStrEnum):
 
 
 class ScheduleIntervalScheduleType(OpenStrEnum):
-    """What gave rise to the instruction.
+    """Origin of the instruction.
 
-    `SMART` comes from optimisation, `BOOST` is immediate charging at full rate, `SOLAR_ONLY` uses nothing but solar
-    power, `SOLAR_SMART` mixes solar and smart charging. `INITIAL_CHARGE_TIME` conditions the battery with a first
-    charge, `BATTERY_WARMING` warms it during the last hour before it must be ready. `V2G_DISCHARGE` sends energy from
-    vehicle to grid and `V2G_CHARGEBACK` restores it afterwards. `LEGACY` is older than the recording of types.
+    `SMART`: optimisation; `BOOST`: immediate charging at full rate; `SOLAR_ONLY`: solar power alone; `SOLAR_SMART`:
+    solar and smart charging combined; `INITIAL_CHARGE_TIME`: a first charge that conditions the battery;
+    `BATTERY_WARMING`: warming in the hour before the vehicle must be ready; `V2G_DISCHARGE`: the vehicle feeds the
+    grid; `V2G_CHARGEBACK`: recharging after a V2G discharge; `LEGACY`: from before types were recorded.
     """
 
     BATTERY_WARMING = "BATTERY_WARMING"
@@ -277,7 +275,7 @@ class ScheduleIntervalScheduleType(OpenStrEnum):
 
 
 class SchedulePlanEstimatedChargeRateSource(OpenStrEnum):
-    """What the expected charging power was derived from; null when that is not specified."""
+    """Source of the expected charging power; null if not specified."""
 
     CURRENT_SESSION_EVSE_DATA_LOGS = "CURRENT_SESSION_EVSE_DATA_LOGS"
     CURRENT_SESSION_VEHICLE_DATA_LOGS = "CURRENT_SESSION_VEHICLE_DATA_LOGS"
@@ -292,412 +290,389 @@ class SchedulePlanEstimatedChargeRateSource(OpenStrEnum):
 
 @model
 class ChargingSession(Model):
-    """A single stay on the cable, from plug-in to unplug.
+    """One plug-in episode, from plugging in to unplugging.
 
-    Whenever the charging mode changes in between, a further `ChargingSubSession` begins, which is where energy and cost
-    are found. Exists only for charging since the release of July 2026.
+    Each change of charging mode starts a new `ChargingSubSession`; energy and cost belong to those. Exists only for
+    charging since the release of July 2026.
     """
 
     id: str
     """Identifier of the session, with the prefix `cses`."""
     start: AwareDatetime
-    """When the cable was plugged in."""
+    """When the vehicle was plugged in."""
     url: str
-    """Absolute address of this session in the API."""
+    """URL of this session."""
     end: AwareDatetime | UnsetType | None = UNSET
-    """When the cable was pulled out; null as long as the vehicle is connected."""
+    """When the vehicle was unplugged; null while it is plugged in."""
     evse: str | EVSE | UnsetType | None = UNSET
-    """Charge point it was plugged into, as a URL or, with `expand=evse`, as an object.
-
-    Null when no charge point is known.
-    """
+    """Charger the vehicle was plugged into, as a URL; `expand=evse` gives the `EVSE`. Null if it is unknown."""
     sub_sessions: list[str | ChargingSubSession] | UnsetType = UNSET
-    """Stretches the session divides into, latest first.
-
-    URLs by default, complete objects with `expand=sub_sessions`.
-    """
+    """Sub-sessions of the session, newest first, as URLs; `expand=sub_sessions` gives `ChargingSubSession`s."""
     vehicle: str | Vehicle | UnsetType | None = UNSET
-    """Vehicle that was plugged in, as a URL or, with `expand=vehicle`, as an object. Null when no vehicle is known."""
+    """Vehicle that was plugged in, as a URL; `expand=vehicle` gives the `Vehicle`. Null if it is unknown."""
 
 
 @model
 class ChargingSessionFlag(Model):
-    """One irregularity noticed during charging. Listed in `ChargingSubSessionFlags`."""
+    """An irregularity noticed during charging."""
 
     name: str
-    """What kind of irregularity it is. New kinds may appear at any time."""
+    """Kind of irregularity. New kinds may be added."""
     root_cause: str
-    """Broad category of what lies behind it. Be ready for categories not seen before."""
+    """Broad category of the cause. New categories may be added."""
 
 
 @model
 class ChargingSubSession(Model):
-    """The part of a charging session during which one mode applied, say from plug-in until the driver asks for a boost.
+    """The part of a charging session spent in one mode, for example from plug-in until the driver asks for a boost.
 
-    It carries the energy, money and carbon figures. Its times mark when the mode began and ended; when energy moved, in
-    one go or several, is told by `EnergyUsage`. Webhooks deliver the same shape.
+    It carries the energy, cost and carbon figures. Its times bound the mode; for when energy flowed, read its
+    `EnergyUsage`. Webhooks deliver the same object.
     """
 
     co2_intensity_classification: ChargingSubSessionCo2IntensityClassification | None
-    """The estimated carbon intensity put in words, from `very low` to `very high`; null when it is not classified."""
+    """Class of the estimated carbon intensity, from `very low` to `very high`; null if not classified."""
     co2_intensity_grams_per_kilowatt_hour: int | None = attrs.field(metadata={"unit": "g/kWh"})
-    """Estimated carbon intensity of the energy used, in grams of CO2 per kWh; null without an estimate. Unit: g/kWh."""
+    """Estimated carbon intensity of the energy used; null if there is no estimate. Unit: g/kWh."""
     cost: int | None = attrs.field(metadata={"unit": "minor units of currency"})
-    """What the energy cost, as a whole number of minor units (pence, cents) of `currency`; null when it could not be
-    determined. Unit: minor units of currency.
+    """Cost of the energy, as a whole number (pence, cents) in `currency`; null if it could not be determined.
+
+    Unit: minor units of currency.
     """
     currency: str
-    """Currency of the amounts in this object, for instance `EUR`."""
+    """Currency of the amounts in this object, for example `EUR`."""
     duration_minutes: int = attrs.field(metadata={"unit": "min"})
-    """Minutes of actual charging, rounded; a vehicle connected overnight may have charged for far less.
+    """Time spent actually charging, rounded, which may be far less than the time plugged in.
 
-    To find out at which hours, read `energy_usage`. Unit: min.
+    For when, see `energy_usage`. Unit: min.
     """
     end: AwareDatetime | None
-    """When this mode ceased, through unplugging or a change of mode, often well after the last energy was delivered.
+    """When this mode ended, by unplugging or by a change of mode, often well after the last energy was delivered.
 
-    Null while it lasts.
+    Null while it is in progress.
     """
     energy_delivered_watt_hours: int = attrs.field(metadata={"unit": "Wh"})
-    """Net energy that went into the vehicle, in Wh, from grid and solar together. Unit: Wh."""
+    """Net energy delivered to the vehicle, from grid and solar together. Unit: Wh."""
     grid_energy_delivered_watt_hours: int | None = attrs.field(metadata={"unit": "Wh"})
-    """Share of the energy that the grid supplied, in Wh; null when unknown. Unit: Wh."""
+    """Part of the energy supplied by the grid; null if unknown. Unit: Wh."""
     id: str
     """Identifier of the sub-session, with the prefix `csub`."""
     location: ChargingSubSessionLocation
-    """Where the charging took place."""
+    """Place of charging: its name, coordinates, address and time zone."""
     mode: ChargingSubSessionMode
-    """How charging was controlled.
+    """Charging mode.
 
-    `SMART` was optimised, `BOOST` charged right away, `UNMANAGED_HOME` was left alone at home; on the go, at public
-    chargers, `MANAGED_OTG` was optimised and `UNMANAGED_OTG` was not.
+    `SMART`: optimised; `BOOST`: immediate; `UNMANAGED_HOME`: at home, not optimised; `MANAGED_OTG` and `UNMANAGED_OTG`:
+    public charging ("on the go"), optimised and not optimised.
     """
     solar_energy_delivered_watt_hours: int | None = attrs.field(metadata={"unit": "Wh"})
-    """Share of the energy that solar panels supplied, in Wh; null when unknown. Unit: Wh."""
+    """Part of the energy supplied by solar panels; null if unknown. Unit: Wh."""
     start: AwareDatetime
-    """When this mode took effect, by plugging in or by a change such as a boost.
+    """When this mode began, by plugging in or by a change of mode such as a boost.
 
-    Charging itself may start later; see `energy_usage`.
+    Energy may start to flow later: see `energy_usage`.
     """
     total_co2_grams: int | None = attrs.field(metadata={"unit": "g"})
-    """Estimated emissions caused by this charging, in grams of CO2; null without an estimate. Unit: g."""
+    """Estimated CO2 emissions of this charging; null if there is no estimate. Unit: g."""
     url: str
-    """Absolute address of this sub-session in the API."""
+    """URL of this sub-session."""
     assessment: str | ChargingSubSessionAssessment | UnsetType = UNSET
-    """Review of how well it went. A URL, or an object with `expand=assessment`, for which `debug:read` is needed."""
+    """Assessment of how well it went, as a URL; `expand=assessment` gives the `ChargingSubSessionAssessment` and needs
+    the scope `debug:read`.
+    """
     carbon_feed: str | CarbonFeed | UnsetType | None = UNSET
-    """Data feed the carbon figures rest on.
-
-    A URL, or an object with `expand=carbon_feed` and the scope `carbon:read`; null when there is none.
+    """Feed behind the carbon figures, as a URL; `expand=carbon_feed` gives the `CarbonFeed` and needs the scope
+    `carbon:read`. Null if there is none.
     """
     cost_per_kilowatt_hour: int | UnsetType | None = UNSET
-    """Average price of each kWh delivered.
+    """Average cost per kWh delivered; the API does not state its monetary unit.
 
-    The API does not state its monetary unit; null when there is no figure. For the total see `cost`.
+    Null if unknown. For the total, see `cost`.
     """
     debug_metadata: str | ChargingSubSessionDebugMetadata | UnsetType = UNSET
-    """Diagnostic background. A URL, or an object with `expand=debug_metadata`, for which `debug:read` is needed."""
-    energy_usage: str | EnergyUsage | UnsetType = UNSET
-    """Intervals in which energy was really delivered. A URL, or an object with `expand=energy_usage`."""
-    evse: str | EVSE | UnsetType | None = UNSET
-    """Charge point that was used. A URL, or an object with `expand=evse`; null when it is not known."""
-    flags: str | ChargingSubSessionFlags | UnsetType = UNSET
-    """Irregularities noticed while charging. A URL, or an object with `expand=flags`."""
-    grid_energy_delivered: Decimal | UnsetType = UNSET
-    """Deprecated decimal form of the energy supplied by the grid; read `grid_energy_delivered_watt_hours` instead.
-
-    Deprecated.
+    """Diagnostic details, as a URL; `expand=debug_metadata` gives the `ChargingSubSessionDebugMetadata` and needs the
+    scope `debug:read`.
     """
+    energy_usage: str | EnergyUsage | UnsetType = UNSET
+    """Intervals in which energy was delivered, as a URL; `expand=energy_usage` gives the `EnergyUsage`."""
+    evse: str | EVSE | UnsetType | None = UNSET
+    """Charger that was used, as a URL; `expand=evse` gives the `EVSE`. Null if it is unknown."""
+    flags: str | ChargingSubSessionFlags | UnsetType = UNSET
+    """Irregularities noticed during charging, as a URL; `expand=flags` gives the `ChargingSubSessionFlags`."""
+    grid_energy_delivered: Decimal | UnsetType = UNSET
+    """Decimal form of the energy supplied by the grid; use `grid_energy_delivered_watt_hours` instead. Deprecated."""
     grid_feeds: list[str | GridFeed] | UnsetType = UNSET
-    """Grid feeds that were taken into account. URLs, or objects with `expand=grid_feeds` and the scope `grid:read`."""
+    """Grid feeds that were applied, as URLs; `expand=grid_feeds` gives `GridFeed`s and needs the scope `grid:read`."""
     incentive_earned: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "minor units of currency"})
-    """Reward earned by this charging, as a whole number of minor units of `currency`; null when none is recorded.
+    """Reward earned by this charging, as a whole number in `currency`; null if none is recorded.
 
     Unit: minor units of currency.
     """
     labels: list[ChargingSubSessionLabels] | UnsetType | None = UNSET
-    """Categories attached to this charging, among them utility territories and price periods; null when there are none.
-    """
+    """Categories of this charging, such as utility territories and price periods; null if there are none."""
     percentage_added: float | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "%"})
-    """Battery charge gained, in percent; null when it is not known. Unit: %."""
+    """Battery charge gained, in percentage points; null if unknown. Unit: %."""
     savings_co2_grams: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "g"})
-    """Emissions avoided, in grams of CO2; null when there is no figure. Unit: g."""
+    """CO2 emissions avoided; null if unknown. Unit: g."""
     savings_cost: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "minor units of currency"})
-    """Money saved, as a whole number of minor units of `currency`; null when there is no figure.
-
-    Unit: minor units of currency.
-    """
+    """Money saved, as a whole number in `currency`; null if unknown. Unit: minor units of currency."""
     schedules: str | Schedules | UnsetType = UNSET
-    """Instructions that were made for the device. A URL, or an object with `expand=schedules`."""
+    """Charging schedules made for the device, as a URL; `expand=schedules` gives the `Schedules`."""
     solar_energy_delivered: Decimal | UnsetType = UNSET
-    """Deprecated decimal form of the energy supplied by solar; read `solar_energy_delivered_watt_hours` instead.
+    """Decimal form of the energy supplied by solar panels; use `solar_energy_delivered_watt_hours` instead.
 
     Deprecated.
     """
     solar_mode_type: ChargingSubSessionSolarModeType | UnsetType | None = UNSET
-    """Way solar power was used: not at all (`OFF`), together with the grid (`SOLAR_AND_GRID`), exclusively
-    (`SOLAR_ONLY`) or combined with smart charging (`SOLAR_SMART`). Null when the user has no solar charging configured.
+    """Use of solar power: none (`OFF`), together with the grid (`SOLAR_AND_GRID`), exclusive (`SOLAR_ONLY`) or combined
+    with smart charging (`SOLAR_SMART`). Null if the user has not configured solar charging.
     """
     tariff: str | Tariff | UnsetType | None = UNSET
-    """Tariff for electricity bought from the grid.
-
-    A URL, or an object with `expand=tariff` and the scope `tariff:read`; null when there is none.
+    """Tariff for electricity imported from the grid, as a URL; `expand=tariff` gives the `Tariff` and needs the scope
+    `tariff:read`. Null if there is none.
     """
     total_points: int | UnsetType = UNSET
     """Smart points earned by this charging."""
     total_points_missed: int | UnsetType | None = UNSET
-    """Further points that smart charging would have earned on top of `total_points`; null when not worked out."""
+    """Additional points that smart charging would have earned, on top of `total_points`; null if not calculated."""
     vehicle: str | Vehicle | UnsetType | None = UNSET
-    """Vehicle that charged. A URL, or an object with `expand=vehicle`; null when it is not known."""
+    """Vehicle that was charged, as a URL; `expand=vehicle` gives the `Vehicle`. Null if it is unknown."""
 
 
 @model
 class ChargingSubSessionAssessment(Model):
-    """Verdict on a sub-session once it is over: how much of the needed energy was delivered, how fast, and how well
-    data and commands flowed. For the mechanics behind the record see `ChargingSubSessionDebugMetadata`.
+    """Assessment of a completed sub-session: how much of the needed energy was delivered, how fast, and how reliable
+    data and commands were. For how the record came about, see `ChargingSubSessionDebugMetadata`.
     """
 
     average_charge_rate_watts: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "W"})
-    """Mean charging power over the entire session, in W; null when not available. Unit: W."""
+    """Mean charging power over the session; null if unavailable. Unit: W."""
     charging_sub_session: str | ChargingSubSession | UnsetType = UNSET
-    """Sub-session under review. A URL, or an object with `expand=charging_sub_session`."""
+    """Assessed sub-session, as a URL; `expand=charging_sub_session` gives the `ChargingSubSession`."""
     energy_delivered_to_capacity_percentage: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "%"})
-    """Energy delivered as a percentage of what the battery can hold.
+    """Energy delivered in relation to battery capacity; more than 100 suggests overdelivery.
 
-    More than 100 is a sign of overdelivery; null when not available. Unit: %.
+    Null if unavailable. Unit: %.
     """
     energy_delivery_percentage: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "%"})
-    """Energy delivered as a percentage of what was required, not of battery capacity; null when not available.
-
-    Unit: %.
-    """
+    """Energy delivered in relation to the energy needed, not to battery capacity; null if unavailable. Unit: %."""
     max_charge_rate_watts: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "W"})
-    """Highest charging power in the entire session, in W; null when not available. Unit: W."""
+    """Highest charging power in the session; null if unavailable. Unit: W."""
     metrics: ChargingSubSessionAssessmentMetrics | UnsetType = UNSET
-    """Individual quality figures."""
+    """Quality metrics of the sub-session."""
     ratings: dict[str, ChargingSubSessionAssessmentRatingsValue] | UnsetType = UNSET
-    """Traffic-light rating for each metric and for the whole."""
+    """Traffic-light rating of each metric and of overall quality."""
     updated_at: AwareDatetime | UnsetType = UNSET
-    """When the assessment was last brought up to date."""
+    """When the assessment was last updated."""
     url: str | UnsetType = UNSET
-    """Absolute address of this assessment in the API."""
+    """URL of this assessment."""
 
 
 @model
 class ChargingSubSessionAssessmentMetrics(Model):
-    """Quality figures within a `ChargingSubSessionAssessment`.
+    """Quality metrics of a `ChargingSubSessionAssessment`, each null if not calculated.
 
-    Each may be null, which means it was not worked out. Percentages are whole numbers; for errors, gaps and missed
-    time, higher is worse.
+    Percentages are whole numbers. For errors, gaps and missed time, lower is better.
     """
 
     charge_energy_added_meter_reset: bool | UnsetType | None = UNSET
-    """`true` if the counter for charge energy added was seen to reset; null if that could not be judged."""
+    """Whether the counter of charge energy added was seen to reset; null if undetermined."""
     charge_energy_added_oscillation_count: int | UnsetType | None = UNSET
-    """Number of times the charge energy added swung back and forth; null if not counted."""
+    """Number of oscillations in the charge energy added; null if not calculated."""
     charge_level_oscillation_count: int | UnsetType | None = UNSET
-    """Number of times the charge level swung back and forth; null if not counted."""
+    """Number of oscillations in the charge level; null if not calculated."""
     charge_location_data_at_session_start_minutes: int | UnsetType | None = attrs.field(
         default=UNSET, metadata={"unit": "min"}
     )
-    """How old the location data was at the start of the session, in minutes; null if not worked out. Unit: min."""
+    """Age of the location data at the start of the session; null if not calculated. Unit: min."""
     charge_outside_of_schedule: int | UnsetType | None = UNSET
-    """Percentage, 0 to 100, of the energy that was taken when no charging was scheduled; null if not worked out."""
+    """Share of the energy delivered while no charging was scheduled, from 0 to 100 percent; null if not calculated."""
     charge_rate_max_mad_score: int | UnsetType | None = UNSET
-    """Highest MAD score found for the charge rate; null if not worked out."""
+    """Highest MAD score of the charge rate; null if not calculated."""
     charge_rate_max_median_ratio: int | UnsetType | None = UNSET
-    """Highest charge rate in relation to the median one, in percent from 0 to 100; null if not worked out."""
+    """Highest charge rate in relation to the median, from 0 to 100 percent; null if not calculated."""
     distance_from_home_meters: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "m"})
-    """Distance from home, in metres; null if not worked out. Unit: m."""
+    """Distance from home; null if not calculated. Unit: m."""
     energy_delivered_vs_required: int | UnsetType | None = UNSET
-    """Percentage, 0 to 100, of the required energy that was delivered; null if not worked out."""
+    """Share of the required energy that was delivered, from 0 to 100 percent; null if not calculated."""
     evse_command_adherence: int | UnsetType | None = UNSET
-    """How far the charge point obeyed its commands, in percent from 0 to 100; null if not worked out."""
+    """Degree to which the charger followed its commands, from 0 to 100 percent; null if not calculated."""
     evse_data_frequency_below_threshold: int | UnsetType | None = UNSET
-    """A percentage from 0 to 100 despite its yes-or-no name, about charge point data that came in less often than a
-    threshold. Null if not worked out.
+    """Percentage from 0 to 100, despite its yes-or-no name, concerning charger data that arrived less often than a
+    threshold. Null if not calculated.
     """
     evse_data_uptime: int | UnsetType | None = UNSET
-    """How reliably data from the charge point came in, in percent from 0 to 100; null if not worked out."""
+    """Availability of data from the charger, from 0 to 100 percent; null if not calculated."""
     evse_max_data_gap_duration_minutes: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "min"})
-    """Longest pause in the data from the charge point, in minutes; null if not worked out. Unit: min."""
+    """Longest gap in the data from the charger; null if not calculated. Unit: min."""
     evse_median_data_gap_duration_minutes: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "min"})
-    """Typical (median) pause in the data from the charge point, in minutes; null if not worked out. Unit: min."""
+    """Median gap in the data from the charger; null if not calculated. Unit: min."""
     last_location_update_implied_velocity_kmh: int | UnsetType | None = attrs.field(
         default=UNSET, metadata={"unit": "km/h"}
     )
-    """Speed the vehicle must have had according to its latest location update, in km/h; null if not worked out.
-
-    Unit: km/h.
-    """
+    """Speed implied by the vehicle's latest location update; null if not calculated. Unit: km/h."""
     missing_location: bool | UnsetType | None = UNSET
-    """`true` if location data was missing; null if that could not be judged."""
+    """Whether location data was missing; null if undetermined."""
     savings_attainment_rate: int | UnsetType | None = UNSET
-    """Percentage, 0 to 100, of the greatest theoretically possible savings that was achieved; null if not worked out.
-    """
+    """Savings achieved as a share of the theoretical maximum, from 0 to 100 percent; null if not calculated."""
     schedule_quality: int | UnsetType | None = UNSET
-    """Percentage, 0 to 100, of time in which charging was scheduled and did not take place.
+    """Share of the scheduled time in which no charging took place, from 0 to 100 percent.
 
-    Despite the name a low value is good. Null if not worked out.
+    Despite the name, lower is better. Null if not calculated.
     """
     session_duration: int | UnsetType | None = UNSET
-    """Length of the session, in a unit the API does not state; null if not worked out."""
+    """Length of the session; the API does not state its unit. Null if not calculated."""
     session_savings_range: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "units of currency"})
-    """Span between the dearest and the cheapest way the session could in theory have gone, in whole currency units
-    (pounds, not pence); null if not worked out. Unit: units of currency.
+    """Difference between the most and the least expensive way the session could theoretically have gone, as a decimal
+    amount (pounds, not pence); null if not calculated. Unit: units of currency.
     """
     vehicle_command_adherence: int | UnsetType | None = UNSET
-    """How far the vehicle obeyed its commands, in percent from 0 to 100; null if not worked out."""
+    """Degree to which the vehicle followed its commands, from 0 to 100 percent; null if not calculated."""
     vehicle_data_frequency_below_threshold: int | UnsetType | None = UNSET
-    """A percentage from 0 to 100 despite its yes-or-no name, about vehicle data that came in less often than a
-    threshold. Null if not worked out.
+    """Percentage from 0 to 100, despite its yes-or-no name, concerning vehicle data that arrived less often than a
+    threshold. Null if not calculated.
     """
     vehicle_data_uptime: int | UnsetType | None = UNSET
-    """How reliably data from the vehicle came in, in percent from 0 to 100; null if not worked out."""
+    """Availability of data from the vehicle, from 0 to 100 percent; null if not calculated."""
     vehicle_error_rate: int | UnsetType | None = UNSET
-    """Rate of errors on the vehicle's side, in percent from 0 to 100; null if not worked out."""
+    """Rate of errors from the vehicle, from 0 to 100 percent; null if not calculated."""
     vehicle_location_uptime: int | UnsetType | None = UNSET
-    """How reliably location data of the vehicle came in, in percent from 0 to 100; null if not worked out."""
+    """Availability of location data from the vehicle, from 0 to 100 percent; null if not calculated."""
     vehicle_max_data_gap_duration_minutes: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "min"})
-    """Longest pause in the data from the vehicle, in minutes; null if not worked out. Unit: min."""
+    """Longest gap in the data from the vehicle; null if not calculated. Unit: min."""
     vehicle_median_data_gap_duration_minutes: int | UnsetType | None = attrs.field(
         default=UNSET, metadata={"unit": "min"}
     )
-    """Typical (median) pause in the data from the vehicle, in minutes; null if not worked out. Unit: min."""
+    """Median gap in the data from the vehicle; null if not calculated. Unit: min."""
 
 
 @model
 class ChargingSubSessionCreatedWebhook(Model):
-    """Message delivered to your webhook when a charging sub-session comes into being, that is at plug-in or at a switch
-    of charging mode. Its counterpart at the finish is `ChargingSubSessionEndedWebhook`.
-    """
+    """Webhook event sent when a charging sub-session starts, at plug-in or at a change of charging mode."""
 
     data: ChargingSubSession
-    """The new sub-session in the form that `GET /charging_sub_sessions/{id}` would give."""
+    """The new sub-session, as returned by `GET /charging_sub_sessions/{charging_sub_session_id}`."""
     timestamp: AwareDatetime
-    """When the event took place, in UTC. Redeliveries are recognised by `svix-id`, not by this."""
+    """When the event occurred, in UTC. To recognise redeliveries, use `svix-id` instead."""
     type: ChargingSubSessionCreatedWebhookType
-    """Always `charging_sub_session.created`; the `svix-event-type` header says the same."""
+    """Event type, always `charging_sub_session.created`; the same as the `svix-event-type` header."""
 
 
 @model
 class ChargingSubSessionDebugMetadata(Model):
-    """Background on how the record of a sub-session was opened, closed and calculated.
+    """Diagnostic details of how the record of a sub-session was opened, closed and calculated.
 
-    For troubleshooting; how well the charging went is a matter of `ChargingSubSessionAssessment`.
+    For how well the charging went, see `ChargingSubSessionAssessment`.
     """
 
     charging_sub_session: str | ChargingSubSession
-    """Sub-session that is being diagnosed. A URL, or an object with `expand=charging_sub_session`."""
+    """Sub-session the details are about, as a URL; `expand=charging_sub_session` gives the `ChargingSubSession`."""
     energy_usage_calculation_method: ChargingSubSessionDebugMetadataEnergyUsageCalculationMethod
-    """Where the energy figures come from, for instance a meter (`METERED`) or an estimate from the charge level
+    """Source of the energy figures, for instance a meter (`METERED`) or an estimate from the charge level
     (`ESTIMATED_CHARGE_LEVEL`).
     """
     energy_usage_interpolation_method: ChargingSubSessionDebugMetadataEnergyUsageInterpolationMethod
-    """How gaps between readings were bridged when energy usage was calculated."""
+    """Method by which gaps between readings were filled when energy usage was calculated."""
     finish_reason: ChargingSubSessionDebugMetadataFinishReason | None
-    """What caused the sub-session to finish, such as `EVSE_DISCONNECT`.
+    """Reason the sub-session finished, such as `EVSE_DISCONNECT`; null if none is recorded.
 
-    More values may be added; null when no reason is recorded.
+    More values may be added.
     """
     is_energy_delivered_capped: bool
-    """`true` when the delivered energy was cut down, being more than the vehicle's battery could credibly hold."""
+    """Whether the delivered energy was capped because it exceeded what the vehicle's battery could credibly hold."""
     solar_integration_type: ChargingSubSessionDebugMetadataSolarIntegrationType | None
-    """Kind of solar integration the charge point has; null when no charge point took part."""
+    """Kind of solar integration of the charger; null if no charger was involved."""
     start_reason: ChargingSubSessionDebugMetadataStartReason | None
-    """What caused the sub-session to begin, such as `EVSE_CONNECT` or `BOOST_START`.
+    """Reason the sub-session started, such as `EVSE_CONNECT` or `BOOST_START`; null if none is recorded.
 
-    More values may be added; null when no reason is recorded.
+    More values may be added.
     """
     uncapped_energy_delivered_watt_hours: int | None = attrs.field(metadata={"unit": "Wh"})
-    """Energy that would be reported had no cap been applied, in Wh.
-
-    Null when nothing was capped or the figure cannot be recomputed. Unit: Wh.
+    """Energy that would have been reported without the cap; null if nothing was capped or the figure cannot be
+    recalculated. Unit: Wh.
     """
     url: str
-    """Absolute address of this metadata in the API."""
+    """URL of this metadata."""
 
 
 @model
 class ChargingSubSessionEndedWebhook(Model):
-    """Message delivered to your webhook once a charging sub-session is over, because the cable was pulled or another
-    mode took over. Carries the final state of what `ChargingSubSessionCreatedWebhook` announced.
-    """
+    """Webhook event sent when a charging sub-session ends, by unplugging or by a change of charging mode."""
 
     data: ChargingSubSession
-    """The finished sub-session, of the same shape as a read of `GET /charging_sub_sessions/{id}`."""
+    """The completed sub-session, as returned by `GET /charging_sub_sessions/{charging_sub_session_id}`."""
     timestamp: AwareDatetime
-    """UTC time of the event itself, as opposed to that of its delivery."""
+    """When the event occurred, in UTC, as opposed to when it was delivered."""
     type: ChargingSubSessionEndedWebhookType
-    """Always `charging_sub_session.ended`, as in the accompanying `svix-event-type` header."""
+    """Event type, always `charging_sub_session.ended`; the same as the `svix-event-type` header."""
 
 
 @model
 class ChargingSubSessionFlags(Model):
-    """All irregularities noticed in one sub-session, each with its cause."""
+    """Irregularities noticed in one sub-session."""
 
     charging_sub_session: str | ChargingSubSession
-    """Sub-session the flags were raised on. A URL, or an object with `expand=charging_sub_session`."""
+    """Sub-session the flags were raised on, as a URL; `expand=charging_sub_session` gives the `ChargingSubSession`."""
     flags: list[ChargingSessionFlag]
-    """The irregularities themselves; empty when nothing was flagged."""
+    """The irregularities; empty if nothing was flagged."""
     url: str
     """Absolute address of these flags in the API."""
 
 
 @model
 class ChargingSubSessionLocation(Model):
-    """Where the charging took place."""
+    """Place of charging: its name, coordinates, address and time zone."""
 
     address_1: str | UnsetType | None = UNSET
-    """First line of the address; null when unknown."""
+    """First line of the address; null if unknown."""
     coordinates: LatLong | UnsetType | None = UNSET
     """Not described."""
     name: str | UnsetType = UNSET
     """Display name of the place."""
     postal_code: str | UnsetType | None = UNSET
-    """Postal code of the place, of at most 10 characters; null when unknown."""
+    """Postal code of the place, at most 10 characters; null if unknown."""
     timezone: str | UnsetType | None = UNSET
-    """Time zone where the charging took place, as an IANA name such as `Europe/Dublin`; null when unknown."""
+    """Time zone of the place, as an IANA name such as `Europe/Dublin`; null if unknown."""
 
 
 @model
 class DispatcherLog(Model):
-    """Record of a command meant for a charger or vehicle so that it carries out a schedule.
+    """A command meant for a charger or vehicle to carry out a schedule.
 
-    If the command was held back, `reason_not_sent` says why.
+    If it was not sent, `reason_not_sent` says why.
     """
 
     charging_sub_session: str | ChargingSubSession | UnsetType = UNSET
-    """Sub-session the command was for. A URL, or an object with `expand=charging_sub_session`."""
+    """Sub-session the command was for, as a URL; `expand=charging_sub_session` gives the `ChargingSubSession`."""
     device_type: DispatcherLogDeviceType | UnsetType = UNSET
-    """What the command was addressed to, `EVSE` (charge point) or `VEHICLE`."""
+    """Kind of device the command is for: `EVSE` (charger) or `VEHICLE`."""
     internal_command_id: UUID | UnsetType = UNSET
-    """UUID by which ev.energy itself follows the command."""
+    """ev.energy's own UUID for tracking the command."""
     logged_at: AwareDatetime | UnsetType = UNSET
-    """When the command was entered in the log."""
+    """When the command was logged."""
     reason_not_sent: str | UnsetType | None = UNSET
-    """Explanation if the command was not sent; null if there is none to give."""
+    """Reason the command was not sent; null if there is none."""
     schedule_created_at: AwareDatetime | UnsetType = UNSET
-    """When the schedule behind the command was made, which may be long before it applies."""
+    """When the schedule behind the command was created, which may be long before it applies."""
     schedule_valid_period_start: AwareDatetime | UnsetType = UNSET
-    """From when the schedule behind the command applies."""
+    """Start of validity of the schedule behind the command."""
 
 
 @model
 class EnergyDeliveredByPrice(Model):
-    """The energy within a `UsageInterval` that was bought at one particular price."""
+    """Energy within a `UsageInterval` that was delivered at one price."""
 
     energy_delivered_watt_hours: int | UnsetType = attrs.field(default=UNSET, metadata={"unit": "Wh"})
-    """Energy delivered at this price, in Wh. Unit: Wh."""
+    """Energy delivered at this price. Unit: Wh."""
     price: Decimal | UnsetType = attrs.field(default=UNSET, metadata={"unit": "minor units of currency"})
-    """Price in minor units (pence, cents), as a decimal string. Unit: minor units of currency."""
+    """Price as a decimal string: pence, for example, if the currency is `GBP`. Unit: minor units of currency."""
 
 
 @model
 class EnergyUsage(Model):
-    """Course of energy delivery over one sub-session, cut into intervals.
+    """Energy delivered over one sub-session, split into intervals.
 
-    This is the place to learn when a vehicle truly charged, since the sub-session's own times only frame the mode.
+    It shows when a vehicle actually charged; the sub-session's own times only bound the mode.
     """
 
     charging_sub_session: str | ChargingSubSession | UnsetType = UNSET
@@ -705,188 +680,166 @@ class EnergyUsage(Model):
     currency: str | UnsetType = UNSET
     """Currency of the prices in `intervals`, which are in its minor unit (pence, cents)."""
     intervals: list[UsageInterval] | UnsetType = UNSET
-    """Slices of time with the energy delivered in each."""
+    """Intervals with the energy delivered in each."""
     last_updated_at: AwareDatetime | UnsetType = UNSET
-    """When these figures last changed. Can lack a zone, in which case it is UTC."""
+    """When these figures last changed. A value without a time zone is in UTC."""
     url: str | UnsetType = UNSET
-    """Absolute address of this energy usage in the API."""
+    """URL of this energy usage."""
 
 
 @model
 class RecalculateChargingSubSessionEnergyUsagesRequest(Model):
-    """Options of the recalculation.
-
-    A body is needed in effect, though every key may be left out of it: `{}` recalculates for real, with the cap on.
-    """
+    """Options of the recalculation. An empty object recalculates for real, with the cap applied."""
 
     cap_overages: bool | UnsetType = UNSET
-    """Whether energy beyond what is plausible is cut off in the recalculated figures; on by default."""
+    """Whether to cap energy beyond what is plausible; defaults to true."""
     dry_run: bool | UnsetType = UNSET
-    """Set to `true` to see the resulting figure without storing anything; by default (`false`) the recalculation is
-    real.
-    """
+    """Whether to report the result without storing anything; defaults to false."""
 
 
 @model
 class RecalculateChargingSubSessionEnergyUsagesResponse(Model):
-    """The recalculation was set off, or only simulated; energy totals of before and after stand side by side."""
+    """The recalculation was started or simulated; gives the energy totals before and after."""
 
     new_energy_delivered_watt_hours: int = attrs.field(metadata={"unit": "Wh"})
-    """Energy total of the session according to the recalculation, in Wh; after a dry run it is only what would have
+    """Energy delivered in the sub-session according to the recalculation; after a dry run, the figure that would have
     resulted. Unit: Wh.
     """
     previous_energy_delivered_watt_hours: int = attrs.field(metadata={"unit": "Wh"})
-    """Energy total of the session before this call, in Wh. Unit: Wh."""
+    """Energy delivered in the sub-session before this call. Unit: Wh."""
     status: RecalculateChargingSubSessionEnergyUsagesResponseStatus
-    """`dry_run_completed` after a simulation, `recalculation_triggered` when the figures are being recalculated for
-    real.
+    """`dry_run_completed` after a simulation, `recalculation_triggered` if the figures are being recalculated for real.
     """
 
 
 @model
 class ScheduleInterval(Model):
-    """One instruction to the charging device: which current to apply during a given period of the session.
-
-    Turns up in the list inside `Schedules`.
-    """
+    """A charging instruction for one period of a session: the current to apply."""
 
     created_at: AwareDatetime | UnsetType = UNSET
     """When the instruction was generated, as opposed to when it applies."""
     current_milliamps: int | UnsetType = attrs.field(default=UNSET, metadata={"unit": "mA"})
-    """Current to charge with during the period, in mA; `0` tells the device not to charge. Unit: mA."""
+    """Current to charge at during the period; 0 means not to charge. Unit: mA."""
     dispatched_at: AwareDatetime | UnsetType | None = UNSET
-    """When the instruction was last sent to the device; null until it has been sent once."""
+    """When the instruction was last sent to the device; null if it has not been sent."""
     interval_seconds: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "s"})
-    """How long the period lasts, in seconds.
-
-    Currently 1800 throughout, except that a boost is open-ended and has null. Unit: s.
-    """
+    """Length of the period. Always 1800 at present, except for a boost, which is open-ended: null. Unit: s."""
     schedule_type: ScheduleIntervalScheduleType | UnsetType = UNSET
-    """What gave rise to the instruction.
+    """Origin of the instruction.
 
-    `SMART` comes from optimisation, `BOOST` is immediate charging at full rate, `SOLAR_ONLY` uses nothing but solar
-    power, `SOLAR_SMART` mixes solar and smart charging. `INITIAL_CHARGE_TIME` conditions the battery with a first
-    charge, `BATTERY_WARMING` warms it during the last hour before it must be ready. `V2G_DISCHARGE` sends energy from
-    vehicle to grid and `V2G_CHARGEBACK` restores it afterwards. `LEGACY` is older than the recording of types.
+    `SMART`: optimisation; `BOOST`: immediate charging at full rate; `SOLAR_ONLY`: solar power alone; `SOLAR_SMART`:
+    solar and smart charging combined; `INITIAL_CHARGE_TIME`: a first charge that conditions the battery;
+    `BATTERY_WARMING`: warming in the hour before the vehicle must be ready; `V2G_DISCHARGE`: the vehicle feeds the
+    grid; `V2G_CHARGEBACK`: recharging after a V2G discharge; `LEGACY`: from before types were recorded.
     """
     started_at: AwareDatetime | UnsetType = UNSET
-    """When the period begins; always on a full or half hour."""
+    """Start of the period, always on the hour or half hour."""
 
 
 @model
 class SchedulePlan(Model):
-    """What the optimiser knew and had to respect when it generated a set of schedules: the deadline, the energy still
-    needed, the limits and the prices.
+    """The inputs from which a set of schedules was generated: the deadline, the energy needed, the limits and the
+    prices.
     """
 
     created_at: AwareDatetime | UnsetType = UNSET
-    """When the plan was drawn up."""
+    """When the plan was created."""
     estimated_charge_rate_source: SchedulePlanEstimatedChargeRateSource | UnsetType | None = UNSET
-    """What the expected charging power was derived from; null when that is not specified."""
+    """Source of the expected charging power; null if not specified."""
     estimated_charge_rate_watts: int | UnsetType = attrs.field(default=UNSET, metadata={"unit": "W"})
-    """Power at which the vehicle was expected to charge, in W. Unit: W."""
+    """Expected charging power of the vehicle. Unit: W."""
     id: str | UnsetType = UNSET
-    """Identifier of the plan, with the prefix `scpl`; filters the schedules of a sub-session through
-    `schedule_plan_id`.
-    """
+    """ID of the plan: `scpl` followed by a ULID. Schedules can be filtered by it."""
     max_charge_limit_percent: int | UnsetType = attrs.field(default=UNSET, metadata={"unit": "%"})
-    """Upper charge limit the plan worked with, in percent from 0 to 100. Unit: %."""
+    """Upper charge limit of the plan, from 0 to 100. Unit: %."""
     min_charge_limit_percent: int | UnsetType = attrs.field(default=UNSET, metadata={"unit": "%"})
-    """Lower charge limit the plan worked with, in percent from 0 to 100. Unit: %."""
+    """Lower charge limit of the plan, from 0 to 100. Unit: %."""
     power_off_current_milliamps: int | UnsetType = attrs.field(default=UNSET, metadata={"unit": "mA"})
-    """Current to use while charging is off, in mA; as a rule `0`. Unit: mA."""
+    """Current while charging is off; usually 0. Unit: mA."""
     power_on_current_milliamps: int | UnsetType = attrs.field(default=UNSET, metadata={"unit": "mA"})
-    """Current to use while charging is on, in mA. Unit: mA."""
+    """Current while charging is on. Unit: mA."""
     price_data: list[Price] | UnsetType | None = UNSET
-    """Tariff rates that applied when the plan was drawn up, one per interval.
+    """Tariff rates at the time of planning, one per interval.
 
-    Null unless `expand=price_data` is requested, and also if there is no tariff.
+    Null unless `expand=price_data` is given, and if there is no tariff.
     """
     price_threshold_minor_unit: int | UnsetType | None = attrs.field(
         default=UNSET, metadata={"unit": "hundredths of a minor unit of currency"}
     )
-    """Price limit on a scale of its own, hundredths of a minor currency unit: `2450` is 24.5 pence, or GBP 0.245.
+    """Price limit: 2450 is 24.5 pence, or GBP 0.245.
 
-    Null when there is no limit. Unit: hundredths of a minor unit of currency.
+    Null if there is no limit. Unit: hundredths of a minor unit of currency.
     """
     ready_by_time: AwareDatetime | UnsetType = UNSET
-    """Deadline by which charging should be complete."""
+    """Time by which charging should be complete."""
     seconds_to_charge: int | UnsetType = attrs.field(default=UNSET, metadata={"unit": "s"})
-    """Charging time still needed, in seconds. Unit: s."""
+    """Charging time needed. Unit: s."""
     vehicle_charge_level_watt_hours: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "Wh"})
-    """Energy in the battery when the plan was drawn up, in Wh; null when it was not known. Unit: Wh."""
+    """Energy in the battery when the plan was created; null if unknown. Unit: Wh."""
     watt_hours_to_charge: int | UnsetType = attrs.field(default=UNSET, metadata={"unit": "Wh"})
-    """Energy still needed, in Wh. Unit: Wh."""
+    """Energy needed. Unit: Wh."""
 
 
 @model
 class SchedulePlans(Model):
-    """The planning inputs of one sub-session, gathered in a list.
-
-    What came of them, as currents and periods, is in `Schedules`.
-    """
+    """The schedule plans of one sub-session: the inputs from which its `Schedules` were generated."""
 
     charging_sub_session: str | ChargingSubSession | UnsetType = UNSET
-    """Sub-session that was planned for. A URL, or an object with `expand=charging_sub_session`."""
+    """Sub-session of the plans, as a URL; `expand=charging_sub_session` gives the `ChargingSubSession`."""
     schedule_plans: list[SchedulePlan] | UnsetType = UNSET
-    """Plans made for the sub-session."""
+    """The plans."""
     url: str | UnsetType = UNSET
     """Absolute address of these plans in the API."""
 
 
 @model
 class Schedules(Model):
-    """The charging instructions of one sub-session, gathered in a list.
-
-    They are the result of planning; its inputs are in `SchedulePlans`.
-    """
+    """The charging schedules of one sub-session, generated from its `SchedulePlans`."""
 
     charging_sub_session: str | ChargingSubSession | UnsetType = UNSET
-    """Sub-session the instructions were made for. A URL, or an object with `expand=charging_sub_session`."""
+    """Sub-session of the schedules, as a URL; `expand=charging_sub_session` gives the `ChargingSubSession`."""
     schedules: list[ScheduleInterval] | UnsetType = UNSET
-    """Instructions, one for each period."""
+    """Charging instructions, one per period."""
     url: str | UnsetType = UNSET
     """Absolute address of these schedules in the API."""
 
 
 @model
 class UsageInterval(Model):
-    """A slice of time within `EnergyUsage`, with the energy delivered in it and what that energy cost.
-
-    An idle slice shows up with zero energy.
-    """
+    """An interval of `EnergyUsage`, with the energy delivered in it and its cost. An idle interval has zero energy."""
 
     alt_usage_watt_hours: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "Wh"})
-    """Energy that would have flowed in this slice if the vehicle had simply charged from plug-in without any control,
-    in Wh. An estimate; null if there is none. Unit: Wh.
+    """Estimated energy that would have been delivered in this interval had the vehicle charged from plug-in without any
+    control; null if there is no estimate. Unit: Wh.
     """
     electricity_cost_sub_unit: Decimal | UnsetType | None = attrs.field(
         default=UNSET, metadata={"unit": "minor units of currency per kWh"}
     )
-    """Price per kWh in minor units (pence, cents), as a decimal string.
+    """Price as a decimal string.
 
-    Caution: if merging joined slices with different rates, this is the sum of those rates. Null when unknown. Unit:
-    minor units of currency per kWh.
+    If merging joined intervals with different rates, this is the sum of those rates. Null if unknown. Unit: minor units
+    of currency per kWh.
     """
     energy_delivered_by_price: EnergyDeliveredByPrice | UnsetType = UNSET
-    """Energy of the slice broken down by the price paid for it, in minor units.
+    """Energy of the interval by price.
 
-    A slice with two rates has two entries by intent, although a single object is declared here.
+    An interval with two rates has two entries, although a single object is declared here.
     """
     interval_seconds: int | UnsetType = attrs.field(default=UNSET, metadata={"unit": "s"})
-    """How long the slice lasts, in seconds; merged ones vary in length. Unit: s."""
+    """Length of the interval; merged intervals vary in length. Unit: s."""
     meter_usage_watt_hours: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "Wh"})
-    """Estimated consumption as the supply meter sees it, in Wh, that is with what gets lost on the way to the charge
-    point or vehicle. Null if there is no estimate. Unit: Wh.
+    """Estimated consumption at the supply meter, which includes losses on the way to the charger or vehicle.
+
+    Null if there is no estimate. Unit: Wh.
     """
     percentage_import: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "%"})
-    """How much of the energy came from the grid, in percent from 0 to 100; matters for the cost in homes with solar
-    panels. Null when unknown. Unit: %.
+    """Share of the energy imported from the grid, from 0 to 100 percent, which affects the cost in homes with solar
+    panels. Null if unknown. Unit: %.
     """
     started_at: AwareDatetime | UnsetType = UNSET
-    """When the slice begins."""
+    """Start of the interval."""
     total_energy_delivered_watt_hours: int | UnsetType = attrs.field(default=UNSET, metadata={"unit": "Wh"})
-    """Energy delivered during the slice, in Wh; `0` when nothing flowed. Unit: Wh."""
+    """Energy delivered during the interval; 0 if idle. Unit: Wh."""
 
 
 class RecalculateChargingSubSessionEnergyUsagesRequestFields(TypedDict, total=False):
@@ -897,10 +850,7 @@ class RecalculateChargingSubSessionEnergyUsagesRequestFields(TypedDict, total=Fa
 
 
 ChargingSubSessionAssessmentRatings: TypeAlias = "dict[str, ChargingSubSessionAssessmentRatingsValue]"
-"""Traffic-light ratings within a `ChargingSubSessionAssessment`, keyed by metric, plus one for quality overall.
-
-Values are `GREEN`, `AMBER`, `RED`, or `NOT_APPLICABLE` where a rating makes no sense.
-"""
+"""Traffic-light ratings of a `ChargingSubSessionAssessment`: one per metric, and one for overall quality."""
 
 # At the bottom, since models of several modules refer to each other: decoders look names up in the module's globals.
 from ev_energy_async.models._shared import EVSE, CarbonFeed, GridFeed, LatLong, Price, Tariff, Vehicle  # noqa: E402

@@ -14,24 +14,21 @@ __all__ = [
 
 @model
 class CTClampLog(Model):
-    """The current that a CT clamp measured at one moment; clamps have a list of these."""
+    """The current measured by a CT clamp at one moment."""
 
     ct_clamp: str | CTClamp | UnsetType = UNSET
-    """The clamp that measured, as a URL; `expand=ct_clamp` gives the `CTClamp`."""
+    """Clamp that took the measurement, as a URL; `expand=ct_clamp` gives the `CTClamp`."""
     current_milliamps: int | UnsetType = attrs.field(default=UNSET, metadata={"unit": "mA"})
-    """Measured current in milliamps.
+    """Measured current; positive is import from the grid, negative is export, for example of surplus solar power.
 
-    Above zero the property draws from the grid, below zero it feeds into it, as with surplus solar power. Unit: mA.
+    Unit: mA.
     """
     logged_at: AwareDatetime | UnsetType = UNSET
-    """When the measurement reached ev.energy's records, as opposed to `sampled_at`, when it was taken."""
+    """When the server stored the measurement; compare `sampled_at`, when it was taken."""
     sampled_at: AwareDatetime | UnsetType = UNSET
-    """When the clamp took the measurement; together with the clamp it identifies the log.
-
-    `logged_at` tells when it was stored.
-    """
+    """When the clamp took the measurement; with the clamp, it identifies the log."""
     url: str | UnsetType = UNSET
-    """Absolute address of this measurement."""
+    """URL of this measurement."""
 
 
 # At the bottom, since models of several modules refer to each other: decoders look names up in the module's globals.

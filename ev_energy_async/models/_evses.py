@@ -36,7 +36,7 @@ __all__ = [
 
 
 class EVSECommandLogReason(OpenStrEnum):
-    """What prompted the command, for example `SCHEDULED_CHARGING` or `STOP_CHARGE`. Null when no reason was noted."""
+    """Reason for the command, for example `SCHEDULED_CHARGING` or `STOP_CHARGE`; null if none was recorded."""
 
     API_TRIGGERED_COMMAND = "API_TRIGGERED_COMMAND"
     CHARGING_SESSION = "CHARGING_SESSION"
@@ -60,7 +60,7 @@ class EVSECommandLogReason(OpenStrEnum):
 
 
 class EVSEImportRequestProvider(OpenStrEnum):
-    """Company through whose integration the charger is reached; only those listed can import by serial number."""
+    """Provider of the charger's integration. Only the listed ones support import by serial number."""
 
     CHARGE_POINT = "ChargePoint"
     EO = "EO"
@@ -75,7 +75,7 @@ class EVSEImportRequestProvider(OpenStrEnum):
 
 
 class EVSEOCPPCallResponseErrorCode(OpenStrEnum):
-    """Error code from the OCPP standard, `NoError` for a call that went well."""
+    """OCPP error code; `NoError` means success."""
 
     FORMATION_VIOLATION = "FormationViolation"
     GENERIC_ERROR = "GenericError"
@@ -95,7 +95,7 @@ class EVSEOCPPCallResponseErrorCode(OpenStrEnum):
 
 
 class EVSEOCPPLogAction(OpenStrEnum):
-    """What kind of message it is in OCPP terms, such as `MeterValues` or `RemoteStartTransaction`."""
+    """OCPP action, such as `MeterValues` or `RemoteStartTransaction`."""
 
     AUTHORIZE = "Authorize"
     BOOT_NOTIFICATION = "BootNotification"
@@ -142,10 +142,7 @@ class EVSEOCPPLogAction(OpenStrEnum):
 
 
 class EVSEOCPPLogDirection(OpenStrEnum):
-    """Way the message went between platform and charger, `Sent` or `Received`.
-
-    The list filter wants the same words in capitals.
-    """
+    """Direction of the message, `Sent` or `Received`. The filter of the list takes the same words in capitals."""
 
     RECEIVED = "Received"
     SENT = "Sent"
@@ -156,105 +153,96 @@ class EVSEOCPPLogDirection(OpenStrEnum):
 
 @model
 class EVSEAPIErrorLog(Model):
-    """An attempt to talk to a charger's hardware API that failed.
-
-    Error codes of the OCPP protocol stand in `EVSEOCPPLog`.
-    """
+    """A failed request to a charger's hardware API. OCPP error codes are in `EVSEOCPPLog`."""
 
     controller: str | UnsetType = UNSET
-    """Name of the integration through which the charger was being addressed."""
+    """Integration in use when the error occurred."""
     error_code: str | UnsetType | None = UNSET
-    """Code of the error, taken from the provider or given by ev.energy. Null when there is no code."""
+    """Error code, from the provider or assigned by ev.energy; null if there is none."""
     error_detail: str | UnsetType | None = UNSET
-    """Explanation of what went wrong, in words. Null when nothing more is known."""
+    """Human-readable explanation of the error; null if unknown."""
     error_type: str | UnsetType | None = UNSET
-    """Category of the error, likewise the provider's own or one that ev.energy chose. Null when unclassified."""
+    """Error type, from the provider or assigned by ev.energy; null if unclassified."""
     evse: str | EVSE | UnsetType = UNSET
-    """Charger that could not be reached properly, as a URL; `expand=evse` gives the `EVSE`."""
+    """Charger concerned, as a URL; `expand=evse` gives the `EVSE`."""
     external_request_id: str | UnsetType | None = UNSET
-    """Identifier that the failing request has outside ev.energy, to quote when tracing it. Null when there is none."""
+    """External ID of the failed request, for tracing; null if there is none."""
     internal_command_id: UUID | UnsetType | None = UNSET
-    """UUID of the command under way; the same value in `EVSECommandLog` tells what was attempted.
-
-    Null when no command was concerned.
-    """
+    """UUID of the command in progress, the same as in its `EVSECommandLog`; null if no command was involved."""
     sampled_at: AwareDatetime | UnsetType = UNSET
-    """When ev.energy observed the error; together with the charger it identifies the log."""
+    """When ev.energy observed the error; with the charger, it identifies the log."""
     status_code: int | UnsetType | None = UNSET
-    """HTTP status with which the hardware API replied. Null when there was none to record."""
+    """HTTP status returned by the hardware API; null if there was none."""
     url: str | UnsetType = UNSET
-    """Absolute address of this error."""
+    """URL of this error."""
 
 
 @model
 class EVSECommandLog(Model):
-    """A command that ev.energy sent to a charger, with what it demanded and the reason.
+    """A command that ev.energy sent to a charger, with its contents and reason.
 
-    `EVSEAPIErrorLog` holds the attempts that failed.
+    Failed attempts are in `EVSEAPIErrorLog`.
     """
 
     always_enabled: bool | UnsetType | None = UNSET
-    """True if the charger was to remain enabled for good (free-vend). Null when the command did not address it."""
+    """Whether the charger was to stay permanently enabled (free-vend); null if the command did not set it."""
     evse: str | EVSE | UnsetType = UNSET
-    """Charger the command was meant for, as a URL; `expand=evse` gives the `EVSE`."""
+    """Charger the command was for, as a URL; `expand=evse` gives the `EVSE`."""
     internal_command_id: UUID | UnsetType | None = UNSET
-    """UUID under which the platform dispatched the command; look for it in `EVSEAPIErrorLog` to find related errors.
+    """UUID under which the platform dispatched the command; related errors in `EVSEAPIErrorLog` carry the same one.
 
-    Null when there is none.
+    Null if there is none.
     """
     is_enabled_target: bool | UnsetType | None = UNSET
-    """Value of `is_enabled` that was asked for, true meaning free-vend mode. Null when the command left it alone."""
+    """Requested value of `is_enabled`, where true means free-vend mode; null if the command did not set it."""
     logged_at: AwareDatetime | UnsetType = UNSET
-    """When ev.energy wrote the command down; together with the charger it identifies the log."""
+    """When ev.energy recorded the command; with the charger, it identifies the log."""
     max_load_target_milliamps: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "mA"})
-    """Highest load the charger was told to allow, in milliamps. Null when the command set none. Unit: mA."""
+    """Maximum load requested of the charger; null if the command set none. Unit: mA."""
     reason: EVSECommandLogReason | UnsetType | None = UNSET
-    """What prompted the command, for example `SCHEDULED_CHARGING` or `STOP_CHARGE`. Null when no reason was noted."""
+    """Reason for the command, for example `SCHEDULED_CHARGING` or `STOP_CHARGE`; null if none was recorded."""
     url: str | UnsetType = UNSET
-    """Absolute address of this command."""
+    """URL of this command."""
 
 
 @model
 class EVSECompatibilityCheckResult(Model):
-    """Says whether one charger model can be used in one country; returned by `GET /evse_compatibility/check`."""
+    """Result of checking whether a charger model is supported in a country."""
 
     beta: bool
-    """True if the support is still early access. Always present, and never true for an incompatible model."""
+    """Whether the support is early access. Always present, and always false for an incompatible model."""
     compatible: bool
-    """True if the model is supported in the country that applied to the check."""
+    """Whether the model is supported in the country checked."""
     recommendation_rank: int | None
-    """Position of the make, not of this model, in a list offered for choosing, from 1 (first) to 10.
+    """Rank of the make (not the model) in a device picker, from 1 (first) to 10.
 
-    Null means that the make has no rank and belongs after all ranked ones. Filled in for incompatible models too.
+    Null means unranked, which sorts after all ranked makes. Given for incompatible models too.
     """
 
 
 @model
 class EVSEConnectivity(Model):
-    """How well a charger is connected, at the time of asking and over the past days.
-
-    Chargers on WiFi have no signal strengths here.
-    """
+    """Quality of a charger's connection, now and over the past days. Chargers on WiFi have no signal strengths."""
 
     connection_reliability_30d: int
-    """How constantly the charger was online in the past 30 days, from 0 (never) to 100 (throughout)."""
+    """Share of the past 30 days in which the charger was online, from 0 (never) to 100 (always)."""
     firmware_version: str | None
-    """Firmware that the charger runs at present. Null when it has not been learned."""
+    """Current firmware version; null if unknown."""
     highest_signal_strength_rssi_dbm_7d: int | None = attrs.field(metadata={"unit": "dBm"})
-    """Strongest signal of the past seven days, in dBm. Null for a charger connected by WiFi. Unit: dBm."""
+    """Strongest signal of the past seven days; null for a charger connected by WiFi. Unit: dBm."""
     iccid: str | None
-    """Serial number (ICCID) of the SIM card. Null when nothing is known of a SIM."""
+    """Serial number (ICCID) of the charger's SIM card; null if unknown."""
     ip_address: str | None
-    """IP address of the charger's SIM. Null when nothing is known of a SIM."""
+    """IP address of the charger's SIM card; null if unknown."""
     latest_status_log: str | EVSEStatusLog | None
-    """Most recent status log of the charger, as a URL; `expand=latest_status_log` gives the `EVSEStatusLog`.
+    """Newest status log of the charger, as a URL; `expand=latest_status_log` gives the `EVSEStatusLog`.
 
-    Null when there is none.
+    Null if there is none.
     """
     lowest_signal_strength_rssi_dbm_7d: int | None = attrs.field(metadata={"unit": "dBm"})
-    """Weakest signal of the past seven days, in dBm. Null for a charger connected by WiFi. Unit: dBm."""
+    """Weakest signal of the past seven days; null for a charger connected by WiFi. Unit: dBm."""
     signal_strength_rssi_dbm: int | None = attrs.field(metadata={"unit": "dBm"})
-    """Last signal strength (RSSI) known, in dBm. Null for a charger connected by WiFi. Unit: dBm."""
+    """Last known signal strength (RSSI); null for a charger connected by WiFi. Unit: dBm."""
 
 
 @model
@@ -262,89 +250,86 @@ class EVSEFirmwareVersion(Model):
     """A firmware release for one or more charger models."""
 
     change_log: str | None
-    """Short account of what is new in the release. Null when none was written."""
+    """Short description of the changes in the release; null if there is none."""
     id: str
-    """Identifier of the release, `evsf` followed by 26 characters."""
+    """ID of the release: `evsf` followed by a ULID."""
     public_version: str | None
-    """Designation made known to the public, in case it is not the internal one. Null when no separate label exists."""
+    """Public version name, if different from the internal one; null otherwise."""
     support_url: str | None
-    """Page that documents the release. Null when there is no such page."""
+    """URL of the documentation of the release; null if there is none."""
     url: str
-    """Absolute address of this release."""
+    """URL of this release."""
     version: str
-    """Internal designation of the release; see `public_version` for the one that users know."""
+    """Internal version name; `public_version` is the one users know."""
 
 
 @model
 class EVSEImportRequest(Model):
-    """Names a charger to be linked by `POST /evse_onboarding/import`.
+    """A charger to link by its serial number.
 
-    No e-mail is sent along, as the server tries the calling user's own address and, if the profile has it,
+    The server looks it up under the calling user's email address and, if the profile has one, the user's
     `secondary_email`.
     """
 
     provider: EVSEImportRequestProvider
-    """Company through whose integration the charger is reached; only those listed can import by serial number."""
+    """Provider of the charger's integration. Only the listed ones support import by serial number."""
     serial_number: str
-    """Serial number (CPID) printed on the device or shown in the provider's own app."""
+    """Serial number (CPID), as printed on the device or shown in the provider's app."""
 
 
 @model
 class EVSEOCPPCallResponse(Model):
-    """The reply to an OCPP call; found in the `response` of an `EVSEOCPPLog`."""
+    """The response to an OCPP call."""
 
     error_code: EVSEOCPPCallResponseErrorCode | UnsetType = UNSET
-    """Error code from the OCPP standard, `NoError` for a call that went well."""
+    """OCPP error code; `NoError` means success."""
     error_description: str | UnsetType | None = UNSET
-    """Plain-language account of the error. Null when the call succeeded."""
+    """Human-readable description of the error; null if the call succeeded."""
     payload: dict[str, Any] | UnsetType = UNSET
-    """Content of the reply as defined by OCPP for the action."""
+    """Payload of the response, as defined by OCPP for the action."""
     sampled_at: AwareDatetime | UnsetType = UNSET
-    """Time at which the reply was recorded, not the call."""
+    """When the response was recorded."""
 
 
 @model
 class EVSEOCPPLog(Model):
-    """An OCPP message between ev.energy and a charger, in whichever direction, along with its reply.
+    """An OCPP message between ev.energy and a charger, in either direction, with its response.
 
-    It shows the protocol itself, whereas `EVSECommandLog` shows intentions.
+    For the intent behind it, see `EVSECommandLog`.
     """
 
     action: EVSEOCPPLogAction | UnsetType = UNSET
-    """What kind of message it is in OCPP terms, such as `MeterValues` or `RemoteStartTransaction`."""
+    """OCPP action, such as `MeterValues` or `RemoteStartTransaction`."""
     direction: EVSEOCPPLogDirection | UnsetType = UNSET
-    """Way the message went between platform and charger, `Sent` or `Received`.
-
-    The list filter wants the same words in capitals.
-    """
+    """Direction of the message, `Sent` or `Received`. The filter of the list takes the same words in capitals."""
     evse: str | EVSE | UnsetType = UNSET
-    """Charger at the other end, as a URL; `expand=evse` gives the `EVSE`."""
+    """Charger that sent or received the message, as a URL; `expand=evse` gives the `EVSE`."""
     message_id: str | UnsetType = UNSET
-    """Identifier of the OCPP call, unique to it. Treat it as opaque text, for it need not be a UUID or a number."""
+    """Unique ID of the OCPP call: a UUID, an integer or any other string."""
     payload: dict[str, Any] | UnsetType = UNSET
-    """Content of the message as defined by OCPP for the action."""
+    """Payload of the message, as defined by OCPP for the action."""
     response: EVSEOCPPCallResponse | UnsetType | None = UNSET
-    """Reply to the call as an `EVSEOCPPCallResponse`. Null while none has arrived."""
+    """Response to the call; null while none has been received."""
     sampled_at: AwareDatetime | UnsetType = UNSET
-    """Recording time of the message; together with the charger it identifies the log."""
+    """When the message was recorded; with the charger, it identifies the log."""
     url: str | UnsetType = UNSET
-    """Absolute address of this message."""
+    """URL of this message."""
 
 
 @model
 class EVSEOnboardingJsonResponse(Model):
-    """What `GET /evse_onboarding` returns for `response_type=json` in place of a redirect."""
+    """The start page of charger onboarding, returned for `response_type=json` instead of a redirect."""
 
     url: str
-    """Page to show in a mobile WebView or to redirect a browser to.
+    """Page to show in a web view or to redirect the browser to.
 
-    With a model settled it takes the user straight to the provider; otherwise it asks for the make.
+    It leads to the provider if the model is known, and to a choice of makes otherwise.
     """
 
 
 @model
 class EVSEReconnectionUrl(Model):
-    """A link for restoring the connection to a charger, produced by `POST /evses/{evse_id}/reconnect`."""
+    """A link for restoring the connection to a charger."""
 
     url: str | UnsetType = UNSET
     """Page on which the user signs in again to authorise access to the charger."""
@@ -352,46 +337,39 @@ class EVSEReconnectionUrl(Model):
 
 @model
 class EVSEUpdate(Model):
-    """An object with `location`, either a point or null. A body must always be sent."""
+    """The new location, or null to clear it. An empty object changes nothing."""
 
     location: EVSELocation | UnsetType | None = UNSET
-    """New position as a latitude and longitude pair. Null erases the stored position."""
+    """New position of the charger; null clears it."""
 
 
 @model
 class EVSEWaitlistRequest(Model):
-    """Puts a person on the waiting list for an unsupported charger (`POST /evse_waitlist`).
+    """A person and the unsupported charger they are waiting for.
 
-    Name the charger by `evse_model_id` or by both names, never by both ways.
+    Name the charger by `evse_model_id`, or by both `evse_make_name` and `evse_model_name`.
     """
 
     email: str
-    """Where to write once the charger is supported."""
+    """Email address to notify once the charger is supported."""
     evse_make_name: str | UnsetType = UNSET
-    """Manufacturer as typed by the person.
-
-    Goes together with `evse_model_name` and cannot stand beside `evse_model_id`.
-    """
+    """Manufacturer as typed by the person; requires `evse_model_name` and excludes `evse_model_id`."""
     evse_model_id: str | UnsetType | None = UNSET
-    """ID of a catalogued model that the person picked. Leave it out or null when the names were typed in."""
+    """ID of the catalogue model the person picked; null or absent if names are given."""
     evse_model_name: str | UnsetType = UNSET
-    """Model as typed by the person. Goes together with `evse_make_name` and cannot stand beside `evse_model_id`."""
+    """Model as typed by the person; requires `evse_make_name` and excludes `evse_model_id`."""
     program_id: str | UnsetType | None = UNSET
-    """ID of the program the person came through, such as one with its own sign-up page.
-
-    It is stored with the entry so that messages can be kept to that program; null or absent when unknown.
+    """ID of the program the person came through, for example one with its own sign-up page, so that later messages can
+    be limited to that program; null or absent if unknown.
     """
 
 
 @model
 class EVSEWaitlistResponse(Model):
-    """Receipt for joining the charger waiting list.
-
-    It has no `url`, because for reasons of privacy entries cannot be read back.
-    """
+    """Confirmation of a charger waiting list entry. It has no URL: for privacy, entries cannot be read back."""
 
     id: str
-    """Identifier of the new entry, `ewlt` followed by 26 characters."""
+    """ID of the new entry: `ewlt` followed by a ULID."""
 
 
 class EVSEImportRequestFields(TypedDict, total=False):

@@ -14,16 +14,13 @@ __all__ = [
 
 @model
 class GridLevel(Model):
-    """How welcome charging is to the grid during one interval, as a number in a `GridFeed`."""
+    """The grid signal of a `GridFeed` during one interval."""
 
     created_at: AwareDatetime
     """When the level was created, as opposed to when it applies."""
     interval_seconds: int | None = attrs.field(metadata={"unit": "s"})
-    """Length of the interval in seconds; null when it is open at its start or its end. Unit: s."""
+    """Length of the interval; null if it is open-ended at either end. Unit: s."""
     started_at: AwareDatetime | None
-    """Start of the interval; null when it is open at that end."""
+    """Start of the interval; null if it is open-ended at the start."""
     value: int
-    """Strength of the signal from 1 to 100.
-
-    Below 50 charging is encouraged, above 50 discouraged, and 50 itself is neutral.
-    """
+    """Strength of the signal from 1 to 100. Below 50 charging is encouraged, above 50 discouraged; 50 is neutral."""

@@ -19,7 +19,7 @@ __all__ = [
 
 
 class HEMSystemEnergyStatsResponseResolution(OpenStrEnum):
-    """Length of each bucket, `PT30M` for half an hour, `P1D` for a day, `P1M` for a calendar month."""
+    """Length of each bucket: `PT30M` (half an hour), `P1D` (a day) or `P1M` (a calendar month)."""
 
     P1_D = "P1D"
     P1_M = "P1M"
@@ -31,115 +31,107 @@ class HEMSystemEnergyStatsResponseResolution(OpenStrEnum):
 
 @model
 class HEMSystem(Model):
-    """A home energy management (HEM) system: the boundary meters, home batteries and inverters of a household taken as
-    a unit. Live power and energy statistics are read per system.
+    """A home energy management (HEM) system: the boundary meters, home batteries and inverters of a household, seen as
+    one.
     """
 
     created_at: AwareDatetime
-    """When the system came into being on the platform."""
+    """When the system was created on the platform."""
     id: str
-    """Identifier of the system, prefixed `hems`."""
+    """ID of the system: `hems` followed by a ULID."""
     url: str
-    """Absolute URL of this system."""
+    """URL of this system."""
 
 
 @model
 class HEMSystemEnergyStatsBucket(Model):
-    """A household's energy within one half hour, day or month, in watt-hours: the totals and, under `..._to_...`, which
-    source they went from and to which use. Power at the moment is in `HEMSystemLivePower`.
+    """A household's energy during one half hour, day or month: the totals and, as `..._to_...`, the flows between
+    solar, battery, grid and home.
     """
 
     avg_battery_state_of_charge_percentage: int | None = attrs.field(metadata={"unit": "%"})
-    """How full the battery was on average during the span, from 0 to 100 percent; null when unknown. Unit: %."""
+    """Average battery level during the period, from 0 to 100; null if unknown. Unit: %."""
     battery_to_grid_wh: int | None = attrs.field(metadata={"unit": "Wh"})
-    """Stored energy that was exported, in watt-hours; null when unknown. Unit: Wh."""
+    """Battery energy exported to the grid; null if unknown. Unit: Wh."""
     battery_to_home_wh: int | None = attrs.field(metadata={"unit": "Wh"})
-    """Stored energy that the household used, in watt-hours; null when unknown. Unit: Wh."""
+    """Battery energy used by the household; null if unknown. Unit: Wh."""
     charge_wh: int | None = attrs.field(metadata={"unit": "Wh"})
-    """Energy put into the battery, in watt-hours; null when there are no data. Unit: Wh."""
+    """Energy charged into the battery; null if there is no data. Unit: Wh."""
     consumption_wh: int | None = attrs.field(metadata={"unit": "Wh"})
-    """Energy the household used up, in watt-hours; null when there are no data. Unit: Wh."""
+    """Energy consumed by the household; null if there is no data. Unit: Wh."""
     discharge_wh: int | None = attrs.field(metadata={"unit": "Wh"})
-    """Energy taken from the battery, in watt-hours; null when there are no data. Unit: Wh."""
+    """Energy discharged from the battery; null if there is no data. Unit: Wh."""
     export_wh: int | None = attrs.field(metadata={"unit": "Wh"})
-    """Energy delivered to the grid, in watt-hours; null when there are no data. Unit: Wh."""
+    """Energy exported to the grid; null if there is no data. Unit: Wh."""
     generation_wh: int | None = attrs.field(metadata={"unit": "Wh"})
-    """Solar energy produced, in watt-hours; null when there are no data. Unit: Wh."""
+    """Solar energy generated; null if there is no data. Unit: Wh."""
     grid_to_battery_wh: int | None = attrs.field(metadata={"unit": "Wh"})
-    """Imported energy that was stored, in watt-hours; null when unknown. Unit: Wh."""
+    """Grid energy stored in the battery; null if unknown. Unit: Wh."""
     grid_to_home_wh: int | None = attrs.field(metadata={"unit": "Wh"})
-    """Imported energy that the household used, in watt-hours; null when unknown. Unit: Wh."""
+    """Grid energy used by the household; null if unknown. Unit: Wh."""
     import_wh: int | None = attrs.field(metadata={"unit": "Wh"})
-    """Energy bought in from the grid, in watt-hours; null when there are no data. Unit: Wh."""
+    """Energy imported from the grid; null if there is no data. Unit: Wh."""
     period_end: AwareDatetime
-    """End of the span that the totals cover."""
+    """End of the period."""
     period_start: AwareDatetime
-    """Beginning of the span that the totals cover."""
+    """Start of the period."""
     solar_to_battery_wh: int | None = attrs.field(metadata={"unit": "Wh"})
-    """Solar energy that was stored, in watt-hours; null when unknown. Unit: Wh."""
+    """Solar energy stored in the battery; null if unknown. Unit: Wh."""
     solar_to_grid_wh: int | None = attrs.field(metadata={"unit": "Wh"})
-    """Solar energy that was exported, in watt-hours; null when unknown. Unit: Wh."""
+    """Solar energy exported to the grid; null if unknown. Unit: Wh."""
     solar_to_home_wh: int | None = attrs.field(metadata={"unit": "Wh"})
-    """Solar energy that the household used itself, in watt-hours; null when unknown. Unit: Wh."""
+    """Solar energy used by the household; null if unknown. Unit: Wh."""
 
 
 @model
 class HEMSystemEnergyStatsResponse(Model):
-    """Energy statistics of one HEM system for a requested range: the range itself, and one `HEMSystemEnergyStatsBucket`
-    per period in it.
-    """
+    """Energy statistics of a HEM system for the requested range, with one bucket per period."""
 
     buckets: list[HEMSystemEnergyStatsBucket]
-    """Totals per period."""
+    """Energy totals, one entry per period."""
     end: AwareDatetime
-    """Where the requested range stops."""
+    """End of the requested range."""
     resolution: HEMSystemEnergyStatsResponseResolution
-    """Length of each bucket, `PT30M` for half an hour, `P1D` for a day, `P1M` for a calendar month."""
+    """Length of each bucket: `PT30M` (half an hour), `P1D` (a day) or `P1M` (a calendar month)."""
     start: AwareDatetime
-    """Where the requested range begins."""
+    """Start of the requested range."""
 
 
 @model
 class HEMSystemLivePower(Model):
-    """Power in a household as last known, in watts.
+    """The latest known power in a household.
 
-    Six values are measured; the seven named `..._to_...` are worked out from them and tell which source fed which
-    consumer. For energy over a period see `HEMSystemEnergyStatsBucket`.
+    Six values are measured; the seven named `..._to_...` are derived from them and show the flows between solar,
+    battery, grid and home.
     """
 
     battery_state_of_charge_percentage: int | None = attrs.field(metadata={"unit": "%"})
-    """How full the home's battery storage is, in percent from 0 to 100; null when that is not known. Unit: %."""
+    """Battery level of the home's storage, from 0 to 100; null if unknown. Unit: %."""
     battery_to_grid_watts: int | None = attrs.field(metadata={"unit": "W"})
-    """Battery output fed into the grid, calculated, in watts; null if an input is missing. Unit: W."""
+    """Battery power exported to the grid (derived); null if an input is missing. Unit: W."""
     battery_to_home_watts: int | None = attrs.field(metadata={"unit": "W"})
-    """Battery output used in the house, calculated, in watts; null if an input is missing. Unit: W."""
+    """Battery power used by the household (derived); null if an input is missing. Unit: W."""
     charge_watts: int | None = attrs.field(metadata={"unit": "W"})
-    """Power going into the battery, in watts; null if needed statistics are missing. Unit: W."""
+    """Power charging the battery; null if statistics are missing. Unit: W."""
     consumption_watts: int | None = attrs.field(metadata={"unit": "W"})
-    """What the household uses, in watts; null if data to establish it is lacking. Unit: W."""
+    """Power consumed by the household; null if statistics are missing. Unit: W."""
     discharge_watts: int | None = attrs.field(metadata={"unit": "W"})
-    """Power the battery gives off, in watts; null if needed statistics are missing. Unit: W."""
+    """Power discharged from the battery; null if statistics are missing. Unit: W."""
     export_watts: int | None = attrs.field(metadata={"unit": "W"})
-    """Power going out to the grid, in watts; null if needed statistics are missing. Unit: W."""
+    """Power exported to the grid; null if statistics are missing. Unit: W."""
     generation_watts: int | None = attrs.field(metadata={"unit": "W"})
-    """Solar production in watts; null without statistics from the inverter. Unit: W."""
+    """Solar power generated; null if inverter statistics are missing. Unit: W."""
     grid_to_battery_watts: int | None = attrs.field(metadata={"unit": "W"})
-    """Imported power stored in the battery, calculated, in watts; null if an input is missing. Unit: W."""
+    """Grid power stored in the battery (derived); null if an input is missing. Unit: W."""
     grid_to_home_watts: int | None = attrs.field(metadata={"unit": "W"})
-    """Imported power used in the house, calculated, in watts; null if an input is missing. Unit: W."""
+    """Grid power used by the household (derived); null if an input is missing. Unit: W."""
     import_watts: int | None = attrs.field(metadata={"unit": "W"})
-    """Power coming in from the grid, in watts; null if needed statistics are missing. Unit: W."""
+    """Power imported from the grid; null if statistics are missing. Unit: W."""
     sampled_at: AwareDatetime
-    """Time of the statistics period from which all the values were taken, hence their age."""
+    """Time of the statistics period all values were taken from."""
     solar_to_battery_watts: int | None = attrs.field(metadata={"unit": "W"})
-    """Part of the solar production stored in the battery, calculated, in watts; null if an input is missing.
-
-    Unit: W.
-    """
+    """Solar power stored in the battery (derived); null if an input is missing. Unit: W."""
     solar_to_grid_watts: int | None = attrs.field(metadata={"unit": "W"})
-    """Part of the solar production fed into the grid, calculated, in watts; null if an input is missing. Unit: W."""
+    """Solar power exported to the grid (derived); null if an input is missing. Unit: W."""
     solar_to_home_watts: int | None = attrs.field(metadata={"unit": "W"})
-    """Part of the solar production used directly in the house, calculated, in watts; null if an input is missing.
-
-    Unit: W.
-    """
+    """Solar power used by the household (derived); null if an input is missing. Unit: W."""

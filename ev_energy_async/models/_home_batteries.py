@@ -20,8 +20,9 @@ __all__ = [
 
 
 class HomeBatteryStatusLogOperationMode(OpenStrEnum):
-    """Operating strategy in force, such as `SELF_RELIANCE` or `TIME_OF_USE`, rather than what it was actually doing
-    (see `status`). `UNKNOWN` if it could not be told.
+    """Operating strategy in effect, such as `SELF_RELIANCE` or `TIME_OF_USE`, as opposed to the state in `status`.
+
+    `UNKNOWN` if it could not be determined.
     """
 
     EXPORT_FOCUS = "EXPORT_FOCUS"
@@ -36,9 +37,7 @@ class HomeBatteryStatusLogOperationMode(OpenStrEnum):
 
 
 class HomeBatteryStatusLogStatus(OpenStrEnum):
-    """What the battery was doing, as derived from its data: `CHARGING`, `DISCHARGING`, `IDLE`, in a `FAULT`, or
-    `UNKNOWN`.
-    """
+    """Operating state, derived from the battery's data: `CHARGING`, `DISCHARGING`, `IDLE`, `FAULT` or `UNKNOWN`."""
 
     CHARGING = "CHARGING"
     DISCHARGING = "DISCHARGING"
@@ -52,97 +51,86 @@ class HomeBatteryStatusLogStatus(OpenStrEnum):
 
 @model
 class HomeBattery(Model):
-    """A battery installed in a home and connected to ev.energy.
-
-    Readings such as its charge are not here but in its status logs.
-    """
+    """A battery installed in a home and connected to ev.energy. Its readings are in its status logs."""
 
     id: str
-    """Identifier of the battery, prefixed `hoba`."""
+    """ID of the battery: `hoba` followed by a ULID."""
     url: str
-    """Absolute URL of this battery."""
+    """URL of this battery."""
     created_at: AwareDatetime | UnsetType | None = UNSET
-    """When the battery was connected to the platform; null when unknown."""
+    """When the battery was connected to the platform; null if unknown."""
     latest_status_log: str | HomeBatteryStatusLog | UnsetType | None = UNSET
-    """Most recent state, as a URL or, with `expand=latest_status_log`, as the log itself; null when there is no log."""
+    """Newest status log, as a URL; `expand=latest_status_log` gives the `HomeBatteryStatusLog`.
+
+    Null if there is none.
+    """
     model: str | HomeBatteryModel | UnsetType = UNSET
-    """Which product it is, as a URL; `expand=model` yields the `HomeBatteryModel`, `expand=model.make` its manufacturer
+    """Product type, as a URL; `expand=model` gives the `HomeBatteryModel`, and `expand=model.make` its manufacturer
     too.
     """
 
 
 @model
 class HomeBatteryMake(Model):
-    """A maker of home batteries.
-
-    Its products are `HomeBatteryModel` entries; a battery in somebody's home is a `HomeBattery`.
-    """
+    """A manufacturer of home batteries. Its products are `HomeBatteryModel`s."""
 
     icon: str | UnsetType | None = UNSET
-    """Link to a picture of the brand's logo; null when there is none."""
+    """URL of the manufacturer's logo; null if there is none."""
     id: str | UnsetType = UNSET
-    """Identifier of the make, prefixed `bmak`."""
+    """ID of the make: `bmak` followed by a ULID."""
     models: str | UnsetType = UNSET
-    """Link to the list of models narrowed to this make."""
+    """URL of the list of this make's models."""
     name: str | UnsetType = UNSET
-    """Brand name to show to people."""
+    """Display name of the manufacturer."""
     onboarding_url: str | UnsetType | None = UNSET
-    """Link that begins onboarding of a battery of this make, with client and user IDs taken from your token.
-
-    Null if the make does not suffice: offer the user its `models` instead. A client-credentials token brings no user ID
-    unless `EvEnergy-User` supplied one.
+    """Link that starts onboarding a battery of this make, with your client ID and the user's ID included (under client
+    credentials, the latter only if `EvEnergy-User` is passed). Null if the make alone is not enough: let the user
+    choose one of its models.
     """
     url: str | UnsetType = UNSET
-    """Absolute URL of this make."""
+    """URL of this make."""
 
 
 @model
 class HomeBatteryModel(Model):
-    """A type of home battery as sold by a manufacturer; the installed unit is a `HomeBattery`."""
+    """A type of home battery in the catalogue; the device in a home is a `HomeBattery`."""
 
     id: str | UnsetType = UNSET
-    """Identifier of the model, prefixed `bmod`."""
+    """ID of the model: `bmod` followed by a ULID."""
     make: str | HomeBatteryMake | UnsetType = UNSET
-    """Manufacturer of this model, as a URL; `expand=make` turns it into a `HomeBatteryMake`."""
+    """Manufacturer of the model, as a URL; `expand=make` gives the `HomeBatteryMake`."""
     name: str | UnsetType = UNSET
     """Product name of the battery."""
     onboarding_url: str | UnsetType | None = UNSET
-    """Link with which a user starts connecting a battery of this type; client and user IDs come from the token in use.
-
-    Under client credentials no user ID is in it unless `EvEnergy-User` was sent. Null when no link can be offered.
+    """Link that starts onboarding a battery of this model, with your client ID and the user's ID included (under client
+    credentials, the latter only if `EvEnergy-User` is passed). Null if there is none.
     """
     url: str | UnsetType = UNSET
-    """Absolute URL of this model."""
+    """URL of this model."""
 
 
 @model
 class HomeBatteryStatusLog(Model):
-    """What a home battery reported at one moment.
-
-    Found in the battery's history and, expanded, as its `latest_status_log`.
-    """
+    """A home battery's state at one moment."""
 
     capacity_watt_hours: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "Wh"})
-    """Energy the full battery holds, in watt-hours, regardless of its present charge; null when not known. Unit: Wh."""
+    """Total capacity of the battery, regardless of its current charge; null if unknown. Unit: Wh."""
     charge_rate_watts: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "W"})
-    """Power in watts at that moment, above zero while the battery charges; null when not reported. Unit: W."""
+    """Charging power, positive while the battery charges; null if not reported. Unit: W."""
     discharge_limit_percentage: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "%"})
-    """Charge to be held in reserve, from 0 to 100 in whole percent, below which it should not be drained; null when
-    unknown. Unit: %.
-    """
+    """Minimum level to keep in reserve, a whole number from 0 to 100; null if unknown. Unit: %."""
     home_battery: str | HomeBattery | UnsetType = UNSET
-    """The battery concerned, as a URL; `expand=home_battery` puts the whole object here."""
+    """Battery that reported, as a URL; `expand=home_battery` gives the `HomeBattery`."""
     operation_mode: HomeBatteryStatusLogOperationMode | UnsetType = UNSET
-    """Operating strategy in force, such as `SELF_RELIANCE` or `TIME_OF_USE`, rather than what it was actually doing
-    (see `status`). `UNKNOWN` if it could not be told.
+    """Operating strategy in effect, such as `SELF_RELIANCE` or `TIME_OF_USE`, as opposed to the state in `status`.
+
+    `UNKNOWN` if it could not be determined.
     """
     sampled_at: AwareDatetime | UnsetType = UNSET
-    """When the battery took these readings; together with the battery it identifies the log."""
+    """When the battery took the readings; with the battery, it identifies the log."""
     state_of_charge_percentage: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "%"})
-    """How full the battery was, from 0 to 100 in whole percent; null when not reported. Unit: %."""
+    """Battery level, a whole number from 0 to 100; null if not reported. Unit: %."""
     status: HomeBatteryStatusLogStatus | UnsetType = UNSET
-    """What the battery was doing, as derived from its data: `CHARGING`, `DISCHARGING`, `IDLE`, in a `FAULT`, or
-    `UNKNOWN`.
-    """
+    """Operating state, derived from the battery's data: `CHARGING`, `DISCHARGING`, `IDLE`, `FAULT` or `UNKNOWN`."""
     url: str | UnsetType = UNSET
-    """Absolute URL of this log, ending in the sample time."""
+    """URL of this log, ending in the sample time."""

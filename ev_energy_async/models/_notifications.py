@@ -17,10 +17,10 @@ __all__ = [
 
 @model
 class NotificationUpdate(Model):
-    """An object with the time of reading. The schema leaves the body optional, but nothing is updated without one."""
+    """The time of reading. An empty object changes nothing."""
 
     read_at: AwareDatetime | UnsetType = UNSET
-    """When the user read the notification, as an ISO 8601 time with zone. Left out, the stored time stays."""
+    """When the user read the notification, as an ISO 8601 time with time zone. If omitted, the stored time is kept."""
 
 
 @model
@@ -28,7 +28,7 @@ class UpdateNotificationResponse(Model):
     """The updated notification, under the key `Notification`."""
 
     Notification: Notification | UnsetType = UNSET
-    """The notification after the change. Mind the capital letter, and that it sits one level down in the body."""
+    """The updated notification. Note the capital letter of the key."""
 
 
 class NotificationUpdateFields(TypedDict, total=False):

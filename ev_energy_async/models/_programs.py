@@ -18,7 +18,7 @@ __all__ = [
 
 
 class ProgramVehicleCompatibilityType(OpenStrEnum):
-    """Kind of drive, `BEV` for purely electric and `PHEV` for a plug-in hybrid; null when unknown."""
+    """Type of drive: `BEV` (battery electric) or `PHEV` (plug-in hybrid). Null if unknown."""
 
     BEV = "BEV"
     PHEV = "PHEV"
@@ -29,67 +29,66 @@ class ProgramVehicleCompatibilityType(OpenStrEnum):
 
 @model
 class IncentiveScheme(Model):
-    """The rules under which users who qualify can earn money, for example for signing up or charging off-peak."""
+    """The rules under which eligible users can earn money, for example by signing up or by charging off-peak."""
 
     available: bool | UnsetType = UNSET
     """Whether the incentive can be earned at the moment.
 
-    False when the scheme is not running, or when a limit is used up, such as a reward for signing up that each device
-    brings just one time.
+    False if the scheme is not running or a limit is used up, such as that of a sign-up reward granted once per device.
     """
     description: str | UnsetType = UNSET
-    """Explains what has to be done to earn the incentive."""
+    """Explains to the user how to earn the incentive."""
     id: str | UnsetType = UNSET
-    """Unique ID of the scheme, starting with `incs`."""
+    """ID of the scheme: `incs` followed by a ULID."""
     name: str | UnsetType = UNSET
-    """Name of the scheme, meant for users to see."""
+    """Display name of the scheme."""
     visible: bool | UnsetType = UNSET
-    """Whether an app should present the scheme to its user."""
+    """Whether an app should show the scheme to its user."""
 
 
 @model
 class ParticipationAgreementVersion(Model):
-    """One wording of the agreement that members of a program consent to.
+    """One version of the agreement that a program's members consent to.
 
-    Every program has a single agreement, whose text evolves through numbered versions, and a user always accepts a
-    certain one of them. In force is the published version numbered highest, available under `current`.
+    Every program has one agreement, whose text evolves in numbered versions, and users accept a particular version. The
+    published version with the highest number is in force.
     """
 
     content: str | UnsetType = UNSET
-    """The text of the agreement as HTML, in the language of whoever asks for it."""
+    """Text of the agreement as HTML, in the language of the request."""
     created_at: AwareDatetime | UnsetType = UNSET
-    """When this version was created."""
+    """When this version was created, whether or not it has been published."""
     id: str | UnsetType = UNSET
-    """Unique ID of this version, starting with `pagv`; needed to accept it."""
+    """ID of the version, needed to accept it: `pagv` followed by a ULID."""
     published: bool | UnsetType = UNSET
-    """Whether this is the version shown to users. Normally no more than one version of an agreement has it set."""
+    """Whether the version is shown to users. Normally at most one version of an agreement is published."""
     url: str | UnsetType = UNSET
-    """Absolute URL of this version."""
+    """URL of this version."""
     version_number: int | UnsetType = UNSET
-    """Position in the agreement's history. Later versions have higher numbers, and each agreement counts on its own."""
+    """Number of the version; later versions of the same agreement have higher numbers."""
 
 
 @model
 class Program(Model):
     """A program in which drivers can enrol, run for a sponsor such as a utility.
 
-    Each member belongs to one of its tiers, see `ProgramTier`.
+    Each member belongs to one of its `ProgramTier`s.
     """
 
     description: str | UnsetType = UNSET
-    """What members get and what is asked of them, in plain text without markup."""
+    """Benefits and requirements of membership, in plain text."""
     external_url: str | UnsetType = UNSET
     """Public web page where individuals can sign up."""
     id: str | UnsetType = UNSET
-    """Unique ID of the program, starting with `prog`."""
+    """ID of the program: `prog` followed by a ULID."""
     logo: str | UnsetType | None = UNSET
-    """URL from which the logo image can be downloaded; null when the program has none."""
+    """URL of the logo image; null if there is none."""
     name: str | UnsetType = UNSET
-    """Name to show to users."""
+    """Display name of the program."""
     sponsor_name: str | UnsetType = UNSET
-    """Organisation behind the program, in most cases a utility though it need not be."""
+    """Name of the organisation behind the program, usually a utility."""
     url: str | UnsetType = UNSET
-    """Absolute URL of the program."""
+    """URL of the program."""
 
 
 @model
@@ -100,48 +99,48 @@ class ProgramTier(Model):
     """
 
     description_long: str | UnsetType | None = UNSET
-    """Detailed description, wrapped in an `<html>` element as well; null when there is none."""
+    """Detailed description as HTML in an `<html>` element; null if there is none."""
     description_short: str | UnsetType | None = UNSET
-    """Short description as HTML, wrapped in an `<html>` element even in the sandbox; null when there is none."""
+    """Short description as HTML in an `<html>` element (in the sandbox too); null if there is none."""
     disable_changing_tariff: bool | UnsetType = UNSET
-    """Whether members of this tier are barred from changing their tariff; mind the negative sense."""
+    """Whether members of this tier are prevented from changing their tariff."""
     eligible: bool | UnsetType | None = UNSET
     """Whether the calling user may join this tier.
 
-    Null when the request has no user, that is without a token, or under client credentials without `EvEnergy-User`.
+    Null if the call has no user: it was made without a token, or under client credentials without `EvEnergy-User`.
     """
     id: str | UnsetType = UNSET
-    """Unique ID of the tier, starting with `tier`."""
+    """ID of the tier: `tier` followed by a ULID."""
     logo_svg: str | UnsetType | None = UNSET
-    """URL from which the logo can be downloaded as SVG; null when the tier has none."""
+    """URL of the logo as an SVG image; null if there is none."""
     name: str | UnsetType | None = UNSET
-    """Name to show to users; null when the tier has none."""
+    """Display name of the tier; null if there is none."""
     short_name: str | UnsetType = UNSET
-    """Compact name in the manner of a slug, unique within its program only."""
+    """Short, slug-like name; unique only within its program."""
     smart_charging_enabled: bool | UnsetType = UNSET
     """Whether members of this tier have smart charging."""
     url: str | UnsetType = UNSET
-    """Absolute URL of the tier."""
+    """URL of the tier."""
     visible: bool | UnsetType = UNSET
-    """Whether to show the tier where users choose among those of the program."""
+    """Whether to offer the tier where users choose one."""
 
 
 @model
 class ProgramVehicleCompatibility(Model):
-    """Whether and where smart charging works with one vehicle model, as listed for a program."""
+    """Whether and where smart charging supports a vehicle model, as listed for a program."""
 
     can_control_charge: bool | UnsetType = UNSET
-    """Whether ev.energy can steer the charging of this model."""
+    """Whether ev.energy can control the charging of this model."""
     end_year: int | UnsetType | None = UNSET
-    """Last model year to which the entry applies; null while the model is still being built."""
+    """Last model year the entry applies to; null while the model is still in production."""
     model: str | VehicleModel | UnsetType = UNSET
-    """The vehicle model in question, as a URL; `expand=model` replaces it by the whole model."""
+    """The vehicle model, as a URL; `expand=model` gives the `VehicleModel`."""
     start_year: int | UnsetType = UNSET
-    """First model year to which the entry applies."""
+    """First model year the entry applies to."""
     supported_countries: list[str] | UnsetType = UNSET
-    """Countries in which the model is compatible, as two-letter ISO 3166-1 codes."""
+    """Countries in which the model is supported, as ISO 3166-1 alpha-2 codes."""
     type: ProgramVehicleCompatibilityType | UnsetType | None = UNSET
-    """Kind of drive, `BEV` for purely electric and `PHEV` for a plug-in hybrid; null when unknown."""
+    """Type of drive: `BEV` (battery electric) or `PHEV` (plug-in hybrid). Null if unknown."""
 
 
 # At the bottom, since models of several modules refer to each other: decoders look names up in the module's globals.

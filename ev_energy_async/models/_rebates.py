@@ -33,7 +33,7 @@ __all__ = [
 
 
 class RebateEvidenceSupportingDataDataType(OpenStrEnum):
-    """Kind of answer expected, an amount of money (`currency`) or any text (`string`)."""
+    """Type of value expected: an amount of money (`currency`) or text (`string`)."""
 
     CURRENCY = "currency"
     STRING = "string"
@@ -43,8 +43,8 @@ class RebateEvidenceSupportingDataDataType(OpenStrEnum):
 
 
 class UserRebateStatus(OpenStrEnum):
-    """How far the form has come: `NOT_STARTED`, on its way (the two `PENDING_` values), or `COMPLETE`, as it is once
-    submitted. It does not tell whether the rebate was reviewed or granted.
+    """Progress of the application form: `NOT_STARTED`, in progress (the two `PENDING_` values) or `COMPLETE`, as it is
+    once submitted. It says nothing about review or approval.
     """
 
     COMPLETE = "COMPLETE"
@@ -61,191 +61,179 @@ class FinishRebateEvidenceFileUploadResponse(Model):
     """ID and URL of the completed file record."""
 
     id: str | UnsetType = UNSET
-    """ID of the file whose upload is now complete."""
+    """ID of the uploaded file."""
     url: str | UnsetType = UNSET
-    """Absolute URL of the file record, to read it back."""
+    """URL of the file record."""
 
 
 @model
 class RebateEvidenceFile(Model):
-    """Record of a file uploaded to support a rebate application.
-
-    It holds no contents; those lie in external storage.
-    """
+    """Record of a file uploaded as evidence for a rebate application. Its contents are in external storage."""
 
     file_name: str | UnsetType = UNSET
-    """Name of the file with its extension, as announced at the start of the upload."""
+    """Name of the file with its extension, as given when the upload was started."""
     id: str | UnsetType = UNSET
-    """Unique ID of the file record, starting with `rbef`."""
+    """ID of the file record: `rbef` followed by a ULID."""
     rebate_evidence_type: str | RebateEvidenceType | UnsetType = UNSET
-    """What the file is evidence of, as a URL; `expand=rebate_evidence_type` replaces it by the evidence type itself."""
+    """Evidence the file provides, as a URL; `expand=rebate_evidence_type` gives the `RebateEvidenceType`."""
     url: str | UnsetType = UNSET
-    """Absolute URL of the record, from which the file itself cannot be downloaded."""
+    """URL of the record, not of the file's contents."""
 
 
 @model
 class RebateEvidenceSupportingData(Model):
-    """One item of the form behind an evidence type, with its label and the answer given."""
+    """One item of an evidence type's form, with its label and the value entered."""
 
     data_type: RebateEvidenceSupportingDataDataType
-    """Kind of answer expected, an amount of money (`currency`) or any text (`string`)."""
+    """Type of value expected: an amount of money (`currency`) or text (`string`)."""
     description: str
-    """Tells the user what to enter here."""
+    """Explains to the user what to enter."""
     required: bool
-    """Whether the item must be answered."""
+    """Whether the item is mandatory."""
     title: str
-    """Label of the item in the form."""
+    """Label of the form item."""
     value: str | UnsetType | None = UNSET
-    """The user's answer as text, amounts included; null when nothing has been entered."""
+    """Value entered by the user, as text even for amounts; null if nothing has been entered."""
 
 
 @model
 class RebateEvidenceType(Model):
-    """One sort of proof that a rebate may demand, such as an invoice: form items to answer, a file to upload, or both.
-
-    The uploaded files have records of their own, `RebateEvidenceFile`.
+    """A kind of evidence that rebates may require, such as an invoice: form items to fill in, a file to upload, or
+    both. Uploaded files are recorded as `RebateEvidenceFile`s.
     """
 
     description: str | None
-    """Explains to the user what to provide; null when there is no explanation."""
+    """Explains to the user what to provide; null if there is no explanation."""
     evidence_data: list[RebateEvidenceSupportingData]
-    """The form items that belong to this evidence, with what has been entered so far."""
+    """Form items of this evidence, with the values entered so far."""
     title: str
-    """Heading under which the evidence is asked for."""
+    """Display title of the evidence."""
     upload_required: bool
-    """Whether a file has to be uploaded for this evidence."""
+    """Whether a file must be uploaded."""
     file: RebateEvidenceTypeFile | UnsetType | None = UNSET
-    """The file that the user has provided for this evidence; null when there is none."""
+    """File the user has provided for this evidence; null if there is none."""
     id: str | UnsetType = UNSET
-    """Unique ID of the evidence type, starting with `rbet`."""
+    """ID of the evidence type: `rbet` followed by a ULID."""
     url: str | UnsetType = UNSET
-    """Absolute URL of the evidence type, by which applications and files refer to it."""
+    """URL of this evidence type, by which applications and files refer to it."""
 
 
 @model
 class RebateEvidenceTypeFile(Model):
-    """The file that the user has provided for this evidence; null when there is none."""
+    """File the user has provided for this evidence; null if there is none."""
 
     name: str | UnsetType = UNSET
-    """Name of the file provided."""
+    """Name of the file."""
     url: str | UnsetType = UNSET
-    """Presigned URL at AWS under which the file can be viewed. Do not send the API token there."""
+    """Presigned AWS URL for viewing the file. Do not send the API token there."""
 
 
 @model
 class RebateType(Model):
-    """A rebate that users can apply for, with its conditions and the evidence demanded.
+    """A rebate that users can apply for, with its requirements and required evidence.
 
-    One user's application for it is a `UserRebate`.
+    An application for it is a `UserRebate`.
     """
 
     description_long: str | UnsetType | None = UNSET
-    """The rebate explained at length; null when no such text exists."""
+    """Full description of the rebate; null if there is none."""
     description_short: str | UnsetType | None = UNSET
-    """The essentials in one line; null when no such line exists."""
+    """One-line summary of the rebate; null if there is none."""
     icon: str | UnsetType | None = UNSET
-    """URL of a picture for the rebate; null when it has none."""
+    """URL of the rebate's icon; null if there is none."""
     id: str | UnsetType = UNSET
-    """Unique ID of the rebate type, starting with `rbtt`."""
+    """ID of the rebate type: `rbtt` followed by a ULID."""
     required_evidence: list[str | RebateEvidenceType] | UnsetType = UNSET
-    """The kinds of evidence an application must supply, each as a URL; `expand=required_evidence` replaces them by the
-    evidence types themselves.
-    """
+    """Evidence an application must provide, as URLs; `expand=required_evidence` gives `RebateEvidenceType`s."""
     requirements: str | UnsetType = UNSET
-    """Who qualifies and under what conditions, as HTML."""
+    """Eligibility requirements, as HTML."""
     title: str | UnsetType = UNSET
-    """Heading under which the rebate is presented."""
+    """Display title of the rebate."""
     url: str | UnsetType = UNSET
-    """Absolute URL of the rebate type; send it as `rebate_type` when opening an application."""
+    """URL of this rebate type, also used to name it in a new application."""
     value_description: str | UnsetType = UNSET
-    """A few words saying how much the rebate brings, meant for display."""
+    """Brief text on what the rebate is worth."""
 
 
 @model
 class StartRebateEvidenceFileUploadRequest(Model):
-    """An object telling which file will follow and what it proves; the contents go to storage later.
-
-    Needed in effect, though declared optional.
-    """
+    """Name of the file and the evidence it provides; the contents are uploaded later."""
 
     file_name: str | UnsetType = UNSET
-    """The file's own name with its extension, such as `receipt.pdf`."""
+    """Name of the file with its extension, such as `receipt.pdf`."""
     rebate_evidence_type: str | UnsetType = UNSET
-    """URL of the kind of evidence that the file provides."""
+    """URL of the evidence type that the file provides."""
 
 
 @model
 class StartRebateEvidenceFileUploadResponse(Model):
-    """The file record's ID and URL, along with the address to upload to."""
+    """ID and URL of the file record, and the URL to upload to."""
 
     id: str | UnsetType = UNSET
-    """ID of the new file record; pass it to `finish_upload` afterwards."""
+    """ID of the new file record; needed to finish the upload."""
     presigned_url: str | UnsetType = UNSET
-    """Address in Amazon S3 for sending the contents by PUT, or fetching them by GET. Leave the API token out there."""
+    """Amazon S3 URL to upload the contents to with PUT, or to download them from with GET.
+
+    Do not send the API token there.
+    """
     url: str | UnsetType = UNSET
-    """Absolute URL of the file record at the API, not of the file's contents."""
+    """URL of the file record in the API, not of the file's contents."""
 
 
 @model
 class UpdateUserRebateResponse(Model):
-    """ID and URL of the application, not its contents."""
+    """ID and URL of the application, without its contents."""
 
     id: str | UnsetType = UNSET
-    """ID of the application that received the evidence."""
+    """ID of the updated application."""
     url: str | UnsetType = UNSET
-    """Absolute URL of that application, to read it back."""
+    """URL of the updated application."""
 
 
 @model
 class UserRebate(Model):
-    """An application of one user for one `RebateType`.
-
-    Creating or updating one returns only ID and URL, reading it returns this.
-    """
+    """A user's application for a `RebateType`."""
 
     id: str | UnsetType = UNSET
-    """Unique ID of the application, starting with `rbtu`."""
+    """ID of the application: `rbtu` followed by a ULID."""
     rebate_type: str | RebateType | UnsetType = UNSET
-    """The rebate applied for, as a URL; `expand=rebate_type` replaces it by the rebate type itself."""
+    """Rebate applied for, as a URL; `expand=rebate_type` gives the `RebateType`."""
     status: UserRebateStatus | UnsetType = UNSET
-    """How far the form has come: `NOT_STARTED`, on its way (the two `PENDING_` values), or `COMPLETE`, as it is once
-    submitted. It does not tell whether the rebate was reviewed or granted.
+    """Progress of the application form: `NOT_STARTED`, in progress (the two `PENDING_` values) or `COMPLETE`, as it is
+    once submitted. It says nothing about review or approval.
     """
     url: str | UnsetType = UNSET
-    """Absolute URL of the application."""
+    """URL of the application."""
 
 
 @model
 class UserRebateCreate(Model):
-    """An object naming the rebate to apply for; needed, although the schema marks it as optional."""
+    """The rebate to apply for."""
 
     rebate_type: str
-    """URL of the rebate type being applied for, as found in its `url`."""
+    """URL of the rebate type to apply for, as found in its `url`."""
 
 
 @model
 class UserRebateCreated(Model):
-    """What opening an application returns: just enough to find the new `UserRebate` again."""
+    """Reference to a newly created `UserRebate`."""
 
     id: str | UnsetType = UNSET
     """ID of the new application, needed to add evidence and to submit it."""
     url: str | UnsetType = UNSET
-    """Absolute URL of the new application."""
+    """URL of the new application."""
 
 
 @model
 class UserRebateUpdate(Model):
-    """An object with the entries and the kind of evidence they belong to.
-
-    Send one, though the schema does not insist.
-    """
+    """The form entries and the type of evidence they belong to."""
 
     evidence_data: list[UserRebateUpdateEvidenceData]
-    """The entries, one object for each item of the evidence form."""
+    """The form entries, one per item of the evidence form."""
     evidence_type: str
-    """URL of the kind of evidence that the entries in `evidence_data` belong to."""
+    """URL of the evidence type that `evidence_data` belongs to."""
     rebate_type: str
-    """URL of the rebate type that the application is for."""
+    """URL of the rebate type of the application."""
 
 
 @model
@@ -253,9 +241,9 @@ class UserRebateUpdateEvidenceData(Model):
     """A `UserRebateUpdateEvidenceData`."""
 
     id: float
-    """Number of the form item being answered."""
+    """Number of the form item."""
     value: str
-    """The answer as text. Write amounts of money as bare digits, with no currency sign."""
+    """The value as text. Write amounts of money as digits only, without a currency sign."""
 
 
 class StartRebateEvidenceFileUploadRequestFields(TypedDict, total=False):

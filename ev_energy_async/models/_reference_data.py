@@ -12,14 +12,11 @@ __all__ = [
 
 @model
 class Timezone(Model):
-    """A time zone of the IANA database.
-
-    Resources with local times, such as smart charging schedules, can be given one.
-    """
+    """A time zone of the IANA database. Resources with local times, such as smart charging schedules, refer to one."""
 
     id: str
-    """Unique ID of the time zone, starting with `tzon`."""
+    """ID of the time zone: `tzon` followed by a ULID."""
     name: str
-    """Name in the IANA database, such as `Europe/London`."""
+    """IANA name, such as `Europe/London`."""
     url: str
-    """Absolute URL of the time zone."""
+    """URL of the time zone."""

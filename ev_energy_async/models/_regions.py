@@ -37,7 +37,7 @@ __all__ = [
 
 
 class GeoJsonMultiPolygonType(OpenStrEnum):
-    """Always `MultiPolygon`; sets it apart from a `GeoJsonPolygon`."""
+    """GeoJSON type, always `MultiPolygon`."""
 
     MULTI_POLYGON = "MultiPolygon"
     if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class GeoJsonMultiPolygonType(OpenStrEnum):
 
 
 class GeoJsonPolygonType(OpenStrEnum):
-    """Always `Polygon`; sets it apart from a `GeoJsonMultiPolygon`."""
+    """GeoJSON type, always `Polygon`."""
 
     POLYGON = "Polygon"
     if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class RegionGroupValidationResultGroupStatus(OpenStrEnum):
 
 
 class RegionType(OpenStrEnum):
-    """Kind of region, `ELECTRICITY` or `OTHER`; null when it was not classified."""
+    """Type of region, `ELECTRICITY` or `OTHER`; null if unclassified."""
 
     ELECTRICITY = "ELECTRICITY"
     OTHER = "OTHER"
@@ -75,8 +75,10 @@ class RegionType(OpenStrEnum):
 
 
 class RegionValidationResultStatus(OpenStrEnum):
-    """Verdict: `OK` when it can be created, `NAME_EXISTS` when the name is taken, `INVALID_GEOMETRY` when the shape is
-    unusable, `INVALID` when something else is wrong.
+    """Result for the region.
+
+    `OK`: it can be created; `NAME_EXISTS`: the name is taken; `INVALID_GEOMETRY`: the shape is unusable; `INVALID`:
+    something else is wrong.
     """
 
     INVALID = "INVALID"
@@ -90,205 +92,189 @@ class RegionValidationResultStatus(OpenStrEnum):
 
 @model
 class GeoJsonMultiPolygon(Model):
-    """Several polygons as one shape, by GeoJSON (RFC 7946) in WGS 84 with longitude first.
+    """Several polygons as one shape, in GeoJSON (RFC 7946) with WGS 84 coordinates, longitude first.
 
-    The boundary of a region is always served in this form.
+    Boundaries of regions are always returned in this form.
     """
 
     coordinates: list[list[list[list[float]]]]
-    """A list of polygons, each written the way `GeoJsonPolygon` writes its `coordinates`."""
+    """List of polygons, each in the form of `GeoJsonPolygon.coordinates`."""
     type: GeoJsonMultiPolygonType
-    """Always `MultiPolygon`; sets it apart from a `GeoJsonPolygon`."""
+    """GeoJSON type, always `MultiPolygon`."""
 
 
 @model
 class GeoJsonPolygon(Model):
-    """A Polygon according to GeoJSON (RFC 7946) in WGS 84.
+    """A polygon in GeoJSON (RFC 7946) with WGS 84 coordinates.
 
-    Mind the order: longitude comes first here, while other parts of this API use objects with `latitude` and
-    `longitude`.
+    Longitude comes first here, while other parts of this API use objects with `latitude` and `longitude`.
     """
 
     coordinates: list[list[list[float]]]
     """Rings of `[longitude, latitude]` pairs.
 
-    The first ring is the outline, any further ones cut holes; each must end on the pair it began with, so it has at
-    least four.
+    The first ring is the outline and any others are holes. Each ring ends with its first pair, so it has at least four.
     """
     type: GeoJsonPolygonType
-    """Always `Polygon`; sets it apart from a `GeoJsonMultiPolygon`."""
+    """GeoJSON type, always `Polygon`."""
 
 
 @model
 class Region(Model):
-    """An area with a name, drawn in WGS 84 coordinates, that decides who is eligible for program tiers and also bears
-    on tariffs, carbon feeds and reward offers. Lists serve it in this form, without geometry; `RegionDetail` adds it.
+    """A named area in WGS 84 coordinates that determines eligibility for program tiers and also affects tariffs, carbon
+    feeds and reward offers. Lists return it in this form, without geometry; `RegionDetail` adds it.
     """
 
     created_at: AwareDatetime | UnsetType = UNSET
     """When the region was created."""
     id: str | UnsetType = UNSET
-    """Identifier of the region, prefixed `regn`."""
+    """ID of the region: `regn` followed by a ULID."""
     name: str | UnsetType = UNSET
-    """Name of the region, unlike that of any other in any organisation and never altered after creation."""
+    """Name of the region, unique across all organisations and fixed once created."""
     region_groups: list[str] | UnsetType = UNSET
-    """URLs of the groups to which it belongs; empty when it belongs to none."""
+    """URLs of the groups the region belongs to; empty if there are none."""
     type: RegionType | UnsetType | None = UNSET
-    """Kind of region, `ELECTRICITY` or `OTHER`; null when it was not classified."""
+    """Type of region, `ELECTRICITY` or `OTHER`; null if unclassified."""
     updated_at: AwareDatetime | UnsetType = UNSET
-    """When the region last changed."""
+    """When the region was last changed."""
     url: str | UnsetType = UNSET
-    """Absolute URL of this region, where its geometry can be read."""
+    """URL of this region, from which its geometry can be read."""
 
 
 @model
 class RegionCreate(Model):
-    """What to send to create one region on its own.
-
-    For regions made together with their group there is `RegionGroupEntry`, which has no `region_groups`.
-    """
+    """A region to create on its own. Regions created together with their group are `RegionGroupEntry`s."""
 
     geometries: list[GeoJsonMultiPolygon | GeoJsonPolygon]
-    """From 1 to 1000 GeoJSON shapes, each a Polygon or a MultiPolygon.
+    """From 1 to 1000 GeoJSON Polygons or MultiPolygons.
 
-    The server repairs them where possible and unites them into one MultiPolygon.
+    The server repairs them where possible and merges them into one MultiPolygon.
     """
     name: str
-    """Name that no region of any organisation has yet; otherwise the call fails with 409 and the existing one stays as
-    it is.
-    """
+    """Name of the region, unique across all organisations; an existing name fails with 409."""
     region_groups: list[str] | UnsetType = UNSET
-    """URLs of groups that exist and are your organisation's, into which the region shall be put; leave it out for none.
-    """
+    """URLs of existing groups of your organisation to add the region to; omit it for none."""
     type: RegionType | UnsetType | None = UNSET
-    """Kind of region, `ELECTRICITY` or `OTHER`; null or absent to leave it unclassified."""
+    """Type of region, `ELECTRICITY` or `OTHER`; null or absent for unclassified."""
 
 
 @model
 class RegionDetail(Model):
-    """A region with its boundary: all that `Region` has, plus `geometry`.
-
-    Returned when a single region is read or has just been created.
-    """
+    """A `Region` with its boundary, as returned for a single or newly created region."""
 
     created_at: AwareDatetime | UnsetType = UNSET
     """When the region was created."""
     geometry: GeoJsonMultiPolygon | UnsetType | None = UNSET
-    """Boundary as a GeoJSON MultiPolygon, made up of all the geometries submitted; null for a region without one."""
+    """Boundary as a GeoJSON MultiPolygon, merged from the geometries submitted; null if there is none."""
     id: str | UnsetType = UNSET
-    """Identifier of the region, prefixed `regn`."""
+    """ID of the region: `regn` followed by a ULID."""
     name: str | UnsetType = UNSET
-    """Name of the region, unlike that of any other in any organisation and never altered after creation."""
+    """Name of the region, unique across all organisations and fixed once created."""
     region_groups: list[str] | UnsetType = UNSET
-    """URLs of the groups to which it belongs; empty when it belongs to none."""
+    """URLs of the groups the region belongs to; empty if there are none."""
     type: RegionType | UnsetType | None = UNSET
-    """Kind of region, `ELECTRICITY` or `OTHER`; null when it was not classified."""
+    """Type of region, `ELECTRICITY` or `OTHER`; null if unclassified."""
     updated_at: AwareDatetime | UnsetType = UNSET
-    """When the region last changed."""
+    """When the region was last changed."""
     url: str | UnsetType = UNSET
-    """Absolute URL of this region, where its geometry can be read."""
+    """URL of this region, from which its geometry can be read."""
 
 
 @model
 class RegionGroup(Model):
-    """Several regions bundled under one name. It links to its members and holds no geometry itself."""
+    """A named set of regions."""
 
     created_at: AwareDatetime | UnsetType = UNSET
     """When the group was created."""
     id: str | UnsetType = UNSET
-    """Identifier of the group, prefixed `rgrp`."""
+    """ID of the group: `rgrp` followed by a ULID."""
     name: str | UnsetType = UNSET
     """Name of the group, unique among region groups."""
     regions: list[str] | UnsetType = UNSET
-    """URLs of the member regions, one each."""
+    """URLs of the regions in the group."""
     regions_collection: str | UnsetType = UNSET
-    """Single link that lists all members as objects, unlike `regions`, which names them one by one."""
+    """URL of the list of the group's regions as objects, where `regions` has one URL each."""
     url: str | UnsetType = UNSET
-    """Absolute URL of this group."""
+    """URL of this group."""
 
 
 @model
 class RegionGroupCreate(Model):
-    """A new group with all of its regions, sent to `POST /region_groups` or, as a rehearsal, to `POST
-    /region_groups:validate`.
-    """
+    """A region group to create or validate, with all of its regions."""
 
     name: str
-    """Name for the group, which no other group may have."""
+    """Name of the group, unique among region groups."""
     regions: list[RegionGroupEntry]
-    """The regions to create in it, from 1 to 500, each name used once."""
+    """Regions to create in the group, from 1 to 500, each with a different name."""
 
 
 @model
 class RegionGroupEntry(Model):
-    """A region to be created within a new group, as an element of `RegionGroupCreate`.
-
-    It is a `RegionCreate` minus the groups, since it joins the one being created.
-    """
+    """A region to create within a new group: a `RegionCreate` without `region_groups`."""
 
     geometries: list[GeoJsonMultiPolygon | GeoJsonPolygon]
-    """From 1 to 1000 GeoJSON Polygons or MultiPolygons, which end up as a single MultiPolygon."""
+    """From 1 to 1000 GeoJSON Polygons or MultiPolygons, which the server merges into one MultiPolygon."""
     name: str
-    """Name not borne by any existing region; a single duplicate makes the entire group fail with 409."""
+    """Name of the region, unique across all organisations; one existing name fails the whole group with 409."""
     type: RegionType | UnsetType | None = UNSET
-    """Optional kind of region, `ELECTRICITY` or `OTHER`; null means unclassified."""
+    """Type of region, `ELECTRICITY` or `OTHER`; null or absent for unclassified."""
 
 
 @model
 class RegionGroupValidationResult(Model):
-    """Outcome of a rehearsal of creating a region group, for the group and for each region.
-
-    Nothing was saved to produce it.
-    """
+    """Result of validating a region group, for the group and for each of its regions. Nothing was saved."""
 
     group: RegionGroupValidationResultGroup | UnsetType = UNSET
-    """Findings on the group itself, apart from its regions."""
+    """Result for the group itself, apart from its regions."""
     regions: list[RegionValidationResult] | UnsetType = UNSET
-    """Findings on the submitted regions."""
+    """Results for the submitted regions."""
     valid: bool | UnsetType = UNSET
-    """Whether sending the same body to `POST /region_groups` would succeed as things stand; the rest says why not."""
+    """Whether the group could be created from the same body at present; the other properties give the reasons if not.
+    """
 
 
 @model
 class RegionGroupValidationResultGroup(Model):
-    """Findings on the group itself, apart from its regions."""
+    """Result for the group itself, apart from its regions."""
 
     name: str | UnsetType = UNSET
-    """Name of the group as submitted."""
+    """Name of the group, as submitted."""
     problems: list[str] | UnsetType = UNSET
-    """What is wrong with the group, in words."""
+    """Human-readable problems with the group."""
     status: RegionGroupValidationResultGroupStatus | UnsetType = UNSET
     """Whether the group's name is free (`AVAILABLE`) or taken (`NAME_EXISTS`)."""
 
 
 @model
 class RegionValidationResult(Model):
-    """What a rehearsal found out about one of the submitted regions. Part of `RegionGroupValidationResult`."""
+    """Result of validating one region of a group."""
 
     computed: RegionValidationResultComputed | UnsetType | None = UNSET
-    """Figures on the geometry after merging; null when none could be calculated."""
+    """Figures on the merged geometry; null if they could not be calculated."""
     existing_region: str | UnsetType | None = UNSET
-    """URL of the region that has the name already, given with `NAME_EXISTS`; null or absent with any other status."""
+    """URL of the existing region with this name, if `status` is `NAME_EXISTS`; null or absent otherwise."""
     name: str | UnsetType = UNSET
-    """Name of the region as submitted, to match the finding with your input."""
+    """Name of the region, as submitted."""
     problems: list[str] | UnsetType = UNSET
-    """What is wrong, in words."""
+    """Human-readable problems with the region."""
     status: RegionValidationResultStatus | UnsetType = UNSET
-    """Verdict: `OK` when it can be created, `NAME_EXISTS` when the name is taken, `INVALID_GEOMETRY` when the shape is
-    unusable, `INVALID` when something else is wrong.
+    """Result for the region.
+
+    `OK`: it can be created; `NAME_EXISTS`: the name is taken; `INVALID_GEOMETRY`: the shape is unusable; `INVALID`:
+    something else is wrong.
     """
 
 
 @model
 class RegionValidationResultComputed(Model):
-    """Figures on the geometry after merging; null when none could be calculated."""
+    """Figures on the merged geometry; null if they could not be calculated."""
 
     area_sq_km: float | UnsetType = attrs.field(default=UNSET, metadata={"unit": "km²"})
-    """Area covered, in square kilometres. Unit: km²."""
+    """Area of the region. Unit: km²."""
     geometry_count: int | UnsetType = UNSET
-    """Number of geometries this region consists of."""
+    """Number of geometries submitted for the region."""
     resulting_polygon_count: int | UnsetType = UNSET
-    """Number of polygons left once everything is merged."""
+    """Number of polygons after merging."""
 
 
 class GeoJsonMultiPolygonFields(TypedDict, total=False):

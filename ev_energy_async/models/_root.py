@@ -12,33 +12,33 @@ __all__ = [
 
 @model
 class Root(Model):
-    """The directory, mapping collection names to URLs."""
+    """URLs of the top-level collections."""
 
     carbon_feeds: str | UnsetType = UNSET
-    """Where feeds of grid carbon intensity are listed."""
+    """URL of the list of carbon feeds."""
     dispatch_coordinators: str | UnsetType = UNSET
-    """Entry point to the dispatch coordinators."""
+    """URL of the list of dispatch coordinators."""
     evse_makes: str | UnsetType = UNSET
-    """Catalogue of charger manufacturers."""
+    """URL of the charger make catalogue."""
     evse_models: str | UnsetType = UNSET
-    """Catalogue of charger models."""
+    """URL of the charger model catalogue."""
     evses: str | UnsetType = UNSET
-    """Address of the chargers (EVSEs) collection."""
+    """URL of the charger (EVSE) collection."""
     grid_feeds: str | UnsetType = UNSET
-    """Where grid feeds, with their levels, are listed."""
+    """URL of the list of grid feeds."""
     suppliers: str | UnsetType = UNSET
-    """Where energy suppliers are listed."""
+    """URL of the list of energy suppliers."""
     support_tickets: str | UnsetType = UNSET
-    """Address of the support ticket collection."""
+    """URL of the support ticket collection."""
     tariffs: str | UnsetType = UNSET
-    """Where electricity tariffs are listed."""
+    """URL of the list of electricity tariffs."""
     users: str | UnsetType = UNSET
-    """Address of the user collection."""
+    """URL of the user collection."""
     vehicle_makes: str | UnsetType = UNSET
-    """Catalogue of car manufacturers."""
+    """URL of the vehicle make catalogue."""
     vehicle_models: str | UnsetType = UNSET
-    """Catalogue of vehicle models."""
+    """URL of the vehicle model catalogue."""
     vehicle_trims: str | UnsetType = UNSET
-    """Catalogue of vehicle trims, the finest level below make and model."""
+    """URL of the vehicle trim catalogue, the level below makes and models."""
     vehicles: str | UnsetType = UNSET
-    """Address of the vehicle collection."""
+    """URL of the vehicle collection."""

@@ -68,7 +68,7 @@ __all__ = [
 
 
 class CountryCode(OpenStrEnum):
-    """Two capital letters naming a country or territory, after ISO 3166-1. The United Kingdom is `GB`."""
+    """Two-letter country or territory code (ISO 3166-1 alpha-2). The United Kingdom is `GB`."""
 
     AD = "AD"
     AE = "AE"
@@ -325,9 +325,9 @@ class CountryCode(OpenStrEnum):
 
 
 class EVSELifecycleState(OpenStrEnum):
-    """Stage of installation and onboarding last recorded, such as `PENDING`, `COMMISSIONED` or `DECOMMISSIONED`.
+    """Latest recorded stage of installation and onboarding, such as `PENDING`, `COMMISSIONED` or `DECOMMISSIONED`.
 
-    Null while no stage has been recorded, as is usual for a brand new charger.
+    Null while none has been recorded, which is normal for a new charger.
     """
 
     COMMISSIONED = "COMMISSIONED"
@@ -345,8 +345,10 @@ class EVSELifecycleState(OpenStrEnum):
 
 
 class EVSELockMode(OpenStrEnum):
-    """When the charger may deliver power, with `UNLOCKED` at any time, `SMART` within the hours planned by smart
-    charging, `LOCKED` never. Null when not known.
+    """Lock mode of the charger.
+
+    `UNLOCKED`: charges freely; `SMART`: charges only in the hours planned by smart charging; `LOCKED`: never charges.
+    Null if unknown.
     """
 
     LOCKED = "LOCKED"
@@ -358,7 +360,7 @@ class EVSELockMode(OpenStrEnum):
 
 
 class EVSESiteCpmsConnection(OpenStrEnum):
-    """Kind of charge point management system (CPMS) the site is linked to. Null when it is linked to none."""
+    """Charge point management system (CPMS) the site is linked to; null if there is none."""
 
     CHARGEPOINT = "CHARGEPOINT"
     SWTCH = "SWTCH"
@@ -368,9 +370,10 @@ class EVSESiteCpmsConnection(OpenStrEnum):
 
 
 class EVSEStatusLogControlPilotStatus(OpenStrEnum):
-    """Control pilot state under SAE J1772, from `A` (nothing connected), `B` (plugged in, not charging), `C` (ready or
-    charging without ventilation) and `D` (charging with ventilation) to `E` (switched off, no power) and `F` (fault).
-    Null when unreported.
+    """Control pilot state under SAE J1772.
+
+    `A`: nothing connected; `B`: plugged in, not charging; `C`: ready or charging, no ventilation needed; `D`: charging,
+    ventilation needed; `E`: shut off, no power; `F`: fault. Null if not reported.
     """
 
     A = "A"
@@ -385,10 +388,7 @@ class EVSEStatusLogControlPilotStatus(OpenStrEnum):
 
 
 class EVSEStatusLogMode(OpenStrEnum):
-    """Operating mode in the charger's own terms, such as `Charge`, `Discharge` or `Idle`.
-
-    Null where the integration has no modes to report.
-    """
+    """Operating mode reported by the charger, such as `Charge`, `Discharge` or `Idle`; null if not reported."""
 
     CHARGE = "Charge"
     DEEP_SLEEP = "Deep sleep"
@@ -406,7 +406,7 @@ class EVSEStatusLogMode(OpenStrEnum):
 
 
 class NotificationCategory(OpenStrEnum):
-    """Group into which this type of notification falls; all notifications with one `message_id` have the same."""
+    """Category of the notification, the same for all notifications with one `message_id`."""
 
     ACTIONABLE = "ACTIONABLE"
     INTERNAL = "INTERNAL"
@@ -419,9 +419,9 @@ class NotificationCategory(OpenStrEnum):
 
 
 class TariffType(OpenStrEnum):
-    """How the price varies, for instance `FLAT_RATE` with a single rate or `DUAL_RATE` with two.
+    """Price structure, for instance `FLAT_RATE` (one rate) or `DUAL_RATE` (two rates).
 
-    Present by contract only.
+    Returned only if your contract includes it.
     """
 
     DUAL_RATE = "DUAL_RATE"
@@ -436,8 +436,10 @@ class TariffType(OpenStrEnum):
 
 
 class VehicleIntegrated(OpenStrEnum):
-    """Connection to the car: `ACTIVE` works, `INACTIVE` used to work and usually wants the user to reconnect,
-    `UNINTEGRATED` has none.
+    """Connection status.
+
+    `ACTIVE`: connected and working; `INACTIVE`: the connection is broken, and usually the user must reconnect;
+    `UNINTEGRATED`: no integration.
     """
 
     ACTIVE = "ACTIVE"
@@ -449,9 +451,9 @@ class VehicleIntegrated(OpenStrEnum):
 
 
 class VehicleModelDefaultConnectorType(OpenStrEnum):
-    """DC plug proposed for this model during onboarding, null if not yet known.
+    """DC connector suggested for this model during onboarding; null if unknown.
 
-    Patching it takes the scope `vehicle_catalogue:write`.
+    Changing it needs the scope `vehicle_catalogue:write`.
     """
 
     CCS = "CCS"
@@ -463,8 +465,9 @@ class VehicleModelDefaultConnectorType(OpenStrEnum):
 
 
 class VehicleStatusLogCurrentType(OpenStrEnum):
-    """Kind of current the connected charge point supplies, AC or DC, spelled out with where it typically occurs (OTG is
-    public charging). Null if not reported.
+    """Type of current of the connected charger, AC or DC, with where it typically occurs (OTG is public charging).
+
+    Null if not reported.
     """
 
     AC_TYPICALLY_HOME_CHARGERS = "AC - Typically home chargers"
@@ -475,10 +478,10 @@ class VehicleStatusLogCurrentType(OpenStrEnum):
 
 
 class VehicleStatusLogState(OpenStrEnum):
-    """Summary of what the car was doing.
+    """Summary of the vehicle's state.
 
-    The `PLUGGED_IN_` values distinguish stages of charging; null, unlike `UNKNOWN`, means the integration provides no
-    state at all.
+    The `PLUGGED_IN_` values distinguish stages of charging. Null, unlike `UNKNOWN`, means that the integration does not
+    report a state.
     """
 
     DRIVING = "DRIVING"
@@ -497,7 +500,7 @@ class VehicleStatusLogState(OpenStrEnum):
 
 
 class VehicleVehicleClass(OpenStrEnum):
-    """Private car (`PASSENGER`) or `COMMERCIAL` vehicle; null if unclassified."""
+    """Private (`PASSENGER`) or `COMMERCIAL` vehicle; null if unclassified."""
 
     COMMERCIAL = "COMMERCIAL"
     PASSENGER = "PASSENGER"
@@ -508,556 +511,501 @@ class VehicleVehicleClass(OpenStrEnum):
 
 @model
 class CTClamp(Model):
-    """A current transformer clamp, a sensor around a cable that measures the current flowing between a property and the
-    grid. It is chiefly there so that a charger can follow solar surplus.
+    """A current transformer clamp: a sensor around a cable that measures the current between a property and the grid,
+    chiefly so that a charger can follow solar surplus.
     """
 
     calibration_factor: int | UnsetType = UNSET
-    """Factor that readings of current are multiplied by.
-
-    A value of -1 corrects for a clamp mounted the wrong way round.
-    """
+    """Factor that current readings are multiplied by; -1 corrects for a clamp fitted backwards."""
     evse: str | EVSE | UnsetType | None = UNSET
-    """Charger that the clamp works for, as a URL; `expand=evse` gives the `EVSE`.
-
-    Null when it is tied to no charger.
-    """
+    """Charger the clamp belongs to, as a URL; `expand=evse` gives the `EVSE`. Null if it is not linked to a charger."""
     id: str | UnsetType = UNSET
-    """Identifier of the clamp, `ctcl` followed by 26 characters."""
+    """ID of the clamp: `ctcl` followed by a ULID."""
     url: str | UnsetType = UNSET
-    """Absolute address of this clamp."""
+    """URL of this clamp."""
 
 
 @model
 class CarbonFeed(Model):
-    """A source of carbon intensity data for some region or grid.
-
-    Its data points are read separately, see `CarbonIntensities`.
-    """
+    """A source of carbon intensity data for a region or grid. Its data is read as `CarbonIntensities`."""
 
     id: str
-    """Unique ID of the feed, starting with `cabf`."""
+    """ID of the feed: `cabf` followed by a ULID."""
     name: str
-    """Name by which to tell the feed from others."""
+    """Display name of the feed."""
     url: str
-    """Absolute URL of the feed."""
+    """URL of the feed."""
 
 
 @model
 class DailyPrices(Model):
-    """The prices a tariff charges over the day, split into bands.
-
-    Part of a tariff only where the contract with ev.energy allows it.
-    """
+    """Prices of a tariff by time of day, split into bands. Returned only if your contract includes it."""
 
     peak: PriceSummary
-    """Price and hours of the peak band, the one band always there."""
+    """Price and hours of the peak band, which is always present."""
     mid_peak: PriceSummary | UnsetType = UNSET
     """Price and hours of the band between peak and off-peak, if the tariff has one."""
     off_peak: PriceSummary | UnsetType = UNSET
-    """Price and hours outside the peak, if the tariff sets them apart."""
+    """Price and hours of the off-peak band, if the tariff has one."""
 
 
 @model
 class EVSE(Model):
-    """A charger for electric vehicles (EVSE, electric vehicle supply equipment): one physical device.
+    """A charger for electric vehicles (EVSE, electric vehicle supply equipment).
 
-    Its changing state is not stored here but in `EVSEStatusLog`.
+    Its changing state is recorded in `EVSEStatusLog`s.
     """
 
     cpid: str
-    """Chargepoint ID that the device itself bears; what it looks like varies with make and model.
-
-    `GET /evses` can filter by it.
-    """
+    """Charge point ID of the device; its format varies with make and model."""
     id: str
-    """Identifier of the charger, `evse` followed by 26 characters."""
+    """ID of the charger: `evse` followed by a ULID."""
     url: str
-    """Absolute address of this charger."""
+    """URL of this charger."""
     charging_sub_sessions: str | UnsetType = UNSET
-    """Link to the list of charging sub-sessions that took place on this charger."""
+    """URL of the list of charging sub-sessions on this charger."""
     ct_clamp: str | CTClamp | UnsetType | None = UNSET
-    """Clamp installed with the charger, as a URL; `expand=ct_clamp` gives the `CTClamp`. Null when it has none."""
+    """CT clamp fitted to the charger, as a URL; `expand=ct_clamp` gives the `CTClamp`. Null if it has none."""
     latest_status_log: str | EVSEStatusLog | UnsetType | None = UNSET
-    """Most recent `EVSEStatusLog`, the closest thing to the present state, as a URL or, with
-    `expand=latest_status_log`, an object. Null when there is none. There is no online flag, so judge by the age of its
-    `sampled_at`, treating for instance 15 minutes of silence as offline.
+    """Newest status log, the best known current state, as a URL; `expand=latest_status_log` gives the `EVSEStatusLog`.
+
+    Null if there is none. There is no online flag: judge by the age of `sampled_at`, treating for instance 15 minutes
+    of silence as offline.
     """
     lifecycle_state: EVSELifecycleState | UnsetType | None = UNSET
-    """Stage of installation and onboarding last recorded, such as `PENDING`, `COMMISSIONED` or `DECOMMISSIONED`.
+    """Latest recorded stage of installation and onboarding, such as `PENDING`, `COMMISSIONED` or `DECOMMISSIONED`.
 
-    Null while no stage has been recorded, as is usual for a brand new charger.
+    Null while none has been recorded, which is normal for a new charger.
     """
     location: EVSELocation | UnsetType | None = UNSET
-    """Where the charger stands.
+    """Position of the charger.
 
-    It settles which carbon feed, time zone, grid programs and solar forecast apply, so a wrong point spoils scheduling;
-    correct it by PATCH. Initially it derives from the installation address or, for chargers linked in the app, the
-    owner's home. Null while undetermined.
+    It determines the carbon feed, time zone, grid programs and solar forecast, so scheduling is unreliable if it is
+    wrong; correct it with `PATCH /evses/{evse_id}`. Initially derived from the installation address or, for chargers
+    linked in the app, from the owner's home. Null while undetermined.
     """
     lock_mode: EVSELockMode | UnsetType | None = UNSET
-    """When the charger may deliver power, with `UNLOCKED` at any time, `SMART` within the hours planned by smart
-    charging, `LOCKED` never. Null when not known.
+    """Lock mode of the charger.
+
+    `UNLOCKED`: charges freely; `SMART`: charges only in the hours planned by smart charging; `LOCKED`: never charges.
+    Null if unknown.
     """
     model: str | EVSEModel | UnsetType = UNSET
-    """Which model the charger is, as a URL; `expand=model` gives the `EVSEModel`."""
+    """Model of the charger, as a URL; `expand=model` gives the `EVSEModel`."""
     user: str | User | UnsetType = UNSET
     """Owner of the charger, as a URL; `expand=user` gives the `User`."""
 
 
 @model
 class EVSELocation(Model):
-    """Where the charger stands.
+    """Position of the charger.
 
-    It settles which carbon feed, time zone, grid programs and solar forecast apply, so a wrong point spoils scheduling;
-    correct it by PATCH. Initially it derives from the installation address or, for chargers linked in the app, the
-    owner's home. Null while undetermined.
+    It determines the carbon feed, time zone, grid programs and solar forecast, so scheduling is unreliable if it is
+    wrong; correct it with `PATCH /evses/{evse_id}`. Initially derived from the installation address or, for chargers
+    linked in the app, from the owner's home. Null while undetermined.
     """
 
     latitude: float
-    """Degrees of latitude as a decimal number; north is positive."""
+    """Latitude in decimal degrees; positive is north of the equator."""
     longitude: float
-    """Degrees of longitude as a decimal number; east is positive."""
+    """Longitude in decimal degrees; positive is east of Greenwich."""
 
 
 @model
 class EVSEMake(Model):
-    """A manufacturer of chargers in the public catalogue, the level above `EVSEModel`."""
+    """A charger manufacturer in the public catalogue. Its products are `EVSEModel`s."""
 
     id: str
-    """Identifier of the make, `emak` followed by 26 characters."""
+    """ID of the make: `emak` followed by a ULID."""
     name: str
-    """Name of the manufacturer as the catalogue has it; `display_name` may hold a friendlier one."""
+    """Name of the manufacturer in the catalogue; prefer `display_name` if there is one."""
     url: str
-    """Absolute address of this make."""
+    """URL of this make."""
     display_name: str | UnsetType | None = UNSET
-    """Manufacturer's name as end users should read it; null when there is none besides `name`."""
+    """Display name of the manufacturer; null if there is none besides `name`."""
     evse_models: str | UnsetType = UNSET
-    """Link to the list of this make's charger models."""
+    """URL of the list of this make's models."""
     icon: str | UnsetType | None = UNSET
-    """Address of a picture of the manufacturer's logo; null when there is no picture."""
+    """URL of the manufacturer's logo; null if there is none."""
     is_beta: bool | UnsetType = UNSET
-    """True while the integration with this make is in beta."""
+    """Whether the integration with this make is in beta."""
     onboarding_url: str | UnsetType | None = UNSET
-    """Link that starts onboarding a charger of this make, with your client ID and the user's ID built in (client
-    credentials put in the latter only if `EvEnergy-User` is sent). Null when the make does not say enough, so offer its
-    models for the user to pick from.
+    """Link that starts onboarding a charger of this make, with your client ID and the user's ID included (under client
+    credentials, the latter only if `EvEnergy-User` is passed). Null if the make alone is not enough: let the user
+    choose one of its models.
     """
 
 
 @model
 class EVSEModel(Model):
-    """A charger model in the public catalogue. Each belongs to an `EVSEMake`; individual devices are `EVSE`."""
+    """A charger model in the public catalogue. It belongs to an `EVSEMake`; individual devices are `EVSE`s."""
 
     id: str
-    """Identifier of the model, `emod` followed by 26 characters."""
+    """ID of the model: `emod` followed by a ULID."""
     name: str
-    """Name of the model as the catalogue has it; prefer `display_name` on screens where there is one."""
+    """Name of the model in the catalogue; prefer `display_name` if there is one."""
     url: str
-    """Absolute address of this model."""
+    """URL of this model."""
     display_name: str | UnsetType | None = UNSET
-    """Wording of the name meant for end users; null when none has been chosen, in which case show `name`."""
+    """Display name of the model; null if there is none besides `name`."""
     make: str | EVSEMake | UnsetType = UNSET
     """Manufacturer of the model, as a URL; `expand=make` gives the `EVSEMake`."""
     onboarding_url: str | UnsetType | None = UNSET
-    """Link that starts onboarding a charger of this model, with your client ID and the user's ID built in.
-
-    Under client credentials it contains the user's ID only if `EvEnergy-User` was sent. Null when the model is not
-    integrated, so that charging can be tracked only through an integrated vehicle.
+    """Link that starts onboarding a charger of this model, with your client ID and the user's ID included (under client
+    credentials, the latter only if `EvEnergy-User` is passed). Null if the model has no integration, so that charging
+    can only be tracked through an integrated vehicle.
     """
 
 
 @model
 class EVSESite(Model):
-    """A place with one or more chargers that several users may share, such as a residents' car park, as opposed to a
-    charger at one household.
-    """
+    """A place with one or more chargers that several users may share, such as a residents' car park."""
 
     cpms_connection: EVSESiteCpmsConnection | None
-    """Kind of charge point management system (CPMS) the site is linked to. Null when it is linked to none."""
+    """Charge point management system (CPMS) the site is linked to; null if there is none."""
     evses: list[str]
-    """URLs of the chargers that belong to the site today. They are always URLs, as `expand` is not offered here."""
+    """URLs of the chargers now at the site; they cannot be expanded."""
     id: str
-    """Identifier of the site, `site` followed by 26 characters."""
+    """ID of the site: `site` followed by a ULID."""
     url: str
-    """Absolute address of this site."""
+    """URL of this site."""
     cpms_connection_display_name: str | UnsetType | None = UNSET
-    """Readable name of that management system, for showing to users. Null when there is none."""
+    """Display name of the management system; null if there is none."""
     user_connected: bool | UnsetType | None = UNSET
-    """True if the user is at present connected to the site's management system.
+    """Whether the user is currently connected to the site's management system.
 
-    Null when the site has no such system, or when the call has no user, meaning neither a user's own token nor a valid
-    `EvEnergy-User`.
+    Null if the site has none, or if the call has no user: neither a user's own token nor a valid `EvEnergy-User`.
     """
 
 
 @model
 class EVSEStatusLog(Model):
-    """What a charger reported about itself at one moment.
+    """A charger's state at one moment.
 
-    How much is filled in depends on the integration; most members are null where it has nothing to say.
+    Integrations differ in what they report; most properties are null if not reported.
     """
 
     cable_current_rating_milliamps: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "mA"})
-    """Most current the cable is rated for, in milliamps. Null when the rating is not reported. Unit: mA."""
+    """Maximum current the cable is rated for; null if not reported. Unit: mA."""
     charge_rate_watts: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "W"})
-    """Power going into the vehicle at that moment, in watts. Null where the integration reports no power. Unit: W."""
+    """Power being delivered to the vehicle; null if not reported. Unit: W."""
     control_pilot_status: EVSEStatusLogControlPilotStatus | UnsetType | None = UNSET
-    """Control pilot state under SAE J1772, from `A` (nothing connected), `B` (plugged in, not charging), `C` (ready or
-    charging without ventilation) and `D` (charging with ventilation) to `E` (switched off, no power) and `F` (fault).
-    Null when unreported.
+    """Control pilot state under SAE J1772.
+
+    `A`: nothing connected; `B`: plugged in, not charging; `C`: ready or charging, no ventilation needed; `D`: charging,
+    ventilation needed; `E`: shut off, no power; `F`: fault. Null if not reported.
     """
     evse: str | EVSE | UnsetType = UNSET
     """Charger that reported, as a URL; `expand=evse` gives the `EVSE`."""
     export_power_watts: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "W"})
-    """Power flowing back out of the vehicle (V2X), in watts.
-
-    Null for a charger that works one way only, or that does not report it. Unit: W.
-    """
+    """Power flowing out of the vehicle (V2X); null if the charger is unidirectional or does not report it. Unit: W."""
     inlet_power_watts: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "W"})
-    """Power measured at the point where electricity enters the property, in watts.
-
-    Null where no such measurement is reported. Unit: W.
-    """
+    """Power measured at the property's supply inlet; null if not reported. Unit: W."""
     is_charging: bool | UnsetType | None = UNSET
-    """True if the charger is delivering power to a vehicle. Null when the integration does not tell."""
+    """Whether the charger is delivering power to a vehicle; null if not reported."""
     is_enabled: bool | UnsetType | None = UNSET
-    """True if the charger is enabled, which is to say in free-vend mode. Null when the integration does not tell."""
+    """Whether the charger is enabled (free-vend mode); null if not reported."""
     is_plugged_in: bool | UnsetType | None = UNSET
-    """True if a vehicle is connected, whether or not it charges. Null when the integration does not tell."""
+    """Whether a vehicle is connected, charging or not; null if not reported."""
     logged_at: AwareDatetime | UnsetType = UNSET
-    """When the readings were put on record, as a rule some time later than `sampled_at`; the delay differs between
-    integrations.
-    """
+    """When the readings were recorded, usually later than `sampled_at` by a delay that depends on the integration."""
     max_current_rating_milliamps: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "mA"})
-    """Most current the charger permits the car to take, in milliamps.
+    """Maximum current the charger lets the vehicle draw; null if not reported.
 
-    Null when unreported; the cable may have a lower limit. Unit: mA.
+    The cable may have a lower limit. Unit: mA.
     """
     meter_reading_watt_hours: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "Wh"})
-    """Reading of the charger's energy meter in watt-hours. Null where no reading is passed on. Unit: Wh."""
+    """Reading of the charger's energy meter; null if not reported. Unit: Wh."""
     mode: EVSEStatusLogMode | UnsetType | None = UNSET
-    """Operating mode in the charger's own terms, such as `Charge`, `Discharge` or `Idle`.
-
-    Null where the integration has no modes to report.
-    """
+    """Operating mode reported by the charger, such as `Charge`, `Discharge` or `Idle`; null if not reported."""
     sampled_at: AwareDatetime | UnsetType = UNSET
-    """When the charger took the readings; together with the charger it identifies the log.
+    """When the charger took the readings; with the charger, it identifies the log.
 
-    Use this one for time series, not `logged_at`.
+    Use it for time series rather than `logged_at`.
     """
     signal_strength_rssi_dbm: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "dBm"})
-    """Received signal strength (RSSI) according to the charger, in dBm; values closer to zero are better.
+    """Signal strength (RSSI) reported by the charger; values closer to zero are better.
 
-    Null when unreported. Unit: dBm.
+    Null if not reported. Unit: dBm.
     """
     state_of_charge_percentage: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "%"})
-    """Charge of the vehicle's battery in percent, as far as the charger knows it. Null when it does not. Unit: %."""
+    """Battery level of the vehicle as known to the charger; null if unknown. Unit: %."""
     url: str | UnsetType = UNSET
-    """Absolute address of this log."""
+    """URL of this log."""
     voltage_millivolts: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "mV"})
-    """Voltage measured by the charger, in millivolts. Null when the integration gives none. Unit: mV."""
+    """Voltage measured by the charger; null if not reported. Unit: mV."""
 
 
 @model
 class GridFeed(Model):
-    """A source of signals from the grid that smart charging takes into account.
-
-    The signals themselves are its `GridLevel` entries.
-    """
+    """A source of grid signals that smart charging takes into account. The signals are its `GridLevel`s."""
 
     id: str
-    """Unique ID of the feed, starting with `grfd`."""
+    """ID of the feed: `grfd` followed by a ULID."""
     name: str
-    """Name by which to tell the feed from others."""
+    """Display name of the feed."""
     priority: int
-    """Rank from 1 to 10 that decides between feeds when more than one applies to a user at the same time.
+    """Priority from 1 to 10 among the feeds that apply to a user at the same time.
 
-    Which end of the scale wins is not specified.
+    It is not documented which end takes precedence.
     """
     reference_code: str
-    """Code by which software can recognise the feed; it does not change from one environment to another."""
+    """Code that identifies the feed; it is the same in all environments."""
     url: str
-    """Absolute URL of the feed."""
+    """URL of the feed."""
 
 
 @model
 class LatLong(Model):
-    """A point on the map, as found in the locations of charging and elsewhere."""
+    """A point on the map."""
 
     latitude: float
-    """Degrees north of the equator; negative to the south."""
+    """Latitude in decimal degrees; positive is north of the equator."""
     longitude: float
-    """Degrees east of Greenwich; negative to the west."""
+    """Longitude in decimal degrees; positive is east of Greenwich."""
 
 
 @model
 class Location(Model):
-    """Where a user charges, with address, tariff and site.
+    """The place where a user charges, with its address, tariff and site.
 
-    The address may be missing entirely, but once any part of it is given, `address_1`, `city`, `postal_code` and
-    `country_code` must all have values, or the write fails with 400; nulls do not count as given, so an address is
-    cleared by sending them. `LocationDetail` is the richer form for a single user.
+    The address can be left out, but if any part of it is given, `address_1`, `city`, `postal_code` and `country_code`
+    must all have values, or the call fails with 400. Nulls do not count as given, so send them to clear the address.
     """
 
     address_1: str | UnsetType | None = UNSET
-    """Street and house number, or whatever comes first in the address; null without an address."""
+    """First line of the address, such as street and house number; null without an address."""
     address_2: str | UnsetType | None = UNSET
-    """Second line of the address, null if it takes just one."""
+    """Second line of the address; null if there is none."""
     city: str | UnsetType | None = UNSET
-    """Town or city, null without an address."""
+    """Town or city; null without an address."""
     coordinates: LatLong | UnsetType | None = UNSET
-    """Latitude and longitude of the place, null if not known."""
+    """Coordinates of the place; null if unknown."""
     country_code: CountryCode | UnsetType | None = UNSET
-    """Country of the address as a two-letter code; null where there is no address."""
+    """Country of the address as a two-letter code; null without an address."""
     evse_site: str | EVSESite | UnsetType | None = UNSET
-    """Charging site this place belongs to, as a URL or an expanded `EVSESite`.
-
-    Null for a place that is not on a site.
-    """
+    """Charging site of the place, as a URL or, if expanded, an `EVSESite`. Null if it is not on a site."""
     postal_code: str | UnsetType | None = UNSET
-    """Postcode or ZIP code of the address; null when no address is stored."""
+    """Postal code of the address; null without an address."""
     state: str | UnsetType | None = UNSET
-    """State, county or the like; null where the address has none."""
+    """State, county or similar; null if the address has none."""
     tariff: str | Tariff | UnsetType | None = UNSET
-    """Electricity tariff in use here, as a URL or, if expanded, a `Tariff`. Null when none has been chosen."""
+    """Electricity tariff of the place, as a URL or, if expanded, a `Tariff`. Null if none has been chosen."""
 
 
 @model
 class LocationDetail(Model):
-    """The `default_location` of a user read on its own. All of `Location`, plus a figure that lists leave out."""
+    """The `default_location` of a single user: a `Location` with its current carbon intensity."""
 
     address_1: str | UnsetType | None = UNSET
-    """Street and house number, or whatever comes first in the address; null without an address."""
+    """First line of the address, such as street and house number; null without an address."""
     address_2: str | UnsetType | None = UNSET
-    """Second line of the address, null if it takes just one."""
+    """Second line of the address; null if there is none."""
     city: str | UnsetType | None = UNSET
-    """Town or city, null without an address."""
+    """Town or city; null without an address."""
     coordinates: LatLong | UnsetType | None = UNSET
-    """Latitude and longitude of the place, null if not known."""
+    """Coordinates of the place; null if unknown."""
     country_code: CountryCode | UnsetType | None = UNSET
-    """Country of the address as a two-letter code; null where there is no address."""
+    """Country of the address as a two-letter code; null without an address."""
     current_carbon_intensity_grams_per_kilowatt_hour: int | UnsetType | None = attrs.field(
         default=UNSET, metadata={"unit": "g/kWh"}
     )
-    """Grams of CO2 emitted at present for each kWh drawn at this place; null when there is no figure. Unit: g/kWh."""
+    """Current carbon intensity at this place; null if unknown. Unit: g/kWh."""
     evse_site: str | EVSESite | UnsetType | None = UNSET
-    """Charging site this place belongs to, as a URL or an expanded `EVSESite`.
-
-    Null for a place that is not on a site.
-    """
+    """Charging site of the place, as a URL or, if expanded, an `EVSESite`. Null if it is not on a site."""
     postal_code: str | UnsetType | None = UNSET
-    """Postcode or ZIP code of the address; null when no address is stored."""
+    """Postal code of the address; null without an address."""
     state: str | UnsetType | None = UNSET
-    """State, county or the like; null where the address has none."""
+    """State, county or similar; null if the address has none."""
     tariff: str | Tariff | UnsetType | None = UNSET
-    """Electricity tariff in use here, as a URL or, if expanded, a `Tariff`. Null when none has been chosen."""
+    """Electricity tariff of the place, as a URL or, if expanded, a `Tariff`. Null if none has been chosen."""
 
 
 @model
 class Notification(Model):
-    """A message to a user about something they ought to know, such as a lost connection.
-
-    It has short texts for an overview and longer ones for a help page; error responses can carry one as well.
+    """A message to a user, for example about a lost connection, with short texts for an overview and longer ones for a
+    help page. Error responses can carry one as well.
     """
 
     category: NotificationCategory
-    """Group into which this type of notification falls; all notifications with one `message_id` have the same."""
+    """Category of the notification, the same for all notifications with one `message_id`."""
     detail_page_body: str
-    """Body of the help page that explains the matter further."""
+    """Body of the help page."""
     detail_page_title: str
-    """Title of the help page that explains the matter further."""
+    """Title of the help page."""
     event_time: AwareDatetime
-    """When the thing reported took place."""
+    """When the event occurred."""
     external_button_label: str
-    """Label for the button leading to `external_link`."""
+    """Label of the button that leads to `external_link`."""
     external_link: str | None
-    """Web page where the user can read on; null when there is none."""
+    """Web page with more information; null if there is none."""
     id: str
-    """Unique ID of this notification, starting with `notf`."""
+    """ID of this notification: `notf` followed by a ULID."""
     message_id: str
-    """Internal code of the type of notification, such as `ERR0107`.
-
-    Many notifications share it; use `id` to tell them apart.
-    """
+    """Code of this type of notification, such as `ERR0107`; many notifications share it."""
     short_text_body: str
-    """What happened, in at most 49 characters."""
+    """Summary of the event, at most 49 characters."""
     short_text_title: str
-    """Title for the overview, at most 33 characters."""
+    """Title for an overview, at most 33 characters."""
     url: str
-    """Absolute URL of the notification."""
+    """URL of the notification."""
     read_at: AwareDatetime | UnsetType = UNSET
-    """When the user read the notification. The only value that a client can set, by updating it."""
+    """When the user read the notification; the only property a client can set."""
     resolved_at: AwareDatetime | UnsetType = UNSET
-    """When the problem behind the notification was solved; differs from `read_at`, which is about the reader."""
+    """When the underlying problem was resolved."""
 
 
 @model
 class Price(Model):
-    """What a tariff costs during one dated interval.
-
-    Price lists of tariffs are made of these; compare `PriceSummary`, which repeats daily and has no date.
-    """
+    """A tariff's price during one dated interval. A `PriceSummary`, by contrast, repeats daily."""
 
     interval_seconds: int = attrs.field(metadata={"unit": "s"})
-    """How long it holds, in seconds; 1800 is half an hour. Unit: s."""
+    """Length of the interval; 1800 is half an hour. Unit: s."""
     price_minor_units: int = attrs.field(metadata={"unit": "minor units of currency"})
-    """Price in minor units of the tariff's currency, such as pence for `GBP`.
-
-    Always an integer. Unit: minor units of currency.
-    """
+    """Price as an integer; in pence if the currency is `GBP`. Unit: minor units of currency."""
     started_at: AwareDatetime
-    """Instant from which the price holds."""
+    """Start of the interval."""
 
 
 @model
 class PriceSummary(Model):
-    """One price of a tariff and the parts of the day it covers.
-
-    Found inside `DailyPrices`; for prices tied to dates, see `Price`.
-    """
+    """One price of a tariff and the times of day it applies."""
 
     price: str | UnsetType = attrs.field(default=UNSET, metadata={"unit": "units of currency"})
-    """Decimal string in whole currency units, so `0.29` under `GBP` is 29 pence.
+    """Price as a decimal string, so 0.29 for `GBP` is 29 pence.
 
-    `TariffDetail.current_price` counts in minor units instead. Unit: units of currency.
+    `TariffDetail.current_price`, by contrast, is in minor units. Unit: units of currency.
     """
     times: list[Times] | UnsetType = UNSET
-    """Spans of the day during which the price holds, as local clock times."""
+    """Times of day at which the price applies, in local time."""
 
 
 @model
 class RFC9457ProblemDetail(Model):
-    """Body of an error response, in the form that RFC 9457 lays down (`application/problem+json`).
+    """Body of an error response (RFC 9457, `application/problem+json`).
 
-    Further members can accompany those listed, depending on the error.
+    Further members may be present, depending on the error.
     """
 
     detail: str
-    """What went wrong in this case, for people to read."""
+    """Human-readable explanation of this occurrence of the problem."""
     title: str
     """Short name of the kind of problem."""
     instance: str | UnsetType = UNSET
-    """URI that identifies this one occurrence of the problem."""
+    """URI that identifies this occurrence of the problem."""
     notification: Notification | UnsetType = UNSET
-    """A notification on the same matter that can be shown to the user, if the error comes with one."""
+    """Notification about the problem that can be shown to the user, if there is one."""
     status: float | UnsetType = UNSET
-    """The HTTP status code once more, as a number."""
+    """The HTTP status code."""
     type: str | UnsetType = UNSET
-    """URL that identifies the kind of problem. Absent when the HTTP status alone is clear enough."""
+    """URL that identifies the kind of problem; absent if the HTTP status is clear enough."""
 
 
 @model
 class Supplier(Model):
-    """A company that sells electricity.
-
-    It has its own list and replaces the `supplier` URL of a tariff when that is expanded.
-    """
+    """A company that sells electricity."""
 
     icon: str | None
-    """URL of a picture for the company, null if it has none."""
+    """URL of the company's icon; null if there is none."""
     id: str
-    """Identifies the company; begins with `supl`."""
+    """ID of the company: `supl` followed by a ULID."""
     name: str
-    """Name of the company as customers know it."""
+    """Display name of the company."""
     url: str
-    """Absolute address of this supplier."""
+    """URL of this supplier."""
     highlighted: bool | UnsetType = UNSET
-    """True for a company many users choose, handy for ordering a picker."""
+    """Whether many users choose this supplier; useful for sorting a picker."""
 
 
 @model
 class Tariff(Model):
-    """An electricity tariff as found in lists and wherever a tariff URL is expanded.
+    """An electricity tariff as returned in lists and wherever a tariff URL is expanded; `TariffDetail` adds prices.
 
-    A single read returns `TariffDetail`, which knows prices too. `type` and `daily_prices` depend on your contract with
-    ev.energy.
+    `type` and `daily_prices` are returned only if your contract includes them.
     """
 
     currency: str
-    """Currency of all its prices, for example `GBP`."""
+    """Currency of its prices, for example `GBP`."""
     id: str
-    """Identifies the tariff; begins with `tari`."""
+    """ID of the tariff: `tari` followed by a ULID."""
     name: str
-    """Name the tariff is sold under. Regional variants can share it, see `gsp_group`."""
+    """Name the tariff is sold under. Regional variants can share a name: see `gsp_group`."""
     supplier: str | Supplier
-    """Company selling the tariff, as a URL, or as a `Supplier` object when asked for with `expand`."""
+    """Company that sells the tariff, as a URL or, if expanded, a `Supplier`."""
     url: str
-    """Absolute address of this tariff."""
+    """URL of this tariff."""
     daily_prices: DailyPrices | UnsetType = UNSET
-    """Prices by part of the day, in clock times of `timezone_name`. Present by contract only."""
+    """Prices by time of day, in local times of `timezone_name`. Returned only if your contract includes it."""
     gsp_group: str | UnsetType | None = UNSET
-    """British distribution region the tariff applies to, as its Grid Supply Point code.
+    """British distribution region of the tariff, as its Grid Supply Point code.
 
-    Use it to tell apart entries with one name and different prices; null if the tariff is not bound to a region.
+    It tells apart tariffs with the same name and different prices; null if the tariff is not regional.
     """
     highlighted: bool | UnsetType = UNSET
-    """True for a popular tariff, worth showing near the top of a picker."""
+    """Whether the tariff is popular; useful for sorting a picker."""
     price_chart_url: str | UnsetType | None = UNSET
-    """Web page of an independent third party that can draw this tariff's prices; null where no such page is known."""
+    """Web page of an unaffiliated third party that charts this tariff's prices; null if there is none."""
     scheduler_tariff: str | TariffSchedulerTariff | UnsetType | None = UNSET
-    """Tariff whose prices steer smart charging, which need not be the one the customer pays.
-
-    A URL, or with `expand=scheduler_tariff` an object that may carry further keys; null if none is set.
+    """Tariff whose prices smart charging uses, which may differ from the one billed, as a URL;
+    `expand=scheduler_tariff` gives an object that may have further keys. Null if none is set.
     """
     timezone_name: str | UnsetType = UNSET
-    """Time zone in which the clock times of `daily_prices` are to be read, such as `Europe/London`."""
+    """Time zone of the times in `daily_prices`, such as `Europe/London`."""
     type: TariffType | UnsetType = UNSET
-    """How the price varies, for instance `FLAT_RATE` with a single rate or `DUAL_RATE` with two.
+    """Price structure, for instance `FLAT_RATE` (one rate) or `DUAL_RATE` (two rates).
 
-    Present by contract only.
+    Returned only if your contract includes it.
     """
     valid_from: dt.date | UnsetType = UNSET
-    """Day on which sign-ups opened to new customers."""
+    """First day on which new customers could sign up."""
     valid_until: dt.date | UnsetType | None = UNSET
-    """Final day for new sign-ups, after which another tariff takes over.
+    """Last day on which new customers can sign up, after which another tariff takes over; null while no end is set.
 
-    Null while it is on sale with no end set; filter lists by `valid` to see only what can be had today.
+    To list only tariffs on sale today, filter by `valid`.
     """
 
 
 @model
 class TariffBase(Model):
-    """What all forms of an electricity tariff share.
+    """The properties that all forms of a tariff share.
 
-    `Tariff` builds on it, and an expanded `scheduler_tariff` looks like it. `type` and `daily_prices` appear only for
-    customers whose contract covers them; ask your account manager.
+    `type` and `daily_prices` are returned only if your contract includes them; ask your account manager.
     """
 
     currency: str
-    """Currency of all its prices, for example `GBP`."""
+    """Currency of its prices, for example `GBP`."""
     id: str
-    """Identifies the tariff; begins with `tari`."""
+    """ID of the tariff: `tari` followed by a ULID."""
     name: str
-    """Name the tariff is sold under. Regional variants can share it, see `gsp_group`."""
+    """Name the tariff is sold under. Regional variants can share a name: see `gsp_group`."""
     supplier: str | Supplier
-    """Company selling the tariff, as a URL, or as a `Supplier` object when asked for with `expand`."""
+    """Company that sells the tariff, as a URL or, if expanded, a `Supplier`."""
     url: str
-    """Absolute address of this tariff."""
+    """URL of this tariff."""
     daily_prices: DailyPrices | UnsetType = UNSET
-    """Prices by part of the day, in clock times of `timezone_name`. Present by contract only."""
+    """Prices by time of day, in local times of `timezone_name`. Returned only if your contract includes it."""
     gsp_group: str | UnsetType | None = UNSET
-    """British distribution region the tariff applies to, as its Grid Supply Point code.
+    """British distribution region of the tariff, as its Grid Supply Point code.
 
-    Use it to tell apart entries with one name and different prices; null if the tariff is not bound to a region.
+    It tells apart tariffs with the same name and different prices; null if the tariff is not regional.
     """
     highlighted: bool | UnsetType = UNSET
-    """True for a popular tariff, worth showing near the top of a picker."""
+    """Whether the tariff is popular; useful for sorting a picker."""
     price_chart_url: str | UnsetType | None = UNSET
-    """Web page of an independent third party that can draw this tariff's prices; null where no such page is known."""
+    """Web page of an unaffiliated third party that charts this tariff's prices; null if there is none."""
     timezone_name: str | UnsetType = UNSET
-    """Time zone in which the clock times of `daily_prices` are to be read, such as `Europe/London`."""
+    """Time zone of the times in `daily_prices`, such as `Europe/London`."""
     type: TariffType | UnsetType = UNSET
-    """How the price varies, for instance `FLAT_RATE` with a single rate or `DUAL_RATE` with two.
+    """Price structure, for instance `FLAT_RATE` (one rate) or `DUAL_RATE` (two rates).
 
-    Present by contract only.
+    Returned only if your contract includes it.
     """
     valid_from: dt.date | UnsetType = UNSET
-    """Day on which sign-ups opened to new customers."""
+    """First day on which new customers could sign up."""
     valid_until: dt.date | UnsetType | None = UNSET
-    """Final day for new sign-ups, after which another tariff takes over.
+    """Last day on which new customers can sign up, after which another tariff takes over; null while no end is set.
 
-    Null while it is on sale with no end set; filter lists by `valid` to see only what can be had today.
+    To list only tariffs on sale today, filter by `valid`.
     """
 
 
@@ -1066,273 +1014,255 @@ class TariffSchedulerTariff(Model):
     """A `TariffSchedulerTariff`."""
 
     currency: str
-    """Currency its prices are in."""
+    """Currency of its prices."""
     id: str
-    """Identifies the tariff used for scheduling."""
+    """ID of the scheduling tariff."""
     name: str
-    """Name under which the scheduling tariff is known."""
+    """Name of the scheduling tariff."""
     supplier: str
-    """URL of the company behind it; stays a URL here."""
+    """URL of the supplier; cannot be expanded here."""
     url: str
-    """Absolute address of the tariff used for scheduling."""
+    """URL of the scheduling tariff."""
 
 
 @model
 class Times(Model):
-    """A span between two clock times, used to say when a `PriceSummary` applies.
-
-    Local to the tariff's time zone and without a date.
-    """
+    """A range of times of day at which a `PriceSummary` applies, in the tariff's local time."""
 
     end: str | UnsetType = UNSET
-    """Clock time at which the span closes, as `HH:MM:SS`."""
+    """End of the range, as `HH:MM:SS`."""
     start: str | UnsetType = UNSET
-    """Clock time at which the span opens, as `HH:MM:SS`."""
+    """Start of the range, as `HH:MM:SS`."""
 
 
 @model
 class User(Model):
-    """A person with an ev.energy account, owner of vehicles and charge points.
+    """A person with an ev.energy account, who owns vehicles and chargers.
 
-    It is returned by the user operations and takes the place of user URLs elsewhere when they are expanded. Also the
-    body for creating and changing users, where only `email` and `default_location` count.
+    To create or change a user, only `email` and `default_location` can be sent.
     """
 
     id: str
-    """Identifies the account; begins with `user`. Assigned by the server."""
+    """ID of the user: `user` followed by a ULID. Set by the server."""
     url: str
-    """Absolute address of this user, and the value to put into `EvEnergy-User`."""
+    """URL of this user, also the value to pass as `EvEnergy-User`."""
     default_location: LocationDetail | UnsetType = UNSET
-    """Where the user normally charges.
+    """Place where the user normally charges: a `LocationDetail` for a single user, a `Location` in lists.
 
-    A `LocationDetail` if you read one user, the smaller `Location` in lists; its `tariff` and `evse_site` can be
-    expanded.
+    Its `tariff` and `evse_site` can be expanded.
     """
     email: str | UnsetType = UNSET
-    """E-mail address of the account. Can be set on creation and changed later."""
+    """Email address of the account."""
     evses: list[str] | UnsetType = UNSET
-    """Links to the charge points (EVSEs) of this user."""
+    """URLs of the user's chargers."""
     full_name: str | UnsetType = UNSET
-    """The person's whole name in one string, not writable here."""
+    """Full name of the user; read-only."""
     joined_at: AwareDatetime | UnsetType = UNSET
-    """When this person signed up to the platform."""
+    """When the user signed up to the platform."""
     terms_consent_datetime: AwareDatetime | UnsetType | None = UNSET
-    """When the terms and conditions were agreed to; null as long as they have not been."""
+    """When the user accepted the terms and conditions; null if not accepted."""
     vehicles: list[str] | UnsetType = UNSET
-    """Links to the user's vehicles, always as URLs."""
+    """URLs of the user's vehicles; they cannot be expanded."""
 
 
 @model
 class VPPModes(Model):
-    """In which ways a resource can be steered as part of a virtual power plant (VPP), one flag for each."""
+    """The ways a resource can be controlled as part of a virtual power plant (VPP), one flag each."""
 
     charge_mode: bool
-    """True if its charge mode can be set from outside."""
+    """Whether its charge mode can be set."""
     export_max_power: bool
-    """True if an upper limit can be put on the power it feeds back."""
+    """Whether the power it exports can be limited."""
     import_max_power: bool
-    """True if an upper limit can be put on the power it draws."""
+    """Whether the power it imports can be limited."""
     target_power: bool
-    """True if the resource can be given a power to aim for."""
+    """Whether the resource can be given a target power."""
 
 
 @model
 class Vehicle(Model):
-    """An electric car on the platform, with its settings and the state of its connection.
+    """An electric vehicle on the platform, with its settings and connection status.
 
-    Listed by `GET /vehicles` and expanded into logs; to create one without integration, send a `VehicleWrite`. Live
-    readings are in `VehicleStatusLog`.
+    Live readings are in `VehicleStatusLog`s.
     """
 
     battery_size_watt_hours: int = attrs.field(metadata={"unit": "Wh"})
-    """Nominal battery capacity in Wh, as given by integration, trim or user.
+    """Nominal battery capacity, from the integration, the trim or the user.
 
-    It can be patched just on unintegrated vehicles, and is kept to the nearest 10 Wh. Unit: Wh.
+    It can be changed only on unintegrated vehicles, and is stored to the nearest 10 Wh. Unit: Wh.
     """
     description: str
-    """Human-readable name for the car, up to 200 characters."""
+    """Human-readable name of the vehicle, at most 200 characters."""
     disabled: bool
-    """True if the platform neither controls nor smart-charges the car any more, because its user unenrolled it, it was
-    turned from integrated to unintegrated, or its owner's account awaits deletion. It is still returned until it is
-    deleted for good. Independent of `integrated`: a disabled car may be `ACTIVE`, and an `UNINTEGRATED` one that never
-    was connected is not disabled.
+    """Whether the platform no longer controls or smart-charges the vehicle, because its user unenrolled it, it was
+    converted from integrated to unintegrated, or its owner's account is pending deletion. It is still returned until
+    permanently deleted. Independent of `integrated`: a disabled vehicle may be `ACTIVE`, and one that was never
+    integrated is not disabled.
     """
     effective_battery_size_watt_hours: int = attrs.field(metadata={"unit": "Wh"})
-    """Capacity in Wh that is estimated to remain after ageing, judged by mileage.
+    """Estimated remaining capacity after degradation, based on mileage.
 
-    Scheduling calculates with this one, not with the nominal size. Unit: Wh.
+    Scheduling uses this rather than the nominal capacity. Unit: Wh.
     """
     id: str
     """ID of the vehicle, `vhcl` followed by a ULID."""
     integrated: VehicleIntegrated
-    """Connection to the car: `ACTIVE` works, `INACTIVE` used to work and usually wants the user to reconnect,
-    `UNINTEGRATED` has none.
+    """Connection status.
+
+    `ACTIVE`: connected and working; `INACTIVE`: the connection is broken, and usually the user must reconnect;
+    `UNINTEGRATED`: no integration.
     """
     maximum_charge_limit_percentage: int | None = attrs.field(metadata={"unit": "%"})
     """Not described. Unit: %."""
     smart_charging_enabled: bool
-    """True when the platform schedules this car's charging dynamically."""
+    """Whether the platform schedules the vehicle's charging dynamically."""
     url: str
-    """Address of the vehicle itself."""
+    """URL of the vehicle."""
     vehicle_class: VehicleVehicleClass | None
-    """Private car (`PASSENGER`) or `COMMERCIAL` vehicle; null if unclassified."""
+    """Private (`PASSENGER`) or `COMMERCIAL` vehicle; null if unclassified."""
     charging_sub_sessions: str | UnsetType = UNSET
-    """URL under which the charging sub-sessions of this car are listed, filter included."""
+    """URL of the list of this vehicle's charging sub-sessions."""
     latest_status_log: str | VehicleStatusLog | UnsetType | None = UNSET
-    """Most recent report, the best knowledge of the car's present state.
-
-    A URL, or the report itself with `expand=latest_status_log`; null when none is available.
+    """Newest status log, the best known current state, as a URL; `expand=latest_status_log` gives the
+    `VehicleStatusLog`. Null if there is none.
     """
     trim: str | VehicleTrim | UnsetType = UNSET
-    """The variant of the model this car is, as a URL; `expand=trim` turns it into the trim."""
+    """Trim of the vehicle, as a URL; `expand=trim` gives the `VehicleTrim`."""
     user: str | User | UnsetType = UNSET
-    """Owner of the car, as a URL; `expand=user` turns it into the user."""
+    """Owner of the vehicle, as a URL; `expand=user` gives the `User`."""
 
 
 @model
 class VehicleMake(Model):
-    """A manufacturer of electric cars, the top level of the catalogue and the first choice in onboarding."""
+    """A vehicle manufacturer in the catalogue, the level above models."""
 
     icon: str | None
-    """URL of an image with the brand's logo, null if there is none."""
+    """URL of the manufacturer's logo; null if there is none."""
     id: str
     """ID of the make, `vmak` followed by a ULID."""
     models: str
-    """URL that lists the models of this make, filter included."""
+    """URL of the list of this make's models."""
     name: str
-    """Brand name of the manufacturer."""
+    """Display name of the manufacturer."""
     onboarding_url: str | None
-    """Link that starts connecting a car of this make, prepared with your client ID and user; client-credentials calls
-    need `EvEnergy-User` for the user to be included. Null if the model must be known first: let the user choose from
-    the models of this make.
+    """Link that starts onboarding a vehicle of this make, with your client ID and the user's ID included (under client
+    credentials, the latter only if `EvEnergy-User` is passed). Null if the make alone is not enough: let the user
+    choose one of its models.
     """
     url: str
-    """Address of the make itself."""
+    """URL of the make."""
     subscription_name: str | UnsetType | None = UNSET
-    """Full name of the manufacturer's telematics subscription which the driver must hold to connect; null if cars of
-    this make need none.
-    """
+    """Full name of the manufacturer's telematics subscription needed to connect; null if none is needed."""
     subscription_package: str | UnsetType | None = UNSET
-    """The particular package of the manufacturer that the driver must have booked; null if none is required."""
+    """Package of the manufacturer's telematics subscription needed to connect; null if none is needed."""
 
 
 @model
 class VehicleModel(Model):
-    """A model in the shared catalogue, between its make above and its trims below.
-
-    What a single car can do is said by `Vehicle`, not here.
-    """
+    """A vehicle model in the catalogue, between its make and its trims."""
 
     default_battery_size_watt_hours: int = attrs.field(metadata={"unit": "Wh"})
-    """Battery capacity in Wh most often found among the trims, or 45000 if they give none. Unit: Wh."""
+    """Most frequent battery capacity among the model's trims, or 45000 if they give none. Unit: Wh."""
     default_connector_type: VehicleModelDefaultConnectorType | None
-    """DC plug proposed for this model during onboarding, null if not yet known.
+    """DC connector suggested for this model during onboarding; null if unknown.
 
-    Patching it takes the scope `vehicle_catalogue:write`.
+    Changing it needs the scope `vehicle_catalogue:write`.
     """
     id: str
     """ID of the model, `vmod` followed by a ULID."""
     name: str
-    """Model name as drivers know it."""
+    """Display name of the model."""
     url: str
-    """Address of the model itself."""
+    """URL of the model."""
     make: str | VehicleMake | UnsetType = UNSET
-    """Manufacturer, as a URL; `expand=make` turns it into the make."""
+    """Manufacturer of the model, as a URL; `expand=make` gives the `VehicleMake`."""
     onboarding_url: str | UnsetType | None = UNSET
-    """Link that starts connecting a car of this model; it names your client and, unless a client-credentials call
-    lacked `EvEnergy-User`, the user. Null if the variant must be known first: let the user choose from the trims of
-    this model.
+    """Link that starts onboarding a vehicle of this model, with your client ID and the user's ID included (under client
+    credentials, the latter only if `EvEnergy-User` is passed). Null if the model alone is not enough: let the user
+    choose one of its trims.
     """
     vehicle_trims: str | UnsetType = UNSET
-    """URL that lists the trims of this model, filter included."""
+    """URL of the list of this model's trims."""
 
 
 @model
 class VehicleStatusLog(Model):
-    """One report of a car's condition at a given moment.
-
-    Listed as history below each vehicle, and reachable as its `latest_status_log`. Integrations differ in what they
-    report, so expect many nulls.
-    """
+    """A vehicle's state at one moment. Integrations differ in what they report, so expect many nulls."""
 
     charge_energy_added_watt_hours: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "Wh"})
-    """Energy in Wh taken up in the most recent charge by the car's own count, null if it keeps none. Unit: Wh."""
+    """Energy added in the latest charge, according to the vehicle; null if not reported. Unit: Wh."""
     charge_level_watt_hours: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "Wh"})
-    """Energy stored in the battery, in Wh; null if not reported. Unit: Wh."""
+    """Energy stored in the battery; null if not reported. Unit: Wh."""
     charge_rate_watts: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "W"})
-    """Charging power measured at the car, in W.
+    """Charging power measured at the vehicle; null if not reported.
 
-    Null for integrations without that reading, for which `estimated_charge_rate_watts` may serve. Unit: W.
+    See `estimated_charge_rate_watts` for an estimate. Unit: W.
     """
     current_type: VehicleStatusLogCurrentType | UnsetType | None = UNSET
-    """Kind of current the connected charge point supplies, AC or DC, spelled out with where it typically occurs (OTG is
-    public charging). Null if not reported.
+    """Type of current of the connected charger, AC or DC, with where it typically occurs (OTG is public charging).
+
+    Null if not reported.
     """
     data_source: str | UnsetType | None = UNSET
-    """Name of the integration that delivered the report, null if not stated."""
+    """Integration the data came from; null if not stated."""
     estimated_charge_rate_watts: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "W"})
-    """Charging power in W worked out from the rise of the battery level, a stand-in for a missing `charge_rate_watts`.
-
-    Null if it cannot be worked out. Unit: W.
+    """Charging power estimated from changes in the battery level, for integrations that do not report
+    `charge_rate_watts`; null if there is no estimate. Unit: W.
     """
     is_charging: bool | UnsetType | None = UNSET
-    """Whether the battery was being charged; null, as opposed to false, means the car does not say."""
+    """Whether the battery is being charged; null (as opposed to false) if not reported."""
     is_complete: bool | UnsetType | None = UNSET
-    """True once the target level has been reached; null if the integration cannot tell."""
+    """Whether the target charge level has been reached; null if not reported."""
     is_plugged_in: bool | UnsetType | None = UNSET
-    """Whether the car was connected to a charge point of any kind; null if the car does not say."""
+    """Whether the vehicle is connected to a charger of any kind; null if not reported."""
     logged_at: AwareDatetime | UnsetType = UNSET
-    """When ev.energy received and stored the report. As a rule later than `sampled_at`."""
+    """When ev.energy received and stored the data; usually later than `sampled_at`."""
     minutes_to_full_charge: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "min"})
-    """Minutes until the battery is full as predicted by the car; null without a prediction. Unit: min."""
+    """Time until the battery is full, as predicted by the vehicle; null if not reported. Unit: min."""
     odometer_meters: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "m"})
-    """Mileage of the car in metres, null if not reported. Unit: m."""
+    """Odometer reading; null if not reported. Unit: m."""
     sampled_at: AwareDatetime | UnsetType = UNSET
-    """When the data was captured at the car; identifies the report within the vehicle.
+    """When the data was recorded at the vehicle; identifies the log within the vehicle.
 
-    How far `logged_at` lags behind varies, among other things by integration.
+    The delay until `logged_at` varies, among other things by integration.
     """
     state: VehicleStatusLogState | UnsetType | None = UNSET
-    """Summary of what the car was doing.
+    """Summary of the vehicle's state.
 
-    The `PLUGGED_IN_` values distinguish stages of charging; null, unlike `UNKNOWN`, means the integration provides no
-    state at all.
+    The `PLUGGED_IN_` values distinguish stages of charging. Null, unlike `UNKNOWN`, means that the integration does not
+    report a state.
     """
     state_of_charge_percentage: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "%"})
-    """Fill level of the battery in percent, null where the telematics do not tell. Unit: %."""
+    """Battery level; null if not reported. Unit: %."""
     target_charge_level_percentage: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "%"})
-    """Battery level in percent at which charging is meant to end; null if the integration does not say. Unit: %."""
+    """Battery level at which charging stops; null if not reported. Unit: %."""
     target_charge_level_watt_hours: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "Wh"})
-    """The target as energy in Wh rather than as a percentage; null if not reported. Unit: Wh."""
+    """Energy in the battery at which charging stops; null if not reported. Unit: Wh."""
     url: str | UnsetType = UNSET
-    """Address of this report."""
+    """URL of this status log."""
     vehicle: str | Vehicle | UnsetType = UNSET
-    """The car that reported, as a URL, or as an object if `vehicle` is expanded."""
+    """Vehicle that reported, as a URL; `expand=vehicle` gives the `Vehicle`."""
 
 
 @model
 class VehicleTrim(Model):
-    """A variant of a vehicle model, told apart by equipment such as the battery.
-
-    The lowest level of the catalogue, below make and model.
-    """
+    """A variant of a vehicle model, distinguished by features such as the battery: the lowest level of the catalogue."""
 
     id: str
     """ID of the trim, `trim` followed by a ULID."""
     name: str
-    """Name of the variant, for display."""
+    """Display name of the trim."""
     onboarding_url: str | None
-    """Link that starts connecting a car of this variant, your client ID and the user already in it.
-
-    The user is missing if a client-credentials token came without `EvEnergy-User`. Null means the variant cannot be
-    integrated; use `POST /vehicles` with its model.
+    """Link that starts onboarding a vehicle of this trim, with your client ID and the user's ID included (under client
+    credentials, the latter only if `EvEnergy-User` is passed). Null if the trim has no integration: use `POST
+    /vehicles` with its model instead.
     """
     url: str
-    """Address of the trim itself."""
+    """URL of the trim."""
     battery_size_watt_hours: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "Wh"})
-    """Nominal battery capacity of this variant in Wh, null if not known. Unit: Wh."""
+    """Nominal battery capacity of the trim; null if unknown. Unit: Wh."""
     model: str | VehicleModel | UnsetType = UNSET
-    """Model the variant belongs to, as a URL; expanding `model` yields the model itself."""
+    """Model of the trim, as a URL; `expand=model` gives the `VehicleModel`."""
 
 
 class DailyPricesFields(TypedDict, total=False):

@@ -14,7 +14,7 @@ __all__ = [
 
 
 class CPMSProviderId(OpenStrEnum):
-    """Key word of the provider, the same that sites use, rather than a generated ID."""
+    """ID of the provider, a word in capitals as used in `EVSESite.cpms_connection`, not a generated ID."""
 
     CHARGEPOINT = "CHARGEPOINT"
     SWTCH = "SWTCH"
@@ -27,14 +27,14 @@ class CPMSProviderId(OpenStrEnum):
 class CPMSProvider(Model):
     """A company whose charge point management system (CPMS) is integrated with ev.energy.
 
-    An `EVSESite` states its kind in `cpms_connection`.
+    An `EVSESite` names its system in `cpms_connection`.
     """
 
     icon: str | None
-    """Address of a picture that represents the provider; null when there is none."""
+    """URL of the provider's icon; null if there is none."""
     id: CPMSProviderId
-    """Key word of the provider, the same that sites use, rather than a generated ID."""
+    """ID of the provider, a word in capitals as used in `EVSESite.cpms_connection`, not a generated ID."""
     name: str
-    """Name of the provider, as users would recognise it."""
+    """Display name of the provider."""
     url: str
-    """Absolute address of this provider."""
+    """URL of this provider."""

@@ -27,10 +27,7 @@ __all__ = [
 
 
 class InverterStatusLogStatus(OpenStrEnum):
-    """`PRODUCING`, `IDLE`, `CONSUMING` or `UNKNOWN`.
-
-    Not a measurement of its own: it is worked out from `solar_power_watts`.
-    """
+    """State inferred from `solar_power_watts`: `PRODUCING`, `IDLE`, `CONSUMING` or `UNKNOWN`."""
 
     CONSUMING = "CONSUMING"
     IDLE = "IDLE"
@@ -43,31 +40,28 @@ class InverterStatusLogStatus(OpenStrEnum):
 
 @model
 class Inverter(Model):
-    """A particular device that turns the current of someone's solar panels into mains current.
+    """A device that converts the output of solar panels to mains power.
 
-    What kind of device it is stands in its `InverterModel`, the panels behind it in a `SolarArray`.
+    Its product type is an `InverterModel`; the panels are a `SolarArray`.
     """
 
     id: str
-    """Identifier of the inverter, `invt` followed by 26 characters."""
+    """ID of the inverter: `invt` followed by a ULID."""
     url: str
-    """Address of this inverter in the API."""
+    """URL of this inverter."""
     created_at: AwareDatetime | UnsetType | None = UNSET
-    """When the inverter was connected to ev.energy; null when that is not known."""
+    """When the inverter was connected to ev.energy; null if unknown."""
     latest_status_log: str | InverterStatusLog | UnsetType | None = UNSET
-    """Newest reading of the device: a string reference, or the `InverterStatusLog` itself when expanded.
-
-    Null when there is no reading.
-    """
+    """Newest reading, as a URL; `expand=latest_status_log` gives the `InverterStatusLog`. Null if there is none."""
     model: str | InverterModel | UnsetType = UNSET
-    """Product type of the device; a URL until `model` is expanded."""
+    """Product type, as a URL; `expand=model` gives the `InverterModel`."""
     onboarding_url: str | UnsetType | None = UNSET
-    """Link for connecting this inverter; null when there is none to offer."""
+    """Link for connecting this inverter; null if there is none."""
 
 
 @model
 class InverterCreate(Model):
-    """A JSON object naming model and owner of the inverter; in effect it cannot be left out."""
+    """Model and owner of the inverter."""
 
     model: str | UnsetType = UNSET
     """URL of the inverter's model, as listed by `GET /inverter_models`."""
@@ -77,131 +71,117 @@ class InverterCreate(Model):
 
 @model
 class InverterMake(Model):
-    """A company that builds inverters, such as users pick when connecting theirs. Its products are `InverterModel`s."""
+    """A manufacturer of inverters. Its products are `InverterModel`s."""
 
     icon: str | None
-    """URL of a picture of the brand; null if there is none."""
+    """URL of the manufacturer's logo; null if there is none."""
     id: str
-    """Identifier of the make, `imak` followed by 26 characters."""
+    """ID of the make: `imak` followed by a ULID."""
     name: str
-    """Brand name as shown to users."""
+    """Display name of the manufacturer."""
     url: str
-    """Address of this make in the API."""
+    """URL of this make."""
     inverter_models: str | UnsetType = UNSET
-    """URL that lists the models of this make, complete with the filter."""
+    """URL of the list of this make's models."""
     onboarding_url: str | UnsetType | None = UNSET
-    """Link at which a user can start connecting an inverter of this make; null where no such link is offered.
+    """Link that starts onboarding an inverter of this make; null if there is none.
 
-    If you hold client credentials, add the user's ID yourself, or the inverter will not reach the right account.
+    Under client credentials it lacks the user's ID: append it, so that the inverter is linked to the right user.
     """
 
 
 @model
 class InverterModel(Model):
-    """One product of an inverter manufacturer. An `Inverter`, the device in someone's house, refers to it."""
+    """An inverter model in the catalogue; the device in a home is an `Inverter`."""
 
     id: str
-    """Identifier of the model, `imod` followed by 26 characters."""
+    """ID of the model: `imod` followed by a ULID."""
     name: str
-    """Product name as shown to users."""
+    """Display name of the model."""
     url: str
-    """Address of this model in the API, also the value `POST /inverters` takes as `model`."""
+    """URL of this model, also used to name the model of a new inverter."""
     make: str | InverterMake | UnsetType = UNSET
-    """Manufacturer of the model, as a URL or, expanded with `make`, as an `InverterMake`."""
+    """Manufacturer of the model, as a URL; `expand=make` gives the `InverterMake`."""
     onboarding_url: str | UnsetType | None = UNSET
-    """Link at which a user can start connecting an inverter of this model, or null without one.
+    """Link that starts onboarding an inverter of this model; null if there is none.
 
-    Fetched with client credentials it names no user: append the ID so that the device is credited to the person meant.
+    Under client credentials it lacks the user's ID: append it, so that the inverter is linked to the right user.
     """
 
 
 @model
 class InverterStatusLog(Model):
-    """What an inverter was doing at one moment: its solar output and the state concluded from it.
-
-    Found as the expanded `latest_status_log` of an inverter.
-    """
+    """An inverter's solar output and state at one moment."""
 
     inverter: str | Inverter | UnsetType = UNSET
-    """Inverter the reading comes from, either as a URL or as the full object."""
+    """Inverter the reading comes from, as a URL or as an `Inverter`."""
     logged_at: AwareDatetime | UnsetType = UNSET
-    """When the reading was put on record, as opposed to `sampled_at`, the moment it describes."""
+    """When the reading was recorded; compare `sampled_at`, when it was taken."""
     sampled_at: AwareDatetime | UnsetType = UNSET
-    """When the reading was taken. Compare `logged_at`, the time of its recording."""
+    """When the reading was taken; compare `logged_at`, when it was recorded."""
     solar_power_watts: int | UnsetType = attrs.field(default=UNSET, metadata={"unit": "W"})
-    """Solar power at that moment in watts, never below zero. Unit: W."""
+    """Solar power at that moment; never negative. Unit: W."""
     status: InverterStatusLogStatus | UnsetType = UNSET
-    """`PRODUCING`, `IDLE`, `CONSUMING` or `UNKNOWN`.
-
-    Not a measurement of its own: it is worked out from `solar_power_watts`.
-    """
+    """State inferred from `solar_power_watts`: `PRODUCING`, `IDLE`, `CONSUMING` or `UNKNOWN`."""
     url: str | UnsetType = UNSET
-    """Address of this log entry."""
+    """URL of this log entry."""
 
 
 @model
 class SolarArray(Model):
-    """A user's solar panels, taken together as one installation.
-
-    May refer to the inverter it feeds and, for some callers, carries an estimate of today's solar charging.
-    """
+    """A user's solar panels, seen as one installation."""
 
     id: str
-    """Identifier of the array, `solr` followed by 26 characters."""
+    """ID of the array: `solr` followed by a ULID."""
     url: str
-    """Address of this array in the API."""
+    """URL of this array."""
     capacity_watts: int | UnsetType = attrs.field(default=UNSET, metadata={"unit": "W"})
-    """Installed capacity of the panels in watts, so `4200` for 4.2 kW. Unit: W."""
+    """Installed capacity; 4200 is 4.2 kW. Unit: W."""
     forecast: SolarArrayForecast | UnsetType | None = UNSET
-    """Estimate of what solar charging will still bring by midnight.
+    """Estimated solar charging until midnight.
 
-    Only internal users get it, and only if there is data; otherwise null or missing.
+    Available only to internal users, and only if there is data; otherwise null or absent.
     """
     inverter: str | Inverter | UnsetType | None = UNSET
-    """Inverter the panels are wired to, as a URL or, with `expand=inverter`, as an object.
-
-    Null if no inverter is known.
-    """
+    """Inverter the panels are connected to, as a URL; `expand=inverter` gives the `Inverter`. Null if unknown."""
     user: str | User | UnsetType = UNSET
-    """Owner of the panels, as a URL or, with `expand=user`, as an object."""
+    """Owner of the panels, as a URL; `expand=user` gives the `User`."""
 
 
 @model
 class SolarArrayCreate(Model):
-    """The installation to register, as a JSON object; in effect a body must be sent."""
+    """The installation to register."""
 
     capacity_watts: int | UnsetType = attrs.field(default=UNSET, metadata={"unit": "W"})
-    """Installed capacity in watts, zero or more; 4.2 kW of panels is `4200`. Unit: W."""
+    """Installed capacity, zero or more; 4.2 kW of panels is 4200. Unit: W."""
 
 
 @model
 class SolarArrayForecast(Model):
-    """Estimate of what solar charging will still bring by midnight.
+    """Estimated solar charging until midnight.
 
-    Only internal users get it, and only if there is data; otherwise null or missing.
+    Available only to internal users, and only if there is data; otherwise null or absent.
     """
 
     last_updated_at: AwareDatetime | UnsetType = UNSET
-    """When this estimate was last worked out. Read a value without a time zone as UTC."""
+    """When the estimate was last updated. A value without a time zone is in UTC."""
     percent_vehicle_battery_charge_until_midnight: int | UnsetType | None = attrs.field(
         default=UNSET, metadata={"unit": "%"}
     )
-    """By how many percentage points the sun alone should raise the car's battery level before midnight.
+    """Estimated gain in the vehicle's battery level from solar alone before midnight, in percentage points.
 
-    Null unless the request names the car in `vehicle_id`. Unit: %.
+    Null unless the request names a vehicle in `vehicle_id`. Unit: %.
     """
     solar_watt_hours_until_midnight: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "Wh"})
-    """Roughly how much energy, in watt-hours, the user will charge from the sun alone before midnight; null when that
-    cannot be told. Unit: Wh.
-    """
+    """Estimated energy the user will charge from solar alone before midnight; null if unknown. Unit: Wh."""
 
 
 @model
 class SolarArrayUpdate(Model):
-    """A JSON object with whatever is to change; send at least `{}`."""
+    """The values to change."""
 
     capacity_watts: int | UnsetType = attrs.field(default=UNSET, metadata={"unit": "W"})
-    """New installed capacity in watts; neither negative numbers nor null are allowed. Unit: W."""
+    """New installed capacity; neither negative nor null. Unit: W."""
 
 
 class InverterCreateFields(TypedDict, total=False):

@@ -16,48 +16,41 @@ __all__ = [
 
 @model
 class SolarForecast(Model):
-    """A place for which solar output is predicted.
-
-    The predictions themselves, one for each period, are `SolarForecastLog` entries.
-    """
+    """A location for which solar output is predicted. The predictions are `SolarForecastLog`s."""
 
     id: str
-    """Identifier of the forecast, `solf` followed by 26 characters."""
+    """ID of the forecast: `solf` followed by a ULID."""
     location: SolarForecastLocation
-    """Point on the map the predictions apply to."""
+    """Location the predictions apply to."""
     url: str
-    """Address of this forecast in the API."""
+    """URL of this forecast."""
 
 
 @model
 class SolarForecastLocation(Model):
-    """Point on the map the predictions apply to."""
+    """Location the predictions apply to."""
 
     latitude: float
-    """Latitude of that point in degrees."""
+    """Latitude in decimal degrees."""
     longitude: float
-    """Longitude of that point in degrees."""
+    """Longitude in decimal degrees."""
 
 
 @model
 class SolarForecastLog(Model):
-    """How much solar panels at one place are expected to produce during one period.
-
-    It belongs to a `SolarForecast` and is identified there by its `started_at`.
+    """The predicted output of solar panels at one location during one period; identified by its forecast and
+    `started_at`.
     """
 
     forecast_watts_per_kilowatt: int = attrs.field(metadata={"unit": "W/kW"})
-    """Expected output in watts for every kilowatt of installed capacity.
-
-    For a 4.2 kW array, multiply by 4.2. Unit: W/kW.
-    """
+    """Expected output per kilowatt of installed capacity; for a 4.2 kW array, multiply by 4.2. Unit: W/kW."""
     interval_seconds: int = attrs.field(metadata={"unit": "s"})
-    """Duration of the predicted period in seconds, counted from `started_at`. Unit: s."""
+    """Length of the predicted period. Unit: s."""
     sampled_at: AwareDatetime
     """When the prediction was made."""
     solar_forecast: str | SolarForecast
-    """Forecast this entry is part of, as a URL; `expand=solar_forecast` puts the object in its place."""
+    """Forecast the log belongs to, as a URL; `expand=solar_forecast` gives the `SolarForecast`."""
     started_at: AwareDatetime
-    """When the predicted period begins, not when the prediction was made (see `sampled_at`)."""
+    """Start of the predicted period; compare `sampled_at`, when the prediction was made."""
     url: str
-    """Address of this log entry."""
+    """URL of this log entry."""

@@ -13,31 +13,28 @@ __all__ = [
 
 @model
 class Subscription(Model):
-    """One user's subscription to an offering."""
+    """A user's subscription to an offering."""
 
     id: str
-    """Unique ID of the subscription, starting with `subs`."""
+    """ID of the subscription: `subs` followed by a ULID."""
     url: str
-    """Absolute URL of the subscription."""
+    """URL of the subscription."""
     offering: str | SubscriptionOffering | UnsetType | None = UNSET
-    """What is subscribed to, as a URL; `expand=offering` replaces it by the offering itself.
-
-    Null when no offering is attached.
-    """
+    """Offering subscribed to, as a URL; `expand=offering` gives the `SubscriptionOffering`. Null if there is none."""
     user: str | User | UnsetType = UNSET
-    """The subscriber, as a URL; `expand=user` replaces it by the user resource."""
+    """The subscriber, as a URL; `expand=user` gives the `User`."""
 
 
 @model
 class SubscriptionOffering(Model):
-    """Something that users can subscribe to. A `Subscription` ties one user to it."""
+    """An offering that users can subscribe to."""
 
     id: str | UnsetType = UNSET
-    """Unique ID of the offering, starting with `subo`."""
+    """ID of the offering: `subo` followed by a ULID."""
     name: str | UnsetType = UNSET
-    """Name of what is being offered."""
+    """Display name of the offering."""
     url: str | UnsetType = UNSET
-    """Absolute URL of the offering."""
+    """URL of the offering."""
 
 
 # At the bottom, since models of several modules refer to each other: decoders look names up in the module's globals.

@@ -40,9 +40,9 @@ __all__ = [
 
 
 class SupportTicketCategoryEnum(OpenStrEnum):
-    """Broad subject of a support ticket, the upper of two levels; `SupportTicketSubcategoryEnum` refines it.
+    """Category of a support ticket, the upper of two levels; `SupportTicketSubcategoryEnum` refines it.
 
-    `GET /support_tickets/categories` supplies a display label for each.
+    Display labels: `GET /support_tickets/categories`.
     """
 
     ACCOUNT = "ACCOUNT"
@@ -59,9 +59,8 @@ class SupportTicketCategoryEnum(OpenStrEnum):
 
 
 class SupportTicketMessageTypeEnum(OpenStrEnum):
-    """Kinds of message in a ticket's conversation: the request that opened it (`INITIAL_REQUEST`), what the customer
-    wrote later (`CUSTOMER_RESPONSE`), and replies from staff (`HUMAN_AGENT_RESPONSE`) or from an AI
-    (`AI_AGENT_RESPONSE`).
+    """Type of a ticket's message: the request that opened it (`INITIAL_REQUEST`), a later message from the customer
+    (`CUSTOMER_RESPONSE`), or a reply from staff (`HUMAN_AGENT_RESPONSE`) or AI (`AI_AGENT_RESPONSE`).
     """
 
     AI_AGENT_RESPONSE = "AI_AGENT_RESPONSE"
@@ -74,10 +73,9 @@ class SupportTicketMessageTypeEnum(OpenStrEnum):
 
 
 class SupportTicketSubcategoryEnum(OpenStrEnum):
-    """Precise subject of a support ticket, below its `SupportTicketCategoryEnum`.
+    """Subcategory of a support ticket, below its `SupportTicketCategoryEnum`.
 
-    `GET /support_tickets/categories` supplies a label for each value. Mind `MANGED_TARIFF_INTERFERENCE`, which is spelt
-    without the second A.
+    Display labels: `GET /support_tickets/categories`. Note the spelling of `MANGED_TARIFF_INTERFERENCE`.
     """
 
     ACCESSIBILITY = "ACCESSIBILITY"
@@ -187,77 +185,69 @@ class SupportTicketSubcategoryEnum(OpenStrEnum):
 
 @model
 class SupportTicket(Model):
-    """A customer's request for help, mirrored from an outside support system and filed under categories by AI and by
-    people. Only the four category values can be changed through the API.
+    """A customer's support request, mirrored from an external support system and categorised by AI and by people.
+
+    Only its categories can be changed through the API.
     """
 
     created_at: AwareDatetime
     """When the ticket was opened, according to the support system."""
     external_ticket_id: str
-    """Identifier of the ticket in Freshdesk or whichever support system holds it."""
+    """ID of the ticket in the external support system, such as Freshdesk."""
     id: str
-    """Identifier of the ticket here, `tick` followed by 26 characters; the support system's own is
-    `external_ticket_id`.
-    """
+    """ID of the ticket: `tick` followed by a ULID. Its ID in the support system is `external_ticket_id`."""
     url: str
-    """Address of this ticket in the API."""
+    """URL of this ticket."""
     ai_generated_category: SupportTicketCategoryEnum | UnsetType | None = UNSET
-    """Category chosen by AI; null when it has chosen none."""
+    """Category assigned by AI; null if there is none."""
     ai_generated_subcategory: SupportTicketSubcategoryEnum | UnsetType | None = UNSET
-    """Subcategory chosen by AI; null when it has chosen none."""
+    """Subcategory assigned by AI; null if there is none."""
     attributes: dict[str, Any] | UnsetType = UNSET
-    """Background about the user and the devices they own, with keys that vary."""
+    """Information about the user and their devices; the keys vary."""
     conversation_summary: str | UnsetType | None = UNSET
-    """Digest of the conversation, composed by AI; null when there is none."""
+    """AI-generated summary of the conversation; null if there is none."""
     custom_fields: dict[str, Any] | UnsetType = UNSET
-    """Further data from the support system under keys such as `membership_level`, `legal_country`, `car_manufacturer`
-    and `mobile_app`. Expect other keys too.
+    """Additional data from the support system, under keys such as `membership_level`, `legal_country`,
+    `car_manufacturer` and `mobile_app`; others may occur.
     """
     human_verified_category: SupportTicketCategoryEnum | UnsetType | None = UNSET
-    """Category a person has confirmed, the one to trust where it differs from `ai_generated_category`.
-
-    Null until someone has done so.
-    """
+    """Category verified by a person; trust it over `ai_generated_category`. Null until verified."""
     human_verified_subcategory: SupportTicketSubcategoryEnum | UnsetType | None = UNSET
-    """Subcategory a person has confirmed; null until then."""
+    """Subcategory verified by a person; null until verified."""
     messages: list[str | SupportTicketMessage] | UnsetType = UNSET
-    """Conversation of the ticket: a list of message URLs, or of `SupportTicketMessage` objects with `expand=messages`.
-    """
+    """Messages of the ticket, as URLs; `expand=messages` gives `SupportTicketMessage`s."""
     priority: str | UnsetType | None = UNSET
-    """How pressing the ticket is, as a display name from `Low` to `Urgent`. Null if none was set."""
+    """Display name of the priority, from `Low` to `Urgent`; null if none was set."""
     resolved_at: AwareDatetime | UnsetType | None = UNSET
-    """When the ticket was resolved, according to the support system; null while it is not."""
+    """When the ticket was resolved, according to the support system; null if unresolved."""
     source: str | UnsetType | None = UNSET
-    """Channel by which the request came in, as a display name, e.g. `Phone`. Null if unknown."""
+    """Display name of the channel the request came through, e.g. `Phone`; null if unknown."""
     status: str | UnsetType | None = UNSET
-    """How far the ticket has come, as a display name such as `Open`, `Resolved` or `Closed`. Null if unknown."""
+    """Display name of the status, such as `Open`, `Resolved` or `Closed`; null if unknown."""
     subject: str | UnsetType | None = UNSET
-    """Headline of the ticket; null when it has none."""
+    """Subject line of the ticket; null if there is none."""
     tags: list[str] | UnsetType = UNSET
-    """Labels attached to the ticket, e.g. `escalated` or `ai-categorised`."""
+    """Tags of the ticket, e.g. `escalated` or `ai-categorised`."""
     ticket_updated_at: AwareDatetime | UnsetType | None = UNSET
-    """When the support system last recorded a change to the ticket; null if it never did."""
+    """When the ticket was last changed, according to the support system; null if never."""
     type_deprecated: str | UnsetType | None = UNSET
-    """Former classification, null where there is none.
-
-    Categories and subcategories have replaced it; do not build on it.
-    """
+    """Former classification, replaced by categories and subcategories; null if there is none."""
     user: str | User | UnsetType | None = UNSET
-    """Who opened the ticket, as a URL or, expanded, as a `User`.
+    """User who opened the ticket, as a URL or, if expanded, a `User`.
 
-    Null for people who had no account at the time, say on a web form; such tickets reach only applications with
-    `access_all_areas`.
+    Null for people who had no account at the time, for example on a web form; only applications with `access_all_areas`
+    can see such tickets.
     """
 
 
 @model
 class SupportTicketCategories(Model):
-    """Both lists in full, with values and labels."""
+    """All categories and subcategories, with values and labels."""
 
     categories: list[SupportTicketCategoriesCategories] | UnsetType = UNSET
-    """All categories, each as a pair of enum value and label."""
+    """All categories."""
     subcategories: list[SupportTicketCategoriesSubcategories] | UnsetType = UNSET
-    """All subcategories, in the same form as the categories."""
+    """All subcategories."""
 
 
 @model
@@ -265,9 +255,9 @@ class SupportTicketCategoriesCategories(Model):
     """A `SupportTicketCategoriesCategories`."""
 
     label: str
-    """Name of the category as a person would read it, e.g. "Mobile app"."""
+    """Display name of the category, e.g. "Mobile app"."""
     value: SupportTicketCategoryEnum
-    """Upper-case constant as it appears on tickets and is sent when recategorising, e.g. `MOBILE_APP`."""
+    """Enum value as found on tickets and sent when changing a category, e.g. `MOBILE_APP`."""
 
 
 @model
@@ -275,35 +265,35 @@ class SupportTicketCategoriesSubcategories(Model):
     """A `SupportTicketCategoriesSubcategories`."""
 
     label: str
-    """Readable name of the subcategory, for user interfaces."""
+    """Display name of the subcategory."""
     value: SupportTicketSubcategoryEnum
-    """Upper-case constant of the subcategory, e.g. `DATA_EXPORT`."""
+    """Enum value of the subcategory, e.g. `DATA_EXPORT`."""
 
 
 @model
 class SupportTicketMessage(Model):
-    """One contribution to the conversation of a `SupportTicket`, written by the customer, a human agent or an AI agent."""
+    """A message in the conversation of a `SupportTicket`, written by the customer, a human agent or an AI agent."""
 
     created_at: AwareDatetime
     """When the message was written, according to the support system."""
     id: str
-    """Identifier of the message, `tmsg` followed by 26 characters."""
+    """ID of the message: `tmsg` followed by a ULID."""
     message: str
-    """What the customer or agent wrote, in its original form."""
+    """Original text of the message."""
     message_type: SupportTicketMessageTypeEnum
-    """Who wrote the message, and whether it is the one that opened the ticket."""
+    """Author of the message, and whether it opened the ticket."""
     position: int
-    """Place of the message in the conversation, counted from 0 for the oldest."""
+    """Position of the message in the conversation, counted from 0 for the oldest."""
     message_clean: str | UnsetType | None = UNSET
-    """The same text without clutter, easier to read than `message`. Null when there is no such version."""
+    """Cleaned-up text, easier to read than `message`; null if there is none."""
 
 
 @model
 class SupportTicketStatsPriority(Model):
-    """The tickets divided by priority."""
+    """Ticket counts by priority."""
 
     breakdown: list[SupportTicketStatsPriorityBreakdown] | UnsetType = UNSET
-    """One entry for each priority, with number and share of tickets."""
+    """One entry per priority."""
 
 
 @model
@@ -311,40 +301,40 @@ class SupportTicketStatsPriorityBreakdown(Model):
     """A `SupportTicketStatsPriorityBreakdown`."""
 
     count: int
-    """Number of different tickets with this priority."""
+    """Number of distinct tickets with this priority."""
     percentage: float = attrs.field(metadata={"unit": "%"})
-    """Portion of all tickets that have this priority; `0.1` means one in ten. Unit: %."""
+    """Share of all tickets with this priority, as a fraction from 0 to 1 despite the name. Unit: %."""
     priority: str
     """Display name of the priority, e.g. `High`."""
 
 
 @model
 class SupportTicketStatsResolution(Model):
-    """Rate, times and totals for the tickets."""
+    """Resolution rate, times and totals."""
 
     resolution_rate: float
-    """Resolved tickets as a fraction of all, between 0 and 1 (`0.75` is three quarters)."""
+    """Resolved tickets as a fraction of all, from 0 to 1; 0.75 is three quarters."""
     total_resolved: int
-    """How many tickets have been resolved."""
+    """Number of resolved tickets."""
     total_unresolved: int
-    """How many tickets are still waiting to be resolved."""
+    """Number of unresolved tickets."""
     avg_resolution_time_hours: float | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "h"})
-    """Mean time to resolution in hours; null as long as there is no resolved ticket. Unit: h."""
+    """Mean time to resolution; null while no ticket has been resolved. Unit: h."""
     median_resolution_time_hours: float | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "h"})
-    """Time in hours within which half of the resolved tickets were done, less swayed by outliers than the mean.
+    """Median time to resolution, less affected by outliers than the mean; null while no ticket has been resolved.
 
-    Null if none has been resolved. Unit: h.
+    Unit: h.
     """
 
 
 @model
 class SupportTicketStatsSankey(Model):
-    """Nodes and links, ready to hand to a chart library."""
+    """Nodes and links of a Sankey chart."""
 
     links: list[SupportTicketStatsSankeyLinks] | UnsetType = UNSET
-    """The flows of the chart; each leads from a category to one of the subcategories."""
+    """Links of the chart, each from a category to one of its subcategories."""
     nodes: list[SupportTicketStatsSankeyNodes] | UnsetType = UNSET
-    """The boxes of the chart, one for every category and every subcategory."""
+    """Nodes of the chart, one per category and subcategory."""
 
 
 @model
@@ -352,11 +342,11 @@ class SupportTicketStatsSankeyLinks(Model):
     """A `SupportTicketStatsSankeyLinks`."""
 
     source: str
-    """Where the flow starts, as the `id` of a category node."""
+    """The `id` of the category node the link starts from."""
     target: str
-    """Where the flow ends, as the `id` of a subcategory node."""
+    """The `id` of the subcategory node the link leads to."""
     value: int
-    """Number of tickets filed under this pair of category and subcategory."""
+    """Number of tickets with this category and subcategory."""
 
 
 @model
@@ -364,20 +354,17 @@ class SupportTicketStatsSankeyNodes(Model):
     """A `SupportTicketStatsSankeyNodes`."""
 
     id: str
-    """Key by which links refer to the node.
-
-    It begins with `category:` or `subcategory:`, which tells the two sides apart.
-    """
+    """ID by which links refer to the node. It begins with `category:` or `subcategory:`."""
     label: str
-    """Readable caption for the node."""
+    """Display label of the node."""
 
 
 @model
 class SupportTicketStatsSource(Model):
-    """The tickets divided by channel."""
+    """Ticket counts by channel."""
 
     breakdown: list[SupportTicketStatsSourceBreakdown] | UnsetType = UNSET
-    """One entry for each channel, with number and share of tickets."""
+    """One entry per channel."""
 
 
 @model
@@ -385,19 +372,19 @@ class SupportTicketStatsSourceBreakdown(Model):
     """A `SupportTicketStatsSourceBreakdown`."""
 
     count: int
-    """Number of different tickets received through this channel."""
+    """Number of distinct tickets received through this channel."""
     percentage: float = attrs.field(metadata={"unit": "%"})
-    """Portion of all tickets received this way, on a scale where 1 is every ticket. Unit: %."""
+    """Share of all tickets received through this channel, as a fraction from 0 to 1 despite the name. Unit: %."""
     source: str
     """Display name of the channel, e.g. `Feedback Widget`."""
 
 
 @model
 class SupportTicketStatsStatus(Model):
-    """The tickets divided by status."""
+    """Ticket counts by status."""
 
     breakdown: list[SupportTicketStatsStatusBreakdown] | UnsetType = UNSET
-    """One entry for each status, with number and share of tickets."""
+    """One entry per status."""
 
 
 @model
@@ -405,21 +392,21 @@ class SupportTicketStatsStatusBreakdown(Model):
     """A `SupportTicketStatsStatusBreakdown`."""
 
     count: int
-    """Number of different tickets that have this status."""
+    """Number of distinct tickets with this status."""
     percentage: float = attrs.field(metadata={"unit": "%"})
-    """Portion of all tickets that have this status, from 0 to 1; multiply by 100 for per cent. Unit: %."""
+    """Share of all tickets with this status, as a fraction from 0 to 1 despite the name. Unit: %."""
     status: str
     """Display name of the status, e.g. `Open`."""
 
 
 @model
 class SupportTicketStatsTopCategories(Model):
-    """The two rankings, of categories and of subcategories."""
+    """The most frequent categories and subcategories."""
 
     categories: list[SupportTicketStatsTopCategoriesCategories] | UnsetType = UNSET
-    """Categories ranked by ticket count."""
+    """Categories, most frequent first."""
     subcategories: list[SupportTicketStatsTopCategoriesSubcategories] | UnsetType = UNSET
-    """Subcategories ranked by ticket count, each with the category above it."""
+    """Subcategories, most frequent first, each with its category."""
 
 
 @model
@@ -427,11 +414,11 @@ class SupportTicketStatsTopCategoriesCategories(Model):
     """A `SupportTicketStatsTopCategoriesCategories`."""
 
     category: SupportTicketCategoryEnum
-    """Enum value of the category being counted, e.g. `VEHICLE`."""
+    """Enum value of the category, e.g. `VEHICLE`."""
     count: int
-    """Number of different tickets filed under this category."""
+    """Number of distinct tickets in this category."""
     percentage: float = attrs.field(metadata={"unit": "%"})
-    """Portion of all tickets that fall into this category, from 0 to 1 whatever the name suggests. Unit: %."""
+    """Share of all tickets in this category, as a fraction from 0 to 1 despite the name. Unit: %."""
 
 
 @model
@@ -439,13 +426,13 @@ class SupportTicketStatsTopCategoriesSubcategories(Model):
     """A `SupportTicketStatsTopCategoriesSubcategories`."""
 
     category: SupportTicketCategoryEnum
-    """Enum value of the category above this subcategory."""
+    """Enum value of the subcategory's category."""
     count: int
-    """Number of different tickets filed under this subcategory."""
+    """Number of distinct tickets in this subcategory."""
     percentage: float = attrs.field(metadata={"unit": "%"})
-    """Portion of all tickets, not merely of the parent category, as a fraction of one. Unit: %."""
+    """Share of all tickets (not only of those in the category), as a fraction from 0 to 1 despite the name. Unit: %."""
     subcategory: SupportTicketSubcategoryEnum
-    """Enum value of the subcategory being counted, e.g. `REAUTHENTICATION`."""
+    """Enum value of the subcategory, e.g. `REAUTHENTICATION`."""
 
 
 @model
@@ -453,7 +440,7 @@ class SupportTicketStatsVolume(Model):
     """Ticket counts by period."""
 
     time_series: list[SupportTicketStatsVolumeTimeSeries] | UnsetType = UNSET
-    """The counts, with one entry for each period."""
+    """The counts, one entry per period."""
 
 
 @model
@@ -461,28 +448,26 @@ class SupportTicketStatsVolumeTimeSeries(Model):
     """A `SupportTicketStatsVolumeTimeSeries`."""
 
     count: int
-    """Number of different tickets opened during the period."""
+    """Number of distinct tickets opened in the period."""
     date: dt.date
-    """Calendar date that stands for the period, in the form `2026-03-16`."""
+    """Date of the period, such as `2026-03-16`."""
 
 
 @model
 class SupportTicketUpdate(Model):
-    """A customer's request for help, mirrored from an outside support system and filed under categories by AI and by
-    people. Only the four category values can be changed through the API.
+    """A customer's support request, mirrored from an external support system and categorised by AI and by people.
+
+    Only its categories can be changed through the API.
     """
 
     ai_generated_category: SupportTicketCategoryEnum | UnsetType | None = UNSET
-    """Category chosen by AI; null when it has chosen none."""
+    """Category assigned by AI; null if there is none."""
     ai_generated_subcategory: SupportTicketSubcategoryEnum | UnsetType | None = UNSET
-    """Subcategory chosen by AI; null when it has chosen none."""
+    """Subcategory assigned by AI; null if there is none."""
     human_verified_category: SupportTicketCategoryEnum | UnsetType | None = UNSET
-    """Category a person has confirmed, the one to trust where it differs from `ai_generated_category`.
-
-    Null until someone has done so.
-    """
+    """Category verified by a person; trust it over `ai_generated_category`. Null until verified."""
     human_verified_subcategory: SupportTicketSubcategoryEnum | UnsetType | None = UNSET
-    """Subcategory a person has confirmed; null until then."""
+    """Subcategory verified by a person; null until verified."""
 
 
 class SupportTicketUpdateFields(TypedDict, total=False):

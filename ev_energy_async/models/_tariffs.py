@@ -16,61 +16,56 @@ __all__ = [
 
 @model
 class TariffDetail(Model):
-    """A tariff read on its own, extending `Tariff` by the price at present and access to its price list.
-
-    Lists never contain this form.
-    """
+    """A single `Tariff` with its current price and a link to its prices. Not used in lists."""
 
     currency: str
-    """Currency of all its prices, for example `GBP`."""
+    """Currency of its prices, for example `GBP`."""
     id: str
-    """Identifies the tariff; begins with `tari`."""
+    """ID of the tariff: `tari` followed by a ULID."""
     name: str
-    """Name the tariff is sold under. Regional variants can share it, see `gsp_group`."""
+    """Name the tariff is sold under. Regional variants can share a name: see `gsp_group`."""
     supplier: str | Supplier
-    """Company selling the tariff, as a URL, or as a `Supplier` object when asked for with `expand`."""
+    """Company that sells the tariff, as a URL or, if expanded, a `Supplier`."""
     url: str
-    """Absolute address of this tariff."""
+    """URL of this tariff."""
     current_price: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "minor units of currency"})
-    """What the tariff costs at this moment, in minor units of its currency (27 is 27 pence for `GBP`).
+    """Current price: 27 is 27 pence for `GBP`.
 
-    Mind that `PriceSummary.price` is in major units instead. Null when unknown. Unit: minor units of currency.
+    `PriceSummary.price`, by contrast, is in major units. Null if unknown. Unit: minor units of currency.
     """
     daily_prices: DailyPrices | UnsetType = UNSET
-    """Prices by part of the day, in clock times of `timezone_name`. Present by contract only."""
+    """Prices by time of day, in local times of `timezone_name`. Returned only if your contract includes it."""
     gsp_group: str | UnsetType | None = UNSET
-    """British distribution region the tariff applies to, as its Grid Supply Point code.
+    """British distribution region of the tariff, as its Grid Supply Point code.
 
-    Use it to tell apart entries with one name and different prices; null if the tariff is not bound to a region.
+    It tells apart tariffs with the same name and different prices; null if the tariff is not regional.
     """
     highlighted: bool | UnsetType = UNSET
-    """True for a popular tariff, worth showing near the top of a picker."""
+    """Whether the tariff is popular; useful for sorting a picker."""
     price_chart_url: str | UnsetType | None = UNSET
-    """Web page of an independent third party that can draw this tariff's prices; null where no such page is known."""
+    """Web page of an unaffiliated third party that charts this tariff's prices; null if there is none."""
     prices: str | list[Price] | UnsetType | None = UNSET
-    """Price list of the tariff.
+    """Prices of the tariff, as a URL; `expand=prices` gives those of the last 24 hours.
 
-    A URL by default; `expand=prices` puts the last 24 hours of prices in its place. Requires `tariff:prices:read`; null
-    when there is nothing to give.
+    Requires the scope `tariff:prices:read`; null if there are none.
     """
     scheduler_tariff: str | TariffSchedulerTariff | UnsetType | None = UNSET
-    """Tariff whose prices steer smart charging, which need not be the one the customer pays.
-
-    A URL, or with `expand=scheduler_tariff` an object that may carry further keys; null if none is set.
+    """Tariff whose prices smart charging uses, which may differ from the one billed, as a URL;
+    `expand=scheduler_tariff` gives an object that may have further keys. Null if none is set.
     """
     timezone_name: str | UnsetType = UNSET
-    """Time zone in which the clock times of `daily_prices` are to be read, such as `Europe/London`."""
+    """Time zone of the times in `daily_prices`, such as `Europe/London`."""
     type: TariffType | UnsetType = UNSET
-    """How the price varies, for instance `FLAT_RATE` with a single rate or `DUAL_RATE` with two.
+    """Price structure, for instance `FLAT_RATE` (one rate) or `DUAL_RATE` (two rates).
 
-    Present by contract only.
+    Returned only if your contract includes it.
     """
     valid_from: dt.date | UnsetType = UNSET
-    """Day on which sign-ups opened to new customers."""
+    """First day on which new customers could sign up."""
     valid_until: dt.date | UnsetType | None = UNSET
-    """Final day for new sign-ups, after which another tariff takes over.
+    """Last day on which new customers can sign up, after which another tariff takes over; null while no end is set.
 
-    Null while it is on sale with no end set; filter lists by `valid` to see only what can be had today.
+    To list only tariffs on sale today, filter by `valid`.
     """
 
 

@@ -41,9 +41,9 @@ __all__ = [
 
 
 class PayoutMethodReceiverType(OpenStrEnum):
-    """Says how to read `receiver`, as `EMAIL`, `PHONE` or `ACCOUNT_NUMBER`.
+    """Kind of value in `receiver`: `EMAIL`, `PHONE` or `ACCOUNT_NUMBER`.
 
-    The server derives it from the wallet; null while there is none.
+    Set by the server; null until a method is set.
     """
 
     ACCOUNT_NUMBER = "ACCOUNT_NUMBER"
@@ -55,10 +55,7 @@ class PayoutMethodReceiverType(OpenStrEnum):
 
 
 class PayoutMethodReceiverWallet(OpenStrEnum):
-    """Service that pays out, either PayPal, Venmo or a credit on the energy bill (`BILL_CREDITS`).
-
-    Null if the user has not decided.
-    """
+    """Payout service: PayPal, Venmo or a credit on the energy bill (`BILL_CREDITS`). Null until a method is set."""
 
     BILL_CREDITS = "BILL_CREDITS"
     PAYPAL = "PAYPAL"
@@ -69,10 +66,7 @@ class PayoutMethodReceiverWallet(OpenStrEnum):
 
 
 class RoutePlannerPreferencesMinChargerPowerWatts(OpenIntEnum):
-    """Least power, in watts, of the chargers looked for along the way.
-
-    It is a preference rather than a strict filter; null admits chargers of any power.
-    """
+    """Preferred minimum power of chargers along the route, a soft bound rather than a strict filter; null for no bound."""
 
     VALUE_100000 = 100000
     VALUE_150000 = 150000
@@ -86,276 +80,241 @@ class RoutePlannerPreferencesMinChargerPowerWatts(OpenIntEnum):
 
 @model
 class PayoutMethod(Model):
-    """How money reaches a user.
+    """How a user is paid.
 
-    `receiver_wallet` determines what the other two hold, and all three are null until a method has been chosen. Set it
-    with `PayoutMethodUpdate`.
+    `receiver_wallet` determines the meaning of the other two fields; all three are null until a method is set.
     """
 
     receiver: str | None
-    """Destination of payouts, an e-mail address for `PAYPAL`, a phone number for `VENMO`, a billing account number
-    (which can be empty) for `BILL_CREDITS`. Null before any setup.
+    """Payout destination: an email address for `PAYPAL`, a phone number for `VENMO`, a billing account number (possibly
+    empty) for `BILL_CREDITS`. Null until a method is set.
     """
     receiver_type: PayoutMethodReceiverType | None
-    """Says how to read `receiver`, as `EMAIL`, `PHONE` or `ACCOUNT_NUMBER`.
+    """Kind of value in `receiver`: `EMAIL`, `PHONE` or `ACCOUNT_NUMBER`.
 
-    The server derives it from the wallet; null while there is none.
+    Set by the server; null until a method is set.
     """
     receiver_wallet: PayoutMethodReceiverWallet | None
-    """Service that pays out, either PayPal, Venmo or a credit on the energy bill (`BILL_CREDITS`).
-
-    Null if the user has not decided.
-    """
+    """Payout service: PayPal, Venmo or a credit on the energy bill (`BILL_CREDITS`). Null until a method is set."""
     url: str
-    """Absolute address of this payout method."""
+    """URL of this payout method."""
 
 
 @model
 class PayoutMethodUpdate(Model):
-    """Body for setting a payout method.
+    """A payout method to set.
 
-    It names the wallet every time; whether `receiver` must or must not go with it depends on that wallet.
+    The wallet is always required, and determines whether `receiver` is required or forbidden.
     """
 
     receiver_wallet: PayoutMethodReceiverWallet
-    """Service to pay through, mandatory even when it stays the same."""
+    """Payout service to use; required even if it stays the same."""
     receiver: str | UnsetType | None = UNSET
-    """E-mail address if paying by `PAYPAL`, phone number if by `VENMO`, at most 254 characters.
+    """Email address for `PAYPAL`, phone number for `VENMO`, at most 254 characters.
 
-    Omit it with `BILL_CREDITS`. Null names no destination, so it cannot serve the first two.
+    Must be omitted for `BILL_CREDITS`.
     """
 
 
 @model
 class RoutePlannerPreferences(Model):
-    """What the EV Route Planner proposes to a user at the start of a new plan.
-
-    Created with defaults on the first read; changes go through `RoutePlannerPreferencesUpdate`.
-    """
+    """Values the EV Route Planner starts from for a user. Created with defaults on first read."""
 
     arrive_with_min_percent: int = attrs.field(metadata={"unit": "%"})
-    """Battery level in percent that new plans suggest as the least to arrive with. Unit: %."""
+    """Minimum battery level on arrival that new plans start from. Unit: %."""
     min_charger_power_watts: RoutePlannerPreferencesMinChargerPowerWatts | None = attrs.field(metadata={"unit": "W"})
-    """Least power, in watts, of the chargers looked for along the way.
+    """Preferred minimum power of chargers along the route, a soft bound rather than a strict filter; null for no bound.
 
-    It is a preference rather than a strict filter; null admits chargers of any power. Unit: W.
+    Unit: W.
     """
     preferred_vehicle: str | None
-    """URL of the vehicle selected at the outset, or null if the user picked none."""
+    """URL of the preselected vehicle; null if there is none."""
     updated_at: AwareDatetime
-    """When the settings were last written."""
+    """When the preferences were last changed."""
     url: str
-    """Absolute address of this user's planner settings."""
+    """URL of this user's route planner preferences."""
 
 
 @model
 class RoutePlannerPreferencesUpdate(Model):
-    """Body for changing route planner settings.
-
-    All keys are optional and absent ones leave the stored value as it is, which is not the same as sending null.
-    """
+    """Changes to the route planner preferences. Omitted keys keep their values, unlike null."""
 
     arrive_with_min_percent: int | UnsetType = attrs.field(default=UNSET, metadata={"unit": "%"})
-    """New default reserve at arrival, from 0 to 100 percent of the battery. Unit: %."""
+    """Minimum battery level on arrival, from 0 to 100. Unit: %."""
     min_charger_power_watts: RoutePlannerPreferencesMinChargerPowerWatts | UnsetType | None = attrs.field(
         default=UNSET, metadata={"unit": "W"}
     )
-    """New preferred charger power in watts, one of the listed steps from 22 kW to 250 kW; null lifts the bound.
+    """Preferred minimum charger power, one of the listed values from 22 kW to 250 kW; null removes the bound.
 
     Unit: W.
     """
     preferred_vehicle: str | UnsetType | None = UNSET
-    """URL of the vehicle to select from now on. Null withdraws the present choice."""
+    """URL of the vehicle to preselect; null removes it."""
 
 
 @model
 class RoutePoint(Model):
-    """A named place on a saved route, be it the start, the end or a stop on the way."""
+    """A place on a saved route: origin, destination or waypoint."""
 
     latitude: float
-    """Degrees north of the equator, negative to the south."""
+    """Latitude in decimal degrees; positive is north of the equator."""
     longitude: float
-    """Degrees east of Greenwich, negative to the west."""
+    """Longitude in decimal degrees; positive is east of Greenwich."""
     name: str
-    """Label of the place, up to 100 characters."""
+    """Name of the place, at most 100 characters."""
 
 
 @model
 class SavedRoute(Model):
-    """A trip kept for planning again, made of places and planning wishes.
+    """A route saved for re-planning: places and planning preferences.
 
-    Results such as charging stops, predicted battery levels or weather are deliberately absent, for they are recomputed
-    with each new plan. Written through `SavedRouteCreate` and `SavedRoutePatch`.
+    Charging stops, predicted battery levels and weather are deliberately not stored, because each plan computes them
+    anew.
     """
 
     arrive_with_min_percent: int = attrs.field(metadata={"unit": "%"})
-    """Battery level, in percent, the user wants to have left on arrival. Unit: %."""
+    """Minimum battery level on arrival. Unit: %."""
     created_at: AwareDatetime
-    """When the route was first stored, set by the server."""
+    """When the route was saved; set by the server."""
     destination: RoutePoint
-    """Where the trip ends."""
+    """End of the route."""
     favourite: bool
-    """True if the user has marked this trip as a favourite."""
+    """Whether the user marked the route as a favourite."""
     id: str
-    """Identifies the saved route; begins with `savr`."""
+    """ID of the saved route: `savr` followed by a ULID."""
     last_used_at: AwareDatetime
-    """When the trip was last planned; moves forward with each new plan, unlike `created_at`."""
+    """When the route was last planned; updated with each new plan."""
     name: str
-    """Title the user gave the trip, up to 200 characters."""
+    """Name given by the user, at most 200 characters."""
     origin: RoutePoint
-    """Where the trip begins."""
+    """Start of the route."""
     preferred_departure_minutes: int | None = attrs.field(metadata={"unit": "min"})
-    """Desired time of departure, counted in minutes from midnight on the day of planning (450 is 07:30).
+    """Preferred departure, counted from midnight on the day of planning; 450 is 07:30.
 
-    Only a suggestion; null means leaving straight away. Unit: min.
+    A hint only; null means departing at once. Unit: min.
     """
     url: str
-    """Absolute address of this saved route."""
+    """URL of this saved route."""
     user: str
-    """URL of the user it belongs to."""
+    """URL of the user the route belongs to."""
     waypoints: list[RoutePoint]
-    """Up to 25 stops in the order of travel. An empty list stands for going straight to the destination."""
+    """Stops between origin and destination in order of travel, at most 25. Empty for a direct route."""
 
 
 @model
 class SavedRouteCreate(Model):
-    """Body for storing a new trip.
-
-    Name, both endpoints and the arrival reserve are compulsory; ID, owner and creation time come from the server and
-    have no place here.
-    """
+    """A route to save. Name, origin, destination and battery reserve at arrival are required."""
 
     arrive_with_min_percent: int = attrs.field(metadata={"unit": "%"})
-    """Least battery to plan for at the destination, in percent. Unit: %."""
+    """Minimum battery level on arrival. Unit: %."""
     destination: RoutePoint
-    """Place to reach."""
+    """End of the route."""
     name: str
-    """Title for the trip, no longer than 200 characters."""
+    """Name of the route, at most 200 characters."""
     origin: RoutePoint
-    """Place to set out from."""
+    """Start of the route."""
     favourite: bool | UnsetType = UNSET
-    """Whether to mark the trip as a favourite from the start; false unless you say otherwise."""
+    """Whether to mark the route as a favourite; defaults to false."""
     last_used_at: AwareDatetime | UnsetType = UNSET
-    """When the trip was last planned. The server takes the present moment if you omit it."""
+    """When the route was last planned; defaults to the current time."""
     preferred_departure_minutes: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "min"})
-    """Time of day to aim for when planning, as minutes since midnight from 0 to 1439.
-
-    Send null to depart at once. Unit: min.
-    """
+    """Preferred departure, counted from midnight, from 0 to 1439; null means departing at once. Unit: min."""
     waypoints: list[RoutePoint] | UnsetType = UNSET
-    """Stops in between, in driving order and no more than 25. Leave it empty for a direct trip."""
+    """Stops between origin and destination in order of travel, at most 25. Empty for a direct route."""
 
 
 @model
 class SavedRoutePatch(Model):
-    """Body for editing a stored trip. Every key may be missing, and whatever is missing stays as stored."""
+    """Changes to a saved route. Omitted keys keep their values."""
 
     arrive_with_min_percent: int | UnsetType = attrs.field(default=UNSET, metadata={"unit": "%"})
-    """New battery reserve for the arrival, in percent. Unit: %."""
+    """New minimum battery level on arrival. Unit: %."""
     destination: RoutePoint | UnsetType = UNSET
-    """New place of arrival."""
+    """New end of the route."""
     favourite: bool | UnsetType = UNSET
-    """True stars the trip, false takes the star away."""
+    """Whether to mark the route as a favourite."""
     last_used_at: AwareDatetime | UnsetType = UNSET
-    """Set this after planning the trip again, to record when that was."""
+    """When the route was last planned; set it after planning the route again."""
     name: str | UnsetType = UNSET
-    """New title, 200 characters at most."""
+    """New name, at most 200 characters."""
     origin: RoutePoint | UnsetType = UNSET
-    """New starting place."""
+    """New start of the route."""
     preferred_departure_minutes: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "min"})
-    """New wish for the departure, in minutes past midnight; null turns it into leaving now. Unit: min."""
+    """New preferred departure, counted from midnight; null means departing at once. Unit: min."""
     waypoints: list[RoutePoint] | UnsetType = UNSET
-    """New list of stops in driving order, 25 at most; an empty one makes the trip direct."""
+    """New stops in order of travel, at most 25; an empty list makes the route direct."""
 
 
 @model
 class UserCreate(Model):
-    """A person with an ev.energy account, owner of vehicles and charge points.
+    """A person with an ev.energy account, who owns vehicles and chargers.
 
-    It is returned by the user operations and takes the place of user URLs elsewhere when they are expanded. Also the
-    body for creating and changing users, where only `email` and `default_location` count.
+    To create or change a user, only `email` and `default_location` can be sent.
     """
 
     default_location: LocationDetail | UnsetType = UNSET
-    """Where the user normally charges.
+    """Place where the user normally charges: a `LocationDetail` for a single user, a `Location` in lists.
 
-    A `LocationDetail` if you read one user, the smaller `Location` in lists; its `tariff` and `evse_site` can be
-    expanded.
+    Its `tariff` and `evse_site` can be expanded.
     """
     email: str | UnsetType = UNSET
-    """E-mail address of the account. Can be set on creation and changed later."""
+    """Email address of the account."""
 
 
 @model
 class UserNotificationPreferences(Model):
-    """Which groups of push and e-mail messages a user wants.
+    """A user's opt-ins to groups of push and email messages.
 
-    A read returns a boolean for each known group; in an update only the groups you name are touched, and naming an
-    unknown one is an error (400).
+    In an update, groups that are not named keep their values, and an unknown group fails with 400.
     """
 
     groups: UserNotificationPreferencesGroups | UnsetType = UNSET
-    """Choice per message group, true meaning the user wants its push notifications and e-mails.
-
-    May be partial or empty when updating.
-    """
+    """Opt-in per group of messages, for both push and email. May be partial or empty in an update."""
     url: str | UnsetType = UNSET
-    """Absolute address of these preferences, read-only."""
+    """URL of these preferences; read-only."""
 
 
 @model
 class UserNotificationPreferencesGroups(Model):
-    """Choice per message group, true meaning the user wants its push notifications and e-mails.
-
-    May be partial or empty when updating.
-    """
+    """Opt-in per group of messages, for both push and email. May be partial or empty in an update."""
 
     charging_flow: bool | UnsetType = UNSET
-    """Messages on the course of a session, from plugging in through the planned schedule to the end."""
+    """Messages about the course of charging: plug-in, schedule and completion."""
     charging_issues: bool | UnsetType = UNSET
-    """Warnings that something has gone wrong during a charge."""
+    """Messages about faults while charging."""
     charging_optimisation: bool | UnsetType = UNSET
-    """News on smart schedules and on what they save."""
+    """Messages about smart schedules and savings."""
     deals_and_offers: bool | UnsetType = UNSET
-    """Marketing messages.
-
-    True alone is not enough, as they go out only within the marketing consent the user has given.
-    """
+    """Marketing messages, sent only as far as the user's marketing consent allows."""
     power_supply_notifications: bool | UnsetType = UNSET
-    """Notices of events in the grid or the power supply. The group sits behind a feature flag."""
+    """Messages about grid and supply events. The group is behind a feature flag."""
 
 
 @model
 class UserNotificationPreferencesUpdate(Model):
-    """Which groups of push and e-mail messages a user wants.
+    """A user's opt-ins to groups of push and email messages.
 
-    A read returns a boolean for each known group; in an update only the groups you name are touched, and naming an
-    unknown one is an error (400).
+    In an update, groups that are not named keep their values, and an unknown group fails with 400.
     """
 
     groups: UserNotificationPreferencesGroups | UnsetType = UNSET
-    """Choice per message group, true meaning the user wants its push notifications and e-mails.
-
-    May be partial or empty when updating.
-    """
+    """Opt-in per group of messages, for both push and email. May be partial or empty in an update."""
 
 
 @model
 class UserUpdate(Model):
-    """A person with an ev.energy account, owner of vehicles and charge points.
+    """A person with an ev.energy account, who owns vehicles and chargers.
 
-    It is returned by the user operations and takes the place of user URLs elsewhere when they are expanded. Also the
-    body for creating and changing users, where only `email` and `default_location` count.
+    To create or change a user, only `email` and `default_location` can be sent.
     """
 
     default_location: LocationDetail | UnsetType = UNSET
-    """Where the user normally charges.
+    """Place where the user normally charges: a `LocationDetail` for a single user, a `Location` in lists.
 
-    A `LocationDetail` if you read one user, the smaller `Location` in lists; its `tariff` and `evse_site` can be
-    expanded.
+    Its `tariff` and `evse_site` can be expanded.
     """
     email: str | UnsetType = UNSET
-    """E-mail address of the account. Can be set on creation and changed later."""
+    """Email address of the account."""
 
 
 class PayoutMethodUpdateFields(TypedDict, total=False):

@@ -62,7 +62,7 @@ __all__ = [
 
 
 class VehicleCommandLogCommand(OpenStrEnum):
-    """What the car was told, namely to start or stop charging, to wake up, or to take over a schedule."""
+    """Command sent: start or stop charging, wake up, or accept a schedule."""
 
     SEND_SCHEDULE = "SEND_SCHEDULE"
     START_CHARGE = "START_CHARGE"
@@ -85,10 +85,7 @@ class VehicleConnectorsAdaptors(OpenStrEnum):
 
 
 class VehicleConnectorsNativeConnector(OpenStrEnum):
-    """DC plug built into the car, from its own setting or else from the default of its model.
-
-    Null while neither is known.
-    """
+    """Built-in DC fast-charging connector, set for this vehicle or else taken from its model; null if unknown."""
 
     CCS = "CCS"
     CHADEMO = "CHADEMO"
@@ -99,7 +96,7 @@ class VehicleConnectorsNativeConnector(OpenStrEnum):
 
 
 class VehicleModelConnectorConfidence(OpenStrEnum):
-    """Curator's trust in the entry, `LOW` to `HIGH`; null if not rated."""
+    """Confidence in the information, from `LOW` to `HIGH`; null if not rated."""
 
     HIGH = "HIGH"
     LOW = "LOW"
@@ -110,7 +107,7 @@ class VehicleModelConnectorConfidence(OpenStrEnum):
 
 
 class VehicleModelConnectorConnectorType(OpenStrEnum):
-    """DC plug fitted to the model as sold in that region."""
+    """DC connector of the model as sold in that region."""
 
     CCS = "CCS"
     CHADEMO = "CHADEMO"
@@ -122,7 +119,7 @@ class VehicleModelConnectorConnectorType(OpenStrEnum):
 
 
 class VehicleModelConnectorRegion(OpenStrEnum):
-    """Charging region in which the entry applies, and its key within the model."""
+    """Charging region of the connector; identifies it within the model."""
 
     EUROPE = "EUROPE"
     NORTH_AMERICA = "NORTH_AMERICA"
@@ -132,7 +129,7 @@ class VehicleModelConnectorRegion(OpenStrEnum):
 
 
 class VehicleModelConnectorSource(OpenStrEnum):
-    """Origin of the information, such as `FLEET` or `DVLA`; null if not recorded."""
+    """Source of the information, such as `FLEET` or `DVLA`; null if not recorded."""
 
     CAR_API = "CAR_API"
     DVLA = "DVLA"
@@ -146,9 +143,10 @@ class VehicleModelConnectorSource(OpenStrEnum):
 
 
 class VehicleOnboardingJsonResponseAuthMethod(OpenStrEnum):
-    """`api` means opening `url` in a web view; `native` means launching the provider's SDK with `scopes`.
+    """Method of authorization.
 
-    So far `native` occurs just for BMW and MINI by Smartcar, behind the flag `smartcar_native_sdk`.
+    `api`: open `url` in a web view; `native`: launch the provider's SDK with `scopes`. At present `native` is used only
+    for BMW and MINI through Smartcar, behind the flag `smartcar_native_sdk`.
     """
 
     API = "api"
@@ -159,9 +157,9 @@ class VehicleOnboardingJsonResponseAuthMethod(OpenStrEnum):
 
 
 class VehicleStateOfChargeSource(OpenStrEnum):
-    """Origin of the percentage, `MANUAL` from the driver or `CONNECTED` from the car's telemetry.
+    """Source of the battery level: entered by the driver (`MANUAL`) or from telemetry (`CONNECTED`).
 
-    Null without a percentage.
+    Null if there is no battery level.
     """
 
     CONNECTED = "CONNECTED"
@@ -173,245 +171,230 @@ class VehicleStateOfChargeSource(OpenStrEnum):
 
 @model
 class SendVehicleOnboardingLinkRequest(Model):
-    """Recipient and make; a body is required."""
+    """Recipient and make."""
 
     email: str
-    """Address to which the link should go."""
+    """Email address to send the link to."""
     make: str
-    """ID of the vehicle make to connect, starting with `vmak`."""
+    """ID of the vehicle make to connect: `vmak` followed by a ULID."""
 
 
 @model
 class VehicleAPIErrorLog(Model):
-    """A request to the telematics service of a car that failed, with what is known of the reason.
+    """A failed request to a vehicle's telematics service.
 
-    `internal_command_id`, where set, leads to the `VehicleCommandLog` concerned.
+    `internal_command_id`, if set, matches a `VehicleCommandLog`.
     """
 
     command: str | UnsetType = UNSET
-    """What was being attempted, such as `START_CHARGE`."""
+    """Command in progress when the request failed, such as `START_CHARGE`."""
     controller: str | UnsetType = UNSET
-    """Integration through which the car was being addressed at that point, for example `ENODE`."""
+    """Integration in use when the error occurred, for example `ENODE`."""
     error_code: str | UnsetType = UNSET
-    """Code of the error, the provider's own or one chosen by ev.energy."""
+    """Error code, from the provider or assigned by ev.energy."""
     error_detail: str | UnsetType = UNSET
-    """Explanation of the error in more detail."""
+    """Detailed explanation of the error."""
     error_type: str | UnsetType = UNSET
-    """Type given to the error, likewise by either the provider or ev.energy."""
+    """Error type, from the provider or assigned by ev.energy."""
     internal_command_id: UUID | UnsetType | None = UNSET
-    """UUID the platform gave the command, equal to the one in its command log; null if no such command is linked to the
-    failure.
-    """
+    """UUID of the command, the same as in its `VehicleCommandLog`; null if no command was involved."""
     logged_at: AwareDatetime | UnsetType = UNSET
-    """When ev.energy noted the failure; identifies it within the vehicle."""
+    """When ev.energy recorded the error; identifies it within the vehicle."""
     request_id: str | UnsetType = UNSET
-    """Identifies the failed request; quote it when tracing the matter with support."""
+    """ID of the failed request, for tracing."""
     status_code: int | UnsetType = UNSET
-    """HTTP status with which the telematics service answered."""
+    """HTTP status returned by the telematics service."""
     url: str | UnsetType = UNSET
-    """Address of this error."""
+    """URL of this error."""
     vehicle: str | Vehicle | UnsetType = UNSET
-    """The car concerned, as a URL; expanding `vehicle` puts the car itself here."""
+    """Vehicle concerned, as a URL; `expand=vehicle` gives the `Vehicle`."""
 
 
 @model
 class VehicleCommandLog(Model):
-    """An instruction the platform sent to a car.
+    """A command the platform sent to a vehicle.
 
-    It records the sending; whether it failed is seen in a `VehicleAPIErrorLog` with an equal `internal_command_id`.
+    If it failed, a `VehicleAPIErrorLog` has the same `internal_command_id`.
     """
 
     command: VehicleCommandLogCommand | UnsetType = UNSET
-    """What the car was told, namely to start or stop charging, to wake up, or to take over a schedule."""
+    """Command sent: start or stop charging, wake up, or accept a schedule."""
     current_milliamps: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "mA"})
-    """Charging current in mA that accompanied a start or stop; null if none was sent, as with all other commands.
-
-    Unit: mA.
-    """
+    """Charging current sent with a start or stop; null for other commands and if none was sent. Unit: mA."""
     external_command_id: str | UnsetType | None = UNSET
-    """ID under which the provider of the car keeps the command, null if it assigned none."""
+    """ID assigned to the command by the vehicle's provider; null if there is none."""
     internal_command_id: UUID | UnsetType | None = UNSET
-    """UUID of this dispatch within the platform, shared by related command logs of devices and by error logs.
-
-    Null if none was given.
-    """
+    """UUID of this command within the platform, shared by related command and error logs; null if there is none."""
     logged_at: AwareDatetime | UnsetType = UNSET
-    """When ev.energy noted the command; identifies it within the vehicle."""
+    """When ev.energy recorded the command; identifies it within the vehicle."""
     url: str | UnsetType = UNSET
-    """Address of this command."""
+    """URL of this command."""
     vehicle: str | Vehicle | UnsetType = UNSET
-    """The car addressed, as a URL that expanding `vehicle` replaces by the car."""
+    """Vehicle the command was for, as a URL; `expand=vehicle` gives the `Vehicle`."""
 
 
 @model
 class VehicleCompatibilityCheckResult(Model):
-    """Outcome of `GET /vehicle_compatibility/check`, for a single model and country."""
+    """Result of checking whether a vehicle model is supported in a country."""
 
     compatible: bool
-    """True if cars of this model can be used in the country that was checked."""
+    """Whether the model is supported in the country checked."""
     recommendation_rank: int | None
-    """Position of the make, not of the model, when offering choices to a user, from 1 (foremost) to 10.
+    """Rank of the make (not the model) in a device picker, from 1 (first) to 10.
 
-    Null if unranked, which goes last. Given for incompatible models as well.
+    Null means unranked, which sorts after all ranked makes. Given for incompatible models too.
     """
 
 
 @model
 class VehicleConnectors(Model):
-    """The DC fast-charging plugs one particular vehicle can use, built in or by adapter.
+    """The DC fast-charging connectors a vehicle can use, built in or by adapter.
 
-    For what a model has in each region, see `VehicleModelConnector`.
+    For a model's connectors by region, see `VehicleModelConnector`.
     """
 
     adaptors: list[VehicleConnectorsAdaptors]
-    """Further plug types the driver can use through an adapter; empty if none are carried."""
+    """Further connector types the driver can use with an adapter; empty if there are none."""
     native_connector: VehicleConnectorsNativeConnector | None
-    """DC plug built into the car, from its own setting or else from the default of its model.
-
-    Null while neither is known.
-    """
+    """Built-in DC fast-charging connector, set for this vehicle or else taken from its model; null if unknown."""
     updated_at: AwareDatetime | None
-    """When the settings last changed; null if no such time is on record."""
+    """When the connectors were last changed; null if unknown."""
     url: str
-    """Address of these connector settings."""
+    """URL of these connector settings."""
     vehicle: str
-    """URL of the vehicle they belong to."""
+    """URL of the vehicle."""
 
 
 @model
 class VehicleConnectorsUpdate(Model):
-    """Changes to the connectors of a vehicle, for its PATCH; a key that is absent leaves that setting alone."""
+    """Changes to the connectors of a vehicle. Omitted keys keep their values."""
 
     adaptors: list[VehicleConnectorsAdaptors] | UnsetType = UNSET
-    """Complete new list of adapter types, replacing the old one; `[]` removes all.
+    """All adapter types the driver carries, replacing the current list; an empty list removes all.
 
-    No type may occur twice, nor may the native connector be among them.
+    Types must be unique and exclude the native connector.
     """
     native_connector: VehicleConnectorsNativeConnector | UnsetType | None = UNSET
-    """DC plug built into this car, taking precedence over the model default; `null` goes back to that default."""
+    """Built-in DC connector of this vehicle, which overrides the model's default; null restores the default."""
 
 
 @model
 class VehicleLocationLog(Model):
-    """Evidence that the position of a car was sampled, and whether that was at home.
+    """A record that a vehicle's location was sampled, and whether it was at home.
 
-    It deliberately holds no coordinates.
+    Coordinates are deliberately left out.
     """
 
     at_home: bool | UnsetType | None = UNSET
-    """True if the car was then at its user's home. Null if that user has no home location set up."""
+    """Whether the vehicle was at its user's home; null if the user has no home location."""
     logged_at: AwareDatetime | UnsetType = UNSET
-    """When the server received the sample, as opposed to when it was taken."""
+    """When the server received the sample; compare `sampled_at`, when it was taken."""
     sampled_at: AwareDatetime | UnsetType = UNSET
-    """When the position was taken at the car, by the account of its API; the key within the vehicle."""
+    """When the location was sampled, according to the vehicle's API; identifies the record within the vehicle."""
     url: str | UnsetType = UNSET
-    """Address of this record."""
+    """URL of this record."""
     vehicle: str | Vehicle | UnsetType = UNSET
-    """The car located, as a URL or, with `expand=vehicle`, as an object."""
+    """Vehicle that was located, as a URL; `expand=vehicle` gives the `Vehicle`."""
 
 
 @model
 class VehicleModelConnector(Model):
-    """The DC plug with which a vehicle model is fitted in one charging region, together with how that is known.
+    """The built-in DC connector of a vehicle model in one charging region, and the source of that information.
 
-    A model can have several of these, one for every region. `VehicleConnectors` is the counterpart for a single car.
+    A model can have one per region. For one particular vehicle, see `VehicleConnectors`.
     """
 
     confidence: VehicleModelConnectorConfidence | None
-    """Curator's trust in the entry, `LOW` to `HIGH`; null if not rated."""
+    """Confidence in the information, from `LOW` to `HIGH`; null if not rated."""
     connector_type: VehicleModelConnectorConnectorType
-    """DC plug fitted to the model as sold in that region."""
+    """DC connector of the model as sold in that region."""
     region: VehicleModelConnectorRegion
-    """Charging region in which the entry applies, and its key within the model."""
+    """Charging region of the connector; identifies it within the model."""
     source: VehicleModelConnectorSource | None
-    """Origin of the information, such as `FLEET` or `DVLA`; null if not recorded."""
+    """Source of the information, such as `FLEET` or `DVLA`; null if not recorded."""
     updated_at: AwareDatetime
-    """When the entry last changed, with or without a check."""
+    """When the entry was last changed, with or without verification."""
     url: str
-    """Address of this regional entry."""
+    """URL of this regional connector."""
     vehicle_model: str
-    """URL of the model the entry is about."""
+    """URL of the model."""
     verified_at: AwareDatetime | None
-    """When somebody last checked the entry; null if it has no check on record."""
+    """When the information was last verified; null if never."""
 
 
 @model
 class VehicleModelConnectorCreate(Model):
-    """A regional connector to add to a vehicle model. Its region must not be taken already."""
+    """A regional connector to add to a vehicle model that has none for the region."""
 
     connector_type: VehicleModelConnectorConnectorType
-    """DC plug the model is sold with there."""
+    """DC connector of the model as sold in that region."""
     region: VehicleModelConnectorRegion
-    """Charging region to cover; fixed once created."""
+    """Charging region of the connector; fixed once created."""
     confidence: VehicleModelConnectorConfidence | UnsetType | None = UNSET
-    """How certain the information is; may be `null` or left out when unrated."""
+    """Confidence in the information; null or absent if not rated."""
     source: VehicleModelConnectorSource | UnsetType | None = UNSET
-    """Where you have the information from; `null` or absent if you would rather not say."""
+    """Source of the information; null or absent if unknown."""
     verified_at: AwareDatetime | UnsetType | None = UNSET
-    """Time of the last check, if one was made; otherwise `null` or absent."""
+    """When the information was last verified; null or absent if never."""
 
 
 @model
 class VehicleModelConnectorPatch(Model):
-    """Corrections to a regional connector of a vehicle model.
-
-    All keys are optional and keep their value when absent; the region, being the key, is not among them.
-    """
+    """Changes to a regional connector of a vehicle model. Omitted keys keep their values; the region cannot change."""
 
     confidence: VehicleModelConnectorConfidence | UnsetType | None = UNSET
-    """New rating of how reliable the entry is; `null` withdraws the rating."""
+    """New confidence in the information; null clears it."""
     connector_type: VehicleModelConnectorConnectorType | UnsetType = UNSET
-    """Corrected DC plug for the region."""
+    """New DC connector for the region."""
     source: VehicleModelConnectorSource | UnsetType | None = UNSET
-    """New origin of the information, or `null` to blank it."""
+    """New source of the information; null clears it."""
     verified_at: AwareDatetime | UnsetType | None = UNSET
-    """Time of a fresh check, or `null` to mark the entry as unchecked."""
+    """When the information was verified; null marks it as unverified."""
 
 
 @model
 class VehicleModelUpdate(Model):
-    """A change to a catalogue model; limited at present to its default connector."""
+    """A change to a vehicle model; only its default connector can be changed at present."""
 
     default_connector_type: VehicleModelDefaultConnectorType | UnsetType | None = UNSET
-    """DC plug to propose for the model from now on; `null` declares it unknown, absence keeps it."""
+    """DC connector to suggest for the model; null marks it as unknown."""
 
 
 @model
 class VehicleModelWrite(Model):
-    """A vehicle model to propose for the catalogue; both keys are needed.
-
-    The `VehicleModel` made from it is hidden at first.
-    """
+    """A vehicle model to propose for the catalogue. It stays hidden until reviewed."""
 
     make: str
-    """URL of the manufacturer under which it belongs."""
+    """URL of the manufacturer."""
     name: str
-    """Name under which the model is to appear in the catalogue."""
+    """Name of the model."""
 
 
 @model
 class VehicleOnboardingCompleteRequest(Model):
-    """What `POST /vehicle_onboarding/complete` takes: the request begun earlier and the code the provider issued for
-    it, as a rule through the native Smartcar Connect SDK.
+    """The onboarding request to complete, and the code the provider issued for it, usually through the native Smartcar
+    Connect SDK.
     """
 
     auth_code: str
-    """Authorization code the provider gave your app after the user consented."""
+    """Authorization code issued by the provider after the user consented."""
     authorization_request_uid: UUID
-    """UUID from the first step, where the same value is called `authorization_request_id`. Usable once."""
-    smartcar_user_id: str | UnsetType | None = UNSET
-    """Smartcar's `userId`, which accompanies the code in the SDK callback or redirect.
+    """UUID of the onboarding request, returned by the first step as `authorization_request_id`.
 
-    Leave out or `null` for other providers; never returned.
+    Can be used only once.
+    """
+    smartcar_user_id: str | UnsetType | None = UNSET
+    """Smartcar's `userId`, which accompanies the code in the SDK callback or redirect; null or absent for other
+    providers. Never returned.
     """
 
 
 @model
 class VehicleOnboardingCompleteResponse(Model):
-    """The vehicles that came out of a completed onboarding, as a list even when there is one."""
+    """The vehicles created by a completed onboarding; a list even if there is only one."""
 
     vehicles: list[VehicleOnboardingCompleteResponseVehicles]
-    """One element for each vehicle created."""
+    """Vehicles created, one entry each."""
 
 
 @model
@@ -419,166 +402,150 @@ class VehicleOnboardingCompleteResponseVehicles(Model):
     """A `VehicleOnboardingCompleteResponseVehicles`."""
 
     id: str
-    """ID of the vehicle, starting with `vhcl`; pass it to any vehicle operation."""
+    """ID of the vehicle: `vhcl` followed by a ULID; pass it to any vehicle operation."""
     url: str
-    """Absolute address from which the vehicle can be fetched directly."""
+    """URL of the vehicle."""
 
 
 @model
 class VehicleOnboardingJsonResponse(Model):
-    """How a native app should proceed with onboarding, returned by `GET /vehicle_onboarding` in place of a redirect
-    when `response_type=json` is asked for.
-    """
+    """The next step of vehicle onboarding for a native app, returned for `response_type=json` instead of a redirect."""
 
     auth_method: VehicleOnboardingJsonResponseAuthMethod
-    """`api` means opening `url` in a web view; `native` means launching the provider's SDK with `scopes`.
+    """Method of authorization.
 
-    So far `native` occurs just for BMW and MINI by Smartcar, behind the flag `smartcar_native_sdk`.
+    `api`: open `url` in a web view; `native`: launch the provider's SDK with `scopes`. At present `native` is used only
+    for BMW and MINI through Smartcar, behind the flag `smartcar_native_sdk`.
     """
     authorization_request_id: UUID
-    """UUID of the onboarding now in progress.
-
-    Keep it: the completing call expects it under the name `authorization_request_uid`.
-    """
+    """UUID of the onboarding request; completing it requires this value as `authorization_request_uid`."""
     url: str
-    """Page at the provider where the user gives consent, for a web view or the SDK."""
+    """Page of the provider on which the user gives consent, for a web view or the SDK."""
     scopes: list[str] | UnsetType | None = UNSET
-    """OAuth scopes to give to the provider's SDK; null where none apply, as with providers of method `api` that reveal
-    no scopes.
+    """OAuth scopes to pass to the provider's SDK; null if not applicable, as with `api` providers that do not expose
+    scopes.
     """
     single_select: bool | UnsetType | None = UNSET
-    """Whether the SDK ought to limit the user to choosing one vehicle; null where the question does not arise."""
+    """Whether the SDK should let the user choose only one vehicle; null if not applicable."""
 
 
 @model
 class VehicleReconnectionUrl(Model):
-    """Link under which a user logs in again to restore the connection of a vehicle, returned by `POST
-    /vehicles/{vehicle_id}/reconnect`. Being read-only throughout, it is never filled in by a caller.
-    """
+    """A link for restoring the connection to a vehicle."""
 
     expires_at: AwareDatetime | UnsetType = UNSET
-    """Moment after which the link no longer works."""
+    """When the link expires."""
     url: str | UnsetType = UNSET
-    """Page to open in the user's browser."""
+    """Page on which the user signs in again to authorise access to the vehicle."""
 
 
 @model
 class VehicleStateOfCharge(Model):
-    """Battery level of a vehicle as a starting point for route plans, typed in or measured.
+    """Battery level of a vehicle from which route plans start, entered by hand or measured.
 
-    A `VehicleStatusLog`, by contrast, is always a report from the car.
+    A `VehicleStatusLog`, by contrast, is always measured.
     """
 
     source: VehicleStateOfChargeSource | None
-    """Origin of the percentage, `MANUAL` from the driver or `CONNECTED` from the car's telemetry.
+    """Source of the battery level: entered by the driver (`MANUAL`) or from telemetry (`CONNECTED`).
 
-    Null without a percentage.
+    Null if there is no battery level.
     """
     state_of_charge_percentage: int | None = attrs.field(metadata={"unit": "%"})
-    """Fill level of the battery, 0 to 100 percent; null as long as none is known. Unit: %."""
+    """Battery level, from 0 to 100; null if unknown. Unit: %."""
     updated_at: AwareDatetime | None
-    """When the level was last set or received; null while there is no level."""
+    """When the battery level was last set or received; null if there is none."""
     url: str
-    """Address of this battery level."""
+    """URL of this battery level."""
     vehicle: str
-    """URL of the vehicle whose battery it is."""
+    """URL of the vehicle."""
 
 
 @model
 class VehicleStateOfChargeUpdate(Model):
-    """A battery level entered by hand, sent when patching the state of charge of a vehicle."""
+    """A battery level entered by hand."""
 
     state_of_charge_percentage: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "%"})
-    """New level in percent, 0 to 100. `null` deletes the stored one; leave the key out to change nothing. Unit: %."""
+    """New battery level, from 0 to 100. Null removes the stored one; omitting the key changes nothing. Unit: %."""
 
 
 @model
 class VehicleTrimCreate(Model):
-    """A custom trim to create below an existing model, for a variant the catalogue does not have."""
+    """A custom trim to create under an existing model, for a variant that is not in the catalogue."""
 
     battery_size_watt_hours: int = attrs.field(metadata={"unit": "Wh"})
-    """Nominal battery capacity in Wh, at least 1000 and at most 300000. Unit: Wh."""
+    """Nominal battery capacity, from 1000 to 300000. Unit: Wh."""
     model: str
-    """URL of the model it is a variant of."""
+    """URL of the parent model."""
     name: str
-    """Name to give the variant."""
+    """Name of the trim."""
 
 
 @model
 class VehicleUpdate(Model):
-    """Only the settings to change, as a JSON object.
-
-    Required in practice; an empty object is valid and has no effect.
-    """
+    """The settings to change. An empty object changes nothing."""
 
     battery_size_watt_hours: int | UnsetType = attrs.field(default=UNSET, metadata={"unit": "Wh"})
-    """Nominal battery capacity in Wh.
+    """Nominal battery capacity.
 
-    Accepted for unintegrated vehicles alone, and from then on counted as supplied by the user. Storage rounds to steps
-    of 10 Wh, so the value you read later may differ slightly. Unit: Wh.
+    Accepted only for unintegrated vehicles, and counted as supplied by the user from then on. Stored in steps of 10 Wh,
+    so it may read back slightly different. Unit: Wh.
     """
     maximum_charge_limit_percentage: int | UnsetType = attrs.field(default=UNSET, metadata={"unit": "%"})
-    """Battery level, in percent from 50 to 100, at which smart charging stops. Unit: %."""
+    """Battery level at which smart charging stops, from 50 to 100. Unit: %."""
     smart_charging_enabled: bool | UnsetType = UNSET
-    """Set `true` to let the platform schedule charging dynamically, `false` to leave the car alone."""
+    """Whether the platform schedules the vehicle's charging dynamically."""
     vehicle_class: VehicleVehicleClass | UnsetType | None = UNSET
-    """Whether the car is a `PASSENGER` or a `COMMERCIAL` vehicle; `null` removes the classification."""
+    """Whether it is a `PASSENGER` or a `COMMERCIAL` vehicle; null clears the classification."""
 
 
 @model
 class VehicleWaitlistRequest(Model):
-    """A person and the car they are waiting for.
+    """A person and the unsupported vehicle they are waiting for.
 
-    Give `vehicle_model_id` if the car was picked from the catalogue, or make and model names if it was typed in; mixing
-    or omitting these is a 400. There is no country here: the server finds it out.
+    Name the vehicle by `vehicle_model_id`, or by both `vehicle_make_name` and `vehicle_model_name`; anything else fails
+    with 400. The server determines the country.
     """
 
     email: str
-    """Address to notify once the car is supported."""
+    """Email address to notify once the vehicle is supported."""
     program_id: str | UnsetType | None = UNSET
-    """ID of the program the person came through, starting with `prog`, so that news can later be sent for that program.
-
-    `null` or absent if unknown.
+    """ID of the program the person came through (`prog` followed by a ULID), so that later messages can be limited to
+    that program; null or absent if unknown.
     """
     vehicle_make_name: str | UnsetType = UNSET
-    """Manufacturer as the person typed it; only together with `vehicle_model_name`, and without a model ID."""
+    """Manufacturer as typed by the person; requires `vehicle_model_name` and excludes `vehicle_model_id`."""
     vehicle_model_id: str | UnsetType | None = UNSET
-    """ID of a catalogue model, starting with `vmod`. Must be `null` or absent when the names are given."""
+    """ID of the catalogue model the person picked (`vmod` followed by a ULID); null or absent if names are given."""
     vehicle_model_name: str | UnsetType = UNSET
-    """Model as the person typed it; only together with `vehicle_make_name`, and without a model ID."""
+    """Model as typed by the person; requires `vehicle_make_name` and excludes `vehicle_model_id`."""
 
 
 @model
 class VehicleWaitlistResponse(Model):
-    """Receipt for a waiting-list entry. For privacy it has no URL, and entries can be neither read nor searched for."""
+    """Confirmation of a vehicle waiting list entry. It has no URL: for privacy, entries cannot be read back."""
 
     id: str
-    """ID of the entry, starting with `vwlt`; there is nothing it can be looked up with, so it serves as a receipt only.
-    """
+    """ID of the entry: `vwlt` followed by a ULID. For reference only, since entries cannot be looked up."""
 
 
 @model
 class VehicleWrite(Model):
-    """A car without integration to be created by `POST /vehicles`.
+    """A vehicle without an integration to create.
 
-    From model and battery size the server finds a matching hidden trim, or makes one; what comes back is a `Vehicle`.
+    From its model and battery size the server finds or creates a hidden trim.
     """
 
     model: str
-    """URL of a model in the catalogue, ending in its ID.
-
-    The trim behind the vehicle derives from it and the battery size.
-    """
+    """URL of a model in the catalogue. With the battery size, it determines the vehicle's trim."""
     battery_size_watt_hours: int | UnsetType = attrs.field(default=UNSET, metadata={"unit": "Wh"})
-    """Nominal battery capacity in Wh, if you know it. Unit: Wh."""
+    """Nominal battery capacity, if known. Unit: Wh."""
     description: str | UnsetType = UNSET
-    """Name for the car; when left out, one is put together from the owner's e-mail address and the car's make and
-    model.
-    """
+    """Name of the vehicle; if omitted, it is composed of the owner's email address and the vehicle's make and model."""
     user: str | UnsetType = UNSET
-    """URL of the owner. Tokens from client credentials have to give it."""
+    """URL of the owner; required under client credentials."""
     vehicle_class: VehicleVehicleClass | UnsetType | None = UNSET
-    """Private (`PASSENGER`) or `COMMERCIAL` use; `null` or absent if it need not be classified."""
+    """Private (`PASSENGER`) or `COMMERCIAL` vehicle; null or absent if unclassified."""
 
 
 class SendVehicleOnboardingLinkRequestFields(TypedDict, total=False):

@@ -22,7 +22,7 @@ __all__ = [
 
 
 class DispatchEventCancelResponseStatus(OpenStrEnum):
-    """What came of the request; `CANCELLED`, the sole value so far, means the dispatch is stopped."""
+    """Outcome of the cancellation. The only value so far, `CANCELLED`, means the dispatch has been stopped."""
 
     CANCELLED = "CANCELLED"
     if TYPE_CHECKING:
@@ -32,96 +32,93 @@ class DispatchEventCancelResponseStatus(OpenStrEnum):
 
 @model
 class DispatchCoordinator(Model):
-    """A contract-bound coordinator for dispatching a fleet as part of a virtual power plant.
+    """A coordinator, bound to a contract, that dispatches a fleet as part of a virtual power plant.
 
-    Dispatch events and dispatch logs both hang on it.
+    Dispatch events and dispatch logs belong to it.
     """
 
     contract_end: AwareDatetime | UnsetType | None = UNSET
-    """When its contract runs out; null if no end is recorded."""
+    """End of its contract; null if not recorded."""
     contract_start: AwareDatetime | UnsetType | None = UNSET
-    """When its contract takes effect; null if no start is recorded."""
+    """Start of its contract; null if not recorded."""
     dispatch_logs: str | UnsetType = UNSET
-    """Ready link to the list of dispatch logs kept for it."""
+    """URL of the list of its dispatch logs."""
     id: str | UnsetType = UNSET
-    """Identifier of the coordinator, used in the paths of its events and logs."""
+    """ID of the coordinator, used in the paths of its events and logs."""
     name: str | UnsetType = UNSET
-    """Human-readable name."""
+    """Display name of the coordinator."""
     reference_code: str | UnsetType = UNSET
-    """Code by which the coordinator is referred to."""
+    """Reference code of the coordinator."""
     timezone: str | UnsetType = UNSET
-    """Timezone in which the coordinator operates."""
+    """Time zone in which the coordinator operates."""
     url: str | UnsetType = UNSET
-    """Absolute URL of this coordinator."""
+    """URL of this coordinator."""
 
 
 @model
 class DispatchEvent(Model):
-    """One dispatch of a fleet within a virtual power plant: a window of time and the power wanted during it.
-
-    Comes back when an event is created from a `DispatchEventWrite`.
-    """
+    """One dispatch of a fleet within a virtual power plant: a time window, and power limits or a target."""
 
     dispatch_coordinator: str | UnsetType = UNSET
-    """URL of the coordinator responsible for this event; never expanded."""
+    """URL of the coordinator responsible for this event; cannot be expanded."""
     end_time: AwareDatetime | UnsetType = UNSET
-    """When the dispatch is over."""
+    """End of the dispatch."""
     export_limit_watts: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "W"})
-    """Ceiling in watts on power given out during the event; null when there is none. Unit: W."""
+    """Maximum power to export during the event; null if unlimited. Unit: W."""
     id: str | UnsetType = UNSET
-    """Identifier of the event, needed to cancel it."""
+    """ID of the event, needed to cancel it."""
     import_limit_watts: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "W"})
-    """Ceiling in watts on power taken in during the event; null when there is none. Unit: W."""
+    """Maximum power to import during the event; null if unlimited. Unit: W."""
     start_time: AwareDatetime | UnsetType = UNSET
-    """When the dispatch sets in."""
+    """Start of the dispatch."""
     target_power_watts: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "W"})
-    """Power in watts that the dispatch tries to reach, as opposed to the two limits; null without a target. Unit: W."""
+    """Power to aim for, as opposed to the two limits; null if there is no target. Unit: W."""
     url: str | UnsetType = UNSET
     """Absolute URL given to the event."""
 
 
 @model
 class DispatchEventCancelResponse(Model):
-    """Answer to the request to cancel a dispatch event."""
+    """Response to the cancellation of a dispatch event."""
 
     status: DispatchEventCancelResponseStatus | UnsetType = UNSET
-    """What came of the request; `CANCELLED`, the sole value so far, means the dispatch is stopped."""
+    """Outcome of the cancellation. The only value so far, `CANCELLED`, means the dispatch has been stopped."""
 
 
 @model
 class DispatchEventWrite(Model):
-    """What to send to create a dispatch event.
+    """A dispatch event to create.
 
-    Unlike `DispatchEvent` it has no ID, URL or coordinator, the latter being named in the path.
+    Unlike `DispatchEvent`, it has no ID, URL or coordinator; the coordinator is named in the path.
     """
 
     end_time: AwareDatetime
-    """When the dispatch shall be over. Required."""
+    """End of the dispatch."""
     start_time: AwareDatetime
-    """When the dispatch shall set in. Required."""
+    """Start of the dispatch."""
     export_limit_watts: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "W"})
-    """Most power in watts that may be exported meanwhile; null or absent for no such limit. Unit: W."""
+    """Maximum power to export during the event; null or absent for no limit. Unit: W."""
     import_limit_watts: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "W"})
-    """Most power in watts that may be imported meanwhile; null or absent for no such limit. Unit: W."""
+    """Maximum power to import during the event; null or absent for no limit. Unit: W."""
     target_power_watts: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "W"})
-    """Power in watts to steer towards; null or absent for no target. Unit: W."""
+    """Power to aim for; null or absent for no target. Unit: W."""
 
 
 @model
 class DispatchLog(Model):
-    """How much power the whole fleet of one dispatch coordinator was charging with at one instant.
+    """Total charging power of a dispatch coordinator's fleet at one instant.
 
     It records what was drawn, whereas a `DispatchEvent` states what is wanted.
     """
 
     dispatch_coordinator: str | UnsetType = UNSET
-    """URL of the coordinator whose fleet was measured; always a URL, it cannot be expanded."""
+    """URL of the coordinator whose fleet was measured; cannot be expanded."""
     logged_at: AwareDatetime | UnsetType = UNSET
-    """When the record was written; within a coordinator this time identifies it."""
+    """When the log was recorded; identifies it within the coordinator."""
     total_charge_rate_watts: int | UnsetType = attrs.field(default=UNSET, metadata={"unit": "W"})
-    """Charging power in watts of all devices of the fleet taken together. Unit: W."""
+    """Charging power of the fleet's devices added together. Unit: W."""
     url: str | UnsetType = UNSET
-    """Absolute URL of this log, ending in its time."""
+    """URL of this log, ending in its time."""
 
 
 class DispatchEventWriteFields(TypedDict, total=False):

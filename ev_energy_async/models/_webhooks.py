@@ -12,7 +12,7 @@ __all__ = [
 
 @model
 class WebhookPortal(Model):
-    """A new link to the portal for configuring webhooks."""
+    """A new link to the webhook portal."""
 
     url: str | UnsetType = UNSET
-    """Link into the portal; good for a single visit, so do not store it."""
+    """Link to the portal. It works only once, so do not store it."""
