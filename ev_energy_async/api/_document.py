@@ -9,7 +9,7 @@ __all__ = ["API_VERSION", "DOCUMENT", "DOCUMENT_VERSION", "SHA256"]
 
 DOCUMENT: Final = "openapi/ev-energy-v2.yaml"
 DOCUMENT_VERSION: Final = "2"
-SHA256: Final = "6fca275cb10345d26c36a7656951be1c598c8ed55813b38694aae5f4f1344a1b"
+SHA256: Final = "3b907badb1ead75fb2c30b90c1f57d0f28e0824b72d31ab476c956fa739de47e"
 
 # What `EvEnergy-Version` asks for.
 API_VERSION: Final = "2"

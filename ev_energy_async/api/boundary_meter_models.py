@@ -45,7 +45,7 @@ async def get_boundary_meter_model(
 
     Args:
         boundary_meter_model_id: ID of the model: `bmmo` followed by a ULID.
-        expand: References to expand: the manufacturer.
+        expand: References to return as objects instead of URLs: the manufacturer.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -95,7 +95,7 @@ def list_boundary_meter_models(
     `GET /boundary_meter_models`; scopes: boundary_meter:read.
 
     Args:
-        expand: References to expand: the manufacturer.
+        expand: References to return as objects instead of URLs: the manufacturer.
         make_id: Only models of the boundary meter make with this ID.
         page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
             constructing one; log collections use timestamps as cursors.

@@ -60,7 +60,7 @@ async def get_boundary_meter(
 
     Args:
         boundary_meter_id: ID of the boundary meter: `bmet` followed by a ULID.
-        expand: References to expand: the newest status log, the model and its make.
+        expand: References to return as objects instead of URLs: the newest status log, the model and its make.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -116,7 +116,7 @@ async def get_boundary_meter_status_log(
     Args:
         boundary_meter_id: ID of the boundary meter: `bmet` followed by a ULID.
         sampled_at: Time at which the meter took the reading: the log's `sampled_at`.
-        expand: References to expand: the meter the log belongs to, its model and its make.
+        expand: References to return as objects instead of URLs: the meter the log belongs to, its model and its make.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -176,7 +176,7 @@ def list_boundary_meters(
     `GET /boundary_meters`; scopes: boundary_meter:read.
 
     Args:
-        expand: References to expand: the newest status log, the model and its make.
+        expand: References to return as objects instead of URLs: the newest status log, the model and its make.
         page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
             constructing one; log collections use timestamps as cursors.
         page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
@@ -255,7 +255,7 @@ def list_boundary_meter_status_logs(
 
     Args:
         boundary_meter_id: ID of the boundary meter: `bmet` followed by a ULID.
-        expand: References to expand: the meter the log belongs to, its model and its make.
+        expand: References to return as objects instead of URLs: the meter the log belongs to, its model and its make.
         page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
             constructing one; log collections use timestamps as cursors.
         page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a

@@ -157,7 +157,7 @@ def list_carbon_feed_carbon_intensities(
 
     Args:
         carbon_feed_id: ID of the carbon feed: `cabf` followed by a ULID.
-        expand: References to expand: the carbon feed the intensities come from.
+        expand: References to return as objects instead of URLs: the carbon feed the intensities come from.
         page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
             constructing one; log collections use timestamps as cursors.
         page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a

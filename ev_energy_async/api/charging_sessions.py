@@ -150,7 +150,7 @@ async def get_charging_session(
 
     Args:
         charging_session_id: ID of the charging session (the whole plug-in episode): `cses` followed by a ULID.
-        expand: References to expand: the charger, the vehicle and the sub-sessions.
+        expand: References to return as objects instead of URLs: the charger, the vehicle and the sub-sessions.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -208,7 +208,7 @@ def list_charging_sessions(
     `GET /charging_sessions`; scopes: charging_session:read.
 
     Args:
-        expand: References to expand: the charger, the vehicle and the sub-sessions.
+        expand: References to return as objects instead of URLs: the charger, the vehicle and the sub-sessions.
         page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
             constructing one; log collections use timestamps as cursors.
         page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a

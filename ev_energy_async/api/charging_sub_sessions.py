@@ -107,8 +107,8 @@ async def get_charging_sub_session(
     Args:
         charging_sub_session_id: ID of the charging sub-session (one stretch of a session in one mode): `csub` followed
             by a ULID.
-        expand: References to expand. Some need a further scope: `tariff`, `carbon_feed`, `grid_feeds`, `assessment` and
-            `debug_metadata`.
+        expand: References to return as objects instead of URLs. Some need a further scope: `tariff`, `carbon_feed`,
+            `grid_feeds`, `assessment` and `debug_metadata`.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -150,7 +150,7 @@ async def get_charging_sub_session_assessment(
     Args:
         charging_sub_session_id: ID of the charging sub-session (one stretch of a session in one mode): `csub` followed
             by a ULID.
-        expand: References to expand: the sub-session concerned.
+        expand: References to return as objects instead of URLs: the sub-session concerned.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -192,7 +192,7 @@ async def get_charging_sub_session_debug_metadata(
     Args:
         charging_sub_session_id: ID of the charging sub-session (one stretch of a session in one mode): `csub` followed
             by a ULID.
-        expand: References to expand: the sub-session concerned.
+        expand: References to return as objects instead of URLs: the sub-session concerned.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -244,7 +244,7 @@ async def get_charging_sub_session_energy_usage(
             by a ULID.
         energy_delivered_watt_hours_gt: Only intervals that delivered more energy than this, exclusive; 0 removes the
             idle ones.
-        expand: References to expand: the sub-session concerned.
+        expand: References to return as objects instead of URLs: the sub-session concerned.
         merge_consecutive_intervals: True merges adjacent intervals that delivered energy, and likewise adjacent idle
             ones, so that each spans a whole delivery or pause and lengths differ.
 
@@ -292,7 +292,7 @@ async def get_charging_sub_session_flags(
     Args:
         charging_sub_session_id: ID of the charging sub-session (one stretch of a session in one mode): `csub` followed
             by a ULID.
-        expand: References to expand: the sub-session concerned.
+        expand: References to return as objects instead of URLs: the sub-session concerned.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -350,7 +350,8 @@ async def get_charging_sub_session_schedule_plans(
             by a ULID.
         created_at_gte: Only items created at or after this time.
         created_at_lte: Only items created at or before this time.
-        expand: References to expand: the sub-session the plans are for, and the prices they used.
+        expand: References to return as objects instead of URLs: the sub-session the plans are for, and the prices they
+            used.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -408,7 +409,7 @@ async def get_charging_sub_session_schedules(
     Args:
         charging_sub_session_id: ID of the charging sub-session (one stretch of a session in one mode): `csub` followed
             by a ULID.
-        expand: References to expand: the sub-session concerned.
+        expand: References to return as objects instead of URLs: the sub-session concerned.
         only_most_recently_created: True (the default) returns only the newest schedule for each period; false includes
             those it superseded.
         schedule_plan_id: Only schedules generated from the plan with this ID.
@@ -556,8 +557,8 @@ def list_charging_sub_sessions(
         energy_delivered_watt_hours_gte: Only sub-sessions that delivered at least this much energy, inclusive.
         energy_delivered_watt_hours_lte: Only sub-sessions that delivered at most this much energy, inclusive.
         evse_id: Only charging at the charger with this ID.
-        expand: References to expand. Some need a further scope: `tariff`, `carbon_feed`, `grid_feeds`, `assessment` and
-            `debug_metadata`.
+        expand: References to return as objects instead of URLs. Some need a further scope: `tariff`, `carbon_feed`,
+            `grid_feeds`, `assessment` and `debug_metadata`.
         is_finished: True for sub-sessions that have ended, false for those in progress.
         mode: Only sub-sessions in this mode: `SMART` (optimised), `BOOST` (immediate), `UNMANAGED_HOME` (not optimised,
             at home), `UNMANAGED_OTG` or `MANAGED_OTG` (public charging, without and with optimisation).

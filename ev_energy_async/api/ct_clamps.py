@@ -48,7 +48,7 @@ async def get_ct_clamp(
 
     Args:
         ct_clamp_id: ID of the CT clamp: `ctcl` followed by a ULID.
-        expand: References to expand: the charger the clamp is fitted to.
+        expand: References to return as objects instead of URLs: the charger the clamp is fitted to.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -102,7 +102,7 @@ async def get_ct_clamp_log(
     Args:
         ct_clamp_id: ID of the CT clamp: `ctcl` followed by a ULID.
         sampled_at: Time of the measurement: the log's `sampled_at`, not its `logged_at`.
-        expand: References to expand: the clamp that took the measurement, and its charger.
+        expand: References to return as objects instead of URLs: the clamp that took the measurement, and its charger.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -153,7 +153,7 @@ def list_ct_clamps(
     `GET /ct_clamps`; scopes: evse:read.
 
     Args:
-        expand: References to expand: the charger the clamp is fitted to.
+        expand: References to return as objects instead of URLs: the charger the clamp is fitted to.
         page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
             constructing one; log collections use timestamps as cursors.
         page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
@@ -229,7 +229,7 @@ def list_ct_clamp_logs(
 
     Args:
         ct_clamp_id: ID of the CT clamp: `ctcl` followed by a ULID.
-        expand: References to expand: the clamp that took the measurement, and its charger.
+        expand: References to return as objects instead of URLs: the clamp that took the measurement, and its charger.
         page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
             constructing one; log collections use timestamps as cursors.
         page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a

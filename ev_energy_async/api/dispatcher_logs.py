@@ -55,7 +55,7 @@ def list_dispatcher_logs(
 
     Args:
         charging_sub_session_id: ID of the sub-session to trace.
-        expand: References to expand: the sub-session concerned.
+        expand: References to return as objects instead of URLs: the sub-session concerned.
         logged_at_gte: Only logs recorded by the platform at or after this time.
         logged_at_lte: Only logs recorded by the platform at or before this time.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good

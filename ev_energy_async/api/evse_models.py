@@ -46,7 +46,7 @@ async def get_evse_model(
 
     Args:
         evse_model_id: ID of the charger model: `emod` followed by a ULID.
-        expand: References to expand: the manufacturer.
+        expand: References to return as objects instead of URLs: the manufacturer.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -101,7 +101,7 @@ def list_evse_models(
 
     Args:
         available_for_user_id: Only items available to the user with this ID, given the user's program and tier.
-        expand: References to expand: the manufacturer.
+        expand: References to return as objects instead of URLs: the manufacturer.
         make_id: Only models of the charger make with this ID.
         page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
             constructing one; log collections use timestamps as cursors.

@@ -62,7 +62,7 @@ async def import_evse_onboarding_evse(
 
     Args:
         body: Provider and serial number of the charger. A model or a mapping; or give its keys as keywords.
-        expand: References to expand: the CT clamp, newest status log, model, make and user.
+        expand: References to return as objects instead of URLs: the CT clamp, newest status log, model, make and user.
         provider: Provider of the charger's integration. Only the listed ones support import by serial number. Required.
         serial_number: Serial number (CPID), as printed on the device or shown in the provider's app. Required.
 

@@ -107,7 +107,7 @@ async def get_evse(
 
     Args:
         evse_id: ID of the charger: `evse` followed by a ULID. Not its `cpid`.
-        expand: References to expand: the CT clamp, newest status log, model, make and user.
+        expand: References to return as objects instead of URLs: the CT clamp, newest status log, model, make and user.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -163,7 +163,8 @@ async def get_evse_command_log(
     Args:
         evse_id: ID of the charger: `evse` followed by a ULID. Not its `cpid`.
         logged_at: Time at which ev.energy recorded the command: the log's `logged_at`.
-        expand: References to expand: the charger the log belongs to, its model, make or user.
+        expand: References to return as objects instead of URLs: the charger the log belongs to, its model, make or
+            user.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -207,7 +208,7 @@ async def get_evse_connectivity(
 
     Args:
         evse_id: ID of the charger: `evse` followed by a ULID. Not its `cpid`.
-        expand: References to expand: the newest status log.
+        expand: References to return as objects instead of URLs: the newest status log.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -264,7 +265,8 @@ async def get_evse_error_log(
     Args:
         evse_id: ID of the charger: `evse` followed by a ULID. Not its `cpid`.
         sampled_at: The error's `sampled_at`, exactly as returned by the list.
-        expand: References to expand: the charger the log belongs to, its model, make or user.
+        expand: References to return as objects instead of URLs: the charger the log belongs to, its model, make or
+            user.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -323,7 +325,8 @@ async def get_evse_ocpp_log(
     Args:
         evse_id: ID of the charger: `evse` followed by a ULID. Not its `cpid`.
         sampled_at: The message's `sampled_at`, the time at which it was recorded.
-        expand: References to expand: the charger the log belongs to, its model, make or user.
+        expand: References to return as objects instead of URLs: the charger the log belongs to, its model, make or
+            user.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -382,7 +385,8 @@ async def get_evse_status_log(
     Args:
         evse_id: ID of the charger: `evse` followed by a ULID. Not its `cpid`.
         sampled_at: Time at which the charger took the reading: the log's `sampled_at`, not its `logged_at`.
-        expand: References to expand: the charger the log belongs to, its model, make or user.
+        expand: References to return as objects instead of URLs: the charger the log belongs to, its model, make or
+            user.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -483,7 +487,7 @@ def list_evses(
 
     Args:
         cpid: Only the charger whose charge point ID (`cpid`) matches exactly.
-        expand: References to expand: the CT clamp, newest status log, model, make and user.
+        expand: References to return as objects instead of URLs: the CT clamp, newest status log, model, make and user.
         page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
             constructing one; log collections use timestamps as cursors.
         page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
@@ -562,7 +566,8 @@ def list_evse_command_logs(
 
     Args:
         evse_id: ID of the charger: `evse` followed by a ULID. Not its `cpid`.
-        expand: References to expand: the charger the log belongs to, its model, make or user.
+        expand: References to return as objects instead of URLs: the charger the log belongs to, its model, make or
+            user.
         logged_at_gte: Only logs recorded by the platform at or after this time.
         logged_at_lte: Only logs recorded by the platform at or before this time.
         page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
@@ -646,7 +651,8 @@ def list_evse_error_logs(
 
     Args:
         evse_id: ID of the charger: `evse` followed by a ULID. Not its `cpid`.
-        expand: References to expand: the charger the log belongs to, its model, make or user.
+        expand: References to return as objects instead of URLs: the charger the log belongs to, its model, make or
+            user.
         page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
             constructing one; log collections use timestamps as cursors.
         page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
@@ -869,7 +875,8 @@ def list_evse_ocpp_logs(
             themselves contain `Sent` and `Received`.
         error_code: Only messages whose response has this OCPP error code; `NoError` means success.
         error_code_in: Only messages whose response has one of these OCPP error codes, separated by commas.
-        expand: References to expand: the charger the log belongs to, its model, make or user.
+        expand: References to return as objects instead of URLs: the charger the log belongs to, its model, make or
+            user.
         page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
             constructing one; log collections use timestamps as cursors.
         page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
@@ -958,7 +965,8 @@ def list_evse_status_logs(
 
     Args:
         evse_id: ID of the charger: `evse` followed by a ULID. Not its `cpid`.
-        expand: References to expand: the charger the log belongs to, its model, make or user.
+        expand: References to return as objects instead of URLs: the charger the log belongs to, its model, make or
+            user.
         page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
             constructing one; log collections use timestamps as cursors.
         page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
@@ -1071,7 +1079,7 @@ async def update_evse(
         evse_id: ID of the charger: `evse` followed by a ULID. Not its `cpid`.
         body: The new location, or null to clear it. An empty object changes nothing. A model or a mapping; or give its
             keys as keywords.
-        expand: References to expand: the CT clamp, newest status log, model, make and user.
+        expand: References to return as objects instead of URLs: the CT clamp, newest status log, model, make and user.
         location: New position of the charger; null clears it.
 
     Raises:

@@ -60,7 +60,7 @@ async def get_home_battery(
 
     Args:
         home_battery_id: ID of the home battery: `hoba` followed by a ULID.
-        expand: References to expand: the newest status log, the model and its make.
+        expand: References to return as objects instead of URLs: the newest status log, the model and its make.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -116,7 +116,7 @@ async def get_home_battery_status_log(
     Args:
         home_battery_id: ID of the home battery: `hoba` followed by a ULID.
         sampled_at: Time at which the battery took the readings: the log's `sampled_at`.
-        expand: References to expand: the battery the log belongs to, its model and its make.
+        expand: References to return as objects instead of URLs: the battery the log belongs to, its model and its make.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -176,7 +176,7 @@ def list_home_batteries(
     `GET /home_batteries`; scopes: home_battery:read.
 
     Args:
-        expand: References to expand: the newest status log, the model and its make.
+        expand: References to return as objects instead of URLs: the newest status log, the model and its make.
         page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
             constructing one; log collections use timestamps as cursors.
         page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
@@ -254,7 +254,7 @@ def list_home_battery_status_logs(
 
     Args:
         home_battery_id: ID of the home battery: `hoba` followed by a ULID.
-        expand: References to expand: the battery the log belongs to, its model and its make.
+        expand: References to return as objects instead of URLs: the battery the log belongs to, its model and its make.
         page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
             constructing one; log collections use timestamps as cursors.
         page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a

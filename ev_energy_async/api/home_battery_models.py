@@ -47,7 +47,7 @@ async def get_home_battery_model(
 
     Args:
         home_battery_model_id: ID of the model: `bmod` followed by a ULID.
-        expand: References to expand: the manufacturer.
+        expand: References to return as objects instead of URLs: the manufacturer.
         accept_language: Preferred language (RFC 9110, section 12.5.4). Operations that depend on a country derive it
             from this if none is given.
 
@@ -102,7 +102,7 @@ def list_home_battery_models(
     `GET /home_battery_models`; scopes: home_battery:read.
 
     Args:
-        expand: References to expand: the manufacturer.
+        expand: References to return as objects instead of URLs: the manufacturer.
         make_id: Only models of the home battery make with this ID.
         page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
             constructing one; log collections use timestamps as cursors.

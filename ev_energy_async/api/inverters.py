@@ -96,7 +96,7 @@ async def get_inverter(
 
     Args:
         inverter_id: ID of the inverter: `invt` followed by a ULID.
-        expand: References to expand: the newest status log, the model and its make.
+        expand: References to return as objects instead of URLs: the newest status log, the model and its make.
         accept_language: Preferred language (RFC 9110, section 12.5.4). Operations that depend on a country derive it
             from this if none is given.
 
@@ -158,7 +158,7 @@ def list_inverters(
     `GET /inverters`; scopes: inverter:read.
 
     Args:
-        expand: References to expand: the newest status log, the model and its make.
+        expand: References to return as objects instead of URLs: the newest status log, the model and its make.
         page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
             constructing one; log collections use timestamps as cursors.
         page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a

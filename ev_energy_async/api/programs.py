@@ -492,7 +492,7 @@ def list_program_vehicle_compatibility(
 
     Args:
         program_id: ID of the program: `prog` followed by a ULID.
-        expand: References to expand: the vehicle model.
+        expand: References to return as objects instead of URLs: the vehicle model.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.

@@ -87,7 +87,7 @@ async def get_rebate_evidence_file(
     Args:
         rebate_evidence_file_id: ID of the evidence file, as returned when its upload was started: `rbef` followed by a
             ULID.
-        expand: References to expand: the evidence type the file provides.
+        expand: References to return as objects instead of URLs: the evidence type the file provides.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -131,7 +131,7 @@ def list_rebate_evidence_files(
     `GET /rebate_evidence_files`.
 
     Args:
-        expand: References to expand: the evidence type the file provides.
+        expand: References to return as objects instead of URLs: the evidence type the file provides.
         user_rebate: Only files that belong to the rebate application with this ID.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it

@@ -47,7 +47,7 @@ async def get_rebate_type(
 
     Args:
         rebate_type_id: ID of the rebate type: `rbtt` followed by a ULID.
-        expand: References to expand: the required evidence types.
+        expand: References to return as objects instead of URLs: the required evidence types.
         accept_language: Preferred language (RFC 9110, section 12.5.4). Operations that depend on a country derive it
             from this if none is given.
 
@@ -89,7 +89,7 @@ def list_rebate_types(
     `GET /rebate_types`.
 
     Args:
-        expand: References to expand: the required evidence types.
+        expand: References to return as objects instead of URLs: the required evidence types.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.

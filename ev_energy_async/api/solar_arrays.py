@@ -100,7 +100,7 @@ async def get_solar_array(
 
     Args:
         solar_array_id: ID of the solar array: `solr` followed by a ULID.
-        expand: References to expand: the inverter and the owner.
+        expand: References to return as objects instead of URLs: the inverter and the owner.
         vehicle_id: Vehicle to estimate the battery gain for. Without it,
             `percent_vehicle_battery_charge_until_midnight` is null.
         accept_language: Preferred language (RFC 9110, section 12.5.4). Operations that depend on a country derive it
@@ -168,7 +168,7 @@ def list_solar_arrays(
     `GET /solar_arrays`; scopes: solar:read.
 
     Args:
-        expand: References to expand: the inverter and the owner.
+        expand: References to return as objects instead of URLs: the inverter and the owner.
         page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
             constructing one; log collections use timestamps as cursors.
         page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
@@ -243,7 +243,7 @@ async def update_solar_array(
     Args:
         solar_array_id: ID of the solar array: `solr` followed by a ULID.
         body: The values to change. A model or a mapping; or give its keys as keywords.
-        expand: References to expand: the inverter and the owner.
+        expand: References to return as objects instead of URLs: the inverter and the owner.
         accept_language: Preferred language (RFC 9110, section 12.5.4). Operations that depend on a country derive it
             from this if none is given.
         capacity_watts: New installed capacity; neither negative nor null.

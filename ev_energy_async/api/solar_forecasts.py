@@ -89,7 +89,7 @@ async def get_solar_forecast_forecast_log(
     Args:
         solar_forecast_id: ID of the solar forecast: `solf` followed by a ULID.
         valid_period_start: Start of the predicted period, such as `2026-06-02T11:30:00Z`; unique within one forecast.
-        expand: References to expand: the forecast the log belongs to.
+        expand: References to return as objects instead of URLs: the forecast the log belongs to.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -205,7 +205,7 @@ def list_solar_forecast_forecast_logs(
 
     Args:
         solar_forecast_id: ID of the solar forecast: `solf` followed by a ULID.
-        expand: References to expand: the forecast the log belongs to.
+        expand: References to return as objects instead of URLs: the forecast the log belongs to.
         page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
             constructing one; log collections use timestamps as cursors.
         page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a

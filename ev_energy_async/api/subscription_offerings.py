@@ -56,7 +56,7 @@ async def get_subscription_offering(
 
     Args:
         offering_id: ID of the subscription offering: `subo` followed by a ULID.
-        expand: References to expand: the offering and the subscriber.
+        expand: References to return as objects instead of URLs: the offering and the subscriber.
         accept_language: Preferred language (RFC 9110, section 12.5.4). Operations that depend on a country derive it
             from this if none is given.
 

@@ -61,7 +61,7 @@ def list_subscriptions(
     `GET /subscriptions`; scopes: subscription:read.
 
     Args:
-        expand: References to expand: the offering and the subscriber.
+        expand: References to return as objects instead of URLs: the offering and the subscriber.
         page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
             constructing one; log collections use timestamps as cursors.
         page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a

@@ -62,7 +62,7 @@ async def get_support_ticket(
     Args:
         support_ticket_id: ID of the support ticket: `tick` followed by a ULID. Not its ID in the external support
             system.
-        expand: References to expand: the messages of the ticket, and the user who opened it.
+        expand: References to return as objects instead of URLs: the messages of the ticket, and the user who opened it.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -262,7 +262,7 @@ def list_support_tickets(
         created_at_lte: Only items created at or before this time.
         created_at_range: Only tickets created in this range: start and end, separated by a comma, e.g.
             `2026-02-01T00:00:00Z,2026-02-28T23:59:59Z`.
-        expand: References to expand: the messages of the ticket, and the user who opened it.
+        expand: References to return as objects instead of URLs: the messages of the ticket, and the user who opened it.
         external_ticket_id: Only the ticket with this ID in the external support system, as opposed to its `tick...` ID
             here.
         human_verified_category: Only tickets with this human-verified category, e.g. `CHARGER`; `GET

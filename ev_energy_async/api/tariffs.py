@@ -62,8 +62,8 @@ async def get_tariff(
     Args:
         tariff_id: ID of the tariff: `tari` followed by a ULID.
         available_for_user_id: Only items available to the user with this ID, given the user's program and tier.
-        expand: References to expand: recent prices (needs the scope `tariff:prices:read`), the tariff that scheduling
-            uses, and the supplier.
+        expand: References to return as objects instead of URLs: recent prices (needs the scope `tariff:prices:read`),
+            the tariff that scheduling uses, and the supplier.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -133,8 +133,8 @@ def list_tariffs(
 
     Args:
         available_for_user_id: Only items available to the user with this ID, given the user's program and tier.
-        expand: References to expand: recent prices (needs the scope `tariff:prices:read`), the tariff that scheduling
-            uses, and the supplier.
+        expand: References to return as objects instead of URLs: recent prices (needs the scope `tariff:prices:read`),
+            the tariff that scheduling uses, and the supplier.
         gsp_group: Code of a British distribution region, such as `_C` for London.
         include_optional: Optional content to include. The only value is `daily_prices`, which is returned only if your
             contract includes it.

@@ -95,7 +95,7 @@ async def get_user_rebate(
 
     Args:
         user_rebate_id: ID of the rebate application: `rbtu` followed by a ULID.
-        expand: References to expand: the rebate type, and the evidence it requires.
+        expand: References to return as objects instead of URLs: the rebate type, and the evidence it requires.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -145,7 +145,7 @@ def list_user_rebates(
     `GET /user_rebates`.
 
     Args:
-        expand: References to expand: the rebate type, and the evidence it requires.
+        expand: References to return as objects instead of URLs: the rebate type, and the evidence it requires.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.
@@ -237,7 +237,7 @@ async def update_user_rebate(
         user_rebate_id: ID of the rebate application: `rbtu` followed by a ULID.
         body: The form entries and the type of evidence they belong to. A model or a mapping; or give its keys as
             keywords.
-        expand: References to expand: the rebate type, and the evidence it requires.
+        expand: References to return as objects instead of URLs: the rebate type, and the evidence it requires.
         evidence_data: The form entries, one per item of the evidence form. Required.
         evidence_type: URL of the evidence type that `evidence_data` belongs to. Required.
         rebate_type: URL of the rebate type of the application. Required.

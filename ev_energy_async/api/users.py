@@ -235,8 +235,8 @@ async def get_user(
 
     Args:
         user_id: ID of the user, or `me` under a user's own token.
-        expand: References of the user's default location to expand: the charging site, the tariff, and the tariff's
-            supplier.
+        expand: References of the user's default location to return as objects instead of URLs: the charging site, the
+            tariff, and the tariff's supplier.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -449,8 +449,8 @@ def list_users(
 
     Args:
         email: Only users registered under this email address.
-        expand: References of the user's default location to expand: the charging site, the tariff, and the tariff's
-            supplier.
+        expand: References of the user's default location to return as objects instead of URLs: the charging site, the
+            tariff, and the tariff's supplier.
         page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
             constructing one; log collections use timestamps as cursors.
         page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
@@ -586,8 +586,8 @@ async def update_user(
         user_id: ID of the user, or `me` under a user's own token.
         body: The keys to change: `email`, `default_location`, or both. An empty object changes nothing. An incomplete
             address inside the location fails with 400. A model or a mapping; or give its keys as keywords.
-        expand: References of the user's default location to expand: the charging site, the tariff, and the tariff's
-            supplier.
+        expand: References of the user's default location to return as objects instead of URLs: the charging site, the
+            tariff, and the tariff's supplier.
         default_location: Place where the user normally charges: a `LocationDetail` for a single user, a `Location` in
             lists. Its `tariff` and `evse_site` can be expanded.
         email: Email address of the account.

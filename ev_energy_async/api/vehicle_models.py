@@ -132,7 +132,7 @@ async def get_vehicle_model(
 
     Args:
         vehicle_model_id: ID of the vehicle model: `vmod` followed by a ULID.
-        expand: References to expand: the manufacturer.
+        expand: References to return as objects instead of URLs: the manufacturer.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -248,7 +248,7 @@ def list_vehicle_models(
 
     Args:
         available_for_user_id: Only items available to the user with this ID, given the user's program and tier.
-        expand: References to expand: the manufacturer.
+        expand: References to return as objects instead of URLs: the manufacturer.
         make_id: Only models of the vehicle make with this ID.
         ordering: Sort order: `name` ascending or `-name` descending. Sorted by creation if omitted.
         page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than

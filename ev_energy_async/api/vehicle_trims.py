@@ -93,7 +93,7 @@ async def get_vehicle_trim(
 
     Args:
         vehicle_trim_id: ID of the trim: `trim` followed by a ULID.
-        expand: References to expand: the model, and its manufacturer.
+        expand: References to return as objects instead of URLs: the model, and its manufacturer.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -161,7 +161,7 @@ def list_vehicle_trims(
     `GET /vehicle_trims`; scopes: vehicle:read.
 
     Args:
-        expand: References to expand: the model, and its manufacturer.
+        expand: References to return as objects instead of URLs: the model, and its manufacturer.
         model_id: Only trims of the vehicle model with this ID.
         ordering: Sort order: `name` ascending or `-name` descending. Sorted by creation if omitted.
         page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than

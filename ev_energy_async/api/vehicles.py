@@ -69,8 +69,8 @@ async def create_vehicle(
     Args:
         body: The vehicle's model and, if known, battery size, name, class and owner. A model or a mapping; or give its
             keys as keywords.
-        expand: Reference of the new vehicle to expand. It takes a single value, where the other vehicle operations take
-            several.
+        expand: Reference of the new vehicle to return as an object instead of a URL. It takes a single value, where the
+            other vehicle operations take several.
         model: URL of a model in the catalogue. With the battery size, it determines the vehicle's trim. Required.
         battery_size_watt_hours: Nominal battery capacity, if known.
         description: Name of the vehicle; if omitted, it is composed of the owner's email address and the vehicle's make
@@ -201,7 +201,7 @@ async def get_vehicle(
 
     Args:
         vehicle_id: ID of the vehicle: `vhcl` followed by a ULID.
-        expand: References to expand: the newest status log, owner, trim, model and make.
+        expand: References to return as objects instead of URLs: the newest status log, owner, trim, model and make.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -262,7 +262,8 @@ async def get_vehicle_command_log(
     Args:
         vehicle_id: ID of the vehicle: `vhcl` followed by a ULID.
         logged_at: The command's `logged_at`, exactly as returned by the list.
-        expand: References to expand: the vehicle the log belongs to, its trim, model, make or owner.
+        expand: References to return as objects instead of URLs: the vehicle the log belongs to, its trim, model, make
+            or owner.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -363,7 +364,8 @@ async def get_vehicle_error_log(
     Args:
         vehicle_id: ID of the vehicle: `vhcl` followed by a ULID.
         logged_at: The error's `logged_at`, exactly as returned by the list.
-        expand: References to expand: the vehicle the log belongs to, its trim, model, make or owner.
+        expand: References to return as objects instead of URLs: the vehicle the log belongs to, its trim, model, make
+            or owner.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -427,7 +429,8 @@ async def get_vehicle_location_log(
     Args:
         vehicle_id: ID of the vehicle: `vhcl` followed by a ULID.
         sampled_at: Time at which the location was sampled.
-        expand: References to expand: the vehicle the log belongs to, its trim, model, make or owner.
+        expand: References to return as objects instead of URLs: the vehicle the log belongs to, its trim, model, make
+            or owner.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -526,7 +529,8 @@ async def get_vehicle_status_log(
     Args:
         vehicle_id: ID of the vehicle: `vhcl` followed by a ULID.
         sampled_at: Time at which the data was recorded: the log's `sampled_at`, not its `logged_at`.
-        expand: References to expand: the vehicle the log belongs to, its trim, model, make or owner.
+        expand: References to return as objects instead of URLs: the vehicle the log belongs to, its trim, model, make
+            or owner.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
@@ -625,7 +629,7 @@ def list_vehicles(
     `GET /vehicles`; scopes: vehicle:read.
 
     Args:
-        expand: References to expand: the newest status log, owner, trim, model and make.
+        expand: References to return as objects instead of URLs: the newest status log, owner, trim, model and make.
         page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
             constructing one; log collections use timestamps as cursors.
         page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
@@ -708,7 +712,8 @@ def list_vehicle_command_logs(
 
     Args:
         vehicle_id: ID of the vehicle: `vhcl` followed by a ULID.
-        expand: References to expand: the vehicle the log belongs to, its trim, model, make or owner.
+        expand: References to return as objects instead of URLs: the vehicle the log belongs to, its trim, model, make
+            or owner.
         logged_at_gte: Only logs recorded by the platform at or after this time.
         logged_at_lte: Only logs recorded by the platform at or before this time.
         page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
@@ -795,7 +800,8 @@ def list_vehicle_error_logs(
 
     Args:
         vehicle_id: ID of the vehicle: `vhcl` followed by a ULID.
-        expand: References to expand: the vehicle the log belongs to, its trim, model, make or owner.
+        expand: References to return as objects instead of URLs: the vehicle the log belongs to, its trim, model, make
+            or owner.
         logged_at_gte: Only logs recorded by the platform at or after this time.
         logged_at_lte: Only logs recorded by the platform at or before this time.
         page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
@@ -882,7 +888,8 @@ def list_vehicle_location_logs(
 
     Args:
         vehicle_id: ID of the vehicle: `vhcl` followed by a ULID.
-        expand: References to expand: the vehicle the log belongs to, its trim, model, make or owner.
+        expand: References to return as objects instead of URLs: the vehicle the log belongs to, its trim, model, make
+            or owner.
         page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
             constructing one; log collections use timestamps as cursors.
         page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
@@ -970,7 +977,8 @@ def list_vehicle_status_logs(
 
     Args:
         vehicle_id: ID of the vehicle: `vhcl` followed by a ULID.
-        expand: References to expand: the vehicle the log belongs to, its trim, model, make or owner.
+        expand: References to return as objects instead of URLs: the vehicle the log belongs to, its trim, model, make
+            or owner.
         page_after: Opaque cursor: returns the page after this item. Take it from a `Link` header rather than
             constructing one; log collections use timestamps as cursors.
         page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
@@ -1082,7 +1090,7 @@ async def update_vehicle(
         vehicle_id: ID of the vehicle: `vhcl` followed by a ULID.
         body: The settings to change. An empty object changes nothing. A model or a mapping; or give its keys as
             keywords.
-        expand: References to expand: the newest status log, owner, trim, model and make.
+        expand: References to return as objects instead of URLs: the newest status log, owner, trim, model and make.
         battery_size_watt_hours: Nominal battery capacity. Accepted only for unintegrated vehicles, and counted as
             supplied by the user from then on. Stored in steps of 10 Wh, so it may read back slightly different.
         maximum_charge_limit_percentage: Battery level at which smart charging stops, from 50 to 100.

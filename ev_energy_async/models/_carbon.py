@@ -27,7 +27,7 @@ class CarbonIntensities(Model):
 
 @model
 class CarbonIntensity(Model):
-    """CO2 emitted per unit of electricity generated during one interval."""
+    """CO2 emitted per unit of electricity generated during one interval; an item of `CarbonIntensities`."""
 
     co2_intensity_grams_per_kilowatt_hour: int = attrs.field(metadata={"unit": "g/kWh"})
     """CO2 emitted per kilowatt-hour generated during the interval. Unit: g/kWh."""

@@ -54,7 +54,7 @@ __all__ = [
 
 
 class ChargingSubSessionAssessmentRatingsValue(OpenStrEnum):
-    """Values of `ChargingSubSessionAssessmentRatingsValue`."""
+    """Traffic-light rating of one metric, or of overall quality."""
 
     AMBER = "AMBER"
     GREEN = "GREEN"
@@ -184,7 +184,7 @@ class ChargingSubSessionEndedWebhookType(OpenStrEnum):
 
 
 class ChargingSubSessionLabels(OpenStrEnum):
-    """Values of `ChargingSubSessionLabels`."""
+    """Category of a charging sub-session, such as a utility territory or a price period."""
 
     AWAY = "AWAY"
     CONED = "CONED"
@@ -314,7 +314,7 @@ class ChargingSession(Model):
 
 @model
 class ChargingSessionFlag(Model):
-    """An irregularity noticed during charging."""
+    """An irregularity noticed during charging, listed in `ChargingSubSessionFlags`."""
 
     name: str
     """Kind of irregularity. New kinds may be added."""
@@ -749,7 +749,10 @@ class SchedulePlan(Model):
     estimated_charge_rate_watts: int | UnsetType = attrs.field(default=UNSET, metadata={"unit": "W"})
     """Expected charging power of the vehicle. Unit: W."""
     id: str | UnsetType = UNSET
-    """ID of the plan: `scpl` followed by a ULID. Schedules can be filtered by it."""
+    """ID of the plan: `scpl` followed by a ULID.
+
+    The schedules of a sub-session can be filtered by it (`schedule_plan_id`).
+    """
     max_charge_limit_percent: int | UnsetType = attrs.field(default=UNSET, metadata={"unit": "%"})
     """Upper charge limit of the plan, from 0 to 100. Unit: %."""
     min_charge_limit_percent: int | UnsetType = attrs.field(default=UNSET, metadata={"unit": "%"})
@@ -787,7 +790,7 @@ class SchedulePlans(Model):
     charging_sub_session: str | ChargingSubSession | UnsetType = UNSET
     """Sub-session of the plans, as a URL; `expand=charging_sub_session` gives the `ChargingSubSession`."""
     schedule_plans: list[SchedulePlan] | UnsetType = UNSET
-    """The plans."""
+    """Plans made for the sub-session."""
     url: str | UnsetType = UNSET
     """Absolute address of these plans in the API."""
 
@@ -850,7 +853,10 @@ class RecalculateChargingSubSessionEnergyUsagesRequestFields(TypedDict, total=Fa
 
 
 ChargingSubSessionAssessmentRatings: TypeAlias = "dict[str, ChargingSubSessionAssessmentRatingsValue]"
-"""Traffic-light ratings of a `ChargingSubSessionAssessment`: one per metric, and one for overall quality."""
+"""Traffic-light ratings of a `ChargingSubSessionAssessment`: one per metric, and one for overall quality.
+
+`NOT_APPLICABLE` means that a rating makes no sense.
+"""
 
 # At the bottom, since models of several modules refer to each other: decoders look names up in the module's globals.
 from ev_energy_async.models._shared import EVSE, CarbonFeed, GridFeed, LatLong, Price, Tariff, Vehicle  # noqa: E402

@@ -26,7 +26,10 @@ class CTClampLog(Model):
     logged_at: AwareDatetime | UnsetType = UNSET
     """When the server stored the measurement; compare `sampled_at`, when it was taken."""
     sampled_at: AwareDatetime | UnsetType = UNSET
-    """When the clamp took the measurement; with the clamp, it identifies the log."""
+    """When the clamp took the measurement; with the clamp, it identifies the log.
+
+    Compare `logged_at`, when it was stored.
+    """
     url: str | UnsetType = UNSET
     """URL of this measurement."""
 

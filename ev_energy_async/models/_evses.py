@@ -207,7 +207,9 @@ class EVSECommandLog(Model):
 
 @model
 class EVSECompatibilityCheckResult(Model):
-    """Result of checking whether a charger model is supported in a country."""
+    """Result of checking whether a charger model is supported in a country, returned by `GET
+    /evse_compatibility/check`.
+    """
 
     beta: bool
     """Whether the support is early access. Always present, and always false for an incompatible model."""
@@ -279,7 +281,7 @@ class EVSEImportRequest(Model):
 
 @model
 class EVSEOCPPCallResponse(Model):
-    """The response to an OCPP call."""
+    """The response to an OCPP call, found in the `response` of an `EVSEOCPPLog`."""
 
     error_code: EVSEOCPPCallResponseErrorCode | UnsetType = UNSET
     """OCPP error code; `NoError` means success."""
@@ -318,7 +320,9 @@ class EVSEOCPPLog(Model):
 
 @model
 class EVSEOnboardingJsonResponse(Model):
-    """The start page of charger onboarding, returned for `response_type=json` instead of a redirect."""
+    """The start page of charger onboarding, returned by `GET /evse_onboarding` for `response_type=json` instead of a
+    redirect.
+    """
 
     url: str
     """Page to show in a web view or to redirect the browser to.
@@ -329,7 +333,7 @@ class EVSEOnboardingJsonResponse(Model):
 
 @model
 class EVSEReconnectionUrl(Model):
-    """A link for restoring the connection to a charger."""
+    """A link for restoring the connection to a charger, returned by `POST /evses/{evse_id}/reconnect`."""
 
     url: str | UnsetType = UNSET
     """Page on which the user signs in again to authorise access to the charger."""

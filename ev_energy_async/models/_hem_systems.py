@@ -46,7 +46,7 @@ class HEMSystem(Model):
 @model
 class HEMSystemEnergyStatsBucket(Model):
     """A household's energy during one half hour, day or month: the totals and, as `..._to_...`, the flows between
-    solar, battery, grid and home.
+    solar, battery, grid and home. For the current power, see `HEMSystemLivePower`.
     """
 
     avg_battery_state_of_charge_percentage: int | None = attrs.field(metadata={"unit": "%"})
@@ -102,7 +102,7 @@ class HEMSystemLivePower(Model):
     """The latest known power in a household.
 
     Six values are measured; the seven named `..._to_...` are derived from them and show the flows between solar,
-    battery, grid and home.
+    battery, grid and home. For energy over a period, see `HEMSystemEnergyStatsBucket`.
     """
 
     battery_state_of_charge_percentage: int | None = attrs.field(metadata={"unit": "%"})

@@ -238,7 +238,7 @@ class UserRebateUpdate(Model):
 
 @model
 class UserRebateUpdateEvidenceData(Model):
-    """A `UserRebateUpdateEvidenceData`."""
+    """The value entered for one item of the evidence form."""
 
     id: float
     """Number of the form item."""

@@ -557,7 +557,7 @@ class EVSE(Model):
     """
 
     cpid: str
-    """Charge point ID of the device; its format varies with make and model."""
+    """Charge point ID of the device; its format varies with make and model. `GET /evses` can filter by it."""
     id: str
     """ID of the charger: `evse` followed by a ULID."""
     url: str
@@ -842,7 +842,9 @@ class Notification(Model):
     id: str
     """ID of this notification: `notf` followed by a ULID."""
     message_id: str
-    """Code of this type of notification, such as `ERR0107`; many notifications share it."""
+    """Code of this type of notification, such as `ERR0107`; many notifications share it, so use `id` to tell them
+    apart.
+    """
     short_text_body: str
     """Summary of the event, at most 49 characters."""
     short_text_title: str
@@ -852,7 +854,7 @@ class Notification(Model):
     read_at: AwareDatetime | UnsetType = UNSET
     """When the user read the notification; the only property a client can set."""
     resolved_at: AwareDatetime | UnsetType = UNSET
-    """When the underlying problem was resolved."""
+    """When the underlying problem was resolved, whether or not the user has read the notification."""
 
 
 @model
@@ -967,7 +969,7 @@ class Tariff(Model):
 
 @model
 class TariffBase(Model):
-    """The properties that all forms of a tariff share.
+    """The properties that `Tariff` shares with an expanded `scheduler_tariff`.
 
     `type` and `daily_prices` are returned only if your contract includes them; ask your account manager.
     """
@@ -1054,7 +1056,7 @@ class User(Model):
     email: str | UnsetType = UNSET
     """Email address of the account."""
     evses: list[str] | UnsetType = UNSET
-    """URLs of the user's chargers."""
+    """URLs of the user's chargers (EVSEs)."""
     full_name: str | UnsetType = UNSET
     """Full name of the user; read-only."""
     joined_at: AwareDatetime | UnsetType = UNSET
@@ -1187,7 +1189,10 @@ class VehicleModel(Model):
 
 @model
 class VehicleStatusLog(Model):
-    """A vehicle's state at one moment. Integrations differ in what they report, so expect many nulls."""
+    """A vehicle's state at one moment, listed as history and available as a vehicle's `latest_status_log`.
+
+    Integrations differ in what they report, so expect many nulls.
+    """
 
     charge_energy_added_watt_hours: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "Wh"})
     """Energy added in the latest charge, according to the vehicle; null if not reported. Unit: Wh."""

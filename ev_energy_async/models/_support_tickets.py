@@ -252,7 +252,7 @@ class SupportTicketCategories(Model):
 
 @model
 class SupportTicketCategoriesCategories(Model):
-    """A `SupportTicketCategoriesCategories`."""
+    """A category of support tickets."""
 
     label: str
     """Display name of the category, e.g. "Mobile app"."""
@@ -262,7 +262,7 @@ class SupportTicketCategoriesCategories(Model):
 
 @model
 class SupportTicketCategoriesSubcategories(Model):
-    """A `SupportTicketCategoriesSubcategories`."""
+    """A subcategory of support tickets."""
 
     label: str
     """Display name of the subcategory."""
@@ -298,7 +298,7 @@ class SupportTicketStatsPriority(Model):
 
 @model
 class SupportTicketStatsPriorityBreakdown(Model):
-    """A `SupportTicketStatsPriorityBreakdown`."""
+    """The number and share of tickets with one priority."""
 
     count: int
     """Number of distinct tickets with this priority."""
@@ -339,7 +339,7 @@ class SupportTicketStatsSankey(Model):
 
 @model
 class SupportTicketStatsSankeyLinks(Model):
-    """A `SupportTicketStatsSankeyLinks`."""
+    """A link of the chart, counting the tickets with one category and one subcategory."""
 
     source: str
     """The `id` of the category node the link starts from."""
@@ -351,7 +351,7 @@ class SupportTicketStatsSankeyLinks(Model):
 
 @model
 class SupportTicketStatsSankeyNodes(Model):
-    """A `SupportTicketStatsSankeyNodes`."""
+    """A node of the chart, which is a category or a subcategory."""
 
     id: str
     """ID by which links refer to the node. It begins with `category:` or `subcategory:`."""
@@ -369,7 +369,7 @@ class SupportTicketStatsSource(Model):
 
 @model
 class SupportTicketStatsSourceBreakdown(Model):
-    """A `SupportTicketStatsSourceBreakdown`."""
+    """The number and share of tickets received through one channel."""
 
     count: int
     """Number of distinct tickets received through this channel."""
@@ -389,7 +389,7 @@ class SupportTicketStatsStatus(Model):
 
 @model
 class SupportTicketStatsStatusBreakdown(Model):
-    """A `SupportTicketStatsStatusBreakdown`."""
+    """The number and share of tickets with one status."""
 
     count: int
     """Number of distinct tickets with this status."""
@@ -411,7 +411,7 @@ class SupportTicketStatsTopCategories(Model):
 
 @model
 class SupportTicketStatsTopCategoriesCategories(Model):
-    """A `SupportTicketStatsTopCategoriesCategories`."""
+    """The number and share of tickets in one category."""
 
     category: SupportTicketCategoryEnum
     """Enum value of the category, e.g. `VEHICLE`."""
@@ -423,7 +423,7 @@ class SupportTicketStatsTopCategoriesCategories(Model):
 
 @model
 class SupportTicketStatsTopCategoriesSubcategories(Model):
-    """A `SupportTicketStatsTopCategoriesSubcategories`."""
+    """The number and share of tickets in one subcategory."""
 
     category: SupportTicketCategoryEnum
     """Enum value of the subcategory's category."""
@@ -445,7 +445,7 @@ class SupportTicketStatsVolume(Model):
 
 @model
 class SupportTicketStatsVolumeTimeSeries(Model):
-    """A `SupportTicketStatsVolumeTimeSeries`."""
+    """The number of tickets opened in one period."""
 
     count: int
     """Number of distinct tickets opened in the period."""

@@ -80,7 +80,7 @@ class RoutePlannerPreferencesMinChargerPowerWatts(OpenIntEnum):
 
 @model
 class PayoutMethod(Model):
-    """How a user is paid.
+    """The way a user is paid; set it with `PayoutMethodUpdate`.
 
     `receiver_wallet` determines the meaning of the other two fields; all three are null until a method is set.
     """

@@ -74,7 +74,7 @@ class VehicleCommandLogCommand(OpenStrEnum):
 
 
 class VehicleConnectorsAdaptors(OpenStrEnum):
-    """Values of `VehicleConnectorsAdaptors`."""
+    """Connector type for DC fast charging that a vehicle can use with an adapter."""
 
     CCS = "CCS"
     CHADEMO = "CHADEMO"
@@ -235,7 +235,9 @@ class VehicleCommandLog(Model):
 
 @model
 class VehicleCompatibilityCheckResult(Model):
-    """Result of checking whether a vehicle model is supported in a country."""
+    """Result of checking whether a vehicle model is supported in a country, returned by `GET
+    /vehicle_compatibility/check`.
+    """
 
     compatible: bool
     """Whether the model is supported in the country checked."""
@@ -399,7 +401,7 @@ class VehicleOnboardingCompleteResponse(Model):
 
 @model
 class VehicleOnboardingCompleteResponseVehicles(Model):
-    """A `VehicleOnboardingCompleteResponseVehicles`."""
+    """A vehicle created by the onboarding."""
 
     id: str
     """ID of the vehicle: `vhcl` followed by a ULID; pass it to any vehicle operation."""
@@ -409,7 +411,9 @@ class VehicleOnboardingCompleteResponseVehicles(Model):
 
 @model
 class VehicleOnboardingJsonResponse(Model):
-    """The next step of vehicle onboarding for a native app, returned for `response_type=json` instead of a redirect."""
+    """The next step of vehicle onboarding for a native app, returned by `GET /vehicle_onboarding` for
+    `response_type=json` instead of a redirect.
+    """
 
     auth_method: VehicleOnboardingJsonResponseAuthMethod
     """Method of authorization.
@@ -431,7 +435,7 @@ class VehicleOnboardingJsonResponse(Model):
 
 @model
 class VehicleReconnectionUrl(Model):
-    """A link for restoring the connection to a vehicle."""
+    """A link for restoring the connection to a vehicle, returned by `POST /vehicles/{vehicle_id}/reconnect`."""
 
     expires_at: AwareDatetime | UnsetType = UNSET
     """When the link expires."""
