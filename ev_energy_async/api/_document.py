@@ -9,7 +9,7 @@ __all__ = ["API_VERSION", "DOCUMENT", "DOCUMENT_VERSION", "SHA256"]
 
 DOCUMENT: Final = "openapi/ev-energy-v2.yaml"
 DOCUMENT_VERSION: Final = "2"
-SHA256: Final = "3b907badb1ead75fb2c30b90c1f57d0f28e0824b72d31ab476c956fa739de47e"
+SHA256: Final = "cb5098f284d5e9e4284f393d70ef3b41c41686c6dc7379bed23d24f7be4b7d4b"
 
 # What `EvEnergy-Version` asks for.
 API_VERSION: Final = "2"

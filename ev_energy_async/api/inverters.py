@@ -48,7 +48,7 @@ async def create_inverter(
     Args:
         body: Model and owner of the inverter. A model or a mapping; or give its keys as keywords.
         model: URL of the inverter's model, as listed by `GET /inverter_models`.
-        user: URL of the user who owns the inverter.
+        user: URL of the owner.
 
     Raises:
         InvalidArgument: An argument cannot be sent.

@@ -40,7 +40,7 @@ async def get_supplier(
     `GET /suppliers/{supplier_id}`; scopes: tariff:read.
 
     Args:
-        supplier_id: ID of the energy company, made of `supl` and 26 more characters.
+        supplier_id: ID of the supplier: `supl` followed by a ULID.
 
     Raises:
         InvalidArgument: An argument cannot be sent.

@@ -76,7 +76,7 @@ class BoundaryMeterModel(Model):
     id: str
     """ID of the model: `bmmo` followed by a ULID."""
     name: str
-    """Product name of the meter."""
+    """Display name of the model."""
     url: str
     """URL of this meter model."""
     make: str | BoundaryMeterMake | UnsetType = UNSET

@@ -297,7 +297,7 @@ class ChargingSession(Model):
     """
 
     id: str
-    """Identifier of the session, with the prefix `cses`."""
+    """ID of the session: `cses` followed by a ULID."""
     start: AwareDatetime
     """When the vehicle was plugged in."""
     url: str
@@ -335,9 +335,8 @@ class ChargingSubSession(Model):
     co2_intensity_grams_per_kilowatt_hour: int | None = attrs.field(metadata={"unit": "g/kWh"})
     """Estimated carbon intensity of the energy used; null if there is no estimate. Unit: g/kWh."""
     cost: int | None = attrs.field(metadata={"unit": "minor units of currency"})
-    """Cost of the energy, as a whole number (pence, cents) in `currency`; null if it could not be determined.
-
-    Unit: minor units of currency.
+    """Cost of the energy, as a whole number of minor units (pence, cents) of `currency`; null if it could not be
+    determined. Unit: minor units of currency.
     """
     currency: str
     """Currency of the amounts in this object, for example `EUR`."""
@@ -356,7 +355,7 @@ class ChargingSubSession(Model):
     grid_energy_delivered_watt_hours: int | None = attrs.field(metadata={"unit": "Wh"})
     """Part of the energy supplied by the grid; null if unknown. Unit: Wh."""
     id: str
-    """Identifier of the sub-session, with the prefix `csub`."""
+    """ID of the sub-session: `csub` followed by a ULID."""
     location: ChargingSubSessionLocation
     """Place of charging: its name, coordinates, address and time zone."""
     mode: ChargingSubSessionMode
@@ -404,7 +403,7 @@ class ChargingSubSession(Model):
     grid_feeds: list[str | GridFeed] | UnsetType = UNSET
     """Grid feeds that were applied, as URLs; `expand=grid_feeds` gives `GridFeed`s and needs the scope `grid:read`."""
     incentive_earned: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "minor units of currency"})
-    """Reward earned by this charging, as a whole number in `currency`; null if none is recorded.
+    """Reward earned by this charging, as a whole number of minor units of `currency`; null if none is recorded.
 
     Unit: minor units of currency.
     """
@@ -415,7 +414,7 @@ class ChargingSubSession(Model):
     savings_co2_grams: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "g"})
     """CO2 emissions avoided; null if unknown. Unit: g."""
     savings_cost: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "minor units of currency"})
-    """Money saved, as a whole number in `currency`; null if unknown. Unit: minor units of currency."""
+    """Money saved, as a whole number of minor units of `currency`; null if unknown. Unit: minor units of currency."""
     schedules: str | Schedules | UnsetType = UNSET
     """Charging schedules made for the device, as a URL; `expand=schedules` gives the `Schedules`."""
     solar_energy_delivered: Decimal | UnsetType = UNSET
@@ -523,8 +522,8 @@ class ChargingSubSessionAssessmentMetrics(Model):
     session_duration: int | UnsetType | None = UNSET
     """Length of the session; the API does not state its unit. Null if not calculated."""
     session_savings_range: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "units of currency"})
-    """Difference between the most and the least expensive way the session could theoretically have gone, as a decimal
-    amount (pounds, not pence); null if not calculated. Unit: units of currency.
+    """Difference between the most and the least expensive way the session could theoretically have gone, in units of
+    currency (pounds, not pence); null if not calculated. Unit: units of currency.
     """
     vehicle_command_adherence: int | UnsetType | None = UNSET
     """Degree to which the vehicle followed its commands, from 0 to 100 percent; null if not calculated."""
@@ -616,7 +615,7 @@ class ChargingSubSessionFlags(Model):
     flags: list[ChargingSessionFlag]
     """The irregularities; empty if nothing was flagged."""
     url: str
-    """Absolute address of these flags in the API."""
+    """URL of these flags."""
 
 
 @model
@@ -665,7 +664,7 @@ class EnergyDeliveredByPrice(Model):
     energy_delivered_watt_hours: int | UnsetType = attrs.field(default=UNSET, metadata={"unit": "Wh"})
     """Energy delivered at this price. Unit: Wh."""
     price: Decimal | UnsetType = attrs.field(default=UNSET, metadata={"unit": "minor units of currency"})
-    """Price as a decimal string: pence, for example, if the currency is `GBP`. Unit: minor units of currency."""
+    """Price in minor units of currency (pence, cents), as a decimal string. Unit: minor units of currency."""
 
 
 @model
@@ -769,7 +768,7 @@ class SchedulePlan(Model):
     price_threshold_minor_unit: int | UnsetType | None = attrs.field(
         default=UNSET, metadata={"unit": "hundredths of a minor unit of currency"}
     )
-    """Price limit: 2450 is 24.5 pence, or GBP 0.245.
+    """Price limit in hundredths of a minor unit of currency: 2450 is 24.5 pence, or GBP 0.245.
 
     Null if there is no limit. Unit: hundredths of a minor unit of currency.
     """
@@ -792,7 +791,7 @@ class SchedulePlans(Model):
     schedule_plans: list[SchedulePlan] | UnsetType = UNSET
     """Plans made for the sub-session."""
     url: str | UnsetType = UNSET
-    """Absolute address of these plans in the API."""
+    """URL of these plans."""
 
 
 @model
@@ -804,7 +803,7 @@ class Schedules(Model):
     schedules: list[ScheduleInterval] | UnsetType = UNSET
     """Charging instructions, one per period."""
     url: str | UnsetType = UNSET
-    """Absolute address of these schedules in the API."""
+    """URL of these schedules."""
 
 
 @model
@@ -818,7 +817,7 @@ class UsageInterval(Model):
     electricity_cost_sub_unit: Decimal | UnsetType | None = attrs.field(
         default=UNSET, metadata={"unit": "minor units of currency per kWh"}
     )
-    """Price as a decimal string.
+    """Price in minor units of currency per kWh, as a decimal string.
 
     If merging joined intervals with different rates, this is the sum of those rates. Null if unknown. Unit: minor units
     of currency per kWh.

@@ -100,7 +100,7 @@ class HomeBatteryModel(Model):
     make: str | HomeBatteryMake | UnsetType = UNSET
     """Manufacturer of the model, as a URL; `expand=make` gives the `HomeBatteryMake`."""
     name: str | UnsetType = UNSET
-    """Product name of the battery."""
+    """Display name of the model."""
     onboarding_url: str | UnsetType | None = UNSET
     """Link that starts onboarding a battery of this model, with your client ID and the user's ID included (under client
     credentials, the latter only if `EvEnergy-User` is passed). Null if there is none.

@@ -542,7 +542,7 @@ class DailyPrices(Model):
     """Prices of a tariff by time of day, split into bands. Returned only if your contract includes it."""
 
     peak: PriceSummary
-    """Price and hours of the peak band, which is always present."""
+    """Price and hours of the peak band; every tariff has one."""
     mid_peak: PriceSummary | UnsetType = UNSET
     """Price and hours of the band between peak and off-peak, if the tariff has one."""
     off_peak: PriceSummary | UnsetType = UNSET
@@ -874,7 +874,7 @@ class PriceSummary(Model):
     """One price of a tariff and the times of day it applies."""
 
     price: str | UnsetType = attrs.field(default=UNSET, metadata={"unit": "units of currency"})
-    """Price as a decimal string, so 0.29 for `GBP` is 29 pence.
+    """Price in units of currency, as a decimal string: 0.29 is 29 pence for `GBP`.
 
     `TariffDetail.current_price`, by contrast, is in minor units. Unit: units of currency.
     """
@@ -910,7 +910,7 @@ class Supplier(Model):
     icon: str | None
     """URL of the company's icon; null if there is none."""
     id: str
-    """ID of the company: `supl` followed by a ULID."""
+    """ID of the supplier: `supl` followed by a ULID."""
     name: str
     """Display name of the company."""
     url: str
@@ -1107,7 +1107,7 @@ class Vehicle(Model):
     Scheduling uses this rather than the nominal capacity. Unit: Wh.
     """
     id: str
-    """ID of the vehicle, `vhcl` followed by a ULID."""
+    """ID of the vehicle: `vhcl` followed by a ULID."""
     integrated: VehicleIntegrated
     """Connection status.
 
@@ -1141,7 +1141,7 @@ class VehicleMake(Model):
     icon: str | None
     """URL of the manufacturer's logo; null if there is none."""
     id: str
-    """ID of the make, `vmak` followed by a ULID."""
+    """ID of the make: `vmak` followed by a ULID."""
     models: str
     """URL of the list of this make's models."""
     name: str
@@ -1171,7 +1171,7 @@ class VehicleModel(Model):
     Changing it needs the scope `vehicle_catalogue:write`.
     """
     id: str
-    """ID of the model, `vmod` followed by a ULID."""
+    """ID of the model: `vmod` followed by a ULID."""
     name: str
     """Display name of the model."""
     url: str
@@ -1254,7 +1254,7 @@ class VehicleTrim(Model):
     """A variant of a vehicle model, distinguished by features such as the battery: the lowest level of the catalogue."""
 
     id: str
-    """ID of the trim, `trim` followed by a ULID."""
+    """ID of the trim: `trim` followed by a ULID."""
     name: str
     """Display name of the trim."""
     onboarding_url: str | None

@@ -66,7 +66,7 @@ class InverterCreate(Model):
     model: str | UnsetType = UNSET
     """URL of the inverter's model, as listed by `GET /inverter_models`."""
     user: str | UnsetType = UNSET
-    """URL of the user who owns the inverter."""
+    """URL of the owner."""
 
 
 @model

@@ -29,7 +29,7 @@ class TariffDetail(Model):
     url: str
     """URL of this tariff."""
     current_price: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "minor units of currency"})
-    """Current price: 27 is 27 pence for `GBP`.
+    """Current price in minor units of currency: 27 is 27 pence for `GBP`.
 
     `PriceSummary.price`, by contrast, is in major units. Null if unknown. Unit: minor units of currency.
     """

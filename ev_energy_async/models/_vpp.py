@@ -74,7 +74,7 @@ class DispatchEvent(Model):
     target_power_watts: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "W"})
     """Power to aim for, as opposed to the two limits; null if there is no target. Unit: W."""
     url: str | UnsetType = UNSET
-    """Absolute URL given to the event."""
+    """URL of the event."""
 
 
 @model

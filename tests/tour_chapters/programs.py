@@ -74,7 +74,7 @@ async def rebates(tour: Tour, user: User) -> None:
 
 
 async def subscriptions(tour: Tour) -> None:
-    """Paid offerings and who has taken them."""
+    """Paid offerings and their subscribers."""
     page = await tour.some(tour.ev.subscriptions.list())
     offering = url(next(each.offering for each in page if each.offering))
     found = await tour.ev.subscription_offerings.get(offering)
