@@ -14,7 +14,7 @@ from typing import Final
 
 from generator.emit import ROOT, compare, write
 from generator.generate import VENDORED, generate, source_name
-from generator.problems import BadDocument, NotCarriedOver, Report
+from generator.problems import GenerationError, Report
 
 _COMMANDS: Final = ("diff", "update")
 _DIFFERENT: Final = 1
@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     try:
         files, _ = generate(spec, source_name(spec), report)
         changed = compare(files, root) if options.check else write(files, root)
-    except (BadDocument, NotCarriedOver) as error:
+    except GenerationError as error:
         print(f"generator: {error}", file=sys.stderr)  # noqa: T201  # a command line
         return _BAD
     except OSError as error:

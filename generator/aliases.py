@@ -1,6 +1,6 @@
 """Old names that live on for one minor release: what `renames` in corrections.yaml come to in generated code.
 
-`build` asks here for the aliases of models, of fields of answers and of operations; using one warns. How an entry
+`build` asks here for the aliases of models, of fields of responses and of operations; using one warns. How an entry
 looks, and what a comparison of documents makes of it, stands in `diff.renames`.
 """
 

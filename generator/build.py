@@ -10,32 +10,31 @@ from generator import ir
 from generator.aliases import Aliases
 from generator.document import Document
 from generator.nodes import is_array, is_object, part
-from generator.normal import REF, Corrections, Node, Normalised, Operation, names, unit_of
-from generator.parse import Parsed, plain
+from generator.normal import REF, Corrections, Node, Normalised, Operation, names, states_unit, unit_of
 from generator.problems import BadDocument, NotCarriedOver
+from generator.prose import Prose, class_text, footer
 from generator.sandbox_document import tables
-from generator.types import Known, Type, map_of, type_of
+from generator.types import ANY, Type, type_of
 
-# What every operation can answer is said once, in the docstring of `errors`.
+# Statuses that only some operations declare; the others are documented once, in `errors`.
 _SPECIAL = ("409", "413", "422", "503")
 # Names that generated functions use themselves.
 _RESERVED = frozenset({"sender", "body", "fields", "m", "dt"})
 # And those that return a list besides.
 _RESERVED_IN_LISTS = frozenset({"on_bad_item"})
-# What several tags share, or none reaches.
+# The module of schemas that several tags share, or none reaches.
 _SHARED = "shared"
 
 
 class Builder:
     """Builds what is emitted for one document."""
 
-    def __init__(self, document: Document, normalised: Normalised, parsed: Parsed, corrections: Corrections) -> None:
+    def __init__(self, document: Document, normalised: Normalised, corrections: Corrections) -> None:
         self._document = document
         self._normal = normalised
-        self._parsed = parsed
         self._corrections = corrections
         self._schemas = normalised.schemas
-        self._known = Known(normalised.schemas, parsed.models)
+        self._prose = Prose(normalised.operations)
         self._aliases = Aliases(corrections, normalised)
         self._tag_texts: dict[str, str] = {
             t["name"]: str(t.get("description") or "") for t in document.data.get("tags") or () if "name" in t
@@ -93,7 +92,7 @@ class Builder:
         """Return the module of each schema: the one tag whose operations reach it, or what several tags share."""
         reached: dict[str, set[str]] = {name: set() for name in self._schemas}
         for operation in self._normal.operations:
-            roots = [a.schema for a in operation.answers.values() if a.schema is not None]
+            roots = [a.schema for a in operation.responses.values() if a.schema is not None]
             roots += [operation.body] if operation.body is not None else []
             roots += [p["schema"] for p in operation.parameters]
             for name in self._closure(roots):
@@ -133,48 +132,54 @@ class Builder:
                 )
             members[names.check_identifier(member, name)] = value
         base = "int" if node["type"] == "integer" else "str"
-        return ir.Enum(name, str(node.get("description", "")), base, tuple(members.items()))
+        return ir.Enum(name, self._class_text(name), base, tuple(members.items()))
+
+    def _class_text(self, name: str) -> str:
+        own = str(self._schemas[name].get("description", ""))
+        return self._prose.of_python(class_text(own, self._normal.places.get(name, ())))
 
     def _model(self, name: str, has_fields: bool) -> ir.Model:
         node = self._schemas[name]
         return ir.Model(
             name=name,
-            description=str(node.get("description", "")),
+            description=self._class_text(name),
             fields=self._fields(name),
             has_fields=has_fields,
             renamed=self._aliases.fields(name, node["properties"]),
         )
 
     def _fields(self, name: str) -> tuple[ir.Field, ...]:
-        model = self._parsed.models[name]
         node = self._schemas[name]
-        parsed = {plain(p.name): p for p in [*(model.required_properties or []), *(model.optional_properties or [])]}
         made: list[ir.Field] = []
-        # Required ones first, then by name: the order of the document has no say.
+        # The ID, then required ones, then by name: the order of the document has no say.
         for prop, raw in sorted(
-            node["properties"].items(), key=lambda item: (item[0] not in node["required"], item[0])
+            node["properties"].items(),
+            key=lambda item: (item[0] != "id", item[0] not in node["required"], item[0]),
         ):
             names.check_field(prop, f"{name}.{prop}")
-            kind = type_of(parsed[prop], raw, self._known)
+            kind = type_of(raw, self._schemas)
             numeric = any(t.name in {"int", "float", "Decimal"} or t.kind == "enum" for t in kind.members)
             told = unit_of(prop) if numeric else None
             stated = self._corrections.value("units", f"{name}.{prop}")
             if stated is not None and stated == told:
                 self._corrections.needless("units", f"{name}.{prop}")
+            unit = stated or told
+            said = self._prose.of_python(str(raw.get("description", "")))
             made.append(
                 ir.Field(
                     name=prop,
                     type=kind,
                     required=prop in node["required"],
-                    description=str(raw.get("description", "")),
-                    unit=stated or told,
+                    description=f"{said} Unit: {unit}.".strip() if unit and not states_unit(said, unit) else said,
+                    unit=unit,
                     deprecated=bool(raw.get("deprecated")),
                 )
             )
         return tuple(made)
 
     def _alias(self, name: str) -> ir.Alias:
-        return ir.Alias(name, str(self._schemas[name].get("description", "")), map_of(name, self._known))
+        node = self._schemas[name]
+        return ir.Alias(name, self._class_text(name), type_of(node, self._schemas, frozenset({name})))
 
     # Operations
 
@@ -205,14 +210,14 @@ class Builder:
     def _group_text(self, operations: list[Operation]) -> str:
         """Return what the document says of the operations of a group: of their tag, if they have one in common."""
         if not operations:
-            return "What has moved to another group, under its old name."
+            return "Old names of operations that have moved to another group."
         tags = {o.tags[0] for o in operations}
-        return self._tag_texts.get(tags.pop(), "") if len(tags) == 1 else ""
+        return self._prose.of_python(self._tag_texts.get(tags.pop(), "")) if len(tags) == 1 else ""
 
     def _endpoint(self, operation: Operation) -> ir.Endpoint:
-        endpoint = self._parsed.endpoints[operation.function]
-        parsed = {plain(p.name): p for _, p in endpoint.iter_all_parameters()}
-        parameters = tuple(self._parameter(p, parsed[p["name"]]) for p in operation.parameters)
+        wire = [(p["name"], p["python"]) for p in operation.parameters]
+        said = self._prose.of_python(operation.description, wire)
+        parameters = tuple(self._parameter(p, wire) for p in operation.parameters)
         body = self._body(operation)
         taken = {p.name for p in parameters}
         keywords = {f.name for f in body.fields} if body else set[str]()
@@ -220,8 +225,8 @@ class Builder:
         for clash in sorted((taken & reserved) | ((taken | reserved) & keywords)):
             raise BadDocument(f"{operation.key}: {clash!r} cannot be a parameter: the function has one of that name")
         into, item, items = self._into(operation)
-        location = any(s.startswith("3") for s in operation.answers)
-        empty = any(s.startswith("2") and a.schema is None for s, a in operation.answers.items())
+        location = any(s.startswith("3") for s in operation.responses)
+        empty = any(s.startswith("2") and a.schema is None for s, a in operation.responses.items())
         optional = into is not None and empty and not operation.lists
         return ir.Endpoint(
             name=operation.name,
@@ -229,7 +234,8 @@ class Builder:
             method=operation.method.upper(),
             path=operation.path,
             summary=operation.summary,
-            description=operation.description,
+            description=said,
+            footer=footer(operation, said),
             deprecated=operation.deprecated,
             parameters=parameters,
             body=body,
@@ -239,19 +245,19 @@ class Builder:
             lists=operation.lists,
             optional=optional,
             location=location,
-            answers=tuple(int(status) for status in _SPECIAL if status in operation.answers),
+            responses=tuple(int(status) for status in _SPECIAL if status in operation.responses),
             idempotent=operation.idempotent,
             raises=tuple(
-                (_error_name(status), operation.answers[status].description)
+                (_error_name(status), self._prose.of_python(operation.responses[status].description, wire))
                 for status in _SPECIAL
-                if status in operation.answers
+                if status in operation.responses
             ),
             scopes=operation.scopes,
             public=operation.public,
             user=operation.user,
         )
 
-    def _parameter(self, node: Node, prop: Any) -> ir.Parameter:
+    def _parameter(self, node: Node, wire: list[tuple[str, str]]) -> ir.Parameter:
         schema = node["schema"]
         where = node["in"]
         kind = str(schema.get("type", "string"))
@@ -267,9 +273,9 @@ class Builder:
             wire=node["name"],
             where=where,
             kind="id" if is_id else kind,
-            type=type_of(prop, schema, self._known),
+            type=type_of(schema, self._schemas),
             required=node["required"],
-            description=node["description"],
+            description=self._prose.of_python(node["description"], wire),
             minimum=schema.get("minimum"),
             maximum=schema.get("maximum"),
             # Integers are checked by their type alone.
@@ -281,26 +287,25 @@ class Builder:
         node = operation.body
         if node is None:
             return None
+        said = self._prose.of_python(operation.body_description)
         name = node.get("$ref", "").removeprefix(REF)
         if name and "properties" in self._schemas[name]:
-            return ir.Body(Type("model", name), operation.body_description, self._fields(name))
+            return ir.Body(Type("model", name), said, self._fields(name))
         if node.get("properties") == {}:
-            return ir.Body(None, operation.body_description, ())
+            return ir.Body(None, said, ())
         if "additionalProperties" in (self._schemas[name] if name else node):
-            return ir.Body(Type("map", of=(Type("scalar", "Any"),)), operation.body_description, ())
+            return ir.Body(Type("map", of=(ANY,)), said, ())
         raise NotCarriedOver(f"{operation.key}: a body that is no object")
 
     def _into(self, operation: Operation) -> tuple[Type | None, Type | None, str | None]:
-        """Return what an answer is decoded to, what one item of a list is, and the key of the items.
+        """Return the type of a response, the type of one item of a list, and the key of the items.
 
         A page is an array of items, or an object with one array, which then holds the items.
         """
-        answer = operation.success
-        if answer is None or answer.schema is None:
+        response = operation.success
+        if response is None or response.schema is None:
             return None, None, None
-        parsed = self._parsed.endpoints[operation.function]
-        bodies = [r.prop for r in parsed.responses if r.source["return_type"] != "None"]
-        kind = type_of(bodies[0], answer.schema, self._known)
+        kind = type_of(response.schema, self._schemas)
         if not operation.lists:
             return kind, None, None
         if kind.kind == "list":

@@ -22,12 +22,12 @@ from generator.ir import Field, Package
 from generator.normal import Normalised
 from generator.problems import NotCarriedOver
 from generator.swap import alone, put_in_place, recover, scratch
-from generator.types import Type
+from generator.types import UNSET, Type, union
 
 TEMPLATES: Final = Path(__file__).with_name("templates")
 ROOT: Final = Path(__file__).resolve().parent.parent
 PACKAGE: Final = "ev_energy_async"
-# What a generation owns, below the package: folders as a whole, and one file.
+# Owned by a generation, below the package: folders as a whole, and one file.
 FOLDERS: Final = ("models", "api")
 TABLES: Final = "sandbox/document.json"
 _WIDTH: Final = 120
@@ -163,7 +163,7 @@ def docstring(text: str, indent: int) -> str:
 def paragraph(text: str, name: str, indent: int) -> str:
     """Return `name: text` as an entry of a docstring's section, hanging."""
     head = f"{name}: " if name else ""
-    body = prose(text or "Not described.", indent + 4, first=max(len(head) - 4, 0))
+    body = prose(text, indent + 4, first=max(len(head) - 4, 0))
     return f"{head}{body}"
 
 
@@ -184,10 +184,7 @@ def write_type(kind: Type, prefix: str = "") -> str:
 
 def annotation(field: Field) -> str:
     """Return the annotation of a model's field; one that may be absent may be unset."""
-    kind = field.type.read()
-    if field.required:
-        return kind
-    return f"{kind.removesuffix(' | None')} | UnsetType | None" if kind.endswith(" | None") else f"{kind} | UnsetType"
+    return (field.type if field.required else union([field.type, UNSET])).read()
 
 
 def imports(module: Any, others: dict[str, str]) -> list[tuple[str, list[str]]]:

@@ -13,7 +13,7 @@ from generator.build import Builder
 from generator.document import is_url, load
 from generator.emit import ROOT, render
 from generator.normal import FILE, Corrections, Normalised, normalise
-from generator.parse import parse
+from generator.pins import check_pins
 from generator.problems import BadDocument, Report
 
 VENDORED: Final = Path("openapi/ev-energy-v2.yaml")
@@ -27,13 +27,20 @@ def build(
     Raises:
         BadDocument: The document cannot be generated from.
         NotCarriedOver: Something of it would be lost.
+        UnsuitableTool: A pinned tool has another version.
     """
+    check_pins()
+    # Only now: another version of the parser may fail to import.
+    from generator.agreement import check_agreement  # noqa: PLC0415  # see above
+    from generator.parse import parse  # noqa: PLC0415  # see above
+
     report = report if report is not None else Report()
     try:
         document = load(spec, source)
         corrected = Corrections(corrections)
         normalised = normalise(document, corrected, report)
-        package = Builder(document, normalised, parse(normalised), corrected).package()
+        check_agreement(parse(normalised), normalised)
+        package = Builder(document, normalised, corrected).package()
     except RecursionError as error:
         raise BadDocument(f"{spec}: its schemas are nested too deeply to be put together") from error
     corrected.report(report)

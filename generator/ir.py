@@ -1,4 +1,4 @@
-"""What is emitted, as plain values: the templates lay it out and decide nothing."""
+"""The package to be emitted, as plain values: the templates lay it out and decide nothing."""
 
 from __future__ import annotations
 
@@ -17,6 +17,17 @@ class Field:
     description: str
     unit: str | None
     deprecated: bool
+
+    @property
+    def text(self) -> str:
+        """The text of its docstring; empty if nothing is known."""
+        is_said = "deprecated" in self.description.lower()
+        return f"{self.description} Deprecated.".strip() if self.deprecated and not is_said else self.description
+
+    @property
+    def metadata(self) -> dict[str, object]:
+        """The metadata of the field: its unit, and whether it is deprecated."""
+        return {**({"unit": self.unit} if self.unit else {}), **({"deprecated": True} if self.deprecated else {})}
 
 
 @attrs.frozen
@@ -54,7 +65,7 @@ class Enum:
 
     @property
     def guard(self) -> str:
-        """Name of the member that stands for values the document does not list, in the eyes of type checkers."""
+        """Name of the member that stands for unlisted values, for type checkers only."""
         taken = {name for name, _ in self.members}
         return next(name for name in ("UNLISTED", "UNLISTED_", "UNLISTED__") if name not in taken)
 
@@ -80,7 +91,7 @@ class ModelModule:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What it defines."""
+        """The names it defines."""
         classes = [e.name for e in self.enums] + [m.name for m in self.models] + [a.name for a in self.aliases]
         return tuple(sorted([*classes, *(f"{m.name}Fields" for m in self.models if m.has_fields)]))
 
@@ -121,6 +132,7 @@ class Endpoint:
     path: str
     summary: str
     description: str
+    footer: str
     deprecated: bool
     parameters: tuple[Parameter, ...]
     body: Body | None
@@ -130,7 +142,7 @@ class Endpoint:
     lists: bool
     optional: bool
     location: bool
-    answers: tuple[int, ...]
+    responses: tuple[int, ...]
     idempotent: bool
     raises: tuple[tuple[str, str], ...]
     scopes: tuple[str, ...]

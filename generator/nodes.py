@@ -1,4 +1,4 @@
-"""What a decoded document is made of, in words that type checkers follow."""
+"""The nodes of a decoded document, with guards that type checkers understand."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ The library reports trouble as warnings and leaves out what it could not parse; 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import attrs
 from openapi_python_client.config import Config, ConfigFile, MetaType
@@ -16,15 +16,13 @@ from openapi_python_client.parser.properties import EnumProperty, LiteralEnumPro
 from openapi_python_client.schema.untrusted_string import UntrustedString
 
 from generator.nodes import is_object
-from generator.normal import Node, Normalised
+from generator.normal import BESIDE, Node, Normalised
 from generator.problems import NotCarriedOver
-
-_BESIDE: Final = ("description", "readOnly", "writeOnly", "deprecated", "x-nullable")
 
 
 @attrs.frozen
 class Parsed:
-    """What the library made of the normal form.
+    """The normal form as the library parsed it.
 
     Attributes:
         models: Classes and maps by the name of their schema.
@@ -114,7 +112,7 @@ def for_parser(normalised: Normalised) -> dict[str, Any]:
                     "description": "-",
                     **({"content": {"application/json": {"schema": _plain(a.schema)}}} if a.schema is not None else {}),
                 }
-                for status, a in sorted(operation.answers.items())
+                for status, a in sorted(operation.responses.items())
                 if status.startswith("2")
             }
             or {"default": {"description": "-"}},
@@ -134,7 +132,7 @@ def for_parser(normalised: Normalised) -> dict[str, Any]:
 
 
 def _plain(node: Node) -> Node:
-    made: Node = {k: v for k, v in node.items() if k not in _BESIDE}
+    made: Node = {k: v for k, v in node.items() if k not in BESIDE}
     if "properties" in made:
         made["properties"] = {name: _plain(each) for name, each in made["properties"].items()}
         # The models take no keys besides their own; the raw bytes stay on the response.

@@ -1,21 +1,29 @@
-"""What makes a generation fail, and what a maintainer is told when it does not."""
+"""The errors that end a generation, and the warnings and notes of one that succeeds."""
 
 from __future__ import annotations
 
 import attrs
 
 
-class BadDocument(Exception):
-    """The document cannot be generated from; nothing has been written."""
+class GenerationError(Exception):
+    """Nothing has been generated, and nothing has been written."""
 
 
-class NotCarriedOver(Exception):
-    """The generator would lose or confuse something of the document; nothing has been written."""
+class BadDocument(GenerationError):
+    """The document cannot be generated from."""
+
+
+class NotCarriedOver(GenerationError):
+    """The generator would lose or confuse something of the document."""
+
+
+class UnsuitableTool(GenerationError):
+    """A tool has another version than the one that the project pins."""
 
 
 @attrs.define
 class Report:
-    """What was found on the way, each thing once.
+    """Warnings and notes of one generation, each once.
 
     Attributes:
         warnings: Worth a maintainer's look each time; always shown.

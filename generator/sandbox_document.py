@@ -1,4 +1,4 @@
-"""What the sandbox needs of the document, as compact JSON: routes, parameters, scopes, schemas; no prose."""
+"""The document as the sandbox needs it, as compact JSON: routes, parameters, scopes, schemas; no prose."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _REF: Final = "#/components/schemas/"
 def tables(document: Document, normalised: Normalised) -> str:
     """Return the document's facts, with the names that the client has for its operations.
 
-    The schemas are those that the document states, since an answer must match the document, corrected or not.
+    The schemas are those that the document states, since a response must match the document, corrected or not.
     """
     resolver = Resolver(document.data)
     by_key = {o.key: o for o in normalised.operations}
@@ -36,8 +36,8 @@ def tables(document: Document, normalised: Normalised) -> str:
                 if name.lower() not in _CLIENT_HEADERS
             ],
             "responses": {
-                status: {"schema": _bare(answer.schema), "headers": list(answer.headers)}
-                for status, answer in sorted(raw.responses.items())
+                status: {"schema": _bare(response.schema), "headers": list(response.headers)}
+                for status, response in sorted(raw.responses.items())
             },
         }
         if raw.body is not None:

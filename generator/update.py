@@ -24,7 +24,7 @@ from generator.diff import changelog, compare, insert, markdown, read_side
 from generator.document import fetch, is_url
 from generator.emit import PACKAGE, ROOT, write
 from generator.generate import VENDORED
-from generator.problems import BadDocument, NotCarriedOver
+from generator.problems import GenerationError
 
 CHANGELOG: Final = "CHANGELOG.md"
 DONE: Final = 0
@@ -133,6 +133,6 @@ def main(arguments: list[str]) -> int:
             note=options.version_note,
             tests=None if options.no_tests else run_tests,
         )
-    except (BadDocument, NotCarriedOver, OSError, subprocess.CalledProcessError) as error:
+    except (GenerationError, OSError, subprocess.CalledProcessError) as error:
         print(f"generator update: nothing done: {error}", file=sys.stderr)  # noqa: T201  # a command line
         return NOTHING_DONE

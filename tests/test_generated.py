@@ -85,7 +85,8 @@ def test_the_same_comes_out_whatever_the_order_of_sets(files: dict[str, str]) ->
 
 def test_each_generated_file_says_so_in_its_first_line() -> None:
     paths = list(generated())
-    assert len(paths) > 50
+    groups = {path.strip("/").partition("/")[0].partition(":")[0] for path in document().data["paths"]}
+    assert {g.replace("-", "_") for g in groups} <= {path.stem for path in paths}
     assert [path.name for path in paths if path.read_text("utf-8").partition("\n")[0] != STAMP] == []
 
 
@@ -109,7 +110,6 @@ def test_a_schema_can_be_imported_by_its_name(name: str) -> None:
 
 def test_all_models_are_listed_in_order_and_nothing_else() -> None:
     assert models.__all__ == sorted(set(models.__all__))
-    assert len(NAMED) == 149
     assert set(NAMED) <= set(models.__all__)
     lazy: dict[str, str] = vars(models)["_HOMES"]
     assert set(models.__all__) == set(lazy) == names_for_type_checkers(PACKAGE / "models" / "__init__.py")
@@ -206,12 +206,6 @@ def test_a_model_takes_no_attribute_that_it_does_not_have() -> None:
 def test_a_field_tells_its_unit(model: type[Model], field: str, unit: str | None) -> None:
     found: dict[str, attrs.Attribute[Any]] = attrs.fields_dict(model)
     assert found[field].metadata.get("unit") == unit
-
-
-def test_a_unit_stands_in_the_docstring_too() -> None:
-    source = (PACKAGE / "models" / "_shared.py").read_text("utf-8")
-    below = source.partition("    charge_rate_watts: ")[2].partition("    current_type: ")[0]
-    assert "Unit: W." in below
 
 
 def test_values_have_the_types_that_their_formats_promise() -> None:

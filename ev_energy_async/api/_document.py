@@ -11,5 +11,5 @@ DOCUMENT: Final = "openapi/ev-energy-v2.yaml"
 DOCUMENT_VERSION: Final = "2"
 SHA256: Final = "cb5098f284d5e9e4284f393d70ef3b41c41686c6dc7379bed23d24f7be4b7d4b"
 
-# What `EvEnergy-Version` asks for.
+# The version that `EvEnergy-Version` requests.
 API_VERSION: Final = "2"

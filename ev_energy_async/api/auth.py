@@ -48,7 +48,7 @@ async def request_auth_password_reset(
         InvalidArgument: An argument cannot be sent.
         UnprocessableEntity: The request could not be processed, for instance because the email address is invalid. Says
             nothing about whether an account exists.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(_REQUEST_AUTH_PASSWORD_RESET, body=body, fields=fields)
     return (await sender.send(request)).data

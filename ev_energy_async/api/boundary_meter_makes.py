@@ -44,7 +44,7 @@ async def get_boundary_meter_make(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_BOUNDARY_METER_MAKE,
@@ -97,7 +97,7 @@ def list_boundary_meter_makes(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_BOUNDARY_METER_MAKES,

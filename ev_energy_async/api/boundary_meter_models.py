@@ -49,7 +49,7 @@ async def get_boundary_meter_model(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_BOUNDARY_METER_MODEL,
@@ -109,7 +109,7 @@ def list_boundary_meter_models(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_BOUNDARY_METER_MODELS,

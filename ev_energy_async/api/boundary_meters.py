@@ -54,7 +54,7 @@ async def get_boundary_meter(
     """Get a boundary meter.
 
     Returns one installed meter. Expand `latest_status_log` to see whether the home is importing or exporting. Under
-    client credentials, pass `EvEnergy-User` to make the call in the context of one user.
+    client credentials, pass `as_user` to make the call in the context of one user.
 
     `GET /boundary_meters/{boundary_meter_id}`; scopes: boundary_meter:read.
 
@@ -64,7 +64,7 @@ async def get_boundary_meter(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_BOUNDARY_METER,
@@ -120,7 +120,7 @@ async def get_boundary_meter_status_log(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_BOUNDARY_METER_STATUS_LOG,
@@ -170,7 +170,7 @@ def list_boundary_meters(
 ) -> Paginator[m.BoundaryMeter]:
     """List boundary meters.
 
-    Returns the boundary meters this token can access; pass `EvEnergy-User` to limit the list to one user. With
+    Returns the boundary meters this token can access; pass `as_user` to limit the list to one user. With
     `expand=latest_status_log`, each meter carries its newest reading, with no further request.
 
     `GET /boundary_meters`; scopes: boundary_meter:read.
@@ -189,7 +189,7 @@ def list_boundary_meters(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_BOUNDARY_METERS,
@@ -248,8 +248,8 @@ def list_boundary_meter_status_logs(
     """List the status logs of a boundary meter.
 
     Returns the history of a meter's readings, one entry per report, newest first. Limit the period with
-    `sampled_at__gte` and `sampled_at__lte`. If only the current reading matters, expand `latest_status_log` on the
-    meter instead.
+    `sampled_at_gte` and `sampled_at_lte`. If only the current reading matters, expand `latest_status_log` on the meter
+    instead.
 
     `GET /boundary_meters/{boundary_meter_id}/status_logs`; scopes: boundary_meter:read.
 
@@ -270,7 +270,7 @@ def list_boundary_meter_status_logs(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_BOUNDARY_METER_STATUS_LOGS,

@@ -47,7 +47,7 @@ async def get_carbon_feed(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_CARBON_FEED,
@@ -100,7 +100,7 @@ def list_carbon_feeds(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_CARBON_FEEDS,
@@ -150,8 +150,8 @@ def list_carbon_feed_carbon_intensities(
     """List the carbon intensities of a feed.
 
     Returns the CO2 emitted per kilowatt-hour generated on the feed's grid, interval by interval. Limit the period with
-    `started_at__gte` and `started_at__lte`, both inclusive, which compare with the start of an interval. Each page is
-    an object whose `carbon_intensities` array holds the items.
+    `started_at_gte` and `started_at_lte`, both inclusive, which compare with the start of an interval. Each page is an
+    object whose `carbon_intensities` array holds the items.
 
     `GET /carbon_feeds/{carbon_feed_id}/carbon_intensities`; scopes: carbon:read.
 
@@ -172,7 +172,7 @@ def list_carbon_feed_carbon_intensities(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_CARBON_FEED_CARBON_INTENSITIES,

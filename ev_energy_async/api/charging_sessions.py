@@ -56,7 +56,7 @@ async def boost_charging_session_end(
         Conflict: The boost cannot be ended: none is active, or smart charging is disabled for the vehicle.
         ServiceUnavailable: The command could not be delivered to the vehicle or charger. This is a result of the call,
             not an outage of the API.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _BOOST_CHARGING_SESSION_END,
@@ -87,10 +87,9 @@ async def boost_charging_session_start(
     """Start boosting a charging session.
 
     Makes the vehicle charge immediately and continuously, whatever the price or carbon intensity. Within the same
-    session, the current smart sub-session ends and one in `BOOST` mode begins; `POST
-    /charging_sessions/{charging_session_id}/boost_end` reverts this. Fails with 409 if no smart sub-session is in
-    progress or smart charging is disabled for the vehicle, and with 503 if the command could not be delivered to the
-    device.
+    session, the current smart sub-session ends and one in `BOOST` mode begins; `ev.charging_sessions.boost_end` reverts
+    this. Fails with 409 if no smart sub-session is in progress or smart charging is disabled for the vehicle, and with
+    503 if the command could not be delivered to the device.
 
     `POST /charging_sessions/{charging_session_id}/boost_start`; scopes: charging_session:write.
 
@@ -103,7 +102,7 @@ async def boost_charging_session_start(
             in progress.
         ServiceUnavailable: The command could not be delivered to the vehicle or charger. This is a result of the call,
             not an outage of the API.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _BOOST_CHARGING_SESSION_START,
@@ -144,7 +143,7 @@ async def get_charging_session(
     """Get a charging session.
 
     Returns one plug-in episode: when the vehicle was connected and disconnected, and its sub-sessions. Energy, cost and
-    charging mode belong to those sub-sessions. Pass `EvEnergy-User` to make the call in the context of one user.
+    charging mode belong to those sub-sessions. Pass `as_user` to make the call in the context of one user.
 
     `GET /charging_sessions/{charging_session_id}`; scopes: charging_session:read.
 
@@ -154,7 +153,7 @@ async def get_charging_session(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_CHARGING_SESSION,
@@ -202,8 +201,8 @@ def list_charging_sessions(
     """List charging sessions.
 
     Returns the plug-in episodes this client can access, each lasting from plugging in to unplugging. Sessions are
-    recorded since July 2026 only, and cannot be filtered by time or vehicle: for older charging, or to search, use `GET
-    /charging_sub_sessions`. Pass `EvEnergy-User` to limit the list to one user.
+    recorded since July 2026 only, and cannot be filtered by time or vehicle: for older charging, or to search, use
+    `ev.charging_sub_sessions.list`. Pass `as_user` to limit the list to one user.
 
     `GET /charging_sessions`; scopes: charging_session:read.
 
@@ -221,7 +220,7 @@ def list_charging_sessions(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_CHARGING_SESSIONS,

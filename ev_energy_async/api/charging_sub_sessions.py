@@ -99,8 +99,8 @@ async def get_charging_sub_session(
     """Get a charging sub-session.
 
     Returns one stretch of charging in a single mode, with its energy, cost and carbon figures and links to further
-    detail. Its times bound the mode; for when energy actually flowed, use `GET
-    /charging_sub_sessions/{charging_sub_session_id}/energy_usage`. Some values of `expand` need further scopes.
+    detail. Its times bound the mode; for when energy actually flowed, use `ev.charging_sub_sessions.get_energy_usage`.
+    Some values of `expand` need further scopes.
 
     `GET /charging_sub_sessions/{charging_sub_session_id}`; scopes: charging_session:read.
 
@@ -112,7 +112,7 @@ async def get_charging_sub_session(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_CHARGING_SUB_SESSION,
@@ -154,7 +154,7 @@ async def get_charging_sub_session_assessment(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_CHARGING_SUB_SESSION_ASSESSMENT,
@@ -196,7 +196,7 @@ async def get_charging_sub_session_debug_metadata(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_CHARGING_SUB_SESSION_DEBUG_METADATA,
@@ -250,7 +250,7 @@ async def get_charging_sub_session_energy_usage(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_CHARGING_SUB_SESSION_ENERGY_USAGE,
@@ -296,7 +296,7 @@ async def get_charging_sub_session_flags(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_CHARGING_SUB_SESSION_FLAGS,
@@ -340,8 +340,8 @@ async def get_charging_sub_session_schedule_plans(
     """List the schedule plans of a charging sub-session.
 
     Shows the inputs of the optimiser: when the vehicle had to be ready, how much energy it still needed and which
-    limits applied. For the result, list the schedules. Filter by creation time with `created_at__gte` and
-    `created_at__lte`, both inclusive. Expand `price_data` to include the tariff rates at the time.
+    limits applied. For the result, list the schedules. Filter by creation time with `created_at_gte` and
+    `created_at_lte`, both inclusive. Expand `price_data` to include the tariff rates at the time.
 
     `GET /charging_sub_sessions/{charging_sub_session_id}/schedule_plans`; scopes: debug:read.
 
@@ -355,7 +355,7 @@ async def get_charging_sub_session_schedule_plans(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_CHARGING_SUB_SESSION_SCHEDULE_PLANS,
@@ -400,11 +400,10 @@ async def get_charging_sub_session_schedules(
     """List the charging schedules of a sub-session.
 
     Shows the charging current instructed for each period. Compare with the energy usage to see whether the device
-    followed, or with the schedule plans to see the inputs. Limit the period with `started_at__gte` and
-    `started_at__lte`, both inclusive. The scope `chargingsession:read` is spelt without the underscore its neighbours
-    have.
+    followed, or with the schedule plans to see the inputs. Limit the period with `started_at_gte` and `started_at_lte`,
+    both inclusive. The scope `chargingsession:read` is spelt without the underscore its neighbours have.
 
-    `GET /charging_sub_sessions/{charging_sub_session_id}/schedules`; scopes: chargingsession:read.
+    `GET /charging_sub_sessions/{charging_sub_session_id}/schedules`.
 
     Args:
         charging_sub_session_id: ID of the charging sub-session (one stretch of a session in one mode): `csub` followed
@@ -418,7 +417,7 @@ async def get_charging_sub_session_schedules(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_CHARGING_SUB_SESSION_SCHEDULES,
@@ -546,8 +545,8 @@ def list_charging_sub_sessions(
 
     Searches the sub-sessions this client can access, each a stretch of charging in one mode. Use it for history by
     vehicle, charger, user, mode or time, and for anything before July 2026, when whole charging sessions began to be
-    recorded. The time filters compare with when a mode was in force, not with when energy flowed. Pass `EvEnergy-User`
-    to limit the list to one user.
+    recorded. The time filters compare with when a mode was in force, not with when energy flowed. Pass `as_user` to
+    limit the list to one user.
 
     `GET /charging_sub_sessions`; scopes: charging_session:read.
 
@@ -578,7 +577,7 @@ def list_charging_sub_sessions(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_CHARGING_SUB_SESSIONS,
@@ -643,7 +642,7 @@ async def recalculate_charging_sub_session_energy_usages(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _RECALCULATE_CHARGING_SUB_SESSION_ENERGY_USAGES, path=(charging_sub_session_id,), body=body, fields=fields

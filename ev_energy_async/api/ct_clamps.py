@@ -52,7 +52,7 @@ async def get_ct_clamp(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_CT_CLAMP,
@@ -106,7 +106,7 @@ async def get_ct_clamp_log(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_CT_CLAMP_LOG,
@@ -166,7 +166,7 @@ def list_ct_clamps(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_CT_CLAMPS,
@@ -223,7 +223,7 @@ def list_ct_clamp_logs(
     """List the measurements of a CT clamp.
 
     Returns the current measured by a clamp over time, which shows when a property imported and exported power. Limit
-    the period with `sampled_at__gte` and `sampled_at__lte`.
+    the period with `sampled_at_gte` and `sampled_at_lte`.
 
     `GET /ct_clamps/{ct_clamp_id}/logs`; scopes: evse:read.
 
@@ -244,7 +244,7 @@ def list_ct_clamp_logs(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_CT_CLAMP_LOGS,

@@ -47,7 +47,8 @@ async def cancel_dispatch_coordinator_dispatch_event(
     Cancels a dispatch in progress or still to come. Created events are not stored at present, so check how this behaves
     with the ID of a new event before you rely on it.
 
-    `POST /dispatch_coordinators/{dispatch_coordinator_id}/dispatch_events/{dispatch_event_id}/cancel`; scopes: dispatch_event:write.
+    `POST /dispatch_coordinators/{dispatch_coordinator_id}/dispatch_events/{dispatch_event_id}/cancel`; scopes:
+    dispatch_event:write.
 
     Args:
         dispatch_coordinator_id: ID of the dispatch coordinator.
@@ -55,7 +56,7 @@ async def cancel_dispatch_coordinator_dispatch_event(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _CANCEL_DISPATCH_COORDINATOR_DISPATCH_EVENT,
@@ -98,13 +99,13 @@ async def create_dispatch_coordinator_dispatch_event(
             keys as keywords.
         end_time: End of the dispatch. Required.
         start_time: Start of the dispatch. Required.
-        export_limit_watts: Maximum power to export during the event; null or absent for no limit.
-        import_limit_watts: Maximum power to import during the event; null or absent for no limit.
-        target_power_watts: Power to aim for; null or absent for no target.
+        export_limit_watts: Maximum power to export during the event; null or absent for no limit. Unit: W.
+        import_limit_watts: Maximum power to import during the event; null or absent for no limit. Unit: W.
+        target_power_watts: Power to aim for; null or absent for no target. Unit: W.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _CREATE_DISPATCH_COORDINATOR_DISPATCH_EVENT, path=(dispatch_coordinator_id,), body=body, fields=fields
@@ -138,7 +139,7 @@ async def get_dispatch_coordinator(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_DISPATCH_COORDINATOR,
@@ -178,7 +179,7 @@ async def get_dispatch_coordinator_dispatch_log(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_DISPATCH_COORDINATOR_DISPATCH_LOG,
@@ -218,7 +219,7 @@ def list_dispatch_coordinators(
     """List dispatch coordinators.
 
     Returns the dispatch coordinators available to you, through which fleets take part in a virtual power plant (VPP).
-    Pass `EvEnergy-User` to limit the list to one user.
+    Pass `as_user` to limit the list to one user.
 
     `GET /dispatch_coordinators`; scopes: dispatch_coordinator:read.
 
@@ -235,7 +236,7 @@ def list_dispatch_coordinators(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_DISPATCH_COORDINATORS,
@@ -282,7 +283,7 @@ def list_dispatch_coordinator_dispatch_logs(
     """List the dispatch logs of a coordinator.
 
     Shows the charging power of the coordinator's fleet over time, newest first; each entry is the total at one instant.
-    Limit the period with `logged_at__gte` and `logged_at__lte`.
+    Limit the period with `logged_at_gte` and `logged_at_lte`.
 
     `GET /dispatch_coordinators/{dispatch_coordinator_id}/dispatch_logs`; scopes: dispatch_coordinator:read.
 
@@ -302,7 +303,7 @@ def list_dispatch_coordinator_dispatch_logs(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_DISPATCH_COORDINATOR_DISPATCH_LOGS,

@@ -48,8 +48,8 @@ def list_dispatcher_logs(
     """List the dispatcher logs of a charging sub-session.
 
     Traces the charging commands meant for a charger or vehicle during one sub-session, including those not sent and the
-    reason why. Useful when a device did not follow a schedule. Filter by log time with `logged_at__gte` and
-    `logged_at__lte`, both inclusive.
+    reason why. Useful when a device did not follow a schedule. Filter by log time with `logged_at_gte` and
+    `logged_at_lte`, both inclusive.
 
     `GET /dispatcher_logs`; scopes: debug:read.
 
@@ -64,7 +64,7 @@ def list_dispatcher_logs(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_DISPATCHER_LOGS,

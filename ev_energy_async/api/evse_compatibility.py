@@ -56,17 +56,17 @@ async def check_evse_compatibility(
     Args:
         client_id: The `client_id` of your OAuth application; send it while the user has no account yet. Applications in
             sandbox mode get a canned result that does not consult real data.
-        country: Two-letter ISO 3166 country code, such as `GB`. If omitted, the `Accept-Language` header decides, and
+        country: Two-letter ISO 3166 country code, such as `GB`. If omitted, the `accept_language` header decides, and
             failing that the United States is assumed. Ignored if `program_id` is given.
         evse_model_id: ID of the charger model to check.
         program_id: ID of a program that must support the model as well. Its country replaces `country` and
-            `Accept-Language`. Omit it while the user's program is unknown.
+            `accept_language`. Omit it while the user's program is unknown.
         accept_language: Preferred language (RFC 9110, section 12.5.4). Operations that depend on a country derive it
             from this if none is given.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _CHECK_EVSE_COMPATIBILITY,

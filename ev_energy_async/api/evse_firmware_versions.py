@@ -44,7 +44,7 @@ async def get_evse_firmware_version(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_EVSE_FIRMWARE_VERSION,
@@ -79,8 +79,8 @@ def list_evse_firmware_versions(
 ) -> Paginator[m.EVSEFirmwareVersion]:
     """List charger firmware versions.
 
-    Returns the production firmware releases known for chargers. For the version a particular charger runs, see `GET
-    /evses/{evse_id}/connectivity`.
+    Returns the production firmware releases known for chargers. For the version a particular charger runs, see
+    `ev.evses.get_connectivity`.
 
     `GET /evse_firmware_versions`; scopes: evse:read.
 
@@ -97,7 +97,7 @@ def list_evse_firmware_versions(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_EVSE_FIRMWARE_VERSIONS,

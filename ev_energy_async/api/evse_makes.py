@@ -45,7 +45,7 @@ async def get_evse_make(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_EVSE_MAKE,
@@ -85,7 +85,7 @@ def list_evse_makes(
 
     Returns all charger manufacturers in the catalogue. Without a token, requests are limited to 50 an hour per IP
     address. With `available_for_user_id`, only makes offered in that user's region or program are returned. Under
-    client credentials, pass `EvEnergy-User` to include the user's ID in each `onboarding_url`.
+    client credentials, pass `as_user` to include the user's ID in each `onboarding_url`.
 
     `GET /evse_makes`; public.
 
@@ -103,7 +103,7 @@ def list_evse_makes(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_EVSE_MAKES,

@@ -50,7 +50,7 @@ async def get_evse_model(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_EVSE_MODEL,
@@ -95,7 +95,7 @@ def list_evse_models(
 
     Returns the catalogue of charger models. Without a token, requests are limited to 50 an hour per IP address. With
     `available_for_user_id`, only models offered in that user's region and program are returned. Under client
-    credentials, pass `EvEnergy-User` to include the user's ID in each `onboarding_url`.
+    credentials, pass `as_user` to include the user's ID in each `onboarding_url`.
 
     `GET /evse_models`; public.
 
@@ -115,7 +115,7 @@ def list_evse_models(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_EVSE_MODELS,

@@ -54,9 +54,9 @@ async def import_evse_onboarding_evse(
     """Link a charger by its serial number.
 
     Links a charger without a browser, by looking up its serial number at the provider under the calling user's email
-    address. Available for ChargePoint, EO, Easee, EnelX, SyncEV, Wallbox and Zaptec; for others, use `GET
-    /evse_onboarding`. Fails with 404 if the provider does not recognise the serial number for that email address, and
-    with 422 if linking failed for another reason.
+    address. Available for ChargePoint, EO, Easee, EnelX, SyncEV, Wallbox and Zaptec; for others, use
+    `ev.evse_onboarding.start`. Fails with 404 if the provider does not recognise the serial number for that email
+    address, and with 422 if linking failed for another reason.
 
     `POST /evse_onboarding/import`; scopes: evse:write.
 
@@ -70,7 +70,7 @@ async def import_evse_onboarding_evse(
         InvalidArgument: An argument cannot be sent.
         UnprocessableEntity: The charger could not be linked: it is already registered, the provider's integration
             failed, or the provider does not support import by serial number.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(_IMPORT_EVSE_ONBOARDING_EVSE, query=(expand,), body=body, fields=fields)
     return (await sender.send(request)).data
@@ -112,7 +112,7 @@ async def start_evse_onboarding(
     `response_type=json`; they must then name a make or model, or the call fails with 400. At the end the browser is
     sent to `redirect_uri`, or to the application's `onboarding_redirect_url`, with `evse_uid` (the ID to use with this
     API) and a legacy integer `evse_id` in the query. Some providers' chargers can be linked without a browser: see
-    `POST /evse_onboarding/import`.
+    `ev.evse_onboarding.import_evse`.
 
     `GET /evse_onboarding`; public.
 
@@ -131,7 +131,7 @@ async def start_evse_onboarding(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _START_EVSE_ONBOARDING,

@@ -35,8 +35,8 @@ async def get_evse_site(
 ) -> m.EVSESite:
     """Get a charging site.
 
-    Returns one shared site and its chargers. Under client credentials, pass `EvEnergy-User` to get `user_connected`,
-    which tells whether that user is connected to the site's management system.
+    Returns one shared site and its chargers. Under client credentials, pass `as_user` to get `user_connected`, which
+    tells whether that user is connected to the site's management system.
 
     `GET /evse_sites/{evse_site_id}`; scopes: site:read.
 
@@ -45,7 +45,7 @@ async def get_evse_site(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_EVSE_SITE,
@@ -73,8 +73,8 @@ def list_evse_sites(
 ) -> Paginator[m.EVSESite]:
     """List charging sites.
 
-    Returns the shared charging sites available to the caller. Under client credentials, pass `EvEnergy-User` to limit
-    the list to one user and to get `user_connected`. Further pages, if any, are announced in the `Link` header.
+    Returns the shared charging sites available to the caller. Under client credentials, pass `as_user` to limit the
+    list to one user and to get `user_connected`. Further pages, if any, are announced in the `Link` header.
 
     `GET /evse_sites`; scopes: site:read.
 
@@ -85,7 +85,7 @@ def list_evse_sites(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(_LIST_EVSE_SITES, on_bad_item=on_bad_item)
     return Paginator(sender, request)

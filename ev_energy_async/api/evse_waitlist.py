@@ -42,7 +42,7 @@ async def join_evse_waitlist(
     Records a person whose charger failed the compatibility check, so that they can be notified once it is supported. No
     account is needed. Name the charger either by `evse_model_id`, or by `evse_make_name` and `evse_model_name`
     together; anything else, or an unknown ID, fails with 400 (problem type `validation-failed-evse-waitlist`). The
-    country comes from the program if one is given, otherwise from `Accept-Language`, and defaults to the United States.
+    country comes from the program if one is given, otherwise from `accept_language`, and defaults to the United States.
 
     `POST /evse_waitlist`; public.
 
@@ -60,7 +60,7 @@ async def join_evse_waitlist(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _JOIN_EVSE_WAITLIST, query=(client_id,), headers=(accept_language,), body=body, fields=fields

@@ -50,7 +50,7 @@ async def delete_evse(
     """Decommission a charger.
 
     Disconnects a charger from ev.energy, so that the platform no longer works with it. Meant for chargers that have
-    been removed or sold; if only the connection to the provider is broken, use `POST /evses/{evse_id}/reconnect`.
+    been removed or sold; if only the connection to the provider is broken, use `ev.evses.reconnect`.
 
     `DELETE /evses/{evse_id}`; scopes: evse:write.
 
@@ -59,7 +59,7 @@ async def delete_evse(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _DELETE_EVSE,
@@ -111,7 +111,7 @@ async def get_evse(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_EVSE,
@@ -168,7 +168,7 @@ async def get_evse_command_log(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_EVSE_COMMAND_LOG,
@@ -212,7 +212,7 @@ async def get_evse_connectivity(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_EVSE_CONNECTIVITY,
@@ -270,7 +270,7 @@ async def get_evse_error_log(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_EVSE_ERROR_LOG,
@@ -330,7 +330,7 @@ async def get_evse_ocpp_log(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_EVSE_OCPP_LOG,
@@ -390,7 +390,7 @@ async def get_evse_status_log(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_EVSE_STATUS_LOG,
@@ -430,7 +430,7 @@ async def get_evse_vpp_modes(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_EVSE_VPP_MODES,
@@ -480,8 +480,8 @@ def list_evses(
 ) -> Paginator[m.EVSE]:
     """List chargers.
 
-    Returns the chargers (EVSEs) this token can access. Under client credentials, pass `EvEnergy-User` to limit the list
-    to one user. With `expand=latest_status_log`, one request returns the current state of a whole page of chargers.
+    Returns the chargers (EVSEs) this token can access. Under client credentials, pass `as_user` to limit the list to
+    one user. With `expand=latest_status_log`, one request returns the current state of a whole page of chargers.
 
     `GET /evses`; scopes: evse:read.
 
@@ -500,7 +500,7 @@ def list_evses(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_EVSES,
@@ -582,7 +582,7 @@ def list_evse_command_logs(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_EVSE_COMMAND_LOGS,
@@ -645,7 +645,7 @@ def list_evse_error_logs(
 
     Returns failed requests to the charger's hardware API, newest first. These are failures in communication with the
     provider; faults of the charger itself appear, if reported, as `control_pilot_status` in its status logs. Limit the
-    period with `sampled_at__gte` and `sampled_at__lte`.
+    period with `sampled_at_gte` and `sampled_at_lte`.
 
     `GET /evses/{evse_id}/error_logs`; scopes: debug:read.
 
@@ -667,7 +667,7 @@ def list_evse_error_logs(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_EVSE_ERROR_LOGS,
@@ -891,7 +891,7 @@ def list_evse_ocpp_logs(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_EVSE_OCPP_LOGS,
@@ -957,9 +957,8 @@ def list_evse_status_logs(
 ) -> Paginator[m.EVSEStatusLog]:
     """List the status logs of a charger.
 
-    Returns the history of a charger's state, one entry per report, newest first. Limit the period with
-    `sampled_at__gte` and `sampled_at__lte`. If only the current state matters, expand `latest_status_log` on the
-    charger instead.
+    Returns the history of a charger's state, one entry per report, newest first. Limit the period with `sampled_at_gte`
+    and `sampled_at_lte`. If only the current state matters, expand `latest_status_log` on the charger instead.
 
     `GET /evses/{evse_id}/status_logs`; scopes: evse:read.
 
@@ -981,7 +980,7 @@ def list_evse_status_logs(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_EVSE_STATUS_LOGS,
@@ -1026,7 +1025,7 @@ async def reconnect_evse(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _RECONNECT_EVSE,
@@ -1084,7 +1083,7 @@ async def update_evse(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(_UPDATE_EVSE, path=(evse_id,), query=(expand,), body=body, fields=fields)
     return (await sender.send(request)).data

@@ -47,7 +47,7 @@ async def get_grid_feed(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_GRID_FEED,
@@ -100,7 +100,7 @@ def list_grid_feeds(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_GRID_FEEDS,
@@ -146,7 +146,7 @@ def list_grid_feed_levels(
 
     Returns a feed's signal values, each valid for one interval, that smart charging takes into account. Values run from
     1 to 100, with 50 as neutral: above it charging is discouraged, below it encouraged. Limit the period with
-    `started_at__gte` and `started_at__lte`, both inclusive.
+    `started_at_gte` and `started_at_lte`, both inclusive.
 
     `GET /grid_feeds/{grid_feed_id}/levels`; scopes: grid:read.
 
@@ -163,7 +163,7 @@ def list_grid_feed_levels(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_GRID_FEED_LEVELS,

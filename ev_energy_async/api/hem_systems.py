@@ -48,7 +48,7 @@ async def get_hem_system(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_HEM_SYSTEM,
@@ -92,9 +92,9 @@ async def get_hem_system_energy_stats(
 ) -> m.HEMSystemEnergyStatsResponse:
     """Get the energy totals of a HEM system over time.
 
-    Returns a home's energy per half hour, day or month between `start` and `end`; for the current power, use `GET
-    /hem_systems/{hem_system_id}/live_power`. Fails with 400 if a parameter is missing or malformed, the resolution is
-    unknown, or `start` or `end` is not on a bucket boundary.
+    Returns a home's energy per half hour, day or month between `start` and `end`; for the current power, use
+    `ev.hem_systems.get_live_power`. Fails with 400 if a parameter is missing or malformed, the resolution is unknown,
+    or `start` or `end` is not on a bucket boundary.
 
     `GET /hem_systems/{hem_system_id}/energy_stats`; scopes: home_energy:read.
 
@@ -109,7 +109,7 @@ async def get_hem_system_energy_stats(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_HEM_SYSTEM_ENERGY_STATS,
@@ -142,7 +142,7 @@ async def get_hem_system_live_power(
 
     Shows what a home generates, uses, imports, exports and stores, and how power flows between solar, battery, grid and
     home. The values derive from the newest energy statistics, so check `sampled_at` for their age. For totals over
-    time, use `GET /hem_systems/{hem_system_id}/energy_stats`.
+    time, use `ev.hem_systems.get_energy_stats`.
 
     `GET /hem_systems/{hem_system_id}/live_power`; scopes: home_energy:read.
 
@@ -151,7 +151,7 @@ async def get_hem_system_live_power(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_HEM_SYSTEM_LIVE_POWER,
@@ -187,8 +187,8 @@ def list_hem_systems(
 ) -> Paginator[m.HEMSystem]:
     """List home energy management systems.
 
-    Returns the home energy management (HEM) systems this token can access; pass `EvEnergy-User` to limit the list to
-    one user. Their IDs are needed for energy statistics and live power.
+    Returns the home energy management (HEM) systems this token can access; pass `as_user` to limit the list to one
+    user. Their IDs are needed for energy statistics and live power.
 
     `GET /hem_systems`; scopes: home_energy:read.
 
@@ -205,7 +205,7 @@ def list_hem_systems(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_HEM_SYSTEMS,

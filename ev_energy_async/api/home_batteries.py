@@ -54,7 +54,7 @@ async def get_home_battery(
     """Get a home battery.
 
     Returns one installed battery. Expand `latest_status_log` for its current state; for its history, list the status
-    logs. Under client credentials, pass `EvEnergy-User` to make the call in the context of one user.
+    logs. Under client credentials, pass `as_user` to make the call in the context of one user.
 
     `GET /home_batteries/{home_battery_id}`; scopes: home_battery:read.
 
@@ -64,7 +64,7 @@ async def get_home_battery(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_HOME_BATTERY,
@@ -120,7 +120,7 @@ async def get_home_battery_status_log(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_HOME_BATTERY_STATUS_LOG,
@@ -170,7 +170,7 @@ def list_home_batteries(
 ) -> Paginator[m.HomeBattery]:
     """List home batteries.
 
-    Returns the home batteries this token can access; pass `EvEnergy-User` to limit the list to one user. With
+    Returns the home batteries this token can access; pass `as_user` to limit the list to one user. With
     `expand=latest_status_log`, each battery carries its newest readings, with no further request.
 
     `GET /home_batteries`; scopes: home_battery:read.
@@ -189,7 +189,7 @@ def list_home_batteries(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_HOME_BATTERIES,
@@ -246,9 +246,8 @@ def list_home_battery_status_logs(
 ) -> Paginator[m.HomeBatteryStatusLog]:
     """List the status logs of a home battery.
 
-    Returns the history of a battery's state, one entry per report, newest first. Limit the period with
-    `sampled_at__gte` and `sampled_at__lte`. If only the current state matters, expand `latest_status_log` on the
-    battery instead.
+    Returns the history of a battery's state, one entry per report, newest first. Limit the period with `sampled_at_gte`
+    and `sampled_at_lte`. If only the current state matters, expand `latest_status_log` on the battery instead.
 
     `GET /home_batteries/{home_battery_id}/status_logs`; scopes: home_battery:read.
 
@@ -269,7 +268,7 @@ def list_home_battery_status_logs(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_HOME_BATTERY_STATUS_LOGS,

@@ -49,7 +49,7 @@ async def get_home_battery_make(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_HOME_BATTERY_MAKE,
@@ -107,7 +107,7 @@ def list_home_battery_makes(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_HOME_BATTERY_MAKES,

@@ -53,7 +53,7 @@ async def get_home_battery_model(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_HOME_BATTERY_MODEL,
@@ -118,7 +118,7 @@ def list_home_battery_models(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_HOME_BATTERY_MODELS,

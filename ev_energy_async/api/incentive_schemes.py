@@ -34,10 +34,10 @@ def list_incentive_schemes(
     """List the incentive schemes open to a user.
 
     Returns the schemes through which a user can earn money, leaving out those the user does not qualify for. Any valid
-    token will do; no scope is required. Under client credentials, pass `EvEnergy-User` to name the user; without it the
-    call fails with 400.
+    token will do; no scope is required. Under client credentials, pass `as_user` to name the user; without it the call
+    fails with 400.
 
-    `GET /incentive_schemes`; needs a user (`as_user`) under client credentials.
+    `GET /incentive_schemes`.
 
     Args:
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
@@ -46,7 +46,7 @@ def list_incentive_schemes(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(_LIST_INCENTIVE_SCHEMES, on_bad_item=on_bad_item)
     return Paginator(sender, request)

@@ -53,7 +53,7 @@ async def get_inverter_model(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_INVERTER_MODEL,
@@ -117,7 +117,7 @@ def list_inverter_models(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_INVERTER_MODELS,

@@ -58,7 +58,7 @@ async def start_inverter_onboarding(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _START_INVERTER_ONBOARDING,

@@ -40,19 +40,19 @@ async def create_inverter(
     """Create an inverter.
 
     Registers an inverter for a user and connects it to a solar array of that user. Under client credentials, pass
-    `EvEnergy-User` to say whose inverter it is. To let users sign in to their inverter account themselves, use `GET
-    /inverter_onboarding`.
+    `as_user` to say whose inverter it is. To let users sign in to their inverter account themselves, use
+    `ev.inverter_onboarding.start`.
 
     `POST /inverters`; scopes: inverter:write.
 
     Args:
         body: Model and owner of the inverter. A model or a mapping; or give its keys as keywords.
-        model: URL of the inverter's model, as listed by `GET /inverter_models`.
+        model: URL of the inverter's model, as listed by `ev.inverter_models.list`.
         user: URL of the owner.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(_CREATE_INVERTER, body=body, fields=fields)
     return (await sender.send(request)).data
@@ -102,7 +102,7 @@ async def get_inverter(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_INVERTER,
@@ -152,7 +152,7 @@ def list_inverters(
 ) -> Paginator[m.Inverter]:
     """List inverters.
 
-    Returns the inverters this token can access; pass `EvEnergy-User` to limit the list to one user. Expand
+    Returns the inverters this token can access; pass `as_user` to limit the list to one user. Expand
     `latest_status_log` to get the current solar output of each.
 
     `GET /inverters`; scopes: inverter:read.
@@ -173,7 +173,7 @@ def list_inverters(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_INVERTERS,

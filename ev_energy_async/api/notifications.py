@@ -39,7 +39,7 @@ async def get_notification(
     """Get a notification.
 
     Returns one notification in its user's language, with both the short texts and those of the detail page. Any valid
-    token will do; no scope is required. To record that it was read, use `PATCH /notifications/{notification_id}`.
+    token will do; no scope is required. To record that it was read, use `ev.notifications.update`.
 
     `GET /notifications/{notification_id}`.
 
@@ -50,7 +50,7 @@ async def get_notification(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_NOTIFICATION,
@@ -89,7 +89,7 @@ def list_notifications(
     """List a user's notifications.
 
     Returns the inbox of the calling user, with texts in that user's language. Any valid token will do; no scope is
-    required. Under client credentials, pass `EvEnergy-User` to limit the list to one user.
+    required. Under client credentials, pass `as_user` to limit the list to one user.
 
     `GET /notifications`.
 
@@ -108,7 +108,7 @@ def list_notifications(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_NOTIFICATIONS,
@@ -155,7 +155,7 @@ async def update_notification(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(_UPDATE_NOTIFICATION, path=(notification_id,), body=body, fields=fields)
     return (await sender.send(request)).data

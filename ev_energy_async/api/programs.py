@@ -55,7 +55,8 @@ async def accept_program_participation_agreement_version(
     user's own token, from the authorization-code or password grant; client credentials are refused. Idempotent:
     accepting a version again succeeds and adds no further record.
 
-    `POST /programs/{program_id}/participation_agreement_versions/{participation_agreement_version_id}/accept`; scopes: programs:write.
+    `POST /programs/{program_id}/participation_agreement_versions/{participation_agreement_version_id}/accept`; scopes:
+    programs:write.
 
     Args:
         program_id: ID of the program: `prog` followed by a ULID.
@@ -63,7 +64,7 @@ async def accept_program_participation_agreement_version(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _ACCEPT_PROGRAM_PARTICIPATION_AGREEMENT_VERSION,
@@ -102,7 +103,7 @@ async def get_program(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_PROGRAM,
@@ -139,7 +140,7 @@ async def get_program_current_participation_agreement_version(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_PROGRAM_CURRENT_PARTICIPATION_AGREEMENT_VERSION,
@@ -170,7 +171,7 @@ async def get_program_participation_agreement_version(
     """Get a version of a program's participation agreement.
 
     Returns one version of the agreement, for example the one a user accepted earlier. For the agreement in force, use
-    `GET /programs/{program_id}/participation_agreement_versions/current`.
+    `ev.programs.get_current_participation_agreement_version`.
 
     `GET /programs/{program_id}/participation_agreement_versions/{participation_agreement_version_id}`; public.
 
@@ -180,7 +181,7 @@ async def get_program_participation_agreement_version(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_PROGRAM_PARTICIPATION_AGREEMENT_VERSION,
@@ -215,7 +216,7 @@ async def get_program_tier(
     """Get a tier of a program.
 
     Returns one tier of a program. `eligible` is null unless the call has a user's own token or, under client
-    credentials, `EvEnergy-User` is passed.
+    credentials, `as_user` is passed.
 
     `GET /programs/{program_id}/tiers/{tier_id}`; public.
 
@@ -225,7 +226,7 @@ async def get_program_tier(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_PROGRAM_TIER,
@@ -257,8 +258,8 @@ async def join_program(
     """Enrol the user in a program.
 
     Adds the user to the program, in its default tier. Membership of another program ends first; for an existing member
-    nothing changes, so repeating the call is safe. Under client credentials, pass `EvEnergy-User` to name the user.
-    Fails with 404 if the program does not exist or has no default tier.
+    nothing changes, so repeating the call is safe. Under client credentials, pass `as_user` to name the user. Fails
+    with 404 if the program does not exist or has no default tier.
 
     `POST /programs/{program_id}/join`; scopes: utility_account:write.
 
@@ -267,7 +268,7 @@ async def join_program(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _JOIN_PROGRAM,
@@ -305,8 +306,8 @@ def list_programs(
 
     Returns programs for drivers, such as a utility's smart charging scheme; without a token, all of them. For those
     offered at one place, give either `coordinates`, or `postal_code` with `country_code`; both at once fail with 400.
-    With a user's own token, or if `EvEnergy-User` is passed, only programs the user may qualify for are returned,
-    judged by the user's stored location.
+    With a user's own token, or if `as_user` is passed, only programs the user may qualify for are returned, judged by
+    the user's stored location.
 
     `GET /programs`; public.
 
@@ -322,7 +323,7 @@ def list_programs(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_PROGRAMS,
@@ -365,7 +366,7 @@ def list_program_participation_agreement_versions(
     """List the versions of a program's participation agreement.
 
     Returns the successive versions of a program's participation agreement. To show a user the agreement in force, use
-    `GET /programs/{program_id}/participation_agreement_versions/current`.
+    `ev.programs.get_current_participation_agreement_version`.
 
     `GET /programs/{program_id}/participation_agreement_versions`; public.
 
@@ -383,7 +384,7 @@ def list_program_participation_agreement_versions(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_PROGRAM_PARTICIPATION_AGREEMENT_VERSIONS,
@@ -428,7 +429,7 @@ def list_program_tiers(
     """List the tiers of a program.
 
     Returns the tiers of a program. `eligible` tells whether the user may choose a tier; it is null unless the call has
-    a user's own token or, under client credentials, `EvEnergy-User` is passed.
+    a user's own token or, under client credentials, `as_user` is passed.
 
     `GET /programs/{program_id}/tiers`; public.
 
@@ -446,7 +447,7 @@ def list_program_tiers(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_PROGRAM_TIERS,
@@ -486,7 +487,7 @@ def list_program_vehicle_compatibility(
 
     Returns, for each active vehicle model, whether it can take part in the program and whether its charging can be
     controlled. Use it before onboarding, to let a customer check their vehicle. Use `expand=model` to get whole models
-    instead of URLs, and pass `EvEnergy-User` to limit the list to one user.
+    instead of URLs, and pass `as_user` to limit the list to one user.
 
     `GET /programs/{program_id}/vehicle_compatibility`; scopes: vehicle:read.
 
@@ -499,7 +500,7 @@ def list_program_vehicle_compatibility(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_PROGRAM_VEHICLE_COMPATIBILITY, path=(program_id,), query=(expand,), on_bad_item=on_bad_item
@@ -527,8 +528,8 @@ async def submit_program_post_enrollment_verification(
     """Submit a user's data for verification after enrolment.
 
     Submits the account data that a program asks for from users who have already enrolled. To match a user with a
-    utility's customers, use `POST /programs/{program_id}/user_verification`. Any valid token will do; no scope is
-    required. Under client credentials, pass `EvEnergy-User` to name the user.
+    utility's customers, use `ev.programs.submit_user_verification`. Any valid token will do; no scope is required.
+    Under client credentials, pass `as_user` to name the user.
 
     `POST /programs/{program_id}/post-enrollment-verification`.
 
@@ -539,7 +540,7 @@ async def submit_program_post_enrollment_verification(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(_SUBMIT_PROGRAM_POST_ENROLLMENT_VERIFICATION, path=(program_id,), body=body, fields=fields)
     await sender.send(request)
@@ -566,7 +567,7 @@ async def submit_program_user_verification(
 
     Submits a user's account details, so that the user can be matched with the customers of the program's utility.
     Neither the data nor the outcome can be read back yet. Any valid token will do; no scope is required. Under client
-    credentials, pass `EvEnergy-User` to name the user.
+    credentials, pass `as_user` to name the user.
 
     `POST /programs/{program_id}/user_verification`.
 
@@ -577,7 +578,7 @@ async def submit_program_user_verification(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(_SUBMIT_PROGRAM_USER_VERIFICATION, path=(program_id,), body=body, fields=fields)
     await sender.send(request)

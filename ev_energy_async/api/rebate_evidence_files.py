@@ -40,7 +40,7 @@ async def finish_rebate_evidence_file_upload(
 
     Third step of an upload: confirms that storage has accepted the file, and records the time of completion. Call it
     only after the upload to the presigned URL succeeded. Any valid token will do; no scope is required. Under client
-    credentials, pass `EvEnergy-User` to act for the applicant.
+    credentials, pass `as_user` to act for the applicant.
 
     `POST /rebate_evidence_files/{rebate_evidence_file_id}:finish_upload`.
 
@@ -50,7 +50,7 @@ async def finish_rebate_evidence_file_upload(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _FINISH_REBATE_EVIDENCE_FILE_UPLOAD,
@@ -80,7 +80,7 @@ async def get_rebate_evidence_file(
     """Get a rebate evidence file.
 
     Returns the record of one file: its name and the evidence it provides, but not its contents. Any valid token will
-    do; no scope is required. Under client credentials, pass `EvEnergy-User` to act for the applicant.
+    do; no scope is required. Under client credentials, pass `as_user` to act for the applicant.
 
     `GET /rebate_evidence_files/{rebate_evidence_file_id}`.
 
@@ -91,7 +91,7 @@ async def get_rebate_evidence_file(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_REBATE_EVIDENCE_FILE,
@@ -126,7 +126,7 @@ def list_rebate_evidence_files(
     """List a user's rebate evidence files.
 
     Returns the files the user has provided as evidence; filter by `user_rebate` for those of one application. Any valid
-    token will do; no scope is required. Under client credentials, pass `EvEnergy-User` to limit the list to one user.
+    token will do; no scope is required. Under client credentials, pass `as_user` to limit the list to one user.
 
     `GET /rebate_evidence_files`.
 
@@ -139,7 +139,7 @@ def list_rebate_evidence_files(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_REBATE_EVIDENCE_FILES,
@@ -174,9 +174,8 @@ async def start_rebate_evidence_file_upload(
     """Start the upload of a rebate evidence file.
 
     First of three steps: records the file and returns a presigned storage URL. Next, upload the file there with an HTTP
-    PUT, without the API token, since it is another host; then call `POST
-    /rebate_evidence_files/{rebate_evidence_file_id}:finish_upload`. Any valid token will do; no scope is required.
-    Under client credentials, pass `EvEnergy-User` to act for the applicant.
+    PUT, without the API token, since it is another host; then call `ev.rebate_evidence_files.finish_upload`. Any valid
+    token will do; no scope is required. Under client credentials, pass `as_user` to act for the applicant.
 
     `POST /rebate_evidence_files:start_upload`.
 
@@ -189,7 +188,7 @@ async def start_rebate_evidence_file_upload(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(_START_REBATE_EVIDENCE_FILE_UPLOAD, query=(user_rebate,), body=body, fields=fields)
     return (await sender.send(request)).data

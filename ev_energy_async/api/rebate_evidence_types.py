@@ -49,7 +49,7 @@ async def get_rebate_evidence_type(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_REBATE_EVIDENCE_TYPE,
@@ -89,7 +89,7 @@ def list_rebate_evidence_types(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(_LIST_REBATE_EVIDENCE_TYPES, on_bad_item=on_bad_item)
     return Paginator(sender, request)

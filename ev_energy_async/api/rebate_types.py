@@ -53,7 +53,7 @@ async def get_rebate_type(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_REBATE_TYPE,
@@ -84,7 +84,7 @@ def list_rebate_types(
     """List available rebate types.
 
     Returns the rebates the calling user can apply for, with their value, requirements and required evidence. Pick one
-    and pass its URL to `POST /user_rebates`. Any valid token will do; no scope is required.
+    and pass its URL to `ev.user_rebates.create`. Any valid token will do; no scope is required.
 
     `GET /rebate_types`.
 
@@ -96,7 +96,7 @@ def list_rebate_types(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(_LIST_REBATE_TYPES, query=(expand,), on_bad_item=on_bad_item)
     return Paginator(sender, request)

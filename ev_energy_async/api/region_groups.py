@@ -45,7 +45,7 @@ async def create_region_group(
 
     Creates a group and all of its regions, or nothing at all if any part fails. Every name must be unused across
     organisations: existing regions are neither overwritten nor added to the group, so one duplicate fails the whole
-    call with 409. To check the body beforehand, use `POST /region_groups:validate`. The application must belong to an
+    call with 409. To check the body beforehand, use `ev.region_groups.validate`. The application must belong to an
     organisation (otherwise the call fails with 403); only that organisation can read what was created.
 
     `POST /region_groups`; scopes: region:write.
@@ -64,7 +64,7 @@ async def create_region_group(
         UnprocessableEntity: The body is invalid. `invalid-geometry` names a region whose shape could not be repaired;
             `validation-failed-regions` covers blank or duplicate names, a group without regions, and one with more than
             500.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(_CREATE_REGION_GROUP, body=body, fields=fields)
     return (await sender.send(request)).data
@@ -97,7 +97,7 @@ async def get_region_group(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_REGION_GROUP,
@@ -152,7 +152,7 @@ def list_region_groups(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_REGION_GROUPS,
@@ -189,14 +189,15 @@ async def validate_region_group(
 ) -> m.RegionGroupValidationResult:
     """Check a region group without creating it.
 
-    Checks a body for `POST /region_groups` without saving anything. Names that are taken or duplicated and invalid
+    Checks a body for `ev.region_groups.create` without saving anything. Names that are taken or duplicated and invalid
     shapes do not fail the call, so check `valid`. If a region's name is taken, the URL of the existing region is
     returned; the only remedy is to rename yours.
 
     `POST /region_groups:validate`; scopes: region:write.
 
     Args:
-        body: The body you intend to send to `POST /region_groups`. A model or a mapping; or give its keys as keywords.
+        body: The body you intend to send to `ev.region_groups.create`. A model or a mapping; or give its keys as
+            keywords.
         name: Name of the group, unique among region groups. Required.
         regions: Regions to create in the group, from 1 to 500, each with a different name. Required.
 
@@ -205,7 +206,7 @@ async def validate_region_group(
         PayloadTooLarge: The body exceeds 20 MB (problem type `payload-too-large`), so it was not checked.
         UnprocessableEntity: The body does not have the right structure: a name is missing, a value has the wrong type,
             or there are more than 500 regions. Invalid contents never cause this status here.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(_VALIDATE_REGION_GROUP, body=body, fields=fields)
     return (await sender.send(request)).data

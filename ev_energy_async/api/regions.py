@@ -42,10 +42,10 @@ async def create_region(
 ) -> m.RegionDetail:
     """Create a region.
 
-    Creates one region, merging its geometries into one MultiPolygon; to create several together with a group, use `POST
-    /region_groups`. Names are unique across all organisations and nothing can be overwritten or replaced later, so an
-    existing name fails with 409. The application must belong to an organisation (otherwise the call fails with 403):
-    only that organisation can read the region, and it must own the groups the region is added to.
+    Creates one region, merging its geometries into one MultiPolygon; to create several together with a group, use
+    `ev.region_groups.create`. Names are unique across all organisations and nothing can be overwritten or replaced
+    later, so an existing name fails with 409. The application must belong to an organisation (otherwise the call fails
+    with 403): only that organisation can read the region, and it must own the groups the region is added to.
 
     `POST /regions`; scopes: region:write.
 
@@ -66,7 +66,7 @@ async def create_region(
         UnprocessableEntity: The content is invalid. `invalid-geometry` means that a boundary was still invalid after
             automatic repair, and names the region; `validation-failed-regions` means invalid values. Malformed GeoJSON
             fails with 422 as well.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(_CREATE_REGION, body=body, fields=fields)
     return (await sender.send(request)).data
@@ -98,7 +98,7 @@ async def get_region(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_REGION,
@@ -174,7 +174,7 @@ def list_regions(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_REGIONS,

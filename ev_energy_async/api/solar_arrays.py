@@ -42,7 +42,7 @@ async def create_solar_array(
 ) -> m.SolarArray:
     """Create a solar array.
 
-    Registers a solar installation for the calling user. To attach an inverter as well, call `POST /inverters`
+    Registers a solar installation for the calling user. To attach an inverter as well, call `ev.inverters.create`
     afterwards.
 
     `POST /solar_arrays`; scopes: solar:write.
@@ -51,11 +51,11 @@ async def create_solar_array(
         body: The installation to register. A model or a mapping; or give its keys as keywords.
         accept_language: Preferred language (RFC 9110, section 12.5.4). Operations that depend on a country derive it
             from this if none is given.
-        capacity_watts: Installed capacity, zero or more; 4.2 kW of panels is 4200.
+        capacity_watts: Installed capacity, zero or more; 4.2 kW of panels is 4200. Unit: W.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(_CREATE_SOLAR_ARRAY, headers=(accept_language,), body=body, fields=fields)
     return (await sender.send(request)).data
@@ -108,7 +108,7 @@ async def get_solar_array(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_SOLAR_ARRAY,
@@ -162,8 +162,8 @@ def list_solar_arrays(
 ) -> Paginator[m.SolarArray]:
     """List solar arrays.
 
-    Returns the solar installations this token can access; pass `EvEnergy-User` to limit the list to one user. Name a
-    vehicle in `vehicle_id` to estimate how much of its battery today's sun may fill.
+    Returns the solar installations this token can access; pass `as_user` to limit the list to one user. Name a vehicle
+    in `vehicle_id` to estimate how much of its battery today's sun may fill.
 
     `GET /solar_arrays`; scopes: solar:read.
 
@@ -185,7 +185,7 @@ def list_solar_arrays(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_SOLAR_ARRAYS,
@@ -246,11 +246,11 @@ async def update_solar_array(
         expand: References to return as objects instead of URLs: the inverter and the owner.
         accept_language: Preferred language (RFC 9110, section 12.5.4). Operations that depend on a country derive it
             from this if none is given.
-        capacity_watts: New installed capacity; neither negative nor null.
+        capacity_watts: New installed capacity; neither negative nor null. Unit: W.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _UPDATE_SOLAR_ARRAY,

@@ -48,7 +48,7 @@ async def get_solar_forecast(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_SOLAR_FORECAST,
@@ -93,7 +93,7 @@ async def get_solar_forecast_forecast_log(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_SOLAR_FORECAST_FORECAST_LOG,
@@ -150,7 +150,7 @@ def list_solar_forecasts(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_SOLAR_FORECASTS,
@@ -199,7 +199,7 @@ def list_solar_forecast_forecast_logs(
     """List the logs of a solar forecast.
 
     Returns the predicted solar output at one location, period by period, latest period first. Limit the time span with
-    `started_at__gte` and `started_at__lte`.
+    `started_at_gte` and `started_at_lte`.
 
     `GET /solar_forecasts/{solar_forecast_id}/forecast_logs`; scopes: solar_forecast:read.
 
@@ -220,7 +220,7 @@ def list_solar_forecast_forecast_logs(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_SOLAR_FORECAST_FORECAST_LOGS,

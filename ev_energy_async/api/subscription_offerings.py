@@ -62,7 +62,7 @@ async def get_subscription_offering(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_SUBSCRIPTION_OFFERING,

@@ -55,8 +55,8 @@ def list_subscriptions(
 ) -> Paginator[m.Subscription]:
     """List valid subscriptions.
 
-    Returns the currently valid subscriptions this token can access; others are not listed. Pass `EvEnergy-User` to
-    limit the list to one user.
+    Returns the currently valid subscriptions this token can access; others are not listed. Pass `as_user` to limit the
+    list to one user.
 
     `GET /subscriptions`; scopes: subscription:read.
 
@@ -76,7 +76,7 @@ def list_subscriptions(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_SUBSCRIPTIONS,

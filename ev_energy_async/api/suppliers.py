@@ -44,7 +44,7 @@ async def get_supplier(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_SUPPLIER,
@@ -80,7 +80,8 @@ def list_suppliers(
     """List energy suppliers.
 
     Returns the companies that sell electricity, sorted by name. With `available_for_user_id`, only those relevant to
-    that user are returned. Usually the first step in choosing a tariff, followed by `GET /tariffs` with `supplier_id`.
+    that user are returned. Usually the first step in choosing a tariff, followed by `ev.tariffs.list` with
+    `supplier_id`.
 
     `GET /suppliers`; scopes: tariff:read.
 
@@ -95,7 +96,7 @@ def list_suppliers(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_SUPPLIERS,

@@ -43,7 +43,7 @@ async def get_support_ticket_stats_priority(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_SUPPORT_TICKET_STATS_PRIORITY,
@@ -72,7 +72,7 @@ async def get_support_ticket_stats_resolution(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_SUPPORT_TICKET_STATS_RESOLUTION,
@@ -101,7 +101,7 @@ async def get_support_ticket_stats_sankey(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_SUPPORT_TICKET_STATS_SANKEY,
@@ -130,7 +130,7 @@ async def get_support_ticket_stats_source(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_SUPPORT_TICKET_STATS_SOURCE,
@@ -159,7 +159,7 @@ async def get_support_ticket_stats_status(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_SUPPORT_TICKET_STATS_STATUS,
@@ -184,8 +184,8 @@ async def get_support_ticket_stats_top_categories(
 ) -> m.SupportTicketStatsTopCategories:
     """Rank the most frequent ticket categories.
 
-    Ranks categories and subcategories by number of tickets. For how the two levels connect, use `GET
-    /support-ticket-stats/sankey`. Any valid token will do; no scope is required.
+    Ranks categories and subcategories by number of tickets. For how the two levels connect, use
+    `ev.support_ticket_stats.get_sankey`. Any valid token will do; no scope is required.
 
     `GET /support-ticket-stats/top-categories`.
 
@@ -194,7 +194,7 @@ async def get_support_ticket_stats_top_categories(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_SUPPORT_TICKET_STATS_TOP_CATEGORIES,
@@ -230,8 +230,8 @@ async def get_support_ticket_stats_volume(
 ) -> m.SupportTicketStatsVolume:
     """Count support tickets over time.
 
-    Returns the number of tickets opened in each day, week or month. For the tickets behind a number, filter `GET
-    /support_tickets` by creation time. Any valid token will do; no scope is required.
+    Returns the number of tickets opened in each day, week or month. For the tickets behind a number, filter
+    `ev.support_tickets.list` by creation time. Any valid token will do; no scope is required.
 
     `GET /support-ticket-stats/volume`.
 
@@ -240,7 +240,7 @@ async def get_support_ticket_stats_volume(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_SUPPORT_TICKET_STATS_VOLUME,

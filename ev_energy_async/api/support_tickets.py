@@ -66,7 +66,7 @@ async def get_support_ticket(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_SUPPORT_TICKET,
@@ -97,7 +97,7 @@ async def get_support_ticket_categories(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_SUPPORT_TICKET_CATEGORIES,
@@ -137,7 +137,7 @@ async def get_support_ticket_message(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_SUPPORT_TICKET_MESSAGE,
@@ -248,7 +248,7 @@ def list_support_tickets(
     Searches support tickets; all filters are optional. A token with user scope finds the user's own tickets and one
     with organization scope those of all members, while `access_all_areas` lifts the restriction. Tickets without a user
     (for example from a web form, before sign-up) are visible only to applications with `access_all_areas`. Pass
-    `EvEnergy-User` to limit the list to one user.
+    `as_user` to limit the list to one user.
 
     `GET /support_tickets`; scopes: support:read.
 
@@ -265,8 +265,8 @@ def list_support_tickets(
         expand: References to return as objects instead of URLs: the messages of the ticket, and the user who opened it.
         external_ticket_id: Only the ticket with this ID in the external support system, as opposed to its `tick...` ID
             here.
-        human_verified_category: Only tickets with this human-verified category, e.g. `CHARGER`; `GET
-            /support_tickets/categories` lists the values.
+        human_verified_category: Only tickets with this human-verified category, e.g. `CHARGER`;
+            `ev.support_tickets.get_categories` lists the values.
         human_verified_category_isnull: True for tickets without a human-verified category, false for those with one.
         human_verified_subcategory: Only tickets with this human-verified subcategory, e.g. `OFFLINE`.
         human_verified_subcategory_isnull: True for tickets without a human-verified subcategory, false for those with
@@ -304,7 +304,7 @@ def list_support_tickets(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_SUPPORT_TICKETS,
@@ -402,7 +402,7 @@ def list_support_ticket_messages(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_SUPPORT_TICKET_MESSAGES,
@@ -458,7 +458,7 @@ async def update_support_ticket(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(_UPDATE_SUPPORT_TICKET, path=(support_ticket_id,), body=body, fields=fields)
     return (await sender.send(request)).data

@@ -54,8 +54,7 @@ async def get_tariff(
     """Get an electricity tariff.
 
     Returns one tariff with its current price and a link to its prices, which the list leaves out. Expanding `prices`
-    also needs the scope `tariff:prices:read`. For prices further back than a day, use `GET
-    /tariffs/{tariff_id}/prices`.
+    also needs the scope `tariff:prices:read`. For prices further back than a day, use `ev.tariffs.list_prices`.
 
     `GET /tariffs/{tariff_id}`; scopes: tariff:read.
 
@@ -67,7 +66,7 @@ async def get_tariff(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_TARIFF,
@@ -127,7 +126,7 @@ def list_tariffs(
 
     Returns tariffs sorted by name, optionally limited to one supplier, one British region, tariffs on sale today, or
     those suited to the user in `available_for_user_id`. Expanding `prices` also needs the scope `tariff:prices:read`.
-    Pass `EvEnergy-User` to limit the list to one user.
+    Pass `as_user` to limit the list to one user.
 
     `GET /tariffs`; scopes: tariff:read.
 
@@ -150,7 +149,7 @@ def list_tariffs(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_TARIFFS,
@@ -202,8 +201,8 @@ def list_tariff_prices(
 ) -> Paginator[m.Price]:
     """List the prices of a tariff.
 
-    Returns the price of a tariff in each interval, newest first. Limit the period with `started_at__gte` and
-    `started_at__lte`, both inclusive.
+    Returns the price of a tariff in each interval, newest first. Limit the period with `started_at_gte` and
+    `started_at_lte`, both inclusive.
 
     `GET /tariffs/{tariff_id}/prices`; scopes: tariff:prices:read, tariff:read.
 
@@ -220,7 +219,7 @@ def list_tariff_prices(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_TARIFF_PRICES,

@@ -43,7 +43,7 @@ async def get_timezone(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_TIMEZONE,
@@ -95,7 +95,7 @@ def list_timezones(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_TIMEZONES,

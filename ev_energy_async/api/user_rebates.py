@@ -40,9 +40,9 @@ async def create_user_rebate(
 ) -> m.UserRebateCreated:
     """Create a rebate application.
 
-    Starts an application for one type of rebate. Next, add evidence with `PATCH /user_rebates/{user_rebate_id}`, upload
-    files, and submit the application. Any valid token will do; no scope is required. Under client credentials, pass
-    `EvEnergy-User` to name the applicant. Do not repeat the call blindly: a repeat creates a second application.
+    Starts an application for one type of rebate. Next, add evidence with `ev.user_rebates.update`, upload files, and
+    submit the application. Any valid token will do; no scope is required. Under client credentials, pass `as_user` to
+    name the applicant. Do not repeat the call blindly: a repeat creates a second application.
 
     `POST /user_rebates`.
 
@@ -52,7 +52,7 @@ async def create_user_rebate(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(_CREATE_USER_REBATE, body=body, fields=fields)
     return (await sender.send(request)).data
@@ -88,8 +88,8 @@ async def get_user_rebate(
     """Get a rebate application.
 
     Returns one application with the progress of its form. Expand `rebate_type` or `rebate_type.required_evidence` to
-    include what is required. Any valid token will do; no scope is required. Under client credentials, pass
-    `EvEnergy-User` to act for the applicant.
+    include what is required. Any valid token will do; no scope is required. Under client credentials, pass `as_user` to
+    act for the applicant.
 
     `GET /user_rebates/{user_rebate_id}`.
 
@@ -99,7 +99,7 @@ async def get_user_rebate(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_USER_REBATE,
@@ -139,8 +139,8 @@ def list_user_rebates(
     """List a user's rebate applications.
 
     Returns the user's rebate applications, complete or not. Expand `rebate_type`, or `rebate_type.required_evidence` to
-    include the evidence types. Any valid token will do; no scope is required. Under client credentials, pass
-    `EvEnergy-User` to limit the list to one user.
+    include the evidence types. Any valid token will do; no scope is required. Under client credentials, pass `as_user`
+    to limit the list to one user.
 
     `GET /user_rebates`.
 
@@ -152,7 +152,7 @@ def list_user_rebates(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(_LIST_USER_REBATES, query=(expand,), on_bad_item=on_bad_item)
     return Paginator(sender, request)
@@ -176,7 +176,7 @@ async def submit_user_rebate(
 
     Completes the application's form and hands the application over for review. Call it last, after all entries are
     saved and every upload is finished. Any valid token will do; no scope is required. Under client credentials, pass
-    `EvEnergy-User` to act for the applicant.
+    `as_user` to act for the applicant.
 
     `POST /user_rebates/{user_rebate_id}:submit`.
 
@@ -185,7 +185,7 @@ async def submit_user_rebate(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _SUBMIT_USER_REBATE,
@@ -227,9 +227,9 @@ async def update_user_rebate(
     """Add evidence to a rebate application.
 
     Supplies the form entries for one type of evidence; call it once for each type the rebate requires. Files are
-    uploaded separately: see `POST /rebate_evidence_files:start_upload`. Omitted keys keep their values; null is not
-    accepted. Any valid token will do; no scope is required. Under client credentials, pass `EvEnergy-User` to act for
-    the applicant.
+    uploaded separately: see `ev.rebate_evidence_files.start_upload`. Omitted keys keep their values; null is not
+    accepted. Any valid token will do; no scope is required. Under client credentials, pass `as_user` to act for the
+    applicant.
 
     `PATCH /user_rebates/{user_rebate_id}`.
 
@@ -244,7 +244,7 @@ async def update_user_rebate(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(_UPDATE_USER_REBATE, path=(user_rebate_id,), query=(expand,), body=body, fields=fields)
     return (await sender.send(request)).data

@@ -65,7 +65,7 @@ async def create_user(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(_CREATE_USER, body=body, fields=fields)
     return (await sender.send(request)).data
@@ -99,19 +99,19 @@ async def create_user_saved_route(
         user_id: ID of the user, or `me` under a user's own token.
         body: Name, origin, destination and battery reserve at arrival; the rest is optional. `id`, `url`, `user` and
             `created_at` are set by the server. A model or a mapping; or give its keys as keywords.
-        arrive_with_min_percent: Minimum battery level on arrival. Required.
+        arrive_with_min_percent: Minimum battery level on arrival. Unit: %. Required.
         destination: End of the route. Required.
         name: Name of the route, at most 200 characters. Required.
         origin: Start of the route. Required.
         favourite: Whether to mark the route as a favourite; defaults to false.
         last_used_at: When the route was last planned; defaults to the current time.
         preferred_departure_minutes: Preferred departure, counted from midnight, from 0 to 1439; null means departing at
-            once.
+            once. Unit: min.
         waypoints: Stops between origin and destination in order of travel, at most 25. Empty for a direct route.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(_CREATE_USER_SAVED_ROUTE, path=(user_id,), body=body, fields=fields)
     return (await sender.send(request)).data
@@ -143,7 +143,7 @@ async def delete_user_payout_method(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _DELETE_USER_PAYOUT_METHOD,
@@ -172,8 +172,8 @@ async def delete_user_saved_route(
 ) -> None:
     """Delete a saved route.
 
-    Deletes one saved route. To remove only the favourite mark, set `favourite` to false with `PATCH
-    /users/{user_id}/saved_routes/{saved_route_id}`.
+    Deletes one saved route. To remove only the favourite mark, set `favourite` to false with
+    `ev.users.update_saved_route`.
 
     `DELETE /users/{user_id}/saved_routes/{saved_route_id}`; scopes: saved_routes:write.
 
@@ -183,7 +183,7 @@ async def delete_user_saved_route(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _DELETE_USER_SAVED_ROUTE,
@@ -240,7 +240,7 @@ async def get_user(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_USER,
@@ -276,7 +276,7 @@ async def get_user_notification_preferences(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_USER_NOTIFICATION_PREFERENCES,
@@ -311,7 +311,7 @@ async def get_user_payout_method(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_USER_PAYOUT_METHOD,
@@ -347,7 +347,7 @@ async def get_user_route_planner_preferences(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_USER_ROUTE_PLANNER_PREFERENCES,
@@ -387,7 +387,7 @@ async def get_user_saved_route(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_USER_SAVED_ROUTE,
@@ -441,9 +441,9 @@ def list_users(
 ) -> Paginator[m.User]:
     """List users.
 
-    Only users this token can access are returned; pass `EvEnergy-User` to get just one of them. Filter by `email` to
-    find someone whose ID you do not know yet. Each entry carries the short form of `default_location`: get the single
-    user for its current carbon intensity.
+    Only users this token can access are returned; pass `as_user` to get just one of them. Filter by `email` to find
+    someone whose ID you do not know yet. Each entry carries the short form of `default_location`: get the single user
+    for its current carbon intensity.
 
     `GET /users`; scopes: user:read.
 
@@ -463,7 +463,7 @@ def list_users(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_USERS,
@@ -526,7 +526,7 @@ def list_user_saved_routes(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_USER_SAVED_ROUTES,
@@ -594,7 +594,7 @@ async def update_user(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(_UPDATE_USER, path=(user_id,), query=(expand,), body=body, fields=fields)
     return (await sender.send(request)).data
@@ -633,7 +633,7 @@ async def update_user_notification_preferences(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(_UPDATE_USER_NOTIFICATION_PREFERENCES, path=(user_id,), body=body, fields=fields)
     return (await sender.send(request)).data
@@ -675,7 +675,7 @@ async def update_user_payout_method(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(_UPDATE_USER_PAYOUT_METHOD, path=(user_id,), body=body, fields=fields)
     return (await sender.send(request)).data
@@ -702,8 +702,8 @@ async def update_user_route_planner_preferences(
     """Update a user's route planner preferences.
 
     Changes the values the EV Route Planner starts from. Omitted keys keep their values; null in `preferred_vehicle` or
-    `min_charger_power_watts` removes that preference. Saved routes have settings of their own: see `PATCH
-    /users/{user_id}/saved_routes/{saved_route_id}`.
+    `min_charger_power_watts` removes that preference. Saved routes have settings of their own: see
+    `ev.users.update_saved_route`.
 
     `PATCH /users/{user_id}/route_planner_preferences`; scopes: route_planner_preferences:write.
 
@@ -711,14 +711,14 @@ async def update_user_route_planner_preferences(
         user_id: ID of the user, or `me` under a user's own token.
         body: The preferences to change. An empty object changes nothing. A model or a mapping; or give its keys as
             keywords.
-        arrive_with_min_percent: Minimum battery level on arrival, from 0 to 100.
+        arrive_with_min_percent: Minimum battery level on arrival, from 0 to 100. Unit: %.
         min_charger_power_watts: Preferred minimum charger power, one of the listed values from 22 kW to 250 kW; null
-            removes the bound.
+            removes the bound. Unit: W.
         preferred_vehicle: URL of the vehicle to preselect; null removes it.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(_UPDATE_USER_ROUTE_PLANNER_PREFERENCES, path=(user_id,), body=body, fields=fields)
     return (await sender.send(request)).data
@@ -758,18 +758,19 @@ async def update_user_saved_route(
         user_id: ID of the user, or `me` under a user's own token.
         saved_route_id: ID of the saved route; it belongs to the user in the path.
         body: The keys to change. An empty object changes nothing. A model or a mapping; or give its keys as keywords.
-        arrive_with_min_percent: New minimum battery level on arrival.
+        arrive_with_min_percent: New minimum battery level on arrival. Unit: %.
         destination: New end of the route.
         favourite: Whether to mark the route as a favourite.
         last_used_at: When the route was last planned; set it after planning the route again.
         name: New name, at most 200 characters.
         origin: New start of the route.
-        preferred_departure_minutes: New preferred departure, counted from midnight; null means departing at once.
+        preferred_departure_minutes: New preferred departure, counted from midnight; null means departing at once. Unit:
+            min.
         waypoints: New stops in order of travel, at most 25; an empty list makes the route direct.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _UPDATE_USER_SAVED_ROUTE,

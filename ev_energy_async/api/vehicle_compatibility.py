@@ -46,7 +46,7 @@ async def check_vehicle_compatibility(
     """Check whether a vehicle model is supported in a country.
 
     Returns whether a vehicle model is supported, before anyone signs up or links an account. The country is taken from
-    `country`, then from `Accept-Language`, and defaults to the US. With `program_id`, the program's own country and
+    `country`, then from `accept_language`, and defaults to the US. With `program_id`, the program's own country and
     model list apply instead. Fails with 400 if `vehicle_model_id` is missing or malformed or the country is invalid,
     and with 404 if the model or program is unknown.
 
@@ -55,9 +55,9 @@ async def check_vehicle_compatibility(
     Args:
         client_id: The `client_id` of your OAuth application. Applications in sandbox mode get a canned result that does
             not consult real data.
-        country: Two-letter ISO 3166 country code. If omitted, the `Accept-Language` header decides, and failing that
+        country: Two-letter ISO 3166 country code. If omitted, the `accept_language` header decides, and failing that
             the US is assumed. Ignored if `program_id` is given.
-        program_id: ID of a program whose country and model list apply instead of `country` and `Accept-Language`. Omit
+        program_id: ID of a program whose country and model list apply instead of `country` and `accept_language`. Omit
             it while the user's program is unknown.
         vehicle_model_id: ID of the vehicle model to check.
         accept_language: Preferred language (RFC 9110, section 12.5.4). Operations that depend on a country derive it
@@ -65,7 +65,7 @@ async def check_vehicle_compatibility(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _CHECK_VEHICLE_COMPATIBILITY,

@@ -45,7 +45,7 @@ async def get_vehicle_make(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_VEHICLE_MAKE,
@@ -94,8 +94,8 @@ def list_vehicle_makes(
 
     Returns the catalogue of manufacturers, the first step in choosing a vehicle. With `available_for_user_id`, only
     makes supported by that user's program and tier are returned. Without a token, requests are limited to 50 an hour
-    per IP address. Pass `EvEnergy-User` to include that user in the onboarding links. Sorted by creation unless
-    `ordering` is given.
+    per IP address. Pass `as_user` to include that user in the onboarding links. Sorted by creation unless `ordering` is
+    given.
 
     `GET /vehicle_makes`; public.
 
@@ -114,7 +114,7 @@ def list_vehicle_makes(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_VEHICLE_MAKES,

@@ -45,7 +45,7 @@ async def create_vehicle_model(
     """Propose a new vehicle model for the catalogue.
 
     Adds a model under an existing make. It stays hidden until it has been reviewed, so it does not appear in the list
-    at once. Pass `EvEnergy-User` to make the call in the context of one user.
+    at once. Pass `as_user` to make the call in the context of one user.
 
     `POST /vehicle_models`; scopes: vehicle:write.
 
@@ -56,7 +56,7 @@ async def create_vehicle_model(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(_CREATE_VEHICLE_MODEL, body=body, fields=fields)
     return (await sender.send(request)).data
@@ -83,7 +83,7 @@ async def create_vehicle_model_connector(
     """Add the DC connector of a vehicle model for a region.
 
     Adds the connector for a region not covered yet. If the model already has one for that region, the call fails with
-    400; use `PATCH /vehicle_models/{vehicle_model_id}/connectors/{region}` instead.
+    400; use `ev.vehicle_models.update_connector` instead.
 
     `POST /vehicle_models/{vehicle_model_id}/connectors`; scopes: vehicle_catalogue:write.
 
@@ -99,7 +99,7 @@ async def create_vehicle_model_connector(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(_CREATE_VEHICLE_MODEL_CONNECTOR, path=(vehicle_model_id,), body=body, fields=fields)
     return (await sender.send(request)).data
@@ -136,7 +136,7 @@ async def get_vehicle_model(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_VEHICLE_MODEL,
@@ -185,7 +185,7 @@ async def get_vehicle_model_connector(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_VEHICLE_MODEL_CONNECTOR,
@@ -241,7 +241,7 @@ def list_vehicle_models(
 
     Returns the catalogue of models; filter by `make_id` once the user has chosen a make. With `available_for_user_id`,
     only models supported by that user's program and tier are returned. Without a token, requests are limited to 50 an
-    hour per IP address. Pass `EvEnergy-User` to include that user in the onboarding links. Sorted by creation unless
+    hour per IP address. Pass `as_user` to include that user in the onboarding links. Sorted by creation unless
     `ordering` is given.
 
     `GET /vehicle_models`; public.
@@ -263,7 +263,7 @@ def list_vehicle_models(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_VEHICLE_MODELS,
@@ -308,7 +308,7 @@ def list_vehicle_model_connectors(
     """List the DC connectors of a vehicle model by region.
 
     Returns a model's DC fast-charging connector in each charging region, since the same vehicle may be sold with NACS
-    in North America and with CCS in Europe. For one particular vehicle, use `GET /vehicles/{vehicle_id}/connectors`.
+    in North America and with CCS in Europe. For one particular vehicle, use `ev.vehicles.get_connectors`.
 
     `GET /vehicle_models/{vehicle_model_id}/connectors`; public.
 
@@ -323,7 +323,7 @@ def list_vehicle_model_connectors(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_VEHICLE_MODEL_CONNECTORS,
@@ -371,7 +371,7 @@ async def update_vehicle_model(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(_UPDATE_VEHICLE_MODEL, path=(vehicle_model_id,), body=body, fields=fields)
     return (await sender.send(request)).data
@@ -424,7 +424,7 @@ async def update_vehicle_model_connector(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _UPDATE_VEHICLE_MODEL_CONNECTOR,

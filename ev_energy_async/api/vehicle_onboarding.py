@@ -38,9 +38,9 @@ async def complete_vehicle_onboarding(
 ) -> m.VehicleOnboardingCompleteResponse:
     """Finish connecting a vehicle with the provider's code.
 
-    Second step after `GET /vehicle_onboarding` with `response_type=json`, chiefly for apps whose Smartcar Connect SDK
-    returns an `auth_code`: exchanges the code for the vehicles of the account. The request ID from the first step works
-    only once, so never retry this call automatically; start over after a failure. Fails with 422 if the exchange
+    Second step after `ev.vehicle_onboarding.start` with `response_type=json`, chiefly for apps whose Smartcar Connect
+    SDK returns an `auth_code`: exchanges the code for the vehicles of the account. The request ID from the first step
+    works only once, so never retry this call automatically; start over after a failure. Fails with 422 if the exchange
     failed.
 
     `POST /vehicle_onboarding/complete`; public.
@@ -58,7 +58,7 @@ async def complete_vehicle_onboarding(
         InvalidArgument: An argument cannot be sent.
         UnprocessableEntity: The exchange failed: the request has expired, the provider rejected the code, or the
             account has no vehicles.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(_COMPLETE_VEHICLE_ONBOARDING, body=body, fields=fields)
     return (await sender.send(request)).data
@@ -93,7 +93,7 @@ async def send_vehicle_onboarding_link(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(_SEND_VEHICLE_ONBOARDING_LINK, body=body, fields=fields)
     await sender.send(request)
@@ -159,7 +159,7 @@ async def start_vehicle_onboarding(
         InvalidArgument: An argument cannot be sent.
         UnprocessableEntity: With `response_type=json` only: the provider issued no authorization URL, for example
             because it is down, returned an error, or does not support the make.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _START_VEHICLE_ONBOARDING,

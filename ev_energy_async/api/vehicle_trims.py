@@ -39,19 +39,19 @@ async def create_vehicle_trim(
     """Create a custom trim for a vehicle model.
 
     Adds your own variant of an existing model when none in the catalogue fits. Keep the returned ID: custom trims do
-    not appear in `GET /vehicle_trims`.
+    not appear in `ev.vehicle_trims.list`.
 
     `POST /vehicle_trims`; scopes: vehicle:write.
 
     Args:
         body: Parent model, name and battery size of the new trim. A model or a mapping; or give its keys as keywords.
-        battery_size_watt_hours: Nominal battery capacity, from 1000 to 300000. Required.
+        battery_size_watt_hours: Nominal battery capacity, from 1000 to 300000. Unit: Wh. Required.
         model: URL of the parent model. Required.
         name: Name of the trim. Required.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(_CREATE_VEHICLE_TRIM, body=body, fields=fields)
     return (await sender.send(request)).data
@@ -97,7 +97,7 @@ async def get_vehicle_trim(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_VEHICLE_TRIM,
@@ -155,7 +155,7 @@ def list_vehicle_trims(
     """List vehicle trims.
 
     Returns the catalogue of trims, the variants in which a model is sold. Usually called with `model_id` to let the
-    user pick a variant, after a model whose `onboarding_url` is null. Pass `EvEnergy-User` to include that user in the
+    user pick a variant, after a model whose `onboarding_url` is null. Pass `as_user` to include that user in the
     onboarding links. Sorted by creation unless `ordering` is given. Custom trims are not listed.
 
     `GET /vehicle_trims`; scopes: vehicle:read.
@@ -176,7 +176,7 @@ def list_vehicle_trims(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_VEHICLE_TRIMS,

@@ -42,7 +42,7 @@ async def join_vehicle_waitlist(
     Records a person whose vehicle failed the compatibility check, so that they can be notified once it is supported. No
     account is needed. Name the vehicle either by `vehicle_model_id`, or by `vehicle_make_name` and `vehicle_model_name`
     together; anything else, or an unknown ID, fails with 400. The country comes from the program if one is given,
-    otherwise from `Accept-Language`, and defaults to the US.
+    otherwise from `accept_language`, and defaults to the US.
 
     `POST /vehicle_waitlist`; public.
 
@@ -62,7 +62,7 @@ async def join_vehicle_waitlist(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _JOIN_VEHICLE_WAITLIST, query=(client_id,), headers=(accept_language,), body=body, fields=fields

@@ -61,10 +61,10 @@ async def create_vehicle(
     """Create a vehicle without an integration.
 
     Creates a placeholder for a vehicle that cannot be connected, so that its battery size and similar basics are known.
-    Vehicles that can be connected are added through `GET /vehicle_onboarding` instead. Under client credentials, pass
-    `EvEnergy-User` to name the owner; without it the call fails with 400.
+    Vehicles that can be connected are added through `ev.vehicle_onboarding.start` instead. Under client credentials,
+    pass `as_user` to name the owner; without it the call fails with 400.
 
-    `POST /vehicles`; scopes: vehicle:write; needs a user (`as_user`) under client credentials.
+    `POST /vehicles`; scopes: vehicle:write.
 
     Args:
         body: The vehicle's model and, if known, battery size, name, class and owner. A model or a mapping; or give its
@@ -72,7 +72,7 @@ async def create_vehicle(
         expand: Reference of the new vehicle to return as an object instead of a URL. It takes a single value, where the
             other vehicle operations take several.
         model: URL of a model in the catalogue. With the battery size, it determines the vehicle's trim. Required.
-        battery_size_watt_hours: Nominal battery capacity, if known.
+        battery_size_watt_hours: Nominal battery capacity, if known. Unit: Wh.
         description: Name of the vehicle; if omitted, it is composed of the owner's email address and the vehicle's make
             and model.
         user: URL of the owner; required under client credentials.
@@ -80,7 +80,7 @@ async def create_vehicle(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(_CREATE_VEHICLE, query=(expand,), body=body, fields=fields)
     return (await sender.send(request)).data
@@ -103,8 +103,8 @@ async def delete_vehicle(
 ) -> dict[str, int] | None:
     """Remove a vehicle from the platform.
 
-    Removes the vehicle and its connection. If the driver may want to reconnect later, use `POST
-    /vehicles/{vehicle_id}/disconnect` instead, which keeps the vehicle.
+    Removes the vehicle and its connection. If the driver may want to reconnect later, use `ev.vehicles.disconnect`
+    instead, which keeps the vehicle.
 
     `DELETE /vehicles/{vehicle_id}`; scopes: vehicle:write.
 
@@ -113,7 +113,7 @@ async def delete_vehicle(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _DELETE_VEHICLE,
@@ -141,9 +141,9 @@ async def disconnect_vehicle(
     """Disconnect a vehicle from its provider.
 
     Revokes the tokens held at the provider and invalidates the account the vehicle came through; running charging
-    sessions of every vehicle on that account end. The vehicle becomes `INACTIVE` but is kept, and `POST
-    /vehicles/{vehicle_id}/reconnect` can bring it back. Idempotent: a vehicle without an integration is left unchanged,
-    and the call succeeds.
+    sessions of every vehicle on that account end. The vehicle becomes `INACTIVE` but is kept, and
+    `ev.vehicles.reconnect` can bring it back. Idempotent: a vehicle without an integration is left unchanged, and the
+    call succeeds.
 
     `POST /vehicles/{vehicle_id}/disconnect`; scopes: vehicle:write.
 
@@ -152,7 +152,7 @@ async def disconnect_vehicle(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _DISCONNECT_VEHICLE,
@@ -195,7 +195,7 @@ async def get_vehicle(
     """Get a vehicle.
 
     Returns one vehicle with its settings and connection status. Use `expand=latest_status_log` to get battery and plug
-    state in the same request. Pass `EvEnergy-User` to make the call in the context of that user.
+    state in the same request. Pass `as_user` to make the call in the context of that user.
 
     `GET /vehicles/{vehicle_id}`; scopes: vehicle:read.
 
@@ -205,7 +205,7 @@ async def get_vehicle(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_VEHICLE,
@@ -257,7 +257,7 @@ async def get_vehicle_command_log(
     Returns one command; the vehicle and `logged_at` together identify it. Unlike the other vehicle logs, this needs the
     scope `debug:read`.
 
-    `GET /vehicles/{vehicle_id}/command_logs/{logged_at}`; scopes: debug:read.
+    `GET /vehicles/{vehicle_id}/command_logs/{logged_at}`.
 
     Args:
         vehicle_id: ID of the vehicle: `vhcl` followed by a ULID.
@@ -267,7 +267,7 @@ async def get_vehicle_command_log(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_VEHICLE_COMMAND_LOG,
@@ -298,8 +298,8 @@ async def get_vehicle_connectors(
     """Get the DC fast-charging connectors of a vehicle.
 
     Returns the DC fast-charging connectors a vehicle can use: the one built in, and any adapters the driver carries. If
-    no connector was set for this vehicle, its model's default is returned. For catalogue data about a model, see `GET
-    /vehicle_models/{vehicle_model_id}/connectors`.
+    no connector was set for this vehicle, its model's default is returned. For catalogue data about a model, see
+    `ev.vehicle_models.list_connectors`.
 
     `GET /vehicles/{vehicle_id}/connectors`; scopes: vehicle:read.
 
@@ -308,7 +308,7 @@ async def get_vehicle_connectors(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_VEHICLE_CONNECTORS,
@@ -369,7 +369,7 @@ async def get_vehicle_error_log(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_VEHICLE_ERROR_LOG,
@@ -434,7 +434,7 @@ async def get_vehicle_location_log(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_VEHICLE_LOCATION_LOG,
@@ -474,7 +474,7 @@ async def get_vehicle_state_of_charge(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_VEHICLE_STATE_OF_CHARGE,
@@ -534,7 +534,7 @@ async def get_vehicle_status_log(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_VEHICLE_STATUS_LOG,
@@ -574,7 +574,7 @@ async def get_vehicle_vpp_modes(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_VEHICLE_VPP_MODES,
@@ -622,9 +622,9 @@ def list_vehicles(
 ) -> Paginator[m.Vehicle]:
     """List vehicles.
 
-    Returns the vehicles this token can access. Under client credentials, pass `EvEnergy-User` to limit the list to one
-    user. To poll a fleet cheaply, use `expand=latest_status_log` with a `page_size` of 100: each vehicle then carries
-    its newest status log, with no further request per vehicle.
+    Returns the vehicles this token can access. Under client credentials, pass `as_user` to limit the list to one user.
+    To poll a fleet cheaply, use `expand=latest_status_log` with a `page_size` of 100: each vehicle then carries its
+    newest status log, with no further request per vehicle.
 
     `GET /vehicles`; scopes: vehicle:read.
 
@@ -642,7 +642,7 @@ def list_vehicles(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_VEHICLES,
@@ -705,8 +705,8 @@ def list_vehicle_command_logs(
     """List the commands sent to a vehicle.
 
     Returns the commands the platform sent to the vehicle (start, stop, wake up, accept a schedule), newest first. Match
-    `internal_command_id` with the error logs to see which commands failed. Limit the period with `logged_at__gte` and
-    `logged_at__lte`.
+    `internal_command_id` with the error logs to see which commands failed. Limit the period with `logged_at_gte` and
+    `logged_at_lte`.
 
     `GET /vehicles/{vehicle_id}/command_logs`; scopes: debug:read.
 
@@ -728,7 +728,7 @@ def list_vehicle_command_logs(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_VEHICLE_COMMAND_LOGS,
@@ -794,7 +794,7 @@ def list_vehicle_error_logs(
     """List the telematics errors of a vehicle.
 
     Returns failed requests to the vehicle's telematics service, newest first. Look here when a vehicle stops reporting
-    or ignores commands. Limit the period with `logged_at__gte` and `logged_at__lte`.
+    or ignores commands. Limit the period with `logged_at_gte` and `logged_at_lte`.
 
     `GET /vehicles/{vehicle_id}/error_logs`; scopes: vehicle:read.
 
@@ -816,7 +816,7 @@ def list_vehicle_error_logs(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_VEHICLE_ERROR_LOGS,
@@ -882,7 +882,7 @@ def list_vehicle_location_logs(
     """List the location samples of a vehicle.
 
     Shows when the vehicle's location was sampled and whether it was at home, newest first. Coordinates are never
-    returned. Limit the period with `sampled_at__gte` and `sampled_at__lte`.
+    returned. Limit the period with `sampled_at_gte` and `sampled_at_lte`.
 
     `GET /vehicles/{vehicle_id}/location_logs`; scopes: vehicle:read.
 
@@ -904,7 +904,7 @@ def list_vehicle_location_logs(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_VEHICLE_LOCATION_LOGS,
@@ -970,8 +970,8 @@ def list_vehicle_status_logs(
     """List the status logs of a vehicle.
 
     Returns the history of a vehicle's battery, plug and charging state, one entry per report, newest first. Limit the
-    period with `sampled_at__gte` and `sampled_at__lte`. Reports can arrive late, so a log with an older `sampled_at`
-    may appear after a newer one. For the current state only, expand `latest_status_log` on the vehicle instead.
+    period with `sampled_at_gte` and `sampled_at_lte`. Reports can arrive late, so a log with an older `sampled_at` may
+    appear after a newer one. For the current state only, expand `latest_status_log` on the vehicle instead.
 
     `GET /vehicles/{vehicle_id}/status_logs`; scopes: vehicle:read.
 
@@ -993,7 +993,7 @@ def list_vehicle_status_logs(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _LIST_VEHICLE_STATUS_LOGS,
@@ -1037,7 +1037,7 @@ async def reconnect_vehicle(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _RECONNECT_VEHICLE,
@@ -1093,13 +1093,13 @@ async def update_vehicle(
         expand: References to return as objects instead of URLs: the newest status log, owner, trim, model and make.
         battery_size_watt_hours: Nominal battery capacity. Accepted only for unintegrated vehicles, and counted as
             supplied by the user from then on. Stored in steps of 10 Wh, so it may read back slightly different.
-        maximum_charge_limit_percentage: Battery level at which smart charging stops, from 50 to 100.
+        maximum_charge_limit_percentage: Battery level at which smart charging stops, from 50 to 100. Unit: %.
         smart_charging_enabled: Whether the platform schedules the vehicle's charging dynamically.
         vehicle_class: Whether it is a `PASSENGER` or a `COMMERCIAL` vehicle; null clears the classification.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(_UPDATE_VEHICLE, path=(vehicle_id,), query=(expand,), body=body, fields=fields)
     return (await sender.send(request)).data
@@ -1142,7 +1142,7 @@ async def update_vehicle_connectors(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(_UPDATE_VEHICLE_CONNECTORS, path=(vehicle_id,), body=body, fields=fields)
     return (await sender.send(request)).data
@@ -1178,11 +1178,11 @@ async def update_vehicle_state_of_charge(
         body: The battery level to store. An empty object changes nothing. A model or a mapping; or give its keys as
             keywords.
         state_of_charge_percentage: New battery level, from 0 to 100. Null removes the stored one; omitting the key
-            changes nothing.
+            changes nothing. Unit: %.
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(_UPDATE_VEHICLE_STATE_OF_CHARGE, path=(vehicle_id,), body=body, fields=fields)
     return (await sender.send(request)).data

@@ -36,7 +36,7 @@ async def get_webhook_portal(
 
     Raises:
         InvalidArgument: An argument cannot be sent.
-        ApiError: The API refused; the subclasses tell which way.
+        ApiError: The API responded with an error; see its subclasses.
     """
     request = build_request(
         _GET_WEBHOOK_PORTAL,

@@ -16,7 +16,10 @@ __all__ = [
 
 
 class PasswordResetResultStatus(OpenStrEnum):
-    """Always `password_reset_email_sent`, whether or not an email was sent."""
+    """The `status` of `PasswordResetResult`.
+
+    Always `password_reset_email_sent`, whether or not an email was sent.
+    """
 
     PASSWORD_RESET_EMAIL_SENT = "password_reset_email_sent"
     if TYPE_CHECKING:

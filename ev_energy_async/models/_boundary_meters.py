@@ -19,9 +19,10 @@ __all__ = [
 
 
 class BoundaryMeterStatusLogStatus(OpenStrEnum):
-    """Direction of flow, derived from `power_watts`.
+    """The `status` of `BoundaryMeterStatusLog`.
 
-    `IDLE` means that no power flows, `UNKNOWN` that the direction cannot be determined.
+    Direction of flow, derived from `power_watts`. `IDLE` means that no power flows, `UNKNOWN` that the direction cannot
+    be determined.
     """
 
     EXPORTING = "EXPORTING"

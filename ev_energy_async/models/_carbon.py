@@ -18,7 +18,9 @@ class CarbonIntensities(Model):
     """One page of data from a `CarbonFeed`."""
 
     carbon_feed: str | CarbonFeed | UnsetType = UNSET
-    """Not described."""
+    """Feed the data comes from, as a URL; `expand=carbon_feed` gives the `CarbonFeed`, although only the URL is
+    declared.
+    """
     carbon_intensities: list[CarbonIntensity] | UnsetType = UNSET
     """The carbon intensities; paging applies to this array."""
     url: str | UnsetType = UNSET

@@ -66,7 +66,10 @@ class ChargingSubSessionAssessmentRatingsValue(OpenStrEnum):
 
 
 class ChargingSubSessionCo2IntensityClassification(OpenStrEnum):
-    """Class of the estimated carbon intensity, from `very low` to `very high`; null if not classified."""
+    """The `co2_intensity_classification` of `ChargingSubSession`.
+
+    Class of the estimated carbon intensity, from `very low` to `very high`.
+    """
 
     HIGH = "high"
     LOW = "low"
@@ -79,7 +82,10 @@ class ChargingSubSessionCo2IntensityClassification(OpenStrEnum):
 
 
 class ChargingSubSessionCreatedWebhookType(OpenStrEnum):
-    """Event type, always `charging_sub_session.created`; the same as the `svix-event-type` header."""
+    """The `type` of `ChargingSubSessionCreatedWebhook`.
+
+    Event type, always `charging_sub_session.created`; the same as the `svix-event-type` header.
+    """
 
     CHARGING_SUB_SESSION_CREATED = "charging_sub_session.created"
     if TYPE_CHECKING:
@@ -88,7 +94,9 @@ class ChargingSubSessionCreatedWebhookType(OpenStrEnum):
 
 
 class ChargingSubSessionDebugMetadataEnergyUsageCalculationMethod(OpenStrEnum):
-    """Source of the energy figures, for instance a meter (`METERED`) or an estimate from the charge level
+    """The `energy_usage_calculation_method` of `ChargingSubSessionDebugMetadata`.
+
+    Source of the energy figures, for instance a meter (`METERED`) or an estimate from the charge level
     (`ESTIMATED_CHARGE_LEVEL`).
     """
 
@@ -106,7 +114,10 @@ class ChargingSubSessionDebugMetadataEnergyUsageCalculationMethod(OpenStrEnum):
 
 
 class ChargingSubSessionDebugMetadataEnergyUsageInterpolationMethod(OpenStrEnum):
-    """Method by which gaps between readings were filled when energy usage was calculated."""
+    """The `energy_usage_interpolation_method` of `ChargingSubSessionDebugMetadata`.
+
+    Method by which gaps between readings were filled when energy usage was calculated.
+    """
 
     LINEAR = "LINEAR"
     LINEAR_WITH_CHARGE_STEP = "LINEAR_WITH_CHARGE_STEP"
@@ -116,9 +127,9 @@ class ChargingSubSessionDebugMetadataEnergyUsageInterpolationMethod(OpenStrEnum)
 
 
 class ChargingSubSessionDebugMetadataFinishReason(OpenStrEnum):
-    """Reason the sub-session finished, such as `EVSE_DISCONNECT`; null if none is recorded.
+    """The `finish_reason` of `ChargingSubSessionDebugMetadata`.
 
-    More values may be added.
+    Reason the sub-session finished, such as `EVSE_DISCONNECT`. More values may be added.
     """
 
     ADMIN_ACTION = "ADMIN_ACTION"
@@ -139,7 +150,10 @@ class ChargingSubSessionDebugMetadataFinishReason(OpenStrEnum):
 
 
 class ChargingSubSessionDebugMetadataSolarIntegrationType(OpenStrEnum):
-    """Kind of solar integration of the charger; null if no charger was involved."""
+    """The `solar_integration_type` of `ChargingSubSessionDebugMetadata`.
+
+    Kind of solar integration of the charger.
+    """
 
     HARDWARE = "HARDWARE"
     HARDWARE_PASSTHROUGH = "HARDWARE_PASSTHROUGH"
@@ -152,9 +166,9 @@ class ChargingSubSessionDebugMetadataSolarIntegrationType(OpenStrEnum):
 
 
 class ChargingSubSessionDebugMetadataStartReason(OpenStrEnum):
-    """Reason the sub-session started, such as `EVSE_CONNECT` or `BOOST_START`; null if none is recorded.
+    """The `start_reason` of `ChargingSubSessionDebugMetadata`.
 
-    More values may be added.
+    Reason the sub-session started, such as `EVSE_CONNECT` or `BOOST_START`. More values may be added.
     """
 
     ADMIN_CREATE_FAKE = "ADMIN_CREATE_FAKE"
@@ -175,7 +189,10 @@ class ChargingSubSessionDebugMetadataStartReason(OpenStrEnum):
 
 
 class ChargingSubSessionEndedWebhookType(OpenStrEnum):
-    """Event type, always `charging_sub_session.ended`; the same as the `svix-event-type` header."""
+    """The `type` of `ChargingSubSessionEndedWebhook`.
+
+    Event type, always `charging_sub_session.ended`; the same as the `svix-event-type` header.
+    """
 
     CHARGING_SUB_SESSION_ENDED = "charging_sub_session.ended"
     if TYPE_CHECKING:
@@ -201,10 +218,10 @@ class ChargingSubSessionLabels(OpenStrEnum):
 
 
 class ChargingSubSessionMode(OpenStrEnum):
-    """Charging mode.
+    """The `mode` of `ChargingSubSession`.
 
-    `SMART`: optimised; `BOOST`: immediate; `UNMANAGED_HOME`: at home, not optimised; `MANAGED_OTG` and `UNMANAGED_OTG`:
-    public charging ("on the go"), optimised and not optimised.
+    Charging mode. `SMART`: optimised; `BOOST`: immediate; `UNMANAGED_HOME`: at home, not optimised; `MANAGED_OTG` and
+    `UNMANAGED_OTG`: public charging ("on the go"), optimised and not optimised.
     """
 
     BOOST = "BOOST"
@@ -218,8 +235,10 @@ class ChargingSubSessionMode(OpenStrEnum):
 
 
 class ChargingSubSessionSolarModeType(OpenStrEnum):
-    """Use of solar power: none (`OFF`), together with the grid (`SOLAR_AND_GRID`), exclusive (`SOLAR_ONLY`) or combined
-    with smart charging (`SOLAR_SMART`). Null if the user has not configured solar charging.
+    """The `solar_mode_type` of `ChargingSubSession`.
+
+    Use of solar power: none (`OFF`), together with the grid (`SOLAR_AND_GRID`), exclusive (`SOLAR_ONLY`) or combined
+    with smart charging (`SOLAR_SMART`).
     """
 
     OFF = "OFF"
@@ -232,7 +251,10 @@ class ChargingSubSessionSolarModeType(OpenStrEnum):
 
 
 class DispatcherLogDeviceType(OpenStrEnum):
-    """Kind of device the command is for: `EVSE` (charger) or `VEHICLE`."""
+    """The `device_type` of `DispatcherLog`.
+
+    Kind of device the command is for: `EVSE` (charger) or `VEHICLE`.
+    """
 
     EVSE = "EVSE"
     VEHICLE = "VEHICLE"
@@ -242,7 +264,10 @@ class DispatcherLogDeviceType(OpenStrEnum):
 
 
 class RecalculateChargingSubSessionEnergyUsagesResponseStatus(OpenStrEnum):
-    """`dry_run_completed` after a simulation, `recalculation_triggered` if the figures are being recalculated for real."""
+    """The `status` of `RecalculateChargingSubSessionEnergyUsagesResponse`.
+
+    `dry_run_completed` after a simulation, `recalculation_triggered` if the figures are being recalculated for real.
+    """
 
     DRY_RUN_COMPLETED = "dry_run_completed"
     RECALCULATION_TRIGGERED = "recalculation_triggered"
@@ -252,12 +277,12 @@ class RecalculateChargingSubSessionEnergyUsagesResponseStatus(OpenStrEnum):
 
 
 class ScheduleIntervalScheduleType(OpenStrEnum):
-    """Origin of the instruction.
+    """The `schedule_type` of `ScheduleInterval`.
 
-    `SMART`: optimisation; `BOOST`: immediate charging at full rate; `SOLAR_ONLY`: solar power alone; `SOLAR_SMART`:
-    solar and smart charging combined; `INITIAL_CHARGE_TIME`: a first charge that conditions the battery;
-    `BATTERY_WARMING`: warming in the hour before the vehicle must be ready; `V2G_DISCHARGE`: the vehicle feeds the
-    grid; `V2G_CHARGEBACK`: recharging after a V2G discharge; `LEGACY`: from before types were recorded.
+    Origin of the instruction. `SMART`: optimisation; `BOOST`: immediate charging at full rate; `SOLAR_ONLY`: solar
+    power alone; `SOLAR_SMART`: solar and smart charging combined; `INITIAL_CHARGE_TIME`: a first charge that conditions
+    the battery; `BATTERY_WARMING`: warming in the hour before the vehicle must be ready; `V2G_DISCHARGE`: the vehicle
+    feeds the grid; `V2G_CHARGEBACK`: recharging after a V2G discharge; `LEGACY`: from before types were recorded.
     """
 
     BATTERY_WARMING = "BATTERY_WARMING"
@@ -275,7 +300,10 @@ class ScheduleIntervalScheduleType(OpenStrEnum):
 
 
 class SchedulePlanEstimatedChargeRateSource(OpenStrEnum):
-    """Source of the expected charging power; null if not specified."""
+    """The `estimated_charge_rate_source` of `SchedulePlan`.
+
+    Source of the expected charging power.
+    """
 
     CURRENT_SESSION_EVSE_DATA_LOGS = "CURRENT_SESSION_EVSE_DATA_LOGS"
     CURRENT_SESSION_VEHICLE_DATA_LOGS = "CURRENT_SESSION_VEHICLE_DATA_LOGS"
@@ -330,13 +358,15 @@ class ChargingSubSession(Model):
     `EnergyUsage`. Webhooks deliver the same object.
     """
 
+    id: str
+    """ID of the sub-session: `csub` followed by a ULID."""
     co2_intensity_classification: ChargingSubSessionCo2IntensityClassification | None
     """Class of the estimated carbon intensity, from `very low` to `very high`; null if not classified."""
     co2_intensity_grams_per_kilowatt_hour: int | None = attrs.field(metadata={"unit": "g/kWh"})
     """Estimated carbon intensity of the energy used; null if there is no estimate. Unit: g/kWh."""
     cost: int | None = attrs.field(metadata={"unit": "minor units of currency"})
     """Cost of the energy, as a whole number of minor units (pence, cents) of `currency`; null if it could not be
-    determined. Unit: minor units of currency.
+    determined.
     """
     currency: str
     """Currency of the amounts in this object, for example `EUR`."""
@@ -354,8 +384,6 @@ class ChargingSubSession(Model):
     """Net energy delivered to the vehicle, from grid and solar together. Unit: Wh."""
     grid_energy_delivered_watt_hours: int | None = attrs.field(metadata={"unit": "Wh"})
     """Part of the energy supplied by the grid; null if unknown. Unit: Wh."""
-    id: str
-    """ID of the sub-session: `csub` followed by a ULID."""
     location: ChargingSubSessionLocation
     """Place of charging: its name, coordinates, address and time zone."""
     mode: ChargingSubSessionMode
@@ -398,26 +426,23 @@ class ChargingSubSession(Model):
     """Charger that was used, as a URL; `expand=evse` gives the `EVSE`. Null if it is unknown."""
     flags: str | ChargingSubSessionFlags | UnsetType = UNSET
     """Irregularities noticed during charging, as a URL; `expand=flags` gives the `ChargingSubSessionFlags`."""
-    grid_energy_delivered: Decimal | UnsetType = UNSET
+    grid_energy_delivered: Decimal | UnsetType = attrs.field(default=UNSET, metadata={"deprecated": True})
     """Decimal form of the energy supplied by the grid; use `grid_energy_delivered_watt_hours` instead. Deprecated."""
     grid_feeds: list[str | GridFeed] | UnsetType = UNSET
     """Grid feeds that were applied, as URLs; `expand=grid_feeds` gives `GridFeed`s and needs the scope `grid:read`."""
     incentive_earned: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "minor units of currency"})
-    """Reward earned by this charging, as a whole number of minor units of `currency`; null if none is recorded.
-
-    Unit: minor units of currency.
-    """
+    """Reward earned by this charging, as a whole number of minor units of `currency`; null if none is recorded."""
     labels: list[ChargingSubSessionLabels] | UnsetType | None = UNSET
     """Categories of this charging, such as utility territories and price periods; null if there are none."""
     percentage_added: float | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "%"})
-    """Battery charge gained, in percentage points; null if unknown. Unit: %."""
+    """Battery charge gained, in percentage points; null if unknown."""
     savings_co2_grams: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "g"})
     """CO2 emissions avoided; null if unknown. Unit: g."""
     savings_cost: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "minor units of currency"})
-    """Money saved, as a whole number of minor units of `currency`; null if unknown. Unit: minor units of currency."""
+    """Money saved, as a whole number of minor units of `currency`; null if unknown."""
     schedules: str | Schedules | UnsetType = UNSET
     """Charging schedules made for the device, as a URL; `expand=schedules` gives the `Schedules`."""
-    solar_energy_delivered: Decimal | UnsetType = UNSET
+    solar_energy_delivered: Decimal | UnsetType = attrs.field(default=UNSET, metadata={"deprecated": True})
     """Decimal form of the energy supplied by solar panels; use `solar_energy_delivered_watt_hours` instead.
 
     Deprecated.
@@ -523,7 +548,7 @@ class ChargingSubSessionAssessmentMetrics(Model):
     """Length of the session; the API does not state its unit. Null if not calculated."""
     session_savings_range: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "units of currency"})
     """Difference between the most and the least expensive way the session could theoretically have gone, in units of
-    currency (pounds, not pence); null if not calculated. Unit: units of currency.
+    currency (pounds, not pence); null if not calculated.
     """
     vehicle_command_adherence: int | UnsetType | None = UNSET
     """Degree to which the vehicle followed its commands, from 0 to 100 percent; null if not calculated."""
@@ -550,7 +575,7 @@ class ChargingSubSessionCreatedWebhook(Model):
     """Webhook event sent when a charging sub-session starts, at plug-in or at a change of charging mode."""
 
     data: ChargingSubSession
-    """The new sub-session, as returned by `GET /charging_sub_sessions/{charging_sub_session_id}`."""
+    """The new sub-session, as returned by `ev.charging_sub_sessions.get`."""
     timestamp: AwareDatetime
     """When the event occurred, in UTC. To recognise redeliveries, use `svix-id` instead."""
     type: ChargingSubSessionCreatedWebhookType
@@ -599,7 +624,7 @@ class ChargingSubSessionEndedWebhook(Model):
     """Webhook event sent when a charging sub-session ends, by unplugging or by a change of charging mode."""
 
     data: ChargingSubSession
-    """The completed sub-session, as returned by `GET /charging_sub_sessions/{charging_sub_session_id}`."""
+    """The completed sub-session, as returned by `ev.charging_sub_sessions.get`."""
     timestamp: AwareDatetime
     """When the event occurred, in UTC, as opposed to when it was delivered."""
     type: ChargingSubSessionEndedWebhookType
@@ -620,12 +645,15 @@ class ChargingSubSessionFlags(Model):
 
 @model
 class ChargingSubSessionLocation(Model):
-    """Place of charging: its name, coordinates, address and time zone."""
+    """The `location` of `ChargingSubSession`.
+
+    Place of charging: its name, coordinates, address and time zone.
+    """
 
     address_1: str | UnsetType | None = UNSET
     """First line of the address; null if unknown."""
     coordinates: LatLong | UnsetType | None = UNSET
-    """Not described."""
+    """Coordinates of the place. May be null, although the declared type does not say so."""
     name: str | UnsetType = UNSET
     """Display name of the place."""
     postal_code: str | UnsetType | None = UNSET
@@ -664,7 +692,7 @@ class EnergyDeliveredByPrice(Model):
     energy_delivered_watt_hours: int | UnsetType = attrs.field(default=UNSET, metadata={"unit": "Wh"})
     """Energy delivered at this price. Unit: Wh."""
     price: Decimal | UnsetType = attrs.field(default=UNSET, metadata={"unit": "minor units of currency"})
-    """Price in minor units of currency (pence, cents), as a decimal string. Unit: minor units of currency."""
+    """Price in minor units of currency (pence, cents), as a decimal string."""
 
 
 @model
@@ -675,7 +703,7 @@ class EnergyUsage(Model):
     """
 
     charging_sub_session: str | ChargingSubSession | UnsetType = UNSET
-    """Not described."""
+    """URL of the sub-session this usage describes."""
     currency: str | UnsetType = UNSET
     """Currency of the prices in `intervals`, which are in its minor unit (pence, cents)."""
     intervals: list[UsageInterval] | UnsetType = UNSET
@@ -741,17 +769,17 @@ class SchedulePlan(Model):
     prices.
     """
 
+    id: str | UnsetType = UNSET
+    """ID of the plan: `scpl` followed by a ULID.
+
+    The schedules of a sub-session can be filtered by it (`schedule_plan_id`).
+    """
     created_at: AwareDatetime | UnsetType = UNSET
     """When the plan was created."""
     estimated_charge_rate_source: SchedulePlanEstimatedChargeRateSource | UnsetType | None = UNSET
     """Source of the expected charging power; null if not specified."""
     estimated_charge_rate_watts: int | UnsetType = attrs.field(default=UNSET, metadata={"unit": "W"})
     """Expected charging power of the vehicle. Unit: W."""
-    id: str | UnsetType = UNSET
-    """ID of the plan: `scpl` followed by a ULID.
-
-    The schedules of a sub-session can be filtered by it (`schedule_plan_id`).
-    """
     max_charge_limit_percent: int | UnsetType = attrs.field(default=UNSET, metadata={"unit": "%"})
     """Upper charge limit of the plan, from 0 to 100. Unit: %."""
     min_charge_limit_percent: int | UnsetType = attrs.field(default=UNSET, metadata={"unit": "%"})
@@ -770,7 +798,7 @@ class SchedulePlan(Model):
     )
     """Price limit in hundredths of a minor unit of currency: 2450 is 24.5 pence, or GBP 0.245.
 
-    Null if there is no limit. Unit: hundredths of a minor unit of currency.
+    Null if there is no limit.
     """
     ready_by_time: AwareDatetime | UnsetType = UNSET
     """Time by which charging should be complete."""
@@ -819,8 +847,7 @@ class UsageInterval(Model):
     )
     """Price in minor units of currency per kWh, as a decimal string.
 
-    If merging joined intervals with different rates, this is the sum of those rates. Null if unknown. Unit: minor units
-    of currency per kWh.
+    If merging joined intervals with different rates, this is the sum of those rates. Null if unknown.
     """
     energy_delivered_by_price: EnergyDeliveredByPrice | UnsetType = UNSET
     """Energy of the interval by price.
@@ -836,7 +863,7 @@ class UsageInterval(Model):
     """
     percentage_import: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "%"})
     """Share of the energy imported from the grid, from 0 to 100 percent, which affects the cost in homes with solar
-    panels. Null if unknown. Unit: %.
+    panels. Null if unknown.
     """
     started_at: AwareDatetime | UnsetType = UNSET
     """Start of the interval."""

@@ -36,7 +36,10 @@ __all__ = [
 
 
 class EVSECommandLogReason(OpenStrEnum):
-    """Reason for the command, for example `SCHEDULED_CHARGING` or `STOP_CHARGE`; null if none was recorded."""
+    """The `reason` of `EVSECommandLog`.
+
+    Reason for the command, for example `SCHEDULED_CHARGING` or `STOP_CHARGE`.
+    """
 
     API_TRIGGERED_COMMAND = "API_TRIGGERED_COMMAND"
     CHARGING_SESSION = "CHARGING_SESSION"
@@ -60,7 +63,10 @@ class EVSECommandLogReason(OpenStrEnum):
 
 
 class EVSEImportRequestProvider(OpenStrEnum):
-    """Provider of the charger's integration. Only the listed ones support import by serial number."""
+    """The `provider` of `EVSEImportRequest`.
+
+    Provider of the charger's integration. Only the listed ones support import by serial number.
+    """
 
     CHARGE_POINT = "ChargePoint"
     EO = "EO"
@@ -75,7 +81,10 @@ class EVSEImportRequestProvider(OpenStrEnum):
 
 
 class EVSEOCPPCallResponseErrorCode(OpenStrEnum):
-    """OCPP error code; `NoError` means success."""
+    """The `error_code` of `EVSEOCPPCallResponse`.
+
+    OCPP error code; `NoError` means success.
+    """
 
     FORMATION_VIOLATION = "FormationViolation"
     GENERIC_ERROR = "GenericError"
@@ -95,7 +104,10 @@ class EVSEOCPPCallResponseErrorCode(OpenStrEnum):
 
 
 class EVSEOCPPLogAction(OpenStrEnum):
-    """OCPP action, such as `MeterValues` or `RemoteStartTransaction`."""
+    """The `action` of `EVSEOCPPLog`.
+
+    OCPP action, such as `MeterValues` or `RemoteStartTransaction`.
+    """
 
     AUTHORIZE = "Authorize"
     BOOT_NOTIFICATION = "BootNotification"
@@ -142,7 +154,10 @@ class EVSEOCPPLogAction(OpenStrEnum):
 
 
 class EVSEOCPPLogDirection(OpenStrEnum):
-    """Direction of the message, `Sent` or `Received`. The filter of the list takes the same words in capitals."""
+    """The `direction` of `EVSEOCPPLog`.
+
+    Direction of the message, `Sent` or `Received`. The filter of the list takes the same words in capitals.
+    """
 
     RECEIVED = "Received"
     SENT = "Sent"
@@ -207,9 +222,7 @@ class EVSECommandLog(Model):
 
 @model
 class EVSECompatibilityCheckResult(Model):
-    """Result of checking whether a charger model is supported in a country, returned by `GET
-    /evse_compatibility/check`.
-    """
+    """Result of checking whether a charger model is supported in a country, returned by `ev.evse_compatibility.check`."""
 
     beta: bool
     """Whether the support is early access. Always present, and always false for an incompatible model."""
@@ -251,10 +264,10 @@ class EVSEConnectivity(Model):
 class EVSEFirmwareVersion(Model):
     """A firmware release for one or more charger models."""
 
-    change_log: str | None
-    """Short description of the changes in the release; null if there is none."""
     id: str
     """ID of the release: `evsf` followed by a ULID."""
+    change_log: str | None
+    """Short description of the changes in the release; null if there is none."""
     public_version: str | None
     """Public version name, if different from the internal one; null otherwise."""
     support_url: str | None
@@ -320,8 +333,8 @@ class EVSEOCPPLog(Model):
 
 @model
 class EVSEOnboardingJsonResponse(Model):
-    """The start page of charger onboarding, returned by `GET /evse_onboarding` for `response_type=json` instead of a
-    redirect.
+    """The start page of charger onboarding, returned by `ev.evse_onboarding.start` for `response_type=json` instead of
+    a redirect.
     """
 
     url: str
@@ -333,7 +346,7 @@ class EVSEOnboardingJsonResponse(Model):
 
 @model
 class EVSEReconnectionUrl(Model):
-    """A link for restoring the connection to a charger, returned by `POST /evses/{evse_id}/reconnect`."""
+    """A link for restoring the connection to a charger, returned by `ev.evses.reconnect`."""
 
     url: str | UnsetType = UNSET
     """Page on which the user signs in again to authorise access to the charger."""

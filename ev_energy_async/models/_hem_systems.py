@@ -19,7 +19,10 @@ __all__ = [
 
 
 class HEMSystemEnergyStatsResponseResolution(OpenStrEnum):
-    """Length of each bucket: `PT30M` (half an hour), `P1D` (a day) or `P1M` (a calendar month)."""
+    """The `resolution` of `HEMSystemEnergyStatsResponse`.
+
+    Length of each bucket: `PT30M` (half an hour), `P1D` (a day) or `P1M` (a calendar month).
+    """
 
     P1_D = "P1D"
     P1_M = "P1M"
@@ -35,10 +38,10 @@ class HEMSystem(Model):
     one.
     """
 
-    created_at: AwareDatetime
-    """When the system was created on the platform."""
     id: str
     """ID of the system: `hems` followed by a ULID."""
+    created_at: AwareDatetime
+    """When the system was created on the platform."""
     url: str
     """URL of this system."""
 

@@ -20,8 +20,9 @@ __all__ = [
 
 
 class HomeBatteryStatusLogOperationMode(OpenStrEnum):
-    """Operating strategy in effect, such as `SELF_RELIANCE` or `TIME_OF_USE`, as opposed to the state in `status`.
+    """The `operation_mode` of `HomeBatteryStatusLog`.
 
+    Operating strategy in effect, such as `SELF_RELIANCE` or `TIME_OF_USE`, as opposed to the state in `status`.
     `UNKNOWN` if it could not be determined.
     """
 
@@ -37,7 +38,10 @@ class HomeBatteryStatusLogOperationMode(OpenStrEnum):
 
 
 class HomeBatteryStatusLogStatus(OpenStrEnum):
-    """Operating state, derived from the battery's data: `CHARGING`, `DISCHARGING`, `IDLE`, `FAULT` or `UNKNOWN`."""
+    """The `status` of `HomeBatteryStatusLog`.
+
+    Operating state, derived from the battery's data: `CHARGING`, `DISCHARGING`, `IDLE`, `FAULT` or `UNKNOWN`.
+    """
 
     CHARGING = "CHARGING"
     DISCHARGING = "DISCHARGING"
@@ -74,18 +78,18 @@ class HomeBattery(Model):
 class HomeBatteryMake(Model):
     """A manufacturer of home batteries. Its products are `HomeBatteryModel`s."""
 
-    icon: str | UnsetType | None = UNSET
-    """URL of the manufacturer's logo; null if there is none."""
     id: str | UnsetType = UNSET
     """ID of the make: `bmak` followed by a ULID."""
+    icon: str | UnsetType | None = UNSET
+    """URL of the manufacturer's logo; null if there is none."""
     models: str | UnsetType = UNSET
     """URL of the list of this make's models."""
     name: str | UnsetType = UNSET
     """Display name of the manufacturer."""
     onboarding_url: str | UnsetType | None = UNSET
     """Link that starts onboarding a battery of this make, with your client ID and the user's ID included (under client
-    credentials, the latter only if `EvEnergy-User` is passed). Null if the make alone is not enough: let the user
-    choose one of its models.
+    credentials, the latter only if `as_user` is passed). Null if the make alone is not enough: let the user choose one
+    of its models.
     """
     url: str | UnsetType = UNSET
     """URL of this make."""
@@ -103,7 +107,7 @@ class HomeBatteryModel(Model):
     """Display name of the model."""
     onboarding_url: str | UnsetType | None = UNSET
     """Link that starts onboarding a battery of this model, with your client ID and the user's ID included (under client
-    credentials, the latter only if `EvEnergy-User` is passed). Null if there is none.
+    credentials, the latter only if `as_user` is passed). Null if there is none.
     """
     url: str | UnsetType = UNSET
     """URL of this model."""

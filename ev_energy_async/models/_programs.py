@@ -18,7 +18,10 @@ __all__ = [
 
 
 class ProgramVehicleCompatibilityType(OpenStrEnum):
-    """Type of drive: `BEV` (battery electric) or `PHEV` (plug-in hybrid). Null if unknown."""
+    """The `type` of `ProgramVehicleCompatibility`.
+
+    Type of drive: `BEV` (battery electric) or `PHEV` (plug-in hybrid).
+    """
 
     BEV = "BEV"
     PHEV = "PHEV"
@@ -31,6 +34,8 @@ class ProgramVehicleCompatibilityType(OpenStrEnum):
 class IncentiveScheme(Model):
     """The rules under which eligible users can earn money, for example by signing up or by charging off-peak."""
 
+    id: str | UnsetType = UNSET
+    """ID of the scheme: `incs` followed by a ULID."""
     available: bool | UnsetType = UNSET
     """Whether the incentive can be earned at the moment.
 
@@ -38,8 +43,6 @@ class IncentiveScheme(Model):
     """
     description: str | UnsetType = UNSET
     """Explains to the user how to earn the incentive."""
-    id: str | UnsetType = UNSET
-    """ID of the scheme: `incs` followed by a ULID."""
     name: str | UnsetType = UNSET
     """Display name of the scheme."""
     visible: bool | UnsetType = UNSET
@@ -54,12 +57,12 @@ class ParticipationAgreementVersion(Model):
     published version with the highest number is in force.
     """
 
+    id: str | UnsetType = UNSET
+    """ID of the version, needed to accept it: `pagv` followed by a ULID."""
     content: str | UnsetType = UNSET
     """Text of the agreement as HTML, in the language of the request."""
     created_at: AwareDatetime | UnsetType = UNSET
     """When this version was created, whether or not it has been published."""
-    id: str | UnsetType = UNSET
-    """ID of the version, needed to accept it: `pagv` followed by a ULID."""
     published: bool | UnsetType = UNSET
     """Whether the version is shown to users. Normally at most one version of an agreement is published."""
     url: str | UnsetType = UNSET
@@ -75,12 +78,12 @@ class Program(Model):
     Each member belongs to one of its `ProgramTier`s.
     """
 
+    id: str | UnsetType = UNSET
+    """ID of the program: `prog` followed by a ULID."""
     description: str | UnsetType = UNSET
     """Benefits and requirements of membership, in plain text."""
     external_url: str | UnsetType = UNSET
     """Public web page where individuals can sign up."""
-    id: str | UnsetType = UNSET
-    """ID of the program: `prog` followed by a ULID."""
     logo: str | UnsetType | None = UNSET
     """URL of the logo image; null if there is none."""
     name: str | UnsetType = UNSET
@@ -98,6 +101,8 @@ class ProgramTier(Model):
     Joining a program places the user in its default tier.
     """
 
+    id: str | UnsetType = UNSET
+    """ID of the tier: `tier` followed by a ULID."""
     description_long: str | UnsetType | None = UNSET
     """Detailed description as HTML in an `<html>` element; null if there is none."""
     description_short: str | UnsetType | None = UNSET
@@ -107,10 +112,8 @@ class ProgramTier(Model):
     eligible: bool | UnsetType | None = UNSET
     """Whether the calling user may join this tier.
 
-    Null if the call has no user: it was made without a token, or under client credentials without `EvEnergy-User`.
+    Null if the call has no user: it was made without a token, or under client credentials without `as_user`.
     """
-    id: str | UnsetType = UNSET
-    """ID of the tier: `tier` followed by a ULID."""
     logo_svg: str | UnsetType | None = UNSET
     """URL of the logo as an SVG image; null if there is none."""
     name: str | UnsetType | None = UNSET

@@ -33,7 +33,10 @@ __all__ = [
 
 
 class RebateEvidenceSupportingDataDataType(OpenStrEnum):
-    """Type of value expected: an amount of money (`currency`) or text (`string`)."""
+    """The `data_type` of `RebateEvidenceSupportingData`.
+
+    Type of value expected: an amount of money (`currency`) or text (`string`).
+    """
 
     CURRENCY = "currency"
     STRING = "string"
@@ -43,7 +46,9 @@ class RebateEvidenceSupportingDataDataType(OpenStrEnum):
 
 
 class UserRebateStatus(OpenStrEnum):
-    """Progress of the application form: `NOT_STARTED`, in progress (the two `PENDING_` values) or `COMPLETE`, as it is
+    """The `status` of `UserRebate`.
+
+    Progress of the application form: `NOT_STARTED`, in progress (the two `PENDING_` values) or `COMPLETE`, as it is
     once submitted. It says nothing about review or approval.
     """
 
@@ -70,10 +75,10 @@ class FinishRebateEvidenceFileUploadResponse(Model):
 class RebateEvidenceFile(Model):
     """Record of a file uploaded as evidence for a rebate application. Its contents are in external storage."""
 
-    file_name: str | UnsetType = UNSET
-    """Name of the file with its extension, as given when the upload was started."""
     id: str | UnsetType = UNSET
     """ID of the file record: `rbef` followed by a ULID."""
+    file_name: str | UnsetType = UNSET
+    """Name of the file with its extension, as given when the upload was started."""
     rebate_evidence_type: str | RebateEvidenceType | UnsetType = UNSET
     """Evidence the file provides, as a URL; `expand=rebate_evidence_type` gives the `RebateEvidenceType`."""
     url: str | UnsetType = UNSET
@@ -102,6 +107,8 @@ class RebateEvidenceType(Model):
     both. Uploaded files are recorded as `RebateEvidenceFile`s.
     """
 
+    id: str | UnsetType = UNSET
+    """ID of the evidence type: `rbet` followed by a ULID."""
     description: str | None
     """Explains to the user what to provide; null if there is no explanation."""
     evidence_data: list[RebateEvidenceSupportingData]
@@ -112,15 +119,16 @@ class RebateEvidenceType(Model):
     """Whether a file must be uploaded."""
     file: RebateEvidenceTypeFile | UnsetType | None = UNSET
     """File the user has provided for this evidence; null if there is none."""
-    id: str | UnsetType = UNSET
-    """ID of the evidence type: `rbet` followed by a ULID."""
     url: str | UnsetType = UNSET
     """URL of this evidence type, by which applications and files refer to it."""
 
 
 @model
 class RebateEvidenceTypeFile(Model):
-    """File the user has provided for this evidence; null if there is none."""
+    """The `file` of `RebateEvidenceType`.
+
+    File the user has provided for this evidence.
+    """
 
     name: str | UnsetType = UNSET
     """Name of the file."""
@@ -135,14 +143,14 @@ class RebateType(Model):
     An application for it is a `UserRebate`.
     """
 
+    id: str | UnsetType = UNSET
+    """ID of the rebate type: `rbtt` followed by a ULID."""
     description_long: str | UnsetType | None = UNSET
     """Full description of the rebate; null if there is none."""
     description_short: str | UnsetType | None = UNSET
     """One-line summary of the rebate; null if there is none."""
     icon: str | UnsetType | None = UNSET
     """URL of the rebate's icon; null if there is none."""
-    id: str | UnsetType = UNSET
-    """ID of the rebate type: `rbtt` followed by a ULID."""
     required_evidence: list[str | RebateEvidenceType] | UnsetType = UNSET
     """Evidence an application must provide, as URLs; `expand=required_evidence` gives `RebateEvidenceType`s."""
     requirements: str | UnsetType = UNSET

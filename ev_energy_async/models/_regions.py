@@ -37,7 +37,10 @@ __all__ = [
 
 
 class GeoJsonMultiPolygonType(OpenStrEnum):
-    """GeoJSON type, always `MultiPolygon`."""
+    """The `type` of `GeoJsonMultiPolygon`.
+
+    GeoJSON type, always `MultiPolygon`.
+    """
 
     MULTI_POLYGON = "MultiPolygon"
     if TYPE_CHECKING:
@@ -46,7 +49,10 @@ class GeoJsonMultiPolygonType(OpenStrEnum):
 
 
 class GeoJsonPolygonType(OpenStrEnum):
-    """GeoJSON type, always `Polygon`."""
+    """The `type` of `GeoJsonPolygon`.
+
+    GeoJSON type, always `Polygon`.
+    """
 
     POLYGON = "Polygon"
     if TYPE_CHECKING:
@@ -55,7 +61,10 @@ class GeoJsonPolygonType(OpenStrEnum):
 
 
 class RegionGroupValidationResultGroupStatus(OpenStrEnum):
-    """Whether the group's name is free (`AVAILABLE`) or taken (`NAME_EXISTS`)."""
+    """The `status` of `RegionGroupValidationResultGroup`.
+
+    Whether the group's name is free (`AVAILABLE`) or taken (`NAME_EXISTS`).
+    """
 
     AVAILABLE = "AVAILABLE"
     NAME_EXISTS = "NAME_EXISTS"
@@ -65,7 +74,10 @@ class RegionGroupValidationResultGroupStatus(OpenStrEnum):
 
 
 class RegionType(OpenStrEnum):
-    """Type of region, `ELECTRICITY` or `OTHER`; null if unclassified."""
+    """The `type` of `RegionCreate`, `RegionDetail` and others.
+
+    Type of region, `ELECTRICITY` or `OTHER`.
+    """
 
     ELECTRICITY = "ELECTRICITY"
     OTHER = "OTHER"
@@ -75,10 +87,10 @@ class RegionType(OpenStrEnum):
 
 
 class RegionValidationResultStatus(OpenStrEnum):
-    """Result for the region.
+    """The `status` of `RegionValidationResult`.
 
-    `OK`: it can be created; `NAME_EXISTS`: the name is taken; `INVALID_GEOMETRY`: the shape is unusable; `INVALID`:
-    something else is wrong.
+    Result for the region. `OK`: it can be created; `NAME_EXISTS`: the name is taken; `INVALID_GEOMETRY`: the shape is
+    unusable; `INVALID`: something else is wrong.
     """
 
     INVALID = "INVALID"
@@ -125,10 +137,10 @@ class Region(Model):
     feeds and reward offers. Lists return it in this form, without geometry; `RegionDetail` adds it.
     """
 
-    created_at: AwareDatetime | UnsetType = UNSET
-    """When the region was created."""
     id: str | UnsetType = UNSET
     """ID of the region: `regn` followed by a ULID."""
+    created_at: AwareDatetime | UnsetType = UNSET
+    """When the region was created."""
     name: str | UnsetType = UNSET
     """Name of the region, unique across all organisations and fixed once created."""
     region_groups: list[str] | UnsetType = UNSET
@@ -162,12 +174,12 @@ class RegionCreate(Model):
 class RegionDetail(Model):
     """A `Region` with its boundary, as returned for a single or newly created region."""
 
+    id: str | UnsetType = UNSET
+    """ID of the region: `regn` followed by a ULID."""
     created_at: AwareDatetime | UnsetType = UNSET
     """When the region was created."""
     geometry: GeoJsonMultiPolygon | UnsetType | None = UNSET
     """Boundary as a GeoJSON MultiPolygon, merged from the geometries submitted; null if there is none."""
-    id: str | UnsetType = UNSET
-    """ID of the region: `regn` followed by a ULID."""
     name: str | UnsetType = UNSET
     """Name of the region, unique across all organisations and fixed once created."""
     region_groups: list[str] | UnsetType = UNSET
@@ -184,10 +196,10 @@ class RegionDetail(Model):
 class RegionGroup(Model):
     """A named set of regions."""
 
-    created_at: AwareDatetime | UnsetType = UNSET
-    """When the group was created."""
     id: str | UnsetType = UNSET
     """ID of the group: `rgrp` followed by a ULID."""
+    created_at: AwareDatetime | UnsetType = UNSET
+    """When the group was created."""
     name: str | UnsetType = UNSET
     """Name of the group, unique among region groups."""
     regions: list[str] | UnsetType = UNSET
@@ -235,7 +247,10 @@ class RegionGroupValidationResult(Model):
 
 @model
 class RegionGroupValidationResultGroup(Model):
-    """Result for the group itself, apart from its regions."""
+    """The `group` of `RegionGroupValidationResult`.
+
+    Result for the group itself, apart from its regions.
+    """
 
     name: str | UnsetType = UNSET
     """Name of the group, as submitted."""
@@ -267,7 +282,10 @@ class RegionValidationResult(Model):
 
 @model
 class RegionValidationResultComputed(Model):
-    """Figures on the merged geometry; null if they could not be calculated."""
+    """The `computed` of `RegionValidationResult`.
+
+    Figures on the merged geometry.
+    """
 
     area_sq_km: float | UnsetType = attrs.field(default=UNSET, metadata={"unit": "km²"})
     """Area of the region. Unit: km²."""

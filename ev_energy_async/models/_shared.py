@@ -325,9 +325,9 @@ class CountryCode(OpenStrEnum):
 
 
 class EVSELifecycleState(OpenStrEnum):
-    """Latest recorded stage of installation and onboarding, such as `PENDING`, `COMMISSIONED` or `DECOMMISSIONED`.
+    """The `lifecycle_state` of `EVSE`.
 
-    Null while none has been recorded, which is normal for a new charger.
+    Latest recorded stage of installation and onboarding, such as `PENDING`, `COMMISSIONED` or `DECOMMISSIONED`.
     """
 
     COMMISSIONED = "COMMISSIONED"
@@ -345,10 +345,10 @@ class EVSELifecycleState(OpenStrEnum):
 
 
 class EVSELockMode(OpenStrEnum):
-    """Lock mode of the charger.
+    """The `lock_mode` of `EVSE`.
 
-    `UNLOCKED`: charges freely; `SMART`: charges only in the hours planned by smart charging; `LOCKED`: never charges.
-    Null if unknown.
+    Lock mode of the charger. `UNLOCKED`: charges freely; `SMART`: charges only in the hours planned by smart charging;
+    `LOCKED`: never charges.
     """
 
     LOCKED = "LOCKED"
@@ -360,7 +360,10 @@ class EVSELockMode(OpenStrEnum):
 
 
 class EVSESiteCpmsConnection(OpenStrEnum):
-    """Charge point management system (CPMS) the site is linked to; null if there is none."""
+    """The `cpms_connection` of `EVSESite`.
+
+    Charge point management system (CPMS) the site is linked to.
+    """
 
     CHARGEPOINT = "CHARGEPOINT"
     SWTCH = "SWTCH"
@@ -370,10 +373,10 @@ class EVSESiteCpmsConnection(OpenStrEnum):
 
 
 class EVSEStatusLogControlPilotStatus(OpenStrEnum):
-    """Control pilot state under SAE J1772.
+    """The `control_pilot_status` of `EVSEStatusLog`.
 
-    `A`: nothing connected; `B`: plugged in, not charging; `C`: ready or charging, no ventilation needed; `D`: charging,
-    ventilation needed; `E`: shut off, no power; `F`: fault. Null if not reported.
+    Control pilot state under SAE J1772. `A`: nothing connected; `B`: plugged in, not charging; `C`: ready or charging,
+    no ventilation needed; `D`: charging, ventilation needed; `E`: shut off, no power; `F`: fault.
     """
 
     A = "A"
@@ -388,7 +391,10 @@ class EVSEStatusLogControlPilotStatus(OpenStrEnum):
 
 
 class EVSEStatusLogMode(OpenStrEnum):
-    """Operating mode reported by the charger, such as `Charge`, `Discharge` or `Idle`; null if not reported."""
+    """The `mode` of `EVSEStatusLog`.
+
+    Operating mode reported by the charger, such as `Charge`, `Discharge` or `Idle`.
+    """
 
     CHARGE = "Charge"
     DEEP_SLEEP = "Deep sleep"
@@ -406,7 +412,10 @@ class EVSEStatusLogMode(OpenStrEnum):
 
 
 class NotificationCategory(OpenStrEnum):
-    """Category of the notification, the same for all notifications with one `message_id`."""
+    """The `category` of `Notification`.
+
+    Category of the notification, the same for all notifications with one `message_id`.
+    """
 
     ACTIONABLE = "ACTIONABLE"
     INTERNAL = "INTERNAL"
@@ -419,9 +428,10 @@ class NotificationCategory(OpenStrEnum):
 
 
 class TariffType(OpenStrEnum):
-    """Price structure, for instance `FLAT_RATE` (one rate) or `DUAL_RATE` (two rates).
+    """The `type` of `TariffBase`, `TariffDetail` and `Tariff`.
 
-    Returned only if your contract includes it.
+    Price structure, for instance `FLAT_RATE` (one rate) or `DUAL_RATE` (two rates). Returned only if your contract
+    includes it.
     """
 
     DUAL_RATE = "DUAL_RATE"
@@ -436,10 +446,10 @@ class TariffType(OpenStrEnum):
 
 
 class VehicleIntegrated(OpenStrEnum):
-    """Connection status.
+    """The `integrated` of `Vehicle`.
 
-    `ACTIVE`: connected and working; `INACTIVE`: the connection is broken, and usually the user must reconnect;
-    `UNINTEGRATED`: no integration.
+    Connection status. `ACTIVE`: connected and working; `INACTIVE`: the connection is broken, and usually the user must
+    reconnect; `UNINTEGRATED`: no integration.
     """
 
     ACTIVE = "ACTIVE"
@@ -451,9 +461,9 @@ class VehicleIntegrated(OpenStrEnum):
 
 
 class VehicleModelDefaultConnectorType(OpenStrEnum):
-    """DC connector suggested for this model during onboarding; null if unknown.
+    """The `default_connector_type` of `VehicleModelUpdate` and `VehicleModel`.
 
-    Changing it needs the scope `vehicle_catalogue:write`.
+    DC connector suggested for this model during onboarding. Changing it needs the scope `vehicle_catalogue:write`.
     """
 
     CCS = "CCS"
@@ -465,9 +475,9 @@ class VehicleModelDefaultConnectorType(OpenStrEnum):
 
 
 class VehicleStatusLogCurrentType(OpenStrEnum):
-    """Type of current of the connected charger, AC or DC, with where it typically occurs (OTG is public charging).
+    """The `current_type` of `VehicleStatusLog`.
 
-    Null if not reported.
+    Type of current of the connected charger, AC or DC, with where it typically occurs (OTG is public charging).
     """
 
     AC_TYPICALLY_HOME_CHARGERS = "AC - Typically home chargers"
@@ -478,10 +488,9 @@ class VehicleStatusLogCurrentType(OpenStrEnum):
 
 
 class VehicleStatusLogState(OpenStrEnum):
-    """Summary of the vehicle's state.
+    """The `state` of `VehicleStatusLog`.
 
-    The `PLUGGED_IN_` values distinguish stages of charging. Null, unlike `UNKNOWN`, means that the integration does not
-    report a state.
+    Summary of the vehicle's state. The `PLUGGED_IN_` values distinguish stages of charging.
     """
 
     DRIVING = "DRIVING"
@@ -500,7 +509,10 @@ class VehicleStatusLogState(OpenStrEnum):
 
 
 class VehicleVehicleClass(OpenStrEnum):
-    """Private (`PASSENGER`) or `COMMERCIAL` vehicle; null if unclassified."""
+    """The `vehicle_class` of `VehicleUpdate`, `VehicleWrite` and `Vehicle`.
+
+    Private (`PASSENGER`) or `COMMERCIAL` vehicle.
+    """
 
     COMMERCIAL = "COMMERCIAL"
     PASSENGER = "PASSENGER"
@@ -515,12 +527,12 @@ class CTClamp(Model):
     chiefly so that a charger can follow solar surplus.
     """
 
+    id: str | UnsetType = UNSET
+    """ID of the clamp: `ctcl` followed by a ULID."""
     calibration_factor: int | UnsetType = UNSET
     """Factor that current readings are multiplied by; -1 corrects for a clamp fitted backwards."""
     evse: str | EVSE | UnsetType | None = UNSET
     """Charger the clamp belongs to, as a URL; `expand=evse` gives the `EVSE`. Null if it is not linked to a charger."""
-    id: str | UnsetType = UNSET
-    """ID of the clamp: `ctcl` followed by a ULID."""
     url: str | UnsetType = UNSET
     """URL of this clamp."""
 
@@ -556,10 +568,10 @@ class EVSE(Model):
     Its changing state is recorded in `EVSEStatusLog`s.
     """
 
-    cpid: str
-    """Charge point ID of the device; its format varies with make and model. `GET /evses` can filter by it."""
     id: str
     """ID of the charger: `evse` followed by a ULID."""
+    cpid: str
+    """Charge point ID of the device; its format varies with make and model. `ev.evses.list` can filter by it."""
     url: str
     """URL of this charger."""
     charging_sub_sessions: str | UnsetType = UNSET
@@ -581,8 +593,8 @@ class EVSE(Model):
     """Position of the charger.
 
     It determines the carbon feed, time zone, grid programs and solar forecast, so scheduling is unreliable if it is
-    wrong; correct it with `PATCH /evses/{evse_id}`. Initially derived from the installation address or, for chargers
-    linked in the app, from the owner's home. Null while undetermined.
+    wrong; correct it with `ev.evses.update`. Initially derived from the installation address or, for chargers linked in
+    the app, from the owner's home. Null while undetermined.
     """
     lock_mode: EVSELockMode | UnsetType | None = UNSET
     """Lock mode of the charger.
@@ -598,11 +610,11 @@ class EVSE(Model):
 
 @model
 class EVSELocation(Model):
-    """Position of the charger.
+    """The `location` of `EVSEUpdate` and `EVSE`.
 
-    It determines the carbon feed, time zone, grid programs and solar forecast, so scheduling is unreliable if it is
-    wrong; correct it with `PATCH /evses/{evse_id}`. Initially derived from the installation address or, for chargers
-    linked in the app, from the owner's home. Null while undetermined.
+    Position of the charger. It determines the carbon feed, time zone, grid programs and solar forecast, so scheduling
+    is unreliable if it is wrong; correct it with `ev.evses.update`. Initially derived from the installation address or,
+    for chargers linked in the app, from the owner's home.
     """
 
     latitude: float
@@ -631,8 +643,8 @@ class EVSEMake(Model):
     """Whether the integration with this make is in beta."""
     onboarding_url: str | UnsetType | None = UNSET
     """Link that starts onboarding a charger of this make, with your client ID and the user's ID included (under client
-    credentials, the latter only if `EvEnergy-User` is passed). Null if the make alone is not enough: let the user
-    choose one of its models.
+    credentials, the latter only if `as_user` is passed). Null if the make alone is not enough: let the user choose one
+    of its models.
     """
 
 
@@ -652,8 +664,8 @@ class EVSEModel(Model):
     """Manufacturer of the model, as a URL; `expand=make` gives the `EVSEMake`."""
     onboarding_url: str | UnsetType | None = UNSET
     """Link that starts onboarding a charger of this model, with your client ID and the user's ID included (under client
-    credentials, the latter only if `EvEnergy-User` is passed). Null if the model has no integration, so that charging
-    can only be tracked through an integrated vehicle.
+    credentials, the latter only if `as_user` is passed). Null if the model has no integration, so that charging can
+    only be tracked through an integrated vehicle.
     """
 
 
@@ -661,12 +673,12 @@ class EVSEModel(Model):
 class EVSESite(Model):
     """A place with one or more chargers that several users may share, such as a residents' car park."""
 
+    id: str
+    """ID of the site: `site` followed by a ULID."""
     cpms_connection: EVSESiteCpmsConnection | None
     """Charge point management system (CPMS) the site is linked to; null if there is none."""
     evses: list[str]
     """URLs of the chargers now at the site; they cannot be expanded."""
-    id: str
-    """ID of the site: `site` followed by a ULID."""
     url: str
     """URL of this site."""
     cpms_connection_display_name: str | UnsetType | None = UNSET
@@ -674,7 +686,7 @@ class EVSESite(Model):
     user_connected: bool | UnsetType | None = UNSET
     """Whether the user is currently connected to the site's management system.
 
-    Null if the site has none, or if the call has no user: neither a user's own token nor a valid `EvEnergy-User`.
+    Null if the site has none, or if the call has no user: neither a user's own token nor a valid `as_user`.
     """
 
 
@@ -827,6 +839,8 @@ class Notification(Model):
     help page. Error responses can carry one as well.
     """
 
+    id: str
+    """ID of this notification: `notf` followed by a ULID."""
     category: NotificationCategory
     """Category of the notification, the same for all notifications with one `message_id`."""
     detail_page_body: str
@@ -839,8 +853,6 @@ class Notification(Model):
     """Label of the button that leads to `external_link`."""
     external_link: str | None
     """Web page with more information; null if there is none."""
-    id: str
-    """ID of this notification: `notf` followed by a ULID."""
     message_id: str
     """Code of this type of notification, such as `ERR0107`; many notifications share it, so use `id` to tell them
     apart.
@@ -876,7 +888,7 @@ class PriceSummary(Model):
     price: str | UnsetType = attrs.field(default=UNSET, metadata={"unit": "units of currency"})
     """Price in units of currency, as a decimal string: 0.29 is 29 pence for `GBP`.
 
-    `TariffDetail.current_price`, by contrast, is in minor units. Unit: units of currency.
+    `TariffDetail.current_price`, by contrast, is in minor units.
     """
     times: list[Times] | UnsetType = UNSET
     """Times of day at which the price applies, in local time."""
@@ -907,10 +919,10 @@ class RFC9457ProblemDetail(Model):
 class Supplier(Model):
     """A company that sells electricity."""
 
-    icon: str | None
-    """URL of the company's icon; null if there is none."""
     id: str
     """ID of the supplier: `supl` followed by a ULID."""
+    icon: str | None
+    """URL of the company's icon; null if there is none."""
     name: str
     """Display name of the company."""
     url: str
@@ -926,10 +938,10 @@ class Tariff(Model):
     `type` and `daily_prices` are returned only if your contract includes them.
     """
 
-    currency: str
-    """Currency of its prices, for example `GBP`."""
     id: str
     """ID of the tariff: `tari` followed by a ULID."""
+    currency: str
+    """Currency of its prices, for example `GBP`."""
     name: str
     """Name the tariff is sold under. Regional variants can share a name: see `gsp_group`."""
     supplier: str | Supplier
@@ -974,10 +986,10 @@ class TariffBase(Model):
     `type` and `daily_prices` are returned only if your contract includes them; ask your account manager.
     """
 
-    currency: str
-    """Currency of its prices, for example `GBP`."""
     id: str
     """ID of the tariff: `tari` followed by a ULID."""
+    currency: str
+    """Currency of its prices, for example `GBP`."""
     name: str
     """Name the tariff is sold under. Regional variants can share a name: see `gsp_group`."""
     supplier: str | Supplier
@@ -1013,12 +1025,12 @@ class TariffBase(Model):
 
 @model
 class TariffSchedulerTariff(Model):
-    """A `TariffSchedulerTariff`."""
+    """One of the `scheduler_tariff` of `TariffDetail` and `Tariff`."""
 
-    currency: str
-    """Currency of its prices."""
     id: str
     """ID of the scheduling tariff."""
+    currency: str
+    """Currency of its prices."""
     name: str
     """Name of the scheduling tariff."""
     supplier: str
@@ -1047,7 +1059,7 @@ class User(Model):
     id: str
     """ID of the user: `user` followed by a ULID. Set by the server."""
     url: str
-    """URL of this user, also the value to pass as `EvEnergy-User`."""
+    """URL of this user, also the value to pass as `as_user`."""
     default_location: LocationDetail | UnsetType = UNSET
     """Place where the user normally charges: a `LocationDetail` for a single user, a `Location` in lists.
 
@@ -1088,10 +1100,12 @@ class Vehicle(Model):
     Live readings are in `VehicleStatusLog`s.
     """
 
+    id: str
+    """ID of the vehicle: `vhcl` followed by a ULID."""
     battery_size_watt_hours: int = attrs.field(metadata={"unit": "Wh"})
     """Nominal battery capacity, from the integration, the trim or the user.
 
-    It can be changed only on unintegrated vehicles, and is stored to the nearest 10 Wh. Unit: Wh.
+    It can be changed only on unintegrated vehicles, and is stored to the nearest 10 Wh.
     """
     description: str
     """Human-readable name of the vehicle, at most 200 characters."""
@@ -1106,8 +1120,6 @@ class Vehicle(Model):
 
     Scheduling uses this rather than the nominal capacity. Unit: Wh.
     """
-    id: str
-    """ID of the vehicle: `vhcl` followed by a ULID."""
     integrated: VehicleIntegrated
     """Connection status.
 
@@ -1115,7 +1127,10 @@ class Vehicle(Model):
     `UNINTEGRATED`: no integration.
     """
     maximum_charge_limit_percentage: int | None = attrs.field(metadata={"unit": "%"})
-    """Not described. Unit: %."""
+    """Battery level at which smart charging stops, from 50 to 100.
+
+    Null if no target is set or the battery size is unknown. Unit: %.
+    """
     smart_charging_enabled: bool
     """Whether the platform schedules the vehicle's charging dynamically."""
     url: str
@@ -1138,18 +1153,18 @@ class Vehicle(Model):
 class VehicleMake(Model):
     """A vehicle manufacturer in the catalogue, the level above models."""
 
-    icon: str | None
-    """URL of the manufacturer's logo; null if there is none."""
     id: str
     """ID of the make: `vmak` followed by a ULID."""
+    icon: str | None
+    """URL of the manufacturer's logo; null if there is none."""
     models: str
     """URL of the list of this make's models."""
     name: str
     """Display name of the manufacturer."""
     onboarding_url: str | None
     """Link that starts onboarding a vehicle of this make, with your client ID and the user's ID included (under client
-    credentials, the latter only if `EvEnergy-User` is passed). Null if the make alone is not enough: let the user
-    choose one of its models.
+    credentials, the latter only if `as_user` is passed). Null if the make alone is not enough: let the user choose one
+    of its models.
     """
     url: str
     """URL of the make."""
@@ -1163,6 +1178,8 @@ class VehicleMake(Model):
 class VehicleModel(Model):
     """A vehicle model in the catalogue, between its make and its trims."""
 
+    id: str
+    """ID of the model: `vmod` followed by a ULID."""
     default_battery_size_watt_hours: int = attrs.field(metadata={"unit": "Wh"})
     """Most frequent battery capacity among the model's trims, or 45000 if they give none. Unit: Wh."""
     default_connector_type: VehicleModelDefaultConnectorType | None
@@ -1170,8 +1187,6 @@ class VehicleModel(Model):
 
     Changing it needs the scope `vehicle_catalogue:write`.
     """
-    id: str
-    """ID of the model: `vmod` followed by a ULID."""
     name: str
     """Display name of the model."""
     url: str
@@ -1180,8 +1195,8 @@ class VehicleModel(Model):
     """Manufacturer of the model, as a URL; `expand=make` gives the `VehicleMake`."""
     onboarding_url: str | UnsetType | None = UNSET
     """Link that starts onboarding a vehicle of this model, with your client ID and the user's ID included (under client
-    credentials, the latter only if `EvEnergy-User` is passed). Null if the model alone is not enough: let the user
-    choose one of its trims.
+    credentials, the latter only if `as_user` is passed). Null if the model alone is not enough: let the user choose one
+    of its trims.
     """
     vehicle_trims: str | UnsetType = UNSET
     """URL of the list of this model's trims."""
@@ -1259,8 +1274,8 @@ class VehicleTrim(Model):
     """Display name of the trim."""
     onboarding_url: str | None
     """Link that starts onboarding a vehicle of this trim, with your client ID and the user's ID included (under client
-    credentials, the latter only if `EvEnergy-User` is passed). Null if the trim has no integration: use `POST
-    /vehicles` with its model instead.
+    credentials, the latter only if `as_user` is passed). Null if the trim has no integration: use `ev.vehicles.create`
+    with its model instead.
     """
     url: str
     """URL of the trim."""
@@ -1288,9 +1303,9 @@ class EVSELocationFields(TypedDict, total=False):
 class EVSESiteFields(TypedDict, total=False):
     """The keys of `EVSESite`, for a body given as a mapping or as keywords."""
 
+    id: str
     cpms_connection: EVSESiteCpmsConnection | Literal["CHARGEPOINT", "SWTCH"] | None
     evses: Sequence[str]
-    id: str
     url: str
     cpms_connection_display_name: str | None
     user_connected: bool | None
@@ -1582,8 +1597,8 @@ class PriceSummaryFields(TypedDict, total=False):
 class SupplierFields(TypedDict, total=False):
     """The keys of `Supplier`, for a body given as a mapping or as keywords."""
 
-    icon: str | None
     id: str
+    icon: str | None
     name: str
     url: str
     highlighted: bool
@@ -1592,8 +1607,8 @@ class SupplierFields(TypedDict, total=False):
 class TariffFields(TypedDict, total=False):
     """The keys of `Tariff`, for a body given as a mapping or as keywords."""
 
-    currency: str
     id: str
+    currency: str
     name: str
     supplier: str | Supplier | SupplierFields
     url: str
@@ -1611,8 +1626,8 @@ class TariffFields(TypedDict, total=False):
 class TariffSchedulerTariffFields(TypedDict, total=False):
     """The keys of `TariffSchedulerTariff`, for a body given as a mapping or as keywords."""
 
-    currency: str
     id: str
+    currency: str
     name: str
     supplier: str
     url: str

@@ -14,7 +14,10 @@ __all__ = [
 
 
 class CPMSProviderId(OpenStrEnum):
-    """ID of the provider, a word in capitals as used in `EVSESite.cpms_connection`, not a generated ID."""
+    """The `id` of `CPMSProvider`.
+
+    ID of the provider, a word in capitals as used in `EVSESite.cpms_connection`, not a generated ID.
+    """
 
     CHARGEPOINT = "CHARGEPOINT"
     SWTCH = "SWTCH"
@@ -30,10 +33,10 @@ class CPMSProvider(Model):
     An `EVSESite` names its system in `cpms_connection`.
     """
 
-    icon: str | None
-    """URL of the provider's icon; null if there is none."""
     id: CPMSProviderId
     """ID of the provider, a word in capitals as used in `EVSESite.cpms_connection`, not a generated ID."""
+    icon: str | None
+    """URL of the provider's icon; null if there is none."""
     name: str
     """Display name of the provider."""
     url: str

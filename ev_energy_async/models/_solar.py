@@ -27,7 +27,10 @@ __all__ = [
 
 
 class InverterStatusLogStatus(OpenStrEnum):
-    """State inferred from `solar_power_watts`: `PRODUCING`, `IDLE`, `CONSUMING` or `UNKNOWN`."""
+    """The `status` of `InverterStatusLog`.
+
+    State inferred from `solar_power_watts`: `PRODUCING`, `IDLE`, `CONSUMING` or `UNKNOWN`.
+    """
 
     CONSUMING = "CONSUMING"
     IDLE = "IDLE"
@@ -64,7 +67,7 @@ class InverterCreate(Model):
     """Model and owner of the inverter."""
 
     model: str | UnsetType = UNSET
-    """URL of the inverter's model, as listed by `GET /inverter_models`."""
+    """URL of the inverter's model, as listed by `ev.inverter_models.list`."""
     user: str | UnsetType = UNSET
     """URL of the owner."""
 
@@ -73,10 +76,10 @@ class InverterCreate(Model):
 class InverterMake(Model):
     """A manufacturer of inverters. Its products are `InverterModel`s."""
 
-    icon: str | None
-    """URL of the manufacturer's logo; null if there is none."""
     id: str
     """ID of the make: `imak` followed by a ULID."""
+    icon: str | None
+    """URL of the manufacturer's logo; null if there is none."""
     name: str
     """Display name of the manufacturer."""
     url: str
@@ -158,9 +161,9 @@ class SolarArrayCreate(Model):
 
 @model
 class SolarArrayForecast(Model):
-    """Estimated solar charging until midnight.
+    """The `forecast` of `SolarArray`.
 
-    Available only to internal users, and only if there is data; otherwise null or absent.
+    Estimated solar charging until midnight. Available only to internal users, and only if there is data.
     """
 
     last_updated_at: AwareDatetime | UnsetType = UNSET
@@ -170,7 +173,7 @@ class SolarArrayForecast(Model):
     )
     """Estimated gain in the vehicle's battery level from solar alone before midnight, in percentage points.
 
-    Null unless the request names a vehicle in `vehicle_id`. Unit: %.
+    Null unless the request names a vehicle in `vehicle_id`.
     """
     solar_watt_hours_until_midnight: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "Wh"})
     """Estimated energy the user will charge from solar alone before midnight; null if unknown. Unit: Wh."""

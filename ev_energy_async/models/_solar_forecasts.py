@@ -28,7 +28,10 @@ class SolarForecast(Model):
 
 @model
 class SolarForecastLocation(Model):
-    """Location the predictions apply to."""
+    """The `location` of `SolarForecast`.
+
+    Location the predictions apply to.
+    """
 
     latitude: float
     """Latitude in decimal degrees."""

@@ -42,7 +42,7 @@ __all__ = [
 class SupportTicketCategoryEnum(OpenStrEnum):
     """Category of a support ticket, the upper of two levels; `SupportTicketSubcategoryEnum` refines it.
 
-    Display labels: `GET /support_tickets/categories`.
+    Display labels: `ev.support_tickets.get_categories`.
     """
 
     ACCOUNT = "ACCOUNT"
@@ -75,7 +75,7 @@ class SupportTicketMessageTypeEnum(OpenStrEnum):
 class SupportTicketSubcategoryEnum(OpenStrEnum):
     """Subcategory of a support ticket, below its `SupportTicketCategoryEnum`.
 
-    Display labels: `GET /support_tickets/categories`. Note the spelling of `MANGED_TARIFF_INTERFERENCE`.
+    Display labels: `ev.support_tickets.get_categories`. Note the spelling of `MANGED_TARIFF_INTERFERENCE`.
     """
 
     ACCESSIBILITY = "ACCESSIBILITY"
@@ -190,12 +190,12 @@ class SupportTicket(Model):
     Only its categories can be changed through the API.
     """
 
+    id: str
+    """ID of the ticket: `tick` followed by a ULID. Its ID in the support system is `external_ticket_id`."""
     created_at: AwareDatetime
     """When the ticket was opened, according to the support system."""
     external_ticket_id: str
     """ID of the ticket in the external support system, such as Freshdesk."""
-    id: str
-    """ID of the ticket: `tick` followed by a ULID. Its ID in the support system is `external_ticket_id`."""
     url: str
     """URL of this ticket."""
     ai_generated_category: SupportTicketCategoryEnum | UnsetType | None = UNSET
@@ -274,10 +274,10 @@ class SupportTicketCategoriesSubcategories(Model):
 class SupportTicketMessage(Model):
     """A message in the conversation of a `SupportTicket`, written by the customer, a human agent or an AI agent."""
 
-    created_at: AwareDatetime
-    """When the message was written, according to the support system."""
     id: str
     """ID of the message: `tmsg` followed by a ULID."""
+    created_at: AwareDatetime
+    """When the message was written, according to the support system."""
     message: str
     """Original text of the message."""
     message_type: SupportTicketMessageTypeEnum

@@ -18,10 +18,10 @@ __all__ = [
 class TariffDetail(Model):
     """A single `Tariff` with its current price and a link to its prices. Not used in lists."""
 
-    currency: str
-    """Currency of its prices, for example `GBP`."""
     id: str
     """ID of the tariff: `tari` followed by a ULID."""
+    currency: str
+    """Currency of its prices, for example `GBP`."""
     name: str
     """Name the tariff is sold under. Regional variants can share a name: see `gsp_group`."""
     supplier: str | Supplier
@@ -31,7 +31,7 @@ class TariffDetail(Model):
     current_price: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "minor units of currency"})
     """Current price in minor units of currency: 27 is 27 pence for `GBP`.
 
-    `PriceSummary.price`, by contrast, is in major units. Null if unknown. Unit: minor units of currency.
+    `PriceSummary.price`, by contrast, is in major units. Null if unknown.
     """
     daily_prices: DailyPrices | UnsetType = UNSET
     """Prices by time of day, in local times of `timezone_name`. Returned only if your contract includes it."""

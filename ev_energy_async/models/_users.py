@@ -41,9 +41,9 @@ __all__ = [
 
 
 class PayoutMethodReceiverType(OpenStrEnum):
-    """Kind of value in `receiver`: `EMAIL`, `PHONE` or `ACCOUNT_NUMBER`.
+    """The `receiver_type` of `PayoutMethod`.
 
-    Set by the server; null until a method is set.
+    Kind of value in `receiver`: `EMAIL`, `PHONE` or `ACCOUNT_NUMBER`. Set by the server.
     """
 
     ACCOUNT_NUMBER = "ACCOUNT_NUMBER"
@@ -55,7 +55,10 @@ class PayoutMethodReceiverType(OpenStrEnum):
 
 
 class PayoutMethodReceiverWallet(OpenStrEnum):
-    """Payout service: PayPal, Venmo or a credit on the energy bill (`BILL_CREDITS`). Null until a method is set."""
+    """The `receiver_wallet` of `PayoutMethodUpdate` and `PayoutMethod`.
+
+    Payout service: PayPal, Venmo or a credit on the energy bill (`BILL_CREDITS`).
+    """
 
     BILL_CREDITS = "BILL_CREDITS"
     PAYPAL = "PAYPAL"
@@ -66,7 +69,10 @@ class PayoutMethodReceiverWallet(OpenStrEnum):
 
 
 class RoutePlannerPreferencesMinChargerPowerWatts(OpenIntEnum):
-    """Preferred minimum power of chargers along the route, a soft bound rather than a strict filter; null for no bound."""
+    """The `min_charger_power_watts` of `RoutePlannerPreferencesUpdate` and `RoutePlannerPreferences`.
+
+    Preferred minimum power of chargers along the route, a soft bound rather than a strict filter.
+    """
 
     VALUE_100000 = 100000
     VALUE_150000 = 150000
@@ -172,6 +178,8 @@ class SavedRoute(Model):
     anew.
     """
 
+    id: str
+    """ID of the saved route: `savr` followed by a ULID."""
     arrive_with_min_percent: int = attrs.field(metadata={"unit": "%"})
     """Minimum battery level on arrival. Unit: %."""
     created_at: AwareDatetime
@@ -180,8 +188,6 @@ class SavedRoute(Model):
     """End of the route."""
     favourite: bool
     """Whether the user marked the route as a favourite."""
-    id: str
-    """ID of the saved route: `savr` followed by a ULID."""
     last_used_at: AwareDatetime
     """When the route was last planned; updated with each new plan."""
     name: str
@@ -276,7 +282,10 @@ class UserNotificationPreferences(Model):
 
 @model
 class UserNotificationPreferencesGroups(Model):
-    """Opt-in per group of messages, for both push and email. May be partial or empty in an update."""
+    """The `groups` of `UserNotificationPreferencesUpdate` and `UserNotificationPreferences`.
+
+    Opt-in per group of messages, for both push and email. May be partial or empty in an update.
+    """
 
     charging_flow: bool | UnsetType = UNSET
     """Messages about the course of charging: plug-in, schedule and completion."""

@@ -62,7 +62,10 @@ __all__ = [
 
 
 class VehicleCommandLogCommand(OpenStrEnum):
-    """Command sent: start or stop charging, wake up, or accept a schedule."""
+    """The `command` of `VehicleCommandLog`.
+
+    Command sent: start or stop charging, wake up, or accept a schedule.
+    """
 
     SEND_SCHEDULE = "SEND_SCHEDULE"
     START_CHARGE = "START_CHARGE"
@@ -85,7 +88,10 @@ class VehicleConnectorsAdaptors(OpenStrEnum):
 
 
 class VehicleConnectorsNativeConnector(OpenStrEnum):
-    """Built-in DC fast-charging connector, set for this vehicle or else taken from its model; null if unknown."""
+    """The `native_connector` of `VehicleConnectorsUpdate` and `VehicleConnectors`.
+
+    Built-in DC fast-charging connector, set for this vehicle or else taken from its model.
+    """
 
     CCS = "CCS"
     CHADEMO = "CHADEMO"
@@ -96,7 +102,10 @@ class VehicleConnectorsNativeConnector(OpenStrEnum):
 
 
 class VehicleModelConnectorConfidence(OpenStrEnum):
-    """Confidence in the information, from `LOW` to `HIGH`; null if not rated."""
+    """The `confidence` of `VehicleModelConnectorCreate`, `VehicleModelConnectorPatch` and `VehicleModelConnector`.
+
+    Confidence in the information, from `LOW` to `HIGH`.
+    """
 
     HIGH = "HIGH"
     LOW = "LOW"
@@ -107,7 +116,10 @@ class VehicleModelConnectorConfidence(OpenStrEnum):
 
 
 class VehicleModelConnectorConnectorType(OpenStrEnum):
-    """DC connector of the model as sold in that region."""
+    """The `connector_type` of `VehicleModelConnectorCreate`, `VehicleModelConnectorPatch` and `VehicleModelConnector`.
+
+    DC connector of the model as sold in that region.
+    """
 
     CCS = "CCS"
     CHADEMO = "CHADEMO"
@@ -119,7 +131,10 @@ class VehicleModelConnectorConnectorType(OpenStrEnum):
 
 
 class VehicleModelConnectorRegion(OpenStrEnum):
-    """Charging region of the connector; identifies it within the model."""
+    """The `region` of `VehicleModelConnectorCreate` and `VehicleModelConnector`.
+
+    Charging region of the connector; identifies it within the model.
+    """
 
     EUROPE = "EUROPE"
     NORTH_AMERICA = "NORTH_AMERICA"
@@ -129,7 +144,10 @@ class VehicleModelConnectorRegion(OpenStrEnum):
 
 
 class VehicleModelConnectorSource(OpenStrEnum):
-    """Source of the information, such as `FLEET` or `DVLA`; null if not recorded."""
+    """The `source` of `VehicleModelConnectorCreate`, `VehicleModelConnectorPatch` and `VehicleModelConnector`.
+
+    Source of the information, such as `FLEET` or `DVLA`.
+    """
 
     CAR_API = "CAR_API"
     DVLA = "DVLA"
@@ -143,10 +161,10 @@ class VehicleModelConnectorSource(OpenStrEnum):
 
 
 class VehicleOnboardingJsonResponseAuthMethod(OpenStrEnum):
-    """Method of authorization.
+    """The `auth_method` of `VehicleOnboardingJsonResponse`.
 
-    `api`: open `url` in a web view; `native`: launch the provider's SDK with `scopes`. At present `native` is used only
-    for BMW and MINI through Smartcar, behind the flag `smartcar_native_sdk`.
+    Method of authorization. `api`: open `url` in a web view; `native`: launch the provider's SDK with `scopes`. At
+    present `native` is used only for BMW and MINI through Smartcar, behind the flag `smartcar_native_sdk`.
     """
 
     API = "api"
@@ -157,9 +175,9 @@ class VehicleOnboardingJsonResponseAuthMethod(OpenStrEnum):
 
 
 class VehicleStateOfChargeSource(OpenStrEnum):
-    """Source of the battery level: entered by the driver (`MANUAL`) or from telemetry (`CONNECTED`).
+    """The `source` of `VehicleStateOfCharge`.
 
-    Null if there is no battery level.
+    Source of the battery level: entered by the driver (`MANUAL`) or from telemetry (`CONNECTED`).
     """
 
     CONNECTED = "CONNECTED"
@@ -235,8 +253,8 @@ class VehicleCommandLog(Model):
 
 @model
 class VehicleCompatibilityCheckResult(Model):
-    """Result of checking whether a vehicle model is supported in a country, returned by `GET
-    /vehicle_compatibility/check`.
+    """Result of checking whether a vehicle model is supported in a country, returned by
+    `ev.vehicle_compatibility.check`.
     """
 
     compatible: bool
@@ -411,7 +429,7 @@ class VehicleOnboardingCompleteResponseVehicles(Model):
 
 @model
 class VehicleOnboardingJsonResponse(Model):
-    """The next step of vehicle onboarding for a native app, returned by `GET /vehicle_onboarding` for
+    """The next step of vehicle onboarding for a native app, returned by `ev.vehicle_onboarding.start` for
     `response_type=json` instead of a redirect.
     """
 
@@ -435,7 +453,7 @@ class VehicleOnboardingJsonResponse(Model):
 
 @model
 class VehicleReconnectionUrl(Model):
-    """A link for restoring the connection to a vehicle, returned by `POST /vehicles/{vehicle_id}/reconnect`."""
+    """A link for restoring the connection to a vehicle, returned by `ev.vehicles.reconnect`."""
 
     expires_at: AwareDatetime | UnsetType = UNSET
     """When the link expires."""
@@ -493,7 +511,7 @@ class VehicleUpdate(Model):
     """Nominal battery capacity.
 
     Accepted only for unintegrated vehicles, and counted as supplied by the user from then on. Stored in steps of 10 Wh,
-    so it may read back slightly different. Unit: Wh.
+    so it may read back slightly different.
     """
     maximum_charge_limit_percentage: int | UnsetType = attrs.field(default=UNSET, metadata={"unit": "%"})
     """Battery level at which smart charging stops, from 50 to 100. Unit: %."""

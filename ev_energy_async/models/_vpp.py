@@ -22,7 +22,10 @@ __all__ = [
 
 
 class DispatchEventCancelResponseStatus(OpenStrEnum):
-    """Outcome of the cancellation. The only value so far, `CANCELLED`, means the dispatch has been stopped."""
+    """The `status` of `DispatchEventCancelResponse`.
+
+    Outcome of the cancellation. The only value so far, `CANCELLED`, means the dispatch has been stopped.
+    """
 
     CANCELLED = "CANCELLED"
     if TYPE_CHECKING:
@@ -37,14 +40,14 @@ class DispatchCoordinator(Model):
     Dispatch events and dispatch logs belong to it.
     """
 
+    id: str | UnsetType = UNSET
+    """ID of the coordinator, used in the paths of its events and logs."""
     contract_end: AwareDatetime | UnsetType | None = UNSET
     """End of its contract; null if not recorded."""
     contract_start: AwareDatetime | UnsetType | None = UNSET
     """Start of its contract; null if not recorded."""
     dispatch_logs: str | UnsetType = UNSET
     """URL of the list of its dispatch logs."""
-    id: str | UnsetType = UNSET
-    """ID of the coordinator, used in the paths of its events and logs."""
     name: str | UnsetType = UNSET
     """Display name of the coordinator."""
     reference_code: str | UnsetType = UNSET
@@ -59,14 +62,14 @@ class DispatchCoordinator(Model):
 class DispatchEvent(Model):
     """One dispatch of a fleet within a virtual power plant: a time window, and power limits or a target."""
 
+    id: str | UnsetType = UNSET
+    """ID of the event, needed to cancel it."""
     dispatch_coordinator: str | UnsetType = UNSET
     """URL of the coordinator responsible for this event; cannot be expanded."""
     end_time: AwareDatetime | UnsetType = UNSET
     """End of the dispatch."""
     export_limit_watts: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "W"})
     """Maximum power to export during the event; null if unlimited. Unit: W."""
-    id: str | UnsetType = UNSET
-    """ID of the event, needed to cancel it."""
     import_limit_watts: int | UnsetType | None = attrs.field(default=UNSET, metadata={"unit": "W"})
     """Maximum power to import during the event; null if unlimited. Unit: W."""
     start_time: AwareDatetime | UnsetType = UNSET

@@ -42,12 +42,12 @@ class Change:
 
     @property
     def rule(self) -> Rule:
-        """What it means."""
+        """Its row in the table of rules."""
         return RULES[self.kind]
 
     @property
     def order(self) -> tuple[int, str, str]:
-        """Where it is told: by kind, then by name."""
+        """Its place in the report: by kind, then by name."""
         return ORDER[self.kind], self.python, self.at
 
 

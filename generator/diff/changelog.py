@@ -54,7 +54,7 @@ def insert(text: str, entries: Mapping[Section, Sequence[str]], note: str = "") 
 
 
 def _parsed(lines: list[str]) -> tuple[list[str], dict[str, list[str]]]:
-    """Return what stands above the first section, and the lines of each section."""
+    """Return the lines above the first section, and those of each section."""
     intro: list[str] = []
     sections: dict[str, list[str]] = {}
     here = intro

@@ -19,7 +19,7 @@ from generator.diff.schemas import compare_schemas, find_renames
 from generator.diff.side import Side, read_side
 from generator.emit import PACKAGE, ROOT
 from generator.normal import FILE
-from generator.problems import BadDocument, NotCarriedOver
+from generator.problems import GenerationError
 
 
 def compare(old: Side, new: Side, corrections: Path = FILE, version: str | None = None) -> Report:
@@ -94,7 +94,7 @@ def main(arguments: list[str]) -> int:
     try:
         options = parser.parse_args(arguments)
         report = compare(read_side(options.old), read_side(options.new))
-    except (argparse.ArgumentError, BadDocument, NotCarriedOver) as error:
+    except (argparse.ArgumentError, GenerationError) as error:
         print(f"generator diff: not compared: {error}", file=sys.stderr)  # noqa: T201  # a command line
         return NOT_COMPARED
     text = json.dumps(as_json(report), indent=2, ensure_ascii=False) + "\n" if options.json else markdown(report)

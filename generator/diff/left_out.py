@@ -1,4 +1,4 @@
-"""What changed in a document and concerns no generated name: what the normal form leaves out, and what is hand-written.
+"""Changes that concern no generated name: in what the normal form leaves out, and in what is hand-written.
 
 Defaults, conditions and the like are neither sent nor checked by the SDK; servers and token addresses are stated by the
 hand-written client. A change of them is told all the same, so that none goes unseen.

@@ -1,4 +1,4 @@
-"""What changed in the operations of a document: names, paths, parameters, bodies, answers, who may call them."""
+"""Changes in the operations of a document: names, paths, parameters, bodies, responses, who may call them."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _pairs(old: Side, new: Side, renames: Renames) -> list[tuple[Operation, Oper
 
 
 def _key(operation: Operation) -> str:
-    """Return method and path; what the document calls a parameter of the path is nobody's business."""
+    """Return method and path; the names of path parameters do not count."""
     return re.sub(r"{[^}]*}", "{}", operation.key)
 
 
@@ -105,7 +105,7 @@ class _Pair:
         yield from self._parameters()
         yield from self._body()
         yield from self._callers()
-        yield from self._answers()
+        yield from self._responses()
         if self.old.deprecated != self.new.deprecated:
             yield self._change("operation-deprecated" if self.new.deprecated else "operation-undeprecated")
         if self.old.operation_id != self.new.operation_id:
@@ -257,7 +257,7 @@ class _Pair:
                 kind = "user-not-required" if self.old.user == "required" else "user-accepted"
             yield self._change(kind)
 
-    def _answers(self) -> Iterator[Change]:
+    def _responses(self) -> Iterator[Change]:
         here = (f"api.{self.new.function}", *_many(self.new))
         returns = [
             side.api.annotation(f"api.{o.function}")
@@ -269,9 +269,9 @@ class _Pair:
             before = Types(self.old_side.normal.schemas, self.renames.schemas).atoms(old.schema or {})
             found = relation(before, Types(self.new_side.normal.schemas).atoms(new.schema or {}))
         if old is None and new is not None:
-            yield self._change("answer-added", "", returns[1], *here)
+            yield self._change("response-added", "", returns[1], *here)
         elif new is None and old is not None:
-            yield self._change("answer-removed", returns[0], "", *here)
+            yield self._change("response-removed", returns[0], "", *here)
         elif self.new.lists and not self.old.lists:
             yield self._change("paging-added", *returns, *here)
         elif self.old.lists and not self.new.lists and found == "same":
@@ -279,16 +279,16 @@ class _Pair:
         elif found != "same":
             yield self._change(f"returns-{_RELATIONS[found]}", *returns, *here)
         for (was, does), kinds in (
-            ([_empty(o) for o in (self.old, self.new)], ("answer-may-be-empty", "answer-never-empty")),
-            ([_located(o) for o in (self.old, self.new)], ("answer-may-redirect", "answer-never-redirects")),
+            ([_empty(o) for o in (self.old, self.new)], ("response-may-be-empty", "response-never-empty")),
+            ([_located(o) for o in (self.old, self.new)], ("response-may-redirect", "response-never-redirects")),
         ):
             if was != does and old and new:
                 yield self._change(kinds[0] if does else kinds[1], "", "", *here)
         yield from self._declared()
 
     def _declared(self) -> Iterator[Change]:
-        """Yield what changed in answers and is no business of generated code."""
-        old, new = self.old.answers, self.new.answers
+        """Yield what changed in responses and is no business of generated code."""
+        old, new = self.old.responses, self.new.responses
         come, gone = sorted(set(new) - set(old)), sorted(set(old) - set(new))
         if come:
             yield self._change("status-added", after=listed(come))
@@ -298,7 +298,7 @@ class _Pair:
         other = [s for s in both if not s.startswith("2") and shape(old[s].schema) != shape(new[s].schema)]
         if other:
             yield self._change("error-body-changed", after=listed(other))
-        headers = [{(s, h) for s in both for h in answers[s].headers} for answers in (old, new)]
+        headers = [{(s, h) for s in both for h in responses[s].headers} for responses in (old, new)]
         if headers[0] != headers[1]:
             texts = [listed(sorted({f"{s} {h}" for s, h in headers[i] - headers[1 - i]})) for i in (0, 1)]
             yield self._change("headers-changed", *texts)
@@ -327,8 +327,8 @@ def _body_name(node: Node | None, renames: Renames | None) -> str:
 
 
 def _empty(operation: Operation) -> bool:
-    return not operation.lists and any(s.startswith("2") and a.schema is None for s, a in operation.answers.items())
+    return not operation.lists and any(s.startswith("2") and a.schema is None for s, a in operation.responses.items())
 
 
 def _located(operation: Operation) -> bool:
-    return any(s.startswith("3") for s in operation.answers)
+    return any(s.startswith("3") for s in operation.responses)

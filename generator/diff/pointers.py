@@ -1,4 +1,4 @@
-"""Where a thing of the normal form is in the document as it was written, as a JSON pointer (RFC 6901).
+"""JSON pointers (RFC 6901) from the normal form into the document as it was written.
 
 A document may be factored in many ways, so a pointer is looked for, not made: through references, compositions and
 shared parameters. What cannot be found points to the nearest thing that holds it.
@@ -56,7 +56,7 @@ class Pointers:
         return self.operation(operation)
 
     def schema(self, name: str, seen: frozenset[str] = frozenset()) -> str:
-        """Return where a schema is: its component, or the property, body or answer that holds it if it has no name."""
+        """Return the place of a schema: its component, or the property, body or response that holds it."""
         if name in self._own:
             return REF + escaped(self.component(name))
         for owner, node in sorted(self._schemas.items()):
@@ -67,8 +67,8 @@ class Pointers:
             pointer = self.operation(operation)
             if operation.body is not None and _refers(operation.body, name):
                 return f"{pointer}/requestBody"
-            for status, answer in sorted(operation.answers.items()):
-                if _refers(answer.schema, name):
+            for status, response in sorted(operation.responses.items()):
+                if _refers(response.schema, name):
                     return f"{pointer}/responses/{status}"
         return "#/components/schemas"
 

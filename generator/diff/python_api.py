@@ -25,7 +25,7 @@ logging.getLogger("griffe").setLevel(logging.ERROR)
 
 @attrs.frozen
 class Fact:
-    """What a name of the API is.
+    """A name of the API.
 
     Attributes:
         annotation: Its type, or what a function returns.

@@ -8,7 +8,7 @@
       - was: VehicleLog                  # a model or an enum
         now: VehicleStatusLog
         ...
-      - was: Vehicle.vin_number          # a field of an answer
+      - was: Vehicle.vin_number          # a field of a response
         now: Vehicle.vin
         ...
 

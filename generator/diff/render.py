@@ -34,7 +34,7 @@ def _entry(same: list[Change], *, pointers: bool) -> str:
 
 
 def changelog(report: Report) -> dict[Section, list[str]]:
-    """Return the entries of a changelog by section; what nobody can notice has none."""
+    """Return the entries of a changelog by section; changes without effect have none."""
     noticed = [change for change in report.changes if change.rule.bump != _WITHOUT_EFFECT]
     return {section: made for section in SECTIONS if (made := entries(c for c in noticed if c.rule.section == section))}
 

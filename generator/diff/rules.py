@@ -1,6 +1,6 @@
-"""What each kind of change means for users of the SDK: one table, and the reasons.
+"""The meaning of each kind of change for users of the SDK: one table, with reasons.
 
-Two questions are asked of each change, since their answers differ:
+Two questions are asked of each change, since their responses differ:
 
 * wire: does an OLD client, as released, come to grief with the NEW server?
 * source: does OLD code come to grief with the SDK generated from the NEW document, at run time or in a type checker?
@@ -30,7 +30,7 @@ BUMPS: Final[tuple[Bump, ...]] = ("none", "patch", "minor", "major")
 
 @attrs.frozen
 class Rule:
-    """What a kind of change means.
+    """The meaning of a kind of change.
 
     Attributes:
         wire: Whether an old client fails with the new server.
@@ -76,7 +76,7 @@ _NOTICE: Final = "It works as before; the docstring says that it will go."
 
 OPERATIONS: Final[dict[str, Rule]] = {
     "operation-added": _fine("minor", "Added", "{is} new (`{after}`)", "Nobody calls it yet."),
-    "operation-removed": _both("Removed", "{is} gone (`{before}`)", "The server answers 404, and the name is gone."),
+    "operation-removed": _both("Removed", "{is} gone (`{before}`)", "The server responds with 404, and the name is gone."),
     "operation-renamed": _source(
         "Changed", "{is} now called `{after}`", "Names are not on the wire; the old one is gone from the SDK."
     ),
@@ -113,16 +113,16 @@ OPERATIONS: Final[dict[str, Rule]] = {
     "user-ignored": _wire(
         "Changed",
         "no longer {heeds} `as_user`",
-        "The header is sent and not heeded: an answer that was narrowed to a user no longer is.",
+        "The header is sent and not heeded: a response that was narrowed to a user no longer is.",
     ),
     "paging-added": _both(
         "Changed",
-        "{returns} `{after}` instead of `{before}`: the answer comes in pages",
+        "{returns} `{after}` instead of `{before}`: the response comes in pages",
         "An old client sees the first page alone; `await` gives a page where it gave the whole.",
     ),
     "paging-removed": _source(
         "Changed",
-        "{returns} `{after}` instead of `{before}`: the answer no longer comes in pages",
+        "{returns} `{after}` instead of `{before}`: the response no longer comes in pages",
         "An old client finds one page and no link to another; there is no paginator to iterate over.",
     ),
     "returns-widened": _both(
@@ -136,20 +136,20 @@ OPERATIONS: Final[dict[str, Rule]] = {
     "returns-changed": _both(
         "Changed", "{returns} `{after}` instead of `{before}`", "Old clients cannot decode it, nor old code use it."
     ),
-    "answer-added": _fine("minor", "Changed", "{returns} `{after}`", "Code that expected None does not look at it."),
-    "answer-removed": _both(
+    "response-added": _fine("minor", "Changed", "{returns} `{after}`", "Code that expected None does not look at it."),
+    "response-removed": _both(
         "Changed", "no longer {returns} anything (was `{before}`)", "There is nothing to decode, and no value."
     ),
-    "answer-may-be-empty": _both(
+    "response-may-be-empty": _both(
         "Changed", "may return None", "An old client finds no JSON to decode; type checkers ask for a check."
     ),
-    "answer-never-empty": _fine("patch", "Changed", "never {returns} None", "A check for None does no harm."),
-    "answer-may-redirect": _both(
+    "response-never-empty": _fine("patch", "Changed", "never {returns} None", "A check for None does no harm."),
+    "response-may-redirect": _both(
         "Changed", "may return the location of a redirect", "An old client takes a redirect for an error."
     ),
-    "answer-never-redirects": _fine("patch", "Changed", "never {returns} a location", "A check for it does no harm."),
-    "status-added": _fine("patch", "Changed", "can answer {after}", "Errors of any status come as `ApiError`."),
-    "status-removed": _fine("none", "Changed", "no longer {declares} the answer {before}", "Nothing is to be caught."),
+    "response-never-redirects": _fine("patch", "Changed", "never {returns} a location", "A check for it does no harm."),
+    "status-added": _fine("patch", "Changed", "may respond with {after}", "Errors of any status come as `ApiError`."),
+    "status-removed": _fine("none", "Changed", "no longer {declares} the response {before}", "There is nothing to catch."),
     "error-body-changed": _fine(
         "none", "Changed", "{declares} another body for {after}", "Problems are read by hand-written code, leniently."
     ),
@@ -215,7 +215,7 @@ PARAMETERS: Final[dict[str, Rule]] = {
     ),
 }  # fmt: skip
 
-# Schemas, by how they travel: in answers, or in bodies that the client sends.
+# Schemas, by how they travel: in responses, or in bodies that the client sends.
 SCHEMAS: Final[dict[str, Rule]] = {
     "schema-added": _fine("minor", "Added", "{is} new", "Nobody uses it yet."),
     "schema-removed": _source("Removed", "{is} gone", "Names are not on the wire; the class cannot be imported."),
@@ -231,59 +231,59 @@ SCHEMAS: Final[dict[str, Rule]] = {
     "schema-kind-changed": _both(
         "Changed", "{is} {after} instead of {before}", "Neither old decoders nor old code know what to do with it."
     ),
-    "answer-field-added": _fine("minor", "Added", "{is} new (`{after}`)", "Unknown keys are ignored."),
-    "answer-field-removed": _source(
+    "response-field-added": _fine("minor", "Added", "{is} new (`{after}`)", "Unknown keys are ignored."),
+    "response-field-removed": _source(
         "Removed",
         "{is} gone (was `{before}`)",
         "An old client delivers UNSET, no error, and reports a drift if it was required; the attribute is gone.",
     ),
-    "answer-field-renamed": _source(
+    "response-field-renamed": _source(
         "Changed",
         "{is} now called `{after}`",
         "An old client delivers UNSET, as for a field that is gone; the old attribute is gone.",
     ),
-    "answer-field-renamed-alias": _fine(
+    "response-field-renamed-alias": _fine(
         "minor",
         "Deprecated",
         "{is} now called `{after}`; the old name warns for one minor release",
         "An old client delivers UNSET; old code reads the new field, with a DeprecationWarning.",
     ),
-    "answer-field-optional": _source(
+    "response-field-optional": _source(
         "Changed",
         "may be absent (`{after}` instead of `{before}`)",
         "An old client delivers UNSET and reports a drift; type checkers ask for a check.",
     ),
-    "answer-field-required": _fine("patch", "Changed", "{is} always there", "A check for UNSET does no harm."),
-    "answer-field-nullable": _source(
+    "response-field-required": _fine("patch", "Changed", "{is} always there", "A check for UNSET does no harm."),
+    "response-field-nullable": _source(
         "Changed",
         "may be null (`{after}` instead of `{before}`)",
         "An old client delivers None and reports a drift; type checkers ask for a check.",
     ),
-    "answer-field-not-nullable": _fine("patch", "Changed", "{is} never null", "A check for None does no harm."),
-    "answer-field-widened": _both(
+    "response-field-not-nullable": _fine("patch", "Changed", "{is} never null", "A check for None does no harm."),
+    "response-field-widened": _both(
         "Changed",
         "may be more (`{after}` instead of `{before}`)",
         "An old client cannot decode the new form; type checkers ask for a check.",
     ),
-    "answer-field-narrowed": _fine(
+    "response-field-narrowed": _fine(
         "patch", "Changed", "{is} always `{after}` (was `{before}`)", "Each value there is now was possible before."
     ),
-    "answer-field-type-changed": _both(
+    "response-field-type-changed": _both(
         "Changed", "{is} `{after}` instead of `{before}`", "Old clients cannot decode it, nor old code use it."
     ),
-    "answer-field-opened": _source(
+    "response-field-opened": _source(
         "Changed",
         "{is} `{after}` instead of `{before}`",
         "An old client keeps any text in its open enum; what an enum has and a string has not is gone.",
     ),
-    "answer-value-added": _fine(
+    "response-value-added": _fine(
         "minor", "Added", "{is} new", "Enums are open: an old client delivers a member that carries the value."
     ),
-    "answer-value-removed": _source(
+    "response-value-removed": _source(
         "Removed", "{is} gone", "An old client never meets it; code that names the member fails."
     ),
-    "answer-limit-changed": _fine(
-        "none", "Changed", "{has} other limits ({after} instead of {before})", "Limits of answers are not checked."
+    "response-limit-changed": _fine(
+        "none", "Changed", "{has} other limits ({after} instead of {before})", "Limits of responses are not checked."
     ),
     "body-field-added": _fine("minor", "Added", "{is} new (`{after}`)", "It is optional."),
     "required-body-field-added": _both(

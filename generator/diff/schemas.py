@@ -1,6 +1,6 @@
-"""What changed in the schemas of a document: models and their fields, enums and their values, maps.
+"""Changes in the schemas of a document: models and their fields, enums and their values, maps.
 
-What a change means depends on how a schema travels. In an answer the server speaks and the client must cope; in a body
+What a change means depends on how a schema travels. In a response the server speaks and the client must cope; in a body
 the client speaks and the server must. A schema that does both is told once, as what is worse.
 """
 
@@ -173,15 +173,15 @@ class _Pair:
             mentions=self._mentions,
         )
 
-    def _pick(self, answer: str, body: str) -> str:
+    def _pick(self, response: str, body: str) -> str:
         """Return the kind of a change, by how the schema travels: of two, what is worse."""
-        kinds = [kind for role, kind in (("answer", answer), ("body", body)) if role in self.roles]
+        kinds = [kind for role, kind in (("response", response), ("body", body)) if role in self.roles]
         return max(kinds, key=lambda k: (RULES[k].wire + RULES[k].source, BUMPS.index(RULES[k].bump)))
 
     def _values(self, old: Node, new: Node) -> Iterator[Change]:
         for kind, values, name, side in (
-            (self._pick("answer-value-removed", "body-value-removed"), _less(old, new), self.old, self.old_side),
-            (self._pick("answer-value-added", "body-value-added"), _less(new, old), self.new, self.new_side),
+            (self._pick("response-value-removed", "body-value-removed"), _less(old, new), self.old, self.old_side),
+            (self._pick("response-value-added", "body-value-added"), _less(new, old), self.new, self.new_side),
         ):
             for value in values:
                 member = _member(side, name, value)
@@ -201,13 +201,13 @@ class _Pair:
         now: dict[str, str] = {prop: fields.get((self.old, prop), prop) for prop in map(str, old["properties"])}
         for prop, raw in sorted(old["properties"].items()):
             if now[prop] not in new["properties"]:
-                kind = self._pick("answer-field-removed", "body-field-removed")
+                kind = self._pick("response-field-removed", "body-field-removed")
                 yield self._field(kind, prop, before=self._hint(prop, old=True), old=True)
                 continue
             if now[prop] != prop:
                 yield attrs.evolve(
                     self._field(
-                        self._pick("answer-field-renamed-alias", "body-field-renamed"),
+                        self._pick("response-field-renamed-alias", "body-field-renamed"),
                         prop,
                         before=f"models.{self.old}.{prop}",
                         after=f"models.{self.new}.{now[prop]}",
@@ -219,7 +219,7 @@ class _Pair:
             yield from self._within(prop, now[prop], raw, new["properties"][now[prop]], old, new)
         for prop in sorted(set(new["properties"]) - set(now.values())):
             required = "required-body-field-added" if prop in new["required"] else "body-field-added"
-            yield self._field(self._pick("answer-field-added", required), prop, after=self._hint(prop))
+            yield self._field(self._pick("response-field-added", required), prop, after=self._hint(prop))
 
     def _within(self, was: str, prop: str, one: Node, other: Node, old: Node, new: Node) -> Iterator[Change]:
         """Yield what changed in a field that was there and is."""
@@ -227,7 +227,7 @@ class _Pair:
         if (was in old["required"]) != (prop in new["required"]):
             state = "required" if prop in new["required"] else "optional"
             both = (texts[0], f"{texts[1]} | UnsetType") if state == "optional" else texts
-            yield self._field(self._pick(f"answer-field-{state}", f"body-field-{state}"), prop, *both)
+            yield self._field(self._pick(f"response-field-{state}", f"body-field-{state}"), prop, *both)
         found = relation(self._old_types.atoms(one), Types(self.new_side.normal.schemas).atoms(other))
         if found != "same":
             yield self._field(self._pick(*_type_kinds(found)), prop, *texts)
@@ -235,11 +235,11 @@ class _Pair:
             yield self._field("format-changed", prop, listed(formats(one)), listed(formats(other)))
         if bool(one.get("x-nullable")) != bool(other.get("x-nullable")):
             state = "nullable" if other.get("x-nullable") else "not-nullable"
-            yield self._field(self._pick(f"answer-field-{state}", f"body-field-{state}"), prop, *texts)
+            yield self._field(self._pick(f"response-field-{state}", f"body-field-{state}"), prop, *texts)
         if limits(one) != limits(other):
             body = "body-limit-tightened" if tightened(limits(one), limits(other)) else "body-limit-loosened"
             both = listed(limits(one)), listed(limits(other))
-            yield self._field(self._pick("answer-limit-changed", body), prop, *both)
+            yield self._field(self._pick("response-limit-changed", body), prop, *both)
         if bool(one.get("deprecated")) != bool(other.get("deprecated")):
             yield self._field("field-deprecated" if other.get("deprecated") else "field-undeprecated", prop)
 
@@ -278,5 +278,5 @@ def _less(some: Node, others: Node) -> list[Any]:
 
 def _type_kinds(found: str) -> tuple[str, str]:
     if found == "opened":
-        return "answer-field-opened", "body-field-widened"
-    return f"answer-field-{_RELATIONS[found]}", f"body-field-{_RELATIONS[found]}"
+        return "response-field-opened", "body-field-widened"
+    return f"response-field-{_RELATIONS[found]}", f"body-field-{_RELATIONS[found]}"

@@ -41,15 +41,15 @@ class Side:
 
     @property
     def roles(self) -> dict[str, frozenset[str]]:
-        """How each schema travels: in answers, in bodies (and parameters), both; or, unused, in answers."""
-        answers: list[Any] = [a.schema for o in self.normal.operations for a in o.answers.values()]
-        answers += [payload for _, payload in self.normal.webhooks.values()]
+        """The direction of each schema: in responses, in bodies and parameters, or both; unused ones in responses."""
+        responses: list[Any] = [a.schema for o in self.normal.operations for a in o.responses.values()]
+        responses += [payload for _, payload in self.normal.webhooks.values()]
         bodies: list[Any] = [o.body for o in self.normal.operations]
         bodies += [p["schema"] for o in self.normal.operations for p in o.parameters]
-        sent, received = self.reached(bodies), self.reached(answers)
+        sent, received = self.reached(bodies), self.reached(responses)
         return {
-            name: frozenset({*(["body"] if name in sent else []), *(["answer"] if name in received else [])})
-            or frozenset({"answer"})
+            name: frozenset({*(["body"] if name in sent else []), *(["response"] if name in received else [])})
+            or frozenset({"response"})
             for name in self.normal.schemas
         }
 

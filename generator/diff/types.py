@@ -1,4 +1,4 @@
-"""How one schema relates to another: the same to Python, wider, narrower, or something else.
+"""The relation of one schema to another: the same to Python, wider, narrower, or something else.
 
 Schemas are in canonical form. What is compared is what a value may be, as the types of Python that stand for it; limits
 and formats that Python does not tell apart are compared on their own.

@@ -65,8 +65,8 @@ def _download(url: str) -> bytes:
     opener.addheaders = [("User-Agent", "ev-energy-async-generator"), ("Accept", "*/*")]
     started = time.monotonic()
     raw = bytearray()
-    with opener.open(url, timeout=_TIMEOUT_SECONDS) as answer:
-        while chunk := answer.read1(_CHUNK):
+    with opener.open(url, timeout=_TIMEOUT_SECONDS) as response:
+        while chunk := response.read1(_CHUNK):
             raw += chunk
             if len(raw) > LARGEST:
                 break

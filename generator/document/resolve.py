@@ -53,13 +53,13 @@ class RawOperation:
 
     @property
     def key(self) -> str:
-        """How corrections address it."""
+        """Its address in corrections."""
         return f"{self.method.upper()} {self.path}"
 
 
 @attrs.frozen
 class RawResponse:
-    """One answer that an operation declares."""
+    """One response that an operation declares."""
 
     description: str
     schema: dict[str, Any] | None

@@ -33,7 +33,7 @@ _KINDS: Final = ("null", "bool", "int", "float", "str")
 
 
 def decode(raw: bytes, name: str) -> Any:
-    """Return what a document says; JSON or YAML is told by its content.
+    """Return the decoded document; its content says whether it is JSON or YAML.
 
     Raises:
         BadDocument: It is neither, or goes beyond the bounds; says where.

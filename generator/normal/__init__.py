@@ -3,9 +3,13 @@
 Called by `parse`, `build`, `diff` and the command line. It knows nothing of Python source or of the parser.
 """
 
-from generator.normal.canonical import Node
+from generator.normal.canonical import BESIDE, Node
 from generator.normal.corrections import FILE, Corrections
-from generator.normal.normalise import REF, Answer, Normalised, Operation, normalise
-from generator.normal.units import unit_of
+from generator.normal.hoist import Place
+from generator.normal.normalise import REF, Normalised, Operation, Response, normalise
+from generator.normal.units import states_unit, unit_of
 
-__all__ = ["FILE", "REF", "Answer", "Corrections", "Node", "Normalised", "Operation", "normalise", "unit_of"]
+__all__ = [
+    "BESIDE", "FILE", "REF", "Response", "Corrections", "Node", "Normalised", "Operation", "Place", "normalise",
+    "states_unit", "unit_of",
+]  # fmt: skip

@@ -14,9 +14,10 @@ from generator.document import SCHEMAS, UNIONS
 from generator.nodes import Located, is_array, is_object, part
 from generator.problems import BadDocument, Report
 
-_BESIDE: Final[tuple[str, ...]] = ("description", "readOnly", "writeOnly", "deprecated", "x-nullable")
-_BOUNDS: Final[tuple[str, ...]] = ("pattern", "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems")
-# What no type can say; a server checks it.
+# What stands beside a type, and is no part of it.
+BESIDE: Final[tuple[str, ...]] = ("description", "readOnly", "writeOnly", "deprecated", "x-nullable")
+BOUNDS: Final[tuple[str, ...]] = ("pattern", "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems")
+# Conditions that no type can express; the server checks them.
 _CONDITIONS: Final = ("dependentSchemas", "dependentRequired", "if", "not", "patternProperties", "propertyNames")
 _SAYS_SOMETHING: Final = ("$ref", "type", "properties", "enum", "const", "items", "additionalProperties", "format")
 _MOST_FORMS: Final = 200_000
@@ -67,10 +68,10 @@ class Canonical:
         self._made += 1
         if self._made > _MOST_FORMS:
             raise BadDocument(f"{self._at}: with its parts put together, more than {_MOST_FORMS:,} schemas")
-        beside = {k: node[k] for k in _BESIDE if node.get(k)}
+        beside = {k: node[k] for k in BESIDE if node.get(k)}
         self._note_what_is_left_out(node)
         shape, nullable = self._shape(node)
-        inner = {k: shape.pop(k) for k in _BESIDE if k in shape}
+        inner = {k: shape.pop(k) for k in BESIDE if k in shape}
         made = {**shape, **inner, **beside}
         if nullable or inner.get("x-nullable") or node.get("nullable") is True:
             made["x-nullable"] = True
@@ -90,7 +91,7 @@ class Canonical:
             self._note("nullable: true taken as a type that may be null")
 
     def _shape(self, node: Node) -> tuple[Node, bool]:
-        """Return the form without what stands beside it, and whether it takes null."""
+        """Return the form without prose and marks, and whether it takes null."""
         if "allOf" in node:
             return self._merged(node)
         for key in ("oneOf", "anyOf"):
@@ -126,7 +127,7 @@ class Canonical:
         return {"$ref": reference}, self._nullable[reference.removeprefix(SCHEMAS)]
 
     def _beside_union(self, node: Node, key: str) -> tuple[Node, bool]:
-        """Return what a union, and what stands beside it, come to."""
+        """Return the form of a union and the keywords beside it."""
         members: list[Any] = node[key]
         rest = _without(node, key)
         if all(is_object(m) and not any(k in m for k in (*_SAYS_SOMETHING, *UNIONS)) for m in members):
@@ -148,7 +149,7 @@ class Canonical:
         return "array" if "items" in node else "string" if "format" in node else None
 
     def _typed(self, node: Node, kind: str | None) -> Node:
-        bounds = {k: node[k] for k in _BOUNDS if k in node}
+        bounds = {k: node[k] for k in BOUNDS if k in node}
         if kind == "array":
             return {"type": "array", "items": self.of(node.get("items")), **bounds}
         if kind == "object":
@@ -244,8 +245,8 @@ class Canonical:
         return found
 
     def _merged(self, node: Node) -> tuple[Node, bool]:
-        """Return what `allOf`, and what stands beside it, come to."""
-        rest = _without(node, "allOf", *_BESIDE, "nullable", "default", "title")
+        """Return the form of `allOf` merged with the keywords beside it."""
+        rest = _without(node, "allOf", *BESIDE, "nullable", "default", "title")
         listed: list[Any] = node["allOf"]
         # A member that only states a condition adds no property.
         members = [m for m in listed if is_object(m) and any(k in m for k in (*_SAYS_SOMETHING, *UNIONS))]
@@ -316,7 +317,7 @@ def _is_null(node: Any) -> bool:
 
 
 def _says_a_type(form: Node) -> bool:
-    return any(key not in _BESIDE for key in form)
+    return any(key not in BESIDE for key in form)
 
 
 def _more_telling(first: Node | None, second: Node) -> Node:
@@ -327,11 +328,11 @@ def _more_telling(first: Node | None, second: Node) -> Node:
 
 
 def _bare(form: Node) -> str:
-    return json.dumps({k: v for k, v in form.items() if k not in _BESIDE}, sort_keys=True)
+    return json.dumps({k: v for k, v in form.items() if k not in BESIDE}, sort_keys=True)
 
 
 def _distinct(forms: list[Node]) -> list[Node]:
-    return list({_bare(form): {k: v for k, v in form.items() if k not in _BESIDE} for form in forms}.values())
+    return list({_bare(form): {k: v for k, v in form.items() if k not in BESIDE} for form in forms}.values())
 
 
 def _order(form: Node) -> tuple[int, str]:

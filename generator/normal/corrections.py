@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from generator.document import SCHEMAS, decode
-from generator.nodes import is_array, is_object
+from generator.nodes import Located, is_array, is_object
+from generator.normal.canonical import BESIDE
 from generator.problems import BadDocument, Report
 
 FILE: Final = Path(__file__).resolve().parent.parent / "corrections.yaml"
@@ -109,7 +110,7 @@ class Corrections:
             if places and all(takes_null(owner[name]) for owner, name in places):
                 self.needless("nullable", at)
             for owner, name in places:
-                owner[name] = {"anyOf": [owner[name], {"type": "null"}]}
+                owner[name] = _either(owner[name], {"type": "null"})
                 self.used("nullable", at)
         for entry in self.entries("types"):
             at, reference = entry["at"], {"$ref": SCHEMAS + entry["also"]}
@@ -117,7 +118,7 @@ class Corrections:
             if places and all(_mentions(owner[name], reference) for owner, name in places):
                 self.needless("types", at)
             for owner, name in places:
-                owner[name] = {"anyOf": [owner[name], reference]}
+                owner[name] = _either(owner[name], reference)
                 self.used("types", at)
 
     def _object(self, node: Any, what: str) -> dict[str, Any]:
@@ -158,6 +159,13 @@ class Corrections:
                 raise BadDocument(f"{self._name}: rules: no rule: {name!r} (there is {', '.join(_RULES)})")
             self._reason(rule, f"rules: {name}")
         return set(node)
+
+
+def _either(node: Any, other: dict[str, Any]) -> dict[str, Any]:
+    """Return a property that takes something else as well; what is said of the property itself stays in its place."""
+    beside = {key: node[key] for key in BESIDE if key in node} if is_object(node) else {}
+    made = {"anyOf": [node, other], **beside}
+    return Located(made, node.at) if isinstance(node, Located) else made
 
 
 def _mentions(node: Any, reference: dict[str, str]) -> bool:

@@ -13,32 +13,52 @@ from typing import Any
 import attrs
 
 from generator.nodes import is_array, is_object
-from generator.normal.canonical import Node
+from generator.normal.canonical import BESIDE, BOUNDS, Node
 from generator.normal.names import pascal
 from generator.problems import BadDocument
 
 _REF = "#/components/schemas/"
 
 
+@attrs.frozen(order=True)
+class Place:
+    """The place of an anonymous schema.
+
+    Attributes:
+        owner: The named schema that it is part of.
+        prop: The property, of the owner or of a map or array right below it; empty if it is in none.
+        is_value: Whether it is the value of the property itself, not an item or a member of a union.
+    """
+
+    owner: str
+    prop: str
+    is_value: bool
+
+
 @attrs.frozen
-class _Place:
-    """Where an anonymous schema stands."""
+class _Anonymous:
+    """An anonymous schema: what holds it, and what it is called after its owner."""
 
     container: Any
     key: Any
     owner: str
     name: str
+    place: Place
 
 
 class Hoister:
-    """Collects anonymous schemas, then names them all at once."""
+    """Collects anonymous schemas, then names them all at once.
+
+    Attributes:
+        places: Where each schema stands that was given a name, by the name.
+    """
 
     def __init__(self, named: dict[str, Node]) -> None:
         self._schemas = named
-        self._taken = set(named)
+        self.places: dict[str, set[Place]] = {}
 
     def hoist(self, roots: dict[str, Node]) -> dict[str, Node]:
-        """Name what is anonymous below named schemas and below roots (bodies, answers) that have a name to be.
+        """Name what is anonymous below named schemas and below roots (bodies, responses) that have a name to be.
 
         Args:
             roots: Schemas by the name that they shall have if they need one; replaced by references in place.
@@ -59,7 +79,7 @@ class Hoister:
         waiting += [(name, node) for name, node in roots.items() if "$ref" not in node]
         # Level by level: a nested schema is named after its owner, whose name must stand first.
         while waiting:
-            places: dict[tuple[str, str], list[_Place]] = {}
+            places: dict[tuple[str, str], list[_Anonymous]] = {}
             for name, node in waiting:
                 for place in _places(node, name):
                     places.setdefault((place.name, _shape(place.container[place.key])), []).append(place)
@@ -68,27 +88,28 @@ class Hoister:
                 waiting += [self._name(family, shape) for family in _families(found)]
         return self._schemas
 
-    def _name(self, places: list[_Place], shape: str) -> tuple[str, Node]:
+    def _name(self, places: list[_Anonymous], shape: str) -> tuple[str, Node]:
         name = places[0].owner + pascal(places[0].name)
-        node: Node = _without_flags(places[0].container[places[0].key])
+        node: Node = {
+            k: v for k, v in places[0].container[places[0].key].items() if k not in BESIDE or k == "description"
+        }
         if name in self._schemas and _shape(self._schemas[name]) != shape:
             owners = ", ".join(sorted(p.owner for p in places))
             raise BadDocument(
                 f"the anonymous schema of {places[0].name} in {owners} would be called {name}, which is taken"
             )
         self._schemas[name] = node
+        self.places.setdefault(name, set()).update(each.place for each in places)
         for place in places:
             here = place.container[place.key]
-            beside = {
-                k: here[k] for k in ("description", "readOnly", "writeOnly", "deprecated", "x-nullable") if k in here
-            }
+            beside = {k: here[k] for k in BESIDE if k in here}
             place.container[place.key] = {"$ref": _REF + name, **beside}
         return name, node
 
 
-def _families(places: list[_Place]) -> list[list[_Place]]:
+def _families(places: list[_Anonymous]) -> list[list[_Anonymous]]:
     """Group places by the owner that the other owners are named after."""
-    families: dict[str, list[_Place]] = {}
+    families: dict[str, list[_Anonymous]] = {}
     for place in sorted(places, key=lambda p: (len(p.owner), p.owner)):
         head = next((owner for owner in families if place.owner.startswith(owner)), place.owner)
         families.setdefault(head, []).append(place)
@@ -109,32 +130,28 @@ def _needs_name(node: Node) -> bool:
     return "enum" in node or "properties" in node
 
 
-def _places(node: Node, owner: str, name: str = "") -> list[_Place]:
+def _places(node: Node, owner: str, name: str = "", prop: str = "") -> list[_Anonymous]:
     """Return the anonymous schemas right below a schema."""
-    found: list[_Place] = []
+    found: list[_Anonymous] = []
 
-    def look(container: Any, key: Any, name: str) -> None:
+    def look(container: Any, key: Any, name: str, prop: str, *, is_value: bool = False) -> None:
         child = container[key]
         if _needs_name(child):
-            found.append(_Place(container, key, owner, name))
+            found.append(_Anonymous(container, key, owner, name, Place(owner, prop, is_value)))
         else:
-            found.extend(_places(child, owner, name))
+            found.extend(_places(child, owner, name, prop))
 
-    for prop in sorted(node.get("properties", {})):
-        look(node["properties"], prop, prop)
+    for each in sorted(node.get("properties", {})):
+        look(node["properties"], each, each, each, is_value=True)
     for key, unnamed in (("items", "item"), ("additionalProperties", "value")):
         if is_object(node.get(key)):
-            look(node, key, name or unnamed)
+            look(node, key, name or unnamed, prop)
     members: list[Node] = node.get("anyOf", [])
     several = sum(map(_needs_name, members)) > 1
     for i in range(len(members)):
         # The members stand in an order of their own by now, so that their numbers do not depend on the document's.
-        look(members, i, f"{name}_option_{i + 1}" if several else name)
+        look(members, i, f"{name}_option_{i + 1}" if several else name, prop)
     return found
-
-
-def _without_flags(node: Node) -> Node:
-    return {k: v for k, v in node.items() if k not in {"readOnly", "writeOnly", "deprecated", "x-nullable"}}
 
 
 def _shape(node: Any) -> str:
@@ -145,17 +162,7 @@ def _shape(node: Any) -> str:
             return [bare(e) for e in each]
         if not is_object(each):
             return each
-        aside = {
-            "description",
-            "readOnly",
-            "writeOnly",
-            "deprecated",
-            "minimum",
-            "maximum",
-            "pattern",
-            "minLength",
-            "maxLength",
-        }
+        aside = {*BESIDE, *BOUNDS} - {"x-nullable", "minItems", "maxItems"}
         kept = {k: v for k, v in each.items() if k not in aside}
         if kept.get("type") == "number":
             kept.pop("format", None)

@@ -1,6 +1,6 @@
-"""How operations, functions and anonymous schemas are called in Python.
+"""Python names of operations, functions and anonymous schemas.
 
-The rule for operations: the group is the first segment of the path. GET is `list` where the answer is an array or
+The rule for operations: the group is the first segment of the path. GET is `list` where the response is an array or
 declares `Link`, else `get`; POST is `create`, PATCH `update`, DELETE `delete`. Below an item the name of what is there
 follows (`list_status_logs`, `get_status_log`); a verb stands alone (`reconnect`), below an item of a sub-collection
 with that in the singular (`cancel_dispatch_event`). What the rule names badly is corrected in corrections.yaml.
@@ -20,8 +20,10 @@ _VERBS: Final = {"get": "get", "post": "create", "patch": "update", "put": "repl
 
 # What `EvEnergy` itself has; a group of the same name would hide it.
 FACADE: Final = frozenset({
-    "as_user", "base_url", "boundary_meter", "budget", "close", "ct_clamp", "evse", "fleet", "from_env", "home_battery",
-    "label", "link_origins", "onboarding_url", "send", "stats", "user", "vehicle", "with_options",
+    "as_user", "base_url", "boundary_meter", "budget", "check", "clock", "close", "ct_clamp", "evse",
+    "find_onboarding_url", "fleet", "from_env", "has_credentials", "home_battery", "label", "link_origins", "login",
+    "onboarding_url", "revoke", "send", "stats", "upload_rebate_evidence", "user", "vehicle", "with_auth",
+    "with_options",
 })  # fmt: skip
 
 
@@ -45,7 +47,7 @@ _IN_MODELS: Final = frozenset({
 
 
 class Paths:
-    """All paths of a document; tells collections from verbs."""
+    """All paths of a document; distinguishes collections from verbs."""
 
     def __init__(self, operations: Iterable[tuple[str, str]]) -> None:
         self._methods: dict[tuple[str, ...], set[str]] = {}
@@ -59,7 +61,7 @@ class Paths:
         }
 
     def is_collection(self, prefix: tuple[str, ...]) -> bool:
-        """Whether items can be had below this path."""
+        """Whether this path has items below it."""
         return prefix in self._collections
 
     def has_get(self, prefix: tuple[str, ...]) -> bool:

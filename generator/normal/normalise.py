@@ -18,12 +18,12 @@ from generator.nodes import is_array, is_object
 from generator.normal import names
 from generator.normal.canonical import Canonical, Node
 from generator.normal.corrections import Corrections
-from generator.normal.hoist import Hoister
-from generator.normal.operations import Answer, Operation, Operations
+from generator.normal.hoist import Hoister, Place
+from generator.normal.operations import Operation, Operations, Response
 from generator.normal.parameters import VERSION_HEADER
 from generator.problems import BadDocument, Report
 
-__all__ = ["REF", "Answer", "Normalised", "Operation", "normalise"]
+__all__ = ["REF", "Response", "Normalised", "Operation", "normalise"]
 
 REF: Final = SCHEMAS
 
@@ -36,6 +36,7 @@ class Normalised:
         source: The document it was made of.
         schemas: All schemas by name, in canonical form.
         own: Names of the schemas that the document itself names.
+        places: Where each schema stands that the document does not name.
         operations: All operations, by path and method.
         webhooks: Tags and payload of each webhook, by name.
         api_version: The version of the API that the document describes.
@@ -44,6 +45,7 @@ class Normalised:
     source: Document
     schemas: dict[str, Node]
     own: frozenset[str]
+    places: dict[str, tuple[Place, ...]]
     operations: tuple[Operation, ...]
     webhooks: dict[str, tuple[tuple[str, ...], Node]]
     api_version: str
@@ -65,7 +67,8 @@ def normalise(document: Document, corrections: Corrections, report: Report | Non
 
     work = Operations(document.data, canonical, corrections, schemas, raw_operations, report)
     operations = [work.operation(raw) for raw in raw_operations]
-    schemas = Hoister(schemas).hoist(work.roots)
+    hoister = Hoister(schemas)
+    schemas = hoister.hoist(work.roots)
     operations = [work.with_names(o) for o in operations]
     _check_unique(operations)
     _say_what_has_no_id(operations, report)
@@ -78,6 +81,7 @@ def normalise(document: Document, corrections: Corrections, report: Report | Non
         schemas=renamed.schemas,
         own=frozenset(renamed.name(name) for name in raw_schemas),
         operations=tuple(sorted((renamed.operation(o) for o in operations), key=lambda o: (o.path, o.method))),
+        places={renamed.name(name): renamed.places(found) for name, found in hoister.places.items()},
         webhooks={name: (tags, renamed.node(payload)) for name, (tags, payload) in webhooks.items()},
         api_version=_api_version(document.data, raw_operations, canonical),
     )
@@ -102,6 +106,9 @@ class _Renamed:
     def name(self, name: str) -> str:
         return str(self._names.get(name, name))
 
+    def places(self, found: set[Place]) -> tuple[Place, ...]:
+        return tuple(sorted(attrs.evolve(place, owner=self.name(place.owner)) for place in found))
+
     def node(self, node: Any) -> Any:
         if not self._names:
             return node
@@ -115,9 +122,9 @@ class _Renamed:
         return made
 
     def operation(self, operation: Operation) -> Operation:
-        answers = {s: attrs.evolve(a, schema=self.node(a.schema)) for s, a in operation.answers.items()}
+        responses = {s: attrs.evolve(a, schema=self.node(a.schema)) for s, a in operation.responses.items()}
         parameters = tuple(self.node(p) for p in operation.parameters)
-        return attrs.evolve(operation, body=self.node(operation.body), answers=answers, parameters=parameters)
+        return attrs.evolve(operation, body=self.node(operation.body), responses=responses, parameters=parameters)
 
 
 def _api_version(data: dict[str, Any], operations: list[RawOperation], canonical: Canonical) -> str:

@@ -1,6 +1,6 @@
 """Operations in their normal form: named, with a body that one can send, and parameters that the SDK can.
 
-What has no name yet (anonymous bodies and answers) is collected in `roots` for the hoister.
+What has no name yet (anonymous bodies and responses) is collected in `roots` for the hoister.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ _PATH: Final = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@%{}/-]*\Z")
 
 
 @attrs.frozen
-class Answer:
-    """One answer that an operation declares; `schema` is None without a body."""
+class Response:
+    """One response that an operation declares; `schema` is None without a body."""
 
     description: str
     schema: Node | None
@@ -50,7 +50,7 @@ class Operation:
     parameters: tuple[Node, ...]
     body: Node | None
     body_description: str
-    answers: dict[str, Answer]
+    responses: dict[str, Response]
     scopes: tuple[str, ...]
     public: bool
     user: str
@@ -59,18 +59,18 @@ class Operation:
 
     @property
     def key(self) -> str:
-        """How messages name it."""
+        """Its name in messages."""
         return f"{self.method.upper()} {self.path}"
 
     @property
-    def success(self) -> Answer | None:
-        """The first answer that means success and has a body."""
-        found = [a for s, a in sorted(self.answers.items()) if s.startswith("2") and a.schema is not None]
+    def success(self) -> Response | None:
+        """The first response that means success and has a body."""
+        found = [a for s, a in sorted(self.responses.items()) if s.startswith("2") and a.schema is not None]
         return found[0] if found else None
 
 
 class Operations:
-    """Brings operations into normal form; collects the anonymous bodies and answers that need a name."""
+    """Brings operations into normal form; collects the anonymous bodies and responses that need a name."""
 
     def __init__(
         self,
@@ -94,14 +94,14 @@ class Operations:
         self.roots: dict[str, Node] = {}
 
     def operation(self, raw: RawOperation) -> Operation:
-        """Return the normal form of one operation, its body and answers not named yet."""
+        """Return the normal form of one operation, its body and responses not named yet."""
         if not _PATH.match(raw.path):
             raise BadDocument(f"{raw.key}: a path with characters that no URL has")
-        answers = {
-            status: Answer(a.description, None if a.schema is None else self._canonical.of(a.schema), a.headers)
+        responses = {
+            status: Response(a.description, None if a.schema is None else self._canonical.of(a.schema), a.headers)
             for status, a in raw.responses.items()
         }
-        ok = [a for s, a in sorted(answers.items()) if s.startswith("2")]
+        ok = [a for s, a in sorted(responses.items()) if s.startswith("2")]
         lists = raw.method == "get" and any(
             (a.schema or {}).get("type") == "array" or "link" in map(str.lower, a.headers)
             for a in ok
@@ -110,7 +110,7 @@ class Operations:
         name = self._name(raw, lists=lists)
         function = names.check_name(names.function_name(name, self._paths), raw.key)
         body, body_text = self._body(raw, name, function)
-        answers = {s: self._named_answer(a, function, s) for s, a in answers.items()}
+        responses = {s: self._named_response(a, function, s) for s, a in responses.items()}
         scopes, public = self._security(raw)
         return Operation(
             name=name,
@@ -125,7 +125,7 @@ class Operations:
             parameters=parameters_of(raw, self._canonical, self._corrections, self._report),
             body=body,
             body_description=body_text,
-            answers=answers,
+            responses=responses,
             scopes=scopes,
             public=public,
             user=self._user(raw),
@@ -134,7 +134,7 @@ class Operations:
         )
 
     def with_names(self, operation: Operation) -> Operation:
-        """Return an operation whose anonymous body and answers have become references."""
+        """Return an operation whose anonymous body and responses have become references."""
 
         def named(node: Node | None) -> Node | None:
             if node is None:
@@ -144,8 +144,8 @@ class Operations:
             # What is collected stands for itself, or for the items of an array.
             return {**node, "items": named(node["items"])} if "x-root" in node.get("items", ()) else node
 
-        answers = {s: attrs.evolve(a, schema=named(a.schema)) for s, a in operation.answers.items()}
-        return attrs.evolve(operation, body=named(operation.body), answers=answers)
+        responses = {s: attrs.evolve(a, schema=named(a.schema)) for s, a in operation.responses.items()}
+        return attrs.evolve(operation, body=named(operation.body), responses=responses)
 
     def _name(self, raw: RawOperation, *, lists: bool) -> str:
         name = names.operation_name(raw.method, raw.path, self._paths, lists=lists)
@@ -181,7 +181,7 @@ class Operations:
         """Note a schema for naming; returns what stands for it until then."""
         if name in self.roots and not same_shape(self.roots[name], node):
             raise BadDocument(
-                f"two different bodies or answers would be called {name}; name one in corrections.yaml (`bodies`)"
+                f"two different bodies or responses would be called {name}; name one in corrections.yaml (`bodies`)"
             )
         self.roots.setdefault(name, node)
         return {"x-root": name}
@@ -224,20 +224,20 @@ class Operations:
         singular = names.pascal(names.singular(name.partition(".")[0]))
         return (reference or self._by_lower_name.get(singular.lower()) or singular) + suffix
 
-    def _named_answer(self, answer: Answer, function: str, status: str) -> Answer:
+    def _named_response(self, response: Response, function: str, status: str) -> Response:
         """Give an anonymous object that an operation returns a name to be."""
-        schema = answer.schema
+        schema = response.schema
         if schema is None or not status.startswith("2"):
-            return answer
+            return response
         item = schema["items"] if schema.get("type") == "array" else schema
         if not has_anonymous(item):
-            return answer
+            return response
         verb, _, rest = function.partition("_")
         name = names.pascal(rest) if verb == "get" and rest else names.pascal(function) + "Response"
         nullable = {"x-nullable": True} if item.get("x-nullable") else {}
         node = {k: v for k, v in copy.deepcopy(item).items() if k != "x-nullable"}
-        root = {**self._root(name, {"description": answer.description, **node}), **nullable}
-        return attrs.evolve(answer, schema=root if item is schema else {**schema, "items": root})
+        root = {**self._root(name, {"description": response.description, **node}), **nullable}
+        return attrs.evolve(response, schema=root if item is schema else {**schema, "items": root})
 
     def _security(self, raw: RawOperation) -> tuple[tuple[str, ...], bool]:
         stated = raw.data.get("security")

@@ -52,7 +52,7 @@ def parameters_of(
                 "name": name,
                 "python": _python_name(name, place),
                 "required": bool(parameter.get("required")) or where == "path",
-                "description": f"{told or 'Not described.'} Deprecated." if parameter.get("deprecated") else told,
+                "description": f"{told} Deprecated.".strip() if parameter.get("deprecated") else told,
                 "schema": schema,
                 "prefix": _prefix(name, schema, corrections),
             }

@@ -1,4 +1,4 @@
-"""The unit of a field, read off its name: the API puts units there."""
+"""The unit of a field, read off its name: the API puts units there. Whether a text says it already."""
 
 from __future__ import annotations
 
@@ -34,3 +34,28 @@ def unit_of(name: str) -> str | None:
         if re.search(rf"(^|_){part}(_|$)", name):
             return unit
     return None
+
+
+# How prose writes a unit, besides the symbol itself.
+_WORDS: Final = {
+    "%": r"per ?cent|percentage",
+    "W": r"watts",
+    "Wh": r"watt[- ]hours",
+    "mA": r"milliamps|milliamperes",
+    "mV": r"millivolts",
+    "m": r"met(re|er)s?",
+    "g": r"grams",
+    "s": r"seconds?",
+    "min": r"minutes?",
+    "h": r"hours?",
+    "km/h": r"kilomet(re|er)s (an|per) hour",
+    "km²": r"square kilomet(re|er)s|km2",
+    "g/kWh": r"grams\b.*\b(kWh|kilowatt[- ]hour)",
+    "minor units of currency": r"minor units?",
+}
+
+
+def states_unit(text: str, unit: str) -> bool:
+    """Whether a description says already what the unit of a number is."""
+    words = "|".join(filter(None, (re.escape(unit), _WORDS.get(unit))))
+    return re.search(rf"(?<!\w)({words})(?!\w)", " ".join(text.split()), re.IGNORECASE) is not None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from generator.agreement import check_agreement
 from generator.build import Builder
 from generator.document.load import read
 from generator.emit import render
@@ -109,7 +110,8 @@ def made(given: Node | str, corrections: str = NONE, folder: Path | None = None)
     text = given if isinstance(given, str) else json.dumps(given)
     source = read(text.encode("utf-8", "surrogatepass"), "small.yaml")
     normalised = normalise(source, corrected, report)
-    package = Builder(source, normalised, parse(normalised), corrected).package()
+    check_agreement(parse(normalised), normalised)
+    package = Builder(source, normalised, corrected).package()
     if folder is not None:
         corrected.report(report)
     files = render(package, normalised)

@@ -78,9 +78,9 @@ def full_of(text: str) -> Node:
         "Map": {"type": "object", **described},
     }
     parameters = [{"in": "query", "name": "q", "schema": {"type": "string"}, **described}]
-    answers = {**ok(ref("Thing")), "409": described}
-    get = operation(answers, "thing_id", parameters=parameters, summary=text, tags=["T"], **described)
-    post = operation(answers, tags=["T"], summary=text, requestBody={**body(ref("Thing")), **described}, **described)
+    responses = {**ok(ref("Thing")), "409": described}
+    get = operation(responses, "thing_id", parameters=parameters, summary=text, tags=["T"], **described)
+    post = operation(responses, tags=["T"], summary=text, requestBody={**body(ref("Thing")), **described}, **described)
     paths = {"/things/{thing_id}": item(get=get), "/things": item(post=post)}
     return document(paths, schemas, tags=[{"name": "T", **described}])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.generator.diff.documents import USER, VEHICLE_ID, answer, ref
+from tests.generator.diff.documents import USER, VEHICLE_ID, ref, response
 from tests.generator.diff.edits import (
     DELETE,
     GET,
@@ -28,7 +28,7 @@ OPERATIONS: dict[str, Case] = {
             {
                 "/vehicles/{vehicle_id}/notes": {
                     "parameters": [VEHICLE_ID],
-                    "get": {"operationId": "x", "responses": {"200": answer({"type": "array", "items": STRING})}},
+                    "get": {"operationId": "x", "responses": {"200": response({"type": "array", "items": STRING})}},
                 }
             }
         ),
@@ -68,28 +68,28 @@ OPERATIONS: dict[str, Case] = {
         {"operation-renamed": "ev.home.get", "paging-added": "ev.home.list", "headers-changed": "ev.home.list"},
         {"operation-renamed": "ev.home.list", "paging-removed": "ev.home.get", "headers-changed": "ev.home.get"},
     ),
-    "an answer": Case(
-        respond(DELETE, s204=answer(ref("Vehicle"))),
-        {"answer-added": f"{VEHICLES}.delete"},
-        {"answer-removed": f"{VEHICLES}.delete"},
+    "a response": Case(
+        respond(DELETE, s204=response(ref("Vehicle"))),
+        {"response-added": f"{VEHICLES}.delete"},
+        {"response-removed": f"{VEHICLES}.delete"},
     ),
-    "an empty answer": Case(
+    "an empty response": Case(
         respond(GET, s204={"description": "Empty."}),
-        {"answer-may-be-empty": f"{VEHICLES}.get", "status-added": f"{VEHICLES}.get"},
-        {"answer-never-empty": f"{VEHICLES}.get", "status-removed": f"{VEHICLES}.get"},
+        {"response-may-be-empty": f"{VEHICLES}.get", "status-added": f"{VEHICLES}.get"},
+        {"response-never-empty": f"{VEHICLES}.get", "status-removed": f"{VEHICLES}.get"},
     ),
     "a redirect": Case(
         respond(GET, s302={"description": "There."}),
-        {"answer-may-redirect": f"{VEHICLES}.get", "status-added": f"{VEHICLES}.get"},
-        {"answer-never-redirects": f"{VEHICLES}.get", "status-removed": f"{VEHICLES}.get"},
+        {"response-may-redirect": f"{VEHICLES}.get", "status-added": f"{VEHICLES}.get"},
+        {"response-never-redirects": f"{VEHICLES}.get", "status-removed": f"{VEHICLES}.get"},
     ),
-    "another answer": Case(
-        respond(GET, s200=answer(ref("Home"))),
+    "another response": Case(
+        respond(GET, s200=response(ref("Home"))),
         {"returns-changed": f"{VEHICLES}.get"},
         {"returns-changed": f"{VEHICLES}.get"},
     ),
-    "an answer of two forms": Case(
-        respond(GET, s200=answer({"anyOf": [ref("Vehicle"), STRING]})),
+    "a response of two forms": Case(
+        respond(GET, s200=response({"anyOf": [ref("Vehicle"), STRING]})),
         {"returns-widened": f"{VEHICLES}.get"},
         {"returns-narrowed": f"{VEHICLES}.get"},
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.generator.diff.documents import answer, ref
+from tests.generator.diff.documents import ref, response
 from tests.generator.diff.edits import (
     GET,
     HOME,
@@ -34,48 +34,48 @@ SCHEMAS: dict[str, Case] = {
         lambda d: d["components"]["schemas"].update(
             Codes={"type": "object", "additionalProperties": {"type": "integer"}}
         ),
-        {"answer-field-type-changed": "models.Codes"},
-        {"answer-field-type-changed": "models.Codes"},
+        {"response-field-type-changed": "models.Codes"},
+        {"response-field-type-changed": "models.Codes"},
     ),
-    "a field of an answer": Case(
+    "a field of a response": Case(
         put("Vehicle", "vin", STRING),
-        {"answer-field-added": "models.Vehicle.vin"},
-        {"answer-field-removed": "models.Vehicle.vin"},
+        {"response-field-added": "models.Vehicle.vin"},
+        {"response-field-removed": "models.Vehicle.vin"},
     ),
-    "an answer's field that is always there": Case(
+    "a response's field that is always there": Case(
         require("Vehicle", "home"),
-        {"answer-field-required": "models.Vehicle.home"},
-        {"answer-field-optional": "models.Vehicle.home"},
+        {"response-field-required": "models.Vehicle.home"},
+        {"response-field-optional": "models.Vehicle.home"},
     ),
-    "null in an answer": Case(
+    "null in a response": Case(
         put("Vehicle", "odometer_metres", {"type": ["integer", "null"]}),
-        {"answer-field-nullable": "models.Vehicle.odometer_metres"},
-        {"answer-field-not-nullable": "models.Vehicle.odometer_metres"},
+        {"response-field-nullable": "models.Vehicle.odometer_metres"},
+        {"response-field-not-nullable": "models.Vehicle.odometer_metres"},
     ),
-    "one type more in an answer": Case(
+    "one type more in a response": Case(
         put("Vehicle", "home", {"anyOf": [{"type": "string", "format": "uri"}, ref("Home")]}),
-        {"answer-field-widened": "models.Vehicle.home"},
-        {"answer-field-narrowed": "models.Vehicle.home"},
+        {"response-field-widened": "models.Vehicle.home"},
+        {"response-field-narrowed": "models.Vehicle.home"},
     ),
-    "another type in an answer": Case(
+    "another type in a response": Case(
         put("Vehicle", "odometer_metres", STRING),
-        {"answer-field-type-changed": "models.Vehicle.odometer_metres"},
-        {"answer-field-type-changed": "models.Vehicle.odometer_metres"},
+        {"response-field-type-changed": "models.Vehicle.odometer_metres"},
+        {"response-field-type-changed": "models.Vehicle.odometer_metres"},
     ),
     "an enum that became text": Case(
         put("Vehicle", "state", STRING),
-        {"answer-field-opened": "models.Vehicle.state", "schema-removed": "models.VehicleState"},
-        {"answer-field-narrowed": "models.Vehicle.state", "schema-added": "models.VehicleState"},
+        {"response-field-opened": "models.Vehicle.state", "schema-removed": "models.VehicleState"},
+        {"response-field-narrowed": "models.Vehicle.state", "schema-added": "models.VehicleState"},
     ),
-    "a value of an answer": Case(
+    "a value of a response": Case(
         put("Vehicle", "state", {"type": "string", "enum": ["ACTIVE", "INACTIVE", "LOST"]}),
-        {"answer-value-added": "models.VehicleState.LOST"},
-        {"answer-value-removed": "models.VehicleState.LOST"},
+        {"response-value-added": "models.VehicleState.LOST"},
+        {"response-value-removed": "models.VehicleState.LOST"},
     ),
-    "a limit of an answer": Case(
+    "a limit of a response": Case(
         put("Vehicle", "name", {"type": "string", "maxLength": 20}),
-        {"answer-limit-changed": "models.Vehicle.name"},
-        {"answer-limit-changed": "models.Vehicle.name"},
+        {"response-limit-changed": "models.Vehicle.name"},
+        {"response-limit-changed": "models.Vehicle.name"},
     ),
     "a field of a body": Case(
         put("NewVehicle", "vin", STRING),
@@ -138,12 +138,12 @@ SCHEMAS: dict[str, Case] = {
         {"status-removed": f"{VEHICLES}.get"},
     ),
     "what an error says": Case(
-        respond(HOME, s404=answer({"type": "object", "properties": {"title": STRING, "hint": STRING}})),
+        respond(HOME, s404=response({"type": "object", "properties": {"title": STRING, "hint": STRING}})),
         {"error-body-changed": "ev.home.get"},
         {"error-body-changed": "ev.home.get"},
     ),
     "a header": Case(
-        respond(GET, s200=answer(ref("Vehicle"), "Retry-After")),
+        respond(GET, s200=response(ref("Vehicle"), "Retry-After")),
         {"headers-changed": f"{VEHICLES}.get"},
         {"headers-changed": f"{VEHICLES}.get"},
     ),

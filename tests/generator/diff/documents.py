@@ -25,7 +25,7 @@ def ref(name: str) -> Json:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def answer(schema: Json, *headers: str) -> Json:
+def response(schema: Json, *headers: str) -> Json:
     return {
         "description": "Fine.",
         "headers": {name: {"schema": {"type": "string"}} for name in headers},
@@ -55,13 +55,13 @@ BASE: Json = {
                     query("page_size", {"type": "integer", "minimum": 1, "maximum": 100}),
                     query("since", {"type": "string", "format": "date-time"}),
                 ],
-                "responses": {"200": answer({"type": "array", "items": ref("Vehicle")}, "Link")},
+                "responses": {"200": response({"type": "array", "items": ref("Vehicle")}, "Link")},
             },
             "post": {
                 "tags": ["Vehicles"],
                 "operationId": "create-vehicle",
                 "requestBody": {"required": True, "content": {"application/json": {"schema": ref("NewVehicle")}}},
-                "responses": {"201": answer(ref("Vehicle"))},
+                "responses": {"201": response(ref("Vehicle"))},
             },
         },
         "/vehicles/{vehicle_id}": {
@@ -69,7 +69,7 @@ BASE: Json = {
             "get": {
                 "tags": ["Vehicles"],
                 "operationId": "get-vehicle",
-                "responses": {"200": answer(ref("Vehicle"))},
+                "responses": {"200": response(ref("Vehicle"))},
             },
             "delete": {
                 "tags": ["Vehicles"],
@@ -82,7 +82,7 @@ BASE: Json = {
             "post": {
                 "tags": ["Vehicles"],
                 "operationId": "reconnect-vehicle",
-                "responses": {"200": answer(ref("Home"))},
+                "responses": {"200": response(ref("Home"))},
             },
         },
         "/home": {
@@ -90,8 +90,8 @@ BASE: Json = {
                 "tags": ["Home"],
                 "operationId": "get-home",
                 "responses": {
-                    "200": answer(ref("Home")),
-                    "404": answer({"type": "object", "properties": {"title": {"type": "string"}}}),
+                    "200": response(ref("Home")),
+                    "404": response({"type": "object", "properties": {"title": {"type": "string"}}}),
                 },
             },
         },

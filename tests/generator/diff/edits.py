@@ -10,12 +10,12 @@ from tests.generator.diff.documents import (
     VEHICLE_ID,
     Edit,
     Json,
-    answer,
     operation,
     properties,
     query,
     ref,
     required,
+    response,
 )
 
 LIST, GET, POST, DELETE = (
@@ -59,7 +59,7 @@ def on(key: str, **update: Any) -> Edit:
 
 
 def respond(key: str, **responses: Json) -> Edit:
-    """Change the answers of an operation; a status is given as `s404`."""
+    """Change the responses of an operation; a status is given as `s404`."""
     return lambda d: operation(d, key)["responses"].update({s[1:]: a for s, a in responses.items()})
 
 
@@ -92,7 +92,7 @@ def rename_schema(document: Json) -> None:
     schemas = document["components"]["schemas"]
     schemas["House"] = schemas.pop("Home")
     for key in (HOME, RECONNECT):
-        operation(document, key)["responses"]["200"] = answer(ref("House"))
+        operation(document, key)["responses"]["200"] = response(ref("House"))
 
 
 def rename_path_parameter(document: Json) -> None:
@@ -112,7 +112,7 @@ def nest(document: Json) -> None:
 
 def list_home(document: Json) -> None:
     """Page the home: its rooms are the items. The name follows the rule for lists."""
-    operation(document, HOME)["responses"]["200"] = answer(ref("Home"), "Link")
+    operation(document, HOME)["responses"]["200"] = response(ref("Home"), "Link")
 
 
 def version(document: Json) -> None:

@@ -63,7 +63,7 @@ def test_json_says_the_same_and_keeps_its_form() -> None:
     jsonschema.validate(report, REPORT_SCHEMA)
     assert (report["status"], report["bump"], report["bump_below_1_0"]) == (2, "major", "minor")
     assert next(c for c in report["changes"] if c["python"] == "models.Vehicle.home") == {
-        "kind": "answer-field-removed",
+        "kind": "response-field-removed",
         "python": "models.Vehicle.home",
         "at": "Vehicle.home",
         "pointer": "#/components/schemas/Vehicle/properties/home",

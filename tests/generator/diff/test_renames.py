@@ -14,12 +14,12 @@ from generator.problems import BadDocument
 from tests.generator.diff.documents import (
     Edit,
     Json,
-    answer,
     base,
     changed,
     operation,
     properties,
     ref,
+    response,
     side,
     told,
 )
@@ -53,7 +53,7 @@ def rename_schema(document: Json) -> None:
     schemas["House"] = schemas.pop("Home")
     schemas["House"]["properties"]["size"] = {"type": "integer"}
     for key in ("GET /home", "POST /vehicles/{vehicle_id}/reconnect"):
-        operation(document, key)["responses"]["200"] = answer(ref("House"))
+        operation(document, key)["responses"]["200"] = response(ref("House"))
 
 
 def rename_field(document: Json) -> None:
@@ -75,7 +75,7 @@ def test_a_schema_whose_alias_is_there_is_no_breaking_change(tmp_path: Path) -> 
     assert told(report.changes) == {
         ("schema-renamed-alias", "models.Home"),
         # What is in it is compared across the rename.
-        ("answer-field-added", "models.House.size"),
+        ("response-field-added", "models.House.size"),
     }
     assert (report.status, report.bump) == (1, "minor")
 
@@ -129,7 +129,7 @@ def test_an_operation_keeps_its_old_name(tmp_path: Path) -> None:
     }
 
 
-def test_a_field_of_an_answer_keeps_its_old_name(tmp_path: Path) -> None:
+def test_a_field_of_a_response_keeps_its_old_name(tmp_path: Path) -> None:
     with_alias = side(changed(rename_field))
     files = dict(with_alias.files)
     (name,) = (n for n, text in files.items() if "class Vehicle(Model)" in text)
@@ -140,14 +140,14 @@ def test_a_field_of_an_answer_keeps_its_old_name(tmp_path: Path) -> None:
 
     report = compare(base(), new, renames(tmp_path, "Vehicle.odometer_metres", "Vehicle.mileage_metres"))
 
-    assert told(report.changes) == {("answer-field-renamed-alias", "models.Vehicle.odometer_metres")}
+    assert told(report.changes) == {("response-field-renamed-alias", "models.Vehicle.odometer_metres")}
     assert report.changes[0].after == "models.Vehicle.mileage_metres"
 
 
 def test_a_field_without_its_alias_is_renamed_for_source(tmp_path: Path) -> None:
     report = declared(tmp_path, "Vehicle.odometer_metres", "Vehicle.mileage_metres", rename_field)
 
-    assert told(report.changes) == {("answer-field-renamed", "models.Vehicle.odometer_metres")}
+    assert told(report.changes) == {("response-field-renamed", "models.Vehicle.odometer_metres")}
     assert (report.changes[0].rule.wire, report.changes[0].rule.source) == (False, True)
 
 
@@ -166,7 +166,7 @@ def test_a_field_of_a_body_cannot_keep_its_old_name(tmp_path: Path) -> None:
     ("edit", "was", "now", "kind"),
     [
         (rename_schema, "Home", "House", "schema-renamed-alias"),
-        (rename_field, "Vehicle.odometer_metres", "Vehicle.mileage_metres", "answer-field-renamed-alias"),
+        (rename_field, "Vehicle.odometer_metres", "Vehicle.mileage_metres", "response-field-renamed-alias"),
         (rename_operation, "vehicles.reconnect", "vehicles.renew", "operation-renamed-alias"),
     ],
 )

@@ -17,7 +17,6 @@ from tests.generator.diff.documents import (
     BASE,
     Edit,
     Json,
-    answer,
     base,
     changed,
     forward,
@@ -25,6 +24,7 @@ from tests.generator.diff.documents import (
     properties,
     ref,
     required,
+    response,
     side,
     told,
 )
@@ -95,10 +95,10 @@ no line of code changes. |
 | scope-removed | fine | fine | patch | A token with it does as well. |
 | operation-id-changed | fine | fine | none | Names do not derive from it. |
 | required-parameter-added | breaks | breaks | major | Calls without it are refused, by SDK and server. |
-| answer-field-added | fine | fine | minor | Unknown keys are ignored. |
-| answer-field-removed | fine | breaks | major | An old client delivers UNSET, no error, and reports a drift if it \
+| response-field-added | fine | fine | minor | Unknown keys are ignored. |
+| response-field-removed | fine | breaks | major | An old client delivers UNSET, no error, and reports a drift if it \
 was required; the attribute is gone. |
-| answer-value-added | fine | fine | minor | Enums are open: an old client delivers a member that carries the value. |
+| response-value-added | fine | fine | minor | Enums are open: an old client delivers a member that carries the value. |
 """
     )
 
@@ -233,8 +233,8 @@ def test_a_schema_that_travels_both_ways_is_told_once_as_what_is_worse() -> None
     old, new = side(changed(shared)), side(changed(without))
 
     assert told(compare(old, new).changes) == {("body-field-removed", "models.Home.floor")}
-    # For a body that may hold it and for an answer that does: neither breaks, and it is told once.
-    assert told(compare(new, old).changes) == {("answer-field-added", "models.Home.floor")}
+    # For a body that may hold it and for a response that does: neither breaks, and it is told once.
+    assert told(compare(new, old).changes) == {("response-field-added", "models.Home.floor")}
 
 
 def tampered(name: str, old: str, new: str, document: Json | None = None) -> Report:
@@ -313,12 +313,12 @@ def test_a_pointer_follows_references_to_shared_schemas() -> None:
     assert (change.python, change.pointer) == ("models.Home.size", "#/components/schemas/Inside/properties/size")
 
 
-def test_an_anonymous_answer_is_found_below_its_operation() -> None:
+def test_an_anonymous_response_is_found_below_its_operation() -> None:
     def inline(document: Json) -> None:
         del document["components"]["schemas"]["Home"]
-        operation(document, "POST /vehicles/{vehicle_id}/reconnect")["responses"]["200"] = answer(ref("Vehicle"))
+        operation(document, "POST /vehicles/{vehicle_id}/reconnect")["responses"]["200"] = response(ref("Vehicle"))
         shape: Json = {"type": "object", "properties": {"fine": {"type": "boolean"}}}
-        operation(document, "GET /home")["responses"]["200"] = answer(shape)
+        operation(document, "GET /home")["responses"]["200"] = response(shape)
 
     def more(document: Json) -> None:
         inline(document)

@@ -33,8 +33,8 @@ def test_a_change_is_told_as_what_it_is_there_and_back(name: str) -> None:
 ELSEWHERE = {
     "operation-renamed-alias",
     "schema-renamed-alias",
-    "answer-field-renamed",
-    "answer-field-renamed-alias",
+    "response-field-renamed",
+    "response-field-renamed-alias",
     "body-field-renamed",
     "user-required",
     "user-not-required",
@@ -73,9 +73,9 @@ def test_a_row_calls_for_a_major_version_exactly_if_it_breaks_source(kind: str) 
     assert (RULES[kind].bump == "major") == RULES[kind].source
 
 
-@pytest.mark.parametrize("kind", [kind for kind in RULES if kind.startswith("answer-")])
+@pytest.mark.parametrize("kind", [kind for kind in RULES if kind.startswith("response-")])
 def test_of_a_schema_that_travels_both_ways_the_worse_meaning_covers_the_other(kind: str) -> None:
-    other = RULES.get(kind.replace("answer-", "body-"), RULES[kind])
+    other = RULES.get(kind.replace("response-", "body-"), RULES[kind])
     one, worse = sorted((RULES[kind], other), key=lambda rule: rule.wire + rule.source)
     assert (one.wire, one.source) <= (worse.wire, worse.source)
     assert worse.wire >= one.wire
@@ -85,15 +85,15 @@ def test_of_a_schema_that_travels_both_ways_the_worse_meaning_covers_the_other(k
 @pytest.mark.parametrize(
     ("kind", "wire", "source"),
     [
-        ("answer-field-added", False, False),
-        ("answer-value-added", False, False),
-        ("answer-field-removed", False, True),
+        ("response-field-added", False, False),
+        ("response-value-added", False, False),
+        ("response-field-removed", False, True),
         ("required-parameter-added", True, True),
         ("parameter-value-added", False, False),
         ("parameter-value-removed", True, True),
         ("operation-renamed", False, True),
         ("operation-moved", True, False),
-        ("answer-field-nullable", False, True),
+        ("response-field-nullable", False, True),
         ("body-field-required", True, True),
         ("scope-added", True, False),
         ("token-required", True, False),

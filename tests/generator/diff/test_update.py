@@ -17,7 +17,7 @@ from generator.emit import PACKAGE, ROOT, TABLES, write
 from generator.generate import VENDORED
 from generator.problems import BadDocument, NotCarriedOver
 from generator.update import DONE, NOTHING_DONE, TESTS_FAIL, main, update
-from tests.generator.diff.documents import BASE, Json, answer, base, changed, operation, properties, ref
+from tests.generator.diff.documents import BASE, Json, base, changed, operation, properties, ref, response
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,7 +95,7 @@ def test_three_changes_of_our_own_document_are_told_as_a_careful_person_would(tm
             "operationId": "get-vehicle-notes",
             "summary": "List the notes on a vehicle",
             "parameters": [{"in": "path", "name": "vehicle_id", "required": True, "schema": {"type": "string"}}],
-            "responses": {"200": answer({"type": "array", "items": ref("VehicleNote")}, "Link")},
+            "responses": {"200": response({"type": "array", "items": ref("VehicleNote")}, "Link")},
             "security": [{"oauth2": ["vehicle:read"]}],
         }
     }

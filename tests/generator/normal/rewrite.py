@@ -113,7 +113,7 @@ def with_titles(document: Node, *, equal: bool) -> Node:
 
 
 def inlined(document: Node) -> Node:
-    """Put shared parameters, headers, bodies and answers where they are used, and drop the shared ones."""
+    """Put shared parameters, headers, bodies and responses where they are used, and drop the shared ones."""
     made = copy.deepcopy(document)
     components: Node = made["components"]
     kinds = ("parameters", "headers", "responses", "requestBodies")
@@ -134,7 +134,7 @@ def inlined(document: Node) -> Node:
 
 
 def shared(document: Node) -> Node:
-    """Share what stands in place: each parameter, body, header and answer becomes a component of its own."""
+    """Share what stands in place: each parameter, body, header and response becomes a component of its own."""
     made = copy.deepcopy(document)
     components: Node = made["components"]
 

@@ -46,7 +46,7 @@ def test_a_get_with_an_empty_request_body_takes_none() -> None:
         ({"404": {"description": "No."}}, "m.Thing"),
     ],
 )
-def test_a_second_answer_shows_in_what_is_returned(other: Any, returns: str) -> None:
+def test_a_second_response_shows_in_what_is_returned(other: Any, returns: str) -> None:
     path = item(get=operation({**ok(ref("Thing")), **other}, "thing_id"))
     found = made(document({"/things/{thing_id}": path}, {"Thing": thing(a=STRING)}))
     assert found.endpoint("things.get").returns == returns
@@ -119,8 +119,8 @@ def test_deprecated_operations_fields_and_parameters_say_so() -> None:
     path = item(get=operation(ok(ref("Thing")), deprecated=True, parameters=[old]))
     found = made(document({"/things": path}, {"Thing": thing(a={**STRING, "deprecated": True})}))
     assert "Deprecated by the API." in found.files["api/things.py"]
-    assert "old: Not described. Deprecated." in found.files["api/things.py"]
-    assert '"""Not described. Deprecated."""' in found.files["models/_default.py"]
+    assert "old: Deprecated." in found.files["api/things.py"]
+    assert '"""Deprecated."""' in found.files["models/_default.py"]
 
 
 def test_webhooks_at_top_level_keep_their_models() -> None:
@@ -139,15 +139,15 @@ def test_a_parameter_named_like_a_keyword_gets_an_underscore() -> None:
 
 def test_a_page_that_is_an_object_holds_its_items_in_its_one_array() -> None:
     page = thing(items={"type": "array", "items": ref("Thing")}, total={"type": "integer"})
-    answer = {"200": {"description": "A page.", "headers": {"link": {"schema": STRING}}, **body(page)}}
-    found = made(document({"/things": item(get=operation(answer))}, {"Thing": thing(a=STRING)}))
+    response = {"200": {"description": "A page.", "headers": {"link": {"schema": STRING}}, **body(page)}}
+    found = made(document({"/things": item(get=operation(response))}, {"Thing": thing(a=STRING)}))
     assert found.endpoint("things.list").returns == "Paginator[m.Thing]"
 
 
-def test_the_answers_that_are_an_operations_own_stand_beside_it() -> None:
+def test_the_responses_that_are_an_operations_own_stand_beside_it() -> None:
     told = {"description": "No."}
     get = operation({**ok(ref("Thing")), "503": told, "409": told, "404": told}, "thing_id")
     found = made(document({"/things/{thing_id}": item(get=get)}, {"Thing": thing(a=STRING)}))
-    assert found.endpoint("things.get").answers == (409, 503)
-    assert "answers=(409, 503, )" in found.files["api/things.py"]
-    assert "answers=" not in made_of(thing(a=STRING)).files["api/things.py"]
+    assert found.endpoint("things.get").responses == (409, 503)
+    assert "responses=(409, 503, )" in found.files["api/things.py"]
+    assert "responses=" not in made_of(thing(a=STRING)).files["api/things.py"]
