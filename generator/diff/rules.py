@@ -76,7 +76,7 @@ _NOTICE: Final = "It works as before; the docstring says that it will go."
 
 OPERATIONS: Final[dict[str, Rule]] = {
     "operation-added": _fine("minor", "Added", "{is} new (`{after}`)", "Nobody calls it yet."),
-    "operation-removed": _both("Removed", "{is} gone (`{before}`)", "The server responds with 404, and the name is gone."),
+    "operation-removed": _both("Removed", "{is} gone (`{before}`)", "The server responds with 404; the name is gone."),
     "operation-renamed": _source(
         "Changed", "{is} now called `{after}`", "Names are not on the wire; the old one is gone from the SDK."
     ),
@@ -149,7 +149,7 @@ OPERATIONS: Final[dict[str, Rule]] = {
     ),
     "response-never-redirects": _fine("patch", "Changed", "never {returns} a location", "A check for it does no harm."),
     "status-added": _fine("patch", "Changed", "may respond with {after}", "Errors of any status come as `ApiError`."),
-    "status-removed": _fine("none", "Changed", "no longer {declares} the response {before}", "There is nothing to catch."),
+    "status-removed": _fine("none", "Changed", "no longer {declares} the response {before}", "Nothing to catch."),
     "error-body-changed": _fine(
         "none", "Changed", "{declares} another body for {after}", "Problems are read by hand-written code, leniently."
     ),
