@@ -244,6 +244,9 @@ async def _serve(sandbox: Sandbox, console: Console, host: str) -> None:
     async with sandbox:
         if not is_loopback(host):
             console.print(f"Warning: on {host} everybody in the network can reach the sandbox.", style="yellow")
+        if sandbox.unsimulated:
+            names = ", ".join(sandbox.unsimulated)
+            console.print(f"Warning: not simulated, answered with examples from the schema: {names}", style="yellow")
         _introduce(sandbox, console)
         # A fleet stays as long as the process: nothing is gained by searching it for garbage again and again.
         gc.collect()

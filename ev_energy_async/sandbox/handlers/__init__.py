@@ -5,11 +5,12 @@ The server hands a checked `Call` to a handler and gets a `Reply`. A handler doe
 
 from ev_energy_async.sandbox.handlers.calls import Call, Handler
 from ev_energy_async.sandbox.handlers.session_lists import prepared
-from ev_energy_async.sandbox.handlers.table import HANDLERS
+from ev_energy_async.sandbox.handlers.table import HANDLERS, handler_of
 
 __all__ = [
     "Call",
     "HANDLERS",
+    "handler_of",
     "Handler",
     "prepared",
 ]

@@ -1,7 +1,4 @@
-"""What answers each operation, by the operation's name.
-
-All operations of the document have an entry. A handler gets a checked `Call` and gives a `Reply`; it does no I/O.
-"""
+"""The table of handlers, by the operation's name."""
 
 from typing import Final
 
@@ -22,6 +19,8 @@ from ev_energy_async.sandbox.handlers import (
     users,
 )
 from ev_energy_async.sandbox.handlers.calls import Handler
+from ev_energy_async.sandbox.handlers.unsimulated import answer_from_schema
+from ev_energy_async.sandbox.protocol import Operation
 
 HANDLERS: Final[dict[str, Handler]] = {
     **generic.HANDLERS,
@@ -39,3 +38,8 @@ HANDLERS: Final[dict[str, Handler]] = {
     **support.HANDLERS,
     **users.HANDLERS,
 }
+
+
+def handler_of(operation: Operation) -> Handler:
+    """Return the handler of an operation; of one that is not simulated, what answers from its schema."""
+    return HANDLERS.get(operation.name, answer_from_schema)

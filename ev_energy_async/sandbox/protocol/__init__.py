@@ -5,7 +5,7 @@ package of the sandbox builds on it; it knows nothing of the world and does no I
 """
 
 from ev_energy_async.sandbox.protocol.document import Document, Operation, Schema, load
-from ev_energy_async.sandbox.protocol.examples import example
+from ev_energy_async.sandbox.protocol.examples import example, example_of
 from ev_energy_async.sandbox.protocol.expand import Tree, tree
 from ev_energy_async.sandbox.protocol.messages import JsonObject, Reply, Request
 from ev_energy_async.sandbox.protocol.paging import (
@@ -44,6 +44,7 @@ __all__ = [
     "by_number",
     "check_path",
     "example",
+    "example_of",
     "invalid",
     "link_header",
     "load",

@@ -9,7 +9,7 @@ from typing import Final
 
 import attrs
 
-from ev_energy_async.sandbox.handlers import HANDLERS, Call
+from ev_energy_async.sandbox.handlers import Call, handler_of
 from ev_energy_async.sandbox.instants import Instant
 from ev_energy_async.sandbox.oauth import OAuth
 from ev_energy_async.sandbox.protocol import (
@@ -138,7 +138,7 @@ class Api:
         operation = self.document.operations[name]
         view = View(self.base_url, now, self.oauth.issuer.application.client_id, None)
         query = Query({}, [])
-        return HANDLERS[name](
+        return handler_of(operation)(
             Call(operation, self.world, now, view, self.base_url, variables, query, {}, {}, None)
         ).body
 
@@ -176,7 +176,7 @@ class Api:
         if operation.body is not None:
             body = read_body(self.document, operation, request.body, request.headers.get("Content-Type", ""))
         client_id = caller.token.client_id if caller.token else None
-        return HANDLERS[operation.name](
+        return handler_of(operation)(
             Call(
                 operation=operation,
                 world=self.world,

@@ -1,6 +1,7 @@
 """The sandbox as a server: the parts put together, and what tests want to know about it."""
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -10,7 +11,7 @@ from typing import Final, Self
 
 from ev_energy_async.sandbox.clock import Clock, RealClock, ScaledClock, Timekeeper
 from ev_energy_async.sandbox.faults import FaultPlan
-from ev_energy_async.sandbox.handlers import prepared
+from ev_energy_async.sandbox.handlers import HANDLERS, prepared
 from ev_energy_async.sandbox.instants import http_date, instant
 from ev_energy_async.sandbox.oauth import (
     AUTHORIZE_PATH,
@@ -38,6 +39,7 @@ from ev_energy_async.sandbox.world import Fleet, World
 REDIRECT_URIS: Final = ("http://127.0.0.1:8080/callback", "http://localhost:8080/callback")
 """Where users may be sent back to unless told otherwise."""
 
+_LOG: Final = logging.getLogger("ev_energy_async.sandbox")
 _KEPT: Final = 10_000
 _AHEAD_AT_ONCE: Final = 20  # vehicles encoded between two looks at the sockets
 
@@ -153,6 +155,8 @@ class Sandbox:
         self._upload_listener = Listener(self._serve_upload, self._date, host, upload_port)
         self._ahead: asyncio.Task[None] | None = None
         self._running = False
+        self.unsimulated = tuple(sorted(set(document.operations).difference(HANDLERS)))
+        """The operations of the document that the sandbox answers with examples of their schemas alone."""
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -306,6 +310,11 @@ class Sandbox:
             await self.stop()
             raise
         self._running = True
+        if self.unsimulated:
+            _LOG.warning(
+                "The sandbox does not simulate these operations and answers them with examples from their schemas: %s",
+                ", ".join(self.unsimulated),
+            )
         if self._deliverer is not None:
             self._deliverer.start()
         if self._fast is not None:

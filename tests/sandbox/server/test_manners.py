@@ -6,6 +6,7 @@ import aiohttp
 import pytest
 
 from ev_energy_async.sandbox import Sandbox, SteppedClock
+from ev_energy_async.sandbox.protocol import load
 from tests.sandbox.conftest import START, Answer, Client
 
 RATE_LIMIT_PROBLEM = "https://api.ev.energy/v2/problems/rate-limit-exceeded/"
@@ -32,7 +33,7 @@ def _problem(answer: Answer, status: int) -> None:
 async def test_every_response_tells_version_and_limit(client: Client) -> None:
     for number, target in enumerate(["/vehicles", "/vehicles?page_size=0", "/nowhere", "/tariffs", "/"], start=1):
         answer = await client.get(target)
-        assert answer.headers["EvEnergy-Version"] == "2"
+        assert answer.headers["EvEnergy-Version"] == load().version
         assert answer.headers["X-RateLimit-Limit"] == "1000"
         assert answer.headers["X-RateLimit-Remaining"] == str(1_000 - number)
 
@@ -181,11 +182,11 @@ async def test_an_accept_that_admits_json(client: Client, accept: str) -> None:
 
 
 async def test_versions(client: Client) -> None:
-    assert (await client.get("/vehicles", headers={"EvEnergy-Version": "2"})).status == 200
+    assert (await client.get("/vehicles", headers={"EvEnergy-Version": load().version})).status == 200
     answer = await client.get("/vehicles", headers={"EvEnergy-Version": "3"})
     _problem(answer, 400)
     assert "EvEnergy-Version" in answer.body["field_errors"]
-    assert answer.headers["EvEnergy-Version"] == "2"
+    assert answer.headers["EvEnergy-Version"] == load().version
 
 
 async def test_the_user_header_narrows_lists(client: Client) -> None:
@@ -248,7 +249,7 @@ async def test_onboarding_links_say_who_asked(client: Client) -> None:
 
 
 async def test_the_record_tells_what_was_asked_but_no_secret(client: Client) -> None:
-    await client.get("/vehicles?page_size=1", headers={"User-Agent": "tests", "EvEnergy-Version": "2"})
+    await client.get("/vehicles?page_size=1", headers={"User-Agent": "tests", "EvEnergy-Version": load().version})
     (served,) = client.sandbox.requests
     assert (served.method, served.path, served.status, served.operation, served.at) == (
         "GET",

@@ -9,7 +9,19 @@ import aiohttp
 import pytest
 
 from ev_energy_async.sandbox import RealClock, Sandbox, ScaledClock, SteppedClock
+from ev_energy_async.sandbox.handlers import HANDLERS
+from ev_energy_async.sandbox.protocol import load
 from tests.sandbox.conftest import START, Client
+
+
+async def test_operations_that_are_not_simulated_are_warned_of_at_the_start(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delitem(HANDLERS, "tariffs.get")
+    async with Sandbox(vehicles=1) as sandbox:
+        assert sandbox.unsimulated == ("tariffs.get",)
+    [warning] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert warning.endswith(": tariffs.get")
 
 
 async def test_it_starts_fast_enough_for_every_test_to_have_its_own() -> None:
@@ -65,7 +77,7 @@ async def test_a_body_of_any_size_is_answered(client: Client) -> None:
     too_large = BytesIO(b" " * (20 * 1024 * 1024 + 1))
     answer = await client.call("PATCH", f"/vehicles/{vehicle.id}", data=too_large, headers=headers)
     assert answer.status == 413
-    assert answer.headers["EvEnergy-Version"] == "2"
+    assert answer.headers["EvEnergy-Version"] == load().version
 
 
 async def test_only_a_clock_that_can_be_moved_is_advanced(sandbox: Sandbox) -> None:

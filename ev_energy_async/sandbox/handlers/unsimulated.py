@@ -1,0 +1,40 @@
+"""Answers operations that the sandbox does not simulate yet, with examples of what their schemas describe.
+
+The document may gain an operation before the sandbox learns it: its shape can be tried at once, though nothing that is
+written is kept.
+"""
+
+from http import HTTPStatus
+from random import Random
+from typing import Any, Final
+
+from ev_energy_async.sandbox.handlers.calls import Call
+from ev_energy_async.sandbox.protocol import Page, Reply, Schema, example_of, link_header, load
+
+_PAGING: Final = frozenset({"page", "page_after"})
+
+
+def answer_from_schema(call: Call) -> Reply:
+    """Return the operation's first success with a body made up from its schema, the same each time for one URL."""
+    document = load()
+    status = min(status for status in call.operation.responses if status < HTTPStatus.BAD_REQUEST)
+    schema = call.operation.responses[status]
+    chance = Random(f"{call.world.seed} {call.url}")
+    if status >= HTTPStatus.MULTIPLE_CHOICES:
+        return Reply(status, None, {"Location": f"{call.view.base_url}/"})
+    if schema is None:
+        return Reply(status, None)
+    body, schema = example_of(document, schema, chance), document.resolve(schema)
+    if isinstance(body, dict):
+        body |= _known(schema, call)
+    is_page = isinstance(body, list) or not _PAGING.isdisjoint(call.operation.placed("query"))
+    link = {"Link": link_header(Page([], None, None), call.url, call.query.raw)} if is_page else {}
+    return Reply(status, body, link)
+
+
+def _known(schema: Schema, call: Call) -> dict[str, Any]:
+    """Return what a resource says of itself and the path has told already."""
+    known = {"url": call.url}
+    if call.operation.path.endswith("}"):
+        known["id"] = list(call.path.values())[-1]
+    return {name: value for name, value in known.items() if name in schema.get("properties", {})}
