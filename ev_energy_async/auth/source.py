@@ -11,18 +11,20 @@ import inspect
 import logging
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
-from ev_energy_async.auth.oauth import Client, Token, read_token, revocation_request
+from ev_energy_async.auth import oauth
+from ev_energy_async.auth.stores import MemoryTokenStore
+from ev_energy_async.auth.token import Token
 from ev_energy_async.errors import AuthError, EvEnergyError, error_for
 from ev_energy_async.messages import Request
 
 if TYPE_CHECKING:
-    from ev_energy_async.auth.stores import TokenStore
+    from ev_energy_async.auth.grant import Grant
     from ev_energy_async.clock import Clock
     from ev_energy_async.messages import RawResponse
 
-__all__ = ["Exchange", "Grant", "OnToken", "TokenSource", "decide"]
+__all__ = ["Exchange", "TokenSource", "decide"]
 
 _LOG: Final = logging.getLogger("ev_energy_async")
 
@@ -40,39 +42,10 @@ _LAST_SECONDS: Final = 5.0
 _SUCCESSES: Final = range(200, 300)
 
 # The fetch whose `on_token` runs, in what it calls.
-_TELLING: Final[ContextVar[asyncio.Task[Any] | None]] = ContextVar("ev_energy_async_telling", default=None)
+_NOTIFYING: Final[ContextVar[asyncio.Task[Any] | None]] = ContextVar("ev_energy_async_notifying", default=None)
 
-Exchange = Callable[[Request[Any]], Awaitable["RawResponse"]]
+Exchange: TypeAlias = Callable[[Request[Any]], Awaitable["RawResponse"]]
 """Sends a request to the token or revocation endpoint."""
-
-OnToken = Callable[[Token], "Awaitable[object] | object"]
-"""Called with each new token, after all locks are released."""
-
-
-class Grant(Protocol):
-    """How new tokens are had."""
-
-    @property
-    def client(self) -> Client:
-        """The OAuth client."""
-        ...
-
-    @property
-    def origin(self) -> str | None:
-        """What tells tokens had with the code or refresh token of the settings; None if they name none."""
-        ...
-
-    def latest_refresh(self, token: Token | None) -> str | None:
-        """Return the refresh token to use next, given the token there is; None if there is none."""
-        ...
-
-    def request(self, token: Token | None) -> Request[Any]:
-        """Return the request for a new token, given the one there is.
-
-        Raises:
-            AuthError: There is no way to a new one.
-        """
-        ...
 
 
 def decide(token: Token | None, rejected: str | None, now: dt.datetime) -> Literal["use", "renew", "replace"]:
@@ -95,24 +68,19 @@ def _window(token: Token, longest: dt.timedelta, share: float) -> dt.timedelta:
 
 
 class TokenSource:
-    """Gives out access tokens of one grant.
+    """Hands out access tokens of one grant.
 
     Args:
-        grant: How new tokens are had.
-        exchange: What sends a request to the token endpoint.
-        clock: What time it is.
-        store: Where tokens are kept, and shared between processes.
-        on_token: Called with each new token, after all locks are released.
+        grant: How new tokens are requested, and where they are stored.
+        exchange: Sends a request to the token endpoint.
+        clock: Where time comes from.
     """
 
-    def __init__(
-        self, grant: Grant, exchange: Exchange, clock: Clock, store: TokenStore, on_token: OnToken | None = None
-    ) -> None:
+    def __init__(self, grant: Grant, exchange: Exchange, clock: Clock) -> None:
         self._grant = grant
         self._exchange = exchange
         self._clock = clock
-        self._store = store
-        self._on_token = on_token
+        self._store = MemoryTokenStore() if grant.store is None else grant.store
         self._token: Token | None = None
         # Had from the server and not stored yet: what it was had with may be spent.
         self._unsaved: Token | None = None
@@ -158,7 +126,7 @@ class TokenSource:
             if self._clock.monotonic() < until:
                 raise AuthError(error.error, error.description)
         task = self._fetching
-        if task is None or task is _TELLING.get():
+        if task is None or task is _NOTIFYING.get():
             # The second is a call that `on_token` makes: to wait for its own end would be for ever.
             task = self._start(rejected)
         # The task belongs to all who wait: it goes on when one of them is cancelled.
@@ -189,12 +157,12 @@ class TokenSource:
             raise
         finally:
             self._spending = False
-        if is_new and self._on_token is not None:
-            _TELLING.set(asyncio.current_task())
+        if is_new and self._grant.on_token is not None:
+            _NOTIFYING.set(asyncio.current_task())
             try:
-                told = self._on_token(token)
-                if inspect.isawaitable(told):
-                    await told
+                called = self._grant.on_token(token)
+                if inspect.isawaitable(called):
+                    await called
             except Exception as error:
                 _LOG.warning("on_token failed for a new token, which is in use: %s", _said(error))
                 raise
@@ -236,7 +204,7 @@ class TokenSource:
         request = self._grant.request(known)
         self._spending = origin is not None or refresh_token is not None
         try:
-            token = read_token(await self._exchange(request), self._clock.now(), request)
+            token = oauth.read_token(await self._exchange(request), self._clock.now(), request)
         except AuthError as error:
             self._refusal = (error, self._clock.monotonic() + _PAUSE_SECONDS)
             raise
@@ -263,9 +231,9 @@ class TokenSource:
             token = await self._known()
             refresh_token = self._grant.latest_refresh(token)
             if refresh_token is not None:
-                request = revocation_request(self._grant.client, refresh_token, "refresh_token")
+                request = oauth.revocation_request(self._grant.client, refresh_token, "refresh_token")
             elif token is not None:
-                request = revocation_request(self._grant.client, token.access_token, "access_token")
+                request = oauth.revocation_request(self._grant.client, token.access_token, "access_token")
             else:
                 return
             response = await self._exchange(request)

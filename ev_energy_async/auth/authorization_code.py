@@ -1,0 +1,132 @@
+"""The authorization-code grant (RFC 6749, section 4.1), with PKCE (RFC 7636) or a secret."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import SplitResult, urlsplit
+
+import attrs
+
+from ev_energy_async.auth import oauth
+from ev_energy_async.auth.token import OAuthClient, Token, check_scopes, check_token, origin_of
+from ev_energy_async.errors import AuthError, InvalidArgument
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ev_energy_async.auth.grant import OnToken
+    from ev_energy_async.auth.oauth import AuthorizationRequest
+    from ev_energy_async.auth.stores import TokenStore
+    from ev_energy_async.messages import Request
+
+__all__ = ["AuthorizationCode"]
+
+_AUTHORIZE_URL: Final = "https://api.ev.energy" + oauth.AUTHORIZE_PATH
+
+
+@attrs.frozen
+class AuthorizationCode:
+    """The authorization-code grant (RFC 6749, section 4.1): a user consents in the browser, with PKCE or a secret.
+
+    Each user has a rate-limit bucket of their own.
+
+    Example:
+        >>> app = AuthorizationCode("my-client-id", redirect_uri="https://app.example.com/callback")
+        >>> pending = app.begin()                      # send the browser to pending.url, keep `pending`
+        >>> auth = app.redeem(pending, callback_url)   # doctest: +SKIP
+        >>> async with EvEnergy(auth) as ev: ...       # doctest: +SKIP
+
+    Later, with a `store` that holds the token, `EvEnergy(app)` resumes from it.
+
+    Attributes:
+        client_id: ID of the OAuth application.
+        client_secret: Its secret; None for a public client, which proves itself by PKCE.
+        redirect_uri: Where the browser comes back to; registered with the application.
+        scopes: Scopes to request.
+        authorize_url: Where the browser is sent.
+        token_url: Token endpoint; None for the one beside the client's base URL.
+        store: Where tokens are stored between runs and shared between processes; None to keep them in the client.
+        on_token: Called with each new token, after all locks are released: store it, refresh token and all.
+    """
+
+    client_id: str
+    client_secret: str | None = attrs.field(default=None, repr=False)
+    redirect_uri: str = attrs.field(kw_only=True)
+    scopes: Sequence[str] = attrs.field(default=(), kw_only=True)
+    authorize_url: str = attrs.field(default=_AUTHORIZE_URL, kw_only=True)
+    token_url: str | None = attrs.field(default=None, kw_only=True)
+    store: TokenStore | None = attrs.field(default=None, kw_only=True)
+    on_token: OnToken | None = attrs.field(default=None, kw_only=True)
+    pending: AuthorizationRequest | None = attrs.field(default=None, kw_only=True, repr=False)
+    code: str | None = attrs.field(default=None, kw_only=True, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        check_token("client_id", self.client_id)
+        if self.client_secret is not None:
+            check_token("client_secret", self.client_secret)
+        check_scopes(self.scopes)
+        parts = _split("authorize_url", self.authorize_url)
+        if not parts.scheme or not parts.netloc:
+            raise InvalidArgument("authorize_url", self.authorize_url, "an absolute URL")
+        parts = _split("redirect_uri", self.redirect_uri)
+        # RFC 6749, section 3.1.2; apps have addresses without a host, as in `com.example.app:/callback` (RFC 8252).
+        if not parts.scheme or not (parts.netloc or parts.path) or parts.fragment:
+            raise InvalidArgument("redirect_uri", self.redirect_uri, "an absolute URI without a fragment")
+
+    @property
+    def client(self) -> OAuthClient:
+        """The OAuth application."""
+        return OAuthClient(self.client_id, self.client_secret)
+
+    @property
+    def for_application(self) -> bool:
+        """False: the token stands for the user who consented."""
+        return False
+
+    @property
+    def origin(self) -> str | None:
+        """Fingerprint of the consent to begin with; None if there is none."""
+        return None if self.code is None else origin_of(self.code)
+
+    def latest_refresh(self, token: Token | None) -> str | None:
+        """Return the refresh token to use next; None if the server gave none."""
+        return token.refresh_token if token is not None else None
+
+    def begin(self) -> AuthorizationRequest:
+        """Return a new request for a user's consent: where to send the browser, and what to keep until it is back."""
+        return oauth.authorization_request(self.client, self.authorize_url, self.redirect_uri, self.scopes)
+
+    def redeem(self, pending: AuthorizationRequest, redirected_to: str) -> AuthorizationCode:
+        """Return the credentials that the browser brought back; the first call trades the code, which lives a minute.
+
+        A token of an earlier consent in the store is replaced.
+
+        Args:
+            pending: The request that `begin` returned for this user.
+            redirected_to: The full address that the browser came back with.
+
+        Raises:
+            AuthError: The user, or the server, refused.
+            InvalidArgument: The address does not belong to this request: another `state`, or no code.
+        """
+        return attrs.evolve(self, pending=pending, code=oauth.read_redirect(pending, redirected_to))
+
+    def request(self, token: Token | None) -> Request[Any]:
+        """Return the request for a new token: by refresh token if there is one, else by the code.
+
+        Raises:
+            AuthError: There is neither.
+        """
+        refresh_token = self.latest_refresh(token)
+        if refresh_token is not None:
+            return oauth.refresh_request(self.client, refresh_token)
+        if self.pending is None or self.code is None:
+            raise AuthError("no_consent", "no token is stored and no user has consented: call `begin`, then `redeem`")
+        return oauth.code_request(self.client, self.pending, self.code)
+
+
+def _split(argument: str, url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError as error:  # as for a malformed host
+        raise InvalidArgument(argument, url, "an absolute URL") from error

@@ -1,0 +1,64 @@
+"""The requests to the token and revocation endpoints."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote_plus, urlencode
+
+from oauthlib.oauth2 import BackendApplicationClient, WebApplicationClient
+
+from ev_energy_async.auth.oauth.endpoints import REVOKE, TOKEN
+from ev_energy_async.messages import Operation, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ev_energy_async.auth.oauth.consent import AuthorizationRequest
+    from ev_energy_async.auth.token import OAuthClient
+
+__all__ = ["code_request", "credentials_request", "refresh_request", "revocation_request"]
+
+
+def credentials_request(client: OAuthClient, scopes: Sequence[str]) -> Request[Any]:
+    """Return the request for a token by client credentials (RFC 6749, section 4.4.2)."""
+    messages: Any = BackendApplicationClient(client.client_id)
+    return _form(TOKEN, client, messages.prepare_request_body(scope=list(scopes) or None))
+
+
+def code_request(client: OAuthClient, pending: AuthorizationRequest, code: str) -> Request[Any]:
+    """Return the request that trades a code for a token (RFC 6749, section 4.1.3; RFC 7636, section 4.5)."""
+    messages: Any = WebApplicationClient(client.client_id)
+    body = messages.prepare_request_body(
+        code=code,
+        redirect_uri=pending.redirect_uri,
+        code_verifier=pending.code_verifier,
+        include_client_id=client.client_secret is None,
+    )
+    return _form(TOKEN, client, body)
+
+
+def refresh_request(client: OAuthClient, refresh_token: str) -> Request[Any]:
+    """Return the request that trades a refresh token for a new token (RFC 6749, section 6)."""
+    messages: Any = WebApplicationClient(client.client_id)
+    body = messages.prepare_refresh_body(refresh_token=refresh_token, **_public_id(client))
+    return _form(TOKEN, client, body)
+
+
+def revocation_request(client: OAuthClient, token: str, kind: str) -> Request[None]:
+    """Return the request that revokes a token (RFC 7009, section 2.1); `kind` is `access_token` or `refresh_token`."""
+    return _form(REVOKE, client, urlencode({"token": token, "token_type_hint": kind, **_public_id(client)}))
+
+
+def _public_id(client: OAuthClient) -> dict[str, str]:
+    """Return the parameter by which a client without a secret names itself (RFC 6749, section 3.2.1)."""
+    return {} if client.client_secret is not None else {"client_id": client.client_id}
+
+
+def _form(operation: Operation[Any], client: OAuthClient, body: str) -> Request[Any]:
+    """Return a form post; a client with a secret identifies itself by HTTP Basic (RFC 6749, section 2.3.1)."""
+    headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
+    if client.client_secret is not None:
+        pair = f"{quote_plus(client.client_id)}:{quote_plus(client.client_secret)}"
+        headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
+    return Request(operation, operation.path, "", headers, body.encode())

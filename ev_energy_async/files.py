@@ -1,0 +1,45 @@
+"""Files and folders that only their owner may use. Token stores and checkpoints keep theirs this way."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from ev_energy_async._base import InvalidArgument
+
+__all__ = ["PRIVATE_FILE", "make_private_folder", "mode_of", "user_path"]
+
+PRIVATE_FILE = 0o600
+_PRIVATE_FOLDER = 0o700
+
+
+def user_path(argument: str, path: str | os.PathLike[str]) -> Path:
+    """Return a path as a user may write it, with `~` for the home folder.
+
+    Raises:
+        InvalidArgument: It is no path, or there is no such home folder.
+    """
+    try:
+        found = Path(path).expanduser()
+    except (RuntimeError, TypeError) as error:
+        raise InvalidArgument(argument, path, "the path of a file") from error
+    if "\0" in str(found) or not found.name:
+        raise InvalidArgument(argument, path, "the path of a file")
+    return found
+
+
+def make_private_folder(folder: Path) -> None:
+    """Make a folder with those above it, each for its owner alone (mode 0700); nothing if it exists.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    for each in reversed(missing):
+        each.mkdir(mode=_PRIVATE_FOLDER, exist_ok=True)
+
+
+def mode_of(status: os.stat_result) -> int:
+    """Return the permissions of a file: 0o600 if only its owner may read and write it."""
+    return stat.S_IMODE(status.st_mode)
