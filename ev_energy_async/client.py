@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     import aiohttp
     from cattrs import Converter
 
-    from ev_energy_async.auth import Auth, Credentials
+    from ev_energy_async.auth import Auth, Grant
     from ev_energy_async.budget import Budget
     from ev_energy_async.fleet import Fleet
     from ev_energy_async.ids import Ref
@@ -92,7 +92,7 @@ class EvEnergy(Handles):
 
     def __init__(
         self,
-        auth: Auth | Credentials | None = None,
+        auth: Auth | Grant | None = None,
         *,
         user: Ref | None = None,
         base_url: str = BASE_URL,

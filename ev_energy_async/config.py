@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
+from ev_energy_async import auth as grants
 from ev_energy_async.calls import origin_of
 from ev_energy_async.errors import InvalidArgument
 from ev_energy_async.ids import id_text
@@ -15,23 +16,19 @@ from ev_energy_async.ids import id_text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from ev_energy_async.auth import Auth, Credentials
+    from ev_energy_async.auth import Auth, Grant
     from ev_energy_async.ids import Ref
 
 __all__ = ["check_auth", "check_base_url", "check_origins", "from_environment", "user_id"]
 
 
-def check_auth(auth: Auth | Credentials | None) -> None:
+def check_auth(auth: Auth | Grant | None) -> None:
     """Refuse what cannot authenticate a client.
 
     Raises:
         InvalidArgument: It is neither credentials nor an object with `access_token`.
     """
-    if auth is None:
-        return
-    from ev_energy_async.auth import Auth, AuthorizationCode, ClientCredentials, RefreshToken  # noqa: PLC0415  # lazy
-
-    if not isinstance(auth, ClientCredentials | RefreshToken | AuthorizationCode | Auth):
+    if auth is not None and not isinstance(auth, grants.Auth | grants.Grant):
         raise InvalidArgument("auth", type(auth), "credentials, or an object with `async access_token`")
 
 
@@ -93,13 +90,11 @@ def from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     if (client_id is None) != (secret is None):
         missing = "EV_ENERGY_CLIENT_ID" if client_id is None else "EV_ENERGY_CLIENT_SECRET"
         raise InvalidArgument(missing, None, "a value, since its counterpart is set")
-    from ev_energy_async.auth import ClientCredentials, StaticToken  # noqa: PLC0415  # few clients are made without
-
-    auth: Auth | Credentials | None = None
+    auth: Auth | Grant | None = None
     if token is not None:
-        auth = StaticToken(token)
+        auth = grants.StaticToken(token)
     elif client_id is not None and secret is not None:
-        auth = ClientCredentials(client_id, secret, token_url=environ.get("EV_ENERGY_TOKEN_URL") or None)
+        auth = grants.ClientCredentials(client_id, secret, token_url=environ.get("EV_ENERGY_TOKEN_URL") or None)
     given: dict[str, Any] = {"auth": auth}
     for option, name in (("user", "EV_ENERGY_USER"), ("base_url", "EV_ENERGY_BASE_URL")):
         if environ.get(name):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import stat
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ev_energy_async._base import InvalidArgument
+
+if TYPE_CHECKING:
+    import os
 
 __all__ = ["PRIVATE_FILE", "make_private_folder", "mode_of", "user_path"]
 

@@ -23,7 +23,6 @@ from urllib.parse import parse_qsl, quote, quote_plus
 import pytest
 
 from ev_energy_async import auth, checkpoint, client, errors, webhooks
-from ev_energy_async.auth import oauth
 from ev_energy_async.auth import stores as token_store
 from ev_energy_async.devices import sessions
 from ev_energy_async.http import transport
@@ -52,7 +51,7 @@ _HOLDERS: Final[tuple[type, ...]] = (
     auth.ClientCredentials,
     auth.RefreshToken,
     auth.StaticToken,
-    oauth.Token,
+    auth.Token,
     webhooks.WebhookVerifier,
 )
 # Whose errors belong to the tree as well: all have to be there before it is walked.

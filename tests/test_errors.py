@@ -45,7 +45,7 @@ from ev_energy_async import (
     models,
 )
 from ev_energy_async.api import vehicles as operations
-from ev_energy_async.auth.oauth import Token
+from ev_energy_async.auth import Token
 from ev_energy_async.errors import error_for
 
 if TYPE_CHECKING:

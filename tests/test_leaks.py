@@ -17,7 +17,7 @@ from ev_energy_async import (
     RefreshToken,
     StaticToken,
 )
-from ev_energy_async.auth.oauth import Token
+from ev_energy_async.auth import Token
 from ev_energy_async.messages.request import Request
 
 from .leaks import Leak, watching

@@ -40,7 +40,7 @@ from ev_energy_async.webhooks import WebhookVerifier
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
-    from ev_energy_async.auth import Credentials
+    from ev_energy_async.auth import Grant
 
     from .leaks import Watch
 
@@ -156,7 +156,7 @@ def token_answer(_: Sent) -> Answer:
     return Answer({"access_token": TOKEN, "refresh_token": REFRESH_TOKEN, "token_type": "Bearer", "expires_in": 3600})
 
 
-def client(auth: Credentials | StaticToken | None = None, **options: Any) -> EvEnergy:
+def client(auth: Grant | StaticToken | None = None, **options: Any) -> EvEnergy:
     given = auth or ClientCredentials("an-id", CLIENT_SECRET)
     return EvEnergy(given, user=USER, clock=FakeClock(), label="planted", **options)
 

@@ -169,8 +169,8 @@ class FileTokenStore:
         """Remove what a process left behind that was killed while saving; the lock is held."""
         target = _target(self._path)
         try:
-            for name in glob.iglob(f".{glob.escape(target.name)}-*.tmp", root_dir=target.parent):
-                (target.parent / name).unlink(missing_ok=True)
+            for left in target.parent.glob(f".{glob.escape(target.name)}-*.tmp"):
+                left.unlink(missing_ok=True)
         except OSError as error:
             raise TokenStoreError(f"{target}: {error.strerror}") from error
 

@@ -6,13 +6,14 @@ stored in the meantime, and saves the new token before using it, so that no refr
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from ev_energy_async.errors import EvEnergyError
 from ev_energy_async.loops import LoopLock
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
     from ev_energy_async.auth.token import Token
 
 __all__ = ["MemoryTokenStore", "TokenStore", "TokenStoreError"]

@@ -88,7 +88,7 @@ class Token:
     origin: str | None = attrs.field(default=None, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the token as JSON values. Store them as one value: it holds secrets, and none of it may be left out."""
+        """Return the token as JSON values, secrets included. Store them as one value, and leave nothing out."""
         return {
             "access_token": self.access_token,
             "expires_at": None if self.expires_at is None else self.expires_at.isoformat(),

@@ -1,13 +1,13 @@
-"""What is left of a bucket of requests per rolling hour: the arithmetic behind `budget.Budget`, which alone uses it.
+"""The arithmetic of one bucket of requests per rolling hour; only `budget.Budget` uses it.
 
-Two bounds hold at once. The count: what this process sent and may still stand in the window, however the API answers.
-The word: the least that the API's own headers leave, which also know what other processes spend and what the HTTP
-library repeats by itself. Every doubt is decided towards "already spent". Pure: no I/O, time comes in as an argument.
+Two bounds hold at once. The count: requests that this process sent and that may still be in the window, however the API
+responds. The reported value: the least that the API's own headers leave, which also reflect other processes and what
+the HTTP library repeats by itself. When in doubt, a request counts as spent. Pure: no I/O, time is an argument.
 
-The word needs care, since answers overlap. A request is counted at some moment between its grant and its answer, so of
-two requests that were under way together nobody knows which one was counted last. Of the answers that may be the last
-word (none was granted after they came in) the lowest `remaining` holds, less all requests that it may not have counted:
-those still under way, and those that ended without telling.
+The reported value needs care, since responses overlap. A request is counted at some moment between its permit and its
+response, so nobody knows which of two concurrent requests was counted last. Of the responses that may be the most
+recent (no permit was given after they arrived) the lowest `remaining` holds, less all requests that it may not include:
+those in flight, and those that ended without a header.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from ev_energy_async.messages import RateLimit
 
-__all__ = ["Bucket", "Grant", "Outlook"]
+__all__ = ["Bucket", "Permit", "Outlook"]
 
 _WINDOW: Final = 3600.0
 # Two clocks that each keep time well still drift apart by some tenths of a second in an hour.
@@ -40,7 +40,7 @@ _BELIEVED: Final = 86_400.0  # a time to wait that is longer, for a bucket that 
 
 
 @attrs.define(eq=False)
-class Grant:
+class Permit:
     """The right to send one request, given back through `Bucket.settle`, `refused`, `forget` or `release`.
 
     Attributes:
@@ -122,7 +122,7 @@ class _Ledger:
         return gone
 
 
-class _Word:
+class Reported:
     """What the API's headers say is left, at least.
 
     Attributes:
@@ -204,63 +204,63 @@ class Bucket:
         self._limit_of = -math.inf  # when the request whose answer told the limit was granted
         self._answered = _Ledger()
         self._abandoned = _Ledger()
-        self._word = _Word()
-        self._probe: Grant | None = None
+        self._reported = Reported()
+        self._probe: Permit | None = None
         self._probe_at = -math.inf
         self._pause = _PAUSE
         self.blocked_until = -math.inf
         self._refused_at = -math.inf
         self._refusals = 0
 
-    def take(self, now: float, *, urgent: bool = False) -> Grant | None:
-        """Grant one request, or none now; `outlook` says when to ask again."""
+    def take(self, now: float, *, urgent: bool = False) -> Permit | None:
+        """Permit one request, or none now; `outlook` says when to ask again."""
         self._expire(now)
         keep = 0 if urgent else self._kept
         if now < self.blocked_until or self._own_left() <= keep:
             return None
         probe = False
         if self._known():
-            if self._word.left(self.in_flight) <= keep:
+            if self._reported.left(self.in_flight) <= keep:
                 if self._probe is not None or now < self._probe_at:
                     return None
                 probe = True
         elif self.in_flight >= _BLIND:
             return None
         self.in_flight += 1
-        grant = Grant(now, probe)
+        permit = Permit(now, probe)
         if probe:
-            self._probe = grant
-        return grant
+            self._probe = permit
+        return permit
 
     def outlook(self, now: float, *, urgent: bool = False, ahead: int = 0) -> Outlook:
-        """Return when `take` can grant a request that has others ahead of it."""
+        """Return when `take` can let a request through that has others ahead of it."""
         self._expire(now)
         keep = 0 if urgent else self._kept
         soonest = max(now, self.blocked_until, self._own_at(now, keep + 1 + ahead))
         likely = max(soonest, self._told_at(now, keep + 1))
         return Outlook(soonest if self.in_flight else likely, likely)
 
-    def settle(self, now: float, grant: Grant, rate: RateLimit | None) -> None:
+    def settle(self, now: float, permit: Permit, rate: RateLimit | None) -> None:
         """Note a complete answer that was no refusal, and what its headers say of the bucket."""
-        self._end(now, grant)
-        self._answered.add(now, grant.at, 0 if rate is None else 1)
+        self._end(now, permit)
+        self._answered.add(now, permit.at, 0 if rate is None else 1)
         if rate is None:
-            self._untold(now, grant, now)
+            self._untold(now, permit, now)
             return
-        if grant.at > self._refused_at:
+        if permit.at > self._refused_at:
             self._refusals = 0
-        self._hear(now, grant, rate.limit, rate.remaining)
+        self._hear(now, permit, rate.limit, rate.remaining)
 
-    def refused(self, now: float, grant: Grant, rate: RateLimit | None, retry_after: float | None) -> None:
+    def refused(self, now: float, permit: Permit, rate: RateLimit | None, retry_after: float | None) -> None:
         """Note a 429: nothing is granted until `retry_after` seconds from now have passed.
 
         Whether a refused request counts is the API's secret; here it does.
         """
-        self._end(now, grant)
-        self._answered.add(now, grant.at, 0)
+        self._end(now, permit)
+        self._answered.add(now, permit.at, 0)
         # A refusal that is not for want of requests still says: no more now. So nothing is left, whatever it adds.
-        self._hear(now, grant, self.limit if rate is None else rate.limit, 0)
-        if grant.at > self._refused_at:  # the first of those refused together
+        self._hear(now, permit, self.limit if rate is None else rate.limit, 0)
+        if permit.at > self._refused_at:  # the first of those refused together
             self._refusals += 1
         self._refused_at = now
         if retry_after is None or not retry_after >= 0:
@@ -270,15 +270,15 @@ class Bucket:
         self.blocked_until = max(self.blocked_until, now + wait)
         self._probe_at = self.blocked_until
 
-    def forget(self, now: float, grant: Grant) -> None:
+    def forget(self, now: float, permit: Permit) -> None:
         """Note that a request ended without a complete answer: it may have been counted, or be so soon."""
-        self._end(now, grant)
-        self._abandoned.add(now + _ARRIVES_WITHIN, grant.at, 0)
-        self._untold(now, grant, now + _ARRIVES_WITHIN)
+        self._end(now, permit)
+        self._abandoned.add(now + _ARRIVES_WITHIN, permit.at, 0)
+        self._untold(now, permit, now + _ARRIVES_WITHIN)
 
-    def release(self, now: float, grant: Grant) -> None:
+    def release(self, now: float, permit: Permit) -> None:
         """Note that a request was surely never sent."""
-        self._end(now, grant)
+        self._end(now, permit)
 
     def remaining(self, now: float, *, urgent: bool = False) -> int:
         """Return how many requests could be granted at once."""
@@ -287,14 +287,14 @@ class Bucket:
             return 0
         keep = 0 if urgent else self._kept
         # The reserve is one of requests that are known to be left: before they are, it holds nobody back.
-        told = self._word.left(self.in_flight) - keep if self._known() else _BLIND - self.in_flight
+        told = self._reported.left(self.in_flight) - keep if self._known() else _BLIND - self.in_flight
         return max(0, min(self._own_left() - keep, told))
 
     def used(self, now: float) -> int:
         """Return how many requests of the bucket are spent by everybody, as far as it is known."""
         self._expire(now)
         own = self._spent()
-        return max(own, self.limit - self._word.left(self.in_flight)) if self._known() else own
+        return max(own, self.limit - self._reported.left(self.in_flight)) if self._known() else own
 
     @property
     def allowance(self) -> int:
@@ -302,7 +302,7 @@ class Bucket:
         return self.own_limit - self._kept
 
     def _known(self) -> bool:
-        return self._word.at > -math.inf
+        return self._reported.at > -math.inf
 
     def _spent(self) -> int:
         return self._answered.total + self._abandoned.total + self.in_flight
@@ -332,46 +332,46 @@ class Bucket:
         """Return when the word leaves room for this many, or when it is worth asking for a new one."""
         if not self._known():
             return now if self.in_flight < _BLIND else math.inf
-        wanted -= self._word.left(self.in_flight)
+        wanted -= self._reported.left(self.in_flight)
         if wanted <= 0:
             return now
         asked = self._probe_at if self._probe is None else math.inf
         for second in self._answered:
             if second.free_at >= asked:
                 break
-            wanted -= second.surely_counted if self._word.regains(second) else 0
+            wanted -= second.surely_counted if self._reported.regains(second) else 0
             if wanted <= 0:
                 return second.free_at
         # What the word spoke of has left the window by then, and a few go ahead as at the start.
-        return min(asked, self._word.at + _SPENT_FOR)
+        return min(asked, self._reported.at + _SPENT_FOR)
 
     def _expire(self, now: float) -> None:
         if self._answered.quiet_until <= now:
             for gone in self._answered.pop_free(now):
-                self._word.regain(gone)
+                self._reported.regain(gone)
         if self._abandoned.quiet_until <= now:
             self._abandoned.pop_free(now)
-        if self._word.at + _SPENT_FOR <= now:
-            self._word.lapse()
+        if self._reported.at + _SPENT_FOR <= now:
+            self._reported.lapse()
 
-    def _end(self, now: float, grant: Grant) -> None:
+    def _end(self, now: float, permit: Permit) -> None:
         self._expire(now)
         self.in_flight -= 1
-        if grant is self._probe:
+        if permit is self._probe:
             self._probe = None
 
-    def _hear(self, now: float, grant: Grant, limit: int, remaining: int) -> None:
-        if grant.at >= self._limit_of:
-            self._limit_of = grant.at
+    def _hear(self, now: float, permit: Permit, limit: int, remaining: int) -> None:
+        if permit.at >= self._limit_of:
+            self._limit_of = permit.at
             if limit != self.limit:
                 self._set_limit(limit)
-        self._word.hear(now, grant.at, min(remaining, self.limit))
-        in_vain = grant.probe and self._word.left(self.in_flight) <= self._kept
+        self._reported.hear(now, permit.at, min(remaining, self.limit))
+        in_vain = permit.probe and self._reported.left(self.in_flight) <= self._kept
         self._rest(now, in_vain=in_vain)
 
-    def _untold(self, now: float, grant: Grant, counted_by: float) -> None:
-        self._word.miss(now, counted_by)
-        if grant.probe:
+    def _untold(self, now: float, permit: Permit, counted_by: float) -> None:
+        self._reported.miss(now, counted_by)
+        if permit.probe:
             self._rest(now, in_vain=True)
 
     def _rest(self, now: float, *, in_vain: bool) -> None:

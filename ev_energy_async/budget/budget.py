@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-    from ev_energy_async.budget.bucket import Grant
+    from ev_energy_async.budget.bucket import Permit
     from ev_energy_async.clock import Clock
     from ev_energy_async.messages import RateLimit
 
@@ -89,13 +89,13 @@ class Spending:
         ...         spending.settle(response.rate_limit)
     """
 
-    __slots__ = ("_bucket", "_changed", "_clock", "_grant", "_open", "waited")
+    __slots__ = ("_bucket", "_changed", "_clock", "_open", "_permit", "waited")
 
     def __init__(
-        self, bucket: Bucket, grant: Grant, clock: Clock, changed: Callable[[], None], waited: float = 0.0
+        self, bucket: Bucket, permit: Permit, clock: Clock, changed: Callable[[], None], waited: float = 0.0
     ) -> None:
         self._bucket = bucket
-        self._grant = grant
+        self._permit = permit
         self._clock = clock
         self._changed = changed
         self._open = True
@@ -104,19 +104,19 @@ class Spending:
     def settle(self, rate: RateLimit | None) -> None:
         """Say that an answer came, and what its headers tell of the bucket; None if they are missing."""
         if self._close():
-            self._bucket.settle(self._clock.monotonic(), self._grant, rate)
+            self._bucket.settle(self._clock.monotonic(), self._permit, rate)
             self._changed()
 
     def refused(self, rate: RateLimit | None, retry_after: float | None) -> None:
         """Say that the answer was 429: nobody sends until `retry_after` seconds have passed, or a while if None."""
         if self._close():
-            self._bucket.refused(self._clock.monotonic(), self._grant, rate, retry_after)
+            self._bucket.refused(self._clock.monotonic(), self._permit, rate, retry_after)
             self._changed()
 
     def release(self) -> None:
         """Say that the request surely never left this machine, so that it is not spent."""
         if self._close():
-            self._bucket.release(self._clock.monotonic(), self._grant)
+            self._bucket.release(self._clock.monotonic(), self._permit)
             self._changed()
 
     def _close(self) -> bool:
@@ -130,7 +130,7 @@ class Spending:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if self._close():
-            self._bucket.forget(self._clock.monotonic(), self._grant)
+            self._bucket.forget(self._clock.monotonic(), self._permit)
             self._changed()
 
 
@@ -223,11 +223,11 @@ class Budget:
             raise BudgetClosed
         now = self._clock.monotonic()
         if not self._queue:
-            grant = self._bucket.take(now, urgent=priority > 0)
-            if grant is not None:
-                return Spending(self._bucket, grant, self._clock, self._pump)
-        grant = await self._wait(now, priority, math.inf if deadline is None else deadline)
-        return Spending(self._bucket, grant, self._clock, self._pump, self._clock.monotonic() - now)
+            permit = self._bucket.take(now, urgent=priority > 0)
+            if permit is not None:
+                return Spending(self._bucket, permit, self._clock, self._pump)
+        permit = await self._wait(now, priority, math.inf if deadline is None else deadline)
+        return Spending(self._bucket, permit, self._clock, self._pump, self._clock.monotonic() - now)
 
     async def close(self) -> None:
         """Wake all who wait with `BudgetClosed`, and let nobody in any more."""
@@ -241,12 +241,12 @@ class Budget:
     def __repr__(self) -> str:
         return f"<Budget, {self.used} of {self.limit} used, {self.waiting} waiting>"
 
-    async def _wait(self, now: float, priority: int, deadline: float) -> Grant:
+    async def _wait(self, now: float, priority: int, deadline: float) -> Permit:
         outlook = self._bucket.outlook(now, urgent=priority > 0, ahead=self._queue.ahead_of(priority))
         if outlook.soonest >= deadline:
             raise self._not_in_time(now, outlook.guess)
         self._number += 1
-        outcome: asyncio.Future[Grant | Exception] = asyncio.get_running_loop().create_future()
+        outcome: asyncio.Future[Permit | Exception] = asyncio.get_running_loop().create_future()
         waiter = Waiter(outcome, self._number, priority, now, deadline)
         self._queue.add(waiter)
         if now + LONG_WAIT < outlook.likely < math.inf:
@@ -282,11 +282,11 @@ class Budget:
             if waiter.outcome.done():  # cancelled, and not run since
                 self._queue.remove(waiter)
                 continue
-            grant = self._bucket.take(now, urgent=urgent)
-            if grant is None:
+            permit = self._bucket.take(now, urgent=urgent)
+            if permit is None:
                 break
             self._queue.serve(waiter)
-            waiter.outcome.set_result(grant)
+            waiter.outcome.set_result(permit)
         self._arrange(now)
 
     def _ring_alarms(self, now: float) -> None:

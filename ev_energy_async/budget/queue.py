@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Iterator
 
-    from ev_energy_async.budget.bucket import Grant
+    from ev_energy_async.budget.bucket import Permit
 
 __all__ = ["LONG_WAIT", "Turns", "Waiter"]
 
@@ -27,7 +27,7 @@ class Waiter:
     """A call that waits.
 
     Attributes:
-        outcome: Takes the grant, or the error that ends the wait.
+        outcome: Takes the permit, or the error that ends the wait.
         number: Its place in the order of arrival.
         priority: Higher comes first; above zero the reserve is theirs too.
         since: When it came, in the seconds of the clock, as `deadline`.
@@ -38,7 +38,7 @@ class Waiter:
     __slots__ = ("deadline", "number", "outcome", "priority", "since", "warned")
 
     def __init__(
-        self, outcome: asyncio.Future[Grant | Exception], number: int, priority: int, since: float, deadline: float
+        self, outcome: asyncio.Future[Permit | Exception], number: int, priority: int, since: float, deadline: float
     ) -> None:
         self.outcome = outcome
         self.number = number

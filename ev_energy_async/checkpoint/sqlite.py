@@ -1,9 +1,4 @@
-"""Where a stream keeps how far it got, so that it goes on after a crash: a protocol, in memory, in a SQLite file.
-
-A checkpoint is a small map from keys to values, each with a version. A value is only ever replaced by somebody who says
-which version they replace (compare and advance), so that several processes at one checkpoint cannot undo each other's
-progress. Knows nothing of what the values mean.
-"""
+"""A checkpoint in a SQLite file."""
 
 from __future__ import annotations
 
@@ -20,12 +15,9 @@ import msgspec
 
 from ev_energy_async.checkpoint.protocol import (
     Advance,
-    Checkpoint,
-    CheckpointConflict,
     CheckpointError,
     CheckpointMismatch,
     Entry,
-    MemoryCheckpoint,
     Owner,
     compare,
     each_key_once,
@@ -36,18 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
     from types import TracebackType
 
-__all__ = [
-    "Advance",
-    "Checkpoint",
-    "CheckpointConflict",
-    "CheckpointError",
-    "CheckpointMismatch",
-    "Entry",
-    "MemoryCheckpoint",
-    "Owner",
-    "SqliteCheckpoint",
-    "Transaction",
-]
+__all__ = ["SqliteCheckpoint", "Transaction"]
 
 T = TypeVar("T")
 

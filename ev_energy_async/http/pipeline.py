@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import attrs
 import msgspec
 
-from ev_energy_async import errors
+from ev_energy_async import auth, errors
 from ev_energy_async.codec import Drift, decode_strict
 from ev_energy_async.http.transport import lost
 from ev_energy_async.messages import DEFAULT_TIMEOUT, BadItem, CallOptions, Request, Response, with_more_headers
@@ -26,7 +26,7 @@ from ev_energy_async.values import UNSET
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
-    from ev_energy_async.auth import Auth, Credentials, TokenSource
+    from ev_energy_async.auth import Auth, Grant, TokenSource
     from ev_energy_async.budget import Budget
     from ev_energy_async.clock import Clock, RandomSource
     from ev_energy_async.codec import Codec
@@ -87,7 +87,7 @@ class Core:
 
     def __init__(
         self,
-        credentials: Auth | Credentials | None,
+        credentials: Auth | Grant | None,
         transport: Transport,
         codec: Codec,
         clock: Clock,
@@ -128,18 +128,13 @@ class Core:
         self._calls = self._failures = self._retries = 0
         self._last_success: dt.datetime | None = None
 
-    def _identify(self, credentials: Auth | Credentials) -> None:
-        from ev_energy_async import auth  # noqa: PLC0415  # at the first call
-
-        if not isinstance(credentials, auth.ClientCredentials | auth.RefreshToken | auth.AuthorizationCode):
+    def _identify(self, credentials: Auth | Grant) -> None:
+        if isinstance(credentials, auth.Auth):
             self.auth = credentials
             return
-        from ev_energy_async.auth import MemoryTokenStore, TokenSource  # noqa: PLC0415  # at the first call
-
         self._token_url = credentials.token_url
-        self._stands_for_an_application = isinstance(credentials, auth.ClientCredentials)
-        store = MemoryTokenStore() if credentials.store is None else credentials.store
-        self.auth = self.tokens = TokenSource(credentials, self._exchange, self.clock, store, credentials.on_token)
+        self._stands_for_an_application = credentials.for_application
+        self.auth = self.tokens = auth.TokenSource(credentials, self._exchange, self.clock)
 
     @property
     def budget(self) -> Budget:

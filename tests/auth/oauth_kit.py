@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 import attrs
 
-from ev_energy_async import AuthorizationCode, MemoryTokenStore, RefreshToken, Response
+from ev_energy_async import AuthorizationCode, ClientCredentials, RefreshToken, Response
 from ev_energy_async.auth.oauth import REVOKE_PATH
 from ev_energy_async.auth.source import TokenSource
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pytest
 
     from ev_energy_async import Request, TokenStore
-    from ev_energy_async.auth.source import Grant, OnToken
+    from ev_energy_async.auth.grant import OnToken
     from ev_energy_async.messages.request import RawResponse
     from tests.conftest import FakeClock
 
@@ -128,12 +128,12 @@ class AuthServer:
     def source(
         self,
         clock: FakeClock,
-        grant: Grant | None = None,
+        grant: AuthorizationCode | ClientCredentials | RefreshToken | None = None,
         *,
         store: TokenStore | None = None,
         on_token: OnToken | None = None,
     ) -> TokenSource:
         """A source of this server's tokens, of `refresh-0` unless told otherwise."""
         grant = RefreshToken("my-id", "refresh-0", SECRET) if grant is None else grant
-        store = MemoryTokenStore() if store is None else store
-        return TokenSource(grant, self.exchange, clock, store, on_token)
+        grant = attrs.evolve(grant, store=store, on_token=on_token)
+        return TokenSource(grant, self.exchange, clock)

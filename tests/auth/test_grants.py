@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from ev_energy_async.auth import Credentials
     from tests.conftest import Sent
 
 TOKEN_URL: Final = "https://api.ev.energy/o/token/"

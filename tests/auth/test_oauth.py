@@ -26,7 +26,8 @@ from ev_energy_async import (
     ServerError,
     Token,
 )
-from ev_energy_async.auth.oauth import Client, origin_of, read_token, revocation_request
+from ev_energy_async.auth.oauth import read_token, revocation_request
+from ev_energy_async.auth.token import OAuthClient, origin_of
 from tests.conftest import START
 
 from .oauth_kit import CALLBACK, SECRET
@@ -263,8 +264,8 @@ def test_a_refresh_token_from_elsewhere_is_the_first_to_be_used() -> None:
 
 
 def test_a_token_is_revoked_at_the_address_with_the_slash() -> None:
-    secret = revocation_request(Client("my-id", SECRET), "r/1", "refresh_token")
-    public = revocation_request(Client("my-id"), "a1", "access_token")
+    secret = revocation_request(OAuthClient("my-id", SECRET), "r/1", "refresh_token")
+    public = revocation_request(OAuthClient("my-id"), "a1", "access_token")
 
     assert (secret.method, secret.path) == ("POST", "/o/revoke_token/")
     assert basic(secret) == ["my-id", SECRET]
@@ -369,7 +370,7 @@ def _redeemed() -> AuthorizationCode:
         lambda: RefreshToken("my-id", "hidden-refresh", "hidden-secret"),
         lambda: ClientCredentials("my-id", "hidden-secret").request(None),
         lambda: Token("hidden-access", refresh_token="hidden-refresh", origin=origin_of("hidden-refresh")),
-        lambda: revocation_request(Client("my-id", "hidden-secret"), "hidden-refresh", "refresh_token"),
+        lambda: revocation_request(OAuthClient("my-id", "hidden-secret"), "hidden-refresh", "refresh_token"),
     ],
 )
 def test_no_value_shows_a_secret(make: Callable[[], object]) -> None:

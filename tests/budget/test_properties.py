@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from ev_energy_async.budget import Budget, NotInTime
-from ev_energy_async.budget.bucket import Bucket, Grant
+from ev_energy_async.budget.bucket import Bucket, Permit
 from ev_energy_async.budget.queue import Turns, Waiter
 from tests.budget.budget_kit import HOUR, OTHERS, Answer, HeldClock, Server, turns
 
@@ -29,7 +29,7 @@ class Sent:
     """A request of ours on its way."""
 
     number: int
-    grant: Grant
+    permit: Permit
     answer: Answer | None = None
     arrives_by: float = math.inf
 
@@ -53,15 +53,15 @@ class BucketMachine(RuleBasedStateMachine):
     def take(self, urgent: bool, times: int) -> None:
         for _ in range(times):
             promised = self.bucket.remaining(self.now, urgent=urgent)
-            grant = self.bucket.take(self.now, urgent=urgent)
-            if grant is None:
+            permit = self.bucket.take(self.now, urgent=urgent)
+            if permit is None:
                 assert promised == 0
                 return
-            if grant.probe:
+            if permit.probe:
                 self.probes.append(self.now)
             else:
                 assert promised >= 1
-            self.flying.append(Sent(next(self.numbers), grant))
+            self.flying.append(Sent(next(self.numbers), permit))
 
     def least_left(self) -> int:
         """What is left if nobody but us has spent anything since the server last spoke to us."""
@@ -88,11 +88,11 @@ class BucketMachine(RuleBasedStateMachine):
         answer = sent.answer
         assert answer is not None
         if answer.retry_after is not None:
-            self.bucket.refused(self.now, sent.grant, answer.rate, answer.retry_after)
+            self.bucket.refused(self.now, sent.permit, answer.rate, answer.retry_after)
         elif told:
-            self.bucket.settle(self.now, sent.grant, answer.rate)
+            self.bucket.settle(self.now, sent.permit, answer.rate)
         else:
-            self.bucket.settle(self.now, sent.grant, None)
+            self.bucket.settle(self.now, sent.permit, None)
             return
         self.heard_at = max(self.heard_at, answer.said_at)
         self.heard = self.now
@@ -107,9 +107,9 @@ class BucketMachine(RuleBasedStateMachine):
             assert answer is not None
             self.flying.remove(sent)
             if answer.retry_after is None:
-                self.bucket.settle(self.now, sent.grant, answer.rate)
+                self.bucket.settle(self.now, sent.permit, answer.rate)
             else:
-                self.bucket.refused(self.now, sent.grant, answer.rate, answer.retry_after)
+                self.bucket.refused(self.now, sent.permit, answer.rate, answer.retry_after)
             self.heard_at = max(self.heard_at, answer.said_at)
             self.heard = self.now
 
@@ -118,7 +118,7 @@ class BucketMachine(RuleBasedStateMachine):
     def give_up(self, data: st.DataObject) -> None:
         sent = data.draw(st.sampled_from(self.flying))
         self.flying.remove(sent)
-        self.bucket.forget(self.now, sent.grant)
+        self.bucket.forget(self.now, sent.permit)
         if sent.answer is None:
             sent.arrives_by = self.now + 59
             self.lost.append(sent)
@@ -128,9 +128,9 @@ class BucketMachine(RuleBasedStateMachine):
     def never_sent(self, data: st.DataObject) -> None:
         sent = data.draw(st.sampled_from([sent for sent in self.flying if sent.answer is None]))
         self.flying.remove(sent)
-        if sent.grant.probe:
-            self.probes.remove(sent.grant.at)
-        self.bucket.release(self.now, sent.grant)
+        if sent.permit.probe:
+            self.probes.remove(sent.permit.at)
+        self.bucket.release(self.now, sent.permit)
 
     @rule(passed=TIMES)
     def time_passes(self, passed: float) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ev_energy_async.checkpoint.protocol import CheckpointConflict
+from ev_energy_async.checkpoint import CheckpointConflict
 from ev_energy_async.errors import Forbidden, InvalidArgument, NotFound, ServiceUnavailable
 from ev_energy_async.fleet import Fleet
 from ev_energy_async.fleet.coverage import Reason

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ev_energy_async.checkpoint import SqliteCheckpoint
-from ev_energy_async.checkpoint.protocol import (
+from ev_energy_async.checkpoint import (
     CheckpointConflict,
     CheckpointError,
     CheckpointMismatch,
     MemoryCheckpoint,
     Owner,
+    SqliteCheckpoint,
 )
 from ev_energy_async.fleet import Fleet
 from ev_energy_async.fleet.events import CycleFinished, StatusLogged
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from ev_energy_async.checkpoint.protocol import Advance
+    from ev_energy_async.checkpoint import Advance
     from ev_energy_async.fleet import Watch
     from ev_energy_async.fleet.events import WatchEvent
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 
-from ev_energy_async.checkpoint.protocol import CheckpointError, MemoryCheckpoint
+from ev_energy_async.checkpoint import CheckpointError, MemoryCheckpoint
 from ev_energy_async.errors import BadRequest, BudgetExhausted, Unauthorized
 from ev_energy_async.fleet import Fleet
 from ev_energy_async.fleet.coverage import Reason
@@ -22,7 +22,7 @@ from .watch_kit import OWNER, Car, Log, ModelFleet, at, cycle, end, fleet, keys,
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from ev_energy_async.checkpoint.protocol import Advance
+    from ev_energy_async.checkpoint import Advance
     from ev_energy_async.fleet import Watch
     from ev_energy_async.messages.request import Request
 

@@ -12,7 +12,7 @@ import attrs
 
 from ev_energy_async import models
 from ev_energy_async.budget import Budget
-from ev_energy_async.checkpoint.protocol import MemoryCheckpoint, Owner
+from ev_energy_async.checkpoint import MemoryCheckpoint, Owner
 from ev_energy_async.client import BASE_URL
 from ev_energy_async.errors import NotFound
 from ev_energy_async.fleet import Fleet

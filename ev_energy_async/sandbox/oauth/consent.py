@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import attrs
 
 from ev_energy_async.sandbox.instants import Instant
-from ev_energy_async.sandbox.oauth.tokens import Grant, TokenIssuer
+from ev_energy_async.sandbox.oauth.tokens import Consent, TokenIssuer
 from ev_energy_async.sandbox.protocol import Reply, Request
 from ev_energy_async.sandbox.world import Collection, User
 
@@ -163,7 +163,7 @@ class ConsentDesk:
     def _allow(self, asked: _Asked, user: User, scopes: Iterable[str], now: Instant) -> Reply:
         code = self._issuer.issue_code(
             now,
-            Grant(user.id, frozenset(scopes)),
+            Consent(user.id, frozenset(scopes)),
             redirect_uri=asked.redirect_uri if asked.named else None,
             challenge=asked.challenge,
         )

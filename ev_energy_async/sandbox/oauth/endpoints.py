@@ -18,7 +18,7 @@ import attrs
 
 from ev_energy_async.sandbox.instants import Instant
 from ev_energy_async.sandbox.oauth.consent import AUTHORIZE_PATH, ConsentDesk
-from ev_energy_async.sandbox.oauth.tokens import Grant, TokenIssuer
+from ev_energy_async.sandbox.oauth.tokens import Consent, TokenIssuer
 from ev_energy_async.sandbox.protocol import JsonObject, Problem, Reply, Request, not_found
 
 TOKEN_PATH: Final = "/o/token/"  # noqa: S105 - a path
@@ -98,7 +98,7 @@ class OAuth:
             raise OAuthError("invalid_grant", "There is no such code.")
         if code.spent:
             # RFC 6749, section 4.1.2: a code that comes twice was stolen; what was issued for it is no good.
-            code.grant.revoked = True
+            code.consent.revoked = True
             raise OAuthError("invalid_grant", "The code was used before. What it gave is revoked.")
         if now >= code.expires_at:
             raise OAuthError("invalid_grant", "The code has expired; it is good for one minute.")
@@ -115,31 +115,31 @@ class OAuth:
         elif not compare_digest(_challenge(verifier), code.challenge.encode()):
             raise OAuthError("invalid_grant", "code_verifier does not fit the code_challenge.")
         code.spent = True
-        code.grant.public = not client.confidential
-        return self._told_with_refresh(code.grant, code.grant.scopes, now)
+        code.consent.public = not client.confidential
+        return self._told_with_refresh(code.consent, code.consent.scopes, now)
 
     def _give_again(self, form: dict[str, str], client: _Client, now: Instant) -> JsonObject:
         """RFC 6749, section 6; each refresh token is good once (RFC 9700, section 4.14.2)."""
         refresh = self.issuer.find_refresh(_needed(form, "refresh_token"))
-        if refresh is None or refresh.grant.revoked:
+        if refresh is None or refresh.consent.revoked:
             raise OAuthError("invalid_grant", "There is no such refresh token, or it is revoked.")
-        if not client.confidential and not refresh.grant.public:
+        if not client.confidential and not refresh.consent.public:
             raise _unknown_client()
         if refresh.spent:
-            refresh.grant.revoked = True
+            refresh.consent.revoked = True
             raise OAuthError("invalid_grant", "The refresh token was used before. All that followed it is revoked.")
         if refresh.expires_at is not None and now >= refresh.expires_at:
             raise OAuthError("invalid_grant", "The refresh token has expired.")
         scopes = frozenset(form["scope"].split()) if form.get("scope") else refresh.scopes
-        if beyond := sorted(scopes - refresh.grant.scopes):
+        if beyond := sorted(scopes - refresh.consent.scopes):
             raise OAuthError("invalid_scope", f"The user has not granted {', '.join(beyond)}.")
         refresh.spent = True
-        return self._told_with_refresh(refresh.grant, scopes, now)
+        return self._told_with_refresh(refresh.consent, scopes, now)
 
-    def _told_with_refresh(self, grant: Grant, scopes: frozenset[str], now: Instant) -> JsonObject:
-        token = self.issuer.issue(now, scopes=scopes, user_id=grant.user_id, grant=grant)
+    def _told_with_refresh(self, consent: Consent, scopes: frozenset[str], now: Instant) -> JsonObject:
+        token = self.issuer.issue(now, scopes=scopes, user_id=consent.user_id, consent=consent)
         # RFC 6749, section 6: a new refresh token has the scope of the old one, whatever the access token's.
-        refresh = self.issuer.issue_refresh(now, grant, grant.scopes)
+        refresh = self.issuer.issue_refresh(now, consent, consent.scopes)
         return self._told(token.text, scopes) | {"refresh_token": refresh.text}
 
     def _told(self, text: str, scopes: frozenset[str]) -> JsonObject:
@@ -156,11 +156,11 @@ class OAuth:
         client = self._authenticate(request, form)
         text = _needed(form, "token")
         if (refresh := self.issuer.find_refresh(text)) is not None:
-            if not client.confidential and not refresh.grant.public:
+            if not client.confidential and not refresh.consent.public:
                 raise _unknown_client()
-            refresh.grant.revoked = True
+            refresh.consent.revoked = True
         elif (token := self.issuer.find(text)) is not None:
-            if not client.confidential and not (token.grant and token.grant.public):
+            if not client.confidential and not (token.consent and token.consent.public):
                 raise _unknown_client()
             token.revoked = True
 

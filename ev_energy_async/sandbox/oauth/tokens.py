@@ -1,6 +1,6 @@
 """What the sandbox's OAuth server has given out: access tokens, refresh tokens, authorization codes. No I/O.
 
-Time comes in as an argument. What one user allowed once is a `Grant`; everything issued for it falls with it.
+Time comes in as an argument. What one user allowed once is a `Consent`; everything issued for it falls with it.
 """
 
 from collections import OrderedDict
@@ -33,7 +33,7 @@ class Application:
 
 
 @attrs.define(eq=False)
-class Grant:
+class Consent:
     """What one user allowed the application once: the family of all that was issued for it."""
 
     user_id: str
@@ -53,12 +53,12 @@ class Token:
     """The user who granted it; None for the application's own."""
     scopes: frozenset[str]
     expires_at: Instant
-    grant: Grant | None = None
+    consent: Consent | None = None
     revoked: bool = False
 
     def valid(self, now: Instant) -> bool:
         """Whether it still opens anything."""
-        return not self.revoked and now < self.expires_at and not (self.grant and self.grant.revoked)
+        return not self.revoked and now < self.expires_at and not (self.consent and self.consent.revoked)
 
 
 @attrs.define(eq=False)
@@ -66,7 +66,7 @@ class RefreshToken:
     """A refresh token, good for one use."""
 
     text: str = attrs.field(repr=False)
-    grant: Grant
+    consent: Consent
     scopes: frozenset[str]
     expires_at: Instant | None
     spent: bool = False
@@ -77,7 +77,7 @@ class Code:
     """An authorization code, good for one use."""
 
     text: str = attrs.field(repr=False)
-    grant: Grant
+    consent: Consent
     redirect_uri: str | None
     """As the authorization request named it; None if it did not."""
     challenge: str | None
@@ -127,7 +127,7 @@ class TokenIssuer:
         *,
         scopes: Iterable[str] | None = None,
         user_id: str | None = None,
-        grant: Grant | None = None,
+        consent: Consent | None = None,
     ) -> Token:
         """A new access token, by default with every scope and for the application itself."""
         token = Token(
@@ -136,23 +136,23 @@ class TokenIssuer:
             user_id,
             self.scopes if scopes is None else frozenset(scopes),
             now + round(self.lifetime_seconds * SECOND),
-            grant,
+            consent,
         )
         _keep(self._tokens, token.text, token)
         return token
 
-    def issue_refresh(self, now: Instant, grant: Grant, scopes: frozenset[str]) -> RefreshToken:
-        """A new refresh token of a grant."""
+    def issue_refresh(self, now: Instant, consent: Consent, scopes: frozenset[str]) -> RefreshToken:
+        """A new refresh token of a consent."""
         seconds = self.refresh_lifetime_seconds
         expires_at = None if seconds is None else now + round(seconds * SECOND)
-        token = RefreshToken(token_urlsafe(_BYTES), grant, scopes, expires_at)
+        token = RefreshToken(token_urlsafe(_BYTES), consent, scopes, expires_at)
         _keep(self._refresh_tokens, token.text, token)
         return token
 
-    def issue_code(self, now: Instant, grant: Grant, *, redirect_uri: str | None, challenge: str | None) -> Code:
-        """A new authorization code of a grant."""
+    def issue_code(self, now: Instant, consent: Consent, *, redirect_uri: str | None, challenge: str | None) -> Code:
+        """A new authorization code of a consent."""
         expires_at = now + round(CODE_SECONDS * self.speed * SECOND)
-        code = Code(token_urlsafe(_BYTES), grant, redirect_uri, challenge, expires_at)
+        code = Code(token_urlsafe(_BYTES), consent, redirect_uri, challenge, expires_at)
         _keep(self._codes, code.text, code)
         return code
 

@@ -18,8 +18,8 @@ from ev_energy_async.sandbox.oauth import (
     REVOKE_PATH,
     TOKEN_PATH,
     Application,
+    Consent,
     ConsentDesk,
-    Grant,
     OAuth,
     TokenIssuer,
 )
@@ -291,7 +291,7 @@ class Sandbox:
         if user not in self.world.users:
             raise ValueError(f"there is no user {user!r} in the sandbox")
         granted = self._tokens.scopes if scopes is None else frozenset(scopes)
-        return self._tokens.issue_refresh(instant(self.now()), Grant(user, granted, public=True), granted).text
+        return self._tokens.issue_refresh(instant(self.now()), Consent(user, granted, public=True), granted).text
 
     async def start(self) -> None:
         """Begins to listen.
