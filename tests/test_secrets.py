@@ -306,7 +306,7 @@ async def test_nothing_is_told_of_a_connection_that_fails(
 
 APP: Final = AuthorizationCode("an-id", CLIENT_SECRET, redirect_uri="https://app.example.com/")
 PENDING: Final = APP.begin()
-GRANTS: Final[dict[str, Credentials]] = {
+GRANTS: Final[dict[str, Grant]] = {
     "client credentials": ClientCredentials("an-id", CLIENT_SECRET),
     "refresh token": RefreshToken("an-id", REFRESH_TOKEN, CLIENT_SECRET),
     "refresh token of a public client": RefreshToken("an-id", REFRESH_TOKEN),

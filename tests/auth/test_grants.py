@@ -169,7 +169,7 @@ def test_every_grant_and_any_object_of_ones_own_is_auth() -> None:
         async def access_token(self, *, rejected: str | None = None) -> str:
             return f"not {rejected}"
 
-    kinds: list[Auth | Credentials] = [
+    kinds: list[Auth | Grant] = [
         *APPS.values(),
         ClientCredentials("my-id", SECRET),
         RefreshToken("my-id", "refresh-0"),
