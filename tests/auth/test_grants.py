@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from ev_energy_async.auth import Grant
     from tests.conftest import Sent
 
 TOKEN_URL: Final = "https://api.ev.energy/o/token/"
