@@ -1,9 +1,9 @@
-"""Webhooks: whether a delivery is genuine, and what it says.
+"""Webhooks: verify deliveries, decode them, and handle each once.
 
-Deliveries come signed by Svix. `WebhookVerifier` takes raw body and headers of one, from whatever framework received
-it, and returns an `Event` or raises. `Deduplicator` keeps a redelivery from being handled twice, `webhook_handler` puts
-both behind a route of `aiohttp.web`. Verification is pure: no I/O, the time comes from a clock that is handed in.
-Needs the extra `[webhooks]`. Deliveries can be lost for good, so a service polls now and then all the same.
+For services that receive ev.energy's webhooks, which Svix signs. `WebhookVerifier` takes the raw body and the headers
+of a request, from any framework, and returns an `Event` or raises. `Deduplicator` handles redeliveries once, and
+`webhook_handler` puts both behind a route of `aiohttp.web`. Nothing here makes a request. Deliveries can be lost for
+good, so keep a polling fallback. Verifying needs the extra `[webhooks]`.
 
 With aiohttp:
 
@@ -16,11 +16,11 @@ With aiohttp:
             case ChargingSubSessionCreated():
                 ...
             case UnknownEvent(type=kind):
-                log.info("no use for %s yet", kind)
+                log.info("unhandled webhook type: %s", kind)
 
     app.router.add_post("/ev-energy", webhook_handler(verifier, on_event, deduplicator=Deduplicator()))
 
-With FastAPI, and likewise with any other framework that hands out the raw body:
+With FastAPI, and likewise with any framework that gives access to the raw body:
 
     deduplicator = Deduplicator()
 
@@ -38,15 +38,16 @@ from typing import TYPE_CHECKING
 from ev_energy_async._lazy import face
 
 if TYPE_CHECKING:
-    from ev_energy_async.webhooks.delivery import DeduplicationStore as DeduplicationStore
-    from ev_energy_async.webhooks.delivery import Deduplicator as Deduplicator
-    from ev_energy_async.webhooks.delivery import MemoryDeduplicationStore as MemoryDeduplicationStore
+    from ev_energy_async.webhooks.deduplication import DeduplicationStore as DeduplicationStore
+    from ev_energy_async.webhooks.deduplication import Deduplicator as Deduplicator
+    from ev_energy_async.webhooks.deduplication import MemoryDeduplicationStore as MemoryDeduplicationStore
     from ev_energy_async.webhooks.delivery import webhook_handler as webhook_handler
     from ev_energy_async.webhooks.events import ChargingSubSessionCreated as ChargingSubSessionCreated
     from ev_energy_async.webhooks.events import ChargingSubSessionEnded as ChargingSubSessionEnded
     from ev_energy_async.webhooks.events import Event as Event
     from ev_energy_async.webhooks.events import Payload as Payload
     from ev_energy_async.webhooks.events import UnknownEvent as UnknownEvent
+    from ev_energy_async.webhooks.verifier import Body as Body
     from ev_energy_async.webhooks.verifier import Headers as Headers
     from ev_energy_async.webhooks.verifier import WebhookVerificationError as WebhookVerificationError
     from ev_energy_async.webhooks.verifier import WebhookVerifier as WebhookVerifier
@@ -54,7 +55,8 @@ if TYPE_CHECKING:
 else:
     __getattr__, __dir__, __all__ = face(
         __name__,
-        delivery=("DeduplicationStore", "Deduplicator", "MemoryDeduplicationStore", "webhook_handler"),
+        deduplication=("DeduplicationStore", "Deduplicator", "MemoryDeduplicationStore"),
+        delivery=("webhook_handler",),
         events=("ChargingSubSessionCreated", "ChargingSubSessionEnded", "Event", "Payload", "UnknownEvent"),
-        verifier=("Headers", "WebhookVerificationError", "WebhookVerifier", "verify"),
+        verifier=("Body", "Headers", "WebhookVerificationError", "WebhookVerifier", "verify"),
     )

@@ -1,4 +1,7 @@
-"""Webhook events: what a genuine delivery says."""
+"""Webhook events: the contents of a genuine delivery.
+
+`verifier` makes them, users match on them. Plain values: nothing here verifies or decodes.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EVENT_TYPES", "ChargingSubSessionCreated", "ChargingSubSessionEnded", "Event", "Payload", "UnknownEvent"]
 
-# Only what the signature covers decides: `svix-event-type` is not covered, so it is not looked at.
+# By the `type` of the signed body. The header `svix-event-type` is not covered by the signature, so it is ignored.
 EVENT_TYPES: Final[dict[str, type[ChargingSubSessionCreated | ChargingSubSessionEnded]]] = {
     "charging_sub_session.created": ChargingSubSessionCreated,
     "charging_sub_session.ended": ChargingSubSessionEnded,
@@ -28,8 +31,8 @@ class UnknownEvent:
 
     Attributes:
         type: The type, e.g. `vehicle.created`.
-        timestamp: When it took place, aware; UNSET if the message does not say, or not in a way that can be read.
-        data: What it says, as plain JSON values; UNSET if there is none.
+        timestamp: When it took place, aware; UNSET if the message has no readable time.
+        data: Its data as plain JSON values; UNSET if it has none.
     """
 
     type: str
@@ -38,7 +41,7 @@ class UnknownEvent:
 
 
 Payload: TypeAlias = "ChargingSubSessionCreated | ChargingSubSessionEnded | UnknownEvent"
-"""What an event says; the types to come are an `UnknownEvent` until this package knows them."""
+"""The contents of an event; types added to the API later are an `UnknownEvent` until this package knows them."""
 
 
 @attrs.frozen
@@ -46,10 +49,10 @@ class Event:
     """A genuine delivery.
 
     Attributes:
-        id: The `svix-id`: the same for each delivery of one event, so the key for recognising a repetition.
+        id: The `svix-id`, the same in every delivery of one event: deduplicate by it.
         sent_at: When this delivery was sent, in UTC; `payload.timestamp` is when the event took place.
         payload: The event itself.
-        body: The body as it came, for what the payload's model does not know.
+        body: The raw body, for fields that the payload's model does not know.
     """
 
     id: str

@@ -73,8 +73,8 @@ if TYPE_CHECKING:
 pytest_plugins = ["ev_energy_async.testing"]
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "testing.md"
-SECRET = "whsec_dGhlIHNlY3JldCBvZiB0aGUgdGVzdHM="
-OLD_SECRET = "whsec_dGhlIG9uZSBiZWZvcmU="
+SECRET = "whsec_dGhlIHNlY3JldCBvZiBhbGwgdGhlIHRlc3Rz"
+OLD_SECRET = "whsec_dGhlIG9uZSBiZWZvcmUsIHdoaWNoIGlzIG9sZA=="
 MODELS = [
     each
     for each in (getattr(models, name) for name in models.__all__)

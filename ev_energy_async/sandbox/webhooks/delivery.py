@@ -27,7 +27,7 @@ from ev_energy_async.sandbox.instants import HOUR, MINUTE, SECOND, Instant, inst
 from ev_energy_async.sandbox.protocol import Problem
 from ev_energy_async.sandbox.record import Delivery, Record
 
-WEBHOOK_SECRET: Final = "whsec_c2FuZGJveC13ZWJob29rLXNlY3JldA=="  # noqa: S105 - it opens nothing
+WEBHOOK_SECRET: Final = "whsec_dGhlLXNhbmRib3gtd2ViaG9vay1zZWNyZXQ="  # noqa: S105 - it opens nothing
 """What deliveries are signed with unless told otherwise."""
 
 # https://docs.svix.com/retries: how long after each failed attempt the next one is.

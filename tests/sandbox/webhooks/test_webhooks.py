@@ -174,7 +174,7 @@ async def test_the_signature_is_made_over_id_timestamp_and_body_with_every_key(b
     signed = f"{got.id}.{got.headers['svix-timestamp']}.".encode() + got.body
     expected = [
         "v1," + base64.b64encode(hmac.new(key, signed, sha256).digest()).decode()
-        for key in (b"sandbox-webhook-secret", b"old")
+        for key in (b"the-sandbox-webhook-secret", b"old")
     ]
     assert got.headers["svix-signature"].split() == expected
 
