@@ -133,6 +133,7 @@ class EvEnergy(Handles):
             Retry() if retry is None else check_retry(retry),
             on_bad_item=check_on_bad_item(on_bad_item),
             label=label,
+            base_url=core.transport.base_url,
         )
         self._become(core, None if user is None else user_id(user), options, is_view=False)
 

@@ -1,4 +1,7 @@
-"""Time and randomness as things that are handed in, so that tests need neither to wait nor to hope."""
+"""Clocks, durations and sources of randomness, injected everywhere so that tests neither wait nor flake.
+
+The whole package takes time from a `Clock`; users pass one to `EvEnergy` in tests.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from typing import Protocol, TypeAlias
 
 from ev_energy_async._base import InvalidArgument
 
-__all__ = ["Clock", "Duration", "RandomSource", "SystemClock", "seconds", "utc_text"]
+__all__ = ["Clock", "Duration", "RandomSource", "SystemClock", "seconds", "utc", "utc_bounds", "utc_text"]
 
 Duration: TypeAlias = "float | dt.timedelta"
 """Seconds, or a `timedelta`."""
@@ -19,14 +22,14 @@ RandomSource: TypeAlias = random.Random
 
 
 class Clock(Protocol):
-    """What the package knows of time."""
+    """The source of time."""
 
     def now(self) -> dt.datetime:
         """Return the wall-clock time, aware, in UTC."""
         ...
 
     def monotonic(self) -> float:
-        """Return seconds from an arbitrary start that never go back."""
+        """Return seconds since an arbitrary start; they never go back."""
         ...
 
     async def sleep(self, delay: float) -> None:
@@ -35,14 +38,14 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The clock of the machine."""
+    """The system's clock."""
 
     def now(self) -> dt.datetime:
         """Return the wall-clock time, aware, in UTC."""
         return dt.datetime.now(dt.UTC)
 
     def monotonic(self) -> float:
-        """Return seconds from an arbitrary start that never go back."""
+        """Return seconds since an arbitrary start; they never go back."""
         return time.monotonic()
 
     async def sleep(self, delay: float) -> None:
@@ -54,7 +57,7 @@ def seconds(argument: str, duration: Duration) -> float:
     """Return a duration in seconds.
 
     Raises:
-        InvalidArgument: It is no number or `timedelta`, or not above zero.
+        InvalidArgument: `duration` is neither a number nor a `timedelta`, or not above zero.
     """
     value = duration.total_seconds() if isinstance(duration, dt.timedelta) else duration
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
@@ -62,15 +65,37 @@ def seconds(argument: str, duration: Duration) -> float:
     return float(value)
 
 
-def utc_text(argument: str, value: object) -> str:
-    """Return an aware time as RFC 3339 text in UTC, as in `2026-03-14T07:05:00.250000Z`.
+def utc(argument: str, value: object) -> dt.datetime:
+    """Return an aware time in UTC.
+
+    Times are compared in UTC: Python compares two times of one zone by the clock on the wall, which shows every time of
+    one hour twice when daylight saving ends.
 
     Raises:
-        InvalidArgument: It is no `datetime`, or a naive one: which instant it means would be a guess.
+        InvalidArgument: `value` is not a `datetime`, or a naive one, whose instant would be a guess.
     """
-    if not isinstance(value, dt.datetime) or value.utcoffset() is None:
+    # pandas' NaT is a datetime whose offset is no timedelta.
+    if not isinstance(value, dt.datetime) or not isinstance(value.utcoffset(), dt.timedelta):
         raise InvalidArgument(argument, value, "a datetime with a time zone")
     try:
-        return value.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
-    except OverflowError as error:
+        return value.astimezone(dt.UTC)
+    except (OverflowError, ValueError) as error:
         raise InvalidArgument(argument, value, "a datetime from year 1 to 9999 in UTC") from error
+
+
+def utc_text(argument: str, value: object) -> str:
+    """Return an aware time as RFC 3339 text in UTC, as in `2026-03-14T07:05:00.250000Z`; see `utc`."""
+    return utc(argument, value).isoformat().replace("+00:00", "Z")
+
+
+def utc_bounds(since: object, until: object) -> tuple[dt.datetime | None, dt.datetime | None]:
+    """Return two bounds in UTC; None is no bound.
+
+    Raises:
+        InvalidArgument: One is not an aware `datetime`, or `since` is after `until`.
+    """
+    first = None if since is None else utc("since", since)
+    last = None if until is None else utc("until", until)
+    if first is not None and last is not None and first > last:
+        raise InvalidArgument("since", since, f"a time not after `until`, {last.isoformat()}")
+    return first, last

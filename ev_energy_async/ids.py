@@ -1,11 +1,14 @@
 """Resource IDs: a four-letter prefix for the collection and a ULID, which holds the time of creation.
 
-Pure. IDs come out of strings, of resource URLs (by their last non-empty path segment, since some URLs in answers lack
-the `/v2` segment or end with a slash) and of models.
+`calls` takes path parameters from references here; users take references apart with `ResourceId`. Pure.
+
+An ID is found in text, in a model, and in a resource URL by its last non-empty path segment: some URLs in responses
+lack the `/v2` segment or end with a slash.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, runtime_checkable
 from urllib.parse import unquote, urlsplit
@@ -13,16 +16,19 @@ from urllib.parse import unquote, urlsplit
 import attrs
 
 from ev_energy_async._base import InvalidArgument
+from ev_energy_async.values import plain
 
 if TYPE_CHECKING:
-    import datetime as dt
-
     from ev_energy_async.values import UnsetType
 
 __all__ = ["Identified", "Ref", "ResourceId", "id_text"]
 
-# What would end a path segment, start another, or is encoded already.
+# Characters that would end a path segment or start another, and the mark of percent-encoding.
 _FORBIDDEN: Final = re.compile(r"[/?#\\% ]")
+# Crockford's digits of base 32 (ULID specification), spelled as the digits that `int` reads.
+_DIGITS: Final = str.maketrans("JKMNPQRSTVWXYZ", "IJKLMNOPQRSTUV")
+_TIME_DIGITS: Final = 10
+_EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _FORM: Final = re.compile(r"([a-z]{4})([0-7][0-9A-HJKMNP-TV-Z]{25})")
 
 
@@ -38,7 +44,7 @@ class Identified(Protocol):
 
 @attrs.frozen(order=True)
 class ResourceId:
-    """An ID taken apart.
+    """An ID in its parts.
 
     Attributes:
         prefix: Four lower-case letters that name the collection, e.g. `vhcl`.
@@ -54,22 +60,22 @@ class ResourceId:
 
     @classmethod
     def parse(cls, text: str) -> ResourceId:
-        """Take an ID, or the URL of a resource, apart.
+        """Parse an ID or the URL of a resource.
 
         Raises:
-            InvalidArgument: It is neither.
+            InvalidArgument: `text` is neither.
         """
-        found = _FORM.fullmatch(_last_segment(text)) if isinstance(text, str) else None
+        found = _FORM.fullmatch(_last_segment(plain(text))) if isinstance(text, str) else None
         if found is None:
             raise InvalidArgument("text", text, "four lower-case letters and a ULID, or a URL that ends with them")
         return cls(found[1], found[2])
 
     @classmethod
     def of(cls, reference: str | Identified | ResourceId | None) -> ResourceId | None:
-        """Return the ID that a reference field stands for: a URL, an expanded resource, or null (None).
+        """Return the ID in a reference field: a URL, an expanded resource, or null (None).
 
         Raises:
-            InvalidArgument: There is no ID in it.
+            InvalidArgument: `reference` has no ID.
         """
         if reference is None or isinstance(reference, ResourceId):
             return reference
@@ -77,23 +83,29 @@ class ResourceId:
 
     @property
     def created_at(self) -> dt.datetime:
-        """When the ID was made (ULID specification: 48 bits of milliseconds), aware, in UTC."""
-        from ulid import ULID  # noqa: PLC0415  # 20 ms that few programs need
+        """When the ID was created, aware, in UTC: the first 48 bits are milliseconds (ULID specification).
 
-        return ULID.from_str(self.ulid).datetime
+        Raises:
+            InvalidArgument: That is after the year 9999.
+        """
+        milliseconds = int(self.ulid[:_TIME_DIGITS].translate(_DIGITS), 32)
+        try:
+            return _EPOCH + dt.timedelta(milliseconds=milliseconds)
+        except OverflowError as error:
+            raise InvalidArgument("ulid", self.ulid, "a time before the year 10000") from error
 
     def __str__(self) -> str:
         return self.prefix + self.ulid
 
 
 Ref: TypeAlias = "str | ResourceId | Identified"
-"""What stands for a resource in an argument: its ID, its URL, or the resource itself."""
+"""A reference to a resource in an argument: its ID, its URL, or the resource itself."""
 
 
 def _last_segment(text: str) -> str:
     try:
         path = urlsplit(text).path if "://" in text else text
-    except ValueError:  # as for "https://[", whose host never ends
+    except ValueError:  # as for "https://[", whose host does not end
         return ""
     return path.rstrip("/").rpartition("/")[2] if "://" in text or text.startswith("/") else path
 
@@ -107,14 +119,15 @@ def id_text(argument: str, reference: object, prefix: str | None = None) -> str:
         prefix: The prefix the ID must have; None if any non-empty segment will do.
 
     Raises:
-        InvalidArgument: It holds no ID, or one with another prefix, or one that would change the path.
+        InvalidArgument: It has no ID, or one with another prefix, or one that would change the path.
     """
     if isinstance(reference, ResourceId):
         text = str(reference)
     elif isinstance(reference, str):
-        text = unquote(_last_segment(reference)) if "/" in reference else reference
+        given: str = plain(reference)
+        text = unquote(_last_segment(given)) if "/" in given else given
     else:
-        value = getattr(reference, "id", None)
+        value = plain(getattr(reference, "id", None))
         text = value if isinstance(value, str) else ""
     is_segment = text and text.isprintable() and text not in {".", ".."} and not _FORBIDDEN.search(text)
     is_right = prefix is None or (text.startswith(prefix) and len(text) > len(prefix))

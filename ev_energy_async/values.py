@@ -1,15 +1,18 @@
-"""The values that models and arguments are made of: UNSET, open enums, the base of all models.
+"""The building blocks of models and arguments: UNSET, open enums, the base of all models.
 
-Imported by the generated models and endpoint functions, and by `codec`. Does no I/O and knows no model.
+The generated models and endpoint functions are made of them, and the whole package imports them. Pure; imports nothing
+of the package.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import inspect
+import operator
 import warnings
 from collections.abc import Mapping
 from enum import Enum, IntEnum, StrEnum
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, TypeGuard, TypeVar, dataclass_transform
 
 import attrs
@@ -29,14 +32,15 @@ __all__ = [
     "is_mapping",
     "is_object",
     "model",
+    "plain",
     "set_fields",
     "warn_renamed",
 ]
 
-# A time in an answer always carries its offset; one without takes the tolerant way of the codec, which reads it as UTC.
+# Times in responses carry their offset. One without is left to the codec's tolerant decoding, which takes it as UTC.
 AwareDatetime = Annotated[dt.datetime, Meta(tz=True)]
 
-# A service that meets more unknown values of one enum than this is not reading an enum.
+# The most unknown values of one enum to keep: a field with more of them does not hold an enum.
 _MOST_UNKNOWN_MEMBERS: Final = 1_000
 
 _unknown_members: dict[type[Enum], dict[Any, Any]] = {}
@@ -46,7 +50,7 @@ T = TypeVar("T")
 
 
 def _unknown_member(cls: type[E], value: Any, plain: Any) -> E:
-    """Return the member of `cls` that carries a value the document does not list, the same one each time."""
+    """Return the member of `cls` for a value that the document does not list, the same one each time."""
     known = _unknown_members.setdefault(cls, {})
     member: Any = known.get(value)
     if member is None:
@@ -58,6 +62,27 @@ def _unknown_member(cls: type[E], value: Any, plain: Any) -> E:
         known[value] = member
     found: E = member
     return found
+
+
+def plain(value: Any) -> Any:
+    """Return the built-in value that an instance of a subclass is.
+
+    Members of enums become their values. Text, numbers, dates and times of other libraries (`numpy.float64`, Django's
+    `SafeString`, Home Assistant's YAML strings) become `str`, `int` and `float`; a `pandas.Timestamp`, like any other
+    date or time of a subclass, becomes its ISO 8601 text. Anything else is returned as it is.
+    """
+    if isinstance(value, Enum):
+        return plain(value.value)
+    if isinstance(value, str):
+        return str.__str__(value)  # not `str(value)`, which a subclass may have redefined
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, Integral):
+        return operator.index(value)
+    if isinstance(value, Real):
+        return float(value)
+    # As text, since what `datetime.datetime` is in this moment may be a stand-in of a test's own.
+    return value.isoformat() if isinstance(value, dt.date) else value
 
 
 def is_object(value: object) -> TypeGuard[dict[str, Any]]:
@@ -76,10 +101,10 @@ def is_array(value: object) -> TypeGuard[list[Any]]:
 
 
 class OpenStrEnum(StrEnum):
-    """A string enum that takes values it does not know.
+    """A string enum that accepts unknown values.
 
-    The API adds values without notice; a new one becomes a member that carries it, with `is_known` false, instead of
-    an error. It equals the plain string, and survives copy and pickle.
+    The API adds values without notice. A new one becomes a member with that value and `is_known` false. It equals the
+    plain string, and survives copy and pickle.
     """
 
     @classmethod
@@ -95,7 +120,7 @@ class OpenStrEnum(StrEnum):
 
 
 class OpenIntEnum(IntEnum):
-    """An integer enum that takes values it does not know, as `OpenStrEnum` does."""
+    """An integer enum that accepts unknown values, as `OpenStrEnum` does."""
 
     @classmethod
     def _missing_(cls, value: object) -> OpenIntEnum | None:
@@ -110,9 +135,9 @@ class OpenIntEnum(IntEnum):
 
 
 class Model:  # noqa: PLW1641  # mutable, so not hashable
-    """The base of all models: one `repr` and one `==` for all, instead of two generated methods a class.
+    """The base of all models, with one `repr` and one `==` for all instead of two generated methods a class.
 
-    `repr` shows only what is set. Models are mutable and therefore not hashable.
+    `repr` shows only the fields that are set. Models are mutable and therefore not hashable.
     """
 
     __slots__ = ()
@@ -130,7 +155,7 @@ class Model:  # noqa: PLW1641  # mutable, so not hashable
 
 
 def set_fields(instance: Model) -> Iterator[tuple[str, Any]]:
-    """Yield name and value of each field of a model that is not `UNSET`."""
+    """Yield the name and value of each field of a model that is not `UNSET`."""
     for attribute in instance.__attrs_attrs__:
         value = getattr(instance, attribute.name)
         if value is not UNSET:
@@ -139,7 +164,7 @@ def set_fields(instance: Model) -> Iterator[tuple[str, Any]]:
 
 @dataclass_transform(kw_only_default=True, eq_default=False, field_specifiers=(attrs.field,))
 def model(cls: type[T]) -> type[T]:
-    """Make an attrs class of a generated model: slots, keyword-only, no methods but `__init__`."""
+    """Make a generated model an attrs class: slots, keyword-only, no methods but `__init__`."""
     return attrs.define(
         cls,
         slots=True,
@@ -153,16 +178,16 @@ def model(cls: type[T]) -> type[T]:
 
 
 def warn_renamed(was: str, now: str, since: str, *, stacklevel: int = 3) -> None:
-    """Warn that something is used by the name it had before.
+    """Warn that something is used by its old name.
 
     Args:
-        was: What it was called.
-        now: What it is called now.
+        was: The old name.
+        now: The new name.
         since: The release that renamed it.
-        stacklevel: How far up the caller to blame is; 3 for whoever called the function that calls this one.
+        stacklevel: The frame to blame; 3 is the caller of the function that calls this one.
     """
-    # `from package import name` asks the package twice: first the import system whether it has the name, then the
-    # statement itself. That second one is the use.
+    # `from package import name` looks the name up twice: first the import system does, then the statement itself. Only
+    # the second is the use.
     frame = inspect.currentframe()
     for _ in range(stacklevel - 1):
         frame = frame.f_back if frame is not None else None

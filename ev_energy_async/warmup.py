@@ -1,37 +1,41 @@
-"""Import and warm everything that is lazy, for programs that must not block their event loop."""
+"""Imports and warms up everything that is lazy, for programs whose event loop must not block.
+
+Home Assistant integrations and the like call `preload` before they make a client; nothing in the package does. What is
+lazy is found by walking the package, so that a new module needs no entry here.
+"""
 
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import pkgutil
 from typing import TYPE_CHECKING, Any, Final
 
 import ev_energy_async
 from ev_energy_async import api, codec, models
+from ev_energy_async._extras import MissingExtra
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 __all__ = ["preload"]
 
-# Third-party modules that are imported where they are first needed.
-_LIBRARIES: Final = ("cattrs", "oauthlib.oauth2", "ulid")
-# Programs and test kits: no service runs them beside its event loop.
-_APART: Final = frozenset({"demo", "sandbox", "testing"})
+# Third-party modules that their own packages import when they are first needed.
+_LIBRARIES: Final = ("cattrs", "oauthlib.oauth2")
+# Programs and test kits, which no service runs beside its event loop.
+_APART: Final = frozenset({"cli", "demo", "sandbox", "testing"})
 
 
 def preload() -> None:
     """Import every module that the package loads lazily, and make the decoder of every response.
 
     Call it off the event loop, before the first client is made: Home Assistant forbids blocking imports in the loop.
-    Takes a few tenths of a second of CPU, once.
+    Takes about half a second of CPU, once. Modules of extras that are not installed are left out.
 
     Example:
         >>> await asyncio.to_thread(ev_energy_async.preload)  # doctest: +SKIP
     """
     for name in (*_LIBRARIES, *_modules(ev_energy_async.__path__, "ev_energy_async.")):
-        importlib.import_module(name)
+        _load(name)
     for name in models.__all__:
         getattr(models, name)
     for name in api.__all__:
@@ -43,16 +47,21 @@ def preload() -> None:
             codec.warm(operation.body())
 
 
+def _load(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except MissingExtra:
+        return None
+
+
 def _modules(path: Iterable[str], prefix: str) -> Iterator[str]:
-    # Not `walk_packages`, which imports what it walks over.
+    # Not `walk_packages`, which imports the programs too.
     for found in pkgutil.iter_modules(path, prefix):
         short = found.name.removeprefix("ev_energy_async.")
-        if short in _APART or short.startswith("_") or (short == "otel" and not _is_installed("opentelemetry")):
+        if short in _APART or found.name.rpartition(".")[2].startswith("__"):
             continue
         yield found.name
         if found.ispkg:
-            yield from _modules(importlib.import_module(found.name).__path__, f"{found.name}.")
-
-
-def _is_installed(name: str) -> bool:
-    return importlib.util.find_spec(name) is not None
+            package = _load(found.name)
+            if package is not None:
+                yield from _modules(package.__path__, f"{found.name}.")

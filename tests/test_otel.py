@@ -7,6 +7,8 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import HistogramDataPoint, InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -23,7 +25,7 @@ from ev_energy_async import (
     ServerError,
     StaticToken,
 )
-from ev_energy_async.otel import tracing
+from ev_energy_async.otel import metrics, tracing
 
 from .servers import RawServer, until
 
@@ -87,6 +89,9 @@ async def test_a_call_is_one_span_with_the_names_of_the_conventions(
     assert traces.only.status.status_code is StatusCode.UNSET
     assert traces.attributes() == {
         "http.request.method": "GET",
+        "server.address": "api.ev.energy",
+        "server.port": 443,
+        "url.full": f"https://api.ev.energy/v2/vehicles/{VEHICLE}",
         "url.template": "/vehicles/{vehicle_id}",
         "http.response.status_code": 200,
         "ev_energy.operation": "vehicles.get",
@@ -106,7 +111,7 @@ async def test_each_page_is_a_span(traces: Traces, network: Network, clock: Fake
     assert [span.name for span in traces.spans] == ["GET /regions"] * 2
 
 
-async def test_tries_are_counted_in_the_one_span(traces: Traces, network: Network, clock: FakeClock) -> None:
+async def test_attempts_are_counted_in_the_one_span(traces: Traces, network: Network, clock: FakeClock) -> None:
     network.answer("GET", "/regions", status=503, headers={"Retry-After": "7"})
     network.answer("GET", "/regions", status=503, headers={"Retry-After": "4"})
     network.answer("GET", "/regions", [])
@@ -148,7 +153,7 @@ async def test_a_refusal_is_an_error_with_its_status(
     assert traces.attributes()["http.response.status_code"] == status
 
 
-async def test_no_answer_is_an_error_with_its_name(traces: Traces, network: Network, clock: FakeClock) -> None:
+async def test_no_response_is_an_error_with_its_name(traces: Traces, network: Network, clock: FakeClock) -> None:
     async with client(traces, clock) as ev:
         with pytest.raises(ConnectionFailed):
             await ev.regions.list()
@@ -234,6 +239,89 @@ async def test_no_query_header_body_or_secret_goes_into_a_span(
     for planted in ("t0k3n", "s3cr3t", "kim", "h34d3r", "X-Mine", "Bearer"):
         assert planted not in exported
     assert json.loads(traces.spans[0].to_json())["name"] == "GET /users"
+
+
+async def test_the_query_of_a_url_is_shown_by_its_names_alone(
+    traces: Traces, network: Network, clock: FakeClock
+) -> None:
+    network.answer("GET", "/users?email=kim%40example.com&page_size=5", [])
+
+    async with client(traces, clock) as ev:
+        await ev.users.list(email="kim@example.com", page_size=5)
+
+    assert traces.attributes()["url.full"] == "https://api.ev.energy/v2/users?email=REDACTED&page_size=REDACTED"
+
+
+@pytest.mark.parametrize(
+    ("base_url", "address", "port"),
+    [
+        ("http://127.0.0.1:8080/v2", "127.0.0.1", 8080),
+        ("http://[::1]/v2", "::1", 80),
+        ("https://gateway.example/ev/v2", "gateway.example", 443),
+    ],
+)
+async def test_a_span_names_the_server(
+    traces: Traces, network: Network, clock: FakeClock, base_url: str, address: str, port: int
+) -> None:
+    network.answer("GET", f"{base_url}/regions", [], repeat=True)
+
+    async with client(traces, clock, base_url=base_url) as ev:
+        await ev.as_user(USER).regions.list()
+
+    attributes = traces.attributes()
+    assert (attributes["server.address"], attributes["server.port"]) == (address, port)
+
+
+async def test_what_a_server_said_is_not_in_the_status_of_a_span(
+    traces: Traces, network: Network, clock: FakeClock
+) -> None:
+    network.answer("GET", "/regions", body=b"kim@example.com")
+
+    async def quote(request: Any, following: Any) -> Any:
+        await following(request)
+        raise RuntimeError("kim@example.com")
+
+    async with EvEnergy(StaticToken("t"), middleware=[tracing(traces.provider), quote], clock=clock) as ev:
+        with pytest.raises(RuntimeError):
+            await ev.regions.list()
+
+    assert traces.only.status.status_code is StatusCode.ERROR
+    assert traces.only.status.description is None
+    assert traces.attributes()["error.type"] == "RuntimeError"
+    assert "kim" not in traces.only.to_json()
+
+
+def _durations(reader: InMemoryMetricReader) -> list[HistogramDataPoint]:
+    data = reader.get_metrics_data()
+    assert data is not None
+    metric = data.resource_metrics[0].scope_metrics[0].metrics[0]
+    assert (metric.name, metric.unit) == ("http.client.request.duration", "s")
+    return [point for point in metric.data.data_points if isinstance(point, HistogramDataPoint)]
+
+
+async def test_the_duration_of_calls_is_measured_by_operation_and_outcome(network: Network, clock: FakeClock) -> None:
+    network.answer("GET", "/regions", [], repeat=True)
+    network.answer("GET", f"/vehicles/{VEHICLE}", status=404)
+    reader = InMemoryMetricReader()
+    provider = MeterProvider([reader], shutdown_on_exit=False)
+
+    async with EvEnergy(StaticToken("t"), middleware=[metrics(provider)], clock=clock) as ev:
+        await ev.regions.list()
+        await ev.regions.list()
+        with pytest.raises(NotFound):
+            await ev.vehicles.get(VEHICLE)
+
+    regions, vehicles = _durations(reader)
+    shared = {"http.request.method": "GET", "server.address": "api.ev.energy", "server.port": 443}
+    assert regions.count == 2
+    assert regions.attributes == {**shared, "url.template": "/regions", "http.response.status_code": 200}
+    assert vehicles.attributes == {
+        **shared,
+        "url.template": "/vehicles/{vehicle_id}",
+        "http.response.status_code": 404,
+        "error.type": "404",
+    }
+    provider.shutdown()
 
 
 async def test_without_a_provider_nothing_is_traced_and_all_works(network: Network) -> None:

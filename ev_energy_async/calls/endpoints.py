@@ -1,10 +1,10 @@
-"""Binds endpoint functions to a client, all with the same three lines of a descriptor.
+"""Binds endpoint functions to a client, with one generic descriptor for all.
 
 `get = endpoint(get_vehicle)` in a group gives `ev.vehicles.get(...)`, with the function's names, types, defaults and
-docstring, and `ev.vehicles.get.with_response(...)`. Imported by the generated groups.
+docstring, and `ev.vehicles.get.with_response(...)`. The generated groups are made of these; nothing else uses them.
 
-Read from the class, as `unittest.mock.create_autospec(EvEnergy, instance=True)` does, the same names give what a mock
-can be made after: of a group its class, of an operation a function with the signature that callers see.
+Read from the class, as `unittest.mock.create_autospec(EvEnergy, instance=True)` does, the same names give templates for
+mocks: a group's class, and for an operation a function with the signature that callers see.
 """
 
 from __future__ import annotations
@@ -13,19 +13,20 @@ import asyncio
 import functools
 import importlib
 import inspect
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypedDict, TypeVar, Unpack, overload
 
 from ev_energy_async.errors import EvEnergyError, InvalidArgument
+from ev_energy_async.ids import Identified, ResourceId
 from ev_energy_async.values import warn_renamed
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Iterable
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 
     from ev_energy_async.calls.paging import Page, Paginator
     from ev_energy_async.ids import Ref
     from ev_energy_async.messages import Request, Response, Sender
 
-__all__ = ["BoundEndpoint", "Group", "LazyGroup", "endpoint", "many", "renamed"]
+__all__ = ["BoundEndpoint", "GetOptions", "Group", "LazyGroup", "endpoint", "many", "renamed"]
 
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
@@ -35,7 +36,7 @@ G_co = TypeVar("G_co", covariant=True)
 
 
 class _Recorder:
-    """A sender that remembers the last answer."""
+    """A sender that keeps the last response."""
 
     __slots__ = ("_sender", "response")
 
@@ -45,11 +46,11 @@ class _Recorder:
 
     @property
     def link_origins(self) -> frozenset[str]:
-        """Origins that a `Link` may name."""
+        """Origins that `Link` headers may name."""
         return self._sender.link_origins
 
     async def send(self, request: Request[T]) -> Response[T]:
-        """Send a request, and keep the answer."""
+        """Send a request and keep the response."""
         response = await self._sender.send(request)
         self.response = response
         return response
@@ -62,7 +63,7 @@ def _for_callers(function: Callable[..., Any]) -> inspect.Signature:
 
 
 def _pattern(function: Callable[..., Any], name: str, *, is_async: bool) -> Any:
-    """Return a function that looks like a bound one, to make mocks after and to read about; it cannot be called."""
+    """Return a function that looks like a bound one, as a template for mocks and documentation; it cannot be called."""
     text = f"{name}() needs a client: call it on a group of one, as in `ev.vehicles.get(...)`"
 
     @functools.wraps(function)
@@ -80,7 +81,7 @@ def _pattern(function: Callable[..., Any], name: str, *, is_async: bool) -> Any:
 
 
 class BoundEndpoint(Generic[P, R_co]):
-    """An endpoint function with its client filled in."""
+    """An endpoint function bound to its client."""
 
     def __init__(self, function: Callable[Concatenate[Sender, P], R_co], sender: Sender) -> None:
         self.__wrapped__ = function
@@ -91,7 +92,7 @@ class BoundEndpoint(Generic[P, R_co]):
 
     @property
     def __signature__(self) -> inspect.Signature:
-        """The signature as callers see it: without the sender."""
+        """The signature that callers see, without the sender."""
         return _for_callers(self.__wrapped__)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:  # noqa: D102  # the function's own docstring serves
@@ -108,9 +109,9 @@ class BoundEndpoint(Generic[P, R_co]):
     def with_response(
         self: BoundEndpoint[P, Any], *args: P.args, **kwargs: P.kwargs
     ) -> Coroutine[Any, Any, Response[Any]]:
-        """Call the operation and return the whole answer: `.data`, `.status`, `.headers`, `.rate_limit`, `.body`.
+        """Call the operation and return the complete response: `.data`, `.status`, `.headers`, `.rate_limit`, `.body`.
 
-        Of a list operation it is the answer of one page, with a `Page` as data.
+        For a list operation it is the response of one page, with a `Page` as data.
         """
         return self._recorded(*args, **kwargs)
 
@@ -125,7 +126,7 @@ class BoundEndpoint(Generic[P, R_co]):
 
 
 class endpoint(Generic[P, R_co]):  # noqa: N801  # reads as the decorator-like thing it is
-    """Descriptor that binds an endpoint function to the client of the group it is read from."""
+    """Descriptor that binds an endpoint function to the client of its group."""
 
     __slots__ = ("__wrapped__",)
 
@@ -147,12 +148,12 @@ class endpoint(Generic[P, R_co]):  # noqa: N801  # reads as the decorator-like t
 
 
 class renamed(endpoint[P, R_co]):  # noqa: N801  # the sibling of `endpoint`
-    """Descriptor that binds an endpoint function to the name that it had before, and warns when that is used.
+    """Descriptor that binds an endpoint function to its old name and warns when that is used.
 
     Args:
         function: The function under its new name.
-        was: What the operation was called on the client.
-        now: What it is called now.
+        was: The old name of the operation on the client.
+        now: The new one.
         since: The release that renamed it.
     """
 
@@ -175,8 +176,17 @@ class renamed(endpoint[P, R_co]):  # noqa: N801  # the sibling of `endpoint`
         return super().__get__(group, owner)
 
 
+class GetOptions(TypedDict, total=False):
+    """Keyword arguments of the operations that get one item; each takes those that its own signature has."""
+
+    accept_language: str
+    available_for_user_id: Ref
+    expand: Sequence[str]
+    vehicle_id: str
+
+
 class _Many(Generic[T_co]):
-    """A function that gets many items of a collection, each by a request of its own."""
+    """A function that gets many items of a collection with one request each."""
 
     __slots__ = ("_function", "_sender")
 
@@ -185,21 +195,23 @@ class _Many(Generic[T_co]):
         self._sender = sender
 
     async def __call__(
-        self, ids: Iterable[Ref], /, *, concurrency: int = 20, **options: Any
+        self, ids: Iterable[Ref], /, *, concurrency: int = 20, **options: Unpack[GetOptions]
     ) -> list[T_co | EvEnergyError]:
         """Get many items at once.
 
         Args:
             ids: IDs, resource URLs or resources.
-            concurrency: How many requests may be under way at a time.
+            concurrency: The most requests at a time.
             options: Keyword arguments of the single get, e.g. `expand`.
 
         Returns:
-            For each of `ids`, in their order: the item, or the error that getting it came to.
+            The item or the error for each of `ids`, in their order.
 
         Raises:
-            InvalidArgument: `concurrency` is not a whole number of at least 1.
+            InvalidArgument: `ids` is a single reference, or `concurrency` is not an integer of at least 1.
         """
+        if isinstance(ids, str | bytes | ResourceId | Identified):
+            raise InvalidArgument("ids", ids, "several references, as in a list")
         if isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1:
             raise InvalidArgument("concurrency", concurrency, "an integer of at least 1")
         wanted = list(ids)
@@ -218,13 +230,13 @@ class _Many(Generic[T_co]):
                 for _ in range(min(concurrency, len(wanted))):
                     group.create_task(work())
         except BaseExceptionGroup as failures:
-            # As a single call raises it, say from an auth of the caller's own.
+            # As a single call raises it, for instance from the caller's own auth.
             raise failures.exceptions[0] from None
         return [results[index] for index in range(len(wanted))]
 
 
 class many(Generic[T_co]):  # noqa: N801  # the sibling of `endpoint`
-    """Descriptor that makes `get_many` of the function that gets one item."""
+    """Descriptor that makes `get_many` from the function that gets one item."""
 
     __slots__ = ("_function",)
 
@@ -260,7 +272,7 @@ class Group:
 
 
 class LazyGroup(Generic[G_co]):
-    """Descriptor on the client that imports a group when it is first used."""
+    """Descriptor of the client that imports a group when it is first used."""
 
     __slots__ = ("_class", "_module", "_name")
 
@@ -282,6 +294,6 @@ class LazyGroup(Generic[G_co]):
             cls: type[G_co] = found
             return cls
         group: G_co = found(client)
-        # Not a data descriptor, so the group is found in the instance from now on.
+        # Not a data descriptor, so the instance's own attribute wins from now on.
         vars(client)[self._name] = group
         return group

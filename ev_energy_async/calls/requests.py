@@ -1,6 +1,7 @@
-"""From the arguments of an endpoint function to a `Request`.
+"""Builds requests from the arguments of endpoint functions.
 
-Everything that can be checked before sending is checked here: IDs, times, bounds, listed values, the body.
+Only the generated endpoint functions call this. Whatever can be checked before sending is checked here: IDs, times,
+bounds, listed values, the body.
 """
 
 from __future__ import annotations
@@ -8,7 +9,6 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterable, Mapping
-from enum import Enum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, TypeGuard, TypeVar
 from urllib.parse import quote
@@ -19,7 +19,7 @@ from ev_energy_async.clock import utc_text
 from ev_energy_async.errors import DecodeError
 from ev_energy_async.ids import id_text
 from ev_energy_async.messages import Request, check_on_bad_item
-from ev_energy_async.values import UNSET
+from ev_energy_async.values import UNSET, plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,11 +32,11 @@ T = TypeVar("T")
 
 # The unreserved characters of RFC 3986, section 2.3.
 _BARE: Final = re.compile(r"[A-Za-z0-9_.~-]*")
-_PYTHON_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
-    "string": (str,),
-    "integer": (int,),
+_PYTHON_TYPES: Final[Mapping[str, type | tuple[type, ...]]] = {
+    "string": str,
+    "integer": int,
     "number": (int, float),
-    "boolean": (bool,),
+    "boolean": bool,
 }
 
 
@@ -49,19 +49,19 @@ def build_request(
     fields: Mapping[str, object] | None = None,
     on_bad_item: OnBadItem | None = None,
 ) -> Request[T]:
-    """Return the request that calls an operation with these arguments, each in the order of its table.
+    """Return the request that calls an operation with these arguments.
 
     Args:
         operation: The operation to call.
-        path: Values of the path parameters.
-        query: Values of the query parameters.
-        headers: Values of the header parameters.
+        path: Values of its path parameters, in their order.
+        query: Values of its query parameters, in their order.
+        headers: Values of its header parameters, in their order.
         body: The request body as a model or a mapping.
         fields: The request body as keywords.
         on_bad_item: What to do with an item of a list that cannot be decoded; None leaves it to the client.
 
     Raises:
-        InvalidArgument: An argument cannot be sent; says which, what was given, and what is expected.
+        InvalidArgument: An argument cannot be sent.
     """
     target = operation.path
     for param, value in zip(operation.path_params, path, strict=True):
@@ -82,7 +82,7 @@ def build_request(
 
 
 def _pairs(param: Param, value: object) -> list[tuple[str, str]]:
-    """Return the pairs that carry a value in the query: none if it is unset, several for an array."""
+    """Return a parameter's pairs of name and value: none if it is unset, several for an array."""
     if value is UNSET:
         if param.required:
             raise InvalidArgument(param.name, value, "a value")
@@ -96,21 +96,21 @@ def _pairs(param: Param, value: object) -> list[tuple[str, str]]:
 
 
 def _header(param: Param, value: object) -> list[tuple[str, str]]:
-    """Return the pair that carries a value in the headers (RFC 9110, section 5.5): none if it is unset."""
+    """Return a parameter's header as pairs of name and value (RFC 9110, section 5.5): none if it is unset."""
     pairs = _pairs(param, value)
     if not all(text.isascii() and text.isprintable() for _, text in pairs):
-        raise InvalidArgument(param.name, value, "visible ASCII characters, as a header takes them")
+        raise InvalidArgument(param.name, value, "visible ASCII characters")
     return pairs
 
 
 def _text(param: Param, value: object) -> str:
-    """Return one value as it stands on the wire, unencoded."""
+    """Return one value as the wire has it, unencoded."""
     if param.kind == "id":
         return id_text(param.name, value, param.prefix)
     if param.kind == "date-time":
         return utc_text(param.name, value)
     if param.kind == "log-time":
-        # The text that stands in the URL of a log names it exactly; a datetime has lost digits beyond microseconds.
+        # The text in the URL of a log names it exactly; a `datetime` has no digits beyond microseconds.
         return id_text(param.name, value) if isinstance(value, str) else utc_text(param.name, value)
     if param.kind == "date":
         if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
@@ -118,14 +118,14 @@ def _text(param: Param, value: object) -> str:
         raise InvalidArgument(param.name, value, "a date")
     if param.values:
         return _check_listed(param, value)
-    types = _PYTHON_TYPES[param.kind]
-    if not isinstance(value, types) or (isinstance(value, bool) and param.kind != "boolean"):
+    found = plain(value)
+    if not isinstance(found, _PYTHON_TYPES[param.kind]) or (isinstance(found, bool) and param.kind != "boolean"):
         raise InvalidArgument(param.name, value, _expected(param))
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float) and not _within(param, value):
+    if isinstance(found, bool):
+        return "true" if found else "false"
+    if isinstance(found, int | float) and not _within(param, found):
         raise InvalidArgument(param.name, value, _expected(param))
-    return _unicode(param.name, str(value))
+    return _unicode(param.name, str(found))
 
 
 def _within(param: Param, value: float) -> bool:
@@ -135,7 +135,7 @@ def _within(param: Param, value: float) -> bool:
 
 
 def _check_listed(param: Param, value: object) -> str:
-    text = value.value if isinstance(value, Enum) else value
+    text = plain(value)
     if not isinstance(text, str) or (param.values and text not in param.values):
         raise InvalidArgument(param.name, value, f"one of {_listed(param)}" if param.values else "a string")
     return _unicode(param.name, text)
@@ -156,11 +156,11 @@ def _expected(param: Param) -> str:
 
 def _encoded(text: str) -> str:
     """Return a segment of a path, or a name or value of a query, percent-encoded (RFC 3986, section 2)."""
-    # Most have nothing to encode, and to see that is a tenth of the work.
+    # Most have nothing to encode, and a match costs a tenth of `quote`.
     return text if _BARE.fullmatch(text) else quote(text, safe="")
 
 
-# There are some hundred names; of values none is kept, since they may be personal.
+# There are some hundred names. Values are not cached, since they may be personal.
 _encoded_name: Final = lru_cache(maxsize=1024)(_encoded)
 
 
@@ -191,12 +191,12 @@ def _body(into: Any, body: object, fields: Mapping[str, object]) -> bytes:
         raise InvalidArgument("body", given, f"a mapping or {model}")
     try:
         encoded = codec.encode(given)
-        # Reading it back as the model checks types, times without a zone and missing keys in one go.
+        # Decoding it as the model checks types, times without an offset and missing keys in one go.
         back = codec.encode(codec.decode_strict(encoded, into))
     except DecodeError as error:
         raise InvalidArgument("body", given, f"{model}: {error.reason} at {error.path}") from error
     unknown = codec.lost_keys(encoded, back)
     if unknown:
         raise InvalidArgument("body", given, f"keys of {model}; unknown: {', '.join(unknown)}")
-    # What was read back is spelled in one way, however the body was given.
+    # The decoded body is spelled in one way, however it was given.
     return back

@@ -10,16 +10,17 @@ from ev_energy_async._lazy import face
 if TYPE_CHECKING:
     from ev_energy_async.codec.codec import Codec as Codec
     from ev_energy_async.codec.codec import decode as decode
-    from ev_energy_async.codec.codec import encode as encode
-    from ev_energy_async.codec.codec import lost_keys as lost_keys
     from ev_energy_async.codec.codec import make_converter as make_converter
     from ev_energy_async.codec.codec import warm as warm
     from ev_energy_async.codec.drift import Drift as Drift
+    from ev_energy_async.codec.encoding import encode as encode
+    from ev_energy_async.codec.encoding import lost_keys as lost_keys
     from ev_energy_async.codec.strict import decode_strict as decode_strict
 else:
     __getattr__, __dir__, __all__ = face(
         __name__,
-        codec=("Codec", "decode", "encode", "lost_keys", "make_converter", "warm"),
+        codec=("Codec", "decode", "make_converter", "warm"),
         drift=("Drift",),
+        encoding=("encode", "lost_keys"),
         strict=("decode_strict",),
     )

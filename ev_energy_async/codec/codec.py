@@ -11,8 +11,7 @@ Pure: no I/O beside the log line that reports drift.
 from __future__ import annotations
 
 import logging
-from math import isfinite
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -20,14 +19,13 @@ from ev_energy_async.codec.drift import Drift
 from ev_energy_async.codec.strict import BROKEN, decode_strict, decoder, reason
 from ev_energy_async.codec.types import is_model
 from ev_energy_async.errors import DecodeError
-from ev_energy_async.values import UNSET, Model, is_mapping, set_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from cattrs import Converter
 
-__all__ = ["Codec", "Drift", "decode", "decode_strict", "encode", "lost_keys", "make_converter", "warm"]
+__all__ = ["Codec", "Drift", "decode", "decode_strict", "make_converter", "warm"]
 
 _LOG: Final = logging.getLogger("ev_energy_async")
 # Reported drift is remembered, so that a running fleet logs it once; a service never sees more kinds than this.
@@ -35,10 +33,6 @@ _MOST_DRIFT: Final = 10_000
 
 T = TypeVar("T")
 
-_NULL: Final = b"null"
-
-_encoder: Final = msgspec.json.Encoder(decimal_format="string")
-_keys: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _items: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 
@@ -52,87 +46,6 @@ def _document(data: bytes) -> Any:
         return msgspec.json.decode(data)
     except BROKEN as error:
         raise DecodeError(*reason(error)) from error
-
-
-def encode(value: object) -> bytes:
-    """Encode a model, or a mapping of JSON values and models, as JSON.
-
-    What is unset is left out, None is null, decimals are strings, times keep their offset.
-
-    Raises:
-        DecodeError: It is no JSON, or holds a number that is none.
-    """
-    try:
-        try:
-            encoded = _encoder.encode(value)
-        except TypeError:
-            # Mappings that are no dictionaries, and what is unset in them.
-            encoded = _encoder.encode(_plain(value))
-        if _NULL in encoded:
-            _check_numbers(value)
-    except (TypeError, ValueError, msgspec.EncodeError, RecursionError) as error:
-        raise DecodeError(f"not JSON: {error}") from error
-    return encoded
-
-
-def _plain(value: object) -> Any:
-    """Return a value as msgspec takes it: dictionaries for mappings, and in them nothing that is unset."""
-    if is_mapping(value):
-        return {key: _plain(member) for key, member in value.items() if member is not UNSET}
-    if isinstance(value, list | tuple):
-        items = cast("Sequence[object]", value)
-        # Most lists are fine as they are, and a boundary of a million points is not walked in Python.
-        try:
-            return msgspec.Raw(_encoder.encode(items))
-        except TypeError:
-            return [_plain(item) for item in items]
-    return value
-
-
-def _check_numbers(value: object) -> None:
-    """Refuse numbers that are none: msgspec writes null for them, which clears what it is sent to."""
-    if isinstance(value, float):
-        if not isfinite(value):
-            raise ValueError(f"{value} is not a number of JSON")
-    elif isinstance(value, Model):
-        for _, member in set_fields(value):
-            _check_numbers(member)
-    elif is_mapping(value):
-        for member in value.values():
-            _check_numbers(member)
-    elif isinstance(value, list | tuple):
-        items = cast("Sequence[object]", value)
-        if _NULL in _encoder.encode(_plain(items)):
-            for item in items:
-                _check_numbers(item)
-
-
-def lost_keys(before: bytes, after: bytes) -> list[str]:
-    """Return the paths of keys that stand in one JSON document and no longer in the other.
-
-    Args:
-        before: The document.
-        after: The other, by the same encoder: what is the same in both need not be looked into.
-    """
-    lost: list[str] = []
-
-    def compare(old: bytes, new: bytes, path: str) -> None:
-        if old == new:
-            return
-        if old.startswith(b"{") and new.startswith(b"{"):
-            others = _keys.decode(new)
-            for key, raw in _keys.decode(old).items():
-                if key in others:
-                    compare(bytes(raw), bytes(others[key]), f"{path}{key}.")
-                else:
-                    lost.append(f"{path}{key}")
-        elif old.startswith(b"[") and new.startswith(b"[") and b"{" in old:
-            # Without a brace there is no key, and a million points need not be looked at.
-            for raw, other in zip(_items.decode(old), _items.decode(new), strict=False):
-                compare(bytes(raw), bytes(other), path)
-
-    compare(before, after, "")
-    return lost
 
 
 class Codec:

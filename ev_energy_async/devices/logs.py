@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeAlias, Type
 
 import attrs
 
-from ev_energy_async.clock import utc_text
+from ev_energy_async.clock import utc_bounds
 from ev_energy_async.devices import sessions
 from ev_energy_async.devices.follow import Follow
 from ev_energy_async.devices.history import Ascending, cradle_of, pages_of, prefetched
 from ev_energy_async.devices.seen import place
-from ev_energy_async.errors import InvalidArgument
 from ev_energy_async.ids import ResourceId, id_text
 from ev_energy_async.instants import instant_of
 
@@ -198,11 +197,7 @@ class LogQuery(Generic[L]):
             >>> async for log in logs:  # doctest: +SKIP
             ...     print(log.sampled_at, "late" if logs.late else "")
         """
-        if since is not None:
-            utc_text("since", since)
-        begin = since if since is not None else self._since
-        if begin is not None and self._until is not None and begin > self._until:
-            raise InvalidArgument("since", begin, f"a time not after `until`, {self._until.isoformat()}")
+        begin, _ = utc_bounds(since if since is not None else self._since, self._until)
         return Follow(
             self._read,
             self.kind.time,
@@ -235,11 +230,7 @@ class Device:
         self, kind: str, since: dt.datetime | None, until: dt.datetime | None, filters: Mapping[str, Any] = {}
     ) -> LogQuery[Any]:
         row = DEVICES[self.kind][kind]
-        for name, bound in (("since", since), ("until", until)):
-            if bound is not None:
-                utc_text(name, bound)
-        if since is not None and until is not None and since > until:
-            raise InvalidArgument("since", since, f"a time not after `until`, {until.isoformat()}")
+        since, until = utc_bounds(since, until)
 
         def read(since: dt.datetime | None, until: dt.datetime | None) -> Paginator[Any]:
             function = getattr(importlib.import_module("ev_energy_async.api"), row.function)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from ev_energy_async.clock import utc_text
+from ev_energy_async.clock import utc
 from ev_energy_async.errors import InvalidArgument
 from ev_energy_async.ids import id_text
 
@@ -101,6 +101,7 @@ class Row:
 
     def complete(self, since: dt.datetime, until: dt.datetime) -> bool:
         """Whether all logs from `since` on up to `until` are known, the latter not included."""
+        since, until = utc("since", since), utc("until", until)
         if self.complete_from is None or self.complete_upto is None:
             return False
         if since < self.complete_from or until > self.complete_upto:
@@ -282,7 +283,5 @@ def _begin(gap: Gap) -> dt.datetime:
 
 
 def _check_interval(first: str, begin: dt.datetime, last: str, end: dt.datetime) -> None:
-    utc_text(first, begin)
-    utc_text(last, end)
-    if begin >= end:
+    if utc(first, begin) >= utc(last, end):
         raise InvalidArgument(last, end, f"a time after `{first}`, {begin.isoformat()}")

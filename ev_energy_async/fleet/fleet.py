@@ -11,7 +11,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
 from ev_energy_async.checkpoint import MemoryCheckpoint
-from ev_energy_async.clock import seconds, utc_text
+from ev_energy_async.clock import seconds, utc, utc_bounds
 from ev_energy_async.devices import PAGE_SIZE
 from ev_energy_async.errors import InvalidArgument
 from ev_energy_async.fleet import plan as _plan
@@ -179,7 +179,7 @@ class Fleet:
             if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
                 raise InvalidArgument(argument, share, "a fraction from 0 to 1")
         if since is not None:
-            utc_text("since", since)
+            utc("since", since)
         rules = Rules(
             status="status" in kinds,
             errors="errors" in kinds,
@@ -276,16 +276,14 @@ class Fleet:
         Raises:
             InvalidArgument: An argument is not what it should be, or there is no checkpoint.
         """
-        utc_text("since", since)
-        utc_text("until", until)
-        if since > until:
-            raise InvalidArgument("since", since, f"a time not after `until`, {until.isoformat()}")
+        first, last = utc("since", since), utc("until", until)
+        utc_bounds(first, last)
         return Audit(
             self._client,
             self._owner,
             self._kept(checkpoint),
-            since=since,
-            until=until,
+            since=first,
+            until=last,
             kinds=None if logs is None else [_KINDS[each] for each in sorted(_checked(logs))],
             concurrency=_at_least_one("concurrency", concurrency),
             name=name,

@@ -11,6 +11,7 @@ from typing import Final
 
 from ev_energy_async._base import InvalidArgument
 from ev_energy_async.messages.request import OnBadItem, Retry
+from ev_energy_async.values import plain
 
 __all__ = ["check_headers", "check_on_bad_item", "check_priority", "check_retry", "with_more_headers"]
 
@@ -54,7 +55,7 @@ def check_headers(headers: Mapping[str, str]) -> Mapping[str, str]:
         # The value itself may be a secret.
         if not isinstance(value, str) or not value.isascii() or not value.isprintable():
             raise InvalidArgument("headers", name, "values of visible ASCII characters")
-    return headers
+    return {plain(name): plain(value) for name, value in headers.items()}
 
 
 def check_on_bad_item(value: OnBadItem) -> OnBadItem:

@@ -161,6 +161,7 @@ class CallOptions:
         on_bad_item: What to do with an item of a list that cannot be decoded: `raise` (the error carries the good
             items), `skip` (reported as drift), or a function that gives what takes its place, UNSET for nothing.
         label: What tells the client from others in logs and traces.
+        base_url: Base URL of the client, for traces; empty where no client is involved.
         deadline_at: When the call must be over, on the client's monotonic clock; set when it begins.
         record: What this call has cost so far; set when it begins.
     """
@@ -172,6 +173,7 @@ class CallOptions:
     headers: Mapping[str, str] = attrs.field(factory=dict[str, str])
     on_bad_item: OnBadItem = "raise"
     label: str | None = None
+    base_url: str = ""
     deadline_at: float | None = None
     record: CallRecord = attrs.field(factory=CallRecord)
 
@@ -192,6 +194,7 @@ class CallOptions:
             self.headers,
             said,
             self.label,
+            self.base_url,
             now + self.deadline,
             CallRecord(),
         )

@@ -7,6 +7,8 @@ import datetime as dt
 from bisect import insort
 from typing import TYPE_CHECKING, Final
 
+from ev_energy_async.clock import utc
+
 if TYPE_CHECKING:
     from ev_energy_async.sandbox import Sandbox
 
@@ -39,7 +41,7 @@ class FakeClock:
 
     def __init__(self, now: dt.datetime = START, *, moves_by_itself: bool = True) -> None:
         self.naps: list[float] = []
-        self._start = now
+        self._start = utc("now", now)  # in a zone, adding a duration would move the clock on the wall
         self._seconds = 0.0
         self._wakes: list[float] = []
         self._moves_by_itself = moves_by_itself

@@ -242,8 +242,9 @@ async def test_many_take_the_options_of_one(network: Network) -> None:
     async with EvEnergy() as ev:
         found = await ev.vehicles.get_many(iter([VEHICLE, VEHICLE]), expand=["trim"])
         assert [each.id for each in found if isinstance(each, models.Vehicle)] == [VEHICLE] * 2
+        get_many: Any = ev.vehicles.get_many
         with pytest.raises(TypeError, match="colour"):
-            await ev.vehicles.get_many([VEHICLE], colour="blue")
+            await get_many([VEHICLE], colour="blue")
 
 
 @pytest.mark.parametrize("concurrency", [0, -1, 1.5, True, "4", None])

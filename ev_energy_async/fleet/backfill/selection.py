@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 import msgspec
 
-from ev_energy_async.clock import utc_text
+from ev_energy_async.clock import utc_bounds, utc_text
 from ev_energy_async.devices import DEVICES, last_segment, place
 from ev_energy_async.errors import DecodeError, InvalidArgument
 from ev_energy_async.fleet.backfill.positions import Entry, undecodable
@@ -61,13 +61,12 @@ class Wanted:
         if name not in _KINDS:
             raise InvalidArgument("kind", kind, f"one of {', '.join(map(repr, _KINDS))}")
         row = _KINDS[name]
+        since, until = utc_bounds(since, until)
         texts = {
             f"{row.time}_{way}": utc_text(argument, bound)
             for argument, way, bound in (("since", "gte", since), ("until", "lte", until))
             if bound is not None
         }
-        if since is not None and until is not None and since > until:
-            raise InvalidArgument("since", since, f"a time not after `until`, {until.isoformat()}")
         filters = {f"{row.time}_{way}": bound for way, bound in (("gte", since), ("lte", until)) if bound is not None}
         shown = "&".join(f"{filter_}={text}" for filter_, text in texts.items())
         return cls(name, row, since, filters, f"{name}?{shown}" if shown else name)
