@@ -9,7 +9,7 @@ __all__ = ["API_VERSION", "DOCUMENT", "DOCUMENT_VERSION", "SHA256"]
 
 DOCUMENT: Final = "openapi/ev-energy-v2.yaml"
 DOCUMENT_VERSION: Final = "2"
-SHA256: Final = "cb5098f284d5e9e4284f393d70ef3b41c41686c6dc7379bed23d24f7be4b7d4b"
+SHA256: Final = "80fe2bc1f52d3d23bffdaa560885b1240363bbfa2dbe5788caaf4c9921e76617"
 
 # The version that `EvEnergy-Version` requests.
 API_VERSION: Final = "2"

@@ -775,7 +775,7 @@ class SchedulePlan(Model):
     The schedules of a sub-session can be filtered by it (`schedule_plan_id`).
     """
     created_at: AwareDatetime | UnsetType = UNSET
-    """When the plan was created."""
+    """When the plan was created; its inputs are as of this time."""
     estimated_charge_rate_source: SchedulePlanEstimatedChargeRateSource | UnsetType | None = UNSET
     """Source of the expected charging power; null if not specified."""
     estimated_charge_rate_watts: int | UnsetType = attrs.field(default=UNSET, metadata={"unit": "W"})

@@ -140,7 +140,7 @@ class Region(Model):
     id: str | UnsetType = UNSET
     """ID of the region: `regn` followed by a ULID."""
     created_at: AwareDatetime | UnsetType = UNSET
-    """When the region was created."""
+    """When the region was uploaded."""
     name: str | UnsetType = UNSET
     """Name of the region, unique across all organisations and fixed once created."""
     region_groups: list[str] | UnsetType = UNSET
@@ -177,7 +177,7 @@ class RegionDetail(Model):
     id: str | UnsetType = UNSET
     """ID of the region: `regn` followed by a ULID."""
     created_at: AwareDatetime | UnsetType = UNSET
-    """When the region was created."""
+    """When the region was uploaded."""
     geometry: GeoJsonMultiPolygon | UnsetType | None = UNSET
     """Boundary as a GeoJSON MultiPolygon, merged from the geometries submitted; null if there is none."""
     name: str | UnsetType = UNSET
@@ -199,7 +199,7 @@ class RegionGroup(Model):
     id: str | UnsetType = UNSET
     """ID of the group: `rgrp` followed by a ULID."""
     created_at: AwareDatetime | UnsetType = UNSET
-    """When the group was created."""
+    """When the group was uploaded with its regions."""
     name: str | UnsetType = UNSET
     """Name of the group, unique among region groups."""
     regions: list[str] | UnsetType = UNSET

@@ -103,7 +103,7 @@ class PayoutMethod(Model):
     receiver_wallet: PayoutMethodReceiverWallet | None
     """Payout service: PayPal, Venmo or a credit on the energy bill (`BILL_CREDITS`). Null until a method is set."""
     url: str
-    """URL of this payout method."""
+    """URL at which the payout method is read, set and cleared."""
 
 
 @model
@@ -138,7 +138,7 @@ class RoutePlannerPreferences(Model):
     updated_at: AwareDatetime
     """When the preferences were last changed."""
     url: str
-    """URL of this user's route planner preferences."""
+    """URL at which these preferences are read and updated."""
 
 
 @model
@@ -277,7 +277,7 @@ class UserNotificationPreferences(Model):
     groups: UserNotificationPreferencesGroups | UnsetType = UNSET
     """Opt-in per group of messages, for both push and email. May be partial or empty in an update."""
     url: str | UnsetType = UNSET
-    """URL of these preferences; read-only."""
+    """URL at which these preferences are read and updated."""
 
 
 @model

@@ -280,7 +280,7 @@ class VehicleConnectors(Model):
     updated_at: AwareDatetime | None
     """When the connectors were last changed; null if unknown."""
     url: str
-    """URL of these connector settings."""
+    """URL at which these connectors are read and updated."""
     vehicle: str
     """URL of the vehicle."""
 
@@ -478,7 +478,7 @@ class VehicleStateOfCharge(Model):
     updated_at: AwareDatetime | None
     """When the battery level was last set or received; null if there is none."""
     url: str
-    """URL of this battery level."""
+    """URL at which the battery level is read and set."""
     vehicle: str
     """URL of the vehicle."""
 
