@@ -1,8 +1,8 @@
-"""Runs the benchmarks: `make bench`, `make bench-quick`.
+"""Run the benchmarks: `make bench`, `make bench-quick`.
 
-python -m benchmarks                      # everything: about ten minutes; writes results/ and the README's table
-python -m benchmarks --quick              # under a minute, no peers, writes nothing; fails if a ratio is far off
-python -m benchmarks --parts cold,warm    # some of it; writes nothing unless --write is given
+python -m benchmarks                      # everything, about ten minutes; writes results/ and both READMEs
+python -m benchmarks --quick              # under a minute, without peers; fails if a ratio is far off, writes nothing
+python -m benchmarks --parts cold,warm    # some parts; writes nothing without --write
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _SMALL: Final = Sizes(
 
 
 def _prepare(*, is_quick: bool) -> tuple[dict[str, Path], list[registry.Entry], dict[str, str]]:
-    """Return the interpreters, who takes part, and who does not and why."""
+    """Return the interpreters, the contenders that take part, and why others do not."""
     skipped: dict[str, str] = {}
     present: list[registry.Entry] = []
     if is_quick:
@@ -53,7 +53,7 @@ def _prepare(*, is_quick: bool) -> tuple[dict[str, Path], list[registry.Entry], 
             environments.make(each.environment)
         except environments.Skipped as error:
             skipped[each.label] = str(error)
-            print(f"without {each.label}: {error}", file=sys.stderr)  # noqa: T201  # skipped with a word
+            print(f"skipping {each.label}: {error}", file=sys.stderr)  # noqa: T201  # the reader should know
         else:
             pythons[each.environment] = environments.python_of(each.environment)
             present.append(each)
@@ -61,21 +61,21 @@ def _prepare(*, is_quick: bool) -> tuple[dict[str, Path], list[registry.Entry], 
 
 
 def _print_table(samples: Any) -> bool:
-    """Print how each target was met; returns whether none is far off."""
+    """Print how each target was met, and return whether none is far off."""
     fine = True
-    for row, target, found in report.judged(samples):
+    for row, target, found in report.judge(samples):
         fine = fine and not found.is_far_off
-        print(f"{row.title}: {report.said(row, target, found, samples[row.key])}")  # noqa: T201  # the result
+        print(f"{row.title}: {report.describe(row, target, found, samples[row.key])}")  # noqa: T201  # the result
     return fine
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the benchmarks; returns the exit status."""
+    """Run the benchmarks and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--small", action="store_true", help="small numbers, to try the benchmarks themselves")
+    parser.add_argument("--small", action="store_true", help="small numbers, to test the benchmarks themselves")
     parser.add_argument("--parts", default=",".join(_PARTS))
-    parser.add_argument("--write", action="store_true", help="write the results even if only some parts were run")
+    parser.add_argument("--write", action="store_true", help="write the results even if only some parts ran")
     options = parser.parse_args(arguments)
     started = time.monotonic()
     pythons, present, skipped = _prepare(is_quick=options.quick)
@@ -96,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "skipped": run.skipped,
             "samples": run.samples,
         }
-        report.write(_RESULTS, environments.ROOT / "README.md", result)
+        report.write(environments.ROOT, result)
         picture = [str(pythons[registry.BENCH]), "-m", "benchmarks.plot"]
         subprocess.run(  # noqa: S603  # our own module
             [*picture, str(_RESULTS / "results.json"), str(_RESULTS / "results.png")],

@@ -1,4 +1,4 @@
-"""Arithmetic on samples: medians, ratios with their spread, and whether a target is met. Pure."""
+"""Arithmetic on samples: medians, ratios with their spread, whether a target is met. Does no I/O."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["Compared", "Kind", "Samples", "Target", "compare", "middle"]
 
 Samples: TypeAlias = "Mapping[str, Sequence[float]]"
-"""What was measured in one row, by contender, in the order of the rounds."""
+"""The measurements of one row: contender to values, in the order of the rounds."""
 
 Kind: TypeAlias = Literal["ratio", "difference", "value"]
 
@@ -21,13 +21,13 @@ _FEW: Final = 4
 
 @dataclass(frozen=True)
 class Target:
-    """What is aimed at in a row.
+    """A target of a row.
 
     Attributes:
-        kind: Whether ours is divided by the other's, the other's is taken off it, or it stands for itself.
-        at_most: What must not be exceeded, in the unit of the row unless it is a ratio.
-        against: The other contender; of several the one with the lowest median.
-        ours: Whose figures are ours.
+        kind: `ratio` divides our value by the other's, `difference` subtracts it, `value` takes ours by itself.
+        at_most: The limit; in the unit of the samples unless it is a ratio.
+        against: The other contender; of several, the one with the lowest median.
+        ours: The contender whose values are ours.
     """
 
     kind: Kind
@@ -38,12 +38,12 @@ class Target:
 
 @dataclass(frozen=True)
 class Compared:
-    """How a target was met.
+    """The result for a target.
 
     Attributes:
         value: The median over the rounds.
-        low: The lower quartile; of few rounds the least.
-        high: The upper quartile; of few rounds the greatest.
+        low: The lower quartile; with few rounds the minimum.
+        high: The upper quartile; with few rounds the maximum.
         at_most: The target.
     """
 
@@ -54,20 +54,20 @@ class Compared:
 
     @property
     def is_met(self) -> bool:
-        """Whether the median keeps to the target."""
+        """Whether the median meets the target."""
         return self.value <= self.at_most
 
     @property
     def is_far_off(self) -> bool:
-        """Whether it is beyond twice the target, which noise does not explain."""
+        """Whether it exceeds twice the target, which noise does not explain."""
         return self.value > 2 * self.at_most
 
 
 def middle(values: Sequence[float]) -> tuple[float, float, float]:
-    """Return median, lower and upper quartile; of few values the least and greatest instead of quartiles.
+    """Return median, lower and upper quartile; with few values, minimum and maximum in place of the quartiles.
 
     Raises:
-        ValueError: There are none.
+        ValueError: There are no values.
     """
     if not values:
         raise ValueError("no samples")
@@ -78,9 +78,9 @@ def middle(values: Sequence[float]) -> tuple[float, float, float]:
 
 
 def compare(target: Target, samples: Samples) -> Compared | None:
-    """Return how a target was met; None if who is needed for that did not take part.
+    """Compare samples with a target; None if a contender that it needs has none.
 
-    Ratios and differences are taken round by round, since what disturbs a machine mostly lasts longer than a round.
+    Ratios and differences are taken round by round, since most disturbances of a machine outlast a round.
     """
     ours = samples.get(target.ours, ())
     present = [key for key in target.against if samples.get(key)]

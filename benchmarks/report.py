@@ -1,4 +1,7 @@
-"""What a run found, as JSON, as a Markdown table, and in the README between its markers. Pure but for the files."""
+"""Results of a run as JSON, as the table of `benchmarks/README.md` and as the summary of the README.
+
+Only `write` writes files.
+"""
 
 from __future__ import annotations
 
@@ -20,15 +23,17 @@ if TYPE_CHECKING:
     from benchmarks.figures import Compared, Samples, Target
     from benchmarks.rows import Row
 
-__all__ = ["between", "judged", "machine", "render", "said", "write"]
+__all__ = ["describe", "judge", "machine", "replace_section", "summary", "table", "write"]
 
 _BEGIN: Final = "<!-- benchmarks: written by `make bench` -->"
 _END: Final = "<!-- benchmarks: end -->"
 _PEERS: Final = tuple(each for each in CONTENDERS if each.key != "ours")
+_SUMMARY: Final = ("start", "decode_logs", "requests", "memory", "watch_cycle")
+"""The rows of the README."""
 
 
 def machine() -> dict[str, str]:
-    """Return what the run was made on."""
+    """Describe the machine of this run."""
     model = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
@@ -49,8 +54,8 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"  # noqa: PLR2004
 
 
-def _name(target: Target, samples: Samples) -> str:
-    """Return the letter of who a target is measured against."""
+def _opponent(target: Target, samples: Samples) -> str:
+    """Return the letter of the contender that a target compares with."""
     present = [key for key in target.against if samples.get(key)]
     if not present:
         return ""
@@ -62,22 +67,22 @@ def _name(target: Target, samples: Samples) -> str:
     return f"({entry(best).letter})"
 
 
-def said(row: Row, target: Target, found: Compared, samples: Samples) -> str:
-    """Return how a target was met, in words."""
+def describe(row: Row, target: Target, found: Compared, samples: Samples) -> str:
+    """Say how a target was met."""
     mark = "✓" if found.is_met else "✗"
     if target.kind == "ratio":
         spread = f"{found.low:.2f}–{found.high:.2f}"
-        return f"{found.value:.2f} × {_name(target, samples)} [{spread}], at most {found.at_most:.3g} {mark}"
+        return f"{found.value:.2f} × {_opponent(target, samples)} [{spread}], at most {found.at_most:.3g} {mark}"
     value, low, high = (_number(each * row.scale) for each in (found.value, found.low, found.high))
     spread = "" if low == high else f" [{low}–{high}]"
     limit = f"at most {_number(found.at_most * row.scale)}"
     if target.kind == "difference":
-        return f"{value} {row.unit} over {_name(target, samples)}{spread}, {limit} {mark}"
+        return f"{value} {row.unit} over {_opponent(target, samples)}{spread}, {limit} {mark}"
     return f"{value} {row.unit}{spread}, {limit} {mark}".replace("  ", " ").replace(" ,", ",")
 
 
-def judged(samples: Mapping[str, Samples]) -> Iterator[tuple[Row, Target, Compared]]:
-    """Yield each target that can be judged, and how it was met."""
+def judge(samples: Mapping[str, Samples]) -> Iterator[tuple[Row, Target, Compared]]:
+    """Yield each target for which there are samples, and how it was met."""
     for row in ROWS:
         for target in row.targets:
             found = compare(target, samples.get(row.key, {}))
@@ -85,12 +90,10 @@ def judged(samples: Mapping[str, Samples]) -> Iterator[tuple[Row, Target, Compar
                 yield row, target, found
 
 
-def render(samples: Mapping[str, Samples]) -> str:
-    """Return the table."""
+def table(samples: Mapping[str, Samples]) -> str:
+    """Return the table of all rows."""
     lines = [
-        "| | unit | **(f) ours** | "
-        + " | ".join(f"({each.letter})" for each in _PEERS)
-        + " | measured, and the target |",
+        "| | unit | **(f) ours** | " + " | ".join(f"({each.letter})" for each in _PEERS) + " | comparison and target |",
         "| --- | --- | ---: | " + " | ".join("---:" for _ in _PEERS) + " | --- |",
     ]
     for row in ROWS:
@@ -102,7 +105,7 @@ def render(samples: Mapping[str, Samples]) -> str:
             values = found.get(key)
             cells.append(_number(median(values) * row.scale) if values else "")
         met = [
-            said(row, target, compared, found)
+            describe(row, target, compared, found)
             for target in row.targets
             if (compared := compare(target, found)) is not None
         ]
@@ -112,17 +115,32 @@ def render(samples: Mapping[str, Samples]) -> str:
     return "\n".join(lines)
 
 
-def between(text: str, made: str) -> str:
-    """Return a text with what stands between the markers replaced.
+def summary(samples: Mapping[str, Samples]) -> str:
+    """Return the few rows of the README, each a line with the median of every contender."""
+    lines: list[str] = []
+    for row in ROWS:
+        found = samples.get(row.key, {})
+        if row.key not in _SUMMARY or not found.get("ours"):
+            continue
+        others = ", ".join(
+            f"({each.letter}) {_number(median(found[each.key]) * row.scale)}" for each in _PEERS if found.get(each.key)
+        )
+        ours = f"**{_number(median(found['ours']) * row.scale)} {row.unit}**"
+        lines.append(f"- {row.title}: {ours}{f'; {others}' if others else ''}")
+    return "\n".join(lines)
+
+
+def replace_section(text: str, section: str) -> str:
+    """Return a text with everything between its markers replaced.
 
     Raises:
-        ValueError: It lacks the markers.
+        ValueError: The text has no markers.
     """
     before, begin, rest = text.partition(_BEGIN)
     _, end, after = rest.partition(_END)
     if not begin or not end:
         raise ValueError(f"no {_BEGIN} ... {_END}")
-    return f"{before}{begin}\n\n{made}\n\n{end}{after}"
+    return f"{before}{begin}\n\n{section}\n\n{end}{after}"
 
 
 def _machine_line(found: Mapping[str, str]) -> str:
@@ -130,29 +148,28 @@ def _machine_line(found: Mapping[str, str]) -> str:
     return f"{made_on}; {found['made'][:10]}"
 
 
-def write(folder: Path, readme: Path | None, result: dict[str, Any]) -> None:
-    """Write the result of a run: JSON, table, and the section of the README unless it is None."""
+def write(root: Path, result: dict[str, Any]) -> None:
+    """Write the results of a run to `benchmarks/results`, and to the marked sections of both READMEs.
+
+    Args:
+        root: The root of the repository.
+        result: Machine, versions, samples and what was skipped, as `__main__` collects them.
+    """
+    folder = root / "benchmarks" / "results"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "results.json").write_text(json.dumps(result, indent=1) + "\n")
     samples: Mapping[str, Samples] = result["samples"]
     legend = "; ".join(f"({each.letter}) {each.label}" for each in CONTENDERS)
+    machine_line = _machine_line(result["machine"])
     versions = "; ".join(
         f"{entry(key).label}: " + ", ".join(f"{name} {number}" for name, number in found.items())
         for key, found in result["versions"].items()
     )
-    table = render(samples)
-    skipped = "".join(f"\n- {what}: {why.splitlines()[-1]}" for what, why in result["skipped"].items())
-    whole = (
-        f"# Results\n\n{_machine_line(result['machine'])}. Medians; ratios and differences are medians over "
-        f"rounds, with quartiles.\n\n{legend}.\n\n{table}\n\nVersions: {versions}.\n"
-    )
-    if skipped:
-        whole += f"\nNot measured:\n{skipped}\n"
-    (folder / "results.md").write_text(whole)
-    if readme is not None:
-        section = (
-            f"![CPU of each client relative to hand-written aiohttp and msgspec](benchmarks/results/results.png)\n\n"
-            f"{legend}.\n\n{table}\n\nMade by `make bench` on {_machine_line(result['machine'])}. What each row "
-            "measures and how, and why a target is missed (✗): [`benchmarks/README.md`](benchmarks/README.md)."
-        )
-        readme.write_text(between(readme.read_text(), section))
+    complete = f"{legend}.\n\n{table(samples)}\n\nMeasured on {machine_line}.\n\nVersions: {versions}."
+    if result["skipped"]:
+        skipped = "".join(f"\n- {what}: {why.splitlines()[-1]}" for what, why in result["skipped"].items())
+        complete += f"\n\nNot measured:\n{skipped}"
+    picture = "![CPU of each client relative to hand-written aiohttp and msgspec](benchmarks/results/results.png)"
+    short = f"{picture}\n\n{summary(samples)}\n\nMeasured by `make bench` on {machine_line}: {legend}."
+    for readme, section in ((root / "README.md", short), (root / "benchmarks" / "README.md", complete)):
+        readme.write_text(replace_section(readme.read_text(), section))

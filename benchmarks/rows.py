@@ -1,4 +1,4 @@
-"""What is measured, and what is aimed at: the rows of the table."""
+"""The rows of the table: measurements and their targets."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ class Row:
 
     Attributes:
         key: Its name in the results.
-        title: What is measured.
-        unit: In what the table has it.
-        scale: What a sample is multiplied by to be in that unit.
-        targets: What is aimed at.
-        note: How a target reads, where the figures do not say it all.
+        title: The measurement, as the table names it.
+        unit: Unit in the table.
+        scale: Factor from samples (seconds, bytes, counts) to that unit.
+        targets: The targets of the row.
     """
 
     key: str
@@ -28,7 +27,6 @@ class Row:
     unit: str
     scale: float
     targets: tuple[Target, ...] = ()
-    note: str = ""
 
 
 _PYDANTIC: Final = ("openapi_generator", "clientele")
@@ -38,12 +36,12 @@ _B: Final = ("limit",)
 ROWS: Final = (
     Row(
         "import",
-        "Import and making a client",
+        "Import and creating a client",
         "ms",
         1e3,
         (Target("ratio", 1.20, ("aiohttp_alone",)), Target("ratio", 0.25, _C)),
     ),
-    Row("first_call", "First call after import, one vehicle", "ms", 1e3, (Target("difference", 80e-3, _B),)),
+    Row("first_call", "First call after import (one vehicle)", "ms", 1e3, (Target("difference", 80e-3, _B),)),
     Row("start", "Import, client and first call together", "ms", 1e3),
     Row("first_call_preloaded", "First call after `preload()`", "ms", 1e3, (Target("difference", 5e-3, _B),)),
     Row(
@@ -67,7 +65,7 @@ ROWS: Final = (
         1e3,
         (Target("ratio", 1.25, _B), Target("ratio", 0.12, _C)),
     ),
-    Row("list", "List 10,000 vehicles along `Link`", "ms", 1e3, (Target("ratio", 1.25, _B),)),
+    Row("list", "List 10,000 vehicles, following `Link`", "ms", 1e3, (Target("ratio", 1.25, _B),)),
     Row(
         "memory",
         "Memory of 10,000 decoded status logs",
@@ -75,30 +73,30 @@ ROWS: Final = (
         1e-6,
         (Target("ratio", 1.0, _B), Target("ratio", 0.75, _C)),
     ),
-    Row("held", "The same as held pages, with all that hangs on them", "MB", 1e-6),
+    Row("held", "The same, held as pages with their responses", "MB", 1e-6),
     Row("resident", "RSS after import and one call", "MB", 1e-6, (Target("difference", 12e6, _B),)),
-    Row("waiting", "Memory of a waiting call, of 10,000 on 100 connections", "KB", 1e-3, (Target("value", 12e3),)),
-    Row("queued", "Calls of 10,000 that fail, queued longer than a try may take", "", 1.0, (Target("value", 0.0),)),
-    Row("growth_traced", "Growth over 200,000 requests, as tracemalloc sees it", "KB", 1e-3, (Target("value", 200e3),)),
-    Row("growth_resident", "The same, of the RSS", "KB", 1e-3, (Target("value", 2_000e3),)),
-    Row("watch_cycle", "Watch: a cycle of 50,000 vehicles, 5 % changed", "s", 1.0, (Target("value", 5.0),)),
+    Row("waiting", "Memory per call, 10,000 waiting for 100 connections", "KB", 1e-3, (Target("value", 12e3),)),
+    Row("queued", "Failures of 10,000 calls queued for longer than `timeout`", "", 1.0, (Target("value", 0.0),)),
+    Row("growth_traced", "Growth over 200,000 requests (tracemalloc)", "KB", 1e-3, (Target("value", 200e3),)),
+    Row("growth_resident", "Growth over 200,000 requests (RSS)", "KB", 1e-3, (Target("value", 2_000e3),)),
+    Row("watch_cycle", "Watch: one cycle of 50,000 vehicles, 5 % of them changed", "s", 1.0, (Target("value", 5.0),)),
     Row(
         "watch_growth",
-        "Watch: CPU per vehicle, of 50,000 and of 1,000",
+        "Watch: CPU per vehicle, 50,000 against 1,000 vehicles",
         "µs",
         1e6,
         (Target("ratio", 1.2, ("watch_small",), "watch_large"),),
     ),
     Row("watch_resident", "Watch: RSS with 50,000 vehicles", "MB", 1e-6, (Target("value", 300e6),)),
-    Row("slow_logs_unknown", "Decode logs, every fifth with an unknown enum value", "µs", 1e6),
-    Row("slow_logs_drift", "Decode logs, one with drift", "µs", 1e6),
+    Row("slow_logs_unknown", "Decode logs, one in five with an unknown enum value", "µs", 1e6),
+    Row("slow_logs_drift", "Decode logs, one of them with drift", "µs", 1e6),
     Row("slow_logs_hooked", "Decode logs with a registered hook", "µs", 1e6),
-    Row("slow_vehicles_unknown", "Decode vehicles, every fifth with an unknown enum value", "µs", 1e6),
-    Row("slow_vehicles_drift", "Decode vehicles, one with drift", "µs", 1e6),
+    Row("slow_vehicles_unknown", "Decode vehicles, one in five with an unknown enum value", "µs", 1e6),
+    Row("slow_vehicles_drift", "Decode vehicles, one of them with drift", "µs", 1e6),
     Row("slow_vehicles_hooked", "Decode vehicles with a registered hook", "µs", 1e6),
     Row("slow_requests_unknown", "1,000 requests, pages with unknown enum values", "ms", 1e3),
     Row("slow_requests_drift", "1,000 requests, pages with drift", "ms", 1e3),
-    Row("slow_requests_hooked", "1,000 requests with a registered hook", "ms", 1e3),
+    Row("slow_requests_hooked", "1,000 requests, with a registered hook", "ms", 1e3),
 )
 
 

@@ -87,7 +87,7 @@ def test_what_must_be_nothing_is_far_off_at_once() -> None:
 def test_the_table_says_what_was_measured_and_whether_the_target_is_met() -> None:
     samples = {"requests": {"ours": [0.3], "limit": [0.25], "openapi_python_client": [2.0]}}
 
-    lines = report.render(samples).splitlines()
+    lines = report.table(samples).splitlines()
 
     assert len(lines) == 3
     assert lines[2].startswith(
@@ -99,31 +99,37 @@ def test_the_table_says_what_was_measured_and_whether_the_target_is_met() -> Non
 def test_a_figure_that_stands_alone_is_said_in_its_unit() -> None:
     samples = {"waiting": {"ours": [7_000.0]}, "queued": {"ours": [0.0]}}
 
-    said = [report.said(line, target, found, samples[line.key]) for line, target, found in report.judged(samples)]
+    said = [report.describe(line, target, found, samples[line.key]) for line, target, found in report.judge(samples)]
 
     assert said == ["7.00 KB, at most 12.0 ✓", "0, at most 0 ✓"]
+
+
+def test_the_summary_has_our_figure_first_and_those_of_the_others_by_letter() -> None:
+    samples = {"decode_logs": {"limit": [115e-6], "ours": [109e-6], "clientele": [419e-6]}, "list": {"ours": [1.0]}}
+
+    assert report.summary(samples) == "- Decode a page of 100 status logs: **109 µs**; (b) 115, (e) 419"
 
 
 def test_the_section_is_replaced_and_the_rest_stays() -> None:
     text = "before\n<!-- benchmarks: written by `make bench` -->\nold\n<!-- benchmarks: end -->\nafter\n"
 
-    once = report.between(text, "new")
+    once = report.replace_section(text, "new")
 
     assert once.startswith("before\n")
     assert once.endswith("after\n")
     assert "\nnew\n" in once
     assert "old" not in once
-    assert report.between(once, "new") == once
+    assert report.replace_section(once, "new") == once
 
 
 def test_a_readme_without_markers_is_not_touched() -> None:
     with pytest.raises(ValueError, match="no <!-- benchmarks"):
-        report.between("text", "new")
+        report.replace_section("text", "new")
 
 
 def test_rows_have_a_name_each() -> None:
     assert len({each.key for each in ROWS}) == len(ROWS)
-    assert row("list").title == "List 10,000 vehicles along `Link`"
+    assert row("list").title == "List 10,000 vehicles, following `Link`"
 
 
 # --- What is measured is the real thing

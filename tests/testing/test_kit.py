@@ -1,4 +1,4 @@
-"""The testing kit: what users build the tests of their own code on. The guide's example is run as it stands there."""
+"""The testing kit, on which users build tests of their own code."""
 
 from __future__ import annotations
 
@@ -72,7 +72,6 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["ev_energy_async.testing"]
 
-GUIDE = Path(__file__).resolve().parents[2] / "docs" / "testing.md"
 SECRET = "whsec_dGhlIHNlY3JldCBvZiBhbGwgdGhlIHRlc3Rz"
 OLD_SECRET = "whsec_dGhlIG9uZSBiZWZvcmUsIHdoaWNoIGlzIG9sZA=="
 MODELS = [
@@ -80,64 +79,6 @@ MODELS = [
     for each in (getattr(models, name) for name in models.__all__)
     if isinstance(each, type) and issubclass(each, Model)
 ]
-
-
-# --- The guide
-
-
-def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, *arguments], cwd=folder, capture_output=True, text=True, check=False)
-
-
-def test_the_example_of_the_guide_passes_as_it_stands_there(tmp_path: Path) -> None:
-    for code in re.findall(r"```python\n(# \w+\.py\n.*?)```", GUIDE.read_text(), re.DOTALL):
-        (tmp_path / code.partition("\n")[0].removeprefix("# ")).write_text(code)
-    assert {each.name for each in tmp_path.iterdir()} == {"conftest.py", "charge_watch.py", "test_charge_watch.py"}
-
-    # A project without settings, so pytest-asyncio is in its strict mode; and all warnings are errors.
-    options = ["-W", "error", "-p", "no:cacheprovider", "-o", "asyncio_default_fixture_loop_scope=function"]
-    done = run(tmp_path, "-m", "pytest", "-q", *options)
-
-    assert done.returncode == 0, done.stdout
-    assert "8 passed" in done.stdout
-
-
-def test_the_options_for_the_sandbox_in_the_guide_are_taken(tmp_path: Path) -> None:
-    (options,) = re.findall(
-        r"```python\n(from typing import Any\n.*?def ev_sandbox_options.*?)```", GUIDE.read_text(), re.DOTALL
-    )
-    test = """
-@pytest.mark.asyncio
-async def test_it(ev, ev_sandbox):
-    assert len(await ev.vehicles.list(page_size=100).all()) == 500
-    asked = [served.status for served in ev_sandbox.requests if "vehicles" in served.path]
-    assert asked == [503, 503] + [200] * 5
-    assert ev.budget.limit == 100
-"""
-    (tmp_path / "conftest.py").write_text('pytest_plugins = ["ev_energy_async.testing"]\n')
-    (tmp_path / "test_options.py").write_text(options + test)
-
-    done = run(
-        tmp_path, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "asyncio_default_fixture_loop_scope=function"
-    )
-
-    assert done.returncode == 0, done.stdout
-
-
-@pytest.mark.parametrize("missing", ["aioresponses", "polyfactory", "pytest_asyncio", "standardwebhooks"])
-def test_without_the_extra_the_error_names_it(tmp_path: Path, missing: str) -> None:
-    done = run(tmp_path, "-c", f"import sys; sys.modules[{missing!r}] = None; import ev_energy_async.testing")
-
-    last = done.stderr.strip().splitlines()[-1]
-    assert last == (
-        f"ModuleNotFoundError: ev_energy_async.testing needs {missing}: pip install 'ev-energy-async[testing]'"
-    )
-
-
-def test_the_package_does_without_the_kit(tmp_path: Path) -> None:
-    done = run(tmp_path, "-c", "import sys, ev_energy_async.client; print([m for m in sys.modules if 'testing' in m])")
-
-    assert "ev_energy_async.testing" not in done.stdout
 
 
 # --- Models

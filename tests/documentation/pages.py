@@ -1,0 +1,53 @@
+"""The pages of the documentation, and the examples on them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+__all__ = ["GUIDES", "PAGES", "ROOT", "Example", "examples_of"]
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+GUIDES: Final = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+"""The pages for users: their examples are run."""
+PAGES: Final = (*GUIDES, *sorted(ROOT.glob("[!R]*.md")), *sorted(ROOT.glob("[a-z]*/README.md")))
+"""All pages: their links and commands are checked."""
+
+_BLOCK: Final = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
+_FILE: Final = re.compile(r"# (\w+\.py)\n")
+
+
+@dataclass(frozen=True)
+class Example:
+    """A block of Python.
+
+    Attributes:
+        page: The page it is on.
+        line: The line of the page on which its code begins.
+        code: The code.
+    """
+
+    page: Path
+    line: int
+    code: str
+
+    @property
+    def file(self) -> str | None:
+        """The file that the example says it is, in a comment on its first line; None if it names none."""
+        named = _FILE.match(self.code)
+        return named and named[1]
+
+    def __str__(self) -> str:
+        return f"{self.page.relative_to(ROOT)}:{self.line}"
+
+
+def examples_of(*pages: Path) -> list[Example]:
+    """Return the examples on some pages."""
+    return [
+        Example(page, text.count("\n", 0, found.start(1)) + 1, found[1])
+        for page in pages
+        for text in (page.read_text("utf-8"),)
+        for found in _BLOCK.finditer(text)
+    ]
