@@ -1,30 +1,30 @@
-# Two commands do everything on a fresh machine: `make demo` and `make test`.
+# On a fresh machine, start with `make demo` or `make test`.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test tour check check-sandbox soak generate update bench bench-quick clean
+.PHONY: help demo test tour check check-sandbox soak diagram generate update bench bench-quick clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
-# One environment for all targets, made again when the list of what it holds changes.
+# One environment for all targets, updated when pyproject.toml changes.
 $(READY): pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say which with PYTHON=")'
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is required; choose one with PYTHON=")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "pip>=25.1"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[cli,sandbox]' --group dev
 	touch $@
 
-demo: $(READY)  ## watch a fleet of 1,000 vehicles, on the embedded sandbox (LIVE=1: on the real API, read-only)
+demo: $(READY)  ## watch a fleet of 1,000 vehicles on the embedded sandbox (LIVE=1: on the real API, read-only)
 	@$(BIN)/python -m ev_energy_async.demo $(if $(filter 1,$(LIVE)),--live)
 
 test: $(READY)  ## run the tests
 	$(BIN)/python -m pytest -q -n auto
 
-check: $(READY)  ## format, lint, types, layers, generated code in step, the document against its validator
+check: $(READY)  ## check format, lint, types, layers, generated code and the document
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
@@ -33,27 +33,30 @@ check: $(READY)  ## format, lint, types, layers, generated code in step, the doc
 	$(BIN)/python -m generator --check
 	$(BIN)/openapi-spec-validator openapi/ev-energy-v2.yaml
 
-tour: $(READY)  ## call all operations on a sandbox, and say what was looked at
+tour: $(READY)  ## call every operation on a sandbox, and list what was verified
 	@$(BIN)/python -m tests.tour
 
-check-sandbox: $(READY)  ## schemathesis against a sandbox with our document: about two minutes (ARGS=more of its options)
+check-sandbox: $(READY)  ## run schemathesis against a sandbox, about two minutes (ARGS=options for schemathesis)
 	@$(BIN)/python -m tests.check_sandbox $(ARGS)
 
-soak: $(READY)  ## watches that are killed and paused while the API fails: some minutes (ARGS=--help says what can be set)
+soak: $(READY)  ## kill and pause watches while the API fails, some minutes (ARGS=--help lists the options)
 	@$(BIN)/python -m tests.soak $(ARGS)
 
-generate: $(READY)  ## generate models and endpoint functions (SPEC=path: from another document)
+diagram: $(READY)  ## draw docs/layers.svg from the import graph
+	$(BIN)/python docs/layers.py
+
+generate: $(READY)  ## generate models and endpoint functions (SPEC=path for another document)
 	$(BIN)/python -m generator $(if $(SPEC),--spec $(SPEC))
 
-update: $(READY)  ## take a new version of the document (SPEC=path-or-URL; NO_VENDOR=1, NO_TESTS=1, NOTE=text)
-	@test -n "$(SPEC)" || { echo 'say which document: make update SPEC=path-or-URL' >&2; exit 2; }
+update: $(READY)  ## adopt a new version of the document (SPEC=path-or-URL; NO_VENDOR=1, NO_TESTS=1, NOTE=text)
+	@test -n "$(SPEC)" || { echo 'usage: make update SPEC=path-or-URL' >&2; exit 2; }
 	@$(BIN)/python -m generator update '$(SPEC)' $(if $(NO_VENDOR),--no-vendor) $(if $(NO_TESTS),--no-tests) \
 		$(if $(NOTE),--version-note '$(NOTE)')
 
-bench:  ## measure against other clients, and write the table of the README: about ten minutes
+bench:  ## measure against other clients and update the results, about ten minutes
 	@$(PYTHON) -m benchmarks
 
-bench-quick: $(READY)  ## a minute of the same against hand-written clients; fails if a figure is far off
+bench-quick: $(READY)  ## measure against hand-written clients, one minute; fails if a figure is far off
 	@$(BIN)/python -m benchmarks --quick
 
 clean:  ## remove the virtual environment and caches

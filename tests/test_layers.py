@@ -15,3 +15,11 @@ def test_each_module_imports_only_what_it_may() -> None:
     found = subprocess.run([sys.executable, "-c", LINT], cwd=ROOT, capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stdout + found.stderr
     assert "0 broken" in found.stdout
+
+
+def test_the_picture_in_the_documentation_shows_the_imports_as_they_are(tmp_path: Path) -> None:
+    # In a process of its own as well: the script is not importable from here.
+    drawn = tmp_path / "layers.svg"
+    subprocess.run([sys.executable, ROOT / "docs" / "layers.py", drawn], check=True)
+    committed = ROOT / "docs" / "layers.svg"
+    assert drawn.read_text("utf-8") == committed.read_text("utf-8"), "run `make diagram`"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tests.conftest import Network
 
-SECRET = "whsec_bXkgc2VjcmV0"
+SECRET = "whsec_YSBzZWNyZXQgb2YgdGhlIGd1aWRlLCBub3QgeW91cnM="
 
 
 def run_recipe(mark: str, **given: object) -> dict[str, Any]:
@@ -30,9 +30,7 @@ def run_recipe(mark: str, **given: object) -> dict[str, Any]:
     return names
 
 
-async def test_prometheus_collects_the_statistics_of_the_client(
-    network: Network, registry: CollectorRegistry
-) -> None:
+async def test_prometheus_collects_the_statistics_of_the_client(network: Network, registry: CollectorRegistry) -> None:
     network.answer("GET", "/regions", [])
     network.problem("GET", "/users", 404)
 
