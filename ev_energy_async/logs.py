@@ -1,13 +1,12 @@
 """The logs of one device, under the import path that users know; they live in `devices`."""
 
+from ev_energy_async.devices.kinds import DEVICES, LogKind
 from ev_energy_async.devices.logs import (
-    DEVICES,
     BoundaryMeter,
     CtClamp,
     Device,
     Evse,
     HomeBattery,
-    LogKind,
     LogQuery,
     Vehicle,
 )

@@ -43,7 +43,7 @@ async def test_a_watch_that_is_cancelled_and_abandoned_delivers_each_log_once_at
 
 
 async def test_error_logs_come_once_too() -> None:
-    options = attrs.evolve(SMALL, logs=("status", "errors"), limit=2_000, kills=1)
+    options = attrs.evolve(SMALL, logs=("status", "error"), limit=2_000, kills=1)
     verdict = await stepped.run(options, 3)
     assert verdict.is_good, verdict
 

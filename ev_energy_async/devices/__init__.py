@@ -8,15 +8,26 @@ from typing import TYPE_CHECKING
 from ev_energy_async._lazy import face
 
 if TYPE_CHECKING:
-    from ev_energy_async.devices.follow import is_passing as is_passing
+    from ev_energy_async.devices.failures import MOST_WAITS as MOST_WAITS
+    from ev_energy_async.devices.failures import Job as Job
+    from ev_energy_async.devices.failures import is_fatal as is_fatal
+    from ev_energy_async.devices.failures import is_refusal as is_refusal
+    from ev_energy_async.devices.failures import is_transient as is_transient
+    from ev_energy_async.devices.failures import outcomes_of as outcomes_of
+    from ev_energy_async.devices.failures import settle as settle
     from ev_energy_async.devices.follow import read_at as read_at
     from ev_energy_async.devices.handles import Handles as Handles
     from ev_energy_async.devices.history import Ascending as Ascending
     from ev_energy_async.devices.history import cradle_of as cradle_of
     from ev_energy_async.devices.history import pages_of as pages_of
-    from ev_energy_async.devices.logs import DEVICES as DEVICES
-    from ev_energy_async.devices.logs import PAGE_SIZE as PAGE_SIZE
-    from ev_energy_async.devices.logs import LogKind as LogKind
+    from ev_energy_async.devices.kinds import DEVICES as DEVICES
+    from ev_energy_async.devices.kinds import PAGE_SIZE as PAGE_SIZE
+    from ev_energy_async.devices.kinds import DeviceKind as DeviceKind
+    from ev_energy_async.devices.kinds import LogKind as LogKind
+    from ev_energy_async.devices.kinds import VehicleLog as VehicleLog
+    from ev_energy_async.devices.kinds import WatchedLog as WatchedLog
+    from ev_energy_async.devices.kinds import log_name as log_name
+    from ev_energy_async.devices.kinds import log_names as log_names
     from ev_energy_async.devices.pacing import Allowance as Allowance
     from ev_energy_async.devices.pacing import Backfilling as Backfilling
     from ev_energy_async.devices.pacing import Patience as Patience
@@ -24,14 +35,20 @@ if TYPE_CHECKING:
     from ev_energy_async.devices.seen import last_segment as last_segment
     from ev_energy_async.devices.seen import place as place
     from ev_energy_async.devices.sessions import NotPluggedIn as NotPluggedIn
+    from ev_energy_async.devices.stream import Stream as Stream
 else:
     __getattr__, __dir__, __all__ = face(
         __name__,
-        follow=("is_passing", "read_at"),
+        failures=("MOST_WAITS", "Job", "is_fatal", "is_refusal", "is_transient", "outcomes_of", "settle"),
+        follow=("read_at",),
         handles=("Handles",),
         history=("Ascending", "cradle_of", "pages_of"),
-        logs=("DEVICES", "LogKind", "PAGE_SIZE"),
+        kinds=(
+            *("DEVICES", "PAGE_SIZE", "DeviceKind", "LogKind"),
+            *("VehicleLog", "WatchedLog", "log_name", "log_names"),
+        ),
         pacing=("Allowance", "Backfilling", "Patience"),
         seen=("Placed", "last_segment", "place"),
         sessions=("NotPluggedIn",),
+        stream=("Stream",),
     )

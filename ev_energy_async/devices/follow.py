@@ -7,31 +7,26 @@ meet time and errors. It starts no task: everything happens while somebody waits
 from __future__ import annotations
 
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from ev_energy_async.clock import seconds
+from ev_energy_async.devices.failures import is_transient
 from ev_energy_async.devices.history import Ascending, read_back
 from ev_energy_async.devices.pacing import Patience, Polling
 from ev_energy_async.devices.seen import Memory
-from ev_energy_async.errors import (
-    BudgetExhausted,
-    EvEnergyError,
-    RateLimited,
-    ServerError,
-    TransportError,
-)
+from ev_energy_async.devices.stream import Stream
+from ev_energy_async.errors import EvEnergyError
 from ev_energy_async.instants import ALWAYS, SKEW, instant_of
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable
-    from types import TracebackType
 
     from ev_energy_async.clock import Clock, Duration
-    from ev_energy_async.devices.history import Portion, Reading
+    from ev_energy_async.devices.history import ListLogs, Portion
     from ev_energy_async.messages import Response
 
-__all__ = ["Every", "Follow", "Polling", "is_passing", "read_at"]
+__all__ = ["Every", "Follow", "Polling", "read_at"]
 
 L = TypeVar("L")
 
@@ -43,13 +38,6 @@ The function is called after each reading with the newest log that was read, or 
 
 # A clock that is further from the API's than this is not one that counts the same time.
 _SAME_TIME: Final = 2 * SKEW
-
-
-def is_passing(error: EvEnergyError) -> bool:
-    """Return whether an error is one to wait out: nothing is wrong with what was asked for, or with who asked."""
-    if isinstance(error, TransportError):
-        return error.passing
-    return isinstance(error, ServerError | RateLimited | BudgetExhausted)
 
 
 def read_at(answer: Response[Any] | None, began: int) -> int:
@@ -70,7 +58,7 @@ def read_at(answer: Response[Any] | None, began: int) -> int:
     return began - behind if 0 < behind <= _SAME_TIME else began
 
 
-class Follow(Generic[L]):
+class Follow(Stream[L]):
     """An endless iterator over the logs of one collection, those that are still to come included.
 
     Example:
@@ -90,7 +78,7 @@ class Follow(Generic[L]):
 
     def __init__(
         self,
-        read: Reading[L],
+        read: ListLogs[L],
         field: str,
         of: str,
         clock: Clock,
@@ -102,6 +90,7 @@ class Follow(Generic[L]):
         ordered: bool,
         cursor: str | None,
     ) -> None:
+        super().__init__()
         if not callable(every):
             seconds("every", every)
         self._read = read
@@ -124,8 +113,6 @@ class Follow(Generic[L]):
         self._began_monotonic = 0.0
         self._due = float("-inf")
         self._patience = Patience(f"following {of}", clock)
-        self._is_busy = False
-        self._is_over = False
         self.late = False
 
     @property
@@ -136,9 +123,6 @@ class Follow(Generic[L]):
         """
         return self._memory.cursor(self._of) if self._memory is not None and self._has_read else None
 
-    def __aiter__(self) -> Self:
-        return self
-
     async def __anext__(self) -> L:
         """Return the next log, as soon as there is one.
 
@@ -148,40 +132,24 @@ class Follow(Generic[L]):
             AuthError: The credentials were refused.
             StopAsyncIteration: `until` has passed, and the lateness after it; or it was closed.
         """
-        self._enter()
-        try:
-            while not self._is_over:
-                found = None if self._memory is None else self._memory.next()
-                if found is not None:
-                    log, self.late = found
-                    return log
-                await self._go_on()
-            raise StopAsyncIteration
-        finally:
-            self._is_busy = False
+        return await super().__anext__()
+
+    async def _next(self) -> L:
+        while not self._is_over:
+            found = None if self._memory is None else self._memory.next()
+            if found is not None:
+                log, self.late = found
+                return log
+            await self._go_on()
+        raise StopAsyncIteration
 
     async def aclose(self) -> None:
         """End it; there is nothing to wait for. The cursor stays."""
-        self._enter()
-        self._is_busy = False
-        self._is_over = True
+        await super().aclose()
         self._reading = None
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self.aclose()
 
     def __repr__(self) -> str:
         return f"<Follow {self._of}{', closed' if self._is_over else ''}>"
-
-    def _enter(self) -> None:
-        if self._is_busy:
-            raise RuntimeError(f"{self!r} is waiting for a log in another task")
-        self._is_busy = True
 
     async def _go_on(self) -> None:
         """Read a portion, when it is time for it."""
@@ -196,7 +164,7 @@ class Follow(Generic[L]):
         except EvEnergyError as error:
             # What an interrupted reading has given is kept; the next begins where it got to.
             self._reading = None
-            if not is_passing(error):
+            if not is_transient(error):
                 raise
             self._patience.fail([error])
             return

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from ev_energy_async.calls import Page, Paginator
     from ev_energy_async.messages import Response
 
-__all__ = ["Ascending", "Portion", "Reading", "prefetched", "read_back"]
+__all__ = ["Ascending", "ListLogs", "Portion", "prefetched", "read_back"]
 
 T = TypeVar("T")
 L = TypeVar("L")
 
-Reading: TypeAlias = "Callable[[dt.datetime | None, dt.datetime | None], Paginator[L]]"
+ListLogs: TypeAlias = "Callable[[dt.datetime | None, dt.datetime | None], Paginator[L]]"
 """Lists the logs between two times, both included; None for no bound."""
 
 # A window that turns out longer than this many pages is made shorter, and what was read of it dropped.
@@ -135,7 +135,7 @@ class Ascending(Generic[L]):
 
     def __init__(
         self,
-        read: Reading[L],
+        read: ListLogs[L],
         field: str,
         *,
         begin: int | None,

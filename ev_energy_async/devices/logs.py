@@ -1,7 +1,7 @@
-"""Log collections of devices: which there are, and how they are read.
+"""The logs of one device: newest first, oldest first, or live.
 
-Each kind of log is a row of data. A handle (`ev.vehicle(id)`) gives a `LogQuery`, which is newest first like the API,
-`.oldest_first()`, or live with `.follow()`. Works against the `Polling` protocol, not the client.
+Which logs there are is the table in `kinds`. A handle (`ev.vehicle(id)`) gives a `LogQuery`, which is newest first like
+the API, `.oldest_first()`, or live with `.follow()`. Works against the `Polling` protocol, not the client.
 """
 
 from __future__ import annotations
@@ -9,71 +9,46 @@ from __future__ import annotations
 import datetime as dt
 import importlib
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeAlias, TypeVar
-
-import attrs
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Literal, TypeAlias, TypedDict, TypeVar, Unpack
 
 from ev_energy_async.clock import utc_bounds
 from ev_energy_async.devices import sessions
 from ev_energy_async.devices.follow import Follow
 from ev_energy_async.devices.history import Ascending, cradle_of, pages_of, prefetched
+from ev_energy_async.devices.kinds import DEVICES, PAGE_SIZE, LogKind
 from ev_energy_async.devices.seen import place
 from ev_energy_async.ids import ResourceId, id_text
 from ev_energy_async.instants import instant_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Mapping, Sequence
 
     from ev_energy_async import models as m
     from ev_energy_async.calls import Page, Paginator
     from ev_energy_async.clock import Clock, Duration
     from ev_energy_async.devices.follow import Every, Polling
-    from ev_energy_async.devices.history import Reading
+    from ev_energy_async.devices.history import ListLogs
     from ev_energy_async.ids import Ref
 
-__all__ = ["DEVICES", "BoundaryMeter", "CtClamp", "Device", "Evse", "HomeBattery", "LogKind", "LogQuery", "Vehicle"]
+__all__ = ["BoundaryMeter", "CtClamp", "Device", "Evse", "HomeBattery", "LogQuery", "OcppFilters", "Vehicle"]
 
 L = TypeVar("L")
 
 Since: TypeAlias = "dt.datetime | None"
 """A bound in time: an aware `datetime`, or None for no bound."""
 
-# Full pages cost the API's budget no more than small ones.
-PAGE_SIZE: Final = 100
 _LATENESS: Final = dt.timedelta(minutes=15)
 
 
-@attrs.frozen
-class LogKind:
-    """A kind of log of a kind of device.
+class OcppFilters(TypedDict, total=False):
+    """Filters of `Evse.ocpp_logs`; see `ev.evses.list_ocpp_logs`, which knows the names of actions and error codes."""
 
-    Attributes:
-        function: The endpoint function that lists it, in `ev_energy_async.api`.
-        time: The field that orders, filters and identifies its logs.
-    """
-
-    function: str
-    time: str
-
-
-# Which collections of logs there are, and the time that orders and identifies the logs of each.
-DEVICES: Final[Mapping[str, Mapping[str, LogKind]]] = {
-    "vehicle": {
-        "status": LogKind("list_vehicle_status_logs", "sampled_at"),
-        "error": LogKind("list_vehicle_error_logs", "logged_at"),
-        "command": LogKind("list_vehicle_command_logs", "logged_at"),
-        "location": LogKind("list_vehicle_location_logs", "sampled_at"),
-    },
-    "evse": {
-        "status": LogKind("list_evse_status_logs", "sampled_at"),
-        "error": LogKind("list_evse_error_logs", "sampled_at"),
-        "command": LogKind("list_evse_command_logs", "logged_at"),
-        "ocpp": LogKind("list_evse_ocpp_logs", "sampled_at"),
-    },
-    "home_battery": {"status": LogKind("list_home_battery_status_logs", "sampled_at")},
-    "boundary_meter": {"status": LogKind("list_boundary_meter_status_logs", "sampled_at")},
-    "ct_clamp": {"current": LogKind("list_ct_clamp_logs", "sampled_at")},
-}
+    action: str
+    action_in: str
+    direction: Literal["RECEIVED", "SENT"]
+    error_code: str
+    error_code_in: str
+    expand: Sequence[Literal["evse", "evse.model", "evse.model.make", "evse.user"]]
 
 
 class LogQuery(Generic[L]):
@@ -91,7 +66,7 @@ class LogQuery(Generic[L]):
 
     def __init__(
         self,
-        read: Reading[L],
+        read: ListLogs[L],
         kind: LogKind,
         of: str,
         clock: Clock,
@@ -216,20 +191,20 @@ class Device:
     """A handle on one device, by its ID; nothing is asked of the API until its logs are."""
 
     kind: ClassVar[str]
-    prefix: ClassVar[str]
     __slots__ = ("_sender", "id")
 
     def __init__(self, sender: Polling, reference: Ref) -> None:
         self._sender = sender
-        self.id = id_text(f"{self.kind}_id", reference, self.prefix)
+        row = DEVICES[self.kind]
+        self.id = id_text(f"{row.noun}_id", reference, row.prefix)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.id}>"
 
     def _logs(
-        self, kind: str, since: dt.datetime | None, until: dt.datetime | None, filters: Mapping[str, Any] = {}
+        self, log: str, since: dt.datetime | None, until: dt.datetime | None, filters: Mapping[str, Any] = {}
     ) -> LogQuery[Any]:
-        row = DEVICES[self.kind][kind]
+        row = DEVICES[self.kind].logs[log]
         since, until = utc_bounds(since, until)
 
         def read(since: dt.datetime | None, until: dt.datetime | None) -> Paginator[Any]:
@@ -240,7 +215,7 @@ class Device:
             return found
 
         shown = "&".join(f"{name}={filters[name]}" for name in sorted(filters))
-        of = f"{self.id}/{kind}?{shown}" if shown else f"{self.id}/{kind}"
+        of = f"{self.id}/{log}?{shown}" if shown else f"{self.id}/{log}"
         return LogQuery(read, row, of, self._sender.clock, since=since, until=until, created_at=self._created_at)
 
     def _created_at(self) -> dt.datetime | None:
@@ -253,8 +228,7 @@ class Device:
 class Vehicle(Device):
     """A handle on a vehicle; `since` and `until` are inclusive, on the time of each collection."""
 
-    kind = "vehicle"
-    prefix = "vhcl"
+    kind = "vehicles"
     __slots__ = ()
 
     def status_logs(self, *, since: Since = None, until: Since = None) -> LogQuery[m.VehicleStatusLog]:
@@ -289,8 +263,7 @@ class Vehicle(Device):
 class Evse(Device):
     """A handle on a charger; `since` and `until` are inclusive, on the time of each collection."""
 
-    kind = "evse"
-    prefix = "evse"
+    kind = "evses"
     __slots__ = ()
 
     def status_logs(self, *, since: Since = None, until: Since = None) -> LogQuery[m.EVSEStatusLog]:
@@ -305,7 +278,9 @@ class Evse(Device):
         """Return the commands sent to the charger, by `logged_at`."""
         return self._logs("command", since, until)
 
-    def ocpp_logs(self, *, since: Since = None, until: Since = None, **filters: Any) -> LogQuery[m.EVSEOCPPLog]:
+    def ocpp_logs(
+        self, *, since: Since = None, until: Since = None, **filters: Unpack[OcppFilters]
+    ) -> LogQuery[m.EVSEOCPPLog]:
         """Return the OCPP messages exchanged with the charger, by `sampled_at`.
 
         Args:
@@ -319,8 +294,7 @@ class Evse(Device):
 class HomeBattery(Device):
     """A handle on a home battery; `since` and `until` are inclusive, on `sampled_at`."""
 
-    kind = "home_battery"
-    prefix = "hoba"
+    kind = "home_batteries"
     __slots__ = ()
 
     def status_logs(self, *, since: Since = None, until: Since = None) -> LogQuery[m.HomeBatteryStatusLog]:
@@ -331,8 +305,7 @@ class HomeBattery(Device):
 class BoundaryMeter(Device):
     """A handle on a boundary meter; `since` and `until` are inclusive, on `sampled_at`."""
 
-    kind = "boundary_meter"
-    prefix = "bmet"
+    kind = "boundary_meters"
     __slots__ = ()
 
     def status_logs(self, *, since: Since = None, until: Since = None) -> LogQuery[m.BoundaryMeterStatusLog]:
@@ -343,8 +316,7 @@ class BoundaryMeter(Device):
 class CtClamp(Device):
     """A handle on a CT clamp; `since` and `until` are inclusive, on `sampled_at`."""
 
-    kind = "ct_clamp"
-    prefix = "ctcl"
+    kind = "ct_clamps"
     __slots__ = ()
 
     def logs(self, *, since: Since = None, until: Since = None) -> LogQuery[m.CTClampLog]:

@@ -8,15 +8,14 @@ from __future__ import annotations
 from collections import deque
 from contextlib import aclosing
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from ev_energy_async.devices import Patience
-from ev_energy_async.errors import BudgetExhausted, EvEnergyError, RateLimited
+from ev_energy_async.devices import Patience, Stream, is_fatal, outcomes_of, settle
+from ev_energy_async.errors import EvEnergyError
 from ev_energy_async.fleet.events import ErrorLogged, PollFailed, StatusLogged
-from ev_energy_async.fleet.failures import is_fatal, outcomes_of
-from ev_energy_async.fleet.watch import Journal, Reading, Teller, decoded
+from ev_energy_async.fleet.watch import Emitter, Journal, Reading, decoded
 from ev_energy_async.instants import instant_of
 
 if TYPE_CHECKING:
@@ -24,13 +23,11 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Generator
 
     from ev_energy_async.checkpoint import Checkpoint, Owner
+    from ev_energy_async.devices import Job
     from ev_energy_async.fleet.events import WatchEvent
-    from ev_energy_async.fleet.failures import Job
-    from ev_energy_async.fleet.watch import FleetClient, Known
+    from ev_energy_async.fleet.watch import DeviceState, FleetClient
 
 __all__ = ["Audit", "AuditReport"]
-
-_MOST_WAITS: Final = 5
 
 
 @attrs.frozen(kw_only=True)
@@ -68,7 +65,7 @@ class AuditReport:
         )
 
 
-class Audit:
+class Audit(Stream["StatusLogged | ErrorLogged | PollFailed"]):
     """An audit, as an iterator over what was missing; await it to have all at once, in a report.
 
     Example:
@@ -95,13 +92,14 @@ class Audit:
         concurrency: int,
         name: str,
     ) -> None:
+        super().__init__()
         self._client = client
         self._clock = client.clock
         self._owner = owner
         self._journal = Journal(checkpoint, name)
-        self._live: dict[str, Known] = {}
-        self._teller = Teller(self._journal, self._live)
-        self._events: deque[tuple[int, WatchEvent]] = self._teller.events
+        self._live: dict[str, DeviceState] = {}
+        self._emitter = Emitter(self._journal, self._live)
+        self._events: deque[tuple[int, WatchEvent]] = self._emitter.events
         self._kinds = kinds
         self._since, self._until = since, until
         self._concurrency = concurrency
@@ -120,9 +118,6 @@ class Audit:
             pass
         return self.report
 
-    def __aiter__(self) -> Self:
-        return self
-
     async def __anext__(self) -> StatusLogged | ErrorLogged | PollFailed:
         """Return the next log that was missing, or vehicle that could not be read.
 
@@ -132,6 +127,9 @@ class Audit:
             CheckpointError: The checkpoint cannot be read or written.
             StopAsyncIteration: That is all.
         """
+        return await super().__anext__()
+
+    async def _next(self) -> StatusLogged | ErrorLogged | PollFailed:
         if not self._is_loaded:
             await self._load()
         while True:
@@ -174,32 +172,28 @@ class Audit:
         now = instant_of(self._clock.now())
         jobs: list[Job] = [partial(reading.fetch, now) for reading in self._active]
         found = list(zip(self._active, await outcomes_of(jobs), strict=True))
-        trouble: list[EvEnergyError] = []
-        for _, outcome in found:
-            if isinstance(outcome, Exception) and is_fatal(outcome):
-                raise outcome
-        failures = [outcome for _, outcome in found if isinstance(outcome, EvEnergyError)]
-        stays = len(failures) == len(found) > 1 and self._patience.failures < _MOST_WAITS
+        failures: list[tuple[Reading, EvEnergyError]] = []
         for reading, outcome in found:
-            calls = reading.calls()
-            self.report = attrs.evolve(self.report, spent=self.report.spent + calls)
-            if isinstance(outcome, EvEnergyError):
-                if stays or isinstance(outcome, BudgetExhausted | RateLimited):
-                    trouble.append(outcome)
-                    continue
-                self._active.remove(reading)
-                self._teller.failed(None, reading.vehicle_id, reading.kind, outcome)
-            else:
+            self.report = attrs.evolve(self.report, spent=self.report.spent + reading.calls())
+            if not isinstance(outcome, Exception):
                 self._note(reading)
-        if trouble:
-            self._patience.fail(trouble)
+            elif is_fatal(outcome) or not isinstance(outcome, EvEnergyError):
+                raise outcome
+            else:
+                failures.append((reading, outcome))
+        waits, failed = settle(failures, answered=len(failures) < len(found), waits=self._patience.failures)
+        for reading, error in failed:
+            self._active.remove(reading)
+            self._emitter.failed(None, reading.vehicle_id, reading.kind, error)
+        if waits:
+            self._patience.fail(waits)
         else:
             self._patience.succeed()
 
     def _note(self, reading: Reading) -> None:
         logs, has_more = reading.take()
         window = None if has_more else (instant_of(self._since), instant_of(self._until) + 1)
-        self._teller.audited(reading, logs, window)
+        self._emitter.audited(reading, logs, window)
         self.report = attrs.evolve(self.report, logs=self.report.logs + len(logs))
         if not has_more:
             self._active.remove(reading)

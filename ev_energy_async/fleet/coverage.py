@@ -1,7 +1,7 @@
 """What is known to be complete of each vehicle's logs, and where it is not, and why.
 
-Pure: no I/O, no clock. `fleet` makes the rows from what a watch keeps in its checkpoint, and changes them by the
-functions here. All intervals hold their beginning and not their end, so that neighbours touch and do not overlap.
+Pure: no I/O, no clock. `coverage_report` makes the rows from what a watch keeps in its checkpoint. All intervals hold
+their beginning and not their end, so that neighbours touch and do not overlap.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ev_energy_async.ids import Ref
 
-__all__ = ["Coverage", "Gap", "Gaps", "Reason", "Row", "close_gaps", "join_gaps", "missed", "open_gap", "read"]
+__all__ = ["Coverage", "Gap", "Gaps", "Reason", "Row", "close_gaps", "join_gaps"]
 
 _SHOWN: Final = 20
 _NOTHING: Final = dt.timedelta(0)
@@ -80,7 +80,7 @@ class Row:
 
     Attributes:
         vehicle_id: Whose.
-        kind: `status` or `error`.
+        log_kind: `status` or `error`.
         complete_from: From when on its logs are known, apart from the gaps; None if none are.
         complete_upto: Up to when; not included. None if none are.
         as_of: When that was last found out; logs that arrived later than that are not accounted for.
@@ -88,7 +88,7 @@ class Row:
     """
 
     vehicle_id: str
-    kind: str
+    log_kind: str
     complete_from: dt.datetime | None = None
     complete_upto: dt.datetime | None = None
     as_of: dt.datetime | None = None
@@ -158,9 +158,7 @@ class Coverage:
         summary = f"{len(rows):,} collections of logs, {with_gaps:,} with gaps, {unread:,} never read"
         if not rows:
             return summary
-        lines: list[tuple[str, ...]] = [
-            ("vehicle", "kind", "complete from", "up to", "as of", "gaps", "missing", "why")
-        ]
+        lines: list[tuple[str, ...]] = [("vehicle", "log", "complete from", "up to", "as of", "gaps", "missing", "why")]
         lines += map(_cells, rows[:_SHOWN])
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         table = [
@@ -177,7 +175,7 @@ def _badness(row: Row) -> tuple[bool, dt.timedelta, float, str, str]:
     """Return what puts the worst row first: never read, then most missing, then furthest behind."""
     upto = row.complete_upto
     behind = 0.0 if upto is None else upto.timestamp()
-    return upto is not None, -row.missing, behind, row.vehicle_id, row.kind
+    return upto is not None, -row.missing, behind, row.vehicle_id, row.log_kind
 
 
 def _cells(row: Row) -> tuple[str, ...]:
@@ -185,55 +183,7 @@ def _cells(row: Row) -> tuple[str, ...]:
     times = (row.complete_from, row.complete_upto, row.as_of)
     shown = ("-" if time is None else f"{time.astimezone(dt.UTC):%Y-%m-%d %H:%M}" for time in times)
     missing = str(dt.timedelta(seconds=-(-row.missing // dt.timedelta(seconds=1)))) if row.gaps else ""
-    return row.vehicle_id, row.kind, *shown, str(len(row.gaps)), missing, reasons
-
-
-# --- What happens to a row
-
-
-def read(
-    row: Row, begin: dt.datetime, end: dt.datetime, as_of: dt.datetime, *, otherwise: Reason = Reason.DOWNTIME
-) -> Row:
-    """Return a row after an interval of it was read without gaps.
-
-    What it has of gaps in there is closed. If it lies apart from what was known, what lies between is a gap.
-
-    Args:
-        row: The row.
-        begin: From when on it was read.
-        end: Up to when; a reading up to a time that is included counts up to that time.
-        as_of: When the reading began.
-        otherwise: The reason of a gap that comes to be.
-
-    Raises:
-        InvalidArgument: A time is naive, or it does not end after it begins.
-    """
-    _check_interval("begin", begin, "end", end)
-    grown = _grown(row, begin, end, otherwise)
-    latest = as_of if row.as_of is None else max(as_of, row.as_of)
-    return attrs.evolve(grown, as_of=latest, gaps=close_gaps(grown.gaps, begin, end))
-
-
-def missed(row: Row, gap: Gap) -> Row:
-    """Return a row after an interval of it could not be read: it has a gap, and reaches as far as the gap does."""
-    grown = _grown(row, gap.begin, gap.end, gap.reason)
-    return attrs.evolve(grown, gaps=open_gap(grown.gaps, gap))
-
-
-def _grown(row: Row, begin: dt.datetime, end: dt.datetime, otherwise: Reason) -> Row:
-    """Return a row that reaches over an interval, with a gap where there is something in between."""
-    earliest, latest = row.complete_from, row.complete_upto
-    if earliest is None or latest is None:
-        return attrs.evolve(row, complete_from=begin, complete_upto=end)
-    gaps = row.gaps
-    if end < earliest:
-        gaps = open_gap(gaps, Gap(end, earliest, otherwise))
-    if begin > latest:
-        gaps = open_gap(gaps, Gap(latest, begin, otherwise))
-    return attrs.evolve(row, complete_from=min(begin, earliest), complete_upto=max(end, latest), gaps=gaps)
-
-
-# --- Gaps
+    return row.vehicle_id, row.log_kind, *shown, str(len(row.gaps)), missing, reasons
 
 
 def close_gaps(gaps: Sequence[Gap], begin: dt.datetime, end: dt.datetime) -> Gaps:
@@ -248,11 +198,6 @@ def close_gaps(gaps: Sequence[Gap], begin: dt.datetime, end: dt.datetime) -> Gap
         if end < gap.end:
             left.append(attrs.evolve(gap, begin=end))
     return tuple(left)
-
-
-def open_gap(gaps: Sequence[Gap], gap: Gap) -> Gaps:
-    """Return gaps with one more; where it overlaps others, its reason counts, which is the latest."""
-    return _joined([*close_gaps(gaps, gap.begin, gap.end), gap])
 
 
 def join_gaps(gaps: Iterable[Gap]) -> Gaps:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ev_energy_async.fleet.coverage import Gaps
-    from ev_energy_async.fleet.watch import Known, Meta
+    from ev_energy_async.fleet.watch import DeviceState, Meta
 
 __all__ = ["coverage_of"]
 
@@ -21,7 +21,7 @@ _LATE: Final = 3
 _AT_LEAST: Final = 600 * SECOND
 
 
-def coverage_of(meta: Meta, vehicles: Mapping[str, Known], now: int) -> Coverage:
+def coverage_of(meta: Meta, vehicles: Mapping[str, DeviceState], now: int) -> Coverage:
     """Return what is complete.
 
     Args:
@@ -40,7 +40,7 @@ def coverage_of(meta: Meta, vehicles: Mapping[str, Known], now: int) -> Coverage
     )
 
 
-def _row(meta: Meta, vehicle_id: str, kind: str, known: Known, now: int, *, overdue: bool) -> Row:
+def _row(meta: Meta, vehicle_id: str, kind: str, known: DeviceState, now: int, *, overdue: bool) -> Row:
     ledger = known.ledger(kind)
     troubles = dict(known.trouble)
     # A snapshot in which the vehicle could not be seen says nothing of its newest log.

@@ -138,12 +138,12 @@ class PollFailed(FleetEvent):
 
     Attributes:
         vehicle_id: Which.
-        kind: What was read: `status`, `error`, `command`, `location`, or `vehicle` for the vehicle itself.
+        log_kind: What was read: `status`, `error`, `command`, `location`, or `vehicle` for the vehicle itself.
         error: Why it failed.
     """
 
     vehicle_id: str
-    kind: str
+    log_kind: str
     error: EvEnergyError = attrs.field(eq=False)
 
 

@@ -8,24 +8,24 @@ from __future__ import annotations
 
 import datetime as dt
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, Final, Literal, overload
+from typing import TYPE_CHECKING, Any, Final, Literal, Unpack, overload
 
 from ev_energy_async.checkpoint import MemoryCheckpoint
 from ev_energy_async.clock import seconds, utc, utc_bounds
-from ev_energy_async.devices import PAGE_SIZE
+from ev_energy_async.devices import DEVICES, PAGE_SIZE, log_names
 from ev_energy_async.errors import InvalidArgument
 from ev_energy_async.fleet import plan as _plan
 from ev_energy_async.fleet.audit import Audit, AuditReport
 from ev_energy_async.fleet.backfill import Backfill, LogRead
 from ev_energy_async.fleet.coverage import Coverage, Gap, Reason
 from ev_energy_async.fleet.coverage_report import coverage_of
-from ev_energy_async.fleet.plan import Plan
+from ev_energy_async.fleet.plan import Plan, PlanOptions
 from ev_energy_async.fleet.watch import (
     Batch,
+    DeviceState,
     Engine,
     FleetClient,
     Journal,
-    Known,
     Progress,
     Rules,
     Settings,
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from ev_energy_async.calls import Paginator
     from ev_energy_async.checkpoint import Checkpoint, Owner
     from ev_energy_async.clock import Duration
+    from ev_energy_async.devices import VehicleLog, WatchedLog
     from ev_energy_async.ids import Ref
 
 __all__ = [
@@ -63,8 +64,7 @@ _EVERY: Final = 300.0
 _CONCURRENCY: Final = 20
 _STALE: Final = dt.timedelta(hours=12)
 _MAX_SHRINK: Final = 0.05
-# What they are called in a watch's arguments, and in its events.
-_KINDS: Final = {"status": "status", "errors": "error"}
+_LOGS: Final = DEVICES["vehicles"].watched
 
 
 class Fleet:
@@ -112,7 +112,7 @@ class Fleet:
         self,
         every: Duration = _EVERY,
         read_every: Duration | None = None,
-        logs: Collection[str] = _plan.LOGS,
+        logs: Collection[WatchedLog] = _LOGS,
         checkpoint: Checkpoint | None = None,
         on_progress: Callable[[Progress], object] | None = None,
         *,
@@ -145,7 +145,7 @@ class Fleet:
             every: From the beginning of one cycle to that of the next, at the least; seconds or a `timedelta`.
             read_every: How often the logs of a vehicle are read at the most; None for each cycle in which they changed.
                 Logs then come later, and more of them with each request.
-            logs: What to read besides snapshots: `status`, `errors`, both or nothing.
+            logs: What to read besides snapshots: `status`, `error`, both or nothing.
             checkpoint: Where it keeps how far it got. It is opened if need be, and not closed.
             on_progress: Called with a `Progress` after each step; must not block.
             ack: `next`: asking for the next event acknowledges the last one. `explicit`: `event.ack()` does, and all
@@ -168,7 +168,7 @@ class Fleet:
             >>> async for event in ev.fleet.watch(every=300, checkpoint=SqliteCheckpoint("fleet.db")):  # doctest: +SKIP
             ...     print(event)
         """
-        kinds = _checked(logs)
+        names = log_names("logs", logs, _LOGS)
         if ack not in {"next", "explicit"}:
             raise InvalidArgument("ack", ack, "'next' or 'explicit'")
         for argument, share in (
@@ -181,8 +181,8 @@ class Fleet:
         if since is not None:
             utc("since", since)
         rules = Rules(
-            status="status" in kinds,
-            errors="errors" in kinds,
+            status="status" in names,
+            errors="error" in names,
             read_every=0 if read_every is None else _nanoseconds("read_every", read_every),
             since=None if since is None else instant_of(since),
             past=_nanoseconds("past", past),
@@ -204,7 +204,7 @@ class Fleet:
 
     def logs(
         self,
-        kind: str,
+        log: VehicleLog,
         vehicles: Iterable[Ref] | None = None,
         since: dt.datetime | None = None,
         until: dt.datetime | None = None,
@@ -216,7 +216,7 @@ class Fleet:
         """Return the past logs of many vehicles, merged; see `Backfill`.
 
         Args:
-            kind: `status`, `error`, `command` or `location`.
+            log: `status`, `error`, `command` or `location`.
             vehicles: Which vehicles (IDs, URLs or models); None for all.
             since: No earlier than this, on the time of the collection; included.
             until: No later than this; included.
@@ -232,7 +232,7 @@ class Fleet:
             ...     print(item.vehicle_id, item)
         """
         return Backfill(
-            self._client, kind, vehicles, since=since, until=until, concurrency=concurrency, share=share, cursor=cursor
+            self._client, log, vehicles, since=since, until=until, concurrency=concurrency, share=share, cursor=cursor
         )
 
     async def coverage(self, checkpoint: Checkpoint | None = None, *, name: str = "watch") -> Coverage:
@@ -246,7 +246,7 @@ class Fleet:
             InvalidArgument: There was no watch, and no checkpoint is given.
             CheckpointError: The checkpoint cannot be read, or is another's.
         """
-        vehicles: dict[str, Known] = {}
+        vehicles: dict[str, DeviceState] = {}
         async with aclosing(Journal(self._kept(checkpoint), name).load(self._owner)) as rows:
             meta = await decoded(rows, vehicles)
         return coverage_of(meta, vehicles, instant_of(self._client.clock.now()))
@@ -257,7 +257,7 @@ class Fleet:
         until: dt.datetime,
         *,
         checkpoint: Checkpoint | None = None,
-        logs: Collection[str] | None = None,
+        logs: Collection[WatchedLog] | None = None,
         concurrency: int = _CONCURRENCY,
         name: str = "watch",
     ) -> Audit:
@@ -269,7 +269,7 @@ class Fleet:
             since: From when on, on the time of each collection; included.
             until: Up to when; included.
             checkpoint: Where a watch keeps what was delivered; that of the last watch of this client by default.
-            logs: `status`, `errors` or both; what the watch reads by default.
+            logs: `status`, `error` or both; what the watch reads by default.
             concurrency: How many collections are read at once.
             name: The name of the watch.
 
@@ -284,12 +284,12 @@ class Fleet:
             self._kept(checkpoint),
             since=first,
             until=last,
-            kinds=None if logs is None else [_KINDS[each] for each in sorted(_checked(logs))],
+            kinds=None if logs is None else sorted(log_names("logs", logs, _LOGS)),
             concurrency=_at_least_one("concurrency", concurrency),
             name=name,
         )
 
-    def plan(self, vehicles: int, every: Duration = _EVERY, **options: Any) -> Plan:
+    def plan(self, vehicles: int, every: Duration = _EVERY, **options: Unpack[PlanOptions]) -> Plan:
         """Return what watching so many vehicles takes of the budget, and how often it allows; see `Plan`.
 
         Args:
@@ -305,8 +305,8 @@ class Fleet:
         Example:
             >>> print(ev.fleet.plan(50_000, every=300, changed=0.05))  # doctest: +SKIP
         """
-        given: dict[str, Any] = {"budget": self._client.budget.allowance, **options}
-        return _plan.plan(vehicles, every, **given)
+        options.setdefault("budget", self._client.budget.allowance)
+        return _plan.plan(vehicles, every, **options)
 
     def _kept(self, checkpoint: Checkpoint | None) -> Checkpoint:
         found = self._checkpoint if checkpoint is None else checkpoint
@@ -317,13 +317,6 @@ class Fleet:
 
 def _nanoseconds(argument: str, duration: Duration) -> int:
     return round(seconds(argument, duration) * SECOND)
-
-
-def _checked(logs: Collection[str]) -> set[str]:
-    kinds = {logs} if isinstance(logs, str) else set(logs)
-    if not kinds <= _plan.LOGS:
-        raise InvalidArgument("logs", logs, "any of 'status' and 'errors'")
-    return kinds
 
 
 def _at_least_one(argument: str, number: int) -> int:

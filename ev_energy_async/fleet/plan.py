@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, TypedDict
 
 import attrs
 
 from ev_energy_async.clock import seconds
+from ev_energy_async.devices import DEVICES, log_names
 from ev_energy_async.errors import InvalidArgument
 from ev_energy_async.fleet.events import Delays
 
@@ -20,11 +21,21 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from ev_energy_async.clock import Duration
+    from ev_energy_async.devices import WatchedLog
 
-__all__ = ["ERROR_SHARE", "LOGS", "PAST", "REREAD_EVERY", "REREAD_SHARE", "Plan", "Usage", "interval_for", "plan"]
+__all__ = [
+    "ERROR_SHARE",
+    "PAST",
+    "REREAD_EVERY",
+    "REREAD_SHARE",
+    "Plan",
+    "PlanOptions",
+    "Usage",
+    "interval_for",
+    "plan",
+]
 
-LOGS: Final = frozenset({"status", "errors"})
-"""The kinds of logs that a watch can read."""
+_LOGS: Final = DEVICES["vehicles"].watched
 
 ERROR_SHARE: Final = 0.1
 REREAD_SHARE: Final = 0.05
@@ -145,7 +156,7 @@ class _Fleet:
 
     def usage(self, every: float) -> Usage:
         """Return the requests an hour at an interval; no part of it rises with the interval."""
-        has_status, has_errors = "status" in self.kinds, "errors" in self.kinds
+        has_status, has_errors = "status" in self.kinds, "error" in self.kinds
         return Usage(
             snapshot=_HOUR / every * max(1, math.ceil(self.vehicles / _PAGE)),
             status=_HOUR * self.vehicles * self._reads(max(every, self.read_every)) if has_status else 0.0,
@@ -158,7 +169,7 @@ class _Fleet:
         """Return how long logs take at the worst."""
         return Delays(
             status=max(every, self.read_every) + every,
-            errors=_period(self.vehicles, usage.errors, every) if "errors" in self.kinds else None,
+            errors=_period(self.vehicles, usage.errors, every) if "error" in self.kinds else None,
             late=_period(self._past, usage.reread, self.reread_every) if "status" in self.kinds else None,
         )
 
@@ -190,11 +201,26 @@ class _Fleet:
         return min(1 / every, self.rate) * _pages(every * self.rate)
 
 
+class PlanOptions(TypedDict, total=False):
+    """The options of `plan`."""
+
+    logs: Collection[WatchedLog]
+    changed: float | None
+    report_every: Duration | None
+    read_every: Duration | None
+    error_share: float
+    reread_share: float
+    reread_every: Duration
+    past: Duration
+    backfills: float
+    budget: int
+
+
 def plan(
     vehicles: int,
     every: Duration,
     *,
-    logs: Collection[str] = LOGS,
+    logs: Collection[WatchedLog] = _LOGS,
     changed: float | None = None,
     report_every: Duration | None = None,
     read_every: Duration | None = None,
@@ -213,7 +239,7 @@ def plan(
     Args:
         vehicles: How many vehicles there are.
         every: From the beginning of a cycle to that of the next; seconds or a `timedelta`.
-        logs: What is read: `status`, `errors`, both or neither; snapshots are taken anyway.
+        logs: What is read: `status`, `error`, both or neither; snapshots are taken anyway.
         changed: The fraction of vehicles whose newest log changes from one cycle to the next at that interval; 0.05 if
             neither it nor `report_every` is given.
         report_every: How often a vehicle reports, instead of `changed`.
@@ -236,8 +262,7 @@ def plan(
     """
     whole_vehicles, whole_budget = _whole("vehicles", vehicles, 0), _whole("budget", budget, 1)
     asked = seconds("every", every)
-    if isinstance(logs, str) or not LOGS.issuperset(kinds := _kinds(logs)):
-        raise InvalidArgument("logs", logs, "a set of 'status' and 'errors'")
+    kinds = log_names("logs", logs, _LOGS)
     if changed is not None and report_every is not None:
         raise InvalidArgument("report_every", report_every, "nothing beside `changed`: one follows from the other")
     if report_every is not None:
@@ -305,13 +330,6 @@ def _period(pages: float, per_hour: float, shortest: float) -> float:
     if not pages:
         return shortest
     return max(shortest, pages / per_hour * _HOUR) if per_hour else math.inf
-
-
-def _kinds(logs: Any) -> frozenset[str]:
-    try:
-        return frozenset(logs)
-    except TypeError:
-        raise InvalidArgument("logs", logs, "a set of 'status' and 'errors'") from None
 
 
 def _whole(argument: str, value: object, least: int) -> int:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from ev_energy_async import EvEnergy, StaticToken, models
-from ev_energy_async.devices.logs import DEVICES
+from ev_energy_async.devices.kinds import DEVICES
 from ev_energy_async.errors import (
     BudgetExhausted,
     ConnectionFailed,
@@ -253,11 +253,10 @@ async def test_every_kind_of_log_can_be_followed(ev: EvEnergy, network: Network,
     network.handle("GET", re.compile(r".*/v2/.*"), answer)
     methods = {"current": "logs"}
     found: list[str] = []
-    for device, kinds in DEVICES.items():
-        for kind in kinds:
-            prefix = {"vehicle": "vhcl", "evse": "evse", "home_battery": "hoba", "boundary_meter": "bmet"}
-            handle = getattr(ev, device)(f"{prefix.get(device, 'ctcl')}1")
-            query = getattr(handle, methods.get(kind, f"{kind}_logs"))(since=START)
+    for device in DEVICES.values():
+        for name in device.logs:
+            handle = getattr(ev, device.noun)(f"{device.prefix}1")
+            query = getattr(handle, methods.get(name, f"{name}_logs"))(since=START)
             found.append(query.key(await anext(query.follow())))
 
     assert len(found) == len(set(found)) == 11

@@ -12,7 +12,7 @@ from msgspec import UNSET
 
 from ev_energy_async import EvEnergy, InvalidArgument, ResourceId, StaticToken, models
 from ev_energy_async.devices import history as _history
-from ev_energy_async.devices.logs import DEVICES, LogQuery
+from ev_energy_async.devices.kinds import DEVICES
 from ev_energy_async.errors import ConnectionFailed
 from ev_energy_async.instants import SECOND
 from ev_energy_async.sandbox import Sandbox, SteppedClock
@@ -23,6 +23,7 @@ from .follow_kit import MINUTE, ModelServer, QuickClock, Stored, text_at, text_o
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from ev_energy_async.devices.logs import LogQuery
     from tests.conftest import Network
 
 VEHICLE: Final = "vhcl01HRFF3SEVSCRAV9B3CHVDFN0H"
@@ -327,7 +328,7 @@ async def test_each_kind_of_log_is_bounded_by_the_time_of_its_collection(
 
 
 def test_every_kind_of_log_is_a_row_of_data_that_a_handle_reads() -> None:
-    rows = {row.function for kinds in DEVICES.values() for row in kinds.values()}
+    rows = {row.function for device in DEVICES.values() for row in device.logs.values()}
 
     assert len(rows) == 11
 
@@ -355,10 +356,12 @@ def test_bounds_are_aware_and_in_order(bounds: Any, argument: str) -> None:
 
 
 async def test_a_filter_that_the_collection_has_not_is_an_error(ev: EvEnergy, network: Network) -> None:
+    colour: Any = {"colour": "blue"}
+    sideways: Any = {"direction": "Sideways"}
     with pytest.raises(TypeError, match="colour"):
-        await ev.evse("evse1").ocpp_logs(colour="blue")
+        await ev.evse("evse1").ocpp_logs(**colour)
     with pytest.raises(InvalidArgument, match="direction"):
-        await ev.evse("evse1").ocpp_logs(direction="Sideways")
+        await ev.evse("evse1").ocpp_logs(**sideways)
 
     assert network.sent == []
 

@@ -124,15 +124,20 @@ class Fleet:
         after = query.get("page_after")
         ids = ids[ids.index(after) + 1 :] if after else ids
         page = ids[: self._list_size]
+        is_expanded = ("expand", "latest_status_log") in parse_qsl(request.query)
         items = [
             (
-                SimpleNamespace(id=each, latest_status_log=self.newest.get(each, self._newest(each))),
+                SimpleNamespace(id=each, latest_status_log=self._shown(each, is_expanded=is_expanded)),
                 each,
                 f'{{"id": "{each}"}}',
             )
             for each in page
         ]
         return self._page(request, query, items, page[-1] if len(ids) > len(page) else None)
+
+    def _shown(self, vehicle: str, *, is_expanded: bool) -> object:
+        newest = self.newest.get(vehicle, self._newest(vehicle))
+        return newest if is_expanded or newest is None else getattr(newest, "url", newest)
 
     def _newest(self, vehicle: str) -> object:
         there = sorted(log.at for log in self._visible(vehicle))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -26,6 +27,7 @@ from tests.devices.follow_kit import MINUTE, text_at
 from .backfill_kit import Fleet, key, logs, refusal, vehicle_id
 
 if TYPE_CHECKING:
+    from ev_energy_async.devices import VehicleLog
     from ev_energy_async.messages.request import Request
 
 HOUR: Final = dt.timedelta(hours=1)
@@ -61,21 +63,15 @@ async def test_a_log_comes_with_what_tells_it_from_all_others() -> None:
     (item,) = [item async for item in Backfill(fleet, "status", [ONE])]
 
     assert item == LogRead(
-        key=f"{ONE}/status/{text_at(MINUTE)}", vehicle_id=ONE, kind="status", log=fleet.logs[ONE][0].model()
+        key=f"{ONE}/status/{text_at(MINUTE)}", vehicle_id=ONE, log_kind="status", log=fleet.logs[ONE][0].model()
     )
 
 
 @pytest.mark.parametrize(
-    ("kind", "path", "time"),
-    [
-        ("status", "status", "sampled_at"),
-        ("error", "error", "logged_at"),
-        ("errors", "error", "logged_at"),
-        ("command", "command", "logged_at"),
-        ("location", "location", "sampled_at"),
-    ],
+    ("log", "time"),
+    [("status", "sampled_at"), ("error", "logged_at"), ("command", "logged_at"), ("location", "sampled_at")],
 )
-async def test_each_kind_has_its_own_time(kind: str, path: str, time: str) -> None:
+async def test_each_log_has_its_own_time(log: VehicleLog, time: str) -> None:
     fleet = Fleet({ONE: logs(1, 2, 3, 4)})
     paths: list[str] = []
 
@@ -83,11 +79,11 @@ async def test_each_kind_has_its_own_time(kind: str, path: str, time: str) -> No
         paths.append(request.path)
 
     fleet.fail = note
-    items = [item async for item in Backfill(fleet, kind, [ONE], since=START + 2 * MINUTE, until=START + 3 * MINUTE)]
+    items = [item async for item in Backfill(fleet, log, [ONE], since=START + 2 * MINUTE, until=START + 3 * MINUTE)]
 
     assert list(map(key, items)) == at(1, 3, 2)
-    assert {item.kind for item in items} == {path}
-    assert paths == [f"/vehicles/{ONE}/{path}_logs"]
+    assert {item.log_kind for item in items} == {log}
+    assert paths == [f"/vehicles/{ONE}/{log}_logs"]
     assert set(fleet.asked[0][1]) == {f"{time}__gte", f"{time}__lte", "page_size"}
 
 
@@ -117,12 +113,12 @@ async def test_a_vehicle_whose_newest_log_is_given_as_a_url_is_left_out_by_that(
     assert [whose for whose, _ in fleet.asked] == ["vehicles", TWO]
 
 
-@pytest.mark.parametrize("kind", ["error", "command", "location"])
-async def test_the_newest_status_log_says_nothing_of_other_logs(kind: str) -> None:
+@pytest.mark.parametrize("log", ["error", "command", "location"])
+async def test_the_newest_status_log_says_nothing_of_other_logs(log: VehicleLog) -> None:
     fleet = Fleet({ONE: logs(60), TWO: logs(61)})
     fleet.newest = {ONE: None, TWO: logs(-600)[0].model()}
 
-    assert await all_of(Backfill(fleet, kind, since=START)) == at(1, 60) + at(2, 61)
+    assert await all_of(Backfill(fleet, log, since=START)) == at(1, 60) + at(2, 61)
 
 
 async def test_the_list_is_read_between_the_logs_and_not_held() -> None:
@@ -159,8 +155,8 @@ async def test_no_more_than_a_page_of_each_vehicle_under_way_is_held() -> None:
 @pytest.mark.parametrize(
     ("argument", "value"),
     [
-        ("kind", "statuses"),
-        ("kind", None),
+        ("log", "statuses"),
+        ("log", None),
         ("vehicles", ONE),
         ("vehicles", 5),
         ("vehicles", [ONE, "evse01HRFF3SEVSCRAV9B3CHVDFN0H"]),
@@ -178,7 +174,7 @@ async def test_no_more_than_a_page_of_each_vehicle_under_way_is_held() -> None:
 )
 async def test_an_argument_that_is_none_is_refused_before_anything_is_sent(argument: str, value: object) -> None:
     fleet = Fleet({})
-    given: dict[str, Any] = {"kind": "status", "until": START + MINUTE, argument: value}
+    given: dict[str, Any] = {"log": "status", "until": START + MINUTE, argument: value}
 
     with pytest.raises(InvalidArgument) as raised:
         Backfill(fleet, **given)
@@ -192,11 +188,11 @@ async def test_a_cursor_of_another_backfill_is_refused() -> None:
     cursor = Backfill(fleet, "status", since=START).cursor
     named = Backfill(fleet, "status", [ONE], since=START).cursor
     others: list[dict[str, Any]] = [
-        {"kind": "error", "since": START},
-        {"kind": "status"},
-        {"kind": "status", "since": START + MINUTE},
-        {"kind": "status", "since": START, "until": START + HOUR},
-        {"kind": "status", "since": START, "vehicles": [ONE]},
+        {"log": "error", "since": START},
+        {"log": "status"},
+        {"log": "status", "since": START + MINUTE},
+        {"log": "status", "since": START, "until": START + HOUR},
+        {"log": "status", "since": START, "vehicles": [ONE]},
     ]
 
     for other in others:
@@ -226,7 +222,7 @@ async def test_a_vehicle_that_cannot_be_read_does_not_stop_the_others(status: in
     # The third request is for the second page of one of them.
     (failed,) = [item for item in items if isinstance(item, PollFailed)]
     assert isinstance(failed.error, error)
-    assert failed.kind == "status"
+    assert failed.log_kind == "status"
     assert failed.key == f"{failed.vehicle_id}/status/failed"
     whole = next(number for number in (1, 2) if vehicle_id(number) != failed.vehicle_id)
     assert [key(item) for item in items if item.vehicle_id == vehicle_id(whole)] == at(whole, 3, 2, 1)
@@ -280,7 +276,7 @@ async def test_a_vehicle_without_even_an_id_is_told_of() -> None:
 
     items = [item async for item in Backfill(fleet, "status")]
 
-    assert [(item.vehicle_id, item.kind) for item in items] == [("unknown", "vehicle"), (ONE, "status")]
+    assert [(item.vehicle_id, item.log_kind) for item in items] == [("unknown", "vehicle"), (ONE, "status")]
 
 
 async def test_a_refusal_for_want_of_budget_is_everybodys_and_waited_out(caplog: pytest.LogCaptureFixture) -> None:
@@ -349,3 +345,28 @@ async def test_a_list_of_vehicles_that_is_refused_is_an_error() -> None:
 
     with pytest.raises(Forbidden):
         await anext(Backfill(fleet, "status"))
+
+
+async def test_the_list_of_vehicles_is_asked_for_with_the_newest_log_of_each_in_full_pages() -> None:
+    fleet = Fleet({ONE: logs(1), TWO: logs(2)})
+    expands: list[list[str]] = []
+
+    def note(_number: int, request: Request[Any]) -> None:
+        if request.path == "/vehicles":
+            expands.append([value for name, value in parse_qsl(request.query) if name == "expand"])
+
+    fleet.fail = note
+    await all_of(Backfill(fleet, "status", since=START))
+
+    assert expands == [["latest_status_log"]]
+    assert fleet.asked[0][1]["page_size"] == "100"
+
+
+async def test_the_old_name_of_error_logs_is_taken_with_a_warning() -> None:
+    fleet = Fleet({ONE: logs(1)})
+    old: Any = "errors"
+
+    with pytest.warns(DeprecationWarning, match='"errors" is now called "error"'):
+        backfill = Backfill(fleet, old, [ONE])
+
+    assert [item.log_kind async for item in backfill] == ["error"]

@@ -21,6 +21,7 @@ from .backfill_kit import key, vehicle_id
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from ev_energy_async.devices import VehicleLog
     from ev_energy_async.messages.request import Handler, RawResponse, Request
     from tests.conftest import FakeClock, Network
 
@@ -46,13 +47,13 @@ async def live(sandbox: Sandbox) -> AsyncIterator[EvEnergy]:
         yield client
 
 
-@pytest.mark.parametrize("kind", ["status", "errors", "command", "location"])
+@pytest.mark.parametrize("kind", ["status", "error", "command", "location"])
 async def test_a_backfill_of_a_fleet_is_complete_through_faults_and_restarts(
-    sandbox: Sandbox, live: EvEnergy, kind: str
+    sandbox: Sandbox, live: EvEnergy, kind: VehicleLog
 ) -> None:
     until = sandbox.now()
     since = until - DAY
-    collection = f"{kind.removesuffix('s') if kind == 'errors' else kind}_logs"
+    collection = f"{kind}_logs"
     at_the_start = logs_of(sandbox, collection, since, until)
     sandbox.faults = FaultPlan(
         (

@@ -142,10 +142,10 @@ async def test_logs_left_to_gather_are_not_claimed() -> None:
 
 async def test_error_logs_are_claimed_up_to_when_they_were_read() -> None:
     api, cars, _ = fleet()
-    watch = api.watch(every=300, logs={"errors"})
+    watch = api.watch(every=300, logs={"error"})
     await run(watch, 1)
     found = await coverage(api)
-    assert all(row.kind == "error" and not row.gaps for row in found.rows)
+    assert all(row.log_kind == "error" and not row.gaps for row in found.rows)
     await run(watch, 3)
     rows = (await coverage(api)).rows
     assert len(rows) == len(cars)

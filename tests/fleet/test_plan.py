@@ -73,7 +73,7 @@ def test_the_delays_are_those_of_the_cycle_and_of_the_rotations() -> None:
 
 
 def test_what_is_not_read_costs_nothing_and_has_no_delay() -> None:
-    status, errors = plan(500, 600, logs={"status"}), plan(500, 600, logs={"errors"})
+    status, errors = plan(500, 600, logs={"status"}), plan(500, 600, logs={"error"})
 
     assert (status.requests.errors, status.delays.errors) == (0, None)
     assert (errors.requests.status, errors.requests.reread, errors.delays.late) == (0, 0, None)
@@ -189,7 +189,7 @@ def test_two_ways_to_say_how_often_vehicles_report_are_one_too_many() -> None:
 fleets = st.fixed_dictionaries(
     {"vehicles": st.integers(0, 200_000), "every": st.floats(0.5, 5 * DAY)},
     optional={
-        "logs": st.sampled_from([set[str](), {"status"}, {"errors"}, {"status", "errors"}]),
+        "logs": st.sampled_from([set[str](), {"status"}, {"error"}, {"status", "error"}]),
         "report_every": st.floats(1, 10 * DAY),
         "read_every": st.floats(1, DAY),
         "error_share": st.floats(0, 1),

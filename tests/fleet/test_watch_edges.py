@@ -140,7 +140,7 @@ async def test_a_vehicle_that_cannot_be_decoded_is_not_claimed_complete_until_it
     await cycle(watch)
     events = await cycle(watch)
     [failed] = [event for event in events if isinstance(event, PollFailed)]
-    assert (failed.vehicle_id, failed.kind) == (broken, "vehicle")
+    assert (failed.vehicle_id, failed.log_kind) == (broken, "vehicle")
     assert end(events).vehicles == 3
     await events[-1].ack()
     coverage = await Fleet(api, OWNER).coverage(api.checkpoint)
@@ -284,7 +284,7 @@ async def test_a_vehicle_that_comes_again_goes_on_with_its_logs_where_it_was() -
     car = cars[0]
     car.log(1)
     car.error(2)
-    watch = watching(api, logs={"status", "errors"}, ack="explicit", error_share=1)
+    watch = watching(api, logs={"status", "error"}, ack="explicit", error_share=1)
     told = keys(await cycle(watch)) + keys(await cycle(watch))
     car.until = at(7)
     assert "VehicleRemoved" in names(await cycle(watch))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from ev_energy_async.checkpoint import SqliteCheckpoint
 from ev_energy_async.fleet.watch.journal import Journal
 from ev_energy_async.fleet.watch.ledger import Ledger, Seen
-from ev_energy_async.fleet.watch.state import Known, decoded
+from ev_energy_async.fleet.watch.state import DeviceState, decoded
 from ev_energy_async.instants import ALWAYS, SECOND, instant_of
 from tests.conftest import START
 
@@ -21,14 +21,14 @@ VEHICLES: Final = 5_000
 INTERVAL: Final = 300 * SECOND
 
 
-def after_hours(number: int) -> Known:
+def after_hours(number: int) -> DeviceState:
     """What is known of a vehicle that has reported sixty times, and has had an error."""
     begin = instant_of(START) + number * 1_234_567
     logs = [Seen(begin + count * INTERVAL, begin + count * INTERVAL + SECOND) for count in range(60)]
     end = logs[-1].at + 5 * SECOND
     status = Ledger.after(begin - 1, begin).with_reading(logs, reach=begin - 1, read_at=end)
     error = Ledger.since(begin).with_reading([Seen(begin, begin)], reach=ALWAYS, read_at=end)
-    known = Known("ACTIVE", text(60 * 5), instant_of(START), changes=1)
+    known = DeviceState("ACTIVE", text(60 * 5), instant_of(START), changes=1)
     return known.with_ledger("status", status).with_ledger("error", error)
 
 
@@ -40,7 +40,7 @@ async def test_the_state_of_a_large_fleet_is_opened_and_takes_little_room(tmp_pa
         await journal.write({vehicle_id(number): after_hours(number) for number in range(VEHICLES)})
 
     async with SqliteCheckpoint(path) as checkpoint:
-        live: dict[str, Known] = {}
+        live: dict[str, DeviceState] = {}
         journal = Journal(checkpoint, "watch")
         tracemalloc.start()
         try:

@@ -102,6 +102,8 @@ class ModelFleet:
         asked: What was asked and answered, by path.
         fail: Called with the number of a request; what it returns is raised.
         pause: Seconds that pass with each request.
+        states_date: Whether answers have a `Date`.
+        shows_urls: Whether vehicles show their newest log as a URL although it was to be expanded.
     """
 
     link_origins: frozenset[str] = frozenset()
@@ -115,6 +117,7 @@ class ModelFleet:
         self.fail: Callable[[int, Request[Any]], Exception | None] = lambda _number, _request: None
         self.pause = 0.0
         self.states_date = True
+        self.shows_urls = False
         self.budget = Budget(limit, clock=clock)
         self.checkpoint = MemoryCheckpoint()
         self._page_size = page_size
@@ -153,12 +156,13 @@ class ModelFleet:
             found = sorted((car.id for car in here if car.id > asked.get("page_after", "")), key=str)
             page = found[: self._size(asked)]
             link = self._link(request, asked, page[-1] if len(found) > len(page) else None)
-            return [self._vehicle(self.cars[each]) for each in page], link
+            expands = [value for name, value in parse_qsl(request.query) if name == "expand"]
+            return [self._vehicle(self.cars[each], expands) for each in page], link
         car = self.cars[parts[1]]
         if not car.since <= now < car.until:
             raise NotFound(Response(request, BASE_URL + request.path, 404, {}, b"", b""))
         if len(parts) == 2:
-            return self._vehicle(car), {}
+            return self._vehicle(car, []), {}
         return self._logs(request, car, parts[2], asked)
 
     def _logs(self, request: Request[Any], car: Car, kind: str, asked: dict[str, str]) -> tuple[Any, dict[str, str]]:
@@ -201,15 +205,19 @@ class ModelFleet:
             return models.VehicleStatusLog(url=url, sampled_at=time, logged_at=log.stored)
         return models.VehicleAPIErrorLog(url=url, logged_at=time)
 
-    def _vehicle(self, car: Car) -> models.Vehicle:
+    def _vehicle(self, car: Car, expands: list[str]) -> models.Vehicle:
         listed = self._listed(car.status)
+        newest: models.VehicleStatusLog | str | None = None
+        if listed:
+            log: models.VehicleStatusLog = self._model(car, "status_logs", listed[0])
+            newest = log if "latest_status_log" in expands and not self.shows_urls else f"{log.url}"
         is_inactive = self.clock.true >= car.inactive_from
         integrated = models.VehicleIntegrated.INACTIVE if is_inactive else models.VehicleIntegrated.ACTIVE
         return models.Vehicle(
             id=car.id,
             url=f"{BASE_URL}/vehicles/{car.id}",
             integrated=integrated,
-            latest_status_log=self._model(car, "status_logs", listed[0]) if listed else None,
+            latest_status_log=newest,
             description="",
             disabled=False,
             battery_size_watt_hours=60_000,

@@ -24,6 +24,8 @@ from .rows import MODES
 from .world import Options
 
 if TYPE_CHECKING:
+    from ev_energy_async.devices import WatchedLog
+
     from .judge import Verdict
 
 _COLUMNS = (
@@ -82,7 +84,7 @@ def main(
     """Try watches over a fleet under fire, and print what came out."""
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)  # it tells of the connections that were cut
     console = Console(width=None if sys.stdout.isatty() else 200)
-    logs = ("status", "errors") if errors else ("status",)
+    logs: tuple[WatchedLog, ...] = ("status", "error") if errors else ("status",)
     options = Options(vehicles=vehicles, minutes=minutes, kills=kills, pauses=pauses, faults=faults, logs=logs)
     if errors:
         options = attrs.evolve(options, limit=max(1_000, 40 * vehicles))

@@ -24,6 +24,7 @@ from .rows import INSERT, TABLES, row_of, values_of
 from .timing import SharedClock
 
 if TYPE_CHECKING:
+    from ev_energy_async.devices import WatchedLog
     from ev_energy_async.fleet import Watch
 
 __all__ = ["Job"]
@@ -62,7 +63,7 @@ class Job:
     seed: int
     every: float
     reread_every: float
-    logs: tuple[str, ...]
+    logs: tuple[WatchedLog, ...]
     limit: int
     timeout: float
     deadline: float

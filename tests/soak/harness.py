@@ -42,7 +42,7 @@ _PAUSE: Final = 3.5
 _ROUNDS: Final = 1.4
 _LONGEST_AWAY: Final = 2_400.0
 _STUCK: Final = 600.0
-_LIST: Final = {"status": "status_logs", "errors": "error_logs"}
+_LIST: Final = {"status": "status_logs", "error": "error_logs"}
 
 
 class ConsumerFailed(Exception):

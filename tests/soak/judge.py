@@ -204,7 +204,7 @@ def _unfit(rows: Iterable[Row], began: Iterable[str], removed: Iterable[str]) ->
 
 def _doubtful(coverage: Coverage, truth: Iterable[Logged], keys: AbstractSet[str]) -> Iterable[str]:
     """Yield the logs that were not delivered, out of intervals that were said to be complete when they were there."""
-    told = {(row.vehicle_id, row.kind): row for row in coverage.rows}
+    told = {(row.vehicle_id, row.log_kind): row for row in coverage.rows}
     for log in truth:
         key = f"{log.device}/{KINDS[log.kind]}/{log.at}"
         row = told.get((log.device, KINDS[log.kind]))

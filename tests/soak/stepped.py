@@ -153,4 +153,4 @@ async def run(options: Options, seed: int) -> Verdict:
         return judge(consumer.rows, truth, until=until, began={}, removed={}, coverage=coverage, cost=cost)
 
 
-_LIST = {"status": "status_logs", "errors": "error_logs"}
+_LIST = {"status": "status_logs", "error": "error_logs"}

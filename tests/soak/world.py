@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
@@ -18,6 +18,9 @@ from ev_energy_async.sandbox.faults import (
     TruncatedJson,
     Unavailable,
 )
+
+if TYPE_CHECKING:
+    from ev_energy_async.devices import WatchedLog
 
 __all__ = ["TOKEN_LIFETIME", "Options", "arrivals", "plan_of"]
 
@@ -54,7 +57,7 @@ class Options:
     pauses: int = 1
     every: float = 300.0
     reread_every: float = 3_600.0
-    logs: tuple[str, ...] = ("status",)
+    logs: tuple[WatchedLog, ...] = ("status",)
     limit: int = _PLENTY
     faults: bool = True
     stall: float = 0.2

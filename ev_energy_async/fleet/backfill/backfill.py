@@ -11,33 +11,24 @@ import asyncio
 import logging
 from collections import deque
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 import attrs
 
 from ev_energy_async import api
-from ev_energy_async.devices import PAGE_SIZE, Allowance, Patience, is_passing, pages_of
-from ev_energy_async.errors import (
-    AuthError,
-    BudgetExhausted,
-    EvEnergyError,
-    InvalidArgument,
-    RateLimited,
-    TransportError,
-    Unauthorized,
-)
-from ev_energy_async.fleet.backfill.positions import Lane, Position, Saved, digest, read_cursor, write_cursor
-from ev_energy_async.fleet.backfill.selection import Wanted, itself, vehicle_ids
+from ev_energy_async.devices import PAGE_SIZE, Allowance, Patience, Stream, is_fatal, is_transient, pages_of, settle
+from ev_energy_async.errors import EvEnergyError, InvalidArgument
+from ev_energy_async.fleet.backfill.positions import Position, Saved, SavedPosition, digest, read_cursor, write_cursor
+from ev_energy_async.fleet.backfill.selection import LogSelection, itself, vehicle_ids
 from ev_energy_async.fleet.events import PollFailed
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterable
-    from types import TracebackType
 
     from ev_energy_async.calls import Page, Paginator
-    from ev_energy_async.devices import Backfilling
-    from ev_energy_async.fleet.backfill.positions import Entry
+    from ev_energy_async.devices import Backfilling, VehicleLog
+    from ev_energy_async.fleet.backfill.positions import Item
     from ev_energy_async.ids import Ref
 
 __all__ = ["PRIORITY", "Backfill", "LogRead"]
@@ -48,8 +39,6 @@ PRIORITY: Final = -1
 """Below a poll's: where the budget is short, a backfill comes last."""
 
 _LOG: Final = logging.getLogger("ev_energy_async")
-# How many steps in a row may fail as a whole before the vehicles in them count as failed.
-_OUTAGES: Final = 5
 
 
 @attrs.frozen(kw_only=True)
@@ -59,20 +48,20 @@ class LogRead:
     Attributes:
         key: What tells it from all other logs, in every run, as in `vhcl01.../status/2026-...`.
         vehicle_id: Whose.
-        kind: `status`, `error`, `command` or `location`.
+        log_kind: `status`, `error`, `command` or `location`.
         log: The log.
     """
 
     key: str
     vehicle_id: str
-    kind: str
+    log_kind: str
     log: Any
 
 
 Read: TypeAlias = "LogRead | PollFailed"
 
 
-class Backfill:
+class Backfill(Stream["LogRead | PollFailed"]):
     """An iterator over the past logs of many vehicles.
 
     Example:
@@ -106,7 +95,7 @@ class Backfill:
 
     Args:
         sender: The client.
-        kind: `status`, `error` (or `errors`), `command` or `location`.
+        log: `status`, `error`, `command` or `location`.
         vehicles: Which vehicles (IDs, URLs or models); None for all.
         since: No earlier than this, on the time of the collection; included.
         until: No later than this; included.
@@ -121,7 +110,7 @@ class Backfill:
     def __init__(
         self,
         sender: Backfilling,
-        kind: str,
+        log: VehicleLog,
         vehicles: Iterable[Ref] | None = None,
         *,
         since: dt.datetime | None = None,
@@ -130,7 +119,8 @@ class Backfill:
         share: float = 0.5,
         cursor: str | None = None,
     ) -> None:
-        self._wanted = Wanted.of(kind, since, until)
+        super().__init__()
+        self._selection = LogSelection.of(log, since, until)
         if isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1:
             raise InvalidArgument("concurrency", concurrency, "an integer of at least 1")
         if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
@@ -139,26 +129,24 @@ class Backfill:
         self._sender = sender.with_options(priority=PRIORITY)
         self._clock = sender.clock
         self._allowance = Allowance(sender, share)
-        self._patience = Patience(f"the backfill of {self._wanted.text}", sender.clock)
+        self._patience = Patience(f"the backfill of {self._selection.text}", sender.clock)
         self._named = None if vehicles is None else vehicle_ids(vehicles)
         self._digest = "" if self._named is None else digest(self._named)
         if cursor is None:
-            saved = Saved(self._wanted.text, self._digest, 0, None, self._named == [], (), ())
+            saved = Saved(self._selection.text, self._digest, 0, None, self._named == [], (), ())
         else:
-            saved = read_cursor(cursor, self._wanted.text, self._digest)
+            saved = read_cursor(cursor, self._selection.text, self._digest)
         self._begun = saved.begun
         self._page = saved.page
         self._has_all = saved.has_all
-        self._waiting = deque(map(Lane, (*saved.lanes, *saved.failed)))
-        self._failed: list[Position] = []
-        self._active: list[Lane] = []
-        self._giving: deque[Lane] = deque()
+        self._waiting = deque(map(Position, (*saved.positions, *saved.failed)))
+        self._failed: list[SavedPosition] = []
+        self._active: list[Position] = []
+        self._giving: deque[Position] = deque()
         self._failures: deque[PollFailed] = deque()
-        self._trouble: list[tuple[Lane | None, EvEnergyError]] = []
+        self._trouble: list[tuple[Position | None, EvEnergyError]] = []
         self._fatal: EvEnergyError | None = None
         self._has_answer = False
-        self._is_busy = False
-        self._is_over = False
 
     @property
     def cursor(self) -> str:
@@ -166,14 +154,17 @@ class Backfill:
 
         Text, made when asked for: some 4,000 characters with 50 vehicles under way, and 20 to 60 for each that failed.
         """
-        lanes = (lane.position for lane in (*self._active, *self._waiting) if not lane.is_over)
+        positions = (vehicle.saved for vehicle in (*self._active, *self._waiting) if not vehicle.is_over)
         saved = Saved(
-            self._wanted.text, self._digest, self._begun, self._page, self._has_all, tuple(lanes), tuple(self._failed)
+            self._selection.text,
+            self._digest,
+            self._begun,
+            self._page,
+            self._has_all,
+            tuple(positions),
+            tuple(self._failed),
         )
         return write_cursor(saved)
-
-    def __aiter__(self) -> Self:
-        return self
 
     async def __anext__(self) -> Read:
         """Return the next log, or which vehicle could not be read.
@@ -187,58 +178,38 @@ class Backfill:
             InvalidArgument: The cursor names pages that there are none of.
             StopAsyncIteration: All was given out; or it was closed.
         """
-        self._enter()
-        try:
-            while not self._is_over:
-                found = self._next()
-                if found is not None:
-                    return found
-                await self._step()
-            raise StopAsyncIteration
-        finally:
-            self._is_busy = False
+        return await super().__anext__()
 
-    async def aclose(self) -> None:
-        """End it; there is nothing to wait for. The cursor stays."""
-        self._enter()
-        self._is_busy = False
-        self._is_over = True
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self.aclose()
+    async def _next(self) -> Read:
+        while not self._is_over:
+            found = self._held()
+            if found is not None:
+                return found
+            await self._step()
+        raise StopAsyncIteration
 
     def __repr__(self) -> str:
-        return f"<Backfill {self._wanted.text}{', closed' if self._is_over else ''}>"
+        return f"<Backfill {self._selection.text}{', closed' if self._is_over else ''}>"
 
-    def _enter(self) -> None:
-        if self._is_busy:
-            raise RuntimeError(f"{self!r} is waiting for a log in another task")
-        self._is_busy = True
-
-    def _next(self) -> Read | None:
+    def _held(self) -> Read | None:
         """Give out what was read and not given out yet."""
         if self._failures:
             return self._failures.popleft()
         while self._giving:
-            lane = self._giving[0]
-            if lane:
-                return self._item(lane.position.vehicle_id, lane.give())
+            vehicle = self._giving[0]
+            if vehicle:
+                return self._item(vehicle.saved.vehicle_id, vehicle.give())
             self._giving.popleft()
-        self._active = [lane for lane in self._active if not lane.is_over]
+        self._active = [vehicle for vehicle in self._active if not vehicle.is_over]
         self._is_over = self._has_all and not self._active and not self._waiting
         return None
 
-    def _item(self, vehicle_id: str, entry: Entry) -> Read:
-        kind = self._wanted.kind
+    def _item(self, vehicle_id: str, entry: Item) -> Read:
+        kind = self._selection.log
         key = f"{vehicle_id}/{kind}/{entry.text}"
         if entry.error is not None:
-            return PollFailed(key=key, vehicle_id=vehicle_id, kind=kind, error=entry.error)
-        return LogRead(key=key, vehicle_id=vehicle_id, kind=kind, log=entry.log)
+            return PollFailed(key=key, vehicle_id=vehicle_id, log_kind=kind, error=entry.error)
+        return LogRead(key=key, vehicle_id=vehicle_id, log_kind=kind, log=entry.log)
 
     async def _step(self) -> None:
         """Read a page of each of some vehicles, and one of the list of vehicles if these run out; when it is time."""
@@ -253,8 +224,8 @@ class Backfill:
         self._trouble, self._fatal, self._has_answer = [], None, False
         try:
             async with asyncio.TaskGroup() as group:
-                for lane in reads:
-                    group.create_task(self._read(lane))
+                for vehicle in reads:
+                    group.create_task(self._read(vehicle))
                 if lists:
                     group.create_task(self._list())
         except BaseExceptionGroup as failures:
@@ -262,7 +233,7 @@ class Backfill:
             raise failures.exceptions[0] from None
         finally:
             # What was answered counts, even if the step was cancelled.
-            self._giving.extend(lane for lane in reads if lane)
+            self._giving.extend(vehicle for vehicle in reads if vehicle)
         self._settle()
 
     async def _wait(self) -> int:
@@ -279,27 +250,27 @@ class Backfill:
     def _begin_vehicles(self) -> None:
         while len(self._active) < self._concurrency:
             if not self._waiting and self._named is not None and not self._has_all:
-                self._waiting.append(Lane(Position(self._named[self._begun])))
+                self._waiting.append(Position(SavedPosition(self._named[self._begun])))
                 self._begun += 1
                 self._has_all = self._begun == len(self._named)
             if not self._waiting:
                 break
             self._active.append(self._waiting.popleft())
 
-    async def _read(self, lane: Lane) -> None:
+    async def _read(self, vehicle: Position) -> None:
         """Read the page that a vehicle is at."""
-        wanted = self._wanted
+        wanted = self._selection
         list_logs = getattr(api, wanted.row.function)
         paginator: Paginator[Any] = list_logs(
-            self._sender, lane.position.vehicle_id, page_size=PAGE_SIZE, on_bad_item=itself, **wanted.filters
+            self._sender, vehicle.saved.vehicle_id, page_size=PAGE_SIZE, on_bad_item=itself, **wanted.filters
         )
         try:
-            page = await _page_at(paginator, lane.position.page)
+            page = await _page_at(paginator, vehicle.saved.page)
         except EvEnergyError as error:
-            self._note(lane, error)
+            self._note(vehicle, error)
             return
         self._has_answer = True
-        lane.take(page, wanted.row.time)
+        vehicle.take(page, wanted.row.time)
 
     async def _list(self) -> None:
         """Read the next page of the list of vehicles."""
@@ -312,42 +283,35 @@ class Backfill:
             self._note(None, error)
             return
         self._has_answer = True
-        found, undecodable = self._wanted.find(page)
-        self._waiting.extend(Lane(Position(vehicle_id)) for vehicle_id in found)
+        found, undecodable = self._selection.find(page)
+        self._waiting.extend(Position(SavedPosition(vehicle_id)) for vehicle_id in found)
         for entry in undecodable:
             assert entry.error is not None, "that is what it is for"  # noqa: S101
             key = f"unknown/vehicle/{entry.text}"
-            self._failures.append(PollFailed(key=key, vehicle_id="unknown", kind="vehicle", error=entry.error))
+            self._failures.append(PollFailed(key=key, vehicle_id="unknown", log_kind="vehicle", error=entry.error))
         self._page = page.next_cursor
         self._has_all = page.next_cursor is None
 
-    def _note(self, lane: Lane | None, error: EvEnergyError) -> None:
+    def _note(self, vehicle: Position | None, error: EvEnergyError) -> None:
         """Note an error of a vehicle, or of the list of vehicles if that is None."""
-        passes = is_passing(error)
-        # A connection that cannot pass is nobody's alone: the client is closed, or its TLS is refused.
-        is_all = isinstance(error, Unauthorized | AuthError | InvalidArgument | TransportError) or lane is None
-        if is_all and not passes:
+        if is_fatal(error) or (vehicle is None and not is_transient(error)):
             self._fatal = self._fatal or error
             return
-        self._has_answer = self._has_answer or not passes
-        self._trouble.append((lane, error))
+        self._has_answer = self._has_answer or not is_transient(error)
+        self._trouble.append((vehicle, error))
 
     def _settle(self) -> None:
-        """Say of each vehicle that was in trouble whether it failed, or all have to wait."""
-        waits: list[EvEnergyError] = []
-        is_outage = not self._has_answer and len(self._trouble) > 1
-        stays = is_outage and self._patience.failures < _OUTAGES
-        for lane, error in self._trouble:
-            is_refusal = lane is None or isinstance(error, RateLimited | BudgetExhausted)
-            if is_outage or is_refusal:
+        """Decide for each vehicle in trouble whether it failed, or everybody has to wait."""
+        waits, failed = settle(self._trouble, answered=self._has_answer, waits=self._patience.failures)
+        for vehicle, error in failed:
+            if vehicle is None:
                 waits.append(error)
-            if lane is None or is_refusal or stays:
                 continue
-            self._active.remove(lane)
-            self._failed.append(lane.position)
-            vehicle_id, kind = lane.position.vehicle_id, self._wanted.kind
-            key = f"{vehicle_id}/{kind}/failed"
-            self._failures.append(PollFailed(key=key, vehicle_id=vehicle_id, kind=kind, error=error))
+            self._active.remove(vehicle)
+            self._failed.append(vehicle.saved)
+            vehicle_id, log = vehicle.saved.vehicle_id, self._selection.log
+            key = f"{vehicle_id}/{log}/failed"
+            self._failures.append(PollFailed(key=key, vehicle_id=vehicle_id, log_kind=log, error=error))
         if waits:
             self._patience.fail(waits)
         elif self._has_answer:

@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from ev_energy_async.calls import Page
     from ev_energy_async.devices import Placed
 
-__all__ = ["Entry", "Lane", "Position", "Saved", "digest", "read_cursor", "undecodable", "write_cursor"]
+__all__ = ["Item", "Position", "SavedPosition", "Saved", "digest", "read_cursor", "undecodable", "write_cursor"]
 
 _FORMAT: Final = "1."
 
 
-class Position(NamedTuple):
+class SavedPosition(NamedTuple):
     """Where a vehicle is.
 
     Attributes:
@@ -46,7 +46,7 @@ class Position(NamedTuple):
     bad: int = 0
 
 
-class Entry(NamedTuple):
+class Item(NamedTuple):
     """An item of a page that is to be given out: a log, or why it is none.
 
     Attributes:
@@ -60,31 +60,31 @@ class Entry(NamedTuple):
     error: DecodeError | None = None
 
 
-class Lane:
+class Position:
     """One vehicle on its way through its pages.
 
     Args:
-        position: Where it goes on.
+        saved: Where it goes on.
 
     Attributes:
-        position: Where a cursor has to go on, to give out nothing twice and leave nothing out.
+        saved: Where a cursor has to go on, to give out nothing twice and leave nothing out.
         is_over: Whether all was given out.
     """
 
-    __slots__ = ("_left", "_next", "_skips", "is_over", "position")
+    __slots__ = ("_left", "_next", "_skips", "is_over", "saved")
 
-    def __init__(self, position: Position) -> None:
-        self.position = position
+    def __init__(self, saved: SavedPosition) -> None:
+        self.saved = saved
         self.is_over = False
-        self._left: deque[Entry] = deque()
+        self._left: deque[Item] = deque()
         self._next: str | None = None
-        self._skips = bool(position.below or position.bad)
+        self._skips = bool(saved.below or saved.bad)
 
     def __len__(self) -> int:
         return len(self._left)
 
     def take(self, page: Page[Any], time: str) -> None:
-        """Take the page that `position` names.
+        """Take the page that `saved` names.
 
         Args:
             page: What was read; what could not be decoded is in it as `BadItem`.
@@ -93,46 +93,46 @@ class Lane:
         bad, logs = _sorted(page, time)
         if self._skips:
             # Logs that have come since shift the first page: what was given out may be further down, on the next one.
-            bad = bad[self.position.bad :]
-            last = (instant(self.position.below) or 0, self.position.below)
-            logs = [placed for placed in logs if not self.position.below or (placed.at, placed.text) < last]
+            bad = bad[self.saved.bad :]
+            last = (instant(self.saved.below) or 0, self.saved.below)
+            logs = [placed for placed in logs if not self.saved.below or (placed.at, placed.text) < last]
             self._skips = not logs
         self._left.extend(bad)
-        self._left.extend(Entry(placed.text, placed.log) for placed in logs)
+        self._left.extend(Item(placed.text, placed.log) for placed in logs)
         self._next = page.next_cursor
         self._turn()
 
-    def give(self) -> Entry:
+    def give(self) -> Item:
         """Give out the next item."""
         entry = self._left.popleft()
         if entry.error is None:
-            self.position = self.position._replace(below=entry.text)
+            self.saved = self.saved._replace(below=entry.text)
         else:
-            self.position = self.position._replace(bad=self.position.bad + 1)
+            self.saved = self.saved._replace(bad=self.saved.bad + 1)
         self._turn()
         return entry
 
     def _turn(self) -> None:
         """Go on to the next page if this one is given out."""
         if not self._left:
-            self.position = self.position._replace(page=self._next, bad=0)
+            self.saved = self.saved._replace(page=self._next, bad=0)
             self.is_over = self._next is None
 
 
-def _sorted(page: Page[Any], time: str) -> tuple[list[Entry], list[Placed]]:
+def _sorted(page: Page[Any], time: str) -> tuple[list[Item], list[Placed]]:
     """Return what cannot be decoded, and the logs, the newest first and each once."""
-    bad: list[Entry] = []
+    bad: list[Item] = []
     logs: dict[str, Placed] = {}
     for index, item in enumerate(page):
         if isinstance(item, BadItem):
             path = f"$[{item.index}]{item.path.removeprefix('$')}"
-            bad.append(Entry(undecodable(item.raw), None, DecodeError(item.reason, path, page.response)))
+            bad.append(Item(undecodable(item.raw), None, DecodeError(item.reason, path, page.response)))
             continue
         try:
             placed = place(item, time, page.response)
         except DecodeError as error:
             error.path = f"$[{index}].{time}"
-            bad.append(Entry(undecodable(repr(item).encode()), None, error))
+            bad.append(Item(undecodable(repr(item).encode()), None, error))
         else:
             logs[placed.text] = placed
     return bad, sorted(logs.values(), key=_by_time, reverse=True)
@@ -160,8 +160,8 @@ class Saved(msgspec.Struct, frozen=True, array_like=True):
         vehicles: The digest of the vehicles that were named; empty if all are read.
         begun: How many of those that were named were begun.
         page: The cursor of the page of the snapshot that is to be read next; None for the first, and after the last.
-        has_all: Whether there are no more vehicles to begin than those in `lanes`.
-        lanes: The vehicles under way, and those that a snapshot named and that are still to be begun.
+        has_all: Whether there are no more vehicles to begin than those in `positions`.
+        positions: The vehicles under way, and those that a snapshot named and that are still to be begun.
         failed: The vehicles that could not be read.
     """
 
@@ -170,8 +170,8 @@ class Saved(msgspec.Struct, frozen=True, array_like=True):
     begun: int
     page: str | None
     has_all: bool
-    lanes: tuple[Position, ...]
-    failed: tuple[Position, ...]
+    positions: tuple[SavedPosition, ...]
+    failed: tuple[SavedPosition, ...]
 
 
 def write_cursor(saved: Saved) -> str:
@@ -208,13 +208,13 @@ def _saved(cursor: object) -> Saved | None:
     try:
         packed = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
         saved = msgspec.json.decode(zlib.decompress(packed), type=Saved)
-        _check(saved.lanes)
+        _check(saved.positions)
         _check(saved.failed)
     except (ValueError, zlib.error, msgspec.MsgspecError):  # an InvalidArgument is a ValueError
         return None
     return saved
 
 
-def _check(positions: Iterable[Position]) -> None:
+def _check(positions: Iterable[SavedPosition]) -> None:
     for position in positions:
         id_text("cursor", position.vehicle_id, "vhcl")

@@ -11,9 +11,9 @@ import attrs
 import msgspec
 
 from ev_energy_async.clock import utc_bounds, utc_text
-from ev_energy_async.devices import DEVICES, last_segment, place
+from ev_energy_async.devices import DEVICES, last_segment, log_name, place
 from ev_energy_async.errors import DecodeError, InvalidArgument
-from ev_energy_async.fleet.backfill.positions import Entry, undecodable
+from ev_energy_async.fleet.backfill.positions import Item, undecodable
 from ev_energy_async.ids import id_text
 from ev_energy_async.instants import instant, instant_of
 from ev_energy_async.messages import BadItem
@@ -26,41 +26,38 @@ if TYPE_CHECKING:
     from ev_energy_async.ids import Ref
     from ev_energy_async.models import Vehicle
 
-__all__ = ["Wanted", "itself", "vehicle_ids"]
+__all__ = ["LogSelection", "itself", "vehicle_ids"]
 
-_KINDS: Final = DEVICES["vehicle"]
-_NAMES: Final = {"errors": "error"}
+_LOGS: Final = DEVICES["vehicles"].logs
 
 
 @attrs.frozen
-class Wanted:
+class LogSelection:
     """The logs that are read of each vehicle.
 
     Attributes:
-        kind: `status`, `error`, `command` or `location`.
+        log: `status`, `error`, `command` or `location`.
         row: How they are listed.
         since: From when on; None for all.
         filters: The bounds in time, as arguments of the function that lists them.
         text: All of it as text, for a cursor and the log.
     """
 
-    kind: str
+    log: str
     row: LogKind
     since: dt.datetime | None
     filters: dict[str, Any]
     text: str
 
     @classmethod
-    def of(cls, kind: object, since: dt.datetime | None, until: dt.datetime | None) -> Wanted:
-        """Return what is wanted.
+    def of(cls, log: object, since: dt.datetime | None, until: dt.datetime | None) -> LogSelection:
+        """Return the selection, checked.
 
         Raises:
-            InvalidArgument: There is no such kind, or a bound is no aware time, or they are the wrong way round.
+            InvalidArgument: There is no such log, a bound is no aware time, or `since` is after `until`.
         """
-        name = _NAMES.get(kind, kind) if isinstance(kind, str) else ""
-        if name not in _KINDS:
-            raise InvalidArgument("kind", kind, f"one of {', '.join(map(repr, _KINDS))}")
-        row = _KINDS[name]
+        name = log_name("log", log, _LOGS)
+        row = _LOGS[name]
         since, until = utc_bounds(since, until)
         texts = {
             f"{row.time}_{way}": utc_text(argument, bound)
@@ -77,7 +74,7 @@ class Wanted:
         That is one of the status logs, and the one with the latest `sampled_at`. Of other logs it tells nothing: a car
         whose telematics fail has new error logs and no new status, and commands and locations have times of their own.
         """
-        if self.kind != "status":
+        if self.row.newest is None:
             return True
         latest = vehicle.latest_status_log
         if latest is None or self.since is None:
@@ -88,13 +85,13 @@ class Wanted:
             return True
         return at is None or at >= instant_of(self.since)
 
-    def find(self, page: Iterable[Vehicle | BadItem]) -> tuple[list[str], list[Entry]]:
+    def find(self, page: Iterable[Vehicle | BadItem]) -> tuple[list[str], list[Item]]:
         """Return the IDs of the vehicles of a page that have to be asked, and what is wrong with those without one.
 
         Of a vehicle that cannot be decoded the ID is enough.
         """
         found: list[str] = []
-        errors: list[Entry] = []
+        errors: list[Item] = []
         for item in page:
             if not isinstance(item, BadItem):
                 if self.may_be_had(item):
@@ -104,7 +101,7 @@ class Wanted:
                 found.append(id_text("id", msgspec.json.decode(item.raw, type=_HasId).id, "vhcl"))
             except (InvalidArgument, msgspec.MsgspecError):
                 error = DecodeError(item.reason, item.path.replace("$", f"$[{item.index}]", 1))
-                errors.append(Entry(undecodable(item.raw), None, error))
+                errors.append(Item(undecodable(item.raw), None, error))
         return found, errors
 
 

@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from ev_energy_async.fleet.watch.allotment import Settings as Settings
     from ev_energy_async.fleet.watch.collection import Reading as Reading
     from ev_energy_async.fleet.watch.cycle import Rules as Rules
-    from ev_energy_async.fleet.watch.emitter import Teller as Teller
+    from ev_energy_async.fleet.watch.emitter import Emitter as Emitter
     from ev_energy_async.fleet.watch.engine import Engine as Engine
     from ev_energy_async.fleet.watch.engine import FleetClient as FleetClient
     from ev_energy_async.fleet.watch.engine import Progress as Progress
     from ev_energy_async.fleet.watch.journal import Journal as Journal
-    from ev_energy_async.fleet.watch.state import Known as Known
+    from ev_energy_async.fleet.watch.state import DeviceState as DeviceState
     from ev_energy_async.fleet.watch.state import Meta as Meta
     from ev_energy_async.fleet.watch.state import decoded as decoded
     from ev_energy_async.fleet.watch.stream import Batch as Batch
@@ -27,9 +27,9 @@ else:
         allotment=("Settings",),
         collection=("Reading",),
         cycle=("Rules",),
-        emitter=("Teller",),
+        emitter=("Emitter",),
         engine=("Engine", "FleetClient", "Progress"),
         journal=("Journal",),
-        state=("Known", "Meta", "decoded"),
+        state=("DeviceState", "Meta", "decoded"),
         stream=("Batch", "Watch"),
     )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ev_energy_async.fleet.events import Spent
     from ev_energy_async.fleet.watch.cycle import Rules
 
-__all__ = ["Rations", "Settings"]
+__all__ = ["Allotment", "Settings"]
 
 # The share of the hourly budget that a watch plans with; the rest is for what changes more than usual.
 _USABLE: Final = 0.9
@@ -55,7 +55,7 @@ class Settings:
     name: str
 
 
-class Rations:
+class Allotment:
     """What a watch may spend on what.
 
     Attributes:
@@ -138,7 +138,7 @@ class Rations:
         return plan(
             vehicles,
             settings.every,
-            logs={*["status"] * rules.status, *["errors"] * rules.errors},
+            logs=rules.logs,
             read_every=rules.read_every / SECOND or None,
             error_share=settings.error_share,
             reread_share=settings.reread_share,

@@ -15,15 +15,16 @@ import attrs
 from ev_energy_async.fleet.events import Lateness, Spent
 from ev_energy_async.fleet.watch.collection import identity_of
 from ev_energy_async.fleet.watch.ledger import Ledger, Seen
-from ev_energy_async.fleet.watch.state import Known, Meta
+from ev_energy_async.fleet.watch.state import DeviceState, Meta
 from ev_energy_async.instants import ALWAYS, SECOND, SKEW, instant, instant_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from ev_energy_async.devices import WatchedLog
     from ev_energy_async.models import Vehicle
 
-__all__ = ["Cycle", "Rules", "Wanted", "lateness_of"]
+__all__ = ["Cycle", "Rules", "LogRequest", "lateness_of"]
 
 _INACTIVE: Final = "INACTIVE"
 # How long an error log makes a vehicle look unwell.
@@ -52,9 +53,14 @@ class Rules:
     stale: int
     max_shrink: float
 
+    @property
+    def logs(self) -> tuple[WatchedLog, ...]:
+        """The logs that are read."""
+        return (*(("status",) if self.status else ()), *(("error",) if self.errors else ()))
+
 
 @attrs.frozen
-class Wanted:
+class LogRequest:
     """Logs that are to be read.
 
     Attributes:
@@ -81,7 +87,7 @@ class Change:
 
     what: str
     vehicle: Vehicle
-    known: Known
+    known: DeviceState
     before: str = ""
 
 
@@ -115,7 +121,7 @@ class Cycle:
         self.here: set[str] = set()
         self.absent: list[str] = []
         self.missing: deque[str] = deque()
-        self.queue: deque[Wanted] = deque()
+        self.queue: deque[LogRequest] = deque()
         self.queued: set[tuple[str, str]] = set()
         self.changed = 0
         self.failed: set[str] = set()
@@ -129,9 +135,9 @@ class Cycle:
         """Note what is to be read, once."""
         if (vehicle_id, kind) not in self.queued:
             self.queued.add((vehicle_id, kind))
-            self.queue.append(Wanted(vehicle_id, kind, why))
+            self.queue.append(LogRequest(vehicle_id, kind, why))
 
-    def take(self, vehicles: Iterable[Vehicle], live: Mapping[str, Known]) -> Iterator[Change]:
+    def take(self, vehicles: Iterable[Vehicle], live: Mapping[str, DeviceState]) -> Iterator[Change]:
         """Take a page of the snapshot, and yield what it changes.
 
         What follows from it is to be read once what is yielded was noted.
@@ -155,7 +161,7 @@ class Cycle:
                 if quiet is not now:
                     yield Change("quiet", vehicle, quiet)
 
-    def _added(self, vehicle: Vehicle, known: Known | None, hint: str | None) -> Known:
+    def _added(self, vehicle: Vehicle, known: DeviceState | None, hint: str | None) -> DeviceState:
         """Return what is known of a vehicle that was not there before."""
         integrated = str(vehicle.integrated)
         if known is not None:
@@ -179,10 +185,10 @@ class Cycle:
             else:
                 status = Ledger.after(at, since)
         hint = hint if status.instants else None
-        known = Known(integrated=integrated, hint=hint, since=since, changes=1)
+        known = DeviceState(integrated=integrated, hint=hint, since=since, changes=1)
         return known.with_ledger("status", status).with_ledger("error", Ledger.since(since))
 
-    def _look(self, vehicle: Vehicle, known: Known, hint: str | None) -> Known:
+    def _look(self, vehicle: Vehicle, known: DeviceState, hint: str | None) -> DeviceState:
         """See from the newest log of a vehicle whether its logs are to be read, and return what is known of it then."""
         at = None if hint is None else instant(hint)
         if known.trouble:
@@ -223,7 +229,7 @@ class Cycle:
         if self.began - newest > limit and (before == ALWAYS or before - newest <= limit):
             self.want(vehicle_id, "error", "errors")
 
-    def end_snapshot(self, live: Mapping[str, Known]) -> tuple[int, int] | None:
+    def end_snapshot(self, live: Mapping[str, DeviceState]) -> tuple[int, int] | None:
         """Note which vehicles are missing from the snapshot, to be looked up.
 
         Returns:
@@ -239,7 +245,7 @@ class Cycle:
         self.missing.extend(missing)
         return None
 
-    def rotate_errors(self, live: Mapping[str, Known], count: int) -> None:
+    def rotate_errors(self, live: Mapping[str, DeviceState], count: int) -> None:
         """Want the error logs of so many vehicles, of those that look unwell first, else the longest unread first.
 
         Those that look unwell get half of it at the most, so that the others have their turn too.
@@ -253,7 +259,7 @@ class Cycle:
         for _, each in (*unwell, *nsmallest(count - len(unwell), others)):
             self.want(each, "error", "errors")
 
-    def rotate_past(self, live: Mapping[str, Known], count: int, soon: set[str]) -> None:
+    def rotate_past(self, live: Mapping[str, DeviceState], count: int, soon: set[str]) -> None:
         """Want the past of so many vehicles, the longest unread first.
 
         Those whose new logs are still to be read are read back further instead, for one that reports in each cycle
@@ -272,26 +278,26 @@ class Cycle:
         soon.difference_update(each for _, each in first)
         chosen = set(first)
         others = nsmallest(count - len(first), (pair for pair in self._turns(live, self.here) if pair not in chosen))
-        turns = {(each, "status"): Wanted(each, "status", "reread") for _, each in (*first, *others)}
+        turns = {(each, "status"): LogRequest(each, "status", "reread") for _, each in (*first, *others)}
         rest = [wanted for wanted in self.queue if (wanted.vehicle_id, wanted.kind) not in turns]
         self.queue = deque([*rest, *turns.values()])
         self.queued.update(turns)
 
-    def _turns(self, live: Mapping[str, Known], vehicles: Iterable[str]) -> Iterator[tuple[int, str]]:
+    def _turns(self, live: Mapping[str, DeviceState], vehicles: Iterable[str]) -> Iterator[tuple[int, str]]:
         """Yield vehicles with when their past was read last. One by one: of a large fleet a list would be long."""
         for each in vehicles:
             known = live.get(each)
             if known is not None and known.is_here:
                 yield known.ledger("status").reread_at, each
 
-    def _unread(self, live: Mapping[str, Known], kind: str) -> Iterator[tuple[tuple[int, str], Known]]:
+    def _unread(self, live: Mapping[str, DeviceState], kind: str) -> Iterator[tuple[tuple[int, str], DeviceState]]:
         """Yield the vehicles of which a kind is not to be read yet, each with when it was read last."""
         for each in self.here:
             known = live.get(each)
             if known is not None and known.is_here and (each, kind) not in self.queued:
                 yield (known.ledger(kind).read_at, each), known
 
-    def _is_unwell(self, known: Known) -> bool:
+    def _is_unwell(self, known: DeviceState) -> bool:
         recent = known.ledger("error")
         return (
             known.integrated == _INACTIVE

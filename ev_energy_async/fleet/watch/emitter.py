@@ -21,7 +21,7 @@ from ev_energy_async.fleet.events import (
     VehicleRemoved,
 )
 from ev_energy_async.fleet.watch.cycle import lateness_of
-from ev_energy_async.fleet.watch.state import FLEET, Known
+from ev_energy_async.fleet.watch.state import FLEET, DeviceState
 from ev_energy_async.instants import ALWAYS, SECOND
 
 if TYPE_CHECKING:
@@ -36,12 +36,12 @@ if TYPE_CHECKING:
     from ev_energy_async.fleet.events import WatchEvent
     from ev_energy_async.fleet.watch.collection import Reading
     from ev_energy_async.fleet.watch.cycle import Change, Cycle
-    from ev_energy_async.fleet.watch.journal import Journal, Row
+    from ev_energy_async.fleet.watch.journal import Journal, RowValue
     from ev_energy_async.fleet.watch.ledger import Seen
     from ev_energy_async.fleet.watch.state import Meta
     from ev_energy_async.messages import BadItem
 
-__all__ = ["Teller", "reason_of"]
+__all__ = ["Emitter", "reason_of"]
 
 # A vehicle that was silent for so long has a past to catch up on, which may come in any order.
 _SILENCE: Final = 2 * 3_600 * SECOND
@@ -63,7 +63,7 @@ def reason_of(error: EvEnergyError) -> Reason:
     return Reason.REFUSED
 
 
-class Teller:
+class Emitter:
     """Makes events, in the order in which they are to be given out.
 
     Attributes:
@@ -71,13 +71,13 @@ class Teller:
         soon: Vehicles to which logs come late, so that more may be on their way: their past is to be read soon.
     """
 
-    def __init__(self, journal: Journal, live: dict[str, Known]) -> None:
+    def __init__(self, journal: Journal, live: dict[str, DeviceState]) -> None:
         self.events: deque[tuple[int, WatchEvent]] = deque()
         self.soon: set[str] = set()
         self._journal = journal
         self._live = live
 
-    def _tell(self, event: Callable[..., WatchEvent], changes: Mapping[str, Row], /, **fields: Any) -> None:
+    def _tell(self, event: Callable[..., WatchEvent], changes: Mapping[str, RowValue], /, **fields: Any) -> None:
         number = self._journal.enter(changes)
         self.events.append((number, event(ack=partial(self._journal.acknowledge, number), **fields)))
 
@@ -122,7 +122,7 @@ class Teller:
         self, cycle: Cycle | None, vehicle_id: str, kind: str, error: EvEnergyError, place: int | None = None
     ) -> None:
         """Tell that a vehicle could not be read; `place` tells a log of it from others."""
-        rows: dict[str, Row] = {}
+        rows: dict[str, RowValue] = {}
         known = self._live.get(vehicle_id)
         if known is not None:
             rows[vehicle_id] = self._live[vehicle_id] = known.with_trouble(kind, reason_of(error))
@@ -130,7 +130,7 @@ class Teller:
         if cycle is not None:
             cycle.failed.add(vehicle_id)
         key = f"{vehicle_id}/{kind}/failed/{number}" + ("" if place is None else f"/{place}")
-        self._tell(PollFailed, rows, key=key, vehicle_id=vehicle_id, kind=kind, error=error)
+        self._tell(PollFailed, rows, key=key, vehicle_id=vehicle_id, log_kind=kind, error=error)
 
     def bad_vehicle(self, cycle: Cycle, item: BadItem) -> None:
         """Tell that a vehicle in the snapshot cannot be decoded. It is there nevertheless."""
@@ -196,25 +196,25 @@ class Teller:
 
     def _tell_logs(
         self,
-        known: Known,
+        known: DeviceState,
         reading: Reading,
         new: list[Placed],
         delivered: list[Seen],
-        after: Known,
+        after: DeviceState,
         is_late: Callable[[int], bool],
     ) -> None:
         vehicle_id, kind = reading.vehicle_id, reading.kind
         self._live[vehicle_id] = after
         event = StatusLogged if kind == "status" else ErrorLogged
         for count, placed in enumerate(new, 1):
-            row: Row = after if count == len(new) else partial(_partly, known, kind, delivered, count)
+            row: RowValue = after if count == len(new) else partial(_partly, known, kind, delivered, count)
             key = f"{vehicle_id}/{kind}/{placed.text}"
             fields = {"vehicle_id": vehicle_id, "log": placed.log, "late": is_late(placed.at)}
             self._tell(event, {vehicle_id: row}, key=key, **fields)
         if not new and after != known:
             self._journal.enter({vehicle_id: after})
 
-    def _with_gaps(self, cycle: Cycle | None, known: Known, reading: Reading) -> Known:
+    def _with_gaps(self, cycle: Cycle | None, known: DeviceState, reading: Reading) -> DeviceState:
         """Tell of logs that cannot be decoded, each once, and return what is known with them missing."""
         for index, bad in enumerate(reading.bad):
             at = bad.at if bad.at is not None else reading.read_at
@@ -249,7 +249,7 @@ class Teller:
         )
 
 
-def _new(known: Known, reading: Reading, logs: list[Placed]) -> tuple[list[Seen], list[Placed]]:
+def _new(known: DeviceState, reading: Reading, logs: list[Placed]) -> tuple[list[Seen], list[Placed]]:
     """Return which logs of a portion were not delivered, in two forms."""
     portion = reading.logs[len(reading.logs) - len(logs) :]
     flags = known.ledger(reading.kind).unseen(portion)
@@ -263,11 +263,11 @@ def _is_closed(gap: tuple[str, int, int, str], kind: str, begin: int, end: int) 
     return of == kind and begin <= since and until <= end and why != Reason.UNDECODABLE.value
 
 
-def _partly(known: Known, kind: str, delivered: list[Seen], count: int) -> msgspec.Struct:
+def _partly(known: DeviceState, kind: str, delivered: list[Seen], count: int) -> msgspec.Struct:
     return known.with_delivered(kind, delivered[:count])
 
 
-def _through(known: Known, reading: Reading, *, top: int | None, past: int) -> Known:
+def _through(known: DeviceState, reading: Reading, *, top: int | None, past: int) -> DeviceState:
     """Return what is known of a vehicle after a reading that is through."""
     kind, read_at = reading.kind, reading.read_at
     before = known.ledger(kind)

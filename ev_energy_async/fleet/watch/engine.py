@@ -15,22 +15,26 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import attrs
 
 from ev_energy_async import api
-from ev_energy_async.devices import PAGE_SIZE, Backfilling, Patience, is_passing, pages_of, read_at
-from ev_energy_async.errors import (
-    BudgetExhausted,
-    DecodeError,
-    EvEnergyError,
-    NotFound,
-    RateLimited,
-    Unauthorized,
+from ev_energy_async.devices import (
+    MOST_WAITS,
+    PAGE_SIZE,
+    Backfilling,
+    Patience,
+    is_fatal,
+    is_refusal,
+    is_transient,
+    outcomes_of,
+    pages_of,
+    read_at,
+    settle,
 )
-from ev_energy_async.fleet.failures import is_fatal, outcomes_of
-from ev_energy_async.fleet.watch.allotment import Rations, Settings
+from ev_energy_async.errors import DecodeError, EvEnergyError, NotFound, Unauthorized
+from ev_energy_async.fleet.watch.allotment import Allotment, Settings
 from ev_energy_async.fleet.watch.collection import Counted, Reading
 from ev_energy_async.fleet.watch.cycle import Cycle
-from ev_energy_async.fleet.watch.emitter import Teller
+from ev_energy_async.fleet.watch.emitter import Emitter
 from ev_energy_async.fleet.watch.journal import Journal
-from ev_energy_async.fleet.watch.state import FLEET, Known, Meta, decoded
+from ev_energy_async.fleet.watch.state import FLEET, DeviceState, Meta, decoded
 from ev_energy_async.instants import ALWAYS, NEVER, SKEW, instant_of, moment
 from ev_energy_async.values import UNSET
 
@@ -40,16 +44,14 @@ if TYPE_CHECKING:
     from ev_energy_async.budget import Budget
     from ev_energy_async.calls import Page
     from ev_energy_async.checkpoint import Checkpoint, Owner
+    from ev_energy_async.devices import Job
     from ev_energy_async.fleet.events import Spent, WatchEvent
-    from ev_energy_async.fleet.failures import Job
-    from ev_energy_async.fleet.watch.cycle import Wanted
+    from ev_energy_async.fleet.watch.cycle import LogRequest
     from ev_energy_async.messages import BadItem
 
 __all__ = ["Engine", "FleetClient", "Progress", "Settings"]
 
 _LOG: Final = logging.getLogger("ev_energy_async")
-# How often in a row nothing but failures is waited out, before those that failed are said to have.
-_MOST_WAITS: Final = 5
 
 
 class FleetClient(Backfilling, Protocol):
@@ -84,7 +86,7 @@ class Progress:
 class _Active:
     """A reading under way, and why."""
 
-    wanted: Wanted
+    wanted: LogRequest
     reading: Reading
     top: int | None
     calls: int = 0
@@ -100,20 +102,20 @@ class Engine:
 
     def __init__(self, client: FleetClient, owner: Owner, checkpoint: Checkpoint, settings: Settings) -> None:
         self.clock = client.clock
-        self.live: dict[str, Known] = {}
+        self.live: dict[str, DeviceState] = {}
         self.meta = Meta()
         self._client = client
         self._owner = owner
         self._settings = settings
         self._rules = settings.rules
         self._journal = Journal(checkpoint, settings.name)
-        self._teller = Teller(self._journal, self.live)
-        self._events: deque[tuple[int, WatchEvent]] = self._teller.events
+        self._emitter = Emitter(self._journal, self.live)
+        self._events: deque[tuple[int, WatchEvent]] = self._emitter.events
         self._is_loaded = self._has_begun = False
         self._given = 0
         self._cycle: Cycle | None = None
         self._active: dict[tuple[str, str], _Active] = {}
-        self._rations = Rations(settings, client.budget)
+        self._allotment = Allotment(settings, client.budget)
         self._due = float("-inf")
         self._patience = Patience("watching the fleet", client.clock)
         self._is_refused = False
@@ -223,7 +225,7 @@ class Engine:
         """Whether a reading is to be waited for; one that has a long past to read goes on beside the next cycle."""
         return any(not each.reading.is_long for each in active)
 
-    def _activate(self, cycle: Cycle, wanted: Wanted) -> None:
+    def _activate(self, cycle: Cycle, wanted: LogRequest) -> None:
         key = wanted.vehicle_id, wanted.kind
         known = self.live.get(wanted.vehicle_id)
         if known is None or key in self._active:
@@ -260,8 +262,8 @@ class Engine:
 
     def _note_page(self, cycle: Cycle, outcome: Any, bad: list[BadItem], trouble: list[EvEnergyError]) -> None:
         if isinstance(outcome, EvEnergyError):
-            is_garbled = isinstance(outcome, DecodeError) and self._patience.failures < _MOST_WAITS
-            if not (is_garbled or is_passing(outcome)):
+            is_garbled = isinstance(outcome, DecodeError) and self._patience.failures < MOST_WAITS
+            if not (is_garbled or is_transient(outcome)):
                 # From its beginning when it is asked for again, for it may have been the cursor that was refused.
                 cycle.cursor = None
                 raise outcome
@@ -275,58 +277,53 @@ class Engine:
                 self.meta = Meta(since=cycle.began)
                 self._has_begun = True
         for item in bad:
-            self._teller.bad_vehicle(cycle, item)
+            self._emitter.bad_vehicle(cycle, item)
         for change in cycle.take(page, self.live):
-            self._teller.change(change)
+            self._emitter.change(change)
         cycle.cursor = page.next_cursor
         if page.next_cursor is None:
             self._end_snapshot(cycle)
 
     def _end_snapshot(self, cycle: Cycle) -> None:
         shrunk = cycle.end_snapshot(self.live)
-        self._teller.absent(cycle)
+        self._emitter.absent(cycle)
         if shrunk is not None and not self._has_shrunk:
-            self._teller.shrunk(cycle, *shrunk)
+            self._emitter.shrunk(cycle, *shrunk)
         self._has_shrunk = shrunk is not None
         count = len(cycle.here)
         if self._rules.errors:
-            cycle.rotate_errors(self.live, self._rations.errors(count))
+            cycle.rotate_errors(self.live, self._allotment.errors(count))
         if self._rules.status:
-            cycle.rotate_past(self.live, self._rations.turns(count), self._teller.soon)
+            cycle.rotate_past(self.live, self._allotment.turns(count), self._emitter.soon)
 
     def _note_readings(self, active: list[_Active], outcomes: list[Any], trouble: list[EvEnergyError]) -> None:
-        failed: list[tuple[_Active, EvEnergyError]] = []
+        failures: list[tuple[_Active, EvEnergyError]] = []
         good = 0
         for each, outcome in zip(active, outcomes, strict=True):
             self._spend(each)
-            if isinstance(outcome, BudgetExhausted | RateLimited):
-                trouble.append(outcome)
-            elif isinstance(outcome, EvEnergyError):
-                failed.append((each, outcome))
+            if isinstance(outcome, EvEnergyError):
+                failures.append((each, outcome))
             else:
                 good += 1
                 self._note_logs(each)
-        passing = [error for _, error in failed if is_passing(error)]
-        if len(passing) == len(failed) > 1 and not good and self._patience.failures < _MOST_WAITS:
-            # Nobody answers: it is not these vehicles.
-            trouble += passing
-            return
+        waits, failed = settle(failures, answered=good > 0, waits=self._patience.failures)
+        trouble += waits
         for each, error in failed:
             self._drop(each)
             if each.wanted.why == "reread":
-                self._rations.give_back()
-                self._teller.soon.add(each.wanted.vehicle_id)
-            self._teller.failed(self._cycle, each.wanted.vehicle_id, each.wanted.kind, error)
+                self._allotment.give_back()
+                self._emitter.soon.add(each.wanted.vehicle_id)
+            self._emitter.failed(self._cycle, each.wanted.vehicle_id, each.wanted.kind, error)
 
     def _note_logs(self, each: _Active) -> None:
         logs, has_more = each.reading.take()
         if not has_more:
             self._drop(each)
             if each.wanted.why == "reread":
-                self._rations.learn(each.calls)
+                self._allotment.learn(each.calls)
         is_turn = each.wanted.why == "reread"
         past = NEVER if is_turn else instant_of(self.clock.now()) - self._rules.past
-        self._teller.logs(self._cycle, each.reading, logs, has_more=has_more, top=each.top, past=past)
+        self._emitter.logs(self._cycle, each.reading, logs, has_more=has_more, top=each.top, past=past)
 
     def _drop(self, each: _Active) -> None:
         del self._active[each.wanted.vehicle_id, each.wanted.kind]
@@ -334,39 +331,38 @@ class Engine:
     def _spend(self, each: _Active) -> None:
         calls = each.reading.calls()
         each.calls += calls
-        self._rations.spend(each.wanted.why, calls)
+        self._allotment.spend(each.wanted.why, calls)
         if self._cycle is not None:
             self._cycle.spent[each.wanted.why] += calls
 
     def _note_lookup(self, cycle: Cycle, vehicle_id: str, outcome: Any, trouble: list[EvEnergyError]) -> None:
-        if isinstance(outcome, BudgetExhausted | RateLimited):
+        if isinstance(outcome, EvEnergyError) and is_refusal(outcome):
             trouble.append(outcome)
             return
         cycle.missing.remove(vehicle_id)
         if isinstance(outcome, EvEnergyError):
-            self._teller.failed(cycle, vehicle_id, "vehicle", outcome)
+            self._emitter.failed(cycle, vehicle_id, "vehicle", outcome)
             return
         cycle.spent["checks"] += 1
         if not outcome:
-            self._teller.removed(vehicle_id)
+            self._emitter.removed(vehicle_id)
 
     def _finish(self, cycle: Cycle) -> None:
-        vehicles, rules = len(cycle.here), self._rules
-        self._rations.stretch(cycle.totals())
-        self._due = cycle.began_monotonic + self._rations.every
+        vehicles = len(cycle.here)
+        self._allotment.stretch(cycle.totals())
+        self._due = cycle.began_monotonic + self._allotment.every
         self._cycle = None
         if not self._has_planned:
             self._has_planned = True
-            found = self._rations.plan(vehicles)
+            found = self._allotment.plan(vehicles)
             _LOG.log(logging.INFO if found.fits else logging.WARNING, "watching the fleet: %s", found)
         duration = self.clock.monotonic() - cycle.began_monotonic
-        kinds = (*["status"] * rules.status, *["error"] * rules.errors)
-        self.meta = Meta(cycle.number, self.meta.since, cycle.began, self._rations.every, kinds)
-        self._teller.finished(
+        self.meta = Meta(cycle.number, self.meta.since, cycle.began, self._allotment.every, self._rules.logs)
+        self._emitter.finished(
             cycle,
             self.meta,
             began_at=moment(cycle.began),
             duration=duration,
             budget=self._client.budget,
-            delays=self._rations.delays(vehicles, duration),
+            delays=self._allotment.delays(vehicles, duration),
         )

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from ev_energy_async.checkpoint import Checkpoint, Owner
 
-__all__ = ["Journal", "Row"]
+__all__ = ["Journal", "RowValue"]
 
-Row: TypeAlias = "msgspec.Struct | Callable[[], msgspec.Struct]"
+RowValue: TypeAlias = "msgspec.Struct | Callable[[], msgspec.Struct]"
 """What a row is to hold, or a function that tells when it is time to write it."""
 
 _LOG: Final = logging.getLogger("ev_energy_async")
@@ -41,16 +41,11 @@ class Journal:
         self._checkpoint = checkpoint
         self._prefix = f"{name}/"
         self._versions: dict[str, int] = {}
-        self._pending: deque[tuple[int, Mapping[str, Row]]] = deque()
+        self._pending: deque[tuple[int, Mapping[str, RowValue]]] = deque()
         self._number = self._acknowledged = 0
         self._in_doubt: list[Advance] = []
         self._lock = asyncio.Lock()
         self._has_warned = False
-
-    @property
-    def outstanding(self) -> int:
-        """How many entries are not acknowledged."""
-        return len(self._pending)
 
     async def load(self, owner: Owner) -> AsyncGenerator[tuple[str, str]]:
         """Open the checkpoint, and yield what it holds: row by row, name and value.
@@ -67,7 +62,7 @@ class Journal:
             self._versions[name] = shared.setdefault(entry.version, entry.version)
             yield name, entry.value
 
-    def enter(self, changes: Mapping[str, Row]) -> int:
+    def enter(self, changes: Mapping[str, RowValue]) -> int:
         """Note what is to be written once this entry is acknowledged, and return its number."""
         self._number += 1
         self._pending.append((self._number, changes))
@@ -86,7 +81,7 @@ class Journal:
         """
         async with self._lock:
             await self._find_out()
-            rows: dict[str, Row] = {}
+            rows: dict[str, RowValue] = {}
             for each, changes in self._pending:
                 if each > number:
                     break
@@ -96,13 +91,13 @@ class Journal:
             while self._pending and self._pending[0][0] <= number:
                 self._pending.popleft()
 
-    async def write(self, rows: Mapping[str, Row]) -> None:
+    async def write(self, rows: Mapping[str, RowValue]) -> None:
         """Write rows now, whatever is acknowledged; see `acknowledge`."""
         async with self._lock:
             await self._find_out()
             await self._advance(rows)
 
-    async def _advance(self, rows: Mapping[str, Row]) -> None:
+    async def _advance(self, rows: Mapping[str, RowValue]) -> None:
         made = [Advance(self._prefix + name, self._versions.get(name, 0), _text(row)) for name, row in rows.items()]
         if made:
             # Until it returns nobody knows whether it was carried out: it may be cancelled.
@@ -130,6 +125,6 @@ class Journal:
         self._in_doubt = []
 
 
-def _text(row: Row) -> str:
+def _text(row: RowValue) -> str:
     value = row if isinstance(row, msgspec.Struct) else row()
     return msgspec.json.encode(value).decode()

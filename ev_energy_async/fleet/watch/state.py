@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from ev_energy_async.devices import Placed
 
-__all__ = ["FLEET", "TIMES", "Known", "Meta", "decoded", "seen"]
+__all__ = ["FLEET", "TIMES", "DeviceState", "Meta", "decoded", "seen"]
 
 # The row of the fleet as a whole; no vehicle has such an ID.
 FLEET: Final = "fleet"
@@ -41,7 +41,7 @@ class Meta(msgspec.Struct, frozen=True, array_like=True):
     kinds: tuple[str, ...] = ()
 
 
-class Known(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class DeviceState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What is known of a vehicle.
 
     Attributes:
@@ -73,23 +73,23 @@ class Known(msgspec.Struct, frozen=True, array_like=True, gc=False):
         packed: bytes | None = getattr(self, kind)
         return Ledger.since(self.since) if packed is None else _LEDGER.decode(packed)
 
-    def but(self, **changes: Any) -> Known:
+    def but(self, **changes: Any) -> DeviceState:
         """Return the same with some changes."""
         return msgspec.structs.replace(self, **changes)
 
-    def with_ledger(self, kind: str, ledger: Ledger) -> Known:
+    def with_ledger(self, kind: str, ledger: Ledger) -> DeviceState:
         """Return the same with what was delivered of a kind."""
         return self.but(**{kind: _PACKER.encode(ledger)})
 
-    def with_delivered(self, kind: str, delivered: list[Seen]) -> Known:
+    def with_delivered(self, kind: str, delivered: list[Seen]) -> DeviceState:
         """Return the same with some logs of a kind delivered."""
         return self.with_ledger(kind, self.ledger(kind).with_delivered(delivered))
 
-    def with_trouble(self, kind: str, reason: str) -> Known:
+    def with_trouble(self, kind: str, reason: str) -> DeviceState:
         """Return the same with why the last reading of a kind failed."""
         return self.but(trouble=(*self.without_trouble(kind).trouble, (kind, reason)))
 
-    def without_trouble(self, kind: str) -> Known:
+    def without_trouble(self, kind: str) -> DeviceState:
         """Return the same with the last reading of a kind a success; itself if it was one."""
         others = tuple(pair for pair in self.trouble if pair[0] != kind)
         return self if len(others) == len(self.trouble) else self.but(trouble=others)
@@ -98,7 +98,7 @@ class Known(msgspec.Struct, frozen=True, array_like=True, gc=False):
 # A ledger in pieces takes several times the room that it takes packed, and few are needed at a time.
 _PACKER: Final = msgspec.msgpack.Encoder()
 _LEDGER: Final = msgspec.msgpack.Decoder(Ledger)
-_KNOWN: Final = msgspec.json.Decoder(Known)
+_KNOWN: Final = msgspec.json.Decoder(DeviceState)
 
 
 def seen(placed: Placed, kind: str) -> Seen:
@@ -110,7 +110,7 @@ def seen(placed: Placed, kind: str) -> Seen:
     return Seen(placed.at, instant_of(stored) if stored else None)
 
 
-async def decoded(rows: AsyncIterator[tuple[str, str]], into: dict[str, Known]) -> Meta:
+async def decoded(rows: AsyncIterator[tuple[str, str]], into: dict[str, DeviceState]) -> Meta:
     """Decode the rows of a checkpoint: those of vehicles into a mapping by their IDs, that of the fleet is returned."""
     meta = Meta()
     shared: dict[object, Any] = {}

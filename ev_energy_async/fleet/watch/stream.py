@@ -5,15 +5,14 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Literal
 
 from ev_energy_async.clock import seconds
+from ev_energy_async.devices import Stream
 from ev_energy_async.errors import InvalidArgument
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Generator
-    from types import TracebackType
+    from collections.abc import AsyncGenerator
 
     from ev_energy_async.clock import Duration
     from ev_energy_async.fleet.events import WatchEvent
@@ -31,7 +30,7 @@ class Batch(list["WatchEvent"]):
             await self[-1].ack()
 
 
-class Watch:
+class Watch(Stream["WatchEvent"]):
     """An endless iterator over what happens to a fleet; `fleet.watch` makes it.
 
     Example:
@@ -45,15 +44,12 @@ class Watch:
     """
 
     def __init__(self, engine: Engine, ack: Literal["next", "explicit"]) -> None:
+        super().__init__()
         self._engine = engine
         self._ack = ack
-        self._is_busy = self._is_over = False
 
     def __repr__(self) -> str:
         return f"<Watch of {len(self._engine.live)} vehicles{', closed' if self._is_over else ''}>"
-
-    def __aiter__(self) -> Self:
-        return self
 
     async def __anext__(self) -> WatchEvent:
         """Return the next event, as soon as there is one.
@@ -65,11 +61,11 @@ class Watch:
             CheckpointError: The checkpoint cannot be read or written, or is another's.
             StopAsyncIteration: It was closed.
         """
-        with self._entered():
-            if self._is_over:
-                raise StopAsyncIteration
-            [event] = await self._next()
-            return event
+        return await super().__anext__()
+
+    async def _next(self) -> WatchEvent:
+        [event] = await self._several()
+        return event
 
     async def batches(self, max_items: int = 1_000, max_age: Duration = 60) -> AsyncGenerator[Batch]:
         """Yield events in batches, for sinks that take many at once; `Batch.ack` acknowledges all of one.
@@ -96,33 +92,10 @@ class Watch:
             with self._entered():
                 if self._is_over:
                     return
-                batch = Batch(await self._next(max_items, age))
+                batch = Batch(await self._several(max_items, age))
             yield batch
 
-    async def _next(self, most: int = 1, age: float = 0.0) -> list[WatchEvent]:
+    async def _several(self, most: int = 1, age: float = 0.0) -> list[WatchEvent]:
         if self._ack == "next":
             await self._engine.acknowledge()
         return await self._engine.next(most, age)
-
-    async def aclose(self) -> None:
-        """End it; there is nothing to wait for. What was not acknowledged comes again from the checkpoint."""
-        with self._entered():
-            self._is_over = True
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self.aclose()
-
-    @contextmanager
-    def _entered(self) -> Generator[None]:
-        if self._is_busy:
-            raise RuntimeError(f"{self!r} is waiting for an event in another task")
-        self._is_busy = True
-        try:
-            yield
-        finally:
-            self._is_busy = False

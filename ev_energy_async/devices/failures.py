@@ -1,0 +1,88 @@
+"""The failure policy of everything that polls: what ends a run, what is waited out, and what is one device's alone.
+
+`follow`, backfills, audits and the watch ask here. Pure, apart from `outcomes_of`, which runs jobs side by side.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
+
+from ev_energy_async.errors import (
+    ApiError,
+    BudgetExhausted,
+    DecodeError,
+    EvEnergyError,
+    RateLimited,
+    ServerError,
+    TransportError,
+    Unauthorized,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+__all__ = ["MOST_WAITS", "Job", "is_fatal", "is_refusal", "is_transient", "outcomes_of", "settle"]
+
+T = TypeVar("T")
+
+Job: TypeAlias = "Callable[[], Awaitable[Any]]"
+
+MOST_WAITS: Final = 5
+"""After so many failures in a row of everything that was asked, they count as failures of those devices."""
+
+
+def is_transient(error: EvEnergyError) -> bool:
+    """Return whether an error is to be waited out: nothing is wrong with what was asked for, or with who asked."""
+    if isinstance(error, TransportError):
+        return error.passing
+    return isinstance(error, ServerError | RateLimited | BudgetExhausted)
+
+
+def is_refusal(error: EvEnergyError) -> bool:
+    """Return whether an error says that nobody may ask now, for want of budget."""
+    return isinstance(error, RateLimited | BudgetExhausted)
+
+
+def is_fatal(error: Exception) -> bool:
+    """Return whether an error ends a run: refused credentials or a closed client, so that no device can be read."""
+    if isinstance(error, TransportError):
+        return not is_transient(error)
+    if isinstance(error, BudgetExhausted | DecodeError):
+        return False
+    return not isinstance(error, ApiError) or isinstance(error, Unauthorized)
+
+
+def settle(
+    failures: Sequence[tuple[T, EvEnergyError]], *, answered: bool, waits: int
+) -> tuple[list[EvEnergyError], list[tuple[T, EvEnergyError]]]:
+    """Tell the failures that everybody waits out from those that belong to one device.
+
+    Args:
+        failures: What failed in one step, none of it fatal.
+        answered: Whether anything in that step was answered.
+        waits: How many steps in a row were waited out before.
+
+    Returns:
+        The errors to wait after, and the failures that count as such.
+    """
+    is_outage = not answered and len(failures) > 1 and all(is_transient(error) for _, error in failures)
+    stays = is_outage and waits < MOST_WAITS
+    waited = [error for _, error in failures if is_outage or is_refusal(error)]
+    return waited, [(what, error) for what, error in failures if not (stays or is_refusal(error))]
+
+
+async def outcomes_of(jobs: Sequence[Job]) -> list[Any]:
+    """Return the result of each job, or the error it ends with. None goes on when this is cancelled."""
+
+    async def outcome(job: Job) -> Any:
+        try:
+            return await job()
+        except Exception as error:  # noqa: BLE001  # the caller tells them apart
+            return error
+
+    if len(jobs) == 1:
+        return [await outcome(jobs[0])]
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(outcome(job)) for job in jobs]
+    return [task.result() for task in tasks]

@@ -1,0 +1,70 @@
+"""The base of every stream that a caller iterates over: one task at a time, closed once, nothing left behind.
+
+`Follow`, `Backfill`, `Watch` and `Audit` derive from it. It starts no task: whatever a stream does, it does while
+somebody waits for its next item.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from types import TracebackType
+
+__all__ = ["Stream"]
+
+T = TypeVar("T")
+
+
+class Stream(ABC, Generic[T]):
+    """An async iterator that may be closed, and is a context manager that closes it.
+
+    Cancelling a wait, as `asyncio.timeout` does, loses nothing: ask again. To abandon a stream nothing needs to be
+    done.
+    """
+
+    def __init__(self) -> None:
+        self._is_busy = self._is_over = False
+
+    @abstractmethod
+    async def _next(self) -> T:
+        """Return the next item.
+
+        Raises:
+            StopAsyncIteration: There is none.
+        """
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> T:
+        with self._entered():
+            if self._is_over:
+                raise StopAsyncIteration
+            return await self._next()
+
+    async def aclose(self) -> None:
+        """End it; there is nothing to wait for."""
+        with self._entered():
+            self._is_over = True
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    @contextmanager
+    def _entered(self) -> Generator[None]:
+        if self._is_busy:
+            raise RuntimeError(f"{self!r} is already waited for in another task")
+        self._is_busy = True
+        try:
+            yield
+        finally:
+            self._is_busy = False
