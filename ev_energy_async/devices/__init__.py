@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ev_energy_async._lazy import face
 
 if TYPE_CHECKING:
+    from ev_energy_async.devices.dates import ServerTime as ServerTime
     from ev_energy_async.devices.failures import MOST_WAITS as MOST_WAITS
     from ev_energy_async.devices.failures import Job as Job
     from ev_energy_async.devices.failures import is_fatal as is_fatal
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from ev_energy_async.devices.failures import is_transient as is_transient
     from ev_energy_async.devices.failures import outcomes_of as outcomes_of
     from ev_energy_async.devices.failures import settle as settle
-    from ev_energy_async.devices.follow import read_at as read_at
     from ev_energy_async.devices.handles import Handles as Handles
     from ev_energy_async.devices.history import Ascending as Ascending
     from ev_energy_async.devices.history import cradle_of as cradle_of
@@ -40,7 +40,7 @@ else:
     __getattr__, __dir__, __all__ = face(
         __name__,
         failures=("MOST_WAITS", "Job", "is_fatal", "is_refusal", "is_transient", "outcomes_of", "settle"),
-        follow=("read_at",),
+        dates=("ServerTime",),
         handles=("Handles",),
         history=("Ascending", "cradle_of", "pages_of"),
         kinds=(

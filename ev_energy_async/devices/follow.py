@@ -6,10 +6,10 @@ meet time and errors. It starts no task: everything happens while somebody waits
 
 from __future__ import annotations
 
-from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from ev_energy_async.clock import seconds
+from ev_energy_async.devices.dates import ServerTime
 from ev_energy_async.devices.failures import is_transient
 from ev_energy_async.devices.history import Ascending, read_back
 from ev_energy_async.devices.pacing import Patience, Polling
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ev_energy_async.devices.history import ListLogs, Portion
     from ev_energy_async.messages import Response
 
-__all__ = ["Every", "Follow", "Polling", "read_at"]
+__all__ = ["Every", "Follow", "Polling"]
 
 L = TypeVar("L")
 
@@ -35,27 +35,6 @@ Every: TypeAlias = "Duration | Callable[[L | None], Duration]"
 
 The function is called after each reading with the newest log that was read, or None if there was none since the start.
 """
-
-# A clock that is further from the API's than this is not one that counts the same time.
-_SAME_TIME: Final = 2 * SKEW
-
-
-def read_at(answer: Response[Any] | None, began: int) -> int:
-    """Return when a reading began, by the clock of the API if that one is behind: never later than it was.
-
-    Args:
-        answer: The first answer of the reading; None if there was none.
-        began: When it began, by our clock.
-    """
-    stated = None if answer is None else answer.headers.get("Date")
-    try:
-        theirs = None if stated is None else parsedate_to_datetime(stated)
-    except ValueError:
-        theirs = None
-    if theirs is None or theirs.tzinfo is None:
-        return began
-    behind = began - instant_of(theirs)
-    return began - behind if 0 < behind <= _SAME_TIME else began
 
 
 class Follow(Stream[L]):
@@ -97,6 +76,7 @@ class Follow(Stream[L]):
         self._field = field
         self._of = of
         self._clock = clock
+        self._time = ServerTime(clock)
         self._every = every
         self._lateness = round(seconds("lateness", lateness) * 1e9)
         self._since = since
@@ -110,6 +90,7 @@ class Follow(Stream[L]):
         self._has_read = cursor is not None
         self._reading: Ascending[L] | None = None
         self._began = self._complete_at = ALWAYS
+        self._dated: Response[Any] | None = None
         self._began_monotonic = 0.0
         self._due = float("-inf")
         self._patience = Patience(f"following {of}", clock)
@@ -173,7 +154,7 @@ class Follow(Stream[L]):
     async def _poll(self) -> None:
         memory = self._memory
         if self._reading is None:
-            self._began = instant_of(self._clock.now())
+            self._began = self._time.now()
             self._began_monotonic = self._clock.monotonic()
             if memory is None:
                 self._memory = await self._baseline()
@@ -189,16 +170,22 @@ class Follow(Stream[L]):
             self._reading = None
             self._finish(memory)
             return
-        began = read_at(self._reading.answer, self._began)
-        memory.take(portion.logs, read_at=began, upto=portion.upto, hold=self._ordered)
+        if self._reading.answer is not self._dated:
+            self._dated = self._reading.answer
+            self._began = self._time.read_at(self._dated, self._began)
+        memory.take(portion.logs, read_at=self._began, upto=portion.upto, hold=self._ordered)
         self._has_read = True
 
     async def _baseline(self) -> Memory[L]:
         """Read what is there already."""
         memory = Memory[L](ALWAYS, self._lateness)
-        down_to = self._began - self._lateness - SKEW
+
+        def down_to(answer: Response[Any]) -> int:
+            self._began = self._time.read_at(answer, self._began)
+            return self._began - self._lateness - SKEW
+
         portion: Portion = await read_back(self._read(None, self._until), self._field, down_to=down_to)
-        memory.begin(portion.logs, read_at=read_at(portion.answer, self._began), complete=portion.complete)
+        memory.begin(portion.logs, read_at=self._began, complete=portion.complete)
         self._has_read = True
         return memory
 

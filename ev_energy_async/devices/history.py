@@ -88,26 +88,34 @@ def pages_of(paginator: Paginator[L], cursor: str | None = None) -> AsyncGenerat
 
 
 async def read_back(
-    paginator: Paginator[Any], field: str, *, down_to: int | None = None, most_pages: int | None = None
+    paginator: Paginator[Any],
+    field: str,
+    *,
+    down_to: int | Callable[[Response[Any]], int] | None = None,
+    most_pages: int | None = None,
 ) -> Portion:
     """Read whole pages, the newest logs first.
 
     Args:
         paginator: What to read.
         field: The field with the time of a log.
-        down_to: Stop after the page that goes beyond this instant; None to read all.
+        down_to: Stop after the page that goes beyond this instant, or beyond what it makes of the first response; None
+            to read all.
         most_pages: Give up if there are more pages to read than this.
     """
     logs: list[Placed] = []
     answer: Response[Any] | None = None
     count = 0
+    limit: int | None = None
     async with aclosing(pages_of(paginator)) as pages:
         async for page in pages:
             count += 1
-            answer = answer or page.response
+            if answer is None:
+                answer = page.response
+                limit = down_to(answer) if callable(down_to) else down_to
             logs += [place(log, field, page.response) for log in page]
             complete = page.next_cursor is None
-            if complete or (down_to is not None and logs and logs[-1].at < down_to):
+            if complete or (limit is not None and logs and logs[-1].at < limit):
                 return Portion(logs, complete=complete, answer=answer)
             if count == most_pages:
                 return Portion(logs, complete=False, cut=True, answer=answer)

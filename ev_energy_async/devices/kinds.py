@@ -7,6 +7,7 @@ backfills and the watch read this table, and keep no list of their own.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Collection
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast
 
@@ -15,7 +16,7 @@ import attrs
 from ev_energy_async.errors import InvalidArgument
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
 
 __all__ = ["DEVICES", "PAGE_SIZE", "DeviceKind", "LogKind", "VehicleLog", "WatchedLog", "log_name", "log_names"]
 
@@ -148,10 +149,7 @@ def log_names(argument: str, logs: object, allowed: Collection[str]) -> frozense
     Raises:
         InvalidArgument: They are no collection, or one of them is none of those that are allowed.
     """
-    if isinstance(logs, str):
-        return frozenset({log_name(argument, logs, allowed)})
-    try:
-        given = list(logs)  # type: ignore[call-overload]  # what is no collection is refused here
-    except TypeError:
-        raise InvalidArgument(argument, logs, f"any of {', '.join(map(repr, allowed))}") from None
+    given = [logs] if isinstance(logs, str) else logs
+    if not isinstance(given, Collection) or not all(log == "errors" or log in allowed for log in given):
+        raise InvalidArgument(argument, logs, f"any of {', '.join(map(repr, allowed))}")
     return frozenset(log_name(argument, each, allowed) for each in given)

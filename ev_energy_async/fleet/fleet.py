@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Unpack, overload
 
 from ev_energy_async.checkpoint import MemoryCheckpoint
 from ev_energy_async.clock import seconds, utc, utc_bounds
-from ev_energy_async.devices import DEVICES, PAGE_SIZE, log_names
+from ev_energy_async.devices import DEVICES, PAGE_SIZE, ServerTime, log_names
 from ev_energy_async.errors import InvalidArgument
 from ev_energy_async.fleet import plan as _plan
 from ev_energy_async.fleet.audit import Audit, AuditReport
@@ -79,6 +79,7 @@ class Fleet:
         self._client = client
         self._owner = owner
         self._checkpoint: Checkpoint | None = None
+        self._time = ServerTime(client.clock)
 
     def __repr__(self) -> str:
         return f"<Fleet of {self._owner}>"
@@ -200,7 +201,7 @@ class Fleet:
             name=name,
         )
         self._checkpoint = MemoryCheckpoint() if checkpoint is None else checkpoint
-        return Watch(Engine(self._client, self._owner, self._checkpoint, settings), ack)
+        return Watch(Engine(self._client, self._owner, self._checkpoint, settings, self._time), ack)
 
     def logs(
         self,
@@ -249,7 +250,7 @@ class Fleet:
         vehicles: dict[str, DeviceState] = {}
         async with aclosing(Journal(self._kept(checkpoint), name).load(self._owner)) as rows:
             meta = await decoded(rows, vehicles)
-        return coverage_of(meta, vehicles, instant_of(self._client.clock.now()))
+        return coverage_of(meta, vehicles, max(self._time.now(), meta.snapshot_at))
 
     def audit(
         self,
@@ -259,18 +260,22 @@ class Fleet:
         checkpoint: Checkpoint | None = None,
         logs: Collection[WatchedLog] | None = None,
         concurrency: int = _CONCURRENCY,
+        share: float = 0.5,
+        cursor: str | None = None,
         name: str = "watch",
     ) -> Audit:
-        """Read again all logs of a time that is past, tell those that were not delivered, and note that they are now.
+        """Read all logs of a past time again, deliver those that had not been delivered, and note that they are now.
 
         Await it for a report, or iterate over what was missing. No watch may run with the same checkpoint meanwhile.
 
         Args:
-            since: From when on, on the time of each collection; included.
-            until: Up to when; included.
+            since: The first instant, on the time of each collection; included.
+            until: The last one; included.
             checkpoint: Where a watch keeps what was delivered; that of the last watch of this client by default.
-            logs: `status`, `error` or both; what the watch reads by default.
+            logs: `status`, `error` or both; those that the watch reads by default.
             concurrency: How many collections are read at once.
+            share: The fraction of the hourly budget that it may take.
+            cursor: `Audit.cursor` of an earlier run over the same time, to resume there.
             name: The name of the watch.
 
         Raises:
@@ -278,15 +283,20 @@ class Fleet:
         """
         first, last = utc("since", since), utc("until", until)
         utc_bounds(first, last)
+        if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
+            raise InvalidArgument("share", share, "a fraction above 0, at most 1")
         return Audit(
             self._client,
             self._owner,
             self._kept(checkpoint),
             since=first,
             until=last,
-            kinds=None if logs is None else sorted(log_names("logs", logs, _LOGS)),
+            logs=None if logs is None else sorted(log_names("logs", logs, _LOGS)),
             concurrency=_at_least_one("concurrency", concurrency),
+            share=share,
+            cursor=cursor,
             name=name,
+            time=self._time,
         )
 
     def plan(self, vehicles: int, every: Duration = _EVERY, **options: Unpack[PlanOptions]) -> Plan:

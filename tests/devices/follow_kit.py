@@ -33,12 +33,15 @@ class Over(Exception):
 
 
 class QuickClock:
-    """A clock on which a sleep takes no time and moves it on, and which may be wrong."""
+    """A clock on which a sleep takes no time and moves it on, and which may be wrong, always or for some seconds."""
 
-    def __init__(self, wrong_by: dt.timedelta = dt.timedelta(0)) -> None:
+    def __init__(
+        self, wrong_by: dt.timedelta = dt.timedelta(0), wrong_from: float = 0.0, wrong_until: float = float("inf")
+    ) -> None:
         self.elapsed = 0.0
         self.naps: list[float] = []
         self._wrong_by = wrong_by
+        self._wrong = (wrong_from, wrong_until)
 
     @property
     def true(self) -> dt.datetime:
@@ -46,7 +49,8 @@ class QuickClock:
         return START + dt.timedelta(seconds=self.elapsed)
 
     def now(self) -> dt.datetime:
-        return self.true + self._wrong_by
+        begin, end = self._wrong
+        return self.true + self._wrong_by if begin <= self.elapsed < end else self.true
 
     def monotonic(self) -> float:
         return self.elapsed

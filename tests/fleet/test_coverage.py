@@ -1,4 +1,4 @@
-"""What a watch can say of its completeness, and how an audit mends what is missing."""
+"""What a watch can say of its completeness, and what is missing."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ev_energy_async.checkpoint import CheckpointConflict
 from ev_energy_async.errors import Forbidden, InvalidArgument, NotFound, ServiceUnavailable
 from ev_energy_async.fleet import Fleet
 from ev_energy_async.fleet.coverage import Reason
-from ev_energy_async.fleet.events import PollFailed, StatusLogged
+from ev_energy_async.fleet.events import StatusLogged
 from ev_energy_async.messages.request import Response
 
 from .watch_kit import OWNER, Log, ModelFleet, at, cycle, end, fleet, keys, text
@@ -159,81 +158,6 @@ async def test_coverage_needs_a_checkpoint() -> None:
     watched = Fleet(api, OWNER)
     await cycle(watched.watch())
     assert not (await watched.coverage()).rows
-
-
-# --- Audits
-
-
-async def test_an_audit_finds_what_came_late_and_mends_it() -> None:
-    api, [car, *_], clock = fleet()
-    for minutes in range(1, 60):
-        car.log(minutes)
-    missed = [car.log(minutes, late=300, digits="5").text for minutes in (5, 17, 31)]
-    watch = api.watch(every=300, logs={"status"}, reread_share=0)
-    told = await run(watch, 14)
-    assert len(told) == 59
-    clock.elapsed += 36_000
-    watched = Fleet(api, OWNER)
-    report = await watched.audit(at(0), at(60), checkpoint=api.checkpoint)
-    assert [event.key for event in report.missing] == [f"{car.id}/status/{each}" for each in missed]
-    assert all(event.late for event in report.missing)
-    assert (report.collections, report.spent, report.is_clean) == (3, 3, False)
-    assert report.logs == 62
-    assert "3 were missing" in str(report)
-    # Now they are delivered, also for the watch.
-    again = await watched.audit(at(0), at(60), checkpoint=api.checkpoint)
-    assert again.is_clean
-    assert await run(api.watch(every=300, logs={"status"}, reread_every=300), 3) == []
-
-
-async def test_an_audit_goes_on_with_what_was_not_acknowledged() -> None:
-    api, [car, *_], clock = fleet()
-    car.log(50)
-    await run(api.watch(every=300, logs={"status"}, reread_share=0), 12)
-    missed = [f"{car.id}/status/{car.log(minutes, late=300).text}" for minutes in (5, 17, 31)]
-    clock.elapsed += 36_000
-    audit = Fleet(api, OWNER).audit(at(0), at(60), checkpoint=api.checkpoint)
-    first = [await anext(audit), await anext(audit)]
-    assert [event.key for event in first] == missed[:2]
-    rest = [event async for event in Fleet(api, OWNER).audit(at(0), at(60), checkpoint=api.checkpoint)]
-    assert [event.key for event in rest] == missed[1:]
-
-
-async def test_an_audit_tells_what_it_cannot_read() -> None:
-    api, cars, _ = fleet()
-    await run(api.watch(every=300, logs={"status"}), 2)
-    api.fail = refuse(Forbidden, cars[1].id)
-    report = await Fleet(api, OWNER).audit(at(0), at(5), checkpoint=api.checkpoint)
-    [failed] = report.failed
-    assert isinstance(failed, PollFailed)
-    assert failed.vehicle_id == cars[1].id
-    assert not report.is_clean
-
-
-async def test_an_audit_beside_a_watch_undoes_nothing() -> None:
-    api, [car, *_], _ = fleet()
-    car.log(1)
-    late = car.log(2, late=100)
-    watch = api.watch(every=300, logs={"status"}, reread_share=0)
-    await run(watch, 2)
-    api.clock.elapsed += 36_000
-    audit = Fleet(api, OWNER).audit(at(0), at(60), checkpoint=api.checkpoint)
-    assert [event.key async for event in audit] == [f"{car.id}/status/{late.text}"]
-    car.log(610)
-    api.clock.elapsed += 3_600
-    with pytest.raises(CheckpointConflict):
-        await run(watch, 1)
-    assert await run(api.watch(every=300, logs={"status"}, reread_share=0), 1) == [f"{car.id}/status/{text(610)}"]
-
-
-@pytest.mark.parametrize(
-    ("since", "until", "name"),
-    [(at(5), at(1), "since"), (dt.datetime(2026, 1, 1), at(1), "since"), (at(1), "now", "until")],  # noqa: DTZ001  # naive
-)
-def test_an_audit_of_no_time_is_refused(since: Any, until: Any, name: str) -> None:
-    api, _, _ = fleet()
-    with pytest.raises(InvalidArgument, match=name):
-        Fleet(api, OWNER).audit(since, until, checkpoint=api.checkpoint)
 
 
 # --- Plans and backfills

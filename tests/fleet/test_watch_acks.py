@@ -189,6 +189,47 @@ async def test_two_watches_on_one_checkpoint_do_not_undo_each_other() -> None:
     assert names(await cycle(watch(api, ack="explicit")))[-1] == "CycleFinished"
 
 
+async def test_a_watch_that_was_overtaken_loads_the_checkpoint_again_and_goes_on(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    api = with_logs()
+    stream = watch(api)
+    await cycle(stream)
+    ahead = await until_the_end_of(watch(api, ack="explicit"), 2)
+    await ahead[-2].ack()
+    rest = await until_the_end_of(stream, 3)
+    told = keys([*ahead[:-1], *rest])
+    assert len(told) == len(set(told)) >= 12
+    assert [record.getMessage() for record in caplog.records if "another process" in record.getMessage()] == [
+        "another process has advanced the checkpoint; the watch loads it again and goes on"
+    ]
+
+
+async def test_an_event_from_before_the_checkpoint_was_loaded_again_is_not_acknowledged() -> None:
+    api = with_logs()
+    first, second = watch(api, ack="explicit"), watch(api, ack="explicit")
+    mine, theirs = await cycle(first), await cycle(second)
+    await mine[-1].ack()
+    with pytest.raises(CheckpointConflict):
+        await theirs[-1].ack()
+    await anext(second)
+    with pytest.raises(CheckpointError, match="comes again"):
+        await theirs[-1].ack()
+
+
+async def test_two_watches_that_get_in_each_others_way_end_with_the_conflict() -> None:
+    api = with_logs()
+    first, second = watch(api), watch(api)
+
+    async def alternate() -> None:
+        for _ in range(100):
+            await anext(first)
+            await anext(second)
+
+    with pytest.raises(CheckpointConflict):
+        await alternate()
+
+
 async def test_two_watches_of_different_names_share_a_checkpoint() -> None:
     api = with_logs()
     first, second = watch(api), watch(api, name="other")

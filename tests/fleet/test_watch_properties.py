@@ -69,12 +69,18 @@ class Plan:
     crashes: list[int]
     failures: set[int]
     wrong_by: int
+    is_wrong_briefly: bool
     states_date: bool
     every: int
     pause: float
     page_size: int
     explicit: bool
 
+
+# Seconds that this machine's clock is ahead; up to ten years.
+wrongs = st.one_of(
+    st.integers(-300, 300), st.sampled_from([sign * wrong for sign in (-1, 1) for wrong in (90, 3_600, 315_360_000)])
+)
 
 plans = st.builds(
     Plan,
@@ -89,7 +95,8 @@ plans = st.builds(
     errors=st.lists(st.lists(error_log(), max_size=12, unique_by=lambda log: log.at), min_size=4, max_size=4),
     crashes=st.lists(st.integers(0, 30), max_size=8),
     failures=st.sets(st.integers(2, 30), max_size=15),
-    wrong_by=st.integers(-300, 300),
+    wrong_by=wrongs,
+    is_wrong_briefly=st.booleans(),
     states_date=st.booleans(),
     every=st.sampled_from([600, 1_800, 3_600]),
     pause=st.sampled_from([0.0, 0.0, 7.0]),
@@ -116,8 +123,8 @@ def test_each_log_is_told_once_whatever_arrives_when_and_through_any_crash(plan:
 
 async def run(plan: Plan) -> None:
     # Without a `Date` our own clock must do: it and the API's, and those of the API among each other, add up.
-    wrong_by = dt.timedelta(seconds=plan.wrong_by if plan.states_date else plan.wrong_by // 3)
-    clock = QuickClock(wrong_by)
+    wrong_by = dt.timedelta(seconds=plan.wrong_by if plan.states_date else max(-300, min(plan.wrong_by, 300)) // 3)
+    clock = QuickClock(wrong_by, *((3_600, 3_600 + plan.every) if plan.is_wrong_briefly else ()))
     cars = [Car(vehicle_id(number), [*status], [*plan.errors[number]]) for number, status in enumerate(plan.status)]
     for car in cars:
         car.status.append(Log(text(-250), START - dt.timedelta(minutes=250)))

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from ev_energy_async._lazy import face
 
 if TYPE_CHECKING:
+    from ev_energy_async.fleet.backfill.backfill import PRIORITY as PRIORITY
     from ev_energy_async.fleet.backfill.backfill import Backfill as Backfill
     from ev_energy_async.fleet.backfill.backfill import LogRead as LogRead
 else:
     __getattr__, __dir__, __all__ = face(
         __name__,
-        backfill=("Backfill", "LogRead"),
+        backfill=("PRIORITY", "Backfill", "LogRead"),
     )

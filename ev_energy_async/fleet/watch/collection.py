@@ -11,7 +11,7 @@ import attrs
 import msgspec
 
 from ev_energy_async import api
-from ev_energy_async.devices import PAGE_SIZE, Ascending, Placed, cradle_of, last_segment, place, read_at
+from ev_energy_async.devices import PAGE_SIZE, Ascending, Placed, cradle_of, last_segment, place
 from ev_energy_async.errors import DecodeError
 from ev_energy_async.fleet.watch.state import TIMES, seen
 from ev_energy_async.ids import ResourceId
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ev_energy_async.calls import Paginator
+    from ev_energy_async.devices import ServerTime
     from ev_energy_async.fleet.watch.ledger import Seen
     from ev_energy_async.messages import BadItem, Request, Response, Sender
 
@@ -73,12 +74,15 @@ class Reading:
         sender: What to ask through.
         vehicle_id: Whose logs.
         kind: `status` or `error`.
+        time: The API's time.
         down_to: How far back at the least; ALWAYS for all there is.
         since: Not to ask for what is older; None to take whole pages.
         until: Not to ask for what is newer.
+        is_kept: Whether `logs` keeps all portions, not the last one alone.
 
     Attributes:
-        logs: All that was read so far, as a ledger knows it.
+        logs: The logs that were read, as a ledger knows them.
+        upto: Up to which instant the portions so far are without gaps.
         bad: What could not be decoded, since it was last taken.
     """
 
@@ -87,18 +91,24 @@ class Reading:
         sender: Sender,
         vehicle_id: str,
         kind: str,
+        time: ServerTime,
         *,
         down_to: int,
         since: dt.datetime | None = None,
         until: dt.datetime | None = None,
+        is_kept: bool = True,
     ) -> None:
         self.vehicle_id = vehicle_id
         self.kind = kind
         self.logs: list[Seen] = []
         self.newest: Placed | None = None
         self.bad: list[BadLog] = []
+        self.upto = ALWAYS
+        self._is_kept = is_kept
+        self._edge = NEVER
         self._sender = Counted(sender)
-        self._began: int | None = None
+        self._time = time
+        self._read_at = ALWAYS
         self._counted = 0
         self._portions = 0
         self._ready: tuple[list[Placed], bool] | None = None
@@ -126,19 +136,16 @@ class Reading:
 
     @property
     def read_at(self) -> int:
-        """When it began; never later than it was."""
-        return ALWAYS if self._began is None else read_at(self._ascending.answer, self._began)
+        """When it was made, by the API's clock; ALWAYS before it was."""
+        return self._read_at
 
     def calls(self) -> int:
         """Return how many calls were answered since this was last asked."""
         calls, self._counted = self._sender.calls - self._counted, self._sender.calls
         return calls
 
-    async def fetch(self, now: int) -> None:
+    async def fetch(self) -> None:
         """Read the next portion, unless there is one that was not taken. Can be repeated if it fails or is cancelled.
-
-        Args:
-            now: The time.
 
         Raises:
             ApiError: The API refused.
@@ -148,9 +155,12 @@ class Reading:
         if self._ready is not None:
             return
         self.bad = []
-        if self._ascending.answer is None:
-            self._began = now
+        began = self._time.now()
+        is_first = self._ascending.answer is None
         portion = await self._ascending.next()
+        if is_first:
+            self._read_at = self._time.read_at(self._ascending.answer, began)
+        self.upto = NEVER if portion is None else portion.upto
         self._ready = ([], False) if portion is None else (portion.logs, portion.upto != NEVER)
 
     def take(self) -> tuple[list[Placed], bool]:
@@ -158,7 +168,13 @@ class Reading:
         assert self._ready is not None, "taken before it was fetched"  # noqa: S101
         (logs, has_more), self._ready = self._ready, None
         self._portions += 1
-        self.logs += [seen(placed, self.kind) for placed in logs]
+        portion = [seen(placed, self.kind) for placed in logs]
+        if self._is_kept:
+            self.logs += portion
+        else:
+            # What stands on the edge of two portions is in the first one alone, and in the time of the second.
+            self.logs = [*(each for each in self.logs if each.at >= self._edge), *portion]
+            self._edge = self.upto
         if logs:
             self.newest = logs[-1]
         return logs, has_more

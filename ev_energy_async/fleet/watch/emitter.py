@@ -174,24 +174,24 @@ class Emitter:
         if cycle is not None and kind == "status" and len(cycle.lateness) < _MOST_LATENESS:
             cycle.lateness += [(stored - at) / SECOND for at, stored in delivered if stored is not None]
 
-    def audited(self, reading: Reading, logs: list[Placed], window: tuple[int, int] | None) -> None:
-        """Tell of the logs of a portion of an audit that were not delivered before, and note what was read.
+    def audited(self, reading: Reading, logs: list[Placed], begin: int, end: int, *, gaps_from: int | None) -> None:
+        """Deliver the logs of a portion of an audit that were not delivered before, and note what was read.
 
         Args:
             reading: What brought them.
             logs: The portion, oldest first.
-            window: From when on and up to when all was read, if it is through.
+            begin: From when on the portion has all logs.
+            end: Up to when; not included.
+            gaps_from: Where the audit began, if it is through: gaps between there and `end` are closed.
         """
         kind = reading.kind
         known = self._with_gaps(None, self._live[reading.vehicle_id], reading)
         delivered, new = _new(known, reading, logs)
-        if window is None:
-            after = known.with_delivered(kind, delivered)
-        else:
-            begin, end = window
-            ledger = known.ledger(kind).with_window(reading.logs, begin, end, read_at=reading.read_at)
-            gaps = tuple(gap for gap in known.gaps if not _is_closed(gap, kind, begin, end))
-            after = known.but(gaps=gaps).with_ledger(kind, ledger)
+        after = known.with_ledger(
+            kind, known.ledger(kind).with_window(reading.logs, begin, end, read_at=reading.read_at)
+        )
+        if gaps_from is not None:
+            after = after.but(gaps=tuple(gap for gap in known.gaps if not _is_closed(gap, kind, gaps_from, end)))
         self._tell_logs(known, reading, new, delivered, after, lambda _: True)
 
     def _tell_logs(

@@ -20,12 +20,12 @@ from ev_energy_async.devices import (
     PAGE_SIZE,
     Backfilling,
     Patience,
+    ServerTime,
     is_fatal,
     is_refusal,
     is_transient,
     outcomes_of,
     pages_of,
-    read_at,
     settle,
 )
 from ev_energy_async.errors import DecodeError, EvEnergyError, NotFound, Unauthorized
@@ -35,7 +35,7 @@ from ev_energy_async.fleet.watch.cycle import Cycle
 from ev_energy_async.fleet.watch.emitter import Emitter
 from ev_energy_async.fleet.watch.journal import Journal
 from ev_energy_async.fleet.watch.state import FLEET, DeviceState, Meta, decoded
-from ev_energy_async.instants import ALWAYS, NEVER, SKEW, instant_of, moment
+from ev_energy_async.instants import ALWAYS, NEVER, SKEW, moment
 from ev_energy_async.values import UNSET
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from ev_energy_async.budget import Budget
     from ev_energy_async.calls import Page
-    from ev_energy_async.checkpoint import Checkpoint, Owner
+    from ev_energy_async.checkpoint import Checkpoint, CheckpointConflict, Owner
     from ev_energy_async.devices import Job
     from ev_energy_async.fleet.events import Spent, WatchEvent
     from ev_energy_async.fleet.watch.cycle import LogRequest
@@ -52,6 +52,8 @@ if TYPE_CHECKING:
 __all__ = ["Engine", "FleetClient", "Progress", "Settings"]
 
 _LOG: Final = logging.getLogger("ev_energy_async")
+# So often the checkpoint is loaded again before a cycle is finished.
+_MOST_CONFLICTS: Final = 3
 
 
 class FleetClient(Backfilling, Protocol):
@@ -100,8 +102,11 @@ class Engine:
         clock: Where time comes from.
     """
 
-    def __init__(self, client: FleetClient, owner: Owner, checkpoint: Checkpoint, settings: Settings) -> None:
+    def __init__(
+        self, client: FleetClient, owner: Owner, checkpoint: Checkpoint, settings: Settings, time: ServerTime
+    ) -> None:
         self.clock = client.clock
+        self._time = time
         self.live: dict[str, DeviceState] = {}
         self.meta = Meta()
         self._client = client
@@ -120,13 +125,14 @@ class Engine:
         self._patience = Patience("watching the fleet", client.clock)
         self._is_refused = False
         self._has_shrunk = self._has_planned = False
+        self._overtaken = 0
 
     async def next(self, most: int = 1, age: float = 0.0) -> list[WatchEvent]:
         """Return the next events: as soon as there are so many, or the first of them has waited so many seconds.
 
         None is given out before all are: where this fails or is cancelled, they come with the next call.
         """
-        if not self._is_loaded:
+        if not self._is_loaded or self._journal.is_overtaken:
             await self._load()
         deadline: float | None = None
         while len(self._events) < most:
@@ -144,11 +150,28 @@ class Engine:
         return [event for _, event in given]
 
     async def acknowledge(self) -> None:
-        """Acknowledge what was given out; nothing if nothing was."""
-        if self._given:
+        """Acknowledge what was given out; nothing if nothing was, or if it has to be given out again."""
+        if self._given and not self._journal.is_overtaken:
             await self._journal.acknowledge(self._given)
 
+    def give_way(self, conflict: CheckpointConflict) -> None:
+        """Take note that another process has advanced the checkpoint.
+
+        Raises:
+            CheckpointConflict: That happens time and again: two processes write to it.
+        """
+        if self._overtaken >= _MOST_CONFLICTS:
+            raise conflict
+
     async def _load(self) -> None:
+        if self._journal.is_overtaken:
+            # Another process may have gone on from here for a while, and ended; two at a time get nowhere.
+            self._overtaken += 1
+            if self._overtaken == 1:
+                _LOG.warning("another process has advanced the checkpoint; the watch loads it again and goes on")
+        self._given, self._cycle = 0, None
+        self._active.clear()
+        self._events.clear()
         self.live.clear()
         async with aclosing(self._journal.load(self._owner)) as rows:
             self.meta = await decoded(rows, self.live)
@@ -169,9 +192,8 @@ class Engine:
         await self._read(self._cycle)
 
     def _begin(self, now: float) -> Cycle:
-        began = instant_of(self.clock.now())
         is_first = self.meta.since == ALWAYS
-        return Cycle(self.meta, self._rules, began, now, is_first=is_first)
+        return Cycle(self.meta, self._rules, self._time.now(), now, is_first=is_first)
 
     async def _read(self, cycle: Cycle | None) -> None:
         """Ask what is to be asked next, all at once, and note what came of it."""
@@ -185,8 +207,7 @@ class Engine:
         if cycle is not None and not (snapshot or missing or cycle.queue or self._holds_up(active)):
             self._finish(cycle)
             return
-        now = instant_of(self.clock.now())
-        jobs: list[Job] = [partial(each.reading.fetch, now) for each in active]
+        jobs: list[Job] = [each.reading.fetch for each in active]
         jobs += [partial(self._look_up, vehicle_id) for vehicle_id in missing]
         bad: list[BadItem] = []
         if cycle is not None and snapshot:
@@ -237,7 +258,7 @@ class Engine:
         elif wanted.kind == "error":
             # Nothing reads its past again, and a log may show a little after the time that it states.
             down_to = max(ALWAYS, down_to - SKEW)
-        reading = Reading(self._client, wanted.vehicle_id, wanted.kind, down_to=down_to)
+        reading = Reading(self._client, wanted.vehicle_id, wanted.kind, self._time, down_to=down_to)
         self._active[key] = _Active(wanted, reading, None if ledger.last == ALWAYS else ledger.last)
 
     async def _page(self, cycle: Cycle, bad: list[BadItem]) -> tuple[Page[Any], int]:
@@ -272,7 +293,7 @@ class Engine:
         page, calls = outcome
         cycle.spent["snapshot"] += calls
         if cycle.cursor is None:
-            cycle.began = min(cycle.began, read_at(page.response, cycle.began))
+            cycle.began = self._time.read_at(page.response, cycle.began)
             if self.meta.since == ALWAYS:
                 self.meta = Meta(since=cycle.began)
                 self._has_begun = True
@@ -322,7 +343,7 @@ class Engine:
             if each.wanted.why == "reread":
                 self._allotment.learn(each.calls)
         is_turn = each.wanted.why == "reread"
-        past = NEVER if is_turn else instant_of(self.clock.now()) - self._rules.past
+        past = NEVER if is_turn else self._time.now() - self._rules.past
         self._emitter.logs(self._cycle, each.reading, logs, has_more=has_more, top=each.top, past=past)
 
     def _drop(self, each: _Active) -> None:
@@ -352,6 +373,7 @@ class Engine:
         self._allotment.stretch(cycle.totals())
         self._due = cycle.began_monotonic + self._allotment.every
         self._cycle = None
+        self._overtaken = 0
         if not self._has_planned:
             self._has_planned = True
             found = self._allotment.plan(vehicles)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
 
-from ev_energy_async.checkpoint import Advance, CheckpointConflict
+from ev_energy_async.checkpoint import Advance, CheckpointConflict, CheckpointError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping
@@ -35,6 +35,9 @@ class Journal:
     Args:
         checkpoint: Where they go.
         name: What the keys of the rows begin with.
+
+    Attributes:
+        is_overtaken: Whether somebody else has advanced the checkpoint, so that it has to be loaded again.
     """
 
     def __init__(self, checkpoint: Checkpoint, name: str) -> None:
@@ -46,14 +49,25 @@ class Journal:
         self._in_doubt: list[Advance] = []
         self._lock = asyncio.Lock()
         self._has_warned = False
+        self._void = 0
+        self.is_overtaken = False
+
+    @property
+    def acknowledged(self) -> int:
+        """The number of the last entry that was acknowledged."""
+        return self._acknowledged
 
     async def load(self, owner: Owner) -> AsyncGenerator[tuple[str, str]]:
-        """Open the checkpoint, and yield what it holds: row by row, name and value.
+        """Open the checkpoint, and yield what it holds: row by row, name and value. What is pending is forgotten.
 
         Raises:
             CheckpointMismatch: It belongs to another.
             CheckpointError: It cannot be read.
         """
+        self._versions.clear()
+        self._pending.clear()
+        self._in_doubt = []
+        self._void, self.is_overtaken = self._number, False
         await self._checkpoint.open(owner)
         shared: dict[int, int] = {}
         async for key, entry in self._checkpoint.entries(self._prefix):
@@ -76,10 +90,12 @@ class Journal:
 
         Raises:
             CheckpointConflict: Another process has advanced the checkpoint, or a transaction that this was a part of
-                was undone: begin again from the checkpoint.
-            CheckpointError: It cannot be written; nothing is acknowledged.
+                was undone: load the checkpoint again.
+            CheckpointError: It cannot be written, or was loaded again since; nothing is acknowledged.
         """
         async with self._lock:
+            if self._acknowledged < number <= self._void:
+                raise CheckpointError("the checkpoint was loaded again since this event was delivered; it comes again")
             await self._find_out()
             rows: dict[str, RowValue] = {}
             for each, changes in self._pending:
@@ -102,7 +118,11 @@ class Journal:
         if made:
             # Until it returns nobody knows whether it was carried out: it may be cancelled.
             self._in_doubt = made
-            self._note(made, await self._checkpoint.advance_all(made))
+            try:
+                self._note(made, await self._checkpoint.advance_all(made))
+            except CheckpointConflict:
+                self.is_overtaken = True
+                raise
 
     async def _find_out(self) -> None:
         """See whether a writing that was cut short was carried out."""
@@ -116,6 +136,7 @@ class Journal:
             return
         for change, entry, version in zip(changes, entries, found, strict=True):
             if entry is None or entry.value != change.value:
+                self.is_overtaken = True
                 raise CheckpointConflict(change.key, change.expected, version)
         self._note(changes, found)
 

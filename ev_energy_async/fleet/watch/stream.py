@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from ev_energy_async.checkpoint import CheckpointConflict
 from ev_energy_async.clock import seconds
 from ev_energy_async.devices import Stream
 from ev_energy_async.errors import InvalidArgument
@@ -58,6 +59,7 @@ class Watch(Stream["WatchEvent"]):
             ApiError: The API refused the snapshot, other than for the moment.
             DecodeError: The snapshot cannot be understood, again and again.
             AuthError: The credentials were refused.
+            CheckpointConflict: Another process advances the checkpoint time and again.
             CheckpointError: The checkpoint cannot be read or written, or is another's.
             StopAsyncIteration: It was closed.
         """
@@ -96,6 +98,10 @@ class Watch(Stream["WatchEvent"]):
             yield batch
 
     async def _several(self, most: int = 1, age: float = 0.0) -> list[WatchEvent]:
-        if self._ack == "next":
-            await self._engine.acknowledge()
-        return await self._engine.next(most, age)
+        while True:
+            try:
+                if self._ack == "next":
+                    await self._engine.acknowledge()
+                return await self._engine.next(most, age)
+            except CheckpointConflict as conflict:
+                self._engine.give_way(conflict)
