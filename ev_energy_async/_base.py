@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from ev_energy_async.masking import without_userinfo
 from ev_energy_async.values import Model, is_mapping
 
 __all__ = ["EvEnergyError", "InvalidArgument"]
@@ -41,7 +42,7 @@ class InvalidArgument(EvEnergyError, ValueError):
 
 
 def _shown(given: object) -> str:
-    # A body may hold what a log must not; its keys say enough.
+    # A body may hold what no log may show; its keys say enough.
     if is_mapping(given):
         return f"a mapping with {', '.join(map(repr, given))}" if given else "an empty mapping"
-    return f"a {type(given).__name__}" if isinstance(given, Model) else repr(given)
+    return f"a {type(given).__name__}" if isinstance(given, Model) else without_userinfo(repr(given))
