@@ -30,9 +30,9 @@ _USERINFO: Final = re.compile(r"(?<=//)[^/?#\s]*(?=@)")
 class Secret(Generic[S]):
     """A secret text or bytes that shows itself as `***` wherever it is printed, logged, formatted or serialised.
 
-    Deliberately not a subclass of `str`: serialisers of error trackers print those as they are. Wrap a secret as soon as
-    it arrives, pass the wrapper on, and call `reveal()` inline in the expression that puts it on the wire, so that no
-    local variable ever holds the plain value:
+    Deliberately not a subclass of `str`: serialisers of error trackers print those as they are. Wrap a secret as soon
+    as it arrives, pass the wrapper on, and call `reveal()` inline in the expression that puts it on the wire, so that
+    no local variable ever holds the plain value:
 
         token = Secret(await auth.access_token())
         request = request.with_headers({"Authorization": token.prefixed("Bearer ")})   # a Secret again
