@@ -50,7 +50,7 @@ class Secret(Generic[S]):
     __slots__ = ("_value",)
 
     def __init__(self, value: S) -> None:
-        self._value = value
+        self._value: S = value
 
     def reveal(self) -> S:
         """Return the plain value. Call it inline, on the last line before the wire or a file."""
