@@ -55,7 +55,7 @@ def test_what_is_shown_can_be_printed(text: str) -> None:
     shown = printable(text, 20)
 
     assert shown.isprintable()
-    assert shown.encode()
+    assert shown.encode().decode() == shown
     json.dumps(shown)
 
 
