@@ -275,7 +275,7 @@ class EvEnergy(Handles):
         Raises:
             InvalidArgument: The operation needs a user, and the client has none.
             ApiError: The API refused.
-            TransportError: There was no complete answer.
+            TransportError: There was no complete response.
             DecodeError: The answer cannot be understood.
             AuthError: The credentials were refused.
         """
@@ -293,7 +293,7 @@ class EvEnergy(Handles):
         Raises:
             InvalidArgument: The client has no grant of its own to revoke a token of.
             ApiError: The server refused.
-            TransportError: There was no complete answer.
+            TransportError: There was no complete response.
         """
         tokens = self._core.tokens
         if tokens is None:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
 from ev_energy_async import auth as grants
-from ev_energy_async.calls import origin_of
 from ev_energy_async.errors import InvalidArgument
 from ev_energy_async.ids import id_text
+from ev_energy_async.urls import origin_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

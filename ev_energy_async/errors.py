@@ -1,11 +1,11 @@
 """The errors that this package raises.
 
     EvEnergyError
-    ├── InvalidArgument            (also a ValueError) nothing was sent
-    ├── ApiError                   the API answered, and the answer is no
+    ├── InvalidArgument            (also a ValueError) an argument was refused before anything was sent
+    ├── ApiError                   a complete response whose status means failure
     │   ├── BadRequest             400
-    │   ├── Unauthorized           401
-    │   ├── Forbidden              403, names the operation's scopes
+    │   ├── Unauthorized           401 (also a ReauthenticationRequired)
+    │   ├── Forbidden              403, names the scopes that the operation needs
     │   ├── NotFound               404
     │   ├── MethodNotAllowed       405
     │   ├── NotAcceptable          406
@@ -16,15 +16,19 @@
     │   └── ServerError            5xx
     │       └── ServiceUnavailable 503
     ├── BudgetExhausted            the hourly budget frees up only after the deadline, `.retry_at`
-    ├── TransportError             no complete answer
+    ├── TransportError             no complete response
     │   ├── ConnectionFailed
     │   ├── RequestTimeout         `timeout` or `deadline` ran out
-    │   └── OutcomeUnknown         a write that may or may not have been carried out
-    ├── DecodeError                a complete answer that cannot be understood
-    ├── AuthError                  the credentials or the grant were refused
+    │   ├── OutcomeUnknown         a write that may or may not have been carried out
+    │   └── AuthUnavailable        no access token for the moment
+    ├── DecodeError                a complete response that cannot be understood
+    ├── ReauthenticationRequired   the user, or whoever holds the credentials, must log in again
+    │   ├── AuthError              the token endpoint refused the credentials or the grant
+    │   └── Unauthorized           the API refused the token, and there is no other
     └── WebhookVerificationError   a delivery that is not provably genuine and recent
 
-Pure: no I/O. An error never shows a token, a secret, a query string or a body in its text.
+Pure: no I/O. The text of an error never shows a token, a secret, a query string or a body, and what it quotes of a
+server is escaped and cut.
 """
 
 from __future__ import annotations
@@ -32,17 +36,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from ev_energy_async._base import EvEnergyError, InvalidArgument
-from ev_energy_async.messages import Problem, without_input
+from ev_energy_async.masking import masked, printable
+from ev_energy_async.messages import (
+    Operation,
+    Problem,
+    Request,
+    known_secrets,
+    retry_after_text,
+    seconds_stated,
+    without_input,
+)
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Sequence
 
-    from ev_energy_async.messages import RawResponse, Request
+    from ev_energy_async.messages import RawResponse
 
 __all__ = [
     "ApiError",
     "AuthError",
+    "AuthUnavailable",
     "BadRequest",
     "BudgetExhausted",
     "Conflict",
@@ -58,6 +72,7 @@ __all__ = [
     "PayloadTooLarge",
     "Problem",
     "RateLimited",
+    "ReauthenticationRequired",
     "RequestTimeout",
     "ServerError",
     "ServiceUnavailable",
@@ -70,13 +85,13 @@ __all__ = [
 
 
 class ApiError(EvEnergyError):
-    """The API answered completely, with a status that means failure.
+    """A complete response whose status means failure.
 
     Attributes:
         status: HTTP status.
-        problem: The problem document of the body.
-        response: The answer: status, headers, raw body.
-        request: What was asked.
+        problem: The problem document of the body, with the credentials of the call masked.
+        response: The response: status, headers, raw body.
+        request: The request that it answers, without its credentials.
         retry_at: When the API said to come back, or when the client would have tried again if the call's deadline
             allowed, aware; None if neither is known.
     """
@@ -87,31 +102,53 @@ class ApiError(EvEnergyError):
         self.response = response
         self.request: Request[Any] = response.request
         self.status = response.status
-        self.problem = problem or Problem.parse(response.status, response.body)
+        self.problem = problem or Problem.parse(response.status, _without_secrets(response))
         super().__init__(response, self.problem)
 
     def __str__(self) -> str:
         later = f"; not before {self.retry_at.isoformat()}" if self.retry_at is not None else ""
-        return f"{self.status} for {self.request}: {without_input(str(self.problem), self.request)}{later}"
+        return f"{self.status} for {self.request}: {without_input(self.problem.text, self.request)}{later}"
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self}>"
 
     def as_curl(self) -> str:
-        """Return the request as a command line, without secrets and personal data."""
+        """Return the request as a shell command, without secrets and personal data."""
         return self.request.as_curl()
+
+
+def _without_secrets(response: RawResponse) -> bytes:
+    """Return the body without the credentials of the call: a server may quote them anywhere in it."""
+    secrets = known_secrets(response.request)
+    if not any(secret and secret.reveal().encode() in response.body for secret in secrets):
+        return response.body
+    return masked(response.body.decode(errors="replace"), secrets).encode()
+
+
+class ReauthenticationRequired(EvEnergyError):
+    """The credentials are no longer accepted: ask the user to log in again, or the operator to check them.
+
+    The base of `AuthError` and `Unauthorized`, so that one clause catches both. An outage of the token endpoint is
+    never one: it is a `TransportError` or a `ServerError`, and the stored token is kept.
+
+    Example:
+        >>> try:  # doctest: +SKIP
+        ...     vehicles = await ev.vehicles.list().all()
+        ... except ReauthenticationRequired:
+        ...     ask_the_user_to_log_in_again()
+    """
 
 
 class BadRequest(ApiError):
     """400: the API did not accept an argument or the body; `problem.field_errors` says which field."""
 
 
-class Unauthorized(ApiError):
-    """401: no token, or one that is not accepted and could not be replaced by a fresh one."""
+class Unauthorized(ApiError, ReauthenticationRequired):
+    """401: no token, or one that was refused and could not be replaced by a fresh one."""
 
 
 class Forbidden(ApiError):
-    """403: the token's scopes or rights do not suffice."""
+    """403: the token lacks a scope or a right."""
 
     def __str__(self) -> str:
         scopes = self.request.operation.scopes
@@ -123,11 +160,11 @@ class NotFound(ApiError):
 
 
 class MethodNotAllowed(ApiError):
-    """405: the path does not take this method."""
+    """405: the path does not support this method."""
 
 
 class NotAcceptable(ApiError):
-    """406: the API cannot answer in an accepted media type."""
+    """406: the API cannot respond in an accepted media type."""
 
 
 class Conflict(ApiError):
@@ -135,33 +172,32 @@ class Conflict(ApiError):
 
 
 class PayloadTooLarge(ApiError):
-    """413: the body is larger than the operation takes."""
+    """413: the body is larger than the operation accepts."""
 
 
 class UnprocessableEntity(ApiError):
-    """422: the request is well-formed and still cannot be carried out."""
+    """422: the request is well-formed but cannot be carried out."""
 
 
 class RateLimited(ApiError):
     """429: the bucket of requests is empty.
 
     Attributes:
-        retry_after: Seconds to wait from when the answer came, as the API states them or a date; None if it does not.
+        retry_after: Seconds to wait, counted from the response; None if it states no delay.
     """
 
     def __init__(self, response: RawResponse, problem: Problem | None = None) -> None:
         super().__init__(response, problem)
-        # The API spells it `RetryAfter` in places. A date is read where there is a clock.
-        text = response.headers.get("Retry-After") or response.headers.get("RetryAfter") or ""
-        self.retry_after = float(text) if text.isdecimal() else None
+        # A date is read where there is a clock.
+        self.retry_after = seconds_stated(retry_after_text(response.headers))
 
 
 class ServerError(ApiError):
-    """5xx: the API, or a proxy before it, failed."""
+    """5xx: the API, or a proxy in front of it, failed."""
 
 
 class ServiceUnavailable(ServerError):
-    """503: not available now; for some operations it means that a device could not be reached."""
+    """503: temporarily unavailable; for some operations it means that a device could not be reached."""
 
 
 _BY_STATUS: Final[dict[int, type[ApiError]]] = {
@@ -181,7 +217,7 @@ _FIRST_SERVER_ERROR: Final = 500
 
 
 def error_for(response: RawResponse) -> ApiError:
-    """Return the error for an answer whose status means failure."""
+    """Return the error for a response whose status means failure."""
     fallback = ServerError if response.status >= _FIRST_SERVER_ERROR else ApiError
     return _BY_STATUS.get(response.status, fallback)(response)
 
@@ -190,8 +226,8 @@ class BudgetExhausted(EvEnergyError):
     """The hourly budget of requests frees up only after the call's deadline; nothing was sent.
 
     Attributes:
-        request: What was asked.
-        retry_at: When it is worth trying again, aware, as far as it is known.
+        request: The request that was not sent.
+        retry_at: When a request is free again, aware, as far as is known.
     """
 
     def __init__(self, request: Request[Any], retry_at: dt.datetime) -> None:
@@ -203,66 +239,105 @@ class BudgetExhausted(EvEnergyError):
         return f"no request is left in the hourly budget for {self.request}; try again at {self.retry_at.isoformat()}"
 
     def as_curl(self) -> str:
-        """Return the request as a command line, without secrets and personal data."""
+        """Return the request as a shell command, without secrets and personal data."""
         return self.request.as_curl()
 
 
 class TransportError(EvEnergyError):
-    """There was no complete answer.
+    """There was no complete response.
 
     Attributes:
-        request: What was asked.
-        reason: What happened.
-        unsent: Whether the request surely never reached the API.
-        passing: Whether another try may end better.
+        request: The request, without its credentials.
+        reason: Description of the failure.
+        unsent: Whether the request certainly never reached the API.
+        transient: Whether another attempt may succeed.
         retry_at: When the client would have tried again if the call's deadline allowed, aware; None otherwise.
     """
 
     retry_at: dt.datetime | None = None
-    consequence: ClassVar[str] = "no complete answer"
+    consequence: ClassVar[str] = "no complete response"
 
-    def __init__(self, request: Request[Any], reason: str, *, unsent: bool = False, passing: bool = True) -> None:
+    def __init__(self, request: Request[Any], reason: str, *, unsent: bool = False, transient: bool = True) -> None:
         self.request = request
         self.reason = reason
         self.unsent = unsent
-        self.passing = passing
+        self.transient = transient
         super().__init__(request, reason)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        state = {"unsent": self.unsent, "passing": self.passing, "retry_at": self.retry_at}
+        state = {"unsent": self.unsent, "transient": self.transient, "retry_at": self.retry_at}
         return type(self), (self.request, self.reason), state
 
     def as_curl(self) -> str:
-        """Return the request as a command line, without secrets and personal data."""
+        """Return the request as a shell command, without secrets and personal data."""
         return self.request.as_curl()
 
     def __str__(self) -> str:
-        return f"{self.consequence} to {self.request}: {self.reason}"
+        return f"{self.consequence} to {self.request}: {printable(self.reason)}"
 
 
 class ConnectionFailed(TransportError):
-    """The connection could not be made, or broke before the answer was complete."""
+    """The connection could not be made, or broke before the response was complete."""
 
 
 class RequestTimeout(TransportError):
-    """The client's `timeout` or `deadline` ran out before the answer was complete."""
+    """The client's `timeout` or `deadline` ran out before the response was complete."""
 
 
 class OutcomeUnknown(TransportError):
-    """A write got no complete answer: it may or may not have been carried out. Look before you repeat it."""
+    """A write got no complete response: it may or may not have been carried out. Check before you repeat it."""
 
-    consequence: ClassVar[str] = "outcome unknown: no complete answer"
+    consequence: ClassVar[str] = "outcome unknown: no complete response"
+
+
+class AuthUnavailable(TransportError):
+    """No access token can be obtained for the moment, as during an outage; the request was not sent.
+
+    An `Auth` of your own raises it so that the call is retried, and a watch waits, as for any other outage. Whatever
+    else it raises passes through to the caller.
+
+    Args:
+        reason: Description of the failure; must hold no secret.
+        request: The request that needed the token; the client fills it in.
+        transient: Whether another attempt may succeed.
+
+    Example:
+        >>> raise AuthUnavailable("the identity provider is down")  # doctest: +SKIP
+    """
+
+    consequence: ClassVar[str] = "no access token for the moment"
+
+    def __init__(
+        self,
+        reason: str = "the source of tokens is unavailable",
+        request: Request[Any] | None = None,
+        *,
+        transient: bool = True,
+    ) -> None:
+        super().__init__(request or _TOKEN_REQUEST, reason, unsent=True, transient=transient)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        state = {"transient": self.transient, "retry_at": self.retry_at}
+        return type(self), (self.reason, self.request), state
+
+    def __str__(self) -> str:
+        if self.request.operation.name == _TOKEN_REQUEST.operation.name:
+            return f"{self.consequence}: {self.reason}"
+        return super().__str__()
+
+
+_TOKEN_REQUEST: Final[Request[Any]] = Request(Operation(name="auth", method="GET", path="/"), "/")
 
 
 class DecodeError(EvEnergyError):
-    """A complete answer that cannot be understood.
+    """A complete response that cannot be understood.
 
     Attributes:
-        reason: What is wrong.
+        reason: Description of the fault.
         path: Where in the document, as in `$[3].sampled_at`; `$` is the document itself.
-        response: The answer with its raw body; None if no request was involved.
-        items: Of a page of a list, the items that could be decoded; None otherwise.
-        next_cursor: Of a page of a list, where to go on after it; None at its end, and otherwise.
+        response: The response with its raw body; None if no request was involved.
+        items: The items of a page that could be decoded; None if it is not a page.
+        next_cursor: The cursor of the next page; None on the last page, and if it is not a page.
     """
 
     items: Sequence[Any] | None = None
@@ -275,16 +350,18 @@ class DecodeError(EvEnergyError):
         super().__init__(reason, path, response)
 
     def __str__(self) -> str:
-        where = f" in the answer to {self.response.request}" if self.response is not None else ""
-        return f"{self.reason} at {self.path}{where}"
+        text = printable(f"{self.reason} at {self.path}")
+        if self.response is None:
+            return text
+        return f"{masked(text, known_secrets(self.response.request))} in the response to {self.response.request}"
 
 
-class AuthError(EvEnergyError):
+class AuthError(ReauthenticationRequired):
     """The token endpoint refused the credentials or the grant; trying again will not help.
 
     Attributes:
         error: The OAuth error code (RFC 6749, section 5.2), e.g. `invalid_client`.
-        description: What the endpoint says of it, if anything.
+        description: The endpoint's explanation; None if it gave none.
     """
 
     def __init__(self, error: str, description: str | None = None) -> None:
@@ -293,16 +370,16 @@ class AuthError(EvEnergyError):
         super().__init__(error, description)
 
     def __str__(self) -> str:
-        return f"{self.error}: {self.description}" if self.description else self.error
+        return printable(f"{self.error}: {self.description}" if self.description else self.error)
 
 
 class WebhookVerificationError(EvEnergyError):
     """A delivery is not provably genuine and recent; nothing of it was parsed.
 
-    The text is for your log. Do not put it into the answer: a sender who means well does not need it.
+    The text is for your log. Do not put it into the HTTP response: an honest sender does not need it.
 
     Attributes:
-        reason: What is wrong; never holds any of the delivery or of a secret.
+        reason: Description of the fault; never quotes the delivery or a secret.
     """
 
     def __init__(self, reason: str) -> None:

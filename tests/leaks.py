@@ -9,14 +9,12 @@ searched at its end. `conftest` switches it on.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import functools
 import json
 import logging
 import re
 import weakref
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, quote, quote_plus
 
@@ -26,6 +24,8 @@ from ev_energy_async import auth, checkpoint, client, errors, webhooks
 from ev_energy_async.auth import stores as token_store
 from ev_energy_async.devices import sessions
 from ev_energy_async.http import transport
+from ev_energy_async.masking import Secret
+from ev_energy_async.messages import credentials_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -98,14 +98,12 @@ class Watch:
         if b"{" not in start:
             self.learn(*(value for name, value in parse_qsl(start.decode(errors="replace")) if name in _IN_FORMS))
 
-    def learn_from_request(self, request: Request[Any], headers: Any) -> None:
+    def learn_from_request(self, request: Request[Any]) -> None:
         """Learn what is secret in a request: its token, its form or body, its query."""
-        kind, _, value = str(headers.get("Authorization", "")).partition(" ")
-        self.learn(value)
-        if kind == "Basic":
-            with suppress(binascii.Error, UnicodeDecodeError):
-                self.learn(base64.b64decode(value).decode().partition(":")[2])
+        if request.authorization is not None:
+            self.learn(*(secret.reveal() for secret in credentials_in(request.authorization)))
         self.learn(*(text for name, text in parse_qsl(request.query) if name in _IN_FORMS))
+        self.learn_from(request.body)
 
     def tell(self, where: str, *texts: str) -> None:
         for text in texts:
@@ -236,14 +234,16 @@ def _listen_to_wire(patch: pytest.MonkeyPatch) -> None:
     exchange, send = transport.Transport.exchange, client.EvEnergy.send
 
     @functools.wraps(exchange)
-    async def exchanged(self: Any, request: Request[Any], url: str, headers: Any, body: Any) -> Any:
+    async def exchanged(self: Any, request: Request[Any], url: Any, shown: Request[Any], stream: Any = None) -> Any:
         if not _watches:
-            return await exchange(self, request, url, headers, body)
+            return await exchange(self, request, url, shown, stream)
         watch = _watches[-1]
-        watch.learn_from_request(request, headers)
-        watch.learn_from(body)
-        watch.tell("shown of a request", repr(request), str(request), request.as_curl())
-        answer = await exchange(self, request, url, headers, body)
+        watch.learn_from_request(request)
+        if isinstance(url, Secret):
+            watch.learn(url.reveal())
+        for each in (request, shown):
+            watch.tell("shown of a request", repr(each), str(each), each.as_curl())
+        answer = await exchange(self, request, url, shown, stream)
         watch.learn_from(answer[2])
         return answer
 

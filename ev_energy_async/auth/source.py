@@ -105,7 +105,7 @@ class TokenSource:
         Raises:
             AuthError: The credentials or the grant were refused.
             ApiError: The token endpoint is in trouble.
-            TransportError: It gave no complete answer.
+            TransportError: It gave no complete response.
             TokenStoreError: The stored token cannot be read, or the new one not be kept.
         """
         token = self._token
@@ -224,7 +224,7 @@ class TokenSource:
 
         Raises:
             ApiError: The endpoint refused.
-            TransportError: It gave no complete answer.
+            TransportError: It gave no complete response.
             TokenStoreError: The stored token cannot be read or removed.
         """
         async with self._store.lock():

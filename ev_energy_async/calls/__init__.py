@@ -16,12 +16,11 @@ if TYPE_CHECKING:
     from ev_energy_async.calls.paging import Link as Link
     from ev_energy_async.calls.paging import Page as Page
     from ev_energy_async.calls.paging import Paginator as Paginator
-    from ev_energy_async.calls.paging import origin_of as origin_of
     from ev_energy_async.calls.requests import build_request as build_request
 else:
     __getattr__, __dir__, __all__ = face(
         __name__,
         endpoints=("Group", "LazyGroup", "endpoint", "many", "renamed"),
-        paging=("Link", "Page", "Paginator", "origin_of"),
+        paging=("Link", "Page", "Paginator"),
         requests=("build_request",),
     )

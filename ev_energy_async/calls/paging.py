@@ -16,13 +16,14 @@ from multidict import MultiMapping
 
 from ev_energy_async.errors import DecodeError, InvalidArgument
 from ev_energy_async.messages import Request
+from ev_energy_async.urls import origin_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ev_energy_async.messages import Response, Sender
 
-__all__ = ["Link", "Page", "Paginator", "next_cursor", "origin_of"]
+__all__ = ["Link", "Page", "Paginator", "next_cursor"]
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -36,7 +37,6 @@ _NOWHERE: Final = "about:blank"
 # What may stand in a query besides letters and digits (RFC 3986, section 3.4), and what is encoded already.
 _QUERY: Final = "!$&'()*+,;=:@/?-._~%"
 _PLAIN_QUERY: Final = re.compile(f"[A-Za-z0-9{re.escape(_QUERY)}]*")
-_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
 @attrs.frozen
@@ -72,14 +72,6 @@ def _links(header: str) -> Iterator[tuple[str, list[str]]]:
                 rels = param[2] or param[3] or ""
                 break  # only the first `rel` counts (RFC 8288, section 3.3)
         yield match[1].strip(), rels.lower().split()
-
-
-def origin_of(url: str) -> str:
-    """Return scheme, host and port of a URL, spelled in one way (RFC 6454, section 4)."""
-    parts = urlsplit(url)
-    scheme = parts.scheme.lower()
-    port = parts.port if parts.port is not None else _DEFAULT_PORTS.get(scheme)
-    return f"{scheme}://{(parts.hostname or '').lower()}:{port}"
 
 
 def next_cursor(response: Response[Any], link_origins: frozenset[str]) -> str | None:

@@ -172,7 +172,7 @@ class Ascending(Generic[L]):
 
         Raises:
             ApiError: The API refused.
-            TransportError: There was no complete answer.
+            TransportError: There was no complete response.
             DecodeError: An answer cannot be understood.
         """
         if self._done:

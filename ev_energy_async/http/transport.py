@@ -1,7 +1,8 @@
-"""The wire: one request out, one complete answer back, over aiohttp.
+"""The wire: one request out, one complete response back, over aiohttp.
 
-Knows nothing of the API beyond where it is. Redirects are not followed, answers of any status are returned, and what
-is no complete answer becomes a `TransportError` that carries the request.
+Knows nothing of the API beyond where it is. Redirects are not followed, responses of any status are returned, and a
+failure to get a complete one becomes a `TransportError` that carries the request. Secrets are revealed in `_send`
+alone, whose frames no traceback keeps.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
+import sys
 import time
 from contextvars import ContextVar
 from io import BytesIO
@@ -19,8 +21,8 @@ from yarl import URL
 
 from ev_energy_async._version import __version__
 from ev_energy_async.errors import ConnectionFailed, DecodeError, OutcomeUnknown, RequestTimeout, TransportError
-from ev_energy_async.http.limits import Limits
-from ev_energy_async.messages import Response
+from ev_energy_async.masking import Secret, reveal
+from ev_energy_async.messages import IDEMPOTENT_METHODS, Response, credentials_in
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -28,37 +30,35 @@ if TYPE_CHECKING:
     from aiohttp.client_reqrep import ClientRequest
     from aiohttp.connector import Connection
 
-    from ev_energy_async.messages import CallRecord, RawResponse, Request
+    from ev_energy_async.messages import Attempt, RawResponse, Request
 
 __all__ = ["LARGEST_BODY", "USER_AGENT", "Transport", "lost"]
 
 USER_AGENT: Final = f"ev-energy-async/{__version__} aiohttp/{aiohttp.__version__}"
 LARGEST_BODY: Final = 64 * 1024 * 1024
 
-_STANDING: Final = {"Accept": "application/json, application/problem+json", "User-Agent": USER_AGENT}
 _LOG: Final = logging.getLogger("ev_energy_async")
+_ACCEPT: Final = "application/json, application/problem+json"
 _CHUNK: Final = 64 * 1024
-# A body beyond this goes out piece by piece, so that nobody else has to wait for it.
+# A larger body goes out piece by piece, so that nobody else has to wait for it.
 _AT_ONCE: Final = 1024 * 1024
-# Methods whose repetition is harmless (RFC 9110, section 9.2.2): without an answer nothing is in doubt.
-_SAFE_TO_LOSE: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS", "PUT"})
 _NO_TIMEOUT: Final = aiohttp.ClientTimeout(total=None)
 
-# What notes how far the try of this task has got.
-_TRYING: Final[ContextVar[CallRecord]] = ContextVar("ev_energy_async_trying")
+# The attempt that a connector is asked for a connection for: aiohttp hands it nothing of ours.
+_ATTEMPT: Final[ContextVar[Attempt]] = ContextVar("ev_energy_async_attempt")
 
 Exchanged = tuple[int, "Mapping[str, str]", bytes]
-"""Status, headers and body of an answer."""
+"""Status, headers and body of a response."""
 
 
 class Transport:
     """Sends requests over one aiohttp session.
 
     Args:
-        base_url: What the paths of requests stand below.
-        session: A session to use and leave open; None for one of our own, made when it is first needed.
-        headers: Headers of every request.
-        largest_body: Bytes of an answer, unpacked, beyond which it is given up.
+        base_url: The URL that the paths of requests are relative to.
+        session: A session to use and leave open; None for one of its own, made when it is first needed.
+        headers: Headers of every request to the API.
+        largest_body: Bytes of a response body, decompressed, beyond which it is given up.
     """
 
     def __init__(
@@ -70,8 +70,8 @@ class Transport:
         largest_body: int = LARGEST_BODY,
     ) -> None:
         self.base_url = base_url
-        self.limits = Limits()
         self._own = headers or {}
+        self._standing = {"Accept": _ACCEPT, "User-Agent": USER_AGENT}
         self._session = session
         self._owned = session is None
         self._largest = largest_body
@@ -84,25 +84,24 @@ class Transport:
         return self._closed
 
     async def __call__(self, request: Request[Any]) -> RawResponse:
-        """Send a request and read its answer.
+        """Send a request to the API and read its response.
 
         Raises:
-            ConnectionFailed: There was no connection, or it broke before the answer was complete.
-            RequestTimeout: The answer was not complete in time.
+            ConnectionFailed: There was no connection, or it broke before the response was complete.
+            RequestTimeout: The response was not complete in time.
             OutcomeUnknown: One of the two, for a write that may have been carried out.
-            DecodeError: The answer is too large.
+            DecodeError: The response is too large.
         """
         url = f"{self.base_url}{request.path}"
         url = f"{url}?{request.query}" if request.query else url
-        headers = {**_STANDING, **request.headers, **self._own}
         shown = request.without_secrets(self._own)
         started = time.perf_counter()
-        status, answer_headers, body = await self.exchange(shown, url, headers, request.body)
-        response = Response(shown, url, status, answer_headers, body, body)
+        status, headers, body = await self.exchange(request.with_headers(self._own), url, shown)
+        response = Response(shown, url, status, headers, body, body)
         if _LOG.isEnabledFor(logging.DEBUG):
             rate = response.rate_limit
             _LOG.debug(
-                "%s%s: %d in %.0f ms, try %d, %s of the budget left",
+                "%s%s: %d in %.0f ms, attempt %d, %s of the budget left",
                 request.options.prefix,
                 request,
                 status,
@@ -113,60 +112,76 @@ class Transport:
         return response
 
     async def exchange(
-        self, request: Request[Any], url: str, headers: Mapping[str, str], body: bytes | AsyncIterator[bytes] | None
+        self,
+        request: Request[Any],
+        url: str | Secret[str],
+        shown: Request[Any],
+        stream: AsyncIterator[bytes] | None = None,
     ) -> Exchanged:
-        """Send raw bytes; `request` gives method and options, and is what errors name and carry."""
-        self._open(request)
-        timeout, record = request.options.timeout, request.options.record
-        sent = False
+        """Send a request to any URL.
+
+        Args:
+            request: The request, with its credentials and options.
+            url: Where to; a `Secret` if the address itself is a permission.
+            shown: The request as errors carry it.
+            stream: The body if it is not that of the request.
+        """
+        self._open(shown)
+        options = request.options
+        attempt, known = options.record.attempt, options.record.secrets
+        if request.authorization is not None:
+            known += [each for each in credentials_in(request.authorization) if each not in known]
+        outer = sys.exc_info()[1]
         # Waiting for a connection is not the request's fault, so it does not count against its time: a slot is a
         # connection that is free.
-        async with self._free_slot(request):
-            session = self._open(request)  # it may have been closed in the meantime
-            # A session of somebody else's does not tell when there is a connection, so the worst is assumed.
-            record.sent = not self._owned
-            _TRYING.set(record)
-            limit = self.limits.within(timeout)
+        async with self._free_slot(shown):
+            session = self._open(shown)  # it may have been closed in the meantime
+            # Sessions of other people do not say when there is a connection, so the worst is assumed.
+            attempt.sent = not self._owned
+            _ATTEMPT.set(attempt)
+            limit = asyncio.timeout(options.timeout)
             try:
-                with limit:
-                    async with session.request(
-                        request.method,
-                        URL(url, encoded=True),
-                        headers=headers,
-                        data=BytesIO(body) if isinstance(body, bytes) and len(body) > _AT_ONCE else body,
-                        allow_redirects=False,
-                        raise_for_status=False,
-                        timeout=_NO_TIMEOUT,
-                    ) as response:
-                        sent = True
-                        # A copy, since the answer's own is no value: it does not pickle.
-                        return response.status, response.headers.copy(), await self._read(request, url, response)
-            except TimeoutError as error:
-                if not limit.expired:
-                    raise  # of the caller's own, as from the source of an upload
-                raise lost(request, RequestTimeout, f"not within {timeout:g} s", sent=record.sent) from error
-            except aiohttp.ClientConnectorError as error:
-                # The connection was never made, so nothing was carried out.
-                record.sent = False
-                passing = not isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError)
-                raise ConnectionFailed(request, _reason(error), unsent=True, passing=passing) from error
-            except (aiohttp.ClientError, ssl.SSLError, ConnectionError) as error:
-                sent = sent or not _unsent(error)
-                record.sent = record.sent or sent
-                failure = lost(request, ConnectionFailed, _reason(error), sent=sent)
-                # A traceback shows causes with their text.
-                raise failure from (None if _quotes(error) else error)
+                async with limit:
+                    return await self._send(session, request, url, shown, stream)
+            except BaseException as error:
+                _drop_frames(error, outer)
+                if isinstance(error, TimeoutError) and limit.expired():
+                    reason = f"not within {options.timeout:g} s"
+                    raise lost(shown, RequestTimeout, reason, sent=attempt.sent) from error
+                if isinstance(error, aiohttp.ClientError | ssl.SSLError | ConnectionError):
+                    # A traceback shows causes with their text.
+                    raise self._failure(shown, attempt, error) from (None if _quotes(error) else error)
+                raise  # the caller's own, as from the source of an upload
 
-    async def put(
-        self, request: Request[Any], url: str, headers: Mapping[str, str], body: AsyncIterator[bytes]
+    async def _send(
+        self,
+        session: aiohttp.ClientSession,
+        request: Request[Any],
+        url: str | Secret[str],
+        shown: Request[Any],
+        stream: AsyncIterator[bytes] | None,
     ) -> Exchanged:
-        """Send a body to a URL that is not the API's, with no headers but the given ones and the `User-Agent`."""
-        return await self.exchange(request, url, {"User-Agent": USER_AGENT, **headers}, body)
+        headers = {**self._standing, **request.headers}
+        if request.authorization is not None:
+            headers["Authorization"] = request.authorization.reveal()
+        body = request.body
+        async with session.request(
+            request.method,
+            URL(reveal(url), encoded=True),
+            headers=headers,
+            data=stream or (BytesIO(body) if body is not None and len(body) > _AT_ONCE else body),
+            allow_redirects=False,
+            raise_for_status=False,
+            timeout=_NO_TIMEOUT,
+        ) as response:
+            request.options.record.attempt.sent = True
+            # A copy, since the response's own is no value: it does not pickle.
+            return response.status, response.headers.copy(), await self._read(shown, response)
 
-    async def _read(self, request: Request[Any], url: str, response: aiohttp.ClientResponse) -> bytes:
+    async def _read(self, shown: Request[Any], response: aiohttp.ClientResponse) -> bytes:
         """Read a body up to the limit, without holding more than that at any time."""
         length = response.content_length
-        # A packed body may be far larger than its length.
+        # A compressed body may be far larger than its length.
         if length is not None and length <= self._largest and "Content-Encoding" not in response.headers:
             return await response.read()
         chunks: list[bytes] = []
@@ -174,67 +189,87 @@ class Transport:
         async for chunk in response.content.iter_chunked(_CHUNK):
             size += len(chunk)
             if size > self._largest:
-                answer: RawResponse = Response(request, url, response.status, response.headers.copy(), b"", b"")
-                raise DecodeError(f"the body is larger than {self._largest:,} bytes", "$", answer)
+                found: RawResponse = Response(shown, "", response.status, response.headers.copy(), b"", b"")
+                raise DecodeError(f"the body is larger than {self._largest:,} bytes", "$", found)
             chunks.append(chunk)
         return b"".join(chunks)
 
-    def _open(self, request: Request[Any]) -> aiohttp.ClientSession:
+    def _failure(self, shown: Request[Any], attempt: Attempt, error: Exception) -> TransportError:
+        """Return the error for a failure of aiohttp, and note whether the request may have been sent."""
+        if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ClientHttpProxyError | aiohttp.InvalidURL):
+            attempt.sent = False  # there was no connection to the API
+        elif not isinstance(error, aiohttp.ClientConnectionError) or isinstance(
+            error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError
+        ):
+            attempt.sent = True
+        if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError):
+            return ConnectionFailed(shown, _reason(error), unsent=True, transient=False)
+        return lost(shown, ConnectionFailed, _reason(error), sent=attempt.sent)
+
+    def _open(self, shown: Request[Any]) -> aiohttp.ClientSession:
         if self._closed:
-            raise ConnectionFailed(request, "the client is closed", unsent=True, passing=False)
+            raise ConnectionFailed(shown, "the client is closed", unsent=True, transient=False)
         if self._session is None:
-            # No cookies: what one call is given would go out with the next, which may be in another user's context.
+            # No cookies: those set in one call would be sent with the next, which may be in another user's context.
             self._session = aiohttp.ClientSession(connector=_Connector(), cookie_jar=aiohttp.DummyCookieJar())
             # By default aiohttp sends a GET, PUT or DELETE a second time when its connection breaks: unseen by the
             # budget, and a DELETE that was carried out would come back as 404. aiohttp's own test client does the same.
             self._session._retry_connection = False  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # no other way
         if self._session.closed:
-            raise ConnectionFailed(request, "the session is closed", unsent=True, passing=False)
+            raise ConnectionFailed(shown, "the session is closed", unsent=True, transient=False)
         return self._session
 
-    def _free_slot(self, request: Request[Any]) -> asyncio.Semaphore:
+    def _free_slot(self, shown: Request[Any]) -> asyncio.Semaphore:
         if self._slots is None:
-            connector = self._open(request).connector
+            connector = self._open(shown).connector
             limits = [n for n in (connector.limit, connector.limit_per_host) if n] if connector is not None else []
             self._slots = asyncio.Semaphore(min(limits, default=1_000_000))
         return self._slots
 
     async def close(self) -> None:
-        """Close the session if it is ours; what is sent afterwards fails."""
+        """Close the session if it is its own; what is sent afterwards fails."""
         self._closed = True
-        self.limits.close()
         if self._owned and self._session is not None:
             await self._session.close()
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Notes when a try has its connection: until then a write was surely not carried out."""
+    """Notes when an attempt has its connection: until then a write was certainly not carried out."""
 
     async def connect(
         self,
         req: ClientRequest,
         traces: list[Any],
-        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109  # as the one of aiohttp has it
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109  # the signature is aiohttp's
     ) -> Connection:
-        """Return a connection, a new or a kept one."""
+        """Return a connection, new or kept alive."""
         connection = await super().connect(req, traces, timeout)
-        _TRYING.get().sent = True
+        _ATTEMPT.get().sent = True
         return connection
 
 
-def lost(request: Request[Any], kind: type[TransportError], reason: str, *, sent: bool) -> TransportError:
-    """Return the error for an answer that did not come."""
-    if sent and request.method not in _SAFE_TO_LOSE:
-        return OutcomeUnknown(request, reason)
-    return kind(request, reason, unsent=not sent)
+def lost(shown: Request[Any], kind: type[TransportError], reason: str, *, sent: bool) -> TransportError:
+    """Return the error for a response that did not come."""
+    if sent and shown.method not in IDEMPOTENT_METHODS:
+        return OutcomeUnknown(shown, reason)
+    return kind(shown, reason, unsent=not sent)
 
 
-def _unsent(error: Exception) -> bool:
-    if isinstance(error, aiohttp.ClientHttpProxyError):
-        return True  # the proxy made no connection to the API
-    return isinstance(error, aiohttp.InvalidURL | aiohttp.ClientConnectionError) and not isinstance(
-        error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError
-    )
+def _drop_frames(error: BaseException, outer: BaseException | None) -> None:
+    """Take from an error the frames below this module: their local variables hold plain secrets.
+
+    Args:
+        error: The error that was raised below; its causes and contexts are treated alike.
+        outer: The exception that the caller was handling already, which is theirs.
+    """
+    waiting: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while waiting:
+        each = waiting.pop()
+        if each is not None and each is not outer and id(each) not in seen:
+            seen.add(id(each))
+            each.__traceback__ = None
+            waiting += [each.__cause__, each.__context__]
 
 
 def _quotes(error: Exception) -> bool:
@@ -243,9 +278,9 @@ def _quotes(error: Exception) -> bool:
 
 
 def _reason(error: Exception) -> str:
-    """Say what happened without the URL, whose query may hold personal data."""
+    """Describe a failure without the URL, whose query may hold personal data."""
     if isinstance(error, aiohttp.ClientConnectorError):
         return f"{type(error).__name__}: {error.os_error.strerror or type(error.os_error).__name__}"
     if isinstance(error, aiohttp.ClientPayloadError):
-        return "the body broke off"
+        return "the connection broke off within the body"
     return type(error).__name__

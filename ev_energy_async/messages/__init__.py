@@ -1,6 +1,6 @@
-"""A call as plain values: what an operation is, its request and response, the options it is made with.
+"""A call as plain values: the operation, its request and response, and the options it is made with.
 
-Everything above `errors` uses these; nothing here builds a request, sends it or decodes what comes back.
+Everything above `errors` uses these; nothing here builds a request, sends it or decodes a response.
 """
 
 from typing import TYPE_CHECKING
@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING
 from ev_energy_async._lazy import face
 
 if TYPE_CHECKING:
+    from ev_energy_async.messages.headers import retry_after_text as retry_after_text
+    from ev_energy_async.messages.headers import seconds_stated as seconds_stated
+    from ev_energy_async.messages.operations import IDEMPOTENT_METHODS as IDEMPOTENT_METHODS
+    from ev_energy_async.messages.operations import SAFE_METHODS as SAFE_METHODS
     from ev_energy_async.messages.operations import Operation as Operation
     from ev_energy_async.messages.operations import Param as Param
     from ev_energy_async.messages.options import check_headers as check_headers
@@ -16,10 +20,13 @@ if TYPE_CHECKING:
     from ev_energy_async.messages.options import check_retry as check_retry
     from ev_energy_async.messages.options import with_more_headers as with_more_headers
     from ev_energy_async.messages.problem import Problem as Problem
+    from ev_energy_async.messages.problem import credentials_in as credentials_in
+    from ev_energy_async.messages.problem import known_secrets as known_secrets
     from ev_energy_async.messages.problem import without_input as without_input
     from ev_energy_async.messages.request import DEFAULT_DEADLINE as DEFAULT_DEADLINE
     from ev_energy_async.messages.request import DEFAULT_OPTIONS as DEFAULT_OPTIONS
     from ev_energy_async.messages.request import DEFAULT_TIMEOUT as DEFAULT_TIMEOUT
+    from ev_energy_async.messages.request import Attempt as Attempt
     from ev_energy_async.messages.request import BadItem as BadItem
     from ev_energy_async.messages.request import CallOptions as CallOptions
     from ev_energy_async.messages.request import CallRecord as CallRecord
@@ -36,10 +43,12 @@ if TYPE_CHECKING:
 else:
     __getattr__, __dir__, __all__ = face(
         __name__,
-        operations=("Operation", "Param"),
+        headers=("retry_after_text", "seconds_stated"),
+        operations=("IDEMPOTENT_METHODS", "Operation", "Param", "SAFE_METHODS"),
         options=("check_headers", "check_on_bad_item", "check_priority", "check_retry", "with_more_headers"),
-        problem=("Problem", "without_input"),
+        problem=("Problem", "credentials_in", "known_secrets", "without_input"),
         request=(
+            "Attempt",
             "BadItem",
             "CallOptions",
             "CallRecord",

@@ -5,14 +5,19 @@ The generated endpoint functions hold one `Operation` each; `calls.requests` bui
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeAlias, TypeVar
 
 import attrs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Kind", "Operation", "Param", "UserContext"]
+__all__ = ["IDEMPOTENT_METHODS", "SAFE_METHODS", "Kind", "Operation", "Param", "UserContext"]
+
+SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+"""Methods that only read (RFC 9110, section 9.2.1)."""
+IDEMPOTENT_METHODS: Final = SAFE_METHODS | {"PUT", "DELETE"}
+"""Methods that have the same effect when they are repeated (RFC 9110, section 9.2.2)."""
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -53,9 +58,9 @@ class Operation(Generic[T_co]):
         name: Its name on the client, e.g. `vehicles.list_status_logs`.
         method: HTTP method.
         path: Path template below the base URL.
-        into: Returns the type of the decoded body, for lists that of one item; called at the first answer, since
-            models load lazily. None where no answer has a body.
-        path_params: The parameters of the template, in its order.
+        into: Returns the type of the decoded body, for lists that of one item; called at the first response, since
+            models load lazily. None where no response has a body.
+        path_params: The parameters of the template, in order.
         query: The query parameters.
         headers: The header parameters that are not the client's own.
         body: Returns the type of the request body, None for one that is an empty object; None if there is no body.
@@ -63,10 +68,10 @@ class Operation(Generic[T_co]):
         scopes: OAuth scopes that the token needs.
         public: Whether it works without a token.
         user: What the `EvEnergy-User` header does here.
-        location: Whether the answer is the address that a redirect names, not followed.
-        is_list: Whether the answer is a page of items.
-        answers: The statuses that the operation declares as answers of its own, beyond those that any may give.
-        idempotent: Whether a second call does what the first did, though the method does not say so.
+        location: Whether the result is the address that a redirect names; it is not followed.
+        is_list: Whether the response is a page of items.
+        answers: The statuses that the operation declares as responses of its own, beyond those that any may give.
+        idempotent: Whether a second call has the same effect as the first although its method promises nothing.
     """
 
     name: str
@@ -87,8 +92,8 @@ class Operation(Generic[T_co]):
     idempotent: bool = False
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Errors carry their operation from process to process. The types of its answer and body hang on functions that
-        # do not pickle; a record of what was called does without them.
+        # Errors carry their operation from process to process. Its types hang on functions that do not pickle; a record
+        # of what was called does without them.
         fields = {each.name: getattr(self, each.name) for each in attrs.fields(type(self))}
         return _record, ({name: value for name, value in fields.items() if name not in {"into", "body"}},)
 
@@ -99,7 +104,7 @@ class Operation(Generic[T_co]):
         return self
 
     def answer_type(self) -> Any:
-        """Return the type that the body of an answer is decoded to; None if no answer has one."""
+        """Return the type that the body of a response is decoded to; None if no response has one."""
         if self.into is None:
             return None
         into: Any = self.into()

@@ -1,19 +1,23 @@
-"""Problem documents (RFC 9457): what an error body says.
+"""Problem documents (RFC 9457): error bodies, read and made fit to be shown.
 
-Pure. `errors` shows them; what is no problem document, as a proxy's page, becomes one with the status' phrase alone.
+Pure. `errors` shows them; an error body that is no problem document, such as a proxy's page, becomes one with the
+status' phrase as its title.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from http import HTTPStatus
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_plus
 
 import attrs
 import msgspec
 
+from ev_energy_async.masking import Secret, masked, printable
 from ev_energy_async.values import is_array, is_mapping, is_object
 
 if TYPE_CHECKING:
@@ -21,30 +25,35 @@ if TYPE_CHECKING:
 
     from ev_energy_async.messages.request import Request
 
-__all__ = ["Problem", "without_input"]
+__all__ = ["Problem", "credentials_in", "known_secrets", "without_input"]
 
 _SHORTEST_HIDDEN: Final = 4
-# A body beyond this, as the boundary of a region, is searched for the words of the answer and not the other way round:
-# to read it would keep everybody waiting for seconds.
+# A larger body, such as the boundary of a region, is not parsed, which would block the loop for seconds: the words of
+# the response are looked up in it instead.
 _LARGEST_READ: Final = 64 * 1024
 _WORD: Final = re.compile(r"[\w@+-][\w@+.:/%-]{2,}\w")  # of _SHORTEST_HIDDEN characters and more
+# No form has more fields; a server that sends a million must not fill the memory of whoever keeps the error.
+_MOST_FIELDS: Final = 100
+_MOST_MESSAGES: Final = 20
+_STATUSES: Final = range(100, 1000)
 _PHRASES: Final = {int(status): status.phrase for status in HTTPStatus}
 
 
 @attrs.frozen
 class Problem:
-    """A problem document (RFC 9457, section 3), or what could be made of another error body.
+    """A problem document (RFC 9457, section 3), or a stand-in for another error body.
 
-    Its `repr` shows no words of the server, since they may quote what it was given; `str` shows them.
+    Texts are the server's, with the credentials of the call masked. `repr` shows none of them, since they may quote the
+    request; `str` shows them, escaped and cut.
 
     Attributes:
         title: Summary of the kind of problem.
-        detail: What went wrong this time; None if the body does not say.
-        type: URI of the kind of problem; None where the status says enough.
-        status: The status that the document repeats, if it does.
-        instance: URI of this occurrence, if there is one.
-        field_errors: Messages by field of the request, empty if there are none.
-        extensions: The other members, as they came.
+        detail: Description of this occurrence; None if the body has none.
+        type: URI of the kind of problem; None where the status is enough.
+        status: The status as the document repeats it; None if it does not.
+        instance: URI of this occurrence; None if it has none.
+        field_errors: Messages by field of the request.
+        extensions: The other members.
     """
 
     title: str
@@ -57,7 +66,7 @@ class Problem:
 
     @classmethod
     def parse(cls, status: int, body: bytes) -> Problem:
-        """Read an error body; one that is no problem document gives the status' phrase as title."""
+        """Return the problem in an error body; one that is no problem document gives the status' phrase as title."""
         # Not every status has a phrase: proxies answer 520 and the like.
         phrase = _PHRASES.get(status, f"Status {status}")
         try:
@@ -77,32 +86,43 @@ class Problem:
             title=text("title") or phrase,
             detail=text("detail"),
             type=text("type"),
-            status=int(stated) if isinstance(stated, int | float) else None,
+            status=int(stated) if isinstance(stated, int | float) and stated in _STATUSES else None,
             instance=text("instance"),
             field_errors=_field_errors(rest.pop("field_errors", None)),
             extensions=rest,
         )
 
-    def __str__(self) -> str:
+    @property
+    def text(self) -> str:
+        """Title, detail and field errors as the server wrote them, in one text."""
         parts = [self.title if not self.detail else f"{self.title}: {self.detail}"]
         parts += [f"{field}: {' '.join(messages)}" for field, messages in self.field_errors.items()]
         return "; ".join(parts)
+
+    def __str__(self) -> str:
+        return printable(self.text)
 
 
 def _field_errors(value: Any) -> dict[str, tuple[str, ...]]:
     if not is_object(value):
         return {}
     members: dict[str, Any] = value
-    return {name: tuple(map(str, texts)) if is_array(texts) else (str(texts),) for name, texts in members.items()}
+    return {
+        name: tuple(map(str, texts[:_MOST_MESSAGES])) if is_array(texts) else (str(texts),)
+        for name, texts in islice(members.items(), _MOST_FIELDS)
+    }
 
 
 def without_input(text: str, request: Request[Any]) -> str:
-    """Return a text without the values that a request carried: they may be personal or secret, and servers quote them.
+    """Return a server's text as it may be shown: without the values that the request carried, escaped, and cut.
+
+    What a request carries may be personal or secret, and servers quote it.
 
     Args:
-        text: What a server said.
-        request: What it was asked; its query and its body, as JSON or as a form, are looked through.
+        text: The server's text.
+        request: The request that it answers; its credentials, its query and its body, as JSON or as a form, are masked.
     """
+    text = masked(text[:_LARGEST_READ], known_secrets(request))
     body = request.body or b"null"
     if len(body) > _LARGEST_READ:
         large = body
@@ -116,13 +136,30 @@ def without_input(text: str, request: Request[Any]) -> str:
             values |= _texts(body)
     except ValueError:
         pass
-    # The longest first, since one may hold another; what is shorter tells of nobody, and stands in every sentence.
+    # The longest first, since one may hold another; what is shorter identifies nobody, and stands in every sentence.
     known = sorted((re.escape(value) for value in values if len(value) >= _SHORTEST_HIDDEN), key=len, reverse=True)
-    return re.sub("|".join(known), "...", text) if known else text
+    return printable(re.sub("|".join(known), "...", text) if known else text)
+
+
+def known_secrets(request: Request[Any]) -> list[Secret[str]]:
+    """Return the credentials of a call: those it has sent so far, and the token or client secret of this request."""
+    found = list(request.options.record.secrets)
+    if request.authorization is not None:
+        found += credentials_in(request.authorization)
+    return found
+
+
+def credentials_in(authorization: Secret[str]) -> list[Secret[str]]:
+    """Return the secrets in an `Authorization` header: a token, or of a Basic one also the password (RFC 7617)."""
+    scheme, _, value = authorization.reveal().partition(" ")
+    if scheme != "Basic":
+        return [Secret(value)]
+    password = unquote_plus(base64.b64decode(value).decode(errors="replace").partition(":")[2])
+    return [Secret(value), Secret(password)]
 
 
 def _texts(body: bytes) -> set[str]:
-    """Return all values of a JSON document as they may be quoted: numbers as they are spelled."""
+    """Return all values of a JSON document as they may be quoted; numbers are spelled as they came."""
     found: set[str] = set()
     waiting: list[Any] = [json.loads(body, parse_float=str, parse_int=str)]
     while waiting:
@@ -137,5 +174,5 @@ def _texts(body: bytes) -> set[str]:
 
 
 def _may_be_input(word: bytes, body: bytes) -> bool:
-    """Whether a word of an answer stands in a body, other than as one of its keys."""
+    """Whether a word of a response occurs in a request body, other than as one of its keys."""
     return word in body and b'"%b":' % word not in body

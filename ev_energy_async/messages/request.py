@@ -1,18 +1,21 @@
 """Requests, the options they are made with, and responses, as plain values.
 
-An endpoint function describes a `Request`; middleware sees it; the transport sends it and gives a `Response` back.
-They stand in one module since their types name each other. Nothing here does I/O, and no `repr` shows a query, a header
-or a body: they may hold personal data.
+An endpoint function describes a `Request`, middleware passes it on, the transport sends it and returns a `Response`.
+They share a module because their types name each other. Nothing here does I/O, and no `repr` shows a query, a header or
+a body: they may hold personal data.
 """
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, Protocol, TypeAlias, TypeVar
 from urllib.parse import parse_qsl
 
 import attrs
 
 from ev_energy_async._base import InvalidArgument
+from ev_energy_async.masking import Secret
+from ev_energy_async.messages.headers import count
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -25,6 +28,7 @@ __all__ = [
     "DEFAULT_DEADLINE",
     "DEFAULT_OPTIONS",
     "DEFAULT_TIMEOUT",
+    "Attempt",
     "BadItem",
     "CallOptions",
     "CallRecord",
@@ -53,13 +57,13 @@ T_co = TypeVar("T_co", covariant=True)
 
 @attrs.frozen(eq=False)
 class RetryEvent:
-    """What is about to be repeated.
+    """A retry that is about to happen.
 
     Attributes:
-        request: What was asked.
-        attempt: How many tries there have been.
-        outcome: How the last one ended: an answer or an error.
-        delay: Seconds until the next.
+        request: The request to be sent again.
+        attempt: Attempts made so far.
+        outcome: The response or error that the latest one ended with.
+        delay: Seconds until the next one.
     """
 
     request: Request[Any]
@@ -70,17 +74,17 @@ class RetryEvent:
 
 @attrs.frozen(kw_only=True)
 class Retry:
-    """How often and how patiently requests are repeated.
+    """The retry policy of a client or call.
 
-    The wait before the n-th repetition is drawn from 0 to `base * 2 ** (n - 1)`, at most `longest`: exponential backoff
-    with full jitter. A `Retry-After` of the API's is waited out instead, whatever its length, if the call's deadline
-    allows.
+    Exponential backoff with full jitter: the wait before the n-th retry is drawn from 0 to `base * 2 ** (n - 1)`
+    seconds, at most `longest`. A `Retry-After` header is waited out instead if the call's deadline allows; otherwise
+    the error is raised at once.
 
     Attributes:
-        attempts: Tries at the most, the first included; 1 turns retries off.
-        base: Seconds that the first wait may take.
-        longest: Seconds that any drawn wait may take.
-        before: Called before each repetition, e.g. to count them; must not block.
+        attempts: Attempts at most, the first included; 1 turns retries off.
+        base: Upper bound of the first wait, in seconds.
+        longest: Upper bound of every drawn wait, in seconds.
+        before: Called before each retry, e.g. to count them; must not block.
 
     Raises:
         InvalidArgument: A number is out of bounds.
@@ -100,7 +104,7 @@ class Retry:
                 raise InvalidArgument(name, value, "seconds, not below zero")
 
     def delay(self, attempt: int, random: RandomSource) -> float:
-        """Return the seconds to wait after a try, drawn from the given source."""
+        """Return the seconds to wait after an attempt, drawn from the given source."""
         # The exponent is bounded, since a float is.
         return random.uniform(0, min(self.longest, self.base * 2 ** min(attempt - 1, 60)))
 
@@ -110,9 +114,9 @@ class BadItem:
     """An item of a list that could not be decoded.
 
     Attributes:
-        index: Its place on the page.
+        index: Its position on the page, from 0.
         raw: Its bytes.
-        reason: What is wrong.
+        reason: What is wrong with it.
         path: Where in the item.
     """
 
@@ -123,54 +127,77 @@ class BadItem:
 
 
 OnBadItem: TypeAlias = "Literal['raise', 'skip'] | Callable[[BadItem], Any]"
-"""What to do with an item of a list that cannot be decoded."""
+"""The policy for an item of a list that cannot be decoded."""
+
+
+@attrs.define(eq=False)
+class Attempt:
+    """One attempt of a call: what is sent once, between the waits of the retry policy.
+
+    Attributes:
+        number: 1 for the first attempt of the call, 0 before it.
+        sent: Whether the API may have received the request: a connection was given it.
+    """
+
+    number: int = 0
+    sent: bool = False
 
 
 @attrs.define(eq=False)
 class CallRecord:
-    """What a call has cost so far; filled in on the way, read by logs and traces.
+    """The record of one call so far: filled in on the way, read by logs and traces.
 
     Attributes:
-        attempts: Tries begun.
-        sent: Whether the last try has been given to a connection.
-        in_doubt: Whether an earlier try may have been carried out.
-        retry_wait: Seconds waited between tries.
+        attempt: The latest attempt.
+        in_doubt: Whether an earlier attempt may have been carried out.
+        retry_wait: Seconds waited between attempts.
         budget_wait: Seconds waited for the budget.
-        retry_at: When it is worth trying again, if a try had to be given up for want of budget.
+        retry_at: When to try again, aware, if an attempt was given up for want of budget.
+        secrets: Credentials that the call has sent; masked in everything that is shown.
     """
 
-    attempts: int = 0
-    sent: bool = False
+    attempt: Attempt = attrs.field(factory=Attempt)
     in_doubt: bool = False
     retry_wait: float = 0.0
     budget_wait: float = 0.0
     retry_at: dt.datetime | None = None
+    secrets: list[Secret[Any]] = attrs.field(factory=list[Secret[Any]])
+
+    @property
+    def attempts(self) -> int:
+        """Attempts begun."""
+        return self.attempt.number
+
+    def begin_attempt(self) -> Attempt:
+        """Return the next attempt, of which nothing is sent yet."""
+        self.attempt = Attempt(self.attempt.number + 1)
+        return self.attempt
 
 
 @attrs.frozen(eq=False)
 class CallOptions:
-    """How one call is made.
+    """The options of one call.
 
     Attributes:
-        timeout: Seconds for one try, from the moment a connection is free for it to the end of its body.
-        deadline: Seconds for the whole call: budget, token, connection, tries and the waits between them.
-        retry: Which tries are repeated, and when.
-        priority: What passes first when the budget is short; 0 is a poll. None leaves it to the method: 0 for reads, 1
+        timeout: Seconds for one attempt, from the moment a connection is free for it to the end of its body.
+        deadline: Seconds for the whole call: budget, token, connection, attempts and the waits between them.
+        retry: The retry policy.
+        priority: Precedence when the budget is short; higher goes first. None leaves it to the method: 0 for reads, 1
             for writes.
-        headers: Headers of the caller's own.
+        headers: Headers that the caller adds.
         on_bad_item: What to do with an item of a list that cannot be decoded: `raise` (the error carries the good
-            items), `skip` (reported as drift), or a function that gives what takes its place, UNSET for nothing.
-        label: What tells the client from others in logs and traces.
+            items), `skip` (reported as drift), or a function that returns a replacement, UNSET to drop the item.
+        label: The client's name in logs and traces.
         base_url: Base URL of the client, for traces; empty where no client is involved.
-        deadline_at: When the call must be over, on the client's monotonic clock; set when it begins.
-        record: What this call has cost so far; set when it begins.
+        deadline_at: End of the call on the client's monotonic clock; set when it begins.
+        record: The record of this call; set when it begins.
     """
 
     timeout: float = DEFAULT_TIMEOUT
     deadline: float = DEFAULT_DEADLINE
     retry: Retry = Retry()
     priority: int | None = None
-    headers: Mapping[str, str] = attrs.field(factory=dict[str, str])
+    headers: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
     on_bad_item: OnBadItem = "raise"
     label: str | None = None
     base_url: str = ""
@@ -182,17 +209,16 @@ class CallOptions:
 
         Args:
             now: The client's monotonic clock.
-            on_bad_item: What the call itself says of items that cannot be decoded; None if it says nothing.
+            on_bad_item: The call's own policy for items that cannot be decoded; None for that of the options.
         """
-        said = self.on_bad_item if on_bad_item is None else on_bad_item
-        # Not `attrs.evolve`, which takes five times as long, and this is on the way of every call.
+        # Not `attrs.evolve`, which takes five times as long: every call comes here.
         return CallOptions(
             self.timeout,
             self.deadline,
             self.retry,
             self.priority,
             self.headers,
-            said,
+            self.on_bad_item if on_bad_item is None else on_bad_item,
             self.label,
             self.base_url,
             now + self.deadline,
@@ -201,12 +227,12 @@ class CallOptions:
 
     @property
     def prefix(self) -> str:
-        """What a log line about the call begins with: the label of the client, if it has one."""
+        """The beginning of each log line about the call: the client's label, if it has one."""
         return "" if self.label is None else f"{self.label}: "
 
 
 DEFAULT_OPTIONS: Final = CallOptions()
-"""Those of a request that no client has begun to make yet."""
+"""The options of a request that no client has taken on yet."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -214,13 +240,14 @@ class Request(Generic[T_co]):
     """One request, before the client adds its own headers.
 
     Attributes:
-        operation: What is asked for, with everything the document says of it.
+        operation: The operation to call, with everything the document says of it.
         path: Percent-encoded path below the base URL, e.g. `/vehicles/vhcl01...`.
         query: Encoded query string without the question mark, empty if there is none.
         headers: Headers of this request, by name.
         body: The encoded body; None if there is none.
-        options: How to make the call.
+        options: The options of the call.
         on_bad_item: What to do with an item of a list that cannot be decoded; None leaves it to the client.
+        authorization: Value of the `Authorization` header, added below all middleware; no error carries it.
     """
 
     operation: Operation[T_co]
@@ -230,6 +257,7 @@ class Request(Generic[T_co]):
     body: bytes | None = None
     options: CallOptions = DEFAULT_OPTIONS
     on_bad_item: OnBadItem | None = None
+    authorization: Secret[str] | None = None
 
     @property
     def method(self) -> str:
@@ -241,28 +269,45 @@ class Request(Generic[T_co]):
         """Path and query."""
         return f"{self.path}?{self.query}" if self.query else self.path
 
+    def changed(
+        self,
+        *,
+        headers: Mapping[str, str] | None = None,
+        options: CallOptions | None = None,
+        authorization: Secret[str] | None = None,
+    ) -> Request[T_co]:
+        """Return the request with other headers, options or authorization; what is None stays."""
+        # Not `attrs.evolve`, which takes five times as long: every call comes here several times.
+        return Request(
+            self.operation,
+            self.path,
+            self.query,
+            self.headers if headers is None else headers,
+            self.body,
+            self.options if options is None else options,
+            self.on_bad_item,
+            self.authorization if authorization is None else authorization,
+        )
+
     def without_secrets(self, more: Mapping[str, str] = _NONE) -> Request[T_co]:
-        """Return the request as others may see it: without its `Authorization`, and with more headers if need be."""
+        """Return the request as errors and logs may carry it: without its authorization, and with `more` headers."""
         shown = {name: value for name, value in self.headers.items() if name.lower() != "authorization"}
         shown.update(more)
         return Request(self.operation, self.path, self.query, shown, self.body, self.options, self.on_bad_item)
 
     def with_headers(self, headers: Mapping[str, str]) -> Request[T_co]:
         """Return the request with more headers; these win."""
-        both = {**self.headers, **headers}
-        return Request(self.operation, self.path, self.query, both, self.body, self.options, self.on_bad_item)
-
-    def with_options(self, options: CallOptions) -> Request[T_co]:
-        """Return the request, to be made in another way."""
-        return Request(self.operation, self.path, self.query, self.headers, self.body, options, self.on_bad_item)
+        return self.changed(headers={**self.headers, **headers})
 
     def as_curl(self) -> str:
-        """Return the request as a command line to try by hand, without secrets, personal data and the body."""
+        """Return the request as a shell command to try by hand, without secrets, personal data and body."""
         names = [name for name, _ in parse_qsl(self.query, keep_blank_values=True)]
         shown = [f"{n}=..." if n in _PERSONAL else pair for n, pair in zip(names, self.query.split("&"), strict=False)]
-        url = "$EV_ENERGY_BASE_URL" + self.path + (f"?{'&'.join(shown)}" if shown else "")
+        target = self.path + (f"?{'&'.join(shown)}" if shown else "")
         body = " -H 'Content-Type: application/json' --data @body.json" if self.body is not None else ""
-        return f'curl -X {self.method} -H "Authorization: Bearer $EV_ENERGY_TOKEN"{body} "{url}"'
+        # Only our own variables are left for the shell to expand: a cursor comes from a server.
+        quoted = shlex.quote(target)
+        return f'curl -X {self.method} -H "Authorization: Bearer $EV_ENERGY_TOKEN"{body} "$EV_ENERGY_BASE_URL"{quoted}'
 
     def __repr__(self) -> str:
         return f"<Request {self}>"
@@ -273,11 +318,11 @@ class Request(Generic[T_co]):
 
 @attrs.frozen
 class RateLimit:
-    """What the API last said of the bucket of requests.
+    """The state of the request bucket as the API last reported it.
 
     Attributes:
-        limit: Requests that fit into one rolling hour.
-        remaining: Requests left in it.
+        limit: Requests per rolling hour.
+        remaining: Requests left.
     """
 
     limit: int
@@ -286,15 +331,15 @@ class RateLimit:
 
 @attrs.frozen(eq=False, repr=False)
 class Response(Generic[T_co]):
-    """A complete answer.
+    """A complete response.
 
     Attributes:
-        request: What was asked.
-        url: Absolute URL that answered.
+        request: The request that it answers, without its credentials.
+        url: Absolute URL of the request.
         status: HTTP status.
-        headers: Headers, looked up without regard to case.
+        headers: Headers; names are case-insensitive.
         body: The raw bytes.
-        data: What the bytes were decoded to.
+        data: The decoded body.
     """
 
     request: Request[Any]
@@ -305,32 +350,32 @@ class Response(Generic[T_co]):
     data: T_co
 
     def with_data(self, data: T) -> Response[T]:
-        """Return the same answer with other data."""
+        """Return the same response with other data."""
         return Response(self.request, self.url, self.status, self.headers, self.body, data)
 
     @property
     def rate_limit(self) -> RateLimit | None:
-        """The bucket after this request, from `X-RateLimit-Limit` and `-Remaining`; None if the answer lacks them."""
-        limit = self.headers.get("X-RateLimit-Limit", "")
-        remaining = self.headers.get("X-RateLimit-Remaining", "")
-        return RateLimit(int(limit), int(remaining)) if limit.isdecimal() and remaining.isdecimal() else None
+        """The bucket after this request, from `X-RateLimit-Limit` and `-Remaining`; None without readable ones."""
+        limit = count(self.headers.get("X-RateLimit-Limit"))
+        remaining = count(self.headers.get("X-RateLimit-Remaining"))
+        return None if limit is None or remaining is None else RateLimit(limit, remaining)
 
     def __repr__(self) -> str:
         return f"<Response {self.status} to {self.request}, {len(self.body)} bytes>"
 
 
 RawResponse: TypeAlias = Response[bytes]
-"""An answer before decoding; `data` are the bytes themselves."""
+"""A response before decoding; `data` are the bytes themselves."""
 
 Handler: TypeAlias = "Callable[[Request[Any]], Awaitable[RawResponse]]"
-"""What a middleware calls to pass a request on."""
+"""The function that a middleware calls to pass a request on."""
 
 Middleware: TypeAlias = "Callable[[Request[Any], Handler], Awaitable[RawResponse]]"
-"""A function `(request, next)` that returns the answer: its own, or that of `await next(request)`."""
+"""A function `(request, next)` that returns a response: its own, or that of `await next(request)`."""
 
 
 class Sender(Protocol):
-    """What endpoint functions and paginators need of a client."""
+    """The part of a client that endpoint functions and paginators use."""
 
     @property
     def link_origins(self) -> frozenset[str]:
@@ -338,5 +383,5 @@ class Sender(Protocol):
         ...
 
     async def send(self, request: Request[T]) -> Response[T]:
-        """Send a request and decode its answer, or raise."""
+        """Send a request and decode its response, or raise."""
         ...

@@ -234,7 +234,7 @@ async def test_closing_ends_a_fetch_and_leaves_no_task(slow_issuer: Sandbox) -> 
     await ev.close()
     ended = await asyncio.gather(*calls, return_exceptions=True)
 
-    assert [str(each) for each in ended] == ["no complete answer to GET /regions: the client is closed"] * 3
+    assert [str(each) for each in ended] == ["no complete response to GET /regions: the client is closed"] * 3
     assert {type(each) for each in ended} == {ConnectionFailed}
     assert not [task for task in asyncio.all_tasks() if "ev-energy-async" in task.get_name()]
 
@@ -408,7 +408,8 @@ def test_what_gives_no_tokens_is_refused(auth: Any) -> None:
 def test_credentials_are_encoded_before_they_are_joined(client_id: str, secret: str) -> None:
     request = ClientCredentials(client_id, secret).request(None)
 
-    scheme, _, encoded = request.headers["Authorization"].partition(" ")
+    assert request.authorization is not None
+    scheme, _, encoded = request.authorization.reveal().partition(" ")
     pair = base64.b64decode(encoded).decode()
     assert scheme == "Basic"
     assert pair.count(":") == 1, "RFC 6749, section 2.3.1: both are form-encoded first"

@@ -53,7 +53,8 @@ def form(request: Request[Any]) -> dict[str, str]:
 
 
 def basic(request: Request[Any]) -> list[str]:
-    scheme, _, encoded = request.headers["Authorization"].partition(" ")
+    assert request.authorization is not None
+    scheme, _, encoded = request.authorization.reveal().partition(" ")
     assert scheme == "Basic"
     return [unquote_plus(each) for each in base64.b64decode(encoded).decode().split(":")]
 
@@ -226,7 +227,7 @@ def test_a_code_is_traded_with_the_verifier_in_place_of_a_secret() -> None:
 
     request = PUBLIC.redeem(pending, back(pending.state, code="c1")).request(None)
 
-    assert "Authorization" not in request.headers
+    assert request.authorization is None
     assert form(request) == {
         "grant_type": "authorization_code",
         "client_id": "my-id",
@@ -255,7 +256,7 @@ def test_a_refresh_names_the_newest_refresh_token(app: AuthorizationCode | Refre
 def test_a_public_client_says_who_it_is_when_it_refreshes(app: AuthorizationCode | RefreshToken) -> None:
     request = app.request(Token("access", refresh_token="newest"))
 
-    assert "Authorization" not in request.headers
+    assert request.authorization is None
     assert form(request) == {"grant_type": "refresh_token", "refresh_token": "newest", "client_id": "my-id"}
 
 
@@ -272,7 +273,7 @@ def test_a_token_is_revoked_at_the_address_with_the_slash() -> None:
     # RFC 7009, section 2.1.
     assert form(secret) == {"token": "r/1", "token_type_hint": "refresh_token"}
     assert form(public) == {"token": "a1", "token_type_hint": "access_token", "client_id": "my-id"}
-    assert "Authorization" not in public.headers
+    assert public.authorization is None
 
 
 # --- What the token endpoint answers

@@ -9,6 +9,7 @@ import time
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+import attrs
 import pytest
 
 from ev_energy_async import (
@@ -102,8 +103,9 @@ async def test_others_go_on_while_it_is_sent(twenty: Any) -> None:
     encoded = encode(twenty)
     async with RawServer(created) as server, EvEnergy(StaticToken("t"), base_url=server.base_url) as ev:
         ticking = asyncio.create_task(tick())
+        request = attrs.evolve(_request(), body=encoded)
         status, _, _ = await ev._core.transport.exchange(  # pyright: ignore[reportPrivateUsage]  # the wire alone
-            _request(), f"{server.base_url}/regions", {}, encoded
+            request, f"{server.base_url}/regions", request
         )
         ticking.cancel()
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from ev_energy_async import DecodeError, EvEnergy, InvalidArgument, Link, Page, Response, StaticToken, api, models
-from ev_energy_async.calls.paging import next_cursor, origin_of
+from ev_energy_async.calls.paging import next_cursor
 from ev_energy_async.codec import decode
+from ev_energy_async.urls import origin_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -54,7 +54,7 @@ def server() -> ModelServer:
 def failures(kind: str, request: Request[Any]) -> Exception:
     made: dict[str, Exception] = {
         "reset": ConnectionFailed(request, "reset"),
-        "closed": ConnectionFailed(request, "the client is closed", passing=False),
+        "closed": ConnectionFailed(request, "the client is closed", transient=False),
         "503": ServiceUnavailable(Response(request, "", 503, {}, b"", b"")),
         "429": error_for(Response(request, "", 429, {}, b"", b"")),
         "403": error_for(Response(request, "", 403, {}, b"", b"")),

@@ -315,7 +315,7 @@ async def test_vehicles_that_never_answer_fail_in_the_end() -> None:
 
 def made(error: type[Exception], request: Request[Any]) -> Exception:
     if error is ConnectionFailed:
-        return ConnectionFailed(request, "the client is closed", passing=False)
+        return ConnectionFailed(request, "the client is closed", transient=False)
     return refusal(401, request) if error is Unauthorized else error("invalid_client")
 
 

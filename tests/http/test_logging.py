@@ -120,7 +120,7 @@ async def test_a_line_has_method_path_status_duration_attempt_and_budget(
     await ev.vehicles.get(VEHICLE, expand=["trim"])
 
     line = messages(log)[0]
-    assert re.fullmatch(rf"GET /vehicles/{VEHICLE}: 200 in \d+ ms, try 1, 987 of the budget left", line)
+    assert re.fullmatch(rf"GET /vehicles/{VEHICLE}: 200 in \d+ ms, attempt 1, 987 of the budget left", line)
     assert ours(log)[0].levelno == logging.DEBUG
 
 
@@ -135,9 +135,9 @@ async def test_each_try_and_each_wait_has_its_line(
 
     first, again, dropped, last = messages(log)
     assert first.startswith("GET /regions: 503 in ")
-    assert again == "GET /regions: try 1 ended with 503; again in 7.00 s"
-    assert re.fullmatch(r"GET /regions: try 2 ended with ConnectionFailed; again in \d\.\d\d s", dropped)
-    assert re.fullmatch(r"GET /regions: 200 in \d+ ms, try 3, 99999 of the budget left", last)
+    assert again == "GET /regions: attempt 1 ended with 503; the next one in 7.00 s"
+    assert re.fullmatch(r"GET /regions: attempt 2 ended with ConnectionFailed; the next one in \d\.\d\d s", dropped)
+    assert re.fullmatch(r"GET /regions: 200 in \d+ ms, attempt 3, 99999 of the budget left", last)
 
 
 async def test_an_answer_that_says_nothing_of_the_budget_is_logged_so(
@@ -147,7 +147,7 @@ async def test_an_answer_that_says_nothing_of_the_budget_is_logged_so(
 
     await ev.regions.list()
 
-    assert messages(log)[0].endswith("try 1, ? of the budget left")
+    assert messages(log)[0].endswith("attempt 1, ? of the budget left")
 
 
 async def test_a_label_begins_each_line(log: pytest.LogCaptureFixture, network: Network, clock: FakeClock) -> None:

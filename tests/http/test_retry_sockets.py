@@ -140,7 +140,7 @@ async def test_a_fault_that_lasts_is_met_by_each_try_of_a_read(script: Any, call
         async with client(server) as ev:
             with pytest.raises(ConnectionFailed) as raised:
                 await call(ev)
-            assert (type(raised.value), raised.value.passing, raised.value.unsent) == (ConnectionFailed, True, False)
+            assert (type(raised.value), raised.value.transient, raised.value.unsent) == (ConnectionFailed, True, False)
             assert server.opened == ATTEMPTS
             assert len(server.requests) == (0 if script is reset_at_once else ATTEMPTS)
             await server.none_open()
@@ -283,7 +283,7 @@ async def test_a_certificate_that_nobody_trusts_ends_it_at_once(call: Any, distr
     await server.wait_closed()
 
     assert type(raised.value) is ConnectionFailed, "a write that was not sent is in no doubt"
-    assert (raised.value.unsent, raised.value.passing) == (True, False)
+    assert (raised.value.unsent, raised.value.transient) == (True, False)
     assert len(connections) == 1, "a certificate does not get better by asking again"
     assert ours(before) == set()
 

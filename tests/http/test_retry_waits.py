@@ -111,7 +111,7 @@ async def test_a_stated_wait_that_is_none_is_drawn(
 
 @given(st.text())
 def test_no_header_is_too_strange_to_be_read(text: str) -> None:
-    wait = retry_after({"Retry-After": text}, START)
+    wait = retry_after(503, {"Retry-After": text}, START)
 
     assert wait is None or 0 <= wait < float("inf")
 
@@ -120,7 +120,7 @@ def test_no_header_is_too_strange_to_be_read(text: str) -> None:
 def test_a_date_is_read_to_the_second_and_one_in_the_past_is_now(when: dt.datetime) -> None:
     when = when.replace(microsecond=0)
 
-    assert retry_after({"Retry-After": format_datetime(when, usegmt=True)}, START) == max(
+    assert retry_after(503, {"Retry-After": format_datetime(when, usegmt=True)}, START) == max(
         0, (when - START).total_seconds()
     )
 

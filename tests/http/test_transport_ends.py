@@ -99,7 +99,7 @@ async def test_closing_ends_the_calls_under_way_and_those_in_the_queue() -> None
         ended = await asyncio.gather(*calls, return_exceptions=True)
 
         assert {type(each) for each in ended} == {ConnectionFailed}
-        assert {str(each) for each in ended} == {"no complete answer to GET /regions: the client is closed"}
+        assert {str(each) for each in ended} == {"no complete response to GET /regions: the client is closed"}
         await server.none_open()
 
 

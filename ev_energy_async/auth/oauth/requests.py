@@ -9,6 +9,7 @@ from urllib.parse import quote_plus, urlencode
 from oauthlib.oauth2 import BackendApplicationClient, WebApplicationClient
 
 from ev_energy_async.auth.oauth.endpoints import REVOKE, TOKEN
+from ev_energy_async.masking import Secret
 from ev_energy_async.messages import Operation, Request
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ def _public_id(client: OAuthClient) -> dict[str, str]:
 def _form(operation: Operation[Any], client: OAuthClient, body: str) -> Request[Any]:
     """Return a form post; a client with a secret identifies itself by HTTP Basic (RFC 6749, section 2.3.1)."""
     headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
+    authorization = None
     if client.client_secret is not None:
         pair = f"{quote_plus(client.client_id)}:{quote_plus(client.client_secret)}"
-        headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
-    return Request(operation, operation.path, "", headers, body.encode())
+        authorization = Secret("Basic " + base64.b64encode(pair.encode()).decode())
+    return Request(operation, operation.path, "", headers, body.encode(), authorization=authorization)

@@ -149,7 +149,7 @@ class Reading:
 
         Raises:
             ApiError: The API refused.
-            TransportError: There was no complete answer.
+            TransportError: There was no complete response.
             DecodeError: An answer cannot be understood.
         """
         if self._ready is not None:

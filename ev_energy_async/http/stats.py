@@ -1,0 +1,49 @@
+"""The figures that a client keeps about itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from ev_energy_async.codec import Drift
+
+__all__ = ["Stats"]
+
+
+@attrs.frozen
+class Stats:
+    """Figures about a client; reading them costs no request.
+
+    Attributes:
+        label: The client's label.
+        calls: Calls made.
+        failures: Calls that ended with an error.
+        under_way: Calls that have not ended.
+        retries: Attempts beyond the first of each call.
+        last_success: When a call last succeeded, aware; None if none has.
+        token_expires_at: When the token expires, aware; None without a token, or if that is not known.
+        budget_limit: Requests per rolling hour.
+        budget_remaining: Requests that could be sent at once.
+        budget_used: Requests spent in the last hour, as far as is known.
+        budget_waiting: Calls that wait for the budget.
+        budget_next_free: When a request made now could be sent, aware; None if at once.
+        drift: Departures of responses from the schema.
+    """
+
+    label: str | None
+    calls: int
+    failures: int
+    under_way: int
+    retries: int
+    last_success: dt.datetime | None
+    token_expires_at: dt.datetime | None
+    budget_limit: int
+    budget_remaining: int
+    budget_used: int
+    budget_waiting: int
+    budget_next_free: dt.datetime | None
+    drift: frozenset[Drift]
