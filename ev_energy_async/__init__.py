@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from ev_energy_async.devices import NotPluggedIn as NotPluggedIn
     from ev_energy_async.errors import ApiError as ApiError
     from ev_energy_async.errors import AuthError as AuthError
+    from ev_energy_async.errors import AuthUnavailable as AuthUnavailable
     from ev_energy_async.errors import BadRequest as BadRequest
     from ev_energy_async.errors import BudgetExhausted as BudgetExhausted
     from ev_energy_async.errors import Conflict as Conflict
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from ev_energy_async.errors import PayloadTooLarge as PayloadTooLarge
     from ev_energy_async.errors import Problem as Problem
     from ev_energy_async.errors import RateLimited as RateLimited
+    from ev_energy_async.errors import ReauthenticationRequired as ReauthenticationRequired
     from ev_energy_async.errors import RequestTimeout as RequestTimeout
     from ev_energy_async.errors import ServerError as ServerError
     from ev_energy_async.errors import ServiceUnavailable as ServiceUnavailable
@@ -137,6 +139,7 @@ else:
         errors=(
             "ApiError",
             "AuthError",
+            "AuthUnavailable",
             "BadRequest",
             "BudgetExhausted",
             "Conflict",
@@ -152,6 +155,7 @@ else:
             "PayloadTooLarge",
             "Problem",
             "RateLimited",
+            "ReauthenticationRequired",
             "RequestTimeout",
             "ServerError",
             "ServiceUnavailable",
