@@ -35,7 +35,7 @@ MOST_WAITS: Final = 5
 def is_transient(error: EvEnergyError) -> bool:
     """Return whether an error is to be waited out: nothing is wrong with what was asked for, or with who asked."""
     if isinstance(error, TransportError):
-        return error.passing
+        return error.transient
     return isinstance(error, ServerError | RateLimited | BudgetExhausted)
 
 
