@@ -1,0 +1,22 @@
+"""Models as Arrow tables, for pandas, polars, DuckDB and Parquet. Needs the extra `[tables]`.
+
+Data people call it with the items that lists, backfills and watches yield; it makes no request of its own, and nothing
+else of the package knows it.
+"""
+
+from typing import TYPE_CHECKING
+
+from ev_energy_async._lazy import face
+
+if TYPE_CHECKING:
+    from ev_energy_async.tables.batches import Batch as Batch
+    from ev_energy_async.tables.batches import batches as batches
+    from ev_energy_async.tables.batches import collect as collect
+    from ev_energy_async.tables.build import schema as schema
+    from ev_energy_async.tables.build import table as table
+else:
+    __getattr__, __dir__, __all__ = face(
+        __name__,
+        batches=("Batch", "batches", "collect"),
+        build=("schema", "table"),
+    )

@@ -1,0 +1,131 @@
+"""Whole lists as one table, and endless sources as record batches of bounded size."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import attrs
+
+from ev_energy_async._base import InvalidArgument
+from ev_energy_async.fleet import CycleFinished
+from ev_energy_async.tables.build import record_batch, table
+from ev_energy_async.values import Model
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, AsyncIterator
+
+    import pyarrow as pa
+
+__all__ = ["Batch", "batches", "collect"]
+
+M = TypeVar("M", bound=Model)
+
+_ROWS: Final = 10_000
+
+
+@attrs.frozen(eq=False)
+class Batch:
+    """Rows of one model.
+
+    Attributes:
+        model: The model that the rows are of.
+        rows: The rows.
+        events: What the rows came from, and what came between them without a row, as a vehicle that could not be read.
+    """
+
+    model: type[Model]
+    rows: pa.RecordBatch
+    events: tuple[Any, ...] = attrs.field(default=(), repr=False)
+
+    async def ack(self) -> None:
+        """Acknowledge every event of the batch, once its rows are safe; nothing if the source has no such thing.
+
+        Raises:
+            CheckpointError: The checkpoint of the watch refused.
+        """
+        for event in self.events:
+            acknowledge = getattr(event, "ack", None)
+            if acknowledge is not None:
+                await acknowledge()
+
+
+async def collect(items: AsyncIterable[M], model: type[M] | None = None, *, flatten: bool = False) -> pa.Table:
+    """Return a whole list as a table.
+
+    Args:
+        items: A paginator, or any other asynchronous iterable of models of one class.
+        model: Their class; needed where there may be none of them.
+        flatten: Whether nested models become columns of their own, as in `location__latitude`.
+
+    Raises:
+        InvalidArgument: The items are not of one class, or there are none and `model` is not given.
+        EvEnergyError: What reading the list raises.
+
+    Example:
+        >>> vehicles = await collect(ev.vehicles.list(), Vehicle)  # doctest: +SKIP
+    """
+    return table([item async for item in items], model, flatten=flatten)
+
+
+async def batches(source: AsyncIterable[Any], *, size: int = _ROWS) -> AsyncIterator[Batch]:
+    """Yield what a source brings as record batches, one model each.
+
+    Lists and other sources of models give their items; backfills and watches give the log of each event. What a watch
+    has brought is yielded at the end of each of its cycles, even if it is little.
+
+    Args:
+        source: An asynchronous iterable of models, or of events with a `log`.
+        size: Rows of a batch at the most.
+
+    Raises:
+        InvalidArgument: `size` is not above zero.
+
+    Example:
+        >>> async for batch in batches(ev.fleet.logs("status", since=last_week)):  # doctest: +SKIP
+        ...     write(batch.rows)
+        ...     await batch.ack()
+    """
+    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+        raise InvalidArgument("size", size, "a number of rows above zero")
+    waiting: dict[type[Model], _Rows] = {}
+    rowless: list[Any] = []
+    async for item in source:
+        row = item if isinstance(item, Model) else getattr(item, "log", None)
+        if not isinstance(row, Model):
+            rowless.append(item)
+            if isinstance(item, CycleFinished):
+                for rows in _emptied(waiting):
+                    yield rows.batch(rowless)
+            continue
+        rows = waiting.setdefault(type(row), _Rows(type(row)))
+        rows.add(row, item)
+        if len(rows.rows) >= size:
+            yield waiting.pop(type(row)).batch(rowless)
+    for rows in _emptied(waiting):
+        yield rows.batch(rowless)
+
+
+def _emptied(waiting: dict[type[Model], _Rows]) -> list[_Rows]:
+    rows = list(waiting.values())
+    waiting.clear()
+    return rows
+
+
+class _Rows:
+    """Rows that wait for their batch to be full."""
+
+    def __init__(self, model: type[Model]) -> None:
+        self.rows: list[Model] = []
+        self._model = model
+        self._events: list[Any] = []
+
+    def add(self, row: Model, event: Any) -> None:
+        self.rows.append(row)
+        if event is not row:
+            self._events.append(event)
+
+    def batch(self, rowless: list[Any]) -> Batch:
+        """Return the batch, with what came without a row, which is then taken care of."""
+        events = (*self._events, *rowless)
+        rowless.clear()
+        return Batch(self._model, record_batch(self.rows, self._model), events)
