@@ -4,7 +4,7 @@ import sys
 
 
 def main() -> None:
-    """Runs the command line, or says which extra it needs."""
+    """Run the command line, or say which extra it needs."""
     try:
         from ev_energy_async.sandbox.cli import app  # noqa: PLC0415 - needs the extra
     except ModuleNotFoundError as error:

@@ -169,7 +169,7 @@ def run(
         ),
     ] = False,
 ) -> None:
-    """Runs a local server that behaves like the ev.energy API, with a simulated fleet of electric vehicles behind it.
+    """Run a local server that behaves like the ev.energy API, with a simulated fleet of electric vehicles behind it.
 
     The fleet drives, plugs in and charges as time goes by, and leaves logs of it, some of them late. Everything is in
     memory and gone at the end. Stop with Ctrl+C.

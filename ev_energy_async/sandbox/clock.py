@@ -1,4 +1,4 @@
-"""What time it is in the sandbox: the computer's time, a faster one, or a time that only tests move.
+"""The clocks of the sandbox: the machine's time, a faster one, or one that only tests move.
 
 The world, the rate limit, the tokens and the deliveries all ask one clock, so that they move together. Where a client
 is told a number of seconds to count with its own clock (`Retry-After`, `expires_in`), it is told real ones: the
@@ -17,10 +17,10 @@ _LONGEST_NAP: Final = 3_600.0  # a computer's clock may be set meanwhile
 
 
 class Clock(Protocol):
-    """Anything that tells the time."""
+    """A source of the current time."""
 
     def now(self) -> datetime:
-        """The present as an aware datetime."""
+        """Return the present as an aware datetime."""
         ...
 
 
@@ -28,12 +28,12 @@ class RealClock:
     """The computer's own time."""
 
     def now(self) -> datetime:
-        """The present, in UTC."""
+        """Return the present, in UTC."""
         return datetime.now(UTC)
 
 
 class MovableClock:
-    """What clocks have in common that can be moved on."""
+    """The base of clocks that can be moved forward."""
 
     def __init__(self, start: datetime) -> None:
         if start.utcoffset() is None:
@@ -43,11 +43,11 @@ class MovableClock:
         """Called after each move."""
 
     def now(self) -> datetime:
-        """The present, in UTC."""
+        """Return the present, in UTC."""
         return self._start
 
     def advance(self, by: float | timedelta) -> None:
-        """Moves the present on by that many seconds of the sandbox, or by a timedelta.
+        """Move the time forward by seconds of the sandbox, or by a timedelta.
 
         By a microsecond at least, if it is to move at all: who sleeps until the clock shows a moment gets there, though
         the last step is a fraction of what a datetime counts.
@@ -76,7 +76,7 @@ class SteppedClock(MovableClock):
     """
 
     def __init__(self, start: datetime) -> None:
-        """Starts at `start`, which must be aware.
+        """Make a clock that stands at `start`, an aware datetime.
 
         Raises:
             ValueError: `start` has no time zone.
@@ -85,14 +85,14 @@ class SteppedClock(MovableClock):
 
 
 class ScaledClock(MovableClock):
-    """A clock that runs `speed` times as fast as the computer's, and can be moved on besides.
+    """A clock that runs `speed` times as fast as the machine's, and can be moved forward as well.
 
     Example:
         >>> clock = ScaledClock(600)  # a day in two and a half minutes
     """
 
     def __init__(self, speed: float = 1.0, start: datetime | None = None) -> None:
-        """Starts at `start`, by default now.
+        """Make a clock that starts at `start`, by default now.
 
         Raises:
             ValueError: `speed` is not above 0, or `start` has no time zone.
@@ -104,12 +104,12 @@ class ScaledClock(MovableClock):
         self._began = monotonic()
 
     def now(self) -> datetime:
-        """The present, in UTC."""
+        """Return the present, in UTC."""
         return self._start + timedelta(seconds=(monotonic() - self._began) * self.speed)
 
 
 class Timekeeper:
-    """A clock as the rest of the sandbox uses it: told, moved, and waited for."""
+    """A clock as the rest of the sandbox uses it: read, moved, and waited for."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
@@ -119,15 +119,15 @@ class Timekeeper:
             clock.listeners.append(self.wake)
 
     def now(self) -> datetime:
-        """The present, by the clock."""
+        """Return the present, by the clock."""
         return self.clock.now()
 
     def receivers_now(self) -> datetime:
-        """What a client's own clock shows: real time, unless time is stepped for both."""
+        """Return the time by the client's clock: real time, unless both share a stepped clock."""
         return datetime.now(UTC) if isinstance(self.clock, ScaledClock) else self.clock.now()
 
     def advance(self, by: float | timedelta) -> None:
-        """Moves the clock on and wakes whoever waits for it.
+        """Move the clock forward and wake whoever waits for it.
 
         Raises:
             RuntimeError: the clock is not one that can be moved.
@@ -135,16 +135,16 @@ class Timekeeper:
         """
         if not isinstance(self.clock, MovableClock):
             detail = "Only a Sandbox with a clock=SteppedClock(start) or ScaledClock() can be advanced."
-            raise RuntimeError(detail)  # noqa: TRY004 - it is about how the sandbox was made, not about an argument
+            raise RuntimeError(detail)  # noqa: TRY004 - the error lies in how the sandbox was made, not in an argument
         self.clock.advance(by)
 
     def wake(self) -> None:
-        """Lets everybody who waits look at the clock again."""
+        """Let everybody who waits look at the clock again."""
         self._moved.set()
         self._moved = asyncio.Event()
 
     async def wait(self, moment: datetime) -> None:
-        """Until the clock shows that moment, or somebody wakes those who wait: look at the clock afterwards."""
+        """Wait until the clock reaches a moment or `wake` is called; check the clock afterwards."""
         moved = self._moved
         remaining = (moment - self.now()).total_seconds()
         if remaining <= 0:

@@ -1,4 +1,4 @@
-"""Moments as whole microseconds since 1970 UTC, the sandbox's inner form of time.
+"""Moments as integer microseconds since 1970 UTC, the sandbox's internal form of time.
 
 Everything that computes with time uses these numbers; text and `datetime` appear only at the edges. No clock is read.
 """
@@ -23,18 +23,18 @@ _RFC3339: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[
 
 
 def instant(moment: datetime) -> Instant:
-    """The instant of an aware datetime."""
+    """Return the instant of an aware datetime."""
     since = moment - _EPOCH
     return (since.days * 86_400 + since.seconds) * SECOND + since.microseconds
 
 
 def moment(at: Instant) -> datetime:
-    """The instant as an aware datetime, in UTC."""
+    """Return the instant as an aware datetime, in UTC."""
     return _EPOCH + timedelta(microseconds=at)
 
 
 def text(at: Instant) -> str:
-    """The instant as the API writes it: `2026-03-14T07:05:00.123456Z`."""
+    """Return the instant as the API writes it: `2026-03-14T07:05:00.123456Z`."""
     hours, rest = divmod(at, HOUR)
     minutes, rest = divmod(rest, MINUTE)
     seconds, micros = divmod(rest, SECOND)
@@ -43,23 +43,23 @@ def text(at: Instant) -> str:
 
 @lru_cache(maxsize=4_096)
 def _hour(number: int) -> str:
-    """`2026-03-14T07:`. Pages hold hundreds of times, most of them of a few hours."""
+    """Return `2026-03-14T07:`; cached, since a page holds hundreds of times within a few hours."""
     return moment(number * HOUR).isoformat()[:14]
 
 
 def http_date(at: Instant) -> str:
-    """The instant as a header writes it (RFC 9110, section 5.6.7): `Sat, 14 Mar 2026 07:05:00 GMT`."""
+    """Return the instant as a header writes it (RFC 9110, section 5.6.7): `Sat, 14 Mar 2026 07:05:00 GMT`."""
     return _http_date(at // SECOND)
 
 
 @lru_cache(maxsize=16)
 def _http_date(seconds: int) -> str:
-    """The same. Thousands of answers a second share one."""
+    """Return the header's value for a second; cached, since thousands of responses share one."""
     return format_datetime(moment(seconds * SECOND), usegmt=True)
 
 
 def parse(written: str) -> Instant:
-    """The instant that an RFC 3339 text names.
+    """Return the instant that an RFC 3339 text names.
 
     Raises:
         ValueError: the text is something else, a time without its zone included.

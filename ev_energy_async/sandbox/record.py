@@ -1,4 +1,4 @@
-"""The record of everything the sandbox has answered, to compare with what a client saw. Secrets are never in it."""
+"""The record of everything the sandbox has served, to compare with what a client saw. It never holds secrets."""
 
 import json
 import re
@@ -30,29 +30,29 @@ _SECRETS: Final = re.compile(
 
 @attrs.frozen
 class Served:
-    """One request that the sandbox has answered, or left without an answer."""
+    """One request that the sandbox has handled, with or without a response."""
 
     at: datetime
-    """When, by the sandbox's clock."""
+    """The time, by the sandbox's clock."""
     method: str
     path: str
     """The raw path with its query, without the secrets in it."""
     status: int | None
-    """None if a fault left the request without an answer."""
+    """The status code; None if a fault left the request without a response."""
     operation: str | None
     """The operation that was called, such as `vehicles.list`; None for the OAuth endpoints and unknown paths."""
     headers: dict[str, str]
-    """What the client sent of interest. Of `Authorization` only the scheme is kept."""
+    """Selected request headers; of `Authorization` only the scheme is kept."""
     faults: tuple[str, ...] = ()
     """The effects of the fault plan that struck, by their names in YAML."""
     size: int = 0
-    """How many bytes the body had that was to be sent."""
+    """The size of the response body in bytes, before faults."""
     logs: tuple[str, ...] = ()
     """The timestamps that identify the logs that a page of logs held, in its order."""
     origin: str = "api"
-    """Where it came in: `api` or `upload`."""
+    """The origin that received it: `api` or `upload`."""
     port: int = 0
-    """The client's port, which tells its connections apart."""
+    """The client's port, which identifies its connection."""
 
 
 @attrs.frozen
@@ -60,7 +60,7 @@ class Delivery:
     """One attempt to deliver a webhook."""
 
     at: datetime
-    """When, by the sandbox's clock."""
+    """The time, by the sandbox's clock."""
     svix_id: str
     event: str
     """The event's type, such as `charging_sub_session.created`."""
@@ -68,18 +68,18 @@ class Delivery:
     attempt: int
     """1 for the first attempt."""
     status: int | None
-    """What the receiver answered; None if it did not."""
+    """The receiver's status code; None if it did not respond."""
 
 
 class Record:
     """Keeps the newest entries in memory and, if wanted, writes all of them to a file of JSON lines."""
 
     def __init__(self, *, kept: int | None, path: str | Path | None) -> None:
-        """Keeps that many entries (None: all), and writes them to a file that is begun anew.
+        """Make a record that keeps a number of entries and writes all of them to a file, which is overwritten.
 
         Args:
-            kept: how many entries of a kind stay in memory.
-            path: the file of JSON lines.
+            kept: the number of entries of each kind kept in memory; None keeps all.
+            path: the file of JSON lines, if any.
         """
         self.requests: deque[Served] = deque(maxlen=kept)
         self.deliveries: deque[Delivery] = deque(maxlen=kept)
@@ -89,7 +89,7 @@ class Record:
         self._thread: Thread | None = None
 
     def open(self) -> None:
-        """Begins to write, or goes on.
+        """Start to write, or resume.
 
         Raises:
             OSError: the file can't be written.
@@ -97,32 +97,32 @@ class Record:
         if self._path is not None:
             file = self._path.open("a" if self._begun else "w", encoding="utf-8")
             self._begun = True
-            # Disks block; what waits for them is not the loop that answers requests.
+            # Disks block, so a thread waits for them instead of the loop that serves requests.
             self._thread = Thread(target=_write, args=(file, self._lines), name="sandbox-record", daemon=True)
             self._thread.start()
 
     def close(self) -> None:
-        """Writes what is left and closes the file."""
+        """Write the remaining entries and close the file."""
         thread, self._thread = self._thread, None
         if thread is not None:
             self._lines.put(None)
             thread.join()
 
     def served(self, entry: Served) -> None:
-        """Notes a request."""
+        """Note a request."""
         self.requests.append(entry)
         if self._thread is not None:
             self._lines.put(_line("request", entry))
 
     def delivered(self, entry: Delivery) -> None:
-        """Notes an attempt to deliver."""
+        """Note an attempt to deliver."""
         self.deliveries.append(entry)
         if self._thread is not None:
             self._lines.put(_line("delivery", entry))
 
 
 def told_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers of a request that the record keeps."""
+    """Return the headers of a request that the record keeps."""
     told = {name: headers[name] for name in _TOLD_HEADERS if name in headers}
     if authorization := headers.get("Authorization"):
         told["Authorization"] = authorization.partition(" ")[0]
@@ -130,7 +130,7 @@ def told_headers(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def told_path(path: str) -> str:
-    """A raw path with its query, the secrets in it blanked."""
+    """Return a raw path with its query, the secrets in it blanked."""
     return _SECRETS.sub(r"\1...", path) if "?" in path else path
 
 

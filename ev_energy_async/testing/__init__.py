@@ -1,4 +1,4 @@
-"""What users need to test their code: fixtures, a sandbox, a mocked API, models, a clock, signed webhooks.
+"""Tools for testing your own code: fixtures, a sandbox, a mocked API, models, clocks, signed webhooks.
 
 Needs the extra `[testing]`. In the `conftest.py` at the root of the tests:
 

@@ -1,4 +1,4 @@
-"""What stubbed operations give back: pages, paginators, responses, errors. No network is involved.
+"""Return values for stubbed operations: pages, paginators, responses, errors. No network is involved.
 
 ev = create_autospec(EvEnergy, instance=True)
 ev.vehicles.get.return_value = build(Vehicle)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["START", "FakeClock", "SandboxClock"]
 
 START: Final = dt.datetime(2026, 3, 14, 12, tzinfo=dt.UTC)
-"""Where a `FakeClock` begins, and the time in the sandbox of `ev_sandbox`."""
+"""The initial time of a `FakeClock` and of the sandbox of `ev_sandbox`."""
 
 # How often the others may go on before time moves: as often as an answer on a mocked network takes, and more.
 _TURNS: Final = 40
@@ -75,7 +75,7 @@ class FakeClock:
         self._seconds = max(self._seconds, wake)
 
     def advance(self, delay: float | dt.timedelta) -> None:
-        """Let time pass: seconds, or a `timedelta`."""
+        """Move time forward, by seconds or a `timedelta`."""
         self._seconds += delay.total_seconds() if isinstance(delay, dt.timedelta) else delay
 
 
@@ -106,7 +106,7 @@ class SandboxClock(FakeClock):
         return (self._sandbox.now() - self._start).total_seconds()
 
     def advance(self, delay: float | dt.timedelta) -> None:
-        """Let time pass in the sandbox: seconds, or a `timedelta`."""
+        """Move the sandbox's time forward, by seconds or a `timedelta`."""
         self._sandbox.advance(delay)
 
     def _reach(self, wake: float) -> None:

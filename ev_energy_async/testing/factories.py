@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["SEED", "ModelFactory", "batch", "build", "reseed"]
 
 SEED: Final = 7
-"""What everything is drawn from unless told otherwise."""
+"""The default seed."""
 
 M = TypeVar("M", bound=Model)
 
@@ -45,7 +45,7 @@ _DAYS_VALID: Final = dt.timedelta(days=90)
 
 @attrs.frozen
 class _Field:
-    """How a field of a model is filled.
+    """The rule that fills a field of a model.
 
     Attributes:
         name: Its name.
@@ -63,7 +63,7 @@ class _Field:
 
     @property
     def waits(self) -> bool:
-        """Whether its value depends on others of the object: addresses and times."""
+        """Whether its value depends on others of the object, as addresses and times do."""
         return self.target is not None or self.kind in _TIMES
 
 
@@ -83,7 +83,7 @@ class ModelFactory(AttrsFactory[M], Generic[M]):
 
     @classmethod
     def is_supported_type(cls, value: Any) -> TypeGuard[type[M]]:
-        """Whether a type is a model of this package: other attrs classes are left to polyfactory's own factory."""
+        """Return whether a type is a model of this package; polyfactory's own factory builds other attrs classes."""
         return isinstance(value, type) and issubclass(value, Model)
 
     @classmethod

@@ -30,7 +30,7 @@ def _stands_still(options: dict[str, Any]) -> bool:
 
 @pytest.fixture
 def ev_sandbox_options() -> dict[str, Any]:
-    """Arguments for the sandbox of `ev_sandbox`: override this fixture to change them, for a module or for all tests.
+    """Return the arguments for the sandbox of `ev_sandbox`; override this fixture to change them.
 
     See `ev_energy_async.sandbox.Sandbox`. By default there are 20 vehicles, and time stands at `START`.
     """
@@ -75,5 +75,5 @@ def ev_api() -> Iterator[MockApi]:
 
 @pytest.fixture(autouse=True)
 def ev_factories() -> None:
-    """Lets `build` and `batch` begin anew for each test, so that no test depends on those before it."""
+    """Let `build` and `batch` begin anew for each test, so that no test depends on those before it."""
     reseed()

@@ -77,13 +77,13 @@ class Sent:
 
     @property
     def query(self) -> list[tuple[str, str]]:
-        """Names and values of the query, decoded, in their order."""
+        """The names and values of the query, decoded, in order."""
         return parse_qsl(URL(self.url, encoded=True).raw_query_string, keep_blank_values=True)
 
 
 @attrs.frozen
 class Answer:
-    """What the API answers.
+    """A response of the mocked API.
 
     Attributes:
         json: What is encoded as the body: JSON values, models, lists of models.

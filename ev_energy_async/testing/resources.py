@@ -1,4 +1,4 @@
-"""Which resource a model is: the prefix of its IDs and its address, as the operations of the API have them. Pure."""
+"""The resource of each model: the prefix of its IDs and its URL, taken from the API's operations. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PREFIX_LENGTH: Final = 4
 
 @attrs.frozen
 class Resource:
-    """What can be got by itself.
+    """A resource that can be fetched by itself.
 
     Attributes:
         path: Path template, e.g. `/vehicles/{vehicle_id}/status_logs/{sampled_at}`.
@@ -35,7 +35,7 @@ class Resource:
 
     @property
     def prefix(self) -> str | None:
-        """What its IDs begin with; None if it has none, as a log."""
+        """The prefix of its IDs; None for a resource without an ID, such as a log."""
         last = self.params[-1] if self.params else None
         if last is None or last.kind != "id" or not self.path.endswith("}"):
             return None

@@ -83,7 +83,7 @@ def delay(name: str) -> dt.timedelta:
 
 
 def is_known(name: str) -> bool:
-    """Whether the texts of a field are listed here, so that its name refers to nothing else."""
+    """Return whether the texts of a field are listed here, so that its name refers to nothing else."""
     return name in _LISTED
 
 

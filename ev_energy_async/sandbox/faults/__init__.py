@@ -1,4 +1,4 @@
-"""What goes wrong on purpose: effects, the rules that say when they strike, and plans of such rules.
+"""Fault injection: effects, the rules that say when they strike, and plans of such rules.
 
 Plans are data. The server plays them; the simulation asks them how logs arrive. Nothing here reads a clock.
 """

@@ -1,4 +1,4 @@
-"""Makes good JSON bodies odd, along the schema of the answer: what a client must survive although it should not come.
+"""Distorts JSON bodies along the schema of the response, in ways that a client must survive.
 
 Works on plain values that it may change; the caller hands in a copy. No I/O.
 """
@@ -40,13 +40,13 @@ class _Member:
 
 
 class Oddities:
-    """Applies effects to the bodies of answers."""
+    """Applies effects to the bodies of responses."""
 
     def __init__(self, document: Document) -> None:
         self._document = document
 
     def apply(self, effect: Effect, chance: Random, schema: Schema, body: Any, *, seed: int, now: Instant) -> None:
-        """Changes a body in place, as far as there is something in it that the effect is about.
+        """Apply an effect to a body in place, as far as the body offers a place for it.
 
         Args:
             effect: what to do.
@@ -84,7 +84,7 @@ class Oddities:
                 pass
 
     def _members(self, schema: Schema, value: Any) -> Iterator[_Member]:
-        """Every member of every object in a value that the document describes."""
+        """Yield every member of every object in a value that the document describes."""
         for part in self._parts(schema, value):
             if _is_object(value):
                 required: list[str] = part.get("required", [])
@@ -97,7 +97,7 @@ class Oddities:
                     yield from self._members(part.get("items", {}), item)
 
     def _parts(self, schema: Schema, value: Any) -> Iterator[Schema]:
-        """The schemas that describe a value: references followed, of alternatives the first that fits."""
+        """Yield the schemas that describe a value: references followed, of alternatives the first that fits."""
         if "$ref" in schema:
             yield from self._parts(self._document.resolve(schema), value)
         yield schema
@@ -118,31 +118,31 @@ class Oddities:
 
 
 def malformed(body: bytes, chance: Random) -> bytes:
-    """A body that is not JSON any more."""
+    """Return a body that is not JSON any more."""
     # A closing bracket is gone, there is one too many, NaN is no JSON (RFC 8259, section 6), nor is broken UTF-8.
     broken = (body[:-1], body + b"]", b"[NaN, " + body + b"]", b"\xff\xfe" + body, b"", b"null,")
     return chance.choice(broken)
 
 
 def truncated(body: bytes, chance: Random) -> bytes:
-    """The beginning of a body, at least its first byte and never all of it."""
+    """Return the beginning of a body, at least its first byte and never all of it."""
     return body[: chance.randrange(1, max(2, len(body)))]
 
 
 def log_keys(body: object) -> tuple[str, ...]:
-    """The timestamps that identify the logs on a page, in its order; none if it is no page of logs."""
+    """Return the timestamps that identify the logs on a page, in its order; none if it is no page of logs."""
     return tuple(_log_key(log) for log in _logs(body))
 
 
 def _log_key(log: dict[str, Any]) -> str:
-    """The timestamp at the end of a log's URL; for logs that have none, the first that they tell."""
+    """Return the timestamp at the end of a log's URL, else the first timestamp among its members."""
     if "url" in log:
         return str(log["url"]).rpartition("/")[2]
     return next(str(log[key]) for key in _LOG_KEYS if key in log)
 
 
 def _logs(body: object) -> list[dict[str, Any]]:
-    """The logs on a page of logs; they are told by their timestamps."""
+    """Return the logs on a page, which are recognised by their timestamps."""
     logs: list[dict[str, Any]] = []
     for item in body if _is_array(body) else ():
         if not _is_object(item) or not any(key in item for key in _LOG_KEYS):
@@ -160,7 +160,7 @@ def _is_array(value: object) -> TypeGuard[list[Any]]:
 
 
 def _has_come(effect: LateLogs, log: dict[str, Any], seed: int, now: Instant) -> bool:
-    """Whether a log may be seen; one that was held back tells the later time at which it was logged."""
+    """Return whether a log is visible yet; a delayed one reports the later time as `logged_at`."""
     stamps = [parse(str(log[key])) for key in _LOG_KEYS if log.get(key)]
     name = str(log.get("url", json.dumps(log, sort_keys=True)))
     if not stamps or Random(f"{seed}:{name}").random() >= effect.share:

@@ -1,4 +1,4 @@
-"""What can go wrong with a request and its answer: the effects of a fault plan, as data."""
+"""The effects of a fault plan on requests and responses, as data."""
 
 from math import isfinite
 from typing import ClassVar, Final
@@ -11,27 +11,27 @@ _REDIRECTS: Final = (301, 302, 303, 307, 308)
 
 
 def check_share(share: float) -> None:
-    """Raises ValueError for what is no share."""
+    """Raise ValueError unless the value is a share."""
     if not 0 <= share <= 1:
         raise ValueError(f"share is a number from 0 to 1, not {share}")
 
 
 def check_seconds(seconds: float) -> None:
-    """Raises ValueError for what is no duration."""
+    """Raise ValueError unless the value is a duration."""
     if not (isfinite(seconds) and seconds >= 0):
         raise ValueError(f"seconds is a number from 0 up, not {seconds}")
 
 
 @attrs.frozen
 class Effect:
-    """Something that goes wrong. Durations are real seconds where a socket waits, the sandbox's own elsewhere.
+    """A fault. Durations are real seconds where a socket waits, and the sandbox's seconds elsewhere.
 
     Raises:
         ValueError: a number is negative or not finite.
     """
 
     kind: ClassVar[str] = ""
-    """What it is called in a plan's YAML and in the record."""
+    """The effect's name in a plan's YAML and in the record."""
 
     def __attrs_post_init__(self) -> None:
         for option in attrs.fields(type(self)):
@@ -42,7 +42,7 @@ class Effect:
 
 @attrs.frozen
 class Latency(Effect):
-    """The answer takes longer: `seconds`, and up to `jitter_seconds` more. Real seconds."""
+    """The response is delayed by `seconds` and up to `jitter_seconds` more, in real time."""
 
     kind: ClassVar[str] = "latency"
     seconds: float = 0.5
@@ -51,7 +51,7 @@ class Latency(Effect):
 
 @attrs.frozen
 class Stall(Effect):
-    """Nothing is handled and nothing answered, until the client gives up or `seconds` are over (None: never)."""
+    """The request is neither handled nor answered until the client gives up or `seconds` have passed (None: never)."""
 
     kind: ClassVar[str] = "stall"
     seconds: float | None = None
@@ -59,14 +59,14 @@ class Stall(Effect):
 
 @attrs.frozen
 class Held(Effect):
-    """The request is handled, its answer is held back until another plan comes into force."""
+    """The request is handled; its response is held back until another plan is set."""
 
     kind: ClassVar[str] = "held"
 
 
 @attrs.frozen
 class Redirected(Effect):
-    """A proxy in front answers with a redirect to `location`, to a login page perhaps. Nothing was handled."""
+    """A proxy responds with a redirect to `location`, such as a login page. The request is not handled."""
 
     kind: ClassVar[str] = "redirected"
     location: str = "https://login.example/"
@@ -79,21 +79,21 @@ class Redirected(Effect):
 
 @attrs.frozen
 class ResetBefore(Effect):
-    """The connection is reset before the request is handled: nothing was done."""
+    """The connection is reset before the request is handled."""
 
     kind: ClassVar[str] = "reset_before"
 
 
 @attrs.frozen
 class ResetAfter(Effect):
-    """The request is handled, then the connection is reset: the work is done, the answer lost."""
+    """The request is handled, then the connection is reset: the work is done, the response lost."""
 
     kind: ClassVar[str] = "reset_after"
 
 
 @attrs.frozen
 class TruncatedJson(Effect):
-    """Only a part of the body comes: as if that were all, or, with `cut_connection`, with the connection cut there."""
+    """The body is truncated; with `cut_connection` the connection is cut there, else the response ends normally."""
 
     kind: ClassVar[str] = "truncated_json"
     cut_connection: bool = False
@@ -101,14 +101,14 @@ class TruncatedJson(Effect):
 
 @attrs.frozen
 class MalformedJson(Effect):
-    """The body is not JSON, in one of several ways (a trailing comma, NaN, bytes that are no UTF-8, nothing at all)."""
+    """The body is malformed JSON, in one of several ways (a trailing comma, NaN, invalid UTF-8, an empty body)."""
 
     kind: ClassVar[str] = "malformed_json"
 
 
 @attrs.frozen
 class WrongContentType(Effect):
-    """The body is as it should be, its `Content-Type` is not."""
+    """The body is correct, its `Content-Type` is not."""
 
     kind: ClassVar[str] = "wrong_content_type"
     content_type: str = "text/html; charset=utf-8"
@@ -116,7 +116,7 @@ class WrongContentType(Effect):
 
 @attrs.frozen
 class HtmlError(Effect):
-    """A proxy in front answers with an error page in HTML. Nothing was handled, nothing counted."""
+    """A proxy responds with an error page in HTML. The request is neither handled nor counted."""
 
     kind: ClassVar[str] = "html_error"
     status: int = _BAD_GATEWAY
@@ -128,7 +128,7 @@ class HtmlError(Effect):
 
 @attrs.frozen
 class Unavailable(Effect):
-    """A 503 as a problem document, with `Retry-After` unless that is None. Nothing was handled."""
+    """A 503 as a problem document, with `Retry-After` unless that is None. The request is not handled."""
 
     kind: ClassVar[str] = "unavailable"
     retry_after_seconds: int | None = 1
@@ -136,7 +136,7 @@ class Unavailable(Effect):
 
 @attrs.frozen
 class RateLimited(Effect):
-    """A 429 with `Retry-After`; with `storm_seconds` (of the sandbox) it goes on for so long for all that matches."""
+    """A 429 with `Retry-After`; `storm_seconds` (of the sandbox) extends it to all matching requests for that long."""
 
     kind: ClassVar[str] = "rate_limited"
     retry_after_seconds: int = 1
@@ -145,14 +145,14 @@ class RateLimited(Effect):
 
 @attrs.frozen
 class ExpiredToken(Effect):
-    """The token that was sent counts as expired, now and from now on."""
+    """The token sent with the request expires at once, and stays expired."""
 
     kind: ClassVar[str] = "expired_token"
 
 
 @attrs.frozen
 class NewEnumValue(Effect):
-    """Some members that have a fixed set of values have one that nobody knows yet."""
+    """Some enum members have a value that the document does not list."""
 
     kind: ClassVar[str] = "new_enum_value"
     members: int = 1
@@ -160,7 +160,7 @@ class NewEnumValue(Effect):
 
 @attrs.frozen
 class UnknownField(Effect):
-    """Some objects have a member that nobody knows yet."""
+    """Some objects have a member that the document does not list."""
 
     kind: ClassVar[str] = "unknown_field"
     members: int = 1
@@ -168,7 +168,7 @@ class UnknownField(Effect):
 
 @attrs.frozen
 class NullField(Effect):
-    """Some members are null although they can't be."""
+    """Some members that are not nullable are null."""
 
     kind: ClassVar[str] = "null_field"
     members: int = 1
@@ -176,7 +176,7 @@ class NullField(Effect):
 
 @attrs.frozen
 class MissingField(Effect):
-    """Some members are not there although they are required."""
+    """Some required members are missing."""
 
     kind: ClassVar[str] = "missing_field"
     members: int = 1
@@ -184,7 +184,7 @@ class MissingField(Effect):
 
 @attrs.frozen
 class DuplicatedLogs(Effect):
-    """Some logs of a page are there twice."""
+    """Some logs of a page are repeated."""
 
     kind: ClassVar[str] = "duplicated_logs"
     logs: int = 1
@@ -208,7 +208,7 @@ class LateLogs(Effect):
 
 @attrs.frozen
 class SlowDrip(Effect):
-    """The body comes in pieces of `piece_bytes`, with `pause_seconds` (real ones) before each."""
+    """The body is sent in pieces of `piece_bytes`, with `pause_seconds` of real time before each."""
 
     kind: ClassVar[str] = "slow_drip"
     piece_bytes: int = 64
@@ -223,7 +223,7 @@ class SlowDrip(Effect):
 
 @attrs.frozen
 class HugeBody(Effect):
-    """The JSON goes on with blanks until the body is `total_bytes` long, and no `Content-Length` warns of it."""
+    """The JSON is padded with blanks to `total_bytes`, without a `Content-Length`."""
 
     kind: ClassVar[str] = "huge_body"
     total_bytes: int = 100_000_000

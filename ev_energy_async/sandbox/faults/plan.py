@@ -1,6 +1,6 @@
-"""What can go wrong on purpose: the rules that say when one of the effects strikes, and the plan that holds the rules.
+"""Fault plans, and the rules that say when an effect strikes.
 
-A plan is data; `faults_running` plays it, `faults_reading` reads one from YAML. The same seed and the same sequence of
+A plan is data; `running` plays it, `reading` reads one from YAML. The same seed and the same sequence of
 requests give the same faults.
 """
 
@@ -43,43 +43,6 @@ from ev_energy_async.sandbox.faults.world_effects import (
     WebhookLost,
 )
 
-__all__ = [
-    "ArrivalEffect",
-    "CoarseTimes",
-    "DuplicatedLogs",
-    "EFFECTS",
-    "Effect",
-    "ExpiredToken",
-    "FaultPlan",
-    "Held",
-    "HtmlError",
-    "HugeBody",
-    "LateLogs",
-    "LateUploads",
-    "Latency",
-    "MalformedJson",
-    "MissingField",
-    "NewEnumValue",
-    "NullField",
-    "OfflineDevices",
-    "RateLimited",
-    "Redirected",
-    "RepeatedLogs",
-    "ResetAfter",
-    "ResetBefore",
-    "Rule",
-    "SlowDrip",
-    "Stall",
-    "TruncatedJson",
-    "Unavailable",
-    "UnknownField",
-    "WEBHOOK_EFFECTS",
-    "WebhookDelayed",
-    "WebhookDuplicated",
-    "WebhookLost",
-    "WrongContentType",
-]
-
 EFFECTS: Final[dict[str, type[Effect]]] = {
     effect.kind: effect
     for effect in (
@@ -120,7 +83,7 @@ WEBHOOK_EFFECTS: Final = (WebhookDuplicated, WebhookDelayed, WebhookLost)
 
 @attrs.frozen
 class Rule:
-    """When an effect strikes. A rule that names neither operation nor path is about every operation of the API.
+    """A rule that says when an effect strikes. Without `operation` and `path` it applies to every operation of the API.
 
     Example:
         >>> Rule(Unavailable(retry_after_seconds=2), operation="vehicles.*", method="GET", probability=0.1, count=5)
@@ -138,13 +101,13 @@ class Rule:
     """The HTTP method; every one if it is None."""
     probability: float = 1.0
     count: int | None = None
-    """How often it strikes at most."""
+    """The most times it strikes."""
     skip: int = 0
-    """How many requests that match it lets through first."""
+    """The number of matching requests it lets through first."""
     from_seconds: float = 0.0
     """From when on, in seconds of the sandbox since the plan came into force."""
     until_seconds: float | None = None
-    """Until when; for ever if it is None."""
+    """The end of the period in which it applies, in seconds since the plan took effect; None is no end."""
 
     def __attrs_post_init__(self) -> None:
         if not 0 <= self.probability <= 1:
@@ -164,7 +127,7 @@ class Rule:
 
 @attrs.frozen
 class FaultPlan:
-    """The rules of a run. All that match a request strike, in their order; the first that answers it is the last.
+    """The rules of a run. All that match a request strike, in order, up to the first that responds to it.
 
     Example:
         >>> FaultPlan((Rule(Latency(seconds=0.2)), Rule(ResetAfter(), method="PATCH", probability=0.05)), seed=7)

@@ -29,11 +29,11 @@ _KINDS: Final[dict[str, tuple[tuple[type, ...], str]]] = {
 
 
 class FaultPlanError(ValueError):
-    """A plan that can't be used; the message says where and what is expected."""
+    """An invalid plan; the message says where and what is expected."""
 
 
 def read_plan(path: str | Path) -> FaultPlan:
-    """The plan in a YAML file. Needs PyYAML, which the extra `[sandbox]` brings.
+    """Return the plan in a YAML file. Needs PyYAML, which the extra `[sandbox]` brings.
 
     Raises:
         FaultPlanError: it is not YAML, or not a plan.
@@ -53,7 +53,7 @@ def read_plan(path: str | Path) -> FaultPlan:
 
 
 def plan_of(plain: object) -> FaultPlan:
-    """The plan that plain values describe.
+    """Return the plan that plain values describe.
 
     Raises:
         FaultPlanError: they describe none.

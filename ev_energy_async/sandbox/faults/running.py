@@ -17,7 +17,7 @@ from ev_energy_async.sandbox.instants import SECOND, Instant
 
 @attrs.frozen
 class Strike:
-    """An effect that strikes, and the chance that decides what is open about it."""
+    """An effect that strikes, with the source of chance for its details."""
 
     effect: Effect
     chance: Random
@@ -25,10 +25,10 @@ class Strike:
 
 @attrs.frozen
 class Target:
-    """What a rule is compared with."""
+    """The properties of a request or delivery that rules match."""
 
     operation: str | None
-    """The operation's name; None for what is none."""
+    """The operation's name; None for other requests."""
     method: str
     path: str
     below: str
@@ -48,7 +48,7 @@ class _Playing:
         self._storm_until: Instant | None = None
 
     def strike(self, now: Instant) -> Strike | None:
-        """Whether the rule strikes something that matches it."""
+        """Decide whether the rule strikes a request that matches it."""
         if now < self._begins or (self._ends is not None and now >= self._ends):
             return None
         self._seen += 1
@@ -71,7 +71,7 @@ class Faults:
     """A plan under way."""
 
     def __init__(self, plan: FaultPlan, start: Instant) -> None:
-        """The plan comes into force at `start`."""
+        """Start to play a plan at `start`."""
         self.plan = plan
         self._rules: list[_Playing] = []
         self._webhook_rules: list[_Playing] = []
@@ -85,11 +85,11 @@ class Faults:
         return bool(self._rules)
 
     def strikes(self, target: Target, now: Instant) -> list[Strike]:
-        """What strikes a request, in the order of the rules."""
+        """Return the effects that strike a request, in the order of the rules."""
         return _struck([playing for playing in self._rules if _matches(playing.rule, target)], now)
 
     def webhook_strikes(self, event_type: str, now: Instant) -> list[Strike]:
-        """What strikes the delivery of an event."""
+        """Return the effects that strike the delivery of an event."""
         matching = [
             playing for playing in self._webhook_rules if fnmatchcase(event_type, playing.rule.operation or "*")
         ]

@@ -1,4 +1,4 @@
-"""What faults do to the bytes of an answer, on sockets: resets, cuts, drips, floods."""
+"""Faults on the wire: resets, cut and slow bodies, bodies that do not end."""
 
 import asyncio
 import socket
@@ -21,22 +21,22 @@ class Pauses:
         self._released = asyncio.Event()
 
     def end(self) -> None:
-        """Ends all pauses, those to come too."""
+        """End all pauses, later ones included."""
         self._over.set()
         self._released.set()
 
     def release(self) -> None:
-        """Lets go on what is held."""
+        """Release what is held."""
         if not self._over.is_set():
             self._released.set()
             self._released = asyncio.Event()
 
     async def hold(self) -> None:
-        """Waits until somebody lets it go on."""
+        """Wait until `go_on` is called."""
         await self._released.wait()
 
     async def pause(self, seconds: float | None) -> None:
-        """Waits that many real seconds; None is until the end."""
+        """Wait for real seconds; None waits until the end."""
         try:
             async with asyncio.timeout(seconds):
                 await self._over.wait()
@@ -45,7 +45,7 @@ class Pauses:
 
 
 def reset(request: web.BaseRequest) -> None:
-    """Resets a request's connection: the client sees ECONNRESET instead of an answer."""
+    """Reset a request's connection: the client sees ECONNRESET instead of a response."""
     transport = request.transport
     if transport is None:
         return
@@ -59,7 +59,7 @@ def reset(request: web.BaseRequest) -> None:
 async def send_part(
     request: web.BaseRequest, status: int, headers: dict[str, str], body: bytes, length: int
 ) -> web.StreamResponse:
-    """Announces `length` bytes, sends fewer, and closes the connection."""
+    """Announce `length` bytes, send fewer, and close the connection."""
     response = web.StreamResponse(status=status, headers=headers)
     response.content_length = length
     with suppress(ConnectionError):  # the client was the first to go
@@ -73,7 +73,7 @@ async def send_part(
 async def send_slowly(
     request: web.BaseRequest, status: int, headers: dict[str, str], body: bytes, drip: SlowDrip, pauses: Pauses
 ) -> web.StreamResponse:
-    """Sends a body in small pieces."""
+    """Send a body in small pieces."""
     response = web.StreamResponse(status=status, headers=headers)
     response.content_length = len(body)
     with suppress(ConnectionError):
@@ -88,7 +88,7 @@ async def send_slowly(
 async def send_endlessly(
     request: web.BaseRequest, status: int, headers: dict[str, str], body: bytes, huge: HugeBody
 ) -> web.StreamResponse:
-    """Sends a body and then blanks, which JSON allows (RFC 8259, section 2)."""
+    """Send a body and then blanks, which JSON allows (RFC 8259, section 2)."""
     response = web.StreamResponse(status=status, headers=headers)
     response.enable_chunked_encoding()
     with suppress(ConnectionError):

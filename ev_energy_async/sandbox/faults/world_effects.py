@@ -1,4 +1,4 @@
-"""What can go wrong with the world and its messages: how logs arrive, and what becomes of webhooks."""
+"""The effects on the world and its webhooks: how logs arrive, and how events are delivered."""
 
 from typing import ClassVar
 
@@ -9,7 +9,7 @@ from ev_energy_async.sandbox.faults.effects import Effect, check_seconds, check_
 
 @attrs.frozen
 class ArrivalEffect(Effect):
-    """Something about how logs reach the platform, and so about what the world holds, whoever asks for it.
+    """A fault in the arrival of logs at the platform, and so in the world itself, for all callers alike.
 
     A rule's `operation` says which logs, by what lists them (`vehicles.list_status_logs`); its `from_seconds` and
     `until_seconds` are about the logs' own time. A plan that a sandbox is made with holds for its past too.
@@ -75,7 +75,7 @@ class CoarseTimes(ArrivalEffect):
 
 @attrs.frozen
 class WebhookDuplicated(Effect):
-    """A delivery that arrived comes again, `seconds` (of the sandbox) later, with the same `svix-id`."""
+    """A successful delivery is repeated `seconds` (of the sandbox) later, with the same `svix-id`."""
 
     kind: ClassVar[str] = "webhook_duplicated"
     seconds: float = 1.0
@@ -83,7 +83,7 @@ class WebhookDuplicated(Effect):
 
 @attrs.frozen
 class WebhookDelayed(Effect):
-    """A delivery sets out `seconds` (of the sandbox) late, so that later events overtake it."""
+    """A delivery is sent `seconds` (of the sandbox) late, so that later events overtake it."""
 
     kind: ClassVar[str] = "webhook_delayed"
     seconds: float = 3_600.0

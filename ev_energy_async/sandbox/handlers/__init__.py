@@ -1,4 +1,4 @@
-"""What answers each operation, by the operation's name.
+"""The handlers of the operations, by operation name.
 
 The server hands a checked `Call` to a handler and gets a `Reply`. A handler does no I/O and never looks at tokens.
 """

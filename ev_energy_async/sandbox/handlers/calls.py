@@ -21,7 +21,7 @@ class Call:
     view: View
     """Turns things of the world into JSON as this caller sees them."""
     url: str
-    """What was asked for, without the query."""
+    """The URL requested, without the query."""
     path: dict[str, str]
     query: Query
     expand: Tree
@@ -31,7 +31,7 @@ class Call:
     headers: Mapping[str, str] = attrs.field(factory=dict[str, str])
     """The request's headers, by name whatever the case."""
     scopes: frozenset[str] | None = None
-    """What the caller's token allows; None where that is not looked at."""
+    """The scopes of the caller's token; None where they are not checked."""
 
 
 Handler = Callable[[Call], Reply]

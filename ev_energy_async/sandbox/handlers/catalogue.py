@@ -1,4 +1,4 @@
-"""Makes, models and trims: what there is to choose from, for anybody to see."""
+"""Makes, models and trims: the public catalogue."""
 
 from collections.abc import Callable
 from typing import Final, TypeVar
@@ -13,7 +13,7 @@ N = TypeVar("N", bound=Named)
 
 
 def list_vehicle_makes(call: Call) -> Reply:
-    """Vehicle makes, on request those that are sold where a user lives."""
+    """List vehicle makes, optionally those sold where a user lives."""
     buyer = customer(call)
     return _catalogue_page(
         call, call.world.vehicle_makes, lambda make: _is_sold_to(buyer, make), call.view.vehicle_make
@@ -21,12 +21,12 @@ def list_vehicle_makes(call: Call) -> Reply:
 
 
 def get_vehicle_make(call: Call) -> Reply:
-    """One vehicle make."""
+    """Return one vehicle make."""
     return one(call, found(call.world.vehicle_makes, call.path["vehicle_make_id"]), call.view.vehicle_make)
 
 
 def list_vehicle_models(call: Call) -> Reply:
-    """Vehicle models, of one make if asked."""
+    """List vehicle models, optionally of one make."""
     buyer, make_id = customer(call), call.query.text("make_id")
     return _catalogue_page(
         call,
@@ -37,12 +37,12 @@ def list_vehicle_models(call: Call) -> Reply:
 
 
 def get_vehicle_model(call: Call) -> Reply:
-    """One vehicle model."""
+    """Return one vehicle model."""
     return one(call, found(call.world.vehicle_models, call.path["vehicle_model_id"]), call.view.vehicle_model)
 
 
 def list_vehicle_trims(call: Call) -> Reply:
-    """Vehicle trims, of one model if asked."""
+    """List vehicle trims, optionally of one model."""
     model_id = call.query.text("model_id")
     return _catalogue_page(
         call,
@@ -53,23 +53,23 @@ def list_vehicle_trims(call: Call) -> Reply:
 
 
 def get_vehicle_trim(call: Call) -> Reply:
-    """One vehicle trim."""
+    """Return one vehicle trim."""
     return one(call, found(call.world.vehicle_trims, call.path["vehicle_trim_id"]), call.view.vehicle_trim)
 
 
 def list_evse_makes(call: Call) -> Reply:
-    """Charge point makes; all are sold everywhere."""
+    """List charge point makes; all are sold everywhere."""
     customer(call)
     return page(call, call.world.evse_makes, call.view.evse_make)
 
 
 def get_evse_make(call: Call) -> Reply:
-    """One charge point make."""
+    """Return one charge point make."""
     return one(call, found(call.world.evse_makes, call.path["evse_make_id"]), call.view.evse_make)
 
 
 def list_evse_models(call: Call) -> Reply:
-    """Charge point models, of one make if asked."""
+    """List charge point models, optionally of one make."""
     customer(call)
     make_id = call.query.text("make_id")
     models = Filtered(call.world.evse_models, lambda model: make_id in {None, model.make.id})
@@ -77,7 +77,7 @@ def list_evse_models(call: Call) -> Reply:
 
 
 def get_evse_model(call: Call) -> Reply:
-    """One charge point model."""
+    """Return one charge point model."""
     return one(call, found(call.world.evse_models, call.path["evse_model_id"]), call.view.evse_model)
 
 

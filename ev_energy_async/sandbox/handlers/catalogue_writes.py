@@ -1,4 +1,4 @@
-"""What integrators add to the catalogue of vehicles: models, trims, and which plug a model has in which region."""
+"""Additions to the catalogue of vehicles: models, trims, and a model's connectors by region."""
 
 from http import HTTPStatus
 from typing import Final
@@ -9,12 +9,12 @@ from ev_energy_async.sandbox.instants import text
 from ev_energy_async.sandbox.protocol import JsonObject, Reply, invalid, not_found
 from ev_energy_async.sandbox.world import ModelData, VehicleModel, VehicleTrim
 
-_CONSUMPTION: Final = 170  # Wh a km, of a model nobody knows
+_CONSUMPTION: Final = 170  # Wh per km, of a model without a figure
 _FIELDS: Final = ("connector_type", "source", "confidence", "verified_at")
 
 
 def create_model(call: Call) -> Reply:
-    """A model that is in no list before somebody has reviewed it."""
+    """Add a model, which is not listed until it is reviewed."""
     make = referred(call.world.vehicle_makes, "make", call.body["make"])
     id_ = call.world.records.new_id("vmod", call.now)
     model = VehicleModel(id_, ModelData(call.body["name"], None, _CONSUMPTION, ()), make, hidden=True)
@@ -23,14 +23,14 @@ def create_model(call: Call) -> Reply:
 
 
 def update_model(call: Call) -> Reply:
-    """Changes the plug that a model has."""
+    """Change a connector of a model."""
     model = _model(call)
     model.connector = call.body.get("default_connector_type", model.connector)
     return one(call, model, call.view.vehicle_model)
 
 
 def create_trim(call: Call) -> Reply:
-    """A trim that is in no list."""
+    """Return a trim that is in no list."""
     model = referred(call.world.vehicle_models, "model", call.body["model"])
     id_ = call.world.records.new_id("trim", call.now)
     trim = VehicleTrim(id_, call.body["name"], call.body["battery_size_watt_hours"], model, hidden=True)
@@ -39,13 +39,13 @@ def create_trim(call: Call) -> Reply:
 
 
 def list_connectors(call: Call) -> Reply:
-    """The plugs of a model, one for each region."""
+    """Return the plugs of a model, one for each region."""
     model = _model(call)
     return numbered_page(call, sorted(model.connectors), lambda region: _write(call, model, region))
 
 
 def get_connector(call: Call) -> Reply:
-    """The plug of a model in one region."""
+    """Return the plug of a model in one region."""
     model, region = _model(call), call.path["region"]
     if region not in model.connectors:
         raise not_found("Nothing is known of this region.")
@@ -53,7 +53,7 @@ def get_connector(call: Call) -> Reply:
 
 
 def create_connector(call: Call) -> Reply:
-    """Tells the plug of a model in a region of which nothing was known."""
+    """Report the plug of a model in a region of which nothing was known."""
     model, region = _model(call), call.body["region"]
     if region in model.connectors:
         raise invalid({"region": ["The plug of this region is known already."]})
@@ -65,7 +65,7 @@ def create_connector(call: Call) -> Reply:
 
 
 def update_connector(call: Call) -> Reply:
-    """Changes what the body names, and nothing else."""
+    """Change the members that the body names."""
     model, region = _model(call), call.path["region"]
     if region not in model.connectors:
         raise not_found("Nothing is known of this region.")

@@ -20,22 +20,22 @@ _SCOPES: Final = {
     "grid_feeds": "grid:read",
     "tariff": "tariff:read",
 }
-"""What it takes to see these in full."""
+"""The scope needed to expand each reference."""
 
 
 def list_sessions(call: Call) -> Reply:
-    """Charging sessions, narrowed to the user's."""
+    """List charging sessions, narrowed to the user's."""
     found = found_sessions(call.world.sessions, _plugs(call, None), call.now, lambda session: [session], subs=False)
     return page(call, found, lambda session, tree: charging.session(scribe(call), session, tree))
 
 
 def get_session(call: Call) -> Reply:
-    """One charging session."""
+    """Return one charging session."""
     return _session_reply(call, _session(call))
 
 
 def list_sub_sessions(call: Call) -> Reply:
-    """Charging sub-sessions, narrowed and filtered."""
+    """List charging sub-sessions, narrowed and filtered."""
     check_expand_scopes(call, _SCOPES)
     query = call.query
     after, before = query.instant("start__gt"), query.instant("start__lt")
@@ -75,13 +75,13 @@ def list_sub_sessions(call: Call) -> Reply:
 
 
 def get_sub_session(call: Call) -> Reply:
-    """One charging sub-session."""
+    """Return one charging sub-session."""
     check_expand_scopes(call, _SCOPES)
     return Reply(HTTPStatus.OK, charging.sub_session(scribe(call), _sub_session(call), call.expand))
 
 
 def get_part(name: str) -> Handler:
-    """A handler that gives what a sub-session has below it."""
+    """Return a handler that gives what a sub-session has below it."""
 
     def handle(call: Call) -> Reply:
         sub = _sub_session(call)
@@ -92,7 +92,7 @@ def get_part(name: str) -> Handler:
 
 
 def get_energy_usage(call: Call) -> Reply:
-    """When energy flowed in a sub-session."""
+    """Return the intervals in which energy flowed in a sub-session."""
     sub = _sub_session(call)
     # The sub-session is a URL here by the document, even where it may be expanded.
     body = charging.energy_usage(scribe(call), sub, charging.url(scribe(call), sub))
@@ -104,7 +104,7 @@ def get_energy_usage(call: Call) -> Reply:
 
 
 def get_schedules(call: Call) -> Reply:
-    """The charging instructions of a sub-session."""
+    """Return the charging instructions of a sub-session."""
     sub = _sub_session(call)
     body = charging_plans.schedules(scribe(call), sub, _owner(call, sub))
     since, until = call.query.text("started_at__gte"), call.query.text("started_at__lte")
@@ -119,7 +119,7 @@ def get_schedules(call: Call) -> Reply:
 
 
 def get_schedule_plans(call: Call) -> Reply:
-    """What the schedules of a sub-session were made from."""
+    """Return the inputs from which the schedules of a sub-session were made."""
     sub = _sub_session(call)
     plan = charging_plans.schedule_plan(scribe(call), sub, with_prices="price_data" in call.expand)
     since, until = call.query.text("created_at__gte"), call.query.text("created_at__lte")
@@ -132,7 +132,7 @@ def get_schedule_plans(call: Call) -> Reply:
 
 
 def recalculate(call: Call) -> Reply:
-    """Works the energy of a finished sub-session out again; it was right before."""
+    """Recompute the energy of a finished sub-session, which does not change it."""
     sub = _sub_session(call)
     if sub.span.end > call.now:
         raise Problem(HTTPStatus.BAD_REQUEST, "The sub-session has not ended.")
@@ -148,17 +148,17 @@ def recalculate(call: Call) -> Reply:
 
 
 def boost_start(call: Call) -> Reply:
-    """Ends the smart sub-session of a plugged-in car and charges it right away."""
+    """End the smart sub-session of a plugged-in car and charge it at once."""
     return _switch(call, SMART, BOOST, "BOOST_START")
 
 
 def boost_end(call: Call) -> Reply:
-    """Ends the boost of a plugged-in car and goes back to waiting for better hours."""
+    """End the boost of a plugged-in car and return to smart charging."""
     return _switch(call, BOOST, SMART, "USER_SETTINGS")
 
 
 def list_dispatcher_logs(call: Call) -> Reply:
-    """The commands that were sent in a sub-session, newest first."""
+    """Return the commands that were sent in a sub-session, newest first."""
     sub = call.world.sessions.sub_session(call.query.text("charging_sub_session_id") or "", call.now)
     if sub is None or not _is_seen(call, sub.session):
         raise invalid({"charging_sub_session_id": ["There is no such charging sub-session."]})
@@ -211,7 +211,7 @@ def _owner(call: Call, sub: SubSession) -> str | JsonObject:
 
 
 def _plugs(call: Call, user_id: str | None) -> list[Plug] | None:
-    """The plugs whose sessions are asked for; None is all of them."""
+    """Return the plugs whose sessions are asked for; None is all of them."""
     vehicle_id, evse_id = call.query.text("vehicle_id"), call.query.text("evse_id")
     users = [call.user] if call.user else []
     if user_id is not None:

@@ -1,4 +1,4 @@
-"""What handlers share: finding a thing, cutting a page."""
+"""Helpers of the handlers: looking things up and cutting pages."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -34,7 +34,7 @@ _ID: Final = re.compile(r"[a-z]{4}[A-Z\d]{26}")
 
 
 def found(collection: Collection[T], id_: str) -> T:
-    """The thing of that ID.
+    """Return the thing of that ID.
 
     Raises:
         Problem: 404 if there is none.
@@ -46,7 +46,7 @@ def found(collection: Collection[T], id_: str) -> T:
 
 
 def found_vehicle(call: Call) -> Vehicle:
-    """The vehicle that the path names, if it is one of the caller's."""
+    """Return the vehicle that the path names, if it is one of the caller's."""
     vehicle = found(call.world.vehicles, call.path["vehicle_id"])
     if call.user is not None and vehicle.user is not call.user:
         raise not_found()
@@ -54,7 +54,7 @@ def found_vehicle(call: Call) -> Vehicle:
 
 
 def found_evse(call: Call) -> Evse:
-    """The charge point that the path names, if it is one of the caller's."""
+    """Return the charge point that the path names, if it is one of the caller's."""
     evse = found(call.world.evses, call.path["evse_id"])
     if call.user is not None and evse.user is not call.user:
         raise not_found()
@@ -62,17 +62,17 @@ def found_evse(call: Call) -> Evse:
 
 
 def narrowed(call: Call, all_things: Collection[T], of_user: Callable[[User], Sequence[T]]) -> Ordered[T, str]:
-    """All of a collection, or what belongs to the user in whose context the call is made."""
+    """Return all of a collection, or what belongs to the user in whose context the call is made."""
     return all_things if call.user is None else ById(of_user(call.user))
 
 
 def one(call: Call, thing: T, write: Write[T]) -> Reply:
-    """A thing as the whole answer."""
+    """Return a reply with a thing as its body."""
     return Reply(HTTPStatus.OK, write(thing, call.expand))
 
 
 def page(call: Call, things: Ordered[T, str], write: Write[T]) -> Reply:
-    """One page of a collection whose cursors are IDs."""
+    """Return one page of a collection whose cursors are IDs."""
     after, before = call.query.text("page_after"), call.query.text("page_before")
     errors: FieldErrors = {
         name: ["This is not an ID."]
@@ -92,7 +92,7 @@ def page(call: Call, things: Ordered[T, str], write: Write[T]) -> Reply:
 
 
 def numbered_page(call: Call, things: Sequence[S], write: Callable[[S], object]) -> Reply:
-    """One page of a collection whose pages are numbered.
+    """Return one page of a collection whose pages are numbered.
 
     Raises:
         Problem: 404 if there are not so many pages.
@@ -106,7 +106,7 @@ def numbered_page(call: Call, things: Sequence[S], write: Callable[[S], object])
 
 
 def stamp(call: Call, name: str) -> Instant | None:
-    """A cursor that is a timestamp.
+    """Return a cursor that is a timestamp.
 
     Raises:
         Problem: 400 if it is none.
@@ -121,7 +121,7 @@ def stamp(call: Call, name: str) -> Instant | None:
 
 
 def timed_page(call: Call, moments: Ordered[Instant, Instant], write: Callable[[Instant], object]) -> Reply:
-    """One page of a collection whose cursors are the timestamps that its items have."""
+    """Return one page of a collection whose cursors are the timestamps that its items have."""
     cut = by_cursor(
         moments,
         lambda at: at,
@@ -135,7 +135,7 @@ def timed_page(call: Call, moments: Ordered[Instant, Instant], write: Callable[[
 
 
 def check_expand_scopes(call: Call, scopes: dict[str, str]) -> None:
-    """Checks that the token allows to see what is to be expanded.
+    """Check that the token's scopes cover the expanded references.
 
     Raises:
         Problem: 403 that names what is missing.
@@ -147,7 +147,7 @@ def check_expand_scopes(call: Call, scopes: dict[str, str]) -> None:
 
 
 def customer(call: Call) -> User | None:
-    """The user for whom things should be available.
+    """Return the user for whom things should be available.
 
     Raises:
         Problem: 400 if there is no such user.
@@ -162,7 +162,7 @@ def customer(call: Call) -> User | None:
 
 
 def referred(collection: Collection[T], name: str, value: str) -> T:
-    """The thing whose URL a member of the body is.
+    """Return the thing whose URL a member of the body is.
 
     Raises:
         Problem: 400 if there is none.

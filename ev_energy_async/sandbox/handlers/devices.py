@@ -14,21 +14,21 @@ from ev_energy_async.sandbox.world import Vehicle, VehicleTrim
 _BATTERY_STEP: Final = 10  # Wh, in which a user's own figure is stored
 _LINK_LIVES: Final = HOUR
 _LINK_IS_FOLLOWED_IN: Final = 5 * MINUTE
-"""How long owners take to follow a reconnection link; then the device is connected again."""
+"""The delay before an owner follows a reconnection link and the device reconnects."""
 
 
 def list_vehicles(call: Call) -> Reply:
-    """Vehicles, narrowed to the user's."""
+    """List vehicles, narrowed to the user's."""
     return page(call, narrowed(call, call.world.vehicles, lambda user: user.vehicles), call.view.vehicle)
 
 
 def get_vehicle(call: Call) -> Reply:
-    """One vehicle."""
+    """Return one vehicle."""
     return one(call, found_vehicle(call), call.view.vehicle)
 
 
 def create_vehicle(call: Call) -> Reply:
-    """A vehicle without integration, that stands in for a car which can't be connected."""
+    """Return a vehicle without integration, that stands in for a car which can't be connected."""
     user, body = call.user, call.body
     if user is None:
         raise invalid({"EvEnergy-User": ["This operation needs a user."]})
@@ -50,7 +50,7 @@ def create_vehicle(call: Call) -> Reply:
 
 
 def _check_expand(call: Call) -> None:
-    """The document leaves `expand` open here; what one vehicle can expand is meant."""
+    """Check `expand`, which the document leaves open here, against what a single vehicle can expand."""
     known = load().operations["vehicles.get"].placed("query")["expand"].schema["items"]["enum"]
     unknown = [name for name in call.query.words("expand") if name not in known]
     if unknown:
@@ -58,7 +58,7 @@ def _check_expand(call: Call) -> None:
 
 
 def update_vehicle(call: Call) -> Reply:
-    """Changes what the body names, and nothing else."""
+    """Change the members that the body names."""
     vehicle, body = found_vehicle(call), call.body
     if "battery_size_watt_hours" in body:
         if vehicle.integrated != "UNINTEGRATED":
@@ -76,7 +76,7 @@ def update_vehicle(call: Call) -> Reply:
 
 
 def _switch_open_session(call: Call, vehicle: Vehicle) -> None:
-    """Takes the car that is plugged in at home to the mode that its owner has switched to."""
+    """Switch the car plugged in at home to the mode that its owner chose."""
     if vehicle.plug is None:
         return
     sessions = call.world.sessions.of_plug(vehicle.plug, call.now - 2 * DAY, call.now + 1, call.now)
@@ -91,20 +91,20 @@ def _switch_open_session(call: Call, vehicle: Vehicle) -> None:
 
 
 def delete_vehicle(call: Call) -> Reply:
-    """Takes a vehicle off the platform."""
+    """Remove a vehicle from the platform."""
     call.world.remove_vehicle(found_vehicle(call), call.now)
     return Reply(HTTPStatus.NO_CONTENT)
 
 
 def disconnect_vehicle(call: Call) -> Reply:
-    """Breaks a vehicle's link; whatever it was, it can be asked for again."""
+    """Break a vehicle's link; the call may be repeated."""
     vehicle = found_vehicle(call)
     call.world.disconnect(vehicle, call.now)
     return one(call, vehicle, call.view.vehicle)
 
 
 def reconnect_vehicle(call: Call) -> Reply:
-    """A link for the owner, who follows it within minutes: then the vehicle is connected again."""
+    """Return a link for the owner, who follows it within minutes: then the vehicle is connected again."""
     vehicle = found_vehicle(call)
     if vehicle.integrated == "UNINTEGRATED":
         raise Problem(HTTPStatus.BAD_REQUEST, "The vehicle has never been connected.")
@@ -116,12 +116,12 @@ def reconnect_vehicle(call: Call) -> Reply:
 
 
 def get_connectors(call: Call) -> Reply:
-    """The DC plugs that a vehicle has."""
+    """Return the DC plugs that a vehicle has."""
     return Reply(HTTPStatus.OK, _connectors(call, found_vehicle(call)))
 
 
 def update_connectors(call: Call) -> Reply:
-    """Changes the DC plugs of a vehicle."""
+    """Change the DC connectors of a vehicle."""
     vehicle, body = found_vehicle(call), call.body
     connector = body.get("native_connector", vehicle.connector)
     adaptors: list[str] = body.get("adaptors", list(vehicle.adaptors))
@@ -135,12 +135,12 @@ def update_connectors(call: Call) -> Reply:
 
 
 def get_state_of_charge(call: Call) -> Reply:
-    """How full the battery is, as far as anybody knows."""
+    """Return the latest known state of charge."""
     return Reply(HTTPStatus.OK, _state_of_charge(call, found_vehicle(call)))
 
 
 def update_state_of_charge(call: Call) -> Reply:
-    """Takes the driver's word for how full the battery is."""
+    """Accept the driver's own figure of the state of charge."""
     vehicle, name = found_vehicle(call), "state_of_charge_percentage"
     if name in call.body:
         percentage = call.body[name]
@@ -149,19 +149,19 @@ def update_state_of_charge(call: Call) -> Reply:
 
 
 def list_evses(call: Call) -> Reply:
-    """Charge points, narrowed to the user's."""
+    """List charge points, narrowed to the user's."""
     cpid = call.query.text("cpid")
     evses = narrowed(call, call.world.evses, lambda user: user.evses)
     return page(call, Filtered(evses, lambda evse: cpid in {None, evse.cpid}), call.view.evse)
 
 
 def get_evse(call: Call) -> Reply:
-    """One charge point."""
+    """Return one charge point."""
     return one(call, found_evse(call), call.view.evse)
 
 
 def update_evse(call: Call) -> Reply:
-    """Corrects where a charge point is."""
+    """Correct the location of a charge point."""
     evse = found_evse(call)
     if "location" in call.body:
         evse.location = _point(call.body["location"])
@@ -169,32 +169,32 @@ def update_evse(call: Call) -> Reply:
 
 
 def delete_evse(call: Call) -> Reply:
-    """Takes a charge point off the platform."""
+    """Remove a charge point from the platform."""
     call.world.remove_evse(found_evse(call), call.now)
     return Reply(HTTPStatus.NO_CONTENT)
 
 
 def reconnect_evse(call: Call) -> Reply:
-    """A link for the owner, who follows it within minutes: then the charge point is heard of again."""
+    """Return a link for the owner, who follows it within minutes: then the charge point is heard of again."""
     evse = found_evse(call)
     call.world.revive(evse, call.now + _LINK_IS_FOLLOWED_IN, call.now)
     return Reply(HTTPStatus.CREATED, {"url": _connect_url(evse.id, call)})
 
 
 def get_vehicle_modes(call: Call) -> Reply:
-    """How a vehicle can be steered."""
+    """Return the control modes of a vehicle."""
     vehicle = found_vehicle(call)
     return _modes(target=False, limit=False, charge=vehicle.integrated != "UNINTEGRATED")
 
 
 def get_evse_modes(call: Call) -> Reply:
-    """How a charge point can be steered."""
+    """Return the control modes of a charge point."""
     speaks_ocpp = found_evse(call).model.make.data.speaks_ocpp
     return _modes(target=speaks_ocpp, limit=speaks_ocpp, charge=True)
 
 
 def get_connectivity(call: Call) -> Reply:
-    """How well a charge point is heard."""
+    """Return the connectivity of a charge point."""
     evse = found_evse(call)
     charger = evse.reporter.charger
     mobile = charger.speaks_ocpp

@@ -1,4 +1,4 @@
-"""What comes at an even pace: prices, carbon intensities, grid levels, forecasts, and the reports of home devices."""
+"""Regular series: prices, carbon intensities, grid levels, forecasts, and the logs of home devices."""
 
 from http import HTTPStatus
 from typing import Final
@@ -30,21 +30,21 @@ from ev_energy_async.sandbox.simulation import (
 from ev_energy_async.sandbox.world import CtClamp, Record, Tariff
 
 _AHEAD: Final = DAY
-"""How far into the future prices, intensities, levels and forecasts are known."""
+"""How far ahead prices, intensities, levels and forecasts are known."""
 
 _STEP_SECONDS: Final = STEP // SECOND
 _DISPATCH_PACE: Final = HOUR
-_SAMPLE: Final = 500  # cars looked at to tell what a fleet draws
+_SAMPLE: Final = 500  # vehicles sampled to estimate what a fleet draws
 
 
 def list_prices(call: Call) -> Reply:
-    """A tariff's prices, the latest first."""
+    """Return a tariff's prices, the latest first."""
     tariff = found(call.world.tariffs, call.path["tariff_id"])
     return numbered_page(call, _known(call), lambda at: price_of(tariff, at))
 
 
 def price_of(tariff: Tariff, at: Instant) -> JsonObject:
-    """The price that holds from a moment on for half an hour."""
+    """Return the price that holds from a moment on for half an hour."""
     return {
         "started_at": text(at),
         "interval_seconds": _STEP_SECONDS,
@@ -53,7 +53,7 @@ def price_of(tariff: Tariff, at: Instant) -> JsonObject:
 
 
 def list_tariffs(call: Call) -> Reply:
-    """Tariffs by name; narrowed to what is on offer, to a supplier, to a region."""
+    """List tariffs by name, narrowed to those on offer, to a supplier, or to a region."""
     buyer, supplier_id = customer(call), call.query.text("supplier_id")
     group, valid = call.query.text("gsp_group"), call.query.flag("valid")
     with_prices = call.query.text("include_optional") == "daily_prices"
@@ -76,7 +76,7 @@ def list_tariffs(call: Call) -> Reply:
 
 
 def get_tariff(call: Call) -> Reply:
-    """One tariff, with its current price."""
+    """Return one tariff, with its current price."""
     customer(call)
     check_expand_scopes(call, {"prices": "tariff:prices:read"})
     tariff = found(call.world.tariffs, call.path["tariff_id"])
@@ -89,7 +89,7 @@ def get_tariff(call: Call) -> Reply:
 
 
 def list_suppliers(call: Call) -> Reply:
-    """Suppliers by name; on request those that sell where a user lives."""
+    """List suppliers by name, optionally those that sell where a user lives."""
     buyer = customer(call)
     selling = {
         tariff.supplier.id
@@ -103,12 +103,12 @@ def list_suppliers(call: Call) -> Reply:
 
 
 def get_supplier(call: Call) -> Reply:
-    """One supplier."""
+    """Return one supplier."""
     return Reply(HTTPStatus.OK, call.view.supplier(found(call.world.suppliers, call.path["supplier_id"]), {}))
 
 
 def list_levels(call: Call) -> Reply:
-    """A grid feed's levels, the latest first."""
+    """Return a grid feed's levels, the latest first."""
     feed = found_record(call, "grid_feeds", "grid_feed_id")
 
     def write(at: Instant) -> JsonObject:
@@ -123,7 +123,7 @@ def list_levels(call: Call) -> Reply:
 
 
 def list_carbon_intensities(call: Call) -> Reply:
-    """A carbon feed's intensities, the latest first, in the one object that a page is."""
+    """Return a carbon feed's intensities, the latest first, in the one object that a page is."""
     feed = found_record(call, "carbon_feeds", "carbon_feed_id")
 
     def write(at: Instant) -> JsonObject:
@@ -145,13 +145,13 @@ def list_carbon_intensities(call: Call) -> Reply:
 
 
 def list_forecast_logs(call: Call) -> Reply:
-    """What was forecast for the sun, the latest first."""
+    """List the logs of a solar forecast, newest first."""
     forecast = found_record(call, "solar_forecasts", "solar_forecast_id")
     return timed_page(call, _known(call), lambda at: _forecast_log(call, forecast, at))
 
 
 def get_forecast_log(call: Call) -> Reply:
-    """What was forecast for one half hour."""
+    """Return the solar forecast of one half hour."""
     forecast = found_record(call, "solar_forecasts", "solar_forecast_id")
     at = parse(call.path["valid_period_start"])
     if at not in _known(call):
@@ -160,7 +160,7 @@ def get_forecast_log(call: Call) -> Reply:
 
 
 def list_device_logs(kind: str, variable: str) -> Handler:
-    """A handler that lists what a home device reported."""
+    """Return a handler that lists what a home device reported."""
 
     def handle(call: Call) -> Reply:
         device = _device(call, kind, variable)
@@ -172,7 +172,7 @@ def list_device_logs(kind: str, variable: str) -> Handler:
 
 
 def get_device_log(kind: str, variable: str) -> Handler:
-    """A handler that gives one report of a home device."""
+    """Return a handler that gives one report of a home device."""
 
     def handle(call: Call) -> Reply:
         device, at = _device(call, kind, variable), parse(call.path["sampled_at"])
@@ -184,7 +184,7 @@ def get_device_log(kind: str, variable: str) -> Handler:
 
 
 def list_ct_clamps(call: Call) -> Reply:
-    """CT clamps, narrowed to the user's."""
+    """List CT clamps, narrowed to the user's."""
     clamps = [
         clamp
         for clamp in call.world.ct_clamps
@@ -194,19 +194,19 @@ def list_ct_clamps(call: Call) -> Reply:
 
 
 def get_ct_clamp(call: Call) -> Reply:
-    """One CT clamp."""
+    """Return one CT clamp."""
     return Reply(HTTPStatus.OK, call.view.ct_clamp(_clamp(call), call.expand))
 
 
 def list_dispatch_logs(call: Call) -> Reply:
-    """What the fleet of a coordinator drew, hour by hour, the latest first."""
+    """List the hourly demand of a dispatch coordinator's fleet, newest first."""
     coordinator = found_record(call, "dispatch_coordinators", "dispatch_coordinator_id")
     bounds = Bounds(call.query.instant("logged_at__gte"), call.query.instant("logged_at__lte"))
     return timed_page(call, _dispatches(call, bounds), lambda at: _dispatch_log(call, coordinator, at))
 
 
 def get_dispatch_log(call: Call) -> Reply:
-    """What the fleet of a coordinator drew at one moment."""
+    """Return the demand of a dispatch coordinator's fleet at one time."""
     coordinator = found_record(call, "dispatch_coordinators", "dispatch_coordinator_id")
     at = parse(call.path["logged_at"])
     if at not in _dispatches(call, Bounds(None, None)):
@@ -215,7 +215,7 @@ def get_dispatch_log(call: Call) -> Reply:
 
 
 def _known(call: Call) -> Series:
-    """The half hours of which something is known, in the bounds that were asked for."""
+    """Return the half hours of which something is known, in the bounds that were asked for."""
     bounds = Bounds(call.query.instant("started_at__gte"), call.query.instant("started_at__lte"))
     return Series(0, STEP, *bounds.within(call.world.origin, call.now + _AHEAD))
 
@@ -258,7 +258,7 @@ def _dispatch_log(call: Call, coordinator: Record, at: Instant) -> JsonObject:
 
 
 def _drawn(call: Call, country: str, at: Instant) -> int:
-    """W that the fleet of a country draws at its home chargers; a sample of a large fleet, scaled up."""
+    """Return the watts that a country's vehicles draw at home; for a large fleet, scaled up from a sample."""
     plugs = call.world.plugs
     stride = max(1, len(plugs) // _SAMPLE)
     watts = 0

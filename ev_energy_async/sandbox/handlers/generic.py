@@ -14,7 +14,7 @@ from ev_energy_async.sandbox.world import Record, User
 
 
 class Paged(Enum):
-    """How a collection is given out."""
+    """The way in which a collection is paged."""
 
     BY_CURSOR = "cursor"
     AT_ONCE = "at once"
@@ -24,7 +24,7 @@ class Paged(Enum):
 
 
 class Listing(NamedTuple):
-    """How one kind is listed."""
+    """The settings of one kind's list."""
 
     kind: str
     variable: str
@@ -71,17 +71,17 @@ LISTINGS: Final = (
 
 
 def scribe(call: Call) -> Scribe:
-    """What writes records for a call."""
+    """Return the scribe for a call."""
     return Scribe(call.world, call.view)
 
 
 def written(call: Call, record: Record, status: HTTPStatus = HTTPStatus.OK) -> Reply:
-    """A record as the whole answer."""
+    """Return a reply with a record as its body."""
     return Reply(status, scribe(call).record(record, call.expand))
 
 
 def found_record(call: Call, kind: str, variable: str, parent: Record | User | None = None) -> Record:
-    """The record that the path names, if it is the caller's to see.
+    """Return the record that the path names, if it is the caller's to see.
 
     Raises:
         Problem: 404 if it is not.
@@ -93,12 +93,12 @@ def found_record(call: Call, kind: str, variable: str, parent: Record | User | N
 
 
 def is_seen(call: Call, record: Record) -> bool:
-    """Whether a record is nobody's, or the user's in whose context the call is made."""
+    """Return whether the caller may see a record: one without a user, or one of the user in context."""
     return call.user is None or record.user is None or record.user is call.user
 
 
 def listed(call: Call, records: Sequence[Record], paged: Paged) -> Reply:
-    """Records as an answer, in the order of their IDs or on one page as they come."""
+    """Return a reply with records, paged in the order of their IDs or on one page as given."""
     write: Callable[[Record, Any], JsonObject] = scribe(call).record
     if paged is Paged.BY_CURSOR:
         return page(call, ById(records), write)

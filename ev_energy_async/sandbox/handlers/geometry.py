@@ -14,7 +14,7 @@ _LARGEST_TESTED: Final = 400  # segments of a ring up to which crossings are loo
 
 
 def polygons(geometries: Sequence[dict[str, Any]]) -> list[Polygon]:
-    """The polygons of a list of Polygons and MultiPolygons."""
+    """Return the polygons of a list of Polygons and MultiPolygons."""
     found: list[Polygon] = []
     for geometry in geometries:
         found += [geometry["coordinates"]] if geometry["type"] == "Polygon" else geometry["coordinates"]
@@ -22,7 +22,7 @@ def polygons(geometries: Sequence[dict[str, Any]]) -> list[Polygon]:
 
 
 def fault(polygon: Polygon) -> str | None:
-    """What is wrong with a polygon, if anything is."""
+    """Return what is wrong with a polygon, or None."""
     for ring in polygon:
         if len(ring) < _FEWEST or ring[0] != ring[-1]:
             return "A ring is not closed: its last position is not its first."
@@ -36,12 +36,12 @@ def fault(polygon: Polygon) -> str | None:
 
 
 def square_kilometers(found: Sequence[Polygon]) -> float:
-    """How large polygons are together, roughly; holes don't count."""
+    """Return the approximate total area of polygons; holes are ignored."""
     return sum(abs(_area(ring)) * (1 if number == 0 else -1) for it in found for number, ring in enumerate(it))
 
 
 def contains(found: Sequence[Polygon], longitude: float, latitude: float) -> bool:
-    """Whether a point lies in one of the polygons; one on a boundary does not."""
+    """Return whether a point lies inside one of the polygons; a point on a boundary does not."""
     return any(
         _inside(polygon[0], longitude, latitude) and not any(_inside(hole, longitude, latitude) for hole in polygon[1:])
         for polygon in found

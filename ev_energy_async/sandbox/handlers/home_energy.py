@@ -17,14 +17,14 @@ _DEFAULT_WATTS: Final = 4_000
 
 
 def create_solar_array(call: Call) -> Reply:
-    """A new solar array of the user's."""
+    """Return a new solar array of the user's."""
     user = _owner(call)
     data = {"capacity_watts": call.body.get("capacity_watts", _DEFAULT_WATTS), "inverter": None, "user": user}
     return written(call, call.world.records.add("solar_arrays", call.now, data, user=user), HTTPStatus.CREATED)
 
 
 def update_solar_array(call: Call) -> Reply:
-    """Changes how large a solar array is."""
+    """Change the size of a solar array."""
     array = found_record(call, "solar_arrays", "solar_array_id")
     array.data["capacity_watts"] = call.body.get("capacity_watts", array.data["capacity_watts"])
     household: Household | None = array.hidden.get("household")
@@ -34,7 +34,7 @@ def update_solar_array(call: Call) -> Reply:
 
 
 def create_inverter(call: Call) -> Reply:
-    """A new inverter, linked to a solar array of the user's."""
+    """Return a new inverter, linked to a solar array of the user's."""
     if "model" not in call.body:
         raise invalid({"model": ["This field is required."]})
     model = referred(call.world.records["inverter_models"], "model", call.body["model"])
@@ -52,7 +52,7 @@ def create_inverter(call: Call) -> Reply:
 
 
 def get_live_power(call: Call) -> Reply:
-    """What flows in a home right now, by the half hour that it is."""
+    """Return the power flows of a home in the current half hour."""
     system = found_record(call, "hem_systems", "hem_system_id")
     flows = call.world.records.households.flows(_household(system), call.now)
     body: JsonObject = {f"{name}_watts": watt_hours * 2 for name, watt_hours in flows.totals.items()}
@@ -67,7 +67,7 @@ def get_live_power(call: Call) -> Reply:
 
 
 def get_energy_stats(call: Call) -> Reply:
-    """What flowed in a home, by the half hour, the day or the month."""
+    """Return the energy flows of a home by half hour, day or month."""
     system = found_record(call, "hem_systems", "hem_system_id")
     resolution = call.query.text("resolution") or ""
     start, end = call.query.instant("start") or 0, call.query.instant("end") or 0
@@ -130,7 +130,7 @@ def _bucket(call: Call, system: Record, start: Instant, end: Instant) -> JsonObj
 
 
 def _local(household: Household, at: Instant) -> datetime:
-    """The wall clock of a home, as a time in UTC."""
+    """Return the wall clock of a home, as a time in UTC."""
     return moment(at) + timedelta(hours=household.utc_hours)
 
 
@@ -140,7 +140,7 @@ def _household(system: Record) -> Household:
 
 
 def _owner(call: Call) -> User:
-    """The user in whose context the call is made; an application's own devices are its first user's."""
+    """Return the user in whose context the call is made; an application's own devices are its first user's."""
     return call.user or next(iter(call.world.users))
 
 

@@ -11,11 +11,11 @@ from ev_energy_async.sandbox.world import Identified
 
 
 class Named(Identified, Protocol):
-    """Anything with an ID and a name."""
+    """An object with an ID and a name."""
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """Its name."""
         ...
 
 
@@ -30,12 +30,12 @@ class ById(Generic[T]):
         self._things = sorted(things, key=_id)
 
     def following(self, cursor: str | None) -> Iterator[T]:
-        """The things after that ID."""
+        """Return the things after that ID."""
         start = 0 if cursor is None else bisect_right(self._things, cursor, key=_id)
         return iter(self._things[start:])
 
     def preceding(self, cursor: str) -> Iterator[T]:
-        """The things before that ID, the nearest first."""
+        """Return the things before that ID, the nearest first."""
         return reversed(self._things[: bisect_left(self._things, cursor, key=_id)])
 
 
@@ -47,11 +47,11 @@ class ByName(Generic[N]):
         self._places = {thing.id: place for place, thing in enumerate(self._things)}
 
     def following(self, cursor: str | None) -> Iterator[N]:
-        """The things after that one."""
+        """Return the things after that one."""
         return iter(self._things[0 if cursor is None else self._place(cursor, "page_after") + 1 :])
 
     def preceding(self, cursor: str) -> Iterator[N]:
-        """The things before that one, the nearest first."""
+        """Return the things before that one, the nearest first."""
         return reversed(self._things[: self._place(cursor, "page_before")])
 
     def _place(self, cursor: str, parameter: str) -> int:
@@ -69,11 +69,11 @@ class Filtered(Generic[T]):
         self._fits = fits
 
     def following(self, cursor: str | None) -> Iterator[T]:
-        """What fits after the cursor."""
+        """Yield the matching things after a cursor."""
         return filter(self._fits, self._ordered.following(cursor))
 
     def preceding(self, cursor: str) -> Iterator[T]:
-        """What fits before the cursor, the nearest first."""
+        """Yield the matching things before a cursor, nearest first."""
         return filter(self._fits, self._ordered.preceding(cursor))
 
 
@@ -96,7 +96,7 @@ class Logs:
         self._fits = fits
 
     def following(self, cursor: Instant | None) -> Iterator[Log]:
-        """The logs older than the cursor."""
+        """Yield the logs older than the cursor."""
         bound = self._until + 1 if cursor is None else min(cursor, self._until + 1)
         for log in self._timeline.newest_first(self._now, bound):
             if log.at < self._since:
@@ -105,7 +105,7 @@ class Logs:
                 yield log
 
     def preceding(self, cursor: Instant) -> Iterator[Log]:
-        """The logs newer than the cursor, the oldest first."""
+        """Yield the logs newer than the cursor, the oldest first."""
         for log in self._timeline.oldest_first(self._now, max(cursor, self._since - 1)):
             if log.at > self._until:
                 return

@@ -17,7 +17,7 @@ Fits = Callable[[Log], bool]
 
 
 def list_logs(find: Find, kind: str) -> Handler:
-    """A handler that lists a device's logs of one kind."""
+    """Return a handler that lists a device's logs of one kind."""
 
     def handle(call: Call) -> Reply:
         device = find(call)
@@ -45,7 +45,7 @@ def list_logs(find: Find, kind: str) -> Handler:
 
 
 def get_log(find: Find, kind: str) -> Handler:
-    """A handler that gives the log of one timestamp."""
+    """Return a handler that gives the log of one timestamp."""
 
     def handle(call: Call) -> Reply:
         device = find(call)
@@ -89,7 +89,7 @@ def _ocpp_filter(call: Call) -> Fits | None:
 
 
 def _choices(call: Call, name: str) -> set[str] | None:
-    """The values that a filter and its comma-separated `__in` form let through."""
+    """Return the values that a filter and its comma-separated `__in` form let through."""
     single, several = call.query.text(name), call.query.text(f"{name}__in")
     if several is None:
         return None if single is None else {single}

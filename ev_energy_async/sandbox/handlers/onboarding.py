@@ -1,4 +1,4 @@
-"""How devices and people come onto the platform: onboarding, import, compatibility checks, waitlists, passwords."""
+"""Onboarding of devices and people: links, imports, compatibility checks, waitlists, passwords."""
 
 from http import HTTPStatus
 from typing import Any, Final
@@ -18,11 +18,11 @@ _REFUSED_CODE: Final = "refused"
 _NO_DEVICE: Final = "0"
 _RANKED: Final = 5
 _IMPORTABLE: Final = {"Easee": "Easee", "Wallbox": "Wallbox"}
-"""Which of the catalogue's makes a provider of the import stands for."""
+"""The catalogue's make for each provider of an import."""
 
 
 def start_vehicle_onboarding(call: Call) -> Reply:
-    """Sends a browser on to connect a car; with `response_type=json` tells where it would go."""
+    """Redirect a browser to connect a car; with `response_type=json`, return the URL instead."""
     choice = _choice(call, "make_id", "model_id", "trim_id")
     user_id = _known_user(call)
     model = _vehicle_model(call, choice)
@@ -45,7 +45,7 @@ def start_vehicle_onboarding(call: Call) -> Reply:
 
 
 def complete_vehicle_onboarding(call: Call) -> Reply:
-    """Spends the request of an onboarding for the car that was connected; it works once."""
+    """Exchange the request of an onboarding for the car that was connected; works once."""
     requests = call.world.records.settings("vehicle_onboarding", "", {})
     request: dict[str, Any] | None = requests.pop(call.body["authorization_request_uid"].lower(), None)
     if request is None or call.now > request["at"] + _REQUEST_LIVES:
@@ -59,13 +59,13 @@ def complete_vehicle_onboarding(call: Call) -> Reply:
 
 
 def send_onboarding_link(call: Call) -> Reply:
-    """Mails an onboarding link."""
+    """Mail an onboarding link."""
     referred(call.world.vehicle_makes, "make", call.body["make"])
     return Reply(HTTPStatus.NO_CONTENT)
 
 
 def start_evse_onboarding(call: Call) -> Reply:
-    """Sends a browser on to connect a charge point; with `response_type=json` tells where it would go."""
+    """Redirect a browser to connect a charge point; with `response_type=json`, return the URL instead."""
     choice = _choice(call, "make_id", "model_id")
     _known_user(call)
     if "make_id" in choice:
@@ -81,7 +81,7 @@ def start_evse_onboarding(call: Call) -> Reply:
 
 
 def start_inverter_onboarding(call: Call) -> Reply:
-    """Sends a browser on to log in at an inverter's maker."""
+    """Redirect a browser to log in at an inverter's maker."""
     choice = _choice(call, "make_id", "inverter_id")
     _known_user(call)
     for name, kind in (("make_id", "inverter_makes"), ("inverter_id", "inverters")):
@@ -91,7 +91,7 @@ def start_inverter_onboarding(call: Call) -> Reply:
 
 
 def import_evse(call: Call) -> Reply:
-    """A charge point that its provider knows by its serial number."""
+    """Return a charge point that its provider knows by its serial number."""
     serial, provider = call.body["serial_number"], call.body["provider"]
     if any(evse.cpid == serial for evse in call.world.evses):
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "The charge point is registered already.")
@@ -108,7 +108,7 @@ def import_evse(call: Call) -> Reply:
 
 
 def check_vehicle(call: Call) -> Reply:
-    """Whether a vehicle model is supported in a country."""
+    """Return whether a vehicle model is supported in a country."""
     model = found(call.world.vehicle_models, call.query.text("vehicle_model_id") or "")
     markets, country = model.make.data.markets, _country(call)
     compatible = not model.hidden and (not markets or country in markets)
@@ -116,7 +116,7 @@ def check_vehicle(call: Call) -> Reply:
 
 
 def check_evse(call: Call) -> Reply:
-    """Whether a charge point model is supported in a country, and how far."""
+    """Return whether and how far a charge point model is supported in a country."""
     model: EvseModel = found(call.world.evse_models, call.query.text("evse_model_id") or "")
     _country(call)
     compatible = model.data.integrated
@@ -131,7 +131,7 @@ def check_evse(call: Call) -> Reply:
 
 
 def join_waitlist(device: str) -> Handler:
-    """A handler that notes who waits for a device to be supported."""
+    """Return a handler that notes who waits for a device to be supported."""
 
     def handle(call: Call) -> Reply:
         body = call.body
@@ -154,19 +154,19 @@ def join_waitlist(device: str) -> Handler:
 
 
 def request_password_reset(_call: Call) -> Reply:
-    """Says the same whether or not there is an account."""
+    """Say the same whether or not there is an account."""
     return Reply(HTTPStatus.OK, {"status": "password_reset_email_sent"})
 
 
 def get_webhook_portal(call: Call) -> Reply:
-    """A link to where webhooks are set up, for one use."""
+    """Return a link to where webhooks are set up, for one use."""
     return Reply(
         HTTPStatus.OK, {"url": f"https://portal.example.com/login#{call.world.records.chance.getrandbits(128):032x}"}
     )
 
 
 def update_notification(call: Call) -> Reply:
-    """Notes when a notification was read."""
+    """Note when a notification was read."""
     notification = found_record(call, "notifications", "notification_id")
     if "read_at" in call.body:
         notification.data["read_at"] = text(parse(call.body["read_at"]))
@@ -174,7 +174,7 @@ def update_notification(call: Call) -> Reply:
 
 
 def create_dispatch_event(call: Call) -> Reply:
-    """An operation of a virtual power plant."""
+    """Return an operation of a virtual power plant."""
     coordinator = found_record(call, "dispatch_coordinators", "dispatch_coordinator_id")
     start, end = parse(call.body["start_time"]), parse(call.body["end_time"])
     if end <= start:
@@ -191,7 +191,7 @@ def create_dispatch_event(call: Call) -> Reply:
 
 
 def cancel_dispatch_event(call: Call) -> Reply:
-    """Stops an operation, under way or to come."""
+    """Cancel an operation, under way or planned."""
     coordinator = found_record(call, "dispatch_coordinators", "dispatch_coordinator_id")
     event = found_record(call, "dispatch_events", "dispatch_event_id", coordinator)
     event.hidden["cancelled_at"] = call.now
@@ -199,7 +199,7 @@ def cancel_dispatch_event(call: Call) -> Reply:
 
 
 def _choice(call: Call, *names: str) -> dict[str, str]:
-    """What the caller has chosen already."""
+    """Return the choices that the query already carries."""
     redirect = call.query.text("redirect_uri")
     if redirect is not None and urlsplit(redirect).scheme not in {"http", "https"}:
         raise invalid({"redirect_uri": ["This is not one of the application's."]})
@@ -214,7 +214,7 @@ def _known_user(call: Call) -> str:
 
 
 def _vehicle_model(call: Call, choice: dict[str, str]) -> VehicleTrim | None:
-    """The trim that a choice of make, model or trim comes to; None where nothing is chosen."""
+    """Return the trim that a choice of make, model or trim comes to; None where nothing is chosen."""
     if "trim_id" in choice:
         return found(call.world.vehicle_trims, choice["trim_id"])
     model: VehicleModel | None = None
@@ -231,7 +231,7 @@ def _vehicle_model(call: Call, choice: dict[str, str]) -> VehicleTrim | None:
 
 
 def _country(call: Call) -> str:
-    """The country that a check is made for: the program's, else the one asked for, else the caller's, else the US."""
+    """Return the country of a check: the program's, the one asked for, the caller's, or the US."""
     program_id = call.query.text("program_id")
     if program_id is not None:
         program = call.world.records["programs"].get(program_id)
@@ -248,7 +248,7 @@ def _country(call: Call) -> str:
 
 
 def _rank(make_id: str, call: Call) -> int | None:
-    """The first few makes are recommended, in their order."""
+    """Return the first few makes are recommended, in their order."""
     makes = [make.id for make in (*call.world.vehicle_makes, *call.world.evse_makes)]
     rank = makes.index(make_id) % len(call.world.vehicle_makes) + 1
     return rank if rank <= _RANKED else None

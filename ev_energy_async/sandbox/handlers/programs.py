@@ -15,7 +15,7 @@ _AGREEMENT_ID: Final = "participation_agreement_version_id"
 
 
 def list_programs(call: Call) -> Reply:
-    """Programs; narrowed to a place, or to what the user may be eligible for."""
+    """List programs, narrowed to a place or to those the user may be eligible for."""
     point, postal_code = call.query.text("coordinates"), call.query.text("postal_code")
     country = call.query.text("country_code")
     if point is not None and postal_code is not None:
@@ -41,33 +41,33 @@ def list_programs(call: Call) -> Reply:
 
 
 def get_program(call: Call) -> Reply:
-    """One program."""
+    """Return one program."""
     return written(call, _program(call))
 
 
 def list_tiers(call: Call) -> Reply:
-    """The tiers that can be chosen in a program."""
+    """Return the tiers that can be chosen in a program."""
     tiers = call.world.records["tiers"].below(_program(call))
     return listed(call, [tier for tier in tiers if tier.data["visible"]], Paged.BY_CURSOR)
 
 
 def get_tier(call: Call) -> Reply:
-    """One tier of a program."""
+    """Return one tier of a program."""
     return written(call, found_record(call, "tiers", "tier_id", _program(call)))
 
 
 def list_agreements(call: Call) -> Reply:
-    """The versions of a program's agreement."""
+    """Return the versions of a program's agreement."""
     return listed(call, call.world.records[_AGREEMENTS].below(_program(call)), Paged.BY_CURSOR)
 
 
 def get_agreement(call: Call) -> Reply:
-    """One version of a program's agreement."""
+    """Return one version of a program's agreement."""
     return written(call, found_record(call, _AGREEMENTS, _AGREEMENT_ID, _program(call)))
 
 
 def get_current_agreement(call: Call) -> Reply:
-    """The version that is in force: the published one of the highest number."""
+    """Return the version that is in force: the published one of the highest number."""
     versions = [it for it in call.world.records[_AGREEMENTS].below(_program(call)) if it.data["published"]]
     if not versions:
         raise not_found("No version has been published.")
@@ -75,7 +75,7 @@ def get_current_agreement(call: Call) -> Reply:
 
 
 def accept_agreement(call: Call) -> Reply:
-    """Notes that the user accepts a version; once is enough."""
+    """Note that the user accepts a version; once is enough."""
     version = found_record(call, _AGREEMENTS, _AGREEMENT_ID, _program(call))
     if call.user is None:
         raise Problem(HTTPStatus.FORBIDDEN, "Only a user's own token can accept an agreement.")
@@ -84,7 +84,7 @@ def accept_agreement(call: Call) -> Reply:
 
 
 def join(call: Call) -> Reply:
-    """Puts the user into a program's default tier, and out of any other program."""
+    """Enrol the user in a program's default tier, leaving any other program."""
     program, user = _program(call), _user(call)
     tiers = call.world.records["tiers"].below(program)
     tier = next((tier for tier in tiers if tier.hidden["default"]), None)
@@ -98,14 +98,14 @@ def join(call: Call) -> Reply:
 
 
 def take_verification(call: Call) -> Reply:
-    """Takes the user's data for verification."""
+    """Accept the user's data for verification."""
     _program(call)
     _user(call)
     return Reply(HTTPStatus.CREATED)
 
 
 def list_vehicle_compatibility(call: Call) -> Reply:
-    """The models that a program can steer."""
+    """Return the models that a program can steer."""
     program = _program(call)
     country = program.hidden["country"]
     models = [
@@ -128,18 +128,18 @@ def list_vehicle_compatibility(call: Call) -> Reply:
 
 
 def list_incentive_schemes(call: Call) -> Reply:
-    """What the user can earn."""
+    """Return the incentives that a user can earn."""
     schemes = call.world.records["incentive_schemes"]
     return Reply(HTTPStatus.OK, [{"id": scheme.id, **scheme.data} for scheme in schemes], dict(NO_MORE))
 
 
 def list_sites(call: Call) -> Reply:
-    """The sites with shared charge points."""
+    """Return the sites with shared charge points."""
     return Reply(HTTPStatus.OK, [_site(call, site.id) for site in call.world.evse_sites], dict(NO_MORE))
 
 
 def get_site(call: Call) -> Reply:
-    """One site with shared charge points."""
+    """Return one site with shared charge points."""
     return Reply(HTTPStatus.OK, _site(call, call.path["evse_site_id"]))
 
 

@@ -14,14 +14,14 @@ _TYPES: Final = "rebate_evidence_types"
 
 
 def create_rebate(call: Call) -> Reply:
-    """Opens an application."""
+    """Open an application."""
     rebate_type = referred(call.world.records["rebate_types"], "rebate_type", call.body["rebate_type"])
     data = {"rebate_type": rebate_type, "status": "PENDING_TYPE_SELECTED"}
     return _named(call, call.world.records.add("user_rebates", call.now, data, user=call.user), HTTPStatus.CREATED)
 
 
 def update_rebate(call: Call) -> Reply:
-    """Takes evidence for an application that has not been sent."""
+    """Accept evidence for an application that is not submitted yet."""
     rebate = _open_rebate(call)
     rebate_type = referred(call.world.records["rebate_types"], "rebate_type", call.body["rebate_type"])
     evidence = referred(call.world.records[_TYPES], "evidence_type", call.body["evidence_type"])
@@ -37,13 +37,13 @@ def update_rebate(call: Call) -> Reply:
 
 
 def submit_rebate(call: Call) -> Reply:
-    """Sends an application to be looked at."""
+    """Submit an application for review."""
     _open_rebate(call).data["status"] = "COMPLETE"
     return Reply(HTTPStatus.OK)
 
 
 def start_upload(call: Call) -> Reply:
-    """Tells where to upload a file to."""
+    """Report where to upload a file to."""
     if missing := [name for name in ("file_name", "rebate_evidence_type") if name not in call.body]:
         raise invalid({name: ["This field is required."] for name in missing})
     evidence = referred(call.world.records[_TYPES], "rebate_evidence_type", call.body["rebate_evidence_type"])
@@ -67,7 +67,7 @@ def start_upload(call: Call) -> Reply:
 
 
 def finish_upload(call: Call) -> Reply:
-    """Notes that a file has been uploaded, if it has."""
+    """Note that a file has been uploaded, if it has."""
     file = found_record(call, _FILES, "rebate_evidence_file_id")
     upload = call.world.upload(file.id)
     if upload is None or upload.content is None:
@@ -77,12 +77,12 @@ def finish_upload(call: Call) -> Reply:
 
 
 def get_file(call: Call) -> Reply:
-    """One evidence file."""
+    """Return one evidence file."""
     return written(call, found_record(call, _FILES, "rebate_evidence_file_id"))
 
 
 def list_files(call: Call) -> Reply:
-    """Evidence files, of one application if asked."""
+    """List evidence files, optionally of one application."""
     rebate_id = call.query.text("user_rebate")
     files = [
         file

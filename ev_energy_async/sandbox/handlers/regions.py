@@ -14,7 +14,7 @@ from ev_energy_async.sandbox.world import Record
 
 
 def list_regions(call: Call) -> Reply:
-    """Regions by name, type, group, or a point that lies in them."""
+    """List regions by name, type, group, or a point that lies in them."""
     name, several, kind = call.query.text("name"), call.query.text("name__in"), call.query.text("type")
     group_id, point = call.query.text("region_group_id"), call.query.text("contains")
     names = None if several is None else set(several.split(","))
@@ -33,12 +33,12 @@ def list_regions(call: Call) -> Reply:
 
 
 def get_region(call: Call) -> Reply:
-    """One region, with where it is."""
+    """Return one region, with where it is."""
     return _detail(call, found_record(call, "regions", "region_id"), HTTPStatus.OK)
 
 
 def create_region(call: Call) -> Reply:
-    """A region of a name that is new."""
+    """Return a region of a name that is new."""
     body = call.body
     _check_names({"name": [body["name"]]})
     _check_new(call, [body["name"]])
@@ -51,19 +51,19 @@ def create_region(call: Call) -> Reply:
 
 
 def list_groups(call: Call) -> Reply:
-    """Groups of regions, by name if asked."""
+    """List region groups, optionally by name."""
     name = call.query.text("name")
     groups = [group for group in call.world.records["region_groups"] if name in {None, group.name}]
     return listed(call, groups, Paged.BY_CURSOR)
 
 
 def get_group(call: Call) -> Reply:
-    """One group of regions."""
+    """Return one group of regions."""
     return written(call, found_record(call, "region_groups", "region_group_id"))
 
 
 def create_group(call: Call) -> Reply:
-    """A group with its regions, all of them or nothing."""
+    """Return a group with its regions, all of them or nothing."""
     body, entries = call.body, call.body["regions"]
     names = [entry["name"] for entry in entries]
     _check_names({"name": [body["name"]], "regions.name": names})
@@ -80,7 +80,7 @@ def create_group(call: Call) -> Reply:
 
 
 def validate_group(call: Call) -> Reply:
-    """What creating a group would come to, without doing it."""
+    """Validate a region group without creating it."""
     body, entries = call.body, call.body["regions"]
     counts = Counter(entry["name"] for entry in entries)
     taken = _group_of(call, body["name"]) is not None
@@ -130,7 +130,7 @@ class _Conflict(Problem):
         self._conflicts = conflicts
 
     def reply(self) -> Reply:
-        """The response that tells which."""
+        """Return the response that lists them."""
         return _extended(super().reply(), {"conflicts": self._conflicts})
 
 
@@ -142,7 +142,7 @@ class _ConflictingGroup(Problem):
         self._url = url
 
     def reply(self) -> Reply:
-        """The response that tells by which."""
+        """Return the response that lists them."""
         return _extended(super().reply(), {"existing_region_group": self._url})
 
 

@@ -41,16 +41,16 @@ def found_sessions(
     subs: bool,
     worth: Callable[[Beginning], bool] = lambda _: True,
 ) -> Ordered[T, str]:
-    """What `find` gives for the sessions of some plugs, or of the whole fleet.
+    """Return an ordered view of what `find` returns for the sessions of some plugs, or of the whole fleet.
 
     Args:
-        book: where the sessions are found.
-        plugs: whose sessions; None is everybody's.
+        book: the sessions.
+        plugs: the plugs whose sessions are listed; None is all.
         now: the present.
         find: the session itself or those of its sub-sessions that are wanted, oldest first.
-        subs: whether sub-sessions are found.
-        worth: whether a session of the whole fleet is worth looking at; must not turn down what `find` would find
-            of what began together with it.
+        subs: whether `find` returns sub-sessions.
+        worth: whether to examine a session of the whole fleet; must accept every one for which `find` would return
+            something that began together with it.
     """
     if plugs is None:
         return _OfFleet(book, now, find, worth, subs=subs)
@@ -61,13 +61,13 @@ def found_sessions(
 
 
 def prepared(book: SessionBook, now: Instant, path: str, query: str) -> Iterator[None]:
-    """Works out step by step what a list of the whole fleet will need, so that nobody waits for it but who asked.
+    """Compute step by step what a list of the whole fleet needs, so that only its caller waits.
 
     Args:
-        book: where the sessions are found.
+        book: the sessions.
         now: the present.
         path: the last segment of the path that is asked for; nothing is done for others than the two lists.
-        query: the raw query.
+        query: the raw query string.
     """
     asked = dict(parse_qsl(query))
     if path not in _LISTS or not _NARROWING.isdisjoint(asked):
@@ -100,7 +100,7 @@ class _OfFleet(Generic[T]):
         self._last_day = now // DAY
 
     def following(self, cursor: str | None) -> Iterator[T]:
-        """What comes after the cursor."""
+        """Yield what comes after a cursor."""
         first = self._first_day if cursor is None else max(self._first_day, _day_of(cursor))
         for day in range(first, self._last_day + 1):
             beginnings = self._book.beginnings(day, subs=self._subs)
@@ -110,7 +110,7 @@ class _OfFleet(Generic[T]):
             yield from merge(firsts, later, key=_id)
 
     def preceding(self, cursor: str) -> Iterator[T]:
-        """What comes before the cursor, the nearest first."""
+        """Yield what comes before a cursor, nearest first."""
         for day in range(min(self._last_day, _day_of(cursor)), self._first_day - 1, -1):
             beginnings = self._book.beginnings(day, subs=self._subs)
             firsts = self._firsts(beginnings[: bisect_left(beginnings, cursor, key=_id)][::-1])
@@ -118,14 +118,14 @@ class _OfFleet(Generic[T]):
             yield from merge(firsts, later, key=_id, reverse=True)
 
     def _firsts(self, beginnings: Sequence[Beginning]) -> Iterator[T]:
-        """What began together with its session."""
+        """Yield those that began together with their session."""
         for beginning in filter(self._worth, beginnings):
             session = self._book.begun(beginning, self._now)
             if session is not None:
                 yield from (thing for thing in self._find(session) if thing.id == beginning.id)
 
     def _later(self, day: int) -> list[T]:
-        """What began on that day within a session that was under way, oldest first."""
+        """Return those that began on a day within a session already under way, oldest first."""
         if not self._subs:
             return []
         since, until = (day - _LONGEST_DAYS) * DAY, (day + 1) * DAY
@@ -142,5 +142,5 @@ def _id(thing: Identified) -> str:
 
 
 def _day_of(id_: str) -> int:
-    """The day since 1970 that an ID's ULID tells."""
+    """Return the day since 1970 encoded in an ID's ULID."""
     return ulid_time(id_[4:]) // DAY

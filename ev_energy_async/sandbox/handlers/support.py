@@ -21,7 +21,7 @@ _SEVERAL: Final = 2
 
 
 def list_tickets(call: Call) -> Reply:
-    """Tickets, narrowed and filtered."""
+    """List tickets, narrowed and filtered."""
     tests = [*_text_tests(call), *_time_tests(call), *_user_tests(call)]
     tickets = [
         ticket
@@ -69,7 +69,7 @@ def _is_between(name: str, since: Instant | None, until: Instant | None) -> Test
 
 
 def _allowed(call: Call, name: str) -> set[str] | None:
-    """The values that a filter and its comma-separated `__in` form let through."""
+    """Return the values that a filter and its comma-separated `__in` form let through."""
     single, several = call.query.text(name), call.query.text(f"{name}__in")
     if single is None and several is None:
         return None
@@ -114,12 +114,12 @@ def _user_tests(call: Call) -> list[Test]:
 
 
 def get_ticket(call: Call) -> Reply:
-    """One ticket."""
+    """Return one ticket."""
     return written(call, _ticket(call))
 
 
 def update_ticket(call: Call) -> Reply:
-    """Changes how a ticket is filed."""
+    """Change a ticket's category."""
     ticket = _ticket(call)
     changes = {name: call.body[name] for name in _FILED if name in call.body}
     if changes:
@@ -128,7 +128,7 @@ def update_ticket(call: Call) -> Reply:
 
 
 def list_messages(call: Call) -> Reply:
-    """What was said on a ticket, in order."""
+    """List the messages of a ticket, in order."""
     query, kinds = call.query, _allowed(call, "message_type")
     position, first, last = query.figure("position"), query.figure("position__gte"), query.figure("position__lte")
     messages = [
@@ -144,12 +144,12 @@ def list_messages(call: Call) -> Reply:
 
 
 def get_message(call: Call) -> Reply:
-    """One thing that was said on a ticket."""
+    """Return one thing that was said on a ticket."""
     return written(call, found_record(call, "messages", "message_id", _ticket(call)))
 
 
 def get_categories(_call: Call) -> Reply:
-    """What tickets can be filed under."""
+    """Return the categories of tickets."""
     return Reply(
         HTTPStatus.OK,
         {
@@ -160,7 +160,7 @@ def get_categories(_call: Call) -> Reply:
 
 
 def get_sankey(call: Call) -> Reply:
-    """How many tickets went from which category to which subcategory, as people have filed them."""
+    """Count tickets by category and subcategory, as verified by people."""
     flows = Counter(
         (ticket.data["human_verified_category"], ticket.data["human_verified_subcategory"])
         for ticket in _seen(call)
@@ -178,7 +178,7 @@ def get_sankey(call: Call) -> Reply:
 
 
 def get_volume(call: Call) -> Reply:
-    """How many tickets there were by the day, the week or the month."""
+    """Count tickets by day, week or month."""
     group = call.query.text("group_by") or "day"
     counts = Counter(_bucket(ticket.hidden["at"], group) for ticket in _seen(call))
     series = [{"date": date, "count": count} for date, count in sorted(counts.items())]
@@ -186,7 +186,7 @@ def get_volume(call: Call) -> Reply:
 
 
 def get_resolution(call: Call) -> Reply:
-    """How many tickets were resolved, and how soon."""
+    """Count resolved tickets and report how fast they were resolved."""
     tickets = _seen(call)
     hours = [
         (ticket.hidden["resolved_at"] - ticket.hidden["at"]) / HOUR
@@ -206,7 +206,7 @@ def get_resolution(call: Call) -> Reply:
 
 
 def get_breakdown(name: str) -> Handler:
-    """A handler that tells how tickets are spread over the values of a member."""
+    """Return a handler that counts tickets by the values of a member."""
 
     def handle(call: Call) -> Reply:
         tickets = _seen(call)
@@ -218,7 +218,7 @@ def get_breakdown(name: str) -> Handler:
 
 
 def get_top_categories(call: Call) -> Reply:
-    """The commonest categories and subcategories."""
+    """Return the commonest categories and subcategories."""
     tickets, limit = _seen(call), call.query.number("limit", 10)
     categories = Counter(_filed(ticket, "category") for ticket in tickets)
     pairs = Counter((_filed(ticket, "category"), _filed(ticket, "subcategory")) for ticket in tickets)
@@ -246,7 +246,7 @@ def _seen(call: Call) -> list[Record]:
 
 
 def _filed(ticket: Record, what: str) -> str:
-    """What a ticket is filed under: by people, else by the machine."""
+    """Return a ticket's category: the one verified by people, else the generated one."""
     value: str = ticket.data[f"human_verified_{what}"] or ticket.data[f"ai_generated_{what}"] or "OTHER"
     return value
 

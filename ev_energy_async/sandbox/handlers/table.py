@@ -41,5 +41,5 @@ HANDLERS: Final[dict[str, Handler]] = {
 
 
 def handler_of(operation: Operation) -> Handler:
-    """Return the handler of an operation; of one that is not simulated, what answers from its schema."""
+    """Return the handler of an operation; one that is not simulated responds from its schema."""
     return HANDLERS.get(operation.name, answer_from_schema)

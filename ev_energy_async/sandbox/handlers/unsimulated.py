@@ -33,7 +33,7 @@ def answer_from_schema(call: Call) -> Reply:
 
 
 def _known(schema: Schema, call: Call) -> dict[str, Any]:
-    """Return what a resource says of itself and the path has told already."""
+    """Return the members of a resource that the request's path determines."""
     known = {"url": call.url}
     if call.operation.path.endswith("}"):
         known["id"] = list(call.path.values())[-1]

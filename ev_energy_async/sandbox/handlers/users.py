@@ -46,24 +46,24 @@ _RECEIVER_TYPES: Final = {"PAYPAL": "EMAIL", "VENMO": "PHONE", "BILL_CREDITS": "
 
 
 def get_root(call: Call) -> Reply:
-    """The collections to start from."""
+    """Return the collections to start from."""
     return Reply(HTTPStatus.OK, {name: f"{call.view.base_url}/{name}" for name in _COLLECTIONS})
 
 
 def list_users(call: Call) -> Reply:
-    """Users, narrowed to the caller's."""
+    """List users, narrowed to the caller's."""
     email = call.query.text("email")
     users = narrowed(call, call.world.users, lambda user: [user])
     return page(call, Filtered(users, lambda user: email is None or user.email == email.lower()), call.view.user)
 
 
 def get_user(call: Call) -> Reply:
-    """One user; `me` is the user whose token it is."""
+    """Return one user; `me` is the user whose token it is."""
     return Reply(HTTPStatus.OK, call.view.user(_user(call), call.expand, detailed=True))
 
 
 def create_user(call: Call) -> Reply:
-    """A new user."""
+    """Return a new user."""
     email = call.body.get("email")
     if email is None:
         raise invalid({"email": ["This field is required."]})
@@ -75,7 +75,7 @@ def create_user(call: Call) -> Reply:
 
 
 def update_user(call: Call) -> Reply:
-    """Changes what the body names, and nothing else."""
+    """Change the members that the body names."""
     user = _user(call)
     email = call.body.get("email", user.email).lower()
     if any(other.email == email and other is not user for other in call.world.users):
@@ -86,7 +86,7 @@ def update_user(call: Call) -> Reply:
 
 
 def _locate(call: Call, user: User) -> None:
-    """Takes over what the body says of a user's location."""
+    """Apply the body's location to a user."""
     location: dict[str, Any] = call.body.get("default_location") or {}
     given: dict[str, Any] = {name: location[name] for name in _ADDRESS if name in location}
     if any(value is not None for value in given.values()):
@@ -110,12 +110,12 @@ def _locate(call: Call, user: User) -> None:
 
 
 def _reference(written: Any) -> str:
-    """The URL that refers to something; one that was read expanded is written back as an object that tells it."""
+    """Return the URL of a reference; an expanded one is written back as an object that holds it."""
     return written if isinstance(written, str) else str(written.get("url", ""))
 
 
 def _place(given: dict[str, Any]) -> Place | None:
-    """An address as a place; where it is on earth is as somewhere else in its country."""
+    """Return an address as a place; where it is on earth is as somewhere else in its country."""
     if given.get("address_1") is None:
         return None
     country = given["country_code"]
@@ -133,12 +133,12 @@ def _place(given: dict[str, Any]) -> Place | None:
 
 
 def get_notification_preferences(call: Call) -> Reply:
-    """What a user wants to be told of."""
+    """Return a user's notification preferences."""
     return _notification_preferences(call, {})
 
 
 def update_notification_preferences(call: Call) -> Reply:
-    """Changes what a user wants to be told of."""
+    """Change a user's notification preferences."""
     return _notification_preferences(call, call.body.get("groups", {}))
 
 
@@ -150,12 +150,12 @@ def _notification_preferences(call: Call, changes: dict[str, bool]) -> Reply:
 
 
 def get_route_planner_preferences(call: Call) -> Reply:
-    """What a user's routes are planned with."""
+    """Return a user's route planner preferences."""
     return _route_planner_preferences(call, {})
 
 
 def update_route_planner_preferences(call: Call) -> Reply:
-    """Changes what a user's routes are planned with."""
+    """Change a user's route planner preferences."""
     return _route_planner_preferences(call, call.body)
 
 
@@ -177,13 +177,13 @@ def _route_planner_preferences(call: Call, changes: dict[str, Any]) -> Reply:
 
 
 def get_payout_method(call: Call) -> Reply:
-    """How a user wants to be paid."""
+    """Return a user's payout method."""
     user = _user(call)
     return _payout_method(call, user, call.world.records.settings("payout_method", user.id, {}))
 
 
 def update_payout_method(call: Call) -> Reply:
-    """Changes how a user wants to be paid."""
+    """Change a user's payout method."""
     user = _user(call)
     wallet, receiver = call.body["receiver_wallet"], call.body.get("receiver")
     if wallet == "BILL_CREDITS" and "receiver" in call.body:
@@ -198,7 +198,7 @@ def update_payout_method(call: Call) -> Reply:
 
 
 def delete_payout_method(call: Call) -> Reply:
-    """Forgets how a user wants to be paid."""
+    """Forget how a user wants to be paid."""
     call.world.records.settings("payout_method", _user(call).id, {}).clear()
     return Reply(HTTPStatus.NO_CONTENT)
 
@@ -215,17 +215,17 @@ def _payout_method(call: Call, user: User, kept: dict[str, Any]) -> Reply:
 
 
 def list_saved_routes(call: Call) -> Reply:
-    """The routes that a user has saved."""
+    """Return the routes that a user has saved."""
     return listed(call, call.world.records["saved_routes"].below(_user(call)), Paged.BY_CURSOR)
 
 
 def get_saved_route(call: Call) -> Reply:
-    """One route that a user has saved."""
+    """Return one route that a user has saved."""
     return written(call, found_record(call, "saved_routes", "saved_route_id", _user(call)))
 
 
 def create_saved_route(call: Call) -> Reply:
-    """Saves a route, if the user has not too many."""
+    """Save a route, up to the limit per user."""
     user = _user(call)
     if len(call.world.records["saved_routes"].below(user)) >= _MOST_ROUTES:
         raise invalid({"user": [f"No more than {_MOST_ROUTES} routes can be saved."]})
@@ -244,21 +244,21 @@ def create_saved_route(call: Call) -> Reply:
 
 
 def update_saved_route(call: Call) -> Reply:
-    """Changes what the body names, and nothing else."""
+    """Change the members that the body names."""
     route = found_record(call, "saved_routes", "saved_route_id", _user(call))
     route.data |= {name: call.body[name] for name in _ROUTE_FIELDS if name in call.body}
     return written(call, route)
 
 
 def delete_saved_route(call: Call) -> Reply:
-    """Forgets a route."""
+    """Forget a route."""
     route = found_record(call, "saved_routes", "saved_route_id", _user(call))
     call.world.records["saved_routes"].remove(route.id)
     return Reply(HTTPStatus.NO_CONTENT)
 
 
 def _user(call: Call) -> User:
-    """The user that the path names; `me` is the user whose token it is."""
+    """Return the user that the path names; `me` is the user whose token it is."""
     wanted = call.path["user_id"]
     if wanted == "me":
         if call.user is None:

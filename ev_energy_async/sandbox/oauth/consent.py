@@ -1,7 +1,7 @@
-"""The authorization endpoint `/o/authorize/` (RFC 6749, section 4.1.1): a page on which somebody allows or denies.
+"""The authorization endpoint `/o/authorize/` (RFC 6749, section 4.1.1): a page on which a user allows or denies access.
 
-There are no passwords in the sandbox: whoever opens the page chooses which user to be. Tests and CI can have one user
-say yes at once. No I/O, time comes in as an argument.
+There are no passwords in the sandbox: whoever opens the page chooses which user to be. For tests and CI, one user can
+consent at once. No I/O, time comes in as an argument.
 """
 
 import re
@@ -61,27 +61,27 @@ class _Refused(Exception):
 
 
 class _Unanswerable(Exception):
-    """An authorization request that must not be sent back, since nobody knows to whom."""
+    """An authorization request with no trusted redirect URI to send an error to."""
 
 
 class ConsentDesk:
     """Answers `/o/authorize/`."""
 
     def __init__(self, issuer: TokenIssuer, users: Collection[User], *, auto_consent: str | bool = False) -> None:
-        """A desk for the users of a world.
+        """Make a desk for the users of a world.
 
         Args:
-            issuer: gives out the codes.
-            users: who can be asked.
-            auto_consent: the ID of a user who allows everything at once, True for the first user of all; `?auto=0`
-                shows the page nevertheless.
+            issuer: issues the codes.
+            users: the users who can consent.
+            auto_consent: the ID of a user who allows everything at once; True is the first user. `?auto=0` shows the
+                page all the same.
         """
         self.auto_consent = auto_consent
         self._issuer = issuer
         self._users = users
 
     def answer(self, request: Request, now: Instant) -> Reply:
-        """The page, or the way back to the client."""
+        """Return the page, or the way back to the client."""
         if request.method not in {"GET", "HEAD", "POST"}:
             return _page(HTTPStatus.METHOD_NOT_ALLOWED, "This page is for GET and POST.", {"Allow": "GET, HEAD, POST"})
         written = request.body.decode(errors="replace") if request.method == "POST" else request.query
@@ -193,7 +193,7 @@ class ConsentDesk:
 
 
 def _send_back(redirect_uri: str, state: str | None, answer: list[tuple[str, str]]) -> Reply:
-    """Back to the client with the answer and its own `state` (RFC 6749, section 4.1.2)."""
+    """Redirect to the client with the decision and its own `state` (RFC 6749, section 4.1.2)."""
     query = urlencode([*answer, *([] if state is None else [("state", state)])])
     joint = "&" if urlsplit(redirect_uri).query else "?"
     headers = {"Location": f"{redirect_uri}{joint}{query}", "Cache-Control": "no-store"}

@@ -30,7 +30,7 @@ _UNCACHED: Final = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
 class OAuthError(Exception):
-    """An error answer of the token endpoint (RFC 6749, section 5.2)."""
+    """An error response of the token endpoint (RFC 6749, section 5.2)."""
 
     def __init__(self, code: str, description: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> None:
         super().__init__(description)
@@ -41,7 +41,7 @@ class OAuthError(Exception):
 
 @attrs.frozen
 class _Client:
-    """Who sent a form: the application with its secret, or only by its id."""
+    """The client that sent a form, authenticated by its secret or named by its ID alone."""
 
     confidential: bool
 
@@ -54,7 +54,7 @@ class OAuth:
         self.desk = desk
 
     def answer(self, request: Request, now: Instant) -> Reply:
-        """The answer to a request below `/o/`."""
+        """Return the response to a request below `/o/`."""
         if request.path == AUTHORIZE_PATH:
             return self.desk.answer(request, now)
         for path, act in ((TOKEN_PATH, self._give), (REVOKE_PATH, self._revoke)):
@@ -81,7 +81,7 @@ class OAuth:
                 raise OAuthError("unsupported_grant_type", f"{other} is not a grant of the sandbox.")
 
     def _give_own(self, form: dict[str, str], client: _Client, now: Instant) -> JsonObject:
-        """RFC 6749, section 4.4: a token for the application itself, and no refresh token."""
+        """Issue a token for the application itself, without a refresh token (RFC 6749, section 4.4)."""
         if not client.confidential:
             raise _unknown_client()
         requested = form["scope"].split() if form.get("scope") else None
@@ -91,7 +91,7 @@ class OAuth:
         return self._told(token.text, token.scopes)
 
     def _give_for_code(self, form: dict[str, str], client: _Client, now: Instant) -> JsonObject:
-        """RFC 6749, section 4.1.3, and RFC 7636, section 4.6."""
+        """Exchange an authorization code (RFC 6749, section 4.1.3; RFC 7636, section 4.6)."""
         text, verifier = _needed(form, "code"), form.get("code_verifier")
         code = self.issuer.find_code(text)
         if code is None:
@@ -108,7 +108,7 @@ class OAuth:
             if not client.confidential:
                 raise _unknown_client()
             if verifier is not None:
-                # RFC 9700, section 4.8.2: somebody has taken the challenge out on the way.
+                # RFC 9700, section 4.8.2: the challenge was stripped on the way.
                 raise OAuthError("invalid_grant", "There is a code_verifier, but the code was asked for without PKCE.")
         elif verifier is None:
             raise OAuthError("invalid_grant", "code_verifier is missing: the code was asked for with PKCE.")
@@ -119,7 +119,7 @@ class OAuth:
         return self._told_with_refresh(code.consent, code.consent.scopes, now)
 
     def _give_again(self, form: dict[str, str], client: _Client, now: Instant) -> JsonObject:
-        """RFC 6749, section 6; each refresh token is good once (RFC 9700, section 4.14.2)."""
+        """Refresh a token (RFC 6749, section 6); each refresh token works once (RFC 9700, section 4.14.2)."""
         refresh = self.issuer.find_refresh(_needed(form, "refresh_token"))
         if refresh is None or refresh.consent.revoked:
             raise OAuthError("invalid_grant", "There is no such refresh token, or it is revoked.")
@@ -151,7 +151,7 @@ class OAuth:
         }
 
     def _revoke(self, request: Request, _now: Instant) -> None:
-        """RFC 7009, section 2: what is not known is revoked already."""
+        """Revoke a token (RFC 7009, section 2); an unknown one counts as revoked."""
         form = _read_form(request)
         client = self._authenticate(request, form)
         text = _needed(form, "token")
@@ -165,7 +165,9 @@ class OAuth:
             token.revoked = True
 
     def _authenticate(self, request: Request, form: dict[str, str]) -> _Client:
-        """Who sent the form (RFC 6749, section 2.3): HTTP Basic, id and secret in the form, or the id alone.
+        """Identify the client that sent a form (RFC 6749, section 2.3).
+
+        It authenticates by HTTP Basic or by ID and secret in the form, or sends its ID alone.
 
         Raises:
             OAuthError: neither fits.
@@ -219,7 +221,7 @@ def _needed(form: dict[str, str], name: str) -> str:
 
 
 def _challenge(verifier: str) -> bytes:
-    """The S256 challenge of a verifier (RFC 7636, section 4.2)."""
+    """Return the S256 challenge of a verifier (RFC 7636, section 4.2)."""
     return base64.urlsafe_b64encode(sha256(verifier.encode(errors="replace")).digest()).rstrip(b"=")
 
 

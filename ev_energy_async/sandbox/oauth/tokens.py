@@ -1,4 +1,4 @@
-"""What the sandbox's OAuth server has given out: access tokens, refresh tokens, authorization codes. No I/O.
+"""The tokens and authorization codes that the sandbox's OAuth server has issued. No I/O.
 
 Time comes in as an argument. What one user allowed once is a `Consent`; everything issued for it falls with it.
 """
@@ -13,12 +13,12 @@ import attrs
 from ev_energy_async.sandbox.instants import SECOND, Instant
 
 CODE_SECONDS: Final = 60
-"""How long an authorization code is good for, by the client's clock."""
+"""The lifetime of an authorization code, in seconds of the client's clock."""
 
-_KEPT: Final = 10_000
+KEPT: Final = 100_000
+"""The number of tokens of each kind kept by default."""
 _BYTES: Final = 24
 
-K = TypeVar("K")
 V = TypeVar("V")
 
 
@@ -29,12 +29,12 @@ class Application:
     client_id: str
     client_secret: str
     redirect_uris: tuple[str, ...] = ()
-    """Where users may be sent back to, each compared as a whole."""
+    """The registered redirect URIs, compared as complete strings."""
 
 
 @attrs.define(eq=False)
 class Consent:
-    """What one user allowed the application once: the family of all that was issued for it."""
+    """A user's consent to the application; every token issued for it shares its fate."""
 
     user_id: str
     scopes: frozenset[str]
@@ -45,7 +45,7 @@ class Consent:
 
 @attrs.define(eq=False)
 class Token:
-    """An access token: whom it stands for, what it may do, how long."""
+    """An access token, with its user, scopes and lifetime."""
 
     text: str = attrs.field(repr=False)
     client_id: str
@@ -57,7 +57,7 @@ class Token:
     revoked: bool = False
 
     def valid(self, now: Instant) -> bool:
-        """Whether it still opens anything."""
+        """Return whether the token is valid at a moment."""
         return not self.revoked and now < self.expires_at and not (self.consent and self.consent.revoked)
 
 
@@ -87,7 +87,7 @@ class Code:
 
 
 class TokenIssuer:
-    """Gives out tokens and codes and knows them again."""
+    """Issues tokens and codes, and recognises them."""
 
     def __init__(
         self,
@@ -96,21 +96,24 @@ class TokenIssuer:
         lifetime_seconds: float,
         *,
         refresh_lifetime_seconds: float | None = None,
+        kept: int = KEPT,
         speed: float = 1.0,
     ) -> None:
-        """An issuer for one application.
+        """Make an issuer for one application.
 
         Args:
-            application: whom it knows.
-            scopes: every scope there is.
-            lifetime_seconds: how long an access token is valid, in seconds of the sandbox.
-            refresh_lifetime_seconds: the same for a refresh token; None is for ever.
-            speed: how many seconds of the sandbox pass in one of the client's.
+            application: the one client.
+            scopes: all scopes of the API.
+            lifetime_seconds: the lifetime of an access token, in seconds of the sandbox.
+            refresh_lifetime_seconds: the same for a refresh token; None never expires.
+            kept: the number of tokens of each kind kept; older ones are forgotten.
+            speed: the sandbox's seconds per second of the client.
         """
         self.application = application
         self.scopes = scopes
         self.lifetime_seconds = lifetime_seconds
         self.refresh_lifetime_seconds = refresh_lifetime_seconds
+        self.kept = kept
         self.speed = speed
         self._tokens: OrderedDict[str, Token] = OrderedDict()
         self._refresh_tokens: OrderedDict[str, RefreshToken] = OrderedDict()
@@ -118,7 +121,7 @@ class TokenIssuer:
 
     @property
     def expires_in(self) -> int:
-        """How long an access token is valid, as the client is told: in seconds of its own clock."""
+        """Return the lifetime of an access token in seconds of the client's clock, as `expires_in` reports it."""
         return max(1, int(self.lifetime_seconds / self.speed))
 
     def issue(
@@ -129,7 +132,7 @@ class TokenIssuer:
         user_id: str | None = None,
         consent: Consent | None = None,
     ) -> Token:
-        """A new access token, by default with every scope and for the application itself."""
+        """Return a new access token, by default with every scope and for the application itself."""
         token = Token(
             token_urlsafe(_BYTES),
             self.application.client_id,
@@ -138,38 +141,37 @@ class TokenIssuer:
             now + round(self.lifetime_seconds * SECOND),
             consent,
         )
-        _keep(self._tokens, token.text, token)
+        self._keep(self._tokens, token.text, token)
         return token
 
     def issue_refresh(self, now: Instant, consent: Consent, scopes: frozenset[str]) -> RefreshToken:
-        """A new refresh token of a consent."""
+        """Return a new refresh token of a consent."""
         seconds = self.refresh_lifetime_seconds
         expires_at = None if seconds is None else now + round(seconds * SECOND)
         token = RefreshToken(token_urlsafe(_BYTES), consent, scopes, expires_at)
-        _keep(self._refresh_tokens, token.text, token)
+        self._keep(self._refresh_tokens, token.text, token)
         return token
 
     def issue_code(self, now: Instant, consent: Consent, *, redirect_uri: str | None, challenge: str | None) -> Code:
-        """A new authorization code of a consent."""
+        """Return a new authorization code of a consent."""
         expires_at = now + round(CODE_SECONDS * self.speed * SECOND)
         code = Code(token_urlsafe(_BYTES), consent, redirect_uri, challenge, expires_at)
-        _keep(self._codes, code.text, code)
+        self._keep(self._codes, code.text, code)
         return code
 
     def find(self, text: str) -> Token | None:
-        """The access token of that text, valid or not."""
+        """Return the access token of that text, valid or not."""
         return self._tokens.get(text)
 
     def find_refresh(self, text: str) -> RefreshToken | None:
-        """The refresh token of that text, valid or not."""
+        """Return the refresh token of that text, valid or not."""
         return self._refresh_tokens.get(text)
 
     def find_code(self, text: str) -> Code | None:
-        """The authorization code of that text, valid or not."""
+        """Return the authorization code of that text, valid or not."""
         return self._codes.get(text)
 
-
-def _keep(shelf: OrderedDict[K, V], key: K, value: V) -> None:
-    shelf[key] = value
-    if len(shelf) > _KEPT:
-        shelf.popitem(last=False)
+    def _keep(self, shelf: OrderedDict[str, V], key: str, value: V) -> None:
+        shelf[key] = value
+        if len(shelf) > self.kept:
+            shelf.popitem(last=False)

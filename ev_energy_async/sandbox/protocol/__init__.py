@@ -1,4 +1,4 @@
-"""What the API's document says about requests and responses, and the values that carry them.
+"""The API's document as code: requests and responses, their parameters, schemas, pages and problems.
 
 Reads parameters and bodies, checks them against the schemas, cuts pages, and writes problem documents. Every other
 package of the sandbox builds on it; it knows nothing of the world and does no I/O.

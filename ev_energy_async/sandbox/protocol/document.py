@@ -42,18 +42,18 @@ class Operation:
     body: Schema | None
     body_required: bool
     responds_with_json: bool
-    """Whether a successful answer has a body, so that there is something to negotiate."""
+    """Whether a successful response has a body, so that there is something to negotiate."""
     responses: dict[int, Schema | None]
-    """What each answer looks like, by its status; None is no body."""
+    """The schema of each response by status; None is no body."""
 
     def placed(self, place: Literal["path", "query", "header"]) -> dict[str, Parameter]:
-        """The parameters of one place by name."""
+        """Return the parameters of one place by name."""
         return {parameter.name: parameter for parameter in self.parameters if parameter.place == place}
 
 
 @attrs.frozen(eq=False)
 class Document:
-    """The whole description."""
+    """The complete description."""
 
     version: str
     operations: dict[str, Operation]
@@ -62,7 +62,7 @@ class Document:
     """Every scope that some operation needs."""
 
     def resolve(self, schema: Schema) -> Schema:
-        """The schema itself, or the one that it refers to."""
+        """Return the schema itself, or the one that it refers to."""
         while "$ref" in schema:
             schema = self.schemas[schema["$ref"].removeprefix(_SCHEMAS)]
         return schema
@@ -70,7 +70,7 @@ class Document:
 
 @cache
 def load() -> Document:
-    """Reads the description, once per process."""
+    """Read the description, once per process."""
     raw: dict[str, Any] = json.loads(resources.files("ev_energy_async.sandbox").joinpath("document.json").read_bytes())
     operations = {name: _operation(name, facts) for name, facts in raw["operations"].items()}
     return Document(

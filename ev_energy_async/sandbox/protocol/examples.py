@@ -94,7 +94,7 @@ def _properties(document: Document, schema: Schema) -> Iterator[tuple[str, Schem
 
 
 def _refers(document: Document, schema: Schema) -> bool:
-    """Whether a member is a URL of another resource or that resource itself."""
+    """Return whether a member refers to another resource, by URL or in full."""
     variants: list[Schema] = schema.get("oneOf", [])
     return any(document.resolve(variant).get("type") == "object" for variant in variants) and any(
         variant.get("format") == "uri" for variant in variants

@@ -1,4 +1,4 @@
-"""What a call wants to see in full instead of as a URL, as a tree: `trim.model.make` is make below model below trim."""
+"""The `expand` parameter as a tree: `trim.model.make` is make below model below trim."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Tree = dict[str, "Tree"]
 
 
 def tree(paths: Iterable[str]) -> Tree:
-    """The tree of dotted paths; a nested path brings those above it along.
+    """Return the tree of dotted paths; a nested path brings those above it along.
 
     Example:
         >>> tree(["trim.model", "user"])

@@ -1,4 +1,4 @@
-"""What travels through the sandbox: a request as it was read, a reply as it will be written. Values, no I/O."""
+"""Requests as they were read and replies as they will be written. Values, no I/O."""
 
 from collections.abc import Mapping
 

@@ -25,11 +25,11 @@ class Ordered(Protocol[T_co, C_contra]):
     """A collection in the order in which it is listed."""
 
     def following(self, cursor: C_contra | None, /) -> Iterator[T_co]:
-        """What comes after the cursor, whether or not something stands at it; all after None."""
+        """Yield what comes after a cursor, which need not be in the collection; after None, everything."""
         ...
 
     def preceding(self, cursor: C_contra, /) -> Iterator[T_co]:
-        """What comes before the cursor, the nearest first."""
+        """Yield what comes before a cursor, nearest first."""
         ...
 
 
@@ -54,7 +54,7 @@ def by_cursor(
     size: int = PAGE_SIZE,
     write: Callable[[C], str] = str,
 ) -> Page[T]:
-    """The page after a cursor, before one, or the first. `before` is ignored beside `after`.
+    """Return the page after a cursor, before one, or the first. `before` is ignored beside `after`.
 
     A cursor is a place in the order, not an item: it stays right when items come and go.
     """
@@ -75,7 +75,7 @@ def by_cursor(
 
 
 def by_number(items: Sequence[T], *, number: int = 1, size: int = PAGE_SIZE) -> Page[T]:
-    """The page of that number, counted from 1. An empty collection has one empty page.
+    """Return the page of that number, counted from 1. An empty collection has one empty page.
 
     Raises:
         NoSuchPage: there are not so many pages.
@@ -91,7 +91,7 @@ def by_number(items: Sequence[T], *, number: int = 1, size: int = PAGE_SIZE) -> 
 
 
 def link_header(page: Page[T], url: str, query: Sequence[tuple[str, str]]) -> str:
-    """The value of `Link` for a page that was asked for at `url` with that query."""
+    """Return the value of `Link` for a page that was asked for at `url` with that query."""
     kept = [(name, value) for name, value in query if name not in _REPLACED]
     return ", ".join(
         f'<{_target(url, kept, cursor)}>; rel="{relation}"'

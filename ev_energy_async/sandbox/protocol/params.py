@@ -21,7 +21,7 @@ _UNPROCESSABLE: Final = {
     "region_groups.create": "validation-failed-regions",
     "region_groups.validate": "validation-failed-regions",
 }
-"""The operations that answer a body that does not fit with 422 instead of 400, and the type of that problem."""
+"""The operations that reject an invalid body with 422 instead of 400, and the type of that problem."""
 _WHOLE: Final = re.compile(r"-?[0-9]{1,18}")
 
 
@@ -35,38 +35,38 @@ class Query:
         self.raw = raw
 
     def text(self, name: str) -> str | None:
-        """A parameter that is text."""
+        """Return a parameter that is text."""
         value: str | None = self._values.get(name)
         return value
 
     def instant(self, name: str) -> Instant | None:
-        """A parameter that is a time."""
+        """Return a parameter that is a time."""
         value: str | None = self._values.get(name)
         return None if value is None else parse(value)
 
     def number(self, name: str, default: int) -> int:
-        """A parameter that is a whole number."""
+        """Return an integer parameter."""
         value: int = self._values.get(name, default)
         return value
 
     def figure(self, name: str) -> int | None:
-        """A parameter that is a whole number or is not there."""
+        """Return an integer parameter, or None if it is absent."""
         value: int | None = self._values.get(name)
         return value
 
     def flag(self, name: str) -> bool | None:
-        """A parameter that is true or false."""
+        """Return a parameter that is true or false."""
         value: bool | None = self._values.get(name)
         return value
 
     def words(self, name: str) -> list[str]:
-        """A parameter that may be repeated."""
+        """Return a parameter that may be repeated."""
         value: str | list[str] = self._values.get(name, [])
         return [value] if isinstance(value, str) else value
 
 
 def read_query(document: Document, operation: Operation, query: str) -> Query:
-    """The query of a call to an operation.
+    """Return the query of a call to an operation.
 
     Cursors are left to the collection, whose cursors may be times although the document declares IDs. Parameters that
     the operation does not know are ignored, `expand` excepted.
@@ -98,7 +98,7 @@ def read_query(document: Document, operation: Operation, query: str) -> Query:
 
 
 def check_path(document: Document, operation: Operation, segments: dict[str, str]) -> None:
-    """Checks the variable parts of a path.
+    """Check the variable parts of a path.
 
     Raises:
         Problem: 404 for what can't be an ID of this collection, 400 for what should be a time and is none.
@@ -112,7 +112,7 @@ def check_path(document: Document, operation: Operation, segments: dict[str, str
 
 
 def read_body(document: Document, operation: Operation, body: bytes, content_type: str) -> dict[str, Json]:
-    """The JSON object that a call carries; an empty one where the operation can do without.
+    """Return the JSON object that a call carries; an empty one where the operation can do without.
 
     Raises:
         Problem: 400 if it is missing, is not JSON or not an object; 400, or 422 where the document has it so, if it
@@ -133,7 +133,7 @@ def read_body(document: Document, operation: Operation, body: bytes, content_typ
 
 
 def _plain(document: Document, operation: Operation, body: bytes, content_type: str) -> Json:
-    """The value that a body is in its media type.
+    """Return the value that a body is in its media type.
 
     Raises:
         ValueError: it is none of that type, or another type was expected.
@@ -164,7 +164,7 @@ def _refused(operation: Operation, problem: Problem) -> Problem:
 
 
 def _typed(document: Document, schema: Schema, written: str) -> Json:
-    """The text as the schema's type, or as it is where it can't be that; the check then says so."""
+    """Return the text as the schema's type, or as it is where it can't be that; the check then says so."""
     types: list[str] | str = document.resolve(schema).get("type", [])
     kinds = [types] if isinstance(types, str) else types
     if "null" in kinds and written == "null":  # which is how clients of forms write it

@@ -1,4 +1,4 @@
-"""Problem documents (RFC 9457): what is raised where something is wrong, and the reply it becomes."""
+"""Problem documents (RFC 9457): the exception raised for an error, and the reply made of it."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -23,7 +23,7 @@ class Problem(Exception):
         field_errors: FieldErrors | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """A problem of that status; `slug` names its type where the status does not say enough."""
+        """Make a problem of that status; `slug` names its type where the status does not say enough."""
         super().__init__(detail)
         self.status = status
         self.detail = detail
@@ -32,7 +32,7 @@ class Problem(Exception):
         self.headers = dict(headers or {})
 
     def reply(self) -> Reply:
-        """The response that tells it."""
+        """Return the reply that reports it."""
         body: JsonObject = {"title": self.status.phrase, "status": self.status.value, "detail": self.detail}
         if self.slug is not None:
             body["type"] = f"{TYPES}{self.slug}/"
@@ -42,11 +42,11 @@ class Problem(Exception):
 
 
 def invalid(errors: FieldErrors) -> Problem:
-    """A 400 that names what is wrong field by field."""
+    """Return a 400 that lists the errors of each field."""
     detail = f"The request is not valid: {', '.join(sorted(errors))}."
     return Problem(HTTPStatus.BAD_REQUEST, detail, slug="validation-failed", field_errors=errors)
 
 
 def not_found(detail: str = "There is no such resource.") -> Problem:
-    """A 404."""
+    """Return a 404."""
     return Problem(HTTPStatus.NOT_FOUND, detail)

@@ -33,7 +33,7 @@ class Routes:
             self._templates[_place(path)].append(_Template(_pattern(path), templates[path]))
 
     def find(self, method: str, path: str) -> tuple[Operation, dict[str, str]]:
-        """The operation and the decoded variables of a path below the base URL; HEAD is what GET is.
+        """Return the operation and the decoded variables of a path below the base URL; HEAD is what GET is.
 
         Raises:
             Problem: 404 for an unknown path, 405 with `Allow` for a known one that does not take the method.
@@ -49,7 +49,7 @@ class Routes:
         return operation, {name: unquote(value) for name, value in match.groupdict().items()}
 
     def allowed(self, path: str) -> str:
-        """The methods that a path takes, as the value of `Allow` (RFC 9110, section 10.2.1).
+        """Return the methods that a path takes, as the value of `Allow` (RFC 9110, section 10.2.1).
 
         Raises:
             Problem: 404 for an unknown path.
@@ -76,6 +76,6 @@ def _pattern(path: str) -> re.Pattern[str]:
 
 
 def _place(path: str) -> tuple[int, str]:
-    """What any path of a template has in common: the number of segments and the first of them."""
+    """Return the key that all paths of a template share: the number of segments and the first one."""
     segments = path.split("/")
     return len(segments), segments[1]

@@ -24,7 +24,7 @@ _SHAPES: Final = {
 
 
 def mismatches(document: Document, schema: Schema, value: Json, path: str) -> FieldErrors:
-    """What is wrong with a value, by the path of the member concerned; empty if it fits."""
+    """Return the mismatches of a value with a schema, by member path; empty if it is valid."""
     for reference in _references(document, schema):
         if found := mismatches(document, reference, value, path):
             return found

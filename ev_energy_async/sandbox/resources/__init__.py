@@ -1,4 +1,4 @@
-"""How the things of the world are written as JSON, and the records that a world begins with.
+"""The world's things as JSON, and the records that a world starts with.
 
 Handlers ask it for bodies. Each group of records fills itself when one of its kinds is first looked at, from the seed
 alone. No I/O, no clock.

@@ -1,4 +1,4 @@
-"""What there is to choose from besides vehicles and charge points: home energy devices, feeds, zones, subscriptions."""
+"""The catalogues besides vehicles and charge points: home energy devices, feeds, time zones, subscriptions."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ _OFFERINGS: Final = ("Smart Charging", "Smart Charging Plus", "Solar Saver")
 
 
 def fill(stock: Stock, archive: Archive, chance: Random) -> None:
-    """Fills the kinds named above."""
+    """Fill this group's kinds with their initial records."""
     created = _ESTABLISHED
 
     def later() -> Instant:

@@ -33,11 +33,11 @@ _POINTS_PER_KILOWATT_HOUR: Final = 10
 _INTERVAL_SECONDS: Final = INTERVAL // SECOND
 
 PARTS: Final = ("energy_usage", "flags", "schedules", "assessment", "debug_metadata")
-"""What a sub-session has below it, each a reference that can be expanded."""
+"""The references below a sub-session, each of which can be expanded."""
 
 
 def part(scribe: Scribe, sub: SubSession, name: str) -> JsonObject:
-    """One of these, with the sub-session as its URL."""
+    """Return one of these, with the sub-session as its URL."""
     writers = {
         "energy_usage": energy_usage,
         "flags": flags,
@@ -49,7 +49,7 @@ def part(scribe: Scribe, sub: SubSession, name: str) -> JsonObject:
 
 
 def session(scribe: Scribe, it: Session, tree: Tree) -> JsonObject:
-    """A charging session; its sub-sessions newest first."""
+    """Return a charging session; its sub-sessions newest first."""
     subs = scribe.world.sessions.sub_sessions(it, scribe.now)[::-1]
     return {
         "id": it.id,
@@ -66,12 +66,12 @@ def session(scribe: Scribe, it: Session, tree: Tree) -> JsonObject:
 
 
 def url(scribe: Scribe, sub: SubSession) -> str:
-    """The URL of a sub-session."""
+    """Return the URL of a sub-session."""
     return scribe.view.url("charging_sub_sessions", sub.id)
 
 
 def sub_session(scribe: Scribe, sub: SubSession, tree: Tree) -> JsonObject:
-    """A charging sub-session."""
+    """Return a charging sub-session."""
     now, own, it = scribe.now, url(scribe, sub), sub.session
     sums = _add_up(scribe, sub)
     tariff, carbon = _tariff(sub), _carbon_feed(scribe, sub)
@@ -122,7 +122,7 @@ def sub_session(scribe: Scribe, sub: SubSession, tree: Tree) -> JsonObject:
 
 
 def energy_usage(scribe: Scribe, sub: SubSession, owner: Owner) -> JsonObject:
-    """When energy flowed, in half hours."""
+    """Return the energy delivered, by half hour."""
     return {
         "url": f"{url(scribe, sub)}/energy_usage",
         "charging_sub_session": owner,
@@ -133,7 +133,7 @@ def energy_usage(scribe: Scribe, sub: SubSession, owner: Owner) -> JsonObject:
 
 
 def intervals(scribe: Scribe, sub: SubSession, *, merged: bool, more_than: int | None) -> list[JsonObject]:
-    """The half hours in which energy could flow, those with more than so many Wh in them.
+    """Return the half hours in which energy could flow, those with more than so many Wh in them.
 
     Args:
         scribe: who writes.
@@ -163,7 +163,7 @@ def _joined(uses: Sequence[Usage]) -> Iterator[list[Usage]]:
 
 
 def flags(scribe: Scribe, sub: SubSession, owner: Owner) -> JsonObject:
-    """What was noticed about it."""
+    """Return the flags of a sub-session."""
     found: list[JsonObject] = []
     if sub.session.finish_reason == "INVALIDATE_ACCOUNT":
         found.append({"name": "LOST_CONNECTION", "root_cause": "VEHICLE_ACCOUNT"})
@@ -174,7 +174,7 @@ def flags(scribe: Scribe, sub: SubSession, owner: Owner) -> JsonObject:
 
 
 def debug_metadata(scribe: Scribe, sub: SubSession, owner: Owner) -> JsonObject:
-    """How it came about and how its energy was worked out."""
+    """Return the debugging facts of a sub-session: its origin and the source of its energy figures."""
     vehicle = sub.session.plug.vehicle
     tells_power = vehicle is not None and vehicle.reporter.connection.telematics.tells_power
     metered = _evse(sub.session) is not None

@@ -1,4 +1,4 @@
-"""What a charging sub-session was planned to do, how well that went, and the commands that were sent for it."""
+"""The schedules of a charging sub-session, its assessment, and the commands sent for it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _FAIR: Final = 50
 
 
 def schedules(scribe: Scribe, sub: SubSession, owner: Owner) -> JsonObject:
-    """The charging instructions, half hour by half hour; none where charging is not managed."""
+    """Return the charging instructions, half hour by half hour; none where charging is not managed."""
     own = scribe.view.url("charging_sub_sessions", sub.id)
     return {
         "url": f"{own}/schedules",
@@ -47,7 +47,7 @@ def schedules(scribe: Scribe, sub: SubSession, owner: Owner) -> JsonObject:
 
 
 def intervals(sub: SubSession, now: Instant) -> list[tuple[Instant, JsonObject]]:
-    """The instructions, each with when it begins to hold."""
+    """Return the instructions, each with when it begins to hold."""
     full = _milliamps(sub)
     made: JsonObject = {"created_at": text(sub.span.start), "dispatched_at": text(sub.span.start + SECOND)}
     first = sub.span.start // INTERVAL * INTERVAL
@@ -71,7 +71,7 @@ def intervals(sub: SubSession, now: Instant) -> list[tuple[Instant, JsonObject]]
 
 
 def schedule_plan(scribe: Scribe, sub: SubSession, *, with_prices: bool) -> JsonObject | None:
-    """What the schedules were made from; None where charging is not managed."""
+    """Return the inputs of the schedules; None where charging is not managed."""
     if sub.span.mode not in {SMART, BOOST}:
         return None
     life, stages = sub.session.plug.life, sub.session.episode.stages
@@ -110,7 +110,7 @@ def schedule_plan(scribe: Scribe, sub: SubSession, *, with_prices: bool) -> Json
 
 
 def assessment(scribe: Scribe, sub: SubSession, owner: Owner) -> JsonObject:
-    """How well it went; nothing is known of that before it has ended."""
+    """Return the assessment of a sub-session, which is empty until it ends."""
     ended = sub.span.end <= scribe.now
     life, stages = sub.session.plug.life, sub.session.episode.stages
     watt_hours = sub.delivered(scribe.now)
@@ -144,7 +144,7 @@ def assessment(scribe: Scribe, sub: SubSession, owner: Owner) -> JsonObject:
 
 
 def commands(scribe: Scribe, sub: SubSession, owner: Owner) -> list[tuple[Instant, JsonObject]]:
-    """The commands that were sent to car and charger in it, newest first. They are those of the devices' own logs."""
+    """Return the commands sent to car and charger during a sub-session, newest first, from the devices' logs."""
     plug = sub.session.plug
     found: list[tuple[Instant, JsonObject]] = []
     for device, kind in ((plug.vehicle, "VEHICLE"), (plug.evse if sub.session.episode.at_home else None, "EVSE")):

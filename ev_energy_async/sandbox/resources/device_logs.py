@@ -1,4 +1,4 @@
-"""What the devices of a home report: batteries, boundary meters, inverters and CT clamps, at an even pace."""
+"""The logs of home devices: batteries, boundary meters, inverters and CT clamps, at regular intervals."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _IDLE_WATTS: Final = 40  # what flows below this counts as nothing
 def series(
     device: Record | CtClamp, world: World, now: Instant, since: Instant | None = None, until: Instant | None = None
 ) -> Series:
-    """When a device has reported, newest first."""
+    """Return the times of a device's logs, newest first."""
     first = world.origin
     if not isinstance(device, CtClamp):
         first = max(first, device.hidden.get("since", first))
@@ -36,7 +36,7 @@ def series(
 
 
 def report(device: Record | CtClamp, at: Instant, households: Households) -> JsonObject:
-    """What a device reported at a moment: the members of its log that refer to nothing."""
+    """Return the members of a device's log that hold no references."""
     if isinstance(device, CtClamp):
         return {"sampled_at": text(at), "logged_at": text(at + _UNDERWAY), "current_milliamps": _clamp(device, at)}
     body: JsonObject = {"sampled_at": text(at)}

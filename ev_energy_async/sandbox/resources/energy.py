@@ -1,4 +1,4 @@
-"""The homes that have more than a car: solar arrays, inverters, batteries, meters, and what is forecast for them."""
+"""Homes with energy devices: solar arrays, inverters, batteries, meters, and the forecasts for them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _MESSAGES: Final = (
 
 
 def fill(stock: Stock, archive: Archive, chance: Random) -> None:
-    """Fills the kinds named above."""
+    """Fill this group's kinds with their initial records."""
     for place in PLACES:
         location = {"latitude": place.latitude, "longitude": place.longitude}
         archive["solar_forecasts"].new(

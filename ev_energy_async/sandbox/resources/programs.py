@@ -32,7 +32,7 @@ _SCHEMES: Final = ("Welcome bonus", "Off-peak reward")
 
 
 def fill(_stock: Stock, archive: Archive, chance: Random) -> None:
-    """Fills the kinds named above."""
+    """Fill this group's kinds with their initial records."""
     created = _ESTABLISHED
 
     def later() -> Instant:

@@ -61,14 +61,14 @@ class Scribe:
         return self.view.now
 
     def url(self, thing: Any) -> str:
-        """The URL of anything."""
+        """Return the URL of anything."""
         if isinstance(thing, Record):
             above = self.view.base_url if thing.parent is None else self.url(thing.parent)
             return f"{above}/{thing.kind.segment}/{thing.id}"
         return self.view.url(_PLACES[type(thing)], thing.id)
 
     def write(self, thing: Any, tree: Tree) -> JsonObject:
-        """Anything in full."""
+        """Return any thing in full."""
         if isinstance(thing, Record):
             return self.record(thing, tree)
         writers: dict[type, Callable[[Any, Tree], JsonObject]] = {
@@ -85,18 +85,18 @@ class Scribe:
         return writers[type(thing)](thing, tree)
 
     def log_url(self, device: Record | CtClamp, at: Instant) -> str:
-        """The URL of what a device of a home reported at a moment."""
+        """Return the URL of what a device of a home reported at a moment."""
         segment = "logs" if isinstance(device, CtClamp) else "status_logs"
         return f"{self.url(device)}/{segment}/{text(at)}"
 
     def log(self, device: Record | CtClamp, at: Instant, tree: Tree) -> JsonObject:
-        """That report in full."""
+        """Return the log of a home device in full."""
         owner = "ct_clamp" if isinstance(device, CtClamp) else _OWNERS[device.kind.name]
         body: JsonObject = {"url": self.log_url(device, at), owner: self.refer(device, tree, owner)}
         return body | device_logs.report(device, at, self.world.records.households)
 
     def record(self, record: Record, tree: Tree) -> JsonObject:
-        """A record in full."""
+        """Return a record in full."""
         body: JsonObject = {"id": record.id, "url": self.url(record)}
         for name, value in record.data.items():
             body[name] = self.refer(value, tree, name)
@@ -104,7 +104,7 @@ class Scribe:
         return body | more(self, record, tree) if more else body
 
     def refer(self, value: Any, tree: Tree, name: str) -> Any:
-        """A member's value: a thing as its URL, or in full where that was asked for; anything else as it is."""
+        """Return a member's value: a thing as its URL, or in full where that was asked for; anything else as it is."""
         if isinstance(value, Record) or type(value) in _PLACES:
             return self.write(value, tree[name]) if name in tree else self.url(value)
         if _is_list(value):
@@ -112,7 +112,7 @@ class Scribe:
         return value
 
     def onboarding(self, device: str, **choice: str) -> str:
-        """The ready-made link that starts onboarding."""
+        """Return the ready-made link that starts onboarding."""
         asked_by = {"client_id": self.view.client_id, "user_id": self.view.user_id}
         query = {name: value for name, value in asked_by.items() if value is not None} | choice
         return f"{self.view.base_url}/{device}_onboarding?{urlencode(query)}"

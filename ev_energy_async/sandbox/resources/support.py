@@ -38,7 +38,7 @@ _ANSWERS: Final = (
 
 
 def fill(stock: Stock, archive: Archive, chance: Random) -> None:
-    """Fills the kinds named above."""
+    """Fill this group's kinds with their initial records."""
     users = list(stock.users)
     moments = sorted(stock.start - chance.randrange(2 * HOUR, 90 * DAY) for _ in range(_TICKETS))
     for number, at in enumerate(moments):

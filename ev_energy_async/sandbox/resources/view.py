@@ -27,14 +27,14 @@ from ev_energy_async.sandbox.world import (
 )
 
 _DEGRADATION_PER_METER: Final = 4e-10  # a tenth of the battery in 250,000 km
-_UNKNOWN_BATTERY: Final = 45_000  # Wh, where a model's trims tell nothing
+_UNKNOWN_BATTERY: Final = 45_000  # Wh, where a model's trims give no figure
 
 T = TypeVar("T", bound=Identified)
 
 
 @attrs.frozen
 class View:
-    """How one caller sees the world at one moment."""
+    """The world as one caller sees it at one moment."""
 
     base_url: str
     now: Instant
@@ -44,11 +44,11 @@ class View:
     """The user in whose context the call is made."""
 
     def url(self, collection: str, id_: str) -> str:
-        """The URL of a thing."""
+        """Return the URL of a thing."""
         return f"{self.base_url}/{collection}/{id_}"
 
     def user(self, it: User, tree: Tree, *, detailed: bool = False) -> JsonObject:
-        """A user; with what only a single user tells about the location if `detailed`."""
+        """Return a user; `detailed` adds the location members of a single user's response."""
         body: JsonObject = {
             "id": it.id,
             "url": self.url("users", it.id),
@@ -64,7 +64,7 @@ class View:
         return body
 
     def vehicle(self, it: Vehicle, tree: Tree) -> JsonObject:
-        """A vehicle."""
+        """Return a vehicle."""
         timeline = it.logs["status_logs"]
         latest = timeline.latest(self.now)
         url = self.url("vehicles", it.id)
@@ -87,7 +87,7 @@ class View:
         }
 
     def vehicle_make(self, it: VehicleMake, _tree: Tree) -> JsonObject:
-        """A vehicle make."""
+        """Return a vehicle make."""
         subscription = it.data.subscription
         return {
             "id": it.id,
@@ -101,7 +101,7 @@ class View:
         }
 
     def vehicle_model(self, it: VehicleModel, tree: Tree) -> JsonObject:
-        """A vehicle model."""
+        """Return a vehicle model."""
         sizes = [trim.watt_hours for trim in it.trims]
         return {
             "id": it.id,
@@ -115,7 +115,7 @@ class View:
         }
 
     def vehicle_trim(self, it: VehicleTrim, tree: Tree) -> JsonObject:
-        """A vehicle trim."""
+        """Return a vehicle trim."""
         return {
             "id": it.id,
             "url": self.url("vehicle_trims", it.id),
@@ -126,7 +126,7 @@ class View:
         }
 
     def evse(self, it: Evse, tree: Tree) -> JsonObject:
-        """A charge point."""
+        """Return a charge point."""
         timeline = it.logs["status_logs"]
         url = self.url("evses", it.id)
         return {
@@ -146,7 +146,7 @@ class View:
         }
 
     def evse_make(self, it: EvseMake, _tree: Tree) -> JsonObject:
-        """A charge point make."""
+        """Return a charge point make."""
         return {
             "id": it.id,
             "url": self.url("evse_makes", it.id),
@@ -159,7 +159,7 @@ class View:
         }
 
     def evse_model(self, it: EvseModel, tree: Tree) -> JsonObject:
-        """A charge point model."""
+        """Return a charge point model."""
         return {
             "id": it.id,
             "url": self.url("evse_models", it.id),
@@ -170,13 +170,13 @@ class View:
         }
 
     def ct_clamp(self, it: CtClamp, tree: Tree) -> JsonObject:
-        """A CT clamp."""
+        """Return a CT clamp."""
         url = self.url("ct_clamps", it.id)
         evse = None if it.evse is None else self._refer("evses", it.evse, tree, "evse", self.evse)
         return {"id": it.id, "url": url, "evse": evse, "calibration_factor": 1_000}
 
     def log(self, device: Vehicle | Evse, timeline: Timeline, log: Log, tree: Tree) -> JsonObject:
-        """A log of a device."""
+        """Return a log of a device."""
         owner: str | JsonObject
         if isinstance(device, Vehicle):
             device_url = self.url("vehicles", device.id)
@@ -187,7 +187,7 @@ class View:
         return self._log(device_url, owner, timeline, log)
 
     def supplier(self, it: Supplier, _tree: Tree) -> JsonObject:
-        """A supplier."""
+        """Return a supplier."""
         return {
             "id": it.id,
             "url": self.url("suppliers", it.id),
@@ -197,7 +197,7 @@ class View:
         }
 
     def tariff(self, it: Tariff, tree: Tree) -> JsonObject:
-        """A tariff."""
+        """Return a tariff."""
         return {
             "id": it.id,
             "url": self.url("tariffs", it.id),
@@ -216,11 +216,11 @@ class View:
         }
 
     def _scheduler(self, it: Tariff, tree: Tree) -> str | JsonObject:
-        """The tariff that another one is planned by, with what tariffs have in common."""
+        """Return the tariff that another one is planned by, with what tariffs have in common."""
         return self._refer("tariffs", it, tree, "scheduler_tariff", self.tariff)
 
     def evse_site(self, it: EvseSite, _tree: Tree) -> JsonObject:
-        """A site with shared charge points."""
+        """Return a site with shared charge points."""
         return {
             "id": it.id,
             "url": self.url("evse_sites", it.id),
@@ -275,7 +275,7 @@ class View:
         return body | log.fields()
 
     def _onboarding(self, kind: str, **choice: str) -> str:
-        """The ready-made link that starts onboarding; it says who asked, as far as that is known."""
+        """Return the ready-made link that starts onboarding; it says who asked, as far as that is known."""
         asked_by = {"client_id": self.client_id, "user_id": self.user_id}
         query = {name: value for name, value in asked_by.items() if value is not None} | choice
         return f"{self.base_url}/{kind}_onboarding?{urlencode(query)}"

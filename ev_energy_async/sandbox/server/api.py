@@ -1,6 +1,6 @@
-"""The way of a request through the sandbox, without I/O: identify, count, check, answer.
+"""The path of a request through the sandbox, without I/O: identify, count, check, respond.
 
-Whatever happens, the reply tells the API's version and the caller's request limit.
+Every reply carries the API's version and the caller's request limit.
 """
 
 import re
@@ -41,7 +41,7 @@ _USER_ID: Final = re.compile(r"user[A-Z\d]{26}")
 
 @attrs.frozen
 class Route:
-    """Where a request leads."""
+    """The operation that a request calls, or the reason there is none."""
 
     operation: Operation | None = None
     """None for the OAuth endpoints, and where nothing is."""
@@ -49,7 +49,7 @@ class Route:
     problem: Problem | None = None
     """Why there is no operation."""
     allow: str | None = None
-    """What OPTIONS asks for: the methods that are possible here."""
+    """The methods that the path supports, where OPTIONS asks for them."""
 
     @property
     def name(self) -> str | None:
@@ -70,15 +70,15 @@ class Api:
         origin: str = "http://localhost",
         fast: FastPages | None = None,
     ) -> None:
-        """An API over a world.
+        """Make an API over a world.
 
         Args:
-            document: what the API is.
-            world: what it is about.
-            oauth: answers below `/o/`.
-            callers: tells callers apart.
-            origin: where it is reached.
-            fast: answers what is asked for most, encoded ahead.
+            document: the description of the API.
+            world: the world that it serves.
+            oauth: handles requests below `/o/`.
+            callers: identifies callers.
+            origin: its own scheme, host and port.
+            fast: serves the list polled most from items encoded ahead.
         """
         self.document = document
         self.world = world
@@ -94,7 +94,7 @@ class Api:
         return self.origin + PREFIX
 
     def route(self, request: Request) -> Route:
-        """Where a request leads."""
+        """Return the operation that a request calls, or the reason there is none."""
         try:
             below = _below(request.path)
             if request.method == "OPTIONS":
@@ -106,13 +106,13 @@ class Api:
     def answer(
         self, request: Request, now: Instant, refusal: Problem | None = None, route: Route | None = None
     ) -> Reply:
-        """The reply to a request that came in at `now`.
+        """Return the reply to a request that came in at `now`.
 
         Args:
-            request: what came in.
-            now: when.
-            refusal: why it could not be read to its end.
-            route: where it leads, if that is known already.
+            request: the request.
+            now: the time of its arrival.
+            refusal: the reason why it could not be read, if so.
+            route: its route, if already known.
         """
         if request.path.startswith("/o/"):
             return self.oauth.answer(request, now) if refusal is None else refusal.reply()
@@ -126,11 +126,11 @@ class Api:
         return self._decorated(reply, caller, now)
 
     def refuse(self, request: Request, now: Instant, problem: Problem) -> Reply:
-        """A refusal that comes with what every reply tells."""
+        """Return a refusal with the headers of every reply."""
         return self._decorated(problem.reply(), self.callers.identify(request, now), now)
 
     def read(self, name: str, now: Instant, **variables: str) -> object:
-        """The body of a GET operation's answer, for those inside of the sandbox: nobody is identified or counted.
+        """Return the body of a GET operation to callers within the sandbox; no caller is identified or counted.
 
         Raises:
             Problem: there is no such thing.
@@ -209,7 +209,7 @@ class Api:
             raise invalid({"EvEnergy-Version": [f"There is no version {version!r}."]})
 
     def _context(self, operation: Operation, request: Request, caller: Caller) -> User | None:
-        """The user in whose context a call is made: the token's own, else the header's where the operation takes it."""
+        """Return the user in context: the token's, or the header's where the operation accepts it."""
         if caller.token is not None and caller.token.user_id is not None:
             user = self.world.users.get(caller.token.user_id)
             if user is None:

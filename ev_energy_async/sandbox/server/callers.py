@@ -1,4 +1,4 @@
-"""Who is calling: the token behind a request, and the request limit that the caller shares with others."""
+"""Callers: the token behind each request, and the request limit that it counts against."""
 
 from collections import OrderedDict
 from math import ceil
@@ -16,11 +16,11 @@ _KEPT_WINDOWS: Final = 10_000
 
 @attrs.define
 class Caller:
-    """Who made a request."""
+    """The caller of a request."""
 
     token: Token | None
     presented: bool
-    """Whether there was a token at all, valid or not."""
+    """Whether the request carried a token, valid or not."""
     window: RollingWindow
 
     @property
@@ -40,7 +40,7 @@ class Callers:
         self._windows: OrderedDict[tuple[str, str | None], RollingWindow] = OrderedDict()
 
     def identify(self, request: Request, now: Instant) -> Caller:
-        """The caller of a request. An expired or revoked token grants nothing, but still tells whose limit it is."""
+        """Return the caller of a request; an expired or revoked token still counts against its owner's limit."""
         scheme, _, text = request.headers.get("Authorization", "").partition(" ")
         presented = bool(scheme)
         token = self._tokens.find(text.strip()) if scheme.lower() == "bearer" else None
@@ -50,13 +50,13 @@ class Callers:
         return Caller(token if token.valid(now) else None, presented, window)
 
     def expire(self, request: Request, now: Instant) -> None:
-        """Ends the token that a request carries."""
+        """Expire the token that a request carries."""
         caller = self.identify(request, now)
         if caller.token is not None:
             caller.token.expires_at = now
 
     def told_seconds(self, seconds: int) -> int:
-        """Seconds of the sandbox as a client is told them, which counts with its own clock; never too few."""
+        """Convert seconds of the sandbox to seconds of the client's clock, rounded up."""
         return ceil(seconds / self._speed)
 
     def _window(self, key: tuple[str, str | None], limit: int) -> RollingWindow:

@@ -34,7 +34,7 @@ _LOGS_AT_ONCE: Final = 1_000
 
 
 class Controlled(Protocol):
-    """What can be done to a sandbox from outside."""
+    """The operations that the control endpoint needs of a sandbox."""
 
     world: World
     fleet: Fleet
@@ -42,30 +42,30 @@ class Controlled(Protocol):
 
     @property
     def faults(self) -> FaultPlan:
-        """What goes wrong."""
+        """The fault plan in force."""
         ...
 
     @faults.setter
     def faults(self, plan: FaultPlan) -> None: ...
 
     def now(self) -> datetime:
-        """The present."""
+        """Return the present."""
         ...
 
     def advance(self, by: float | timedelta) -> None:
-        """Moves the time on."""
+        """Move the time forward."""
         ...
 
     async def settle(self) -> None:
-        """Waits for the webhooks that are due."""
+        """Wait until the webhooks that are due have been attempted."""
         ...
 
     def redeliver(self, svix_id: str) -> None:
-        """Sends a webhook again."""
+        """Redeliver a webhook."""
         ...
 
     def issue_token(self, *, user: str | None = None, scopes: Iterable[str] | None = None) -> str:
-        """Gives an access token."""
+        """Return an access token."""
         ...
 
 
@@ -91,7 +91,7 @@ class Control:
         }
 
     async def answer(self, request: Request) -> Reply:
-        """The answer to a request below `/_sandbox/`."""
+        """Return the response to a request below `/_sandbox/`."""
         try:
             act = self._act(request.method, request.path.removeprefix(CONTROL_PATH))
             return Reply(HTTPStatus.OK.value, await act(_read(request)))
@@ -182,7 +182,7 @@ class Control:
         logs: list[Logged] = []
         for log in self._sandbox.fleet.each_log(query["kind"], device=query.get("device"), **bounds):
             logs.append(log)
-            if len(logs) % _LOGS_AT_ONCE == 0:  # a large fleet's take seconds, in which others want answers too
+            if len(logs) % _LOGS_AT_ONCE == 0:  # a large fleet takes seconds, in which other requests are served
                 await asyncio.sleep(0)
         return {"logs": logs}
 

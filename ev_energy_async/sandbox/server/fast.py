@@ -33,7 +33,7 @@ from ev_energy_async.sandbox.world import Vehicle, World
 _OPERATION: Final = "vehicles.list"
 _AHEAD: Final = ("latest_status_log",)  # the way in which a fleet's newest logs are read
 _KEPT_PAGES: Final = 4_000
-# What these lead to does not change but by a write. A user's tells the time, so it is left to the ordinary way.
+# These change only by a write. A user depends on the time, so requests that expand it are not served from here.
 _LASTING: Final = frozenset({"latest_status_log", "trim", "trim.model", "trim.model.make"})
 
 
@@ -49,7 +49,7 @@ class _Item:
 
 @attrs.frozen(eq=False)
 class _Page:
-    """What one query asks for: which items, and where the neighbours are."""
+    """One page of the list: its items and the cursors of its neighbours."""
 
     items: list[_Item]
     expand: tuple[str, ...]
@@ -66,7 +66,7 @@ class FastPages:
         self._pages: dict[tuple[str, str], _Page | None] = {}
 
     def forget(self, vehicle: str | None = None) -> None:
-        """Something was written: what was encoded of one vehicle, or of all, is not used again."""
+        """Drop the encoded items of one vehicle or of all, after a write."""
         if vehicle is None:
             self._items.clear()
         for items in self._items.values():
@@ -76,7 +76,7 @@ class FastPages:
     def answer(
         self, operation: Operation, request: Request, caller: Caller, origin: str, base_url: str, now: Instant
     ) -> Reply | None:
-        """The reply to a call that was let in; None where it is none of those that are answered here."""
+        """Return the reply to a call that was let in; None where it is none of those that are answered here."""
         if operation.name != _OPERATION or caller.token is None or caller.token.user_id is not None:
             return None
         if "EvEnergy-User" in request.headers:
@@ -98,13 +98,13 @@ class FastPages:
         return Reply(200, body, {"Link": page.link})
 
     def ahead(self, client_id: str, base_url: str, present: Callable[[], Instant]) -> Iterator[None]:
-        """Encodes every vehicle, one a step, for those who ask with `expand=latest_status_log`."""
+        """Encode every vehicle ahead of requests with `expand=latest_status_log`, one a step."""
         for vehicle in list(self._world.vehicles):
             self._item(vehicle, _AHEAD, View(base_url, present(), client_id, None))
             yield
 
     def _cut(self, operation: Operation, written: str, url: str, view: View) -> _Page | None:
-        """The page that a query asks for; None where the ordinary way knows better what to say."""
+        """Return the page that a query asks for; None where the ordinary way knows better what to say."""
         try:
             query = read_query(self._document, operation, written)
         except Problem:

@@ -6,7 +6,7 @@ from typing import Final
 from ev_energy_async.sandbox.instants import HOUR, SECOND, Instant
 
 _MOMENTS: Final = 20_000
-"""How many moments of admission are told apart where a limit is so large that keeping each would fill the memory."""
+"""The number of admission times kept for a large limit; keeping each one would fill the memory."""
 
 
 class RollingWindow:
@@ -28,7 +28,7 @@ class RollingWindow:
         self._last: Instant = 0
 
     def admit(self, now: Instant) -> bool:
-        """Counts a request, if there is room for it."""
+        """Count a request, if there is room for it."""
         now = self._forget(now)
         if self._count >= self.limit:
             return False
@@ -42,12 +42,12 @@ class RollingWindow:
         return True
 
     def remaining(self, now: Instant) -> int:
-        """How many requests there is room for."""
+        """Return how many more requests the window admits."""
         self._forget(now)
         return max(0, self.limit - self._count)
 
     def retry_after(self, now: Instant) -> int:
-        """Whole seconds, rounded up, until there is room for one request; 0 if there is."""
+        """Return the seconds, rounded up, until the window admits a request; 0 if it does now."""
         now = self._forget(now)
         if self._count < self.limit:
             return 0

@@ -1,4 +1,4 @@
-"""One listening socket: reads requests for whoever answers them, and writes what they say."""
+"""One listening socket: reads requests, hands them to the server, and writes the responses."""
 
 import asyncio
 import logging
@@ -24,7 +24,7 @@ class _Briefly(logging.Filter):
     """Tells of a request that is no HTTP in a line, not in the traceback of a parser."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Lets every record pass."""
+        """Let every record pass."""
         error = record.exc_info[1] if record.exc_info else None
         if isinstance(error, HttpProcessingError):
             told = " ".join(error.message.split())
@@ -39,7 +39,7 @@ _LOGGER.addFilter(_Briefly())
 
 
 class _Protocol(web.RequestHandler):
-    """A connection whose own answers, to what is no HTTP, tell the sandbox's time too."""
+    """A connection whose responses to malformed HTTP carry the sandbox's time as well."""
 
     __slots__ = ("_date",)
 
@@ -55,7 +55,7 @@ class _Protocol(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """The answer to what aiohttp could not read, or to a fault of ours."""
+        """Return the response to a request that aiohttp could not parse, or to an error of ours."""
         response = super().handle_error(request, status, exc, message)
         response.headers["Date"] = self._date()
         return response
@@ -67,7 +67,7 @@ class _Server(web.Server):
     def __init__(
         self, handle: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]], date: Callable[[], str]
     ) -> None:
-        # A client that gives up takes its handler along: nobody waits for a stalled answer any more.
+        # A client that gives up cancels its handler, so that a stalled response does not outlive it.
         super().__init__(handle, handler_cancellation=True)
         self._date = date
 
@@ -79,11 +79,11 @@ class Listener:
     """Listens at one address and keeps nothing but its connections."""
 
     def __init__(self, serve: Serve, date: Callable[[], str], host: str, port: int) -> None:
-        """A listener that does not listen yet.
+        """Make a listener that does not listen yet.
 
         Args:
-            serve: says what to do about a request.
-            date: the present as a header tells it, for answers that say nothing of it.
+            serve: decides what to do about a request.
+            date: returns the value of `Date` for responses that have none.
             host: the address to listen on.
             port: the port; 0 takes a free one.
         """
@@ -94,12 +94,12 @@ class Listener:
         self._runner: web.ServerRunner | None = None
         self._pauses = Pauses()
         self.under_way = 0
-        """How many requests are being answered now."""
+        """The number of requests being handled now."""
         self.most_under_way = 0
-        """How many that were at most."""
+        """The highest number of requests handled at once."""
 
     async def start(self) -> str:
-        """Begins to listen and gives the origin: `http://127.0.0.1:49152`.
+        """Start to listen and return the origin, such as `http://127.0.0.1:49152`.
 
         Raises:
             OSError: the address is taken or not of this machine.
@@ -117,14 +117,14 @@ class Listener:
         return f"http://{_reachable(self._host)}:{runner.addresses[0][1]}"
 
     async def stop(self) -> None:
-        """Closes all connections and stops listening."""
+        """Close all connections and stops listening."""
         runner, self._runner = self._runner, None
         self._pauses.end()
         if runner is not None:
             await runner.cleanup()
 
     def release(self) -> None:
-        """Sends the answers that are held back."""
+        """Send the responses that are held back."""
         self._pauses.release()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -161,7 +161,7 @@ class Listener:
         reply = outcome.reply
         if reply is None:
             reset(request)
-            return web.Response()  # which finds nobody
+            return web.Response()  # never sent
         headers = reply.headers
         headers.setdefault("Date", self._date())
         if reply.body is None:
@@ -178,7 +178,7 @@ class Listener:
 
 
 async def _read(request: web.BaseRequest) -> tuple[bytes, Problem | None]:
-    """The body of a request, or why it is not read."""
+    """Return the body of a request, or why it is not read."""
     expected = request.headers.get("Expect")
     if expected is not None and expected.lower() != "100-continue":  # RFC 9110, section 10.1.1
         return b"", Problem(HTTPStatus.EXPECTATION_FAILED, "Nothing but 100-continue can be expected.")
@@ -195,7 +195,7 @@ async def _read(request: web.BaseRequest) -> tuple[bytes, Problem | None]:
 
 
 def _port(request: web.BaseRequest) -> int:
-    """The caller's port, which tells its connections apart."""
+    """Return the caller's port, which identifies its connection."""
     peer: tuple[str, int] | None = None if request.transport is None else request.transport.get_extra_info("peername")
     return 0 if peer is None else peer[1]
 
@@ -206,7 +206,7 @@ def _too_large() -> Problem:
 
 
 def _reachable(host: str) -> str:
-    """The host to put into URLs for an address to listen on."""
+    """Return the host to put into URLs for an address to listen on."""
     if host in {"", "0.0.0.0"}:  # noqa: S104 - only compared
         return "127.0.0.1"
     if host == "::":

@@ -37,7 +37,7 @@ from ev_energy_async.sandbox.webhooks import WEBHOOK_SECRET, Deliverer, Event, c
 from ev_energy_async.sandbox.world import Fleet, World
 
 REDIRECT_URIS: Final = ("http://127.0.0.1:8080/callback", "http://localhost:8080/callback")
-"""Where users may be sent back to unless told otherwise."""
+"""The redirect URIs that are registered by default."""
 
 _LOG: Final = logging.getLogger("ev_energy_async.sandbox")
 _KEPT: Final = 10_000
@@ -79,36 +79,36 @@ class Sandbox:
         control: bool = False,
         fast: bool = False,
     ) -> None:
-        """Builds the world. Nothing listens before `start`, which `async with` calls.
+        """Make a sandbox and build its world. It listens from `start` on, which `async with` calls.
 
         Args:
-            vehicles: how many vehicles there are.
-            evses: how many charge points; by default three for every five vehicles.
-            seed: what the world and its chance are drawn from.
+            vehicles: the number of vehicles.
+            evses: the number of charge points; by default three for every five vehicles.
+            seed: the seed of the world and of all chance.
             rate_limit: requests in a rolling hour for each application and user.
             anonymous_rate_limit: requests in a rolling hour for each address without a token.
-            token_lifetime: how long an access token is valid, in seconds of the sandbox or as a timedelta.
-            refresh_token_lifetime: the same for a refresh token; None is for ever.
-            clock: what time it is; the computer's time by default. `SteppedClock` stands still between calls of
+            token_lifetime: the lifetime of an access token, in seconds of the sandbox or as a timedelta.
+            refresh_token_lifetime: the same for a refresh token; None never expires.
+            clock: the sandbox's clock; the machine's by default. `SteppedClock` stands still between calls of
                 `advance`, `ScaledClock(600)` runs fast.
             host: the address to listen on.
             port: the port to listen on; 0 takes a free one.
-            upload_port: the same for the second origin, where presigned uploads go.
+            upload_port: the same for the second origin, which receives presigned uploads.
             client_id: the application's id.
             client_secret: the application's secret.
-            redirect_uris: where the consent page may send users back to, each compared as a whole.
-            auto_consent: the ID of a user in whose name the consent page is answered at once, True for the first user.
-            webhook_url: where events are delivered to; nowhere if it is None.
-            webhook_secret: `whsec_...`, what deliveries are signed with; several are signed with each.
-            webhook_anywhere: whether webhooks may leave this machine.
-            faults: what goes wrong.
-            record: a file to which everything served and delivered is written, as JSON lines.
-            kept_requests: how many requests `requests` keeps, and attempts `deliveries`; all if it is None.
-            control: whether `/_sandbox/` answers; the default clock can be moved on then.
-            fast: whether `GET /vehicles` is answered from items encoded ahead.
+            redirect_uris: the registered redirect URIs, compared as complete strings.
+            auto_consent: the ID of a user who consents without seeing the page; True is the first user.
+            webhook_url: the URL that events are delivered to; None delivers none.
+            webhook_secret: the signing secret, `whsec_...`; with several, deliveries carry a signature of each.
+            webhook_anywhere: whether webhooks may go to other machines.
+            faults: the fault plan.
+            record: a file of JSON lines that receives everything served and delivered.
+            kept_requests: the number of entries that `requests` and `deliveries` each keep; None keeps all.
+            control: whether the control endpoint `/_sandbox/` is on; the default clock can then be moved forward.
+            fast: whether `GET /vehicles` is served from items encoded ahead.
 
         Raises:
-            ValueError: a webhook's URL or secret, or the user to consent, is none.
+            ValueError: the webhook's URL or secret is invalid, or the consenting user does not exist.
         """
         self.client_id = client_id
         self.client_secret = client_secret
@@ -169,42 +169,42 @@ class Sandbox:
 
     @property
     def origin(self) -> str:
-        """Scheme, host and port: `http://127.0.0.1:49152`."""
+        """The scheme, host and port, such as `http://127.0.0.1:49152`."""
         return self._api.origin
 
     @property
     def base_url(self) -> str:
-        """What to give a client as its base URL."""
+        """The base URL for a client."""
         return self.origin + PREFIX
 
     @property
     def token_url(self) -> str:
-        """Where tokens are given out."""
+        """The URL of the token endpoint."""
         return self.origin + TOKEN_PATH
 
     @property
     def authorize_url(self) -> str:
-        """Where users are sent to consent."""
+        """The URL of the authorization endpoint, where users consent."""
         return self.origin + AUTHORIZE_PATH
 
     @property
     def revoke_url(self) -> str:
-        """Where tokens are revoked."""
+        """The URL of the revocation endpoint."""
         return self.origin + REVOKE_PATH
 
     @property
     def control_url(self) -> str | None:
-        """Where the sandbox is controlled from other processes; None unless it was made with `control=True`."""
+        """The URL of the control endpoint for other processes; None unless the sandbox was made with `control=True`."""
         return None if self._control is None else self.origin + CONTROL_PATH
 
     @property
     def upload_origin(self) -> str:
-        """Where presigned uploads go."""
+        """The origin of presigned upload URLs."""
         return self.world.upload_origin
 
     @property
     def requests(self) -> deque[Served]:
-        """What was served, oldest first; the last 10,000 unless told otherwise."""
+        """The requests served, oldest first; by default the last 10,000 of them."""
         return self.record.requests
 
     @property
@@ -214,7 +214,7 @@ class Sandbox:
 
     @property
     def faults(self) -> FaultPlan:
-        """What goes wrong. A new plan comes into force at once, its counts and times begin then."""
+        """The fault plan. A new plan takes effect at once; its counts and times start then."""
         return self._service.faults.plan
 
     @faults.setter
@@ -227,25 +227,25 @@ class Sandbox:
 
     @property
     def under_way(self) -> int:
-        """How many requests to the API are being answered at the moment."""
+        """The number of API requests being handled now."""
         return self._listener.under_way
 
     @property
     def most_under_way(self) -> int:
-        """How many that were at most so far."""
+        """The highest number of API requests handled at once so far."""
         return self._listener.most_under_way
 
     def uploaded(self, file_id: str) -> bytes | None:
-        """What was uploaded for the rebate evidence file of that ID; None if nothing was."""
+        """Return the content uploaded for a rebate evidence file, or None if there is none."""
         upload = self.world.upload(file_id)
         return None if upload is None else upload.content
 
     def now(self) -> datetime:
-        """The present, by the sandbox's clock."""
+        """Return the present, by the sandbox's clock."""
         return self._clock.now()
 
     def advance(self, by: float | timedelta) -> None:
-        """Moves the sandbox's time on by seconds or a timedelta: the fleet, the rate limit, the tokens, the webhooks.
+        """Move the time of fleet, rate limit, tokens and webhooks forward, by seconds or a timedelta.
 
         Raises:
             RuntimeError: the sandbox was not made with a `SteppedClock` or a `ScaledClock`.
@@ -254,12 +254,12 @@ class Sandbox:
         self._clock.advance(by)
 
     async def settle(self) -> None:
-        """Waits until every webhook that is due by now has been sent once; at once where there are none."""
+        """Wait until every webhook that is due by now has been attempted once."""
         if self._deliverer is not None:
             await self._deliverer.settle()
 
     def redeliver(self, svix_id: str) -> None:
-        """Sends a webhook again at once, under the same ID.
+        """Redeliver a webhook at once, under the same ID.
 
         Raises:
             KeyError: there was none of this ID.
@@ -269,7 +269,7 @@ class Sandbox:
         self._deliverer.redeliver(svix_id)
 
     def issue_token(self, *, user: str | None = None, scopes: Iterable[str] | None = None) -> str:
-        """An access token without the way through OAuth: of the application, or of the user with that ID.
+        """Return an access token without the way through OAuth: of the application, or of the user with that ID.
 
         Example:
             >>> driver = sandbox.issue_token(user=next(iter(sandbox.world.users)).id, scopes=["vehicle:read"])
@@ -282,7 +282,7 @@ class Sandbox:
         return self._tokens.issue(instant(self.now()), scopes=scopes, user_id=user).text
 
     def issue_refresh_token(self, *, user: str | None = None, scopes: Iterable[str] | None = None) -> str:
-        """A refresh token of a user without the way through OAuth; by default the first user and all scopes.
+        """Return a refresh token of a user without the way through OAuth; by default the first user and all scopes.
 
         Raises:
             ValueError: there is no such user.
@@ -294,7 +294,7 @@ class Sandbox:
         return self._tokens.issue_refresh(instant(self.now()), Consent(user, granted, public=True), granted).text
 
     async def start(self) -> None:
-        """Begins to listen.
+        """Start to listen.
 
         Raises:
             RuntimeError: it does already.
@@ -321,7 +321,7 @@ class Sandbox:
             self._ahead = asyncio.create_task(self._encode_ahead(self._fast), name="sandbox-ahead")
 
     async def stop(self) -> None:
-        """Closes all connections and stops listening. A sandbox that is not running stays so."""
+        """Close all connections and stops listening. A sandbox that is not running stays so."""
         self._running = False
         if self._ahead is not None:
             self._ahead.cancel()
@@ -341,7 +341,7 @@ class Sandbox:
                 await asyncio.sleep(0)
 
     def _told(self, event: Event) -> object:
-        """The sub-session that an event is about, as REST tells it."""
+        """Return the sub-session of an event, as the API returns it."""
         return self._api.read(
             "charging_sub_sessions.get", instant(self.now()), charging_sub_session_id=event.sub_session_id
         )
@@ -351,7 +351,7 @@ class Sandbox:
             self._fast.forget(vehicle)
 
     def _date(self) -> str:
-        """The present as a header writes it."""
+        """Return the present as a header writes it."""
         return http_date(instant(self._clock.now()))
 
     async def _serve(self, request: Request, refusal: Problem | None) -> Outcome:

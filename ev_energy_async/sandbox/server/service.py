@@ -1,4 +1,4 @@
-"""Between sockets and API: lets the faults of the plan strike a request and its answer. No I/O.
+"""Between sockets and API: applies the faults of the plan to a request and its response. No I/O.
 
 The server reads a request, asks here what to do, and does it.
 """
@@ -49,14 +49,14 @@ _HTML: Final = (
 
 @attrs.define
 class Outcome:
-    """What the server is to do about a request."""
+    """Instructions to the server about one request."""
 
     reply: Reply | None
-    """What to answer; None is to reset the connection, after `stall` if that is there."""
+    """The response; None resets the connection, after `stall` if that is set."""
     body: bytes = b""
     delay_seconds: float = 0.0
     held: bool = False
-    """Whether to wait for another plan."""
+    """Whether to hold the response until another fault plan is set."""
     stall: Stall | None = None
     whole_length: int | None = None
     """The length to announce where `body` is only a part, after which the connection is cut."""
@@ -70,7 +70,7 @@ class Outcome:
 
 @attrs.define
 class _Struck:
-    """What strikes one request, sorted by when it does."""
+    """The effects that strike one request, sorted by when they apply."""
 
     early: Reply | None = None
     silent: bool = False
@@ -85,22 +85,22 @@ class Service:
     """Answers requests as the API does, but for the faults."""
 
     def __init__(self, api: Api, plan: FaultPlan, now: Instant) -> None:
-        """The plan comes into force at `now`."""
+        """Put a plan into force at `now`."""
         self.api = api
         self.faults = Faults(plan, now)
         self._oddities = Oddities(api.document)
 
     def use(self, plan: FaultPlan, now: Instant) -> None:
-        """Another plan comes into force."""
+        """Put another plan into force."""
         self.faults = Faults(plan, now)
 
     def serve(self, request: Request, now: Instant, refusal: Problem | None = None) -> Outcome:
-        """What to do about a request to the API that came in at `now`; `refusal` is why it was not read."""
+        """Return what to do about an API request received at `now`; `refusal` says why it could not be read."""
         route = self.api.route(request)
         return self._serve(request, now, route, lambda: self.api.answer(request, now, refusal, route))
 
     def serve_elsewhere(self, request: Request, now: Instant, answer: Callable[[], Reply]) -> Outcome:
-        """The same for a request that is none of the API's."""
+        """Return the same for a request that is none of the API's."""
         return self._serve(request, now, Route(), answer)
 
     def _serve(self, request: Request, now: Instant, route: Route, answer: Callable[[], Reply]) -> Outcome:
@@ -182,7 +182,7 @@ class Service:
 
 
 def _after(strike: Strike, outcome: Outcome, reply: Reply) -> None:
-    """What happens to an answer on its way out."""
+    """Apply the effects that change a response on its way out."""
     match strike.effect:
         case ResetAfter():
             outcome.reply = None
@@ -203,7 +203,7 @@ def _after(strike: Strike, outcome: Outcome, reply: Reply) -> None:
 
 
 def encoded(reply: Reply, route: Route) -> Outcome:
-    """The outcome that is this reply and nothing more."""
+    """Return the outcome that is this reply and nothing more."""
     if reply.body is None:
         return Outcome(reply, operation=route.name)
     if isinstance(reply.body, bytes):

@@ -20,15 +20,15 @@ class Uploads:
     """Answers `PUT` and `GET` at the presigned URLs."""
 
     def __init__(self, find: Callable[[str], Upload | None]) -> None:
-        """A store of files.
+        """Make a store of files.
 
         Args:
-            find: gives the room for the file of an ID; None if nobody has announced it.
+            find: returns the upload of a file ID, or None if it was not announced.
         """
         self._find = find
 
     def answer(self, request: Request, now: Instant, refusal: Problem | None) -> Reply:
-        """The answer to a request at the second origin."""
+        """Return the response to a request at the second origin."""
         if "Authorization" in request.headers:
             detail = (
                 "Only one auth mechanism allowed: there is an Authorization header. A presigned URL is used without "

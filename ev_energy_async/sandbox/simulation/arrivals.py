@@ -1,4 +1,4 @@
-"""How logs reach the platform where that goes wrong on purpose: late, all at once, twice, at round times.
+"""Faulty arrival of logs: late, all at once, twice, at rounded times.
 
 What a plan says of arrivals is part of the world: lists, single logs and the newest log of a device all follow it. It
 holds for logs whose own time lies within the plan's, and stays true of them when another plan has taken over: nothing
@@ -33,7 +33,7 @@ _BEGINNING: Final = 2
 _LENGTH: Final = 3
 
 TimelineKey = tuple[int, str, str]
-"""The life that a log tells of, and the collection: its owner and its name."""
+"""The life that a log reports on, and its collection's owner and name."""
 
 
 class Arrived(NamedTuple):
@@ -44,7 +44,7 @@ class Arrived(NamedTuple):
     log: Log
 
     def fields(self) -> dict[str, object]:
-        """The members of the JSON object."""
+        """Return the members of the JSON object."""
         return self.log.fields()
 
 
@@ -70,16 +70,16 @@ class _Manner(NamedTuple):
 
 
 class Arrivals:
-    """What all collections of logs ask about how their logs arrive."""
+    """The rules of arrival, shared by all collections of logs."""
 
     def __init__(self) -> None:
         self.revision = 0
-        """How often something was said that changes what is yet to come."""
+        """The number of changes so far that affect logs yet to come."""
         self._manners: tuple[_Manner, ...] = ()
         self._extra: dict[TimelineKey, list[Log]] = {}
 
     def use(self, plan: FaultPlan, now: Instant, *, from_the_beginning: bool = False) -> None:
-        """Another plan comes into force.
+        """Put another plan into force.
 
         Args:
             plan: what goes wrong from now on, of which the arrivals are taken.
@@ -103,11 +103,11 @@ class Arrivals:
             self.revision += 1
 
     def add(self, key: TimelineKey, log: Log) -> None:
-        """A log beside those that a device writes by itself."""
+        """Add a log beside those that a device writes by itself."""
         insort(self._extra.setdefault(key, []), log, key=attrgetter("at"))
 
     def added(self, key: TimelineKey, life: Life, day: int) -> list[Log]:
-        """The logs of a day that were added."""
+        """Return the logs of a day that were added."""
         added = self._extra.get(key)
         if not added:
             return []
@@ -115,7 +115,7 @@ class Arrivals:
         return [log for log in added if start <= log.at < end]
 
     def arranged(self, key: TimelineKey, kind: LogKind, day: int, start: Instant, logs: Sequence[Log]) -> Sequence[Log]:
-        """What a device wrote on a day that begins at `start`, as it arrives: oldest first."""
+        """Return the logs of a device's day that begins at `start`, in the order of their arrival."""
         for manner in self._manners:
             if manner.concerns(kind):
                 logs = list(_arranged(manner, key, day, start, logs))
@@ -123,7 +123,7 @@ class Arrivals:
 
 
 def operation_of(kind: LogKind) -> str:
-    """The operation that lists the logs of a kind: `vehicles.list_status_logs`."""
+    """Return the operation that lists the logs of a kind: `vehicles.list_status_logs`."""
     return f"{kind.owner}s.list_{kind.name}"
 
 
@@ -151,7 +151,7 @@ def _arranged(manner: _Manner, key: TimelineKey, day: int, start: Instant, logs:
 
 
 def _offline_until(effect: OfflineDevices, draws: int, key: TimelineKey, at: Instant) -> Instant | None:
-    """Until when a device is offline that is so at a moment: in each period of its time once or never."""
+    """Return the end of the offline stretch that contains a moment, or None; each period has at most one."""
     longest = max(1, round(effect.seconds * SECOND))
     period = at // (2 * longest)
     draw = (draws, key[0], _number(key[1], ""), period)

@@ -7,7 +7,7 @@ _MASK: Final = (1 << 64) - 1
 
 
 def mix(*parts: int) -> int:
-    """Whole numbers folded into one well-scattered 64-bit number.
+    """Fold whole numbers into one well-scattered 64-bit number.
 
     The finaliser is splitmix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, OOPSLA 2014).
     """
@@ -21,10 +21,10 @@ def mix(*parts: int) -> int:
 
 
 def source(*parts: int) -> Random:
-    """A source of draws of its own for each combination of numbers."""
+    """Return a source of draws of its own for each combination of numbers."""
     return Random(mix(*parts))
 
 
 def share(*parts: int) -> float:
-    """One draw between 0 and 1 without the cost of a source."""
+    """Return one draw between 0 and 1 without the cost of a source."""
     return mix(*parts) / (_MASK + 1)

@@ -8,7 +8,7 @@ from ev_energy_async.sandbox.simulation.days import PLUGGED, Activity, Stage
 from ev_energy_async.sandbox.simulation.life import Life
 
 INTERVAL: Final = 30 * MINUTE
-"""The length of the intervals that usage and schedules are told in; they begin on the hour or half hour."""
+"""The interval of usage and schedules, aligned to the half hour."""
 
 SMART: Final = "SMART"
 BOOST: Final = "BOOST"
@@ -23,22 +23,22 @@ class Episode(NamedTuple):
     day: int
     """The day of the car's life in which it lies; it never crosses a departure."""
     number: int
-    """Which of that day's plug-ins it is, from 0."""
+    """Its number among the day's plug-ins, from 0."""
     stages: tuple[Stage, ...]
 
     @property
     def start(self) -> Instant:
-        """When the car is plugged in."""
+        """The moment at which the car is plugged in."""
         return self.stages[0].start
 
     @property
     def end(self) -> Instant:
-        """When it is unplugged."""
+        """The moment at which it is unplugged."""
         return self.stages[-1].end
 
     @property
     def at_home(self) -> bool:
-        """Whether it is at the home charger."""
+        """Whether it happens at the home charger."""
         return self.stages[0].at_home
 
 
@@ -54,7 +54,7 @@ class Span(NamedTuple):
 
 
 def episodes(life: Life, day: int) -> Iterator[Episode]:
-    """The plug-ins of a day, in order."""
+    """Yield the plug-ins of a day, in order."""
     number = 0
     together: list[Stage] = []
     for stage in life.stages(day):
@@ -68,7 +68,7 @@ def episodes(life: Life, day: int) -> Iterator[Episode]:
 
 
 def spans(life: Life, episode: Episode, end: Instant, start_reason: str, finish_reason: str | None) -> list[Span]:
-    """The stretches of an episode that ends at `end`, oldest first."""
+    """Return the stretches of an episode that ends at `end`, oldest first."""
     smart = life.dawn(episode.day).smart
     if episode.at_home:
         mode = SMART if smart else UNMANAGED_HOME
@@ -86,7 +86,7 @@ def spans(life: Life, episode: Episode, end: Instant, start_reason: str, finish_
 
 
 def delivered(stages: Iterable[Stage], until: Instant) -> int:
-    """Wh that have reached the battery by a moment."""
+    """Return the Wh delivered to the battery by a moment."""
     return sum(
         stage.between(stage.charge, stage.charge_end, min(until, stage.end)) - stage.charge
         for stage in stages
@@ -95,7 +95,7 @@ def delivered(stages: Iterable[Stage], until: Instant) -> int:
 
 
 def seconds_charging(stages: Iterable[Stage], start: Instant, end: Instant) -> float:
-    """How long energy flowed between two moments, in seconds."""
+    """Return the seconds in which energy flowed between two moments."""
     return sum(
         max(0, min(end, stage.end) - max(start, stage.start)) / 1e6
         for stage in stages
@@ -104,16 +104,16 @@ def seconds_charging(stages: Iterable[Stage], start: Instant, end: Instant) -> f
 
 
 class Usage(NamedTuple):
-    """What flowed in one interval."""
+    """The energy delivered in one interval."""
 
     start: Instant
     watt_hours: int
     at_once_watt_hours: int
-    """What had flowed if the car had been charged from the plug-in on."""
+    """The energy of an unmanaged charge that starts at plug-in."""
 
 
 def usage(stages: Sequence[Stage], start: Instant, end: Instant) -> list[Usage]:
-    """The intervals of a span up to `end`; their energy adds up to what was delivered in it."""
+    """Return the intervals of a span up to `end`; their energy adds up to what was delivered in it."""
     charging = [stage for stage in stages if stage.activity is Activity.CHARGING]
     watts = max((_rate(stage) for stage in charging), default=0.0)
     total = delivered(stages, stages[-1].end)

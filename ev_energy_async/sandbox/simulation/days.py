@@ -13,7 +13,7 @@ from ev_energy_async.sandbox.instants import DAY, HOUR, MINUTE, SECOND, Instant
 EFFICIENCY: Final = 0.92
 """Share of the metered energy that reaches the battery."""
 
-_RESERVE: Final = 0.12  # nobody sets out for a trip that would leave less than this share of the battery
+_RESERVE: Final = 0.12  # no trip is started that would leave less than this share of the battery
 _WORTHWHILE_METERS: Final = 1_000
 _ALMOST_EMPTY: Final = 0.5  # below this share of the battery everybody plugs in
 _SATURDAY: Final = 5
@@ -22,7 +22,7 @@ _PUBLIC_LIMIT: Final = 0.8  # public chargers are left at this share of the batt
 
 
 class Activity(Enum):
-    """What the car does in a stage."""
+    """The car's activity in a stage."""
 
     DRIVING = "driving"
     PARKED = "parked"
@@ -37,11 +37,11 @@ PLUGGED: Final = frozenset({Activity.WAITING, Activity.CHARGING, Activity.COMPLE
 
 
 _SETTLED: Final = {True: frozenset({Activity.CHARGING, Activity.COMPLETE}), False: frozenset({Activity.COMPLETE})}
-"""What a car does that a new plan changes nothing about, by whether the plan is to charge at once."""
+"""The activities that a new plan does not change, by whether the plan is to charge at once."""
 
 
 class Habits(NamedTuple):
-    """What stays the same from day to day in a car's life."""
+    """The constants of a car's days."""
 
     battery_watt_hours: int
     watt_hours_per_kilometer: int
@@ -51,21 +51,21 @@ class Habits(NamedTuple):
     leaves: Instant
     """The usual time of departure, as time since midnight UTC."""
     plugs_in: float
-    """How likely the car is plugged in on an evening when it need not be."""
+    """The probability that the car is plugged in on an evening when it need not be."""
 
 
 class Dawn(NamedTuple):
     """A car's state as a day begins."""
 
     charge: int
-    """Wh in the battery."""
+    """The Wh in the battery."""
     odometer: int
     meter: int
-    """Wh that the home charger has ever delivered."""
+    """The Wh that the home charger has delivered in total."""
     target: int
     """Percent at which charging stops."""
     smart: bool
-    """Whether charging waits for the night's best hours."""
+    """Whether charging waits for the best hours of the night."""
 
 
 class Stage(NamedTuple):
@@ -86,11 +86,11 @@ class Stage(NamedTuple):
     meter_end: int
 
     def between(self, first: int, last: int, at: Instant) -> int:
-        """A value that grows evenly from `first` to `last` over the stage, at one moment."""
+        """Return a value that grows evenly from `first` to `last` over the stage, at one moment."""
         return first + (last - first) * (at - self.start) // (self.end - self.start)
 
     def charge_at(self, at: Instant) -> int:
-        """Wh in the battery at a moment of the stage."""
+        """Return the Wh in the battery at a moment of the stage."""
         return self.between(self.charge, self.charge_end, at)
 
 
@@ -117,7 +117,7 @@ class _Diary:
         gained: int = 0,
         driven: int = 0,
     ) -> None:
-        """Lets time pass in one activity that adds Wh to the battery and metres to the odometer."""
+        """Let time pass in one activity that adds Wh to the battery and metres to the odometer."""
         if until <= self.now:
             return
         charge, odometer = self.charge + gained, self.odometer + driven
@@ -141,13 +141,13 @@ class _Diary:
         self.now, self.charge, self.odometer, self.meter = until, charge, odometer, meter
 
     def drive(self, meters: int, kilometers_per_hour: float) -> None:
-        """A trip of that length."""
+        """Drive a trip of that length."""
         spent = meters * self.habits.watt_hours_per_kilometer // 1_000
         duration = int(meters / 1_000 / kilometers_per_hour * HOUR)
         self.spend(self.now + duration, Activity.DRIVING, at_home=False, gained=-spent, driven=meters)
 
     def charge_up(self, aim: int, watts: int, until: Instant, *, at_home: bool, direct_current: bool = False) -> None:
-        """Charges to `aim` Wh, or as far as it gets before `until`."""
+        """Charge to `aim` Wh, or as far as it gets before `until`."""
         power = watts * EFFICIENCY
         wanted = max(0, aim - self.charge)
         possible = int((until - self.now) / HOUR * power)
@@ -165,7 +165,7 @@ class _Diary:
 
 
 def live_a_day(habits: Habits, dawn: Dawn, start: Instant, end: Instant, chance: Random) -> list[Stage]:
-    """The stages of the day from `start` to `end`, without a gap."""
+    """Return the stages of the day from `start` to `end`, without a gap."""
     diary = _Diary(start, end, dawn, habits)
     weekend = (start // DAY + 3) % 7 >= _SATURDAY  # 1970-01-01 was a Thursday
     if chance.random() >= (0.4 if weekend else 0.08):
@@ -208,7 +208,7 @@ def _come_home(diary: _Diary, dawn: Dawn, chance: Random) -> None:
 
 
 def _charge_at_home(diary: _Diary, dawn: Dawn, starts: Instant, slack: Instant) -> None:
-    """Charges from `starts` on, or later if that is in time too, and stays plugged in until the day's end."""
+    """Charge from `starts` on, or later if that is in time too, and stays plugged in until the day's end."""
     habits = diary.habits
     aim = habits.battery_watt_hours * dawn.target // 100
     if aim > diary.charge:
@@ -223,11 +223,11 @@ def _charge_at_home(diary: _Diary, dawn: Dawn, starts: Instant, slack: Instant) 
 def replan(
     stages: list[Stage], at: Instant, habits: Habits, target: int, slack: Instant, *, at_once: bool
 ) -> list[Stage]:
-    """The stages of a day when the plan for the car that stands at its home charger changes at a moment.
+    """Return the stages of a day when the plan for the car that stands at its home charger changes at a moment.
 
     Args:
         stages: the day as it was planned.
-        at: when the change takes effect; what is before stays.
+        at: when the change takes effect; earlier stages stay.
         habits: the car's.
         target: percent at which charging stops.
         slack: how long before departure a plan that waits has charging done.

@@ -1,4 +1,4 @@
-"""What a home charger reports of the car that plugs into it: status, error, command and OCPP logs."""
+"""The logs of a home charger: status, error, command and OCPP logs."""
 
 from collections.abc import Iterator, Sequence
 from random import Random
@@ -30,14 +30,14 @@ _PASSING: Final = (
 
 
 class Charger(NamedTuple):
-    """What stays the same about a charge point."""
+    """The constants of a charge point."""
 
     controller: str
     speaks_ocpp: bool
     watts: int
     delay_seconds: float
     silences: Silences
-    """When nothing is heard of it."""
+    """The stretches of silence."""
     signal_dbm: int
     error_rate: float
     """Failures a day."""
@@ -54,7 +54,7 @@ class EvseStatusLog(NamedTuple):
     signal_dbm: int
 
     def fields(self) -> dict[str, object]:
-        """The members of the JSON object."""
+        """Return the members of the JSON object."""
         stage, charger = self.stage, self.charger
         charging = stage.at_home and stage.activity is Activity.CHARGING
         plugged = stage.at_home and stage.activity in PLUGGED
@@ -87,7 +87,7 @@ class EvseErrorLog(NamedTuple):
     request_id: str
 
     def fields(self) -> dict[str, object]:
-        """The members of the JSON object."""
+        """Return the members of the JSON object."""
         return {
             "controller": self.controller,
             "error_code": self.failure.code,
@@ -113,7 +113,7 @@ class EvseCommandLog(NamedTuple):
         return self.at
 
     def fields(self) -> dict[str, object]:
-        """The members of the JSON object."""
+        """Return the members of the JSON object."""
         return {
             "always_enabled": False,
             "internal_command_id": self.internal_id,
@@ -124,7 +124,7 @@ class EvseCommandLog(NamedTuple):
 
 
 class OcppLog(NamedTuple):
-    """One OCPP 1.6 call and its answer. Both are stored together once the answer is there."""
+    """One OCPP 1.6 call and its response, stored together once the response has arrived."""
 
     at: Instant
     logged_at: Instant
@@ -133,11 +133,11 @@ class OcppLog(NamedTuple):
     payload: dict[str, object]
     message_id: str
     error_code: str | None
-    """`NoError` in an ordinary answer; None where no answer came."""
+    """`NoError` for an ordinary response; None without a response."""
     answer: dict[str, object]
 
     def fields(self) -> dict[str, object]:
-        """The members of the JSON object."""
+        """Return the members of the JSON object."""
         failed = self.error_code != "NoError"
         response: dict[str, object] | None = None
         if self.error_code is not None:
@@ -178,7 +178,7 @@ class EvseReporter:
         self.charger = charger
 
     def written(self, name: str, day: int) -> Sequence[Log]:
-        """The logs of a day in one of the charger's collections, oldest first.
+        """Return the logs of a day in one of the charger's collections, oldest first.
 
         Raises:
             KeyError: it has no such collection.
@@ -196,7 +196,7 @@ class EvseReporter:
                 raise KeyError(name)
 
     def status_logs(self, day: int) -> Sequence[EvseStatusLog]:
-        """A sample every five minutes while it charges, else every half hour."""
+        """Return a sample every five minutes while it charges, else every half hour."""
         chance = source(self.life.key, _STATUS, day)
         logs: list[EvseStatusLog] = []
         for stage in self.life.stages(day):
@@ -210,7 +210,7 @@ class EvseReporter:
         return logs
 
     def error_logs(self, day: int) -> Sequence[EvseErrorLog]:
-        """Passing failures, and one after the other once the charger is offline."""
+        """Yield transient failures, and continuous ones once the charger is offline."""
         chance = source(self.life.key, _ERROR, day)
         start, end = self.life.starts(day), self.life.starts(day + 1)
         mishaps = [
@@ -230,7 +230,7 @@ class EvseReporter:
         ]
 
     def command_logs(self, day: int) -> Sequence[EvseCommandLog]:
-        """Hold at plug-in, go at the scheduled hour."""
+        """Yield the commands of a plug-in: hold at first, start at the scheduled hour."""
         chance = source(self.life.key, _COMMAND, day)
         full = self.charger.watts * 1_000 // _MAINS_VOLTS
         logs: list[EvseCommandLog] = []
@@ -247,7 +247,7 @@ class EvseReporter:
         return logs
 
     def ocpp_logs(self, day: int) -> Sequence[OcppLog]:
-        """The day's conversation with a charger that speaks OCPP; nothing with others."""
+        """Return the day's conversation with a charger that speaks OCPP; nothing with others."""
         if not self.charger.speaks_ocpp:
             return ()
         chance = source(self.life.key, _OCPP, day)

@@ -1,4 +1,4 @@
-"""What flows between sun, battery, grid and home of a household, half hour by half hour.
+"""The energy flows between a household's solar array, battery, grid and home, by half hour.
 
 A day begins with the battery at its reserve: what is left of it late in the evening goes to the grid. So each day
 follows from the household and the date alone, and no energy gets lost in between.
@@ -21,7 +21,7 @@ _EMPTYING_STEPS: Final = 6  # how many half hours before midnight a battery is e
 
 
 class Household(NamedTuple):
-    """What stays the same about a household."""
+    """The constants of a household."""
 
     key: int
     utc_hours: int
@@ -31,20 +31,20 @@ class Household(NamedTuple):
 
     @property
     def reserve(self) -> int:
-        """Wh that the battery keeps."""
+        """The battery's capacity in Wh."""
         return int(self.battery_watt_hours * _RESERVE)
 
     def day_of(self, at: Instant) -> int:
-        """The day since 1970, by the household's own time, that a moment lies in."""
+        """Return the day since 1970, by the household's own time, that a moment lies in."""
         return (at + self.utc_hours * HOUR) // DAY
 
     def starts(self, day: int) -> Instant:
-        """When a day begins."""
+        """Return the start of a day."""
         return day * DAY - self.utc_hours * HOUR
 
 
 class Flows(NamedTuple):
-    """Wh that flowed in one half hour."""
+    """The Wh that flowed in one half hour."""
 
     solar_to_home: int
     solar_to_battery: int
@@ -53,12 +53,12 @@ class Flows(NamedTuple):
     battery_to_grid: int
     grid_to_home: int
     stored: int
-    """Wh in the battery at the end of it."""
+    """The Wh in the battery at its end."""
     capacity: int
 
     @property
     def totals(self) -> dict[str, int]:
-        """All that is told of it, by the name without the unit; nothing flows from the grid to the battery here."""
+        """The reported totals by name without the unit; the grid never charges the battery here."""
         return {
             "generation": self.solar_to_home + self.solar_to_battery + self.solar_to_grid,
             "consumption": self.solar_to_home + self.battery_to_home + self.grid_to_home,
@@ -77,7 +77,7 @@ class Flows(NamedTuple):
 
     @property
     def charge_percentage(self) -> int:
-        """How full the battery is at the end of it."""
+        """The battery's state of charge at its end."""
         return self.stored * 100 // self.capacity
 
 
@@ -88,12 +88,12 @@ class Households:
         self._days: Recent[tuple[int, int], list[Flows]] = Recent(kept)
 
     def flows(self, household: Household, at: Instant) -> Flows:
-        """What flows in the half hour that a moment lies in."""
+        """Return the flows of the half hour that contains a moment."""
         day = household.day_of(at)
         return self.day(household, day)[(at - household.starts(day)) // STEP]
 
     def day(self, household: Household, day: int) -> list[Flows]:
-        """The 48 half hours of a day."""
+        """Return the 48 half hours of a day."""
         return self._days.get((household.key, day), lambda: list(_live(household, day)))
 
 

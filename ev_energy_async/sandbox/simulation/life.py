@@ -25,13 +25,13 @@ Days = Recent[tuple[int, int, int], list[Stage]]
 
 
 class Switch(NamedTuple):
-    """That the plan for a plugged-in car was changed."""
+    """A change of the plan for a plugged-in car."""
 
     at: Instant
     mode: str
     """The mode of charging from then on."""
     reason: str
-    """What changed it, as the API calls it."""
+    """The reason, as the API calls it."""
 
 
 class Life:
@@ -44,7 +44,7 @@ class Life:
     __slots__ = ("_amended", "_dawns", "_days", "_first", "_smart", "_switches", "_target", "habits", "key", "revision")
 
     def __init__(self, key: int, habits: Habits, origin: Instant, days: Days, *, target: int, smart: bool) -> None:
-        """A life whose first day is the one that `origin` lies in."""
+        """Make a life whose first day is the one that `origin` lies in."""
         self.key = key
         self.habits = habits
         self._days = days
@@ -54,7 +54,7 @@ class Life:
         self._amended: dict[int, list[Stage]] | None = None
         self._switches: dict[int, tuple[Switch, ...]] | None = None
         self.revision = 0
-        """How often its course was changed; what was worked out under another number holds no more."""
+        """The number of changes so far; results computed under another revision are stale."""
         draw = source(key, _BIRTH)
         charge = int(habits.battery_watt_hours * draw.uniform(0.55, target / 100))
         odometer, meter = draw.randrange(2_000_000, 90_000_000), draw.randrange(200_000, 9_000_000)
@@ -66,29 +66,29 @@ class Life:
         return self._first
 
     def starts(self, day: int) -> Instant:
-        """When a day begins."""
+        """Return the start of a day."""
         jitter = int((share(self.key, _DEPARTURE, day) * 2 - 1) * 45 * MINUTE)
         return day * DAY + self.habits.leaves + jitter
 
     def day_of(self, at: Instant) -> int:
-        """The day that a moment lies in."""
+        """Return the day that a moment lies in."""
         day = (at - self.habits.leaves + HOUR) // DAY
         return day if self.starts(day) <= at else day - 1
 
     def stages(self, day: int) -> list[Stage]:
-        """What the car does from that day's departure to the next; nothing for a day that is forgotten."""
+        """Return the car's stages from one day's departure to the next; empty for a day no longer kept."""
         self.live_until(day)
         if day < self._first:
             return []
         return self._days.get((self.key, day, self.revision), lambda: self._work_out(day))
 
     def dawn(self, day: int) -> Dawn:
-        """The state in which a day begins that is not forgotten."""
+        """Return the state in which a day begins that is not forgotten."""
         self.live_until(day)
         return self._dawns[day - self._first]
 
     def live_until(self, day: int) -> None:
-        """Lives on up to that day, as far as it has not."""
+        """Compute the days up to a given one."""
         while self._first + len(self._dawns) <= day:
             last = self._work_out(self._first + len(self._dawns) - 1)[-1]
             if len(self._dawns) == RETAINED_DAYS:
@@ -96,18 +96,18 @@ class Life:
             self._dawns.append(Dawn(last.charge_end, last.odometer_end, last.meter_end, self._target, self._smart))
 
     def wish(self, now: Instant, *, target: int | None = None, smart: bool | None = None) -> None:
-        """Changes what the owner wants. It holds from the next departure on; the day in progress keeps its course."""
+        """Change the owner's settings. They apply from the next departure on; the day in progress keeps its course."""
         self.live_until(self.day_of(now))
         self._target = self._target if target is None else target
         self._smart = self._smart if smart is None else smart
         self.changed(self.day_of(now))
 
     def switches(self, day: int) -> tuple[Switch, ...]:
-        """The changes of plan of that day, oldest first."""
+        """Return the changes of plan of that day, oldest first."""
         return () if self._switches is None else self._switches.get(day, ())
 
     def switch(self, now: Instant, mode: str, reason: str) -> None:
-        """Changes the plan of a car that stands at its home charger: the mode `SMART` waits, any other charges now.
+        """Change the plan of a car that stands at its home charger: the mode `SMART` waits, any other charges now.
 
         The logs so far stay what they are. The car follows within half a minute.
         """
@@ -122,7 +122,7 @@ class Life:
         self.changed(day)
 
     def changed(self, day: int) -> None:
-        """Says that from this day on something is not as it was worked out."""
+        """Say that from this day on something is not as it was worked out."""
         while self._first + len(self._dawns) - 1 > max(day, self._first):
             self._dawns.pop()
         self.revision += 1

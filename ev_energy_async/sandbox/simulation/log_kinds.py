@@ -1,4 +1,4 @@
-"""What all logs have in common, and what their collections differ in."""
+"""The interface of all logs, and the properties of their collections."""
 
 from typing import Literal, NamedTuple, Protocol
 
@@ -15,16 +15,16 @@ class Log(Protocol):
 
     @property
     def logged_at(self) -> Instant:
-        """When the log was received and stored; never before `at`."""
+        """The moment at which the log was received and stored; never before `at`."""
         ...
 
     def fields(self) -> dict[str, object]:
-        """The members of its JSON object, timestamps, URL and the reference to its device aside."""
+        """Return the members of its JSON object, timestamps, URL and the reference to its device aside."""
         ...
 
 
 class LogKind(NamedTuple):
-    """What the log collections of a device differ in."""
+    """The properties of one collection of logs."""
 
     owner: Literal["vehicle", "evse"]
     """The member of a log that refers to its device."""
@@ -33,4 +33,4 @@ class LogKind(NamedTuple):
     key: Literal["sampled_at", "logged_at"]
     """The timestamp that orders, filters and identifies."""
     tells_logged_at: bool
-    """Whether `logged_at` is told beside another key."""
+    """Whether logs report `logged_at` beside another key."""

@@ -16,7 +16,7 @@ class Recent(Generic[K, V]):
         self._kept: OrderedDict[K, V] = OrderedDict()
 
     def get(self, key: K, make: Callable[[], V]) -> V:
-        """What is kept under the key, else what `make` gives, which is then kept."""
+        """Return the value kept under a key, or make and keep one."""
         try:
             value = self._kept[key]
         except KeyError:
@@ -28,7 +28,7 @@ class Recent(Generic[K, V]):
         return value
 
     def kept(self) -> Iterable[V]:
-        """What is kept, the least recently used first."""
+        """Yield the values kept, least recently used first."""
         return self._kept.values()
 
     def __len__(self) -> int:

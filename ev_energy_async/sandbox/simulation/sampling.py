@@ -1,4 +1,4 @@
-"""When devices report, how late it arrives, and when something fails by chance."""
+"""The times at which devices report, the delay of their logs, and random failures."""
 
 from collections.abc import Iterator
 from random import Random
@@ -13,7 +13,7 @@ _LATE: Final = 0.05  # share of the logs that come minutes late, or later
 
 
 def samples(stage: Stage, period: Instant, chance: Random) -> Iterator[Instant]:
-    """Moments of a stage about a period apart: the first soon after it begins, none twice."""
+    """Yield distinct moments of a stage about a period apart, the first soon after its start."""
     at = stage.start + chance.randrange(20 * SECOND)
     while at < stage.end:
         yield at
@@ -21,7 +21,7 @@ def samples(stage: Stage, period: Instant, chance: Random) -> Iterator[Instant]:
 
 
 def lateness(usual_seconds: float, chance: Random) -> Instant:
-    """How long a report takes to arrive: mostly seconds, some minutes, a few hours."""
+    """Return the delay of a log: mostly seconds, sometimes minutes, rarely hours."""
     luck = chance.random()
     if luck < _VERY_LATE:
         return int(chance.uniform(1, 5) * HOUR)
@@ -31,7 +31,7 @@ def lateness(usual_seconds: float, chance: Random) -> Instant:
 
 
 def passing(start: Instant, end: Instant, hours_between: float, chance: Random) -> Iterator[Instant]:
-    """Moments of mishaps between two moments, so many hours apart on average."""
+    """Yield moments of failures between two moments, a number of hours apart on average."""
     at = start + int(chance.expovariate(1 / hours_between) * HOUR)
     while at < end:
         yield at
@@ -39,5 +39,5 @@ def passing(start: Instant, end: Instant, hours_between: float, chance: Random) 
 
 
 def uuid(chance: Random) -> str:
-    """A UUID (RFC 9562, version 4) as text."""
+    """Return a UUID (RFC 9562, version 4) as text."""
     return str(UUID(int=chance.getrandbits(128), version=4))

@@ -13,7 +13,7 @@ class Series(Sequence[Instant]):
     __slots__ = ("_first", "_jitter", "_key", "_last", "_step")
 
     def __init__(self, key: int, step: Instant, since: Instant, until: Instant, *, jitter: Instant = 0) -> None:
-        """The moments from `since` to `until`, both included.
+        """Make a series of the moments from `since` to `until`, both included.
 
         Args:
             key: what the jitter is drawn from.
@@ -33,7 +33,7 @@ class Series(Sequence[Instant]):
             self._last -= 1
 
     def moment(self, number: int) -> Instant:
-        """The moment of that number since 1970."""
+        """Return the moment of that number since 1970."""
         jitter = mix(self._key, number) % self._jitter if self._jitter else 0
         return number * self._step + jitter
 
@@ -45,7 +45,7 @@ class Series(Sequence[Instant]):
     @overload
     def __getitem__(self, place: slice) -> list[Instant]: ...
     def __getitem__(self, place: int | slice) -> Instant | list[Instant]:
-        """What stands at a place, counted from the newest."""
+        """Return the entry at an index, counted from the newest."""
         numbers = range(self._last, self._first - 1, -1)
         chosen = numbers[place]
         return self.moment(chosen) if isinstance(chosen, int) else [self.moment(number) for number in chosen]
@@ -57,7 +57,7 @@ class Series(Sequence[Instant]):
         return self._first <= number <= self._last and self.moment(number) == at
 
     def following(self, cursor: Instant | None) -> Iterator[Instant]:
-        """The moments older than the cursor."""
+        """Yield the moments older than the cursor."""
         number = self._last if cursor is None else min(self._last, cursor // self._step)
         while number >= self._first:
             at = self.moment(number)
@@ -66,7 +66,7 @@ class Series(Sequence[Instant]):
             number -= 1
 
     def preceding(self, cursor: Instant) -> Iterator[Instant]:
-        """The moments newer than the cursor, the oldest first."""
+        """Yield the moments newer than the cursor, the oldest first."""
         number = max(self._first, cursor // self._step)
         while number <= self._last:
             at = self.moment(number)
@@ -82,7 +82,7 @@ class Bounds(NamedTuple):
     until: Instant | None
 
     def within(self, first: Instant, last: Instant) -> tuple[Instant, Instant]:
-        """The part of a stretch that lies in the bounds."""
+        """Return the part of a stretch that lies in the bounds."""
         return (
             first if self.since is None else max(first, self.since),
             last if self.until is None else min(last, self.until),

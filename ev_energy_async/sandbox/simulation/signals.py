@@ -1,4 +1,4 @@
-"""What the outside world tells of energy: prices, carbon intensities, grid levels, sunshine.
+"""Energy signals: prices, carbon intensities, grid levels, sunshine.
 
 Functions of time alone: nothing is stored, and no clock is read.
 """
@@ -12,7 +12,7 @@ from ev_energy_async.sandbox.instants import DAY, HOUR, MINUTE, Instant, moment
 from ev_energy_async.sandbox.simulation.chance import share
 
 STEP: Final = 30 * MINUTE
-"""How long a price, an intensity or a level holds."""
+"""The interval of prices, intensities and levels."""
 
 _CARBON: Final = 31  # kinds of draws
 _LEVEL: Final = 32
@@ -26,24 +26,24 @@ _CLASSES: Final = ((60, "very low"), (130, "low"), (220, "moderate"), (310, "hig
 
 
 class Rates(NamedTuple):
-    """What a tariff asks for a kWh, in minor units of its currency."""
+    """A tariff's prices per kWh, in minor units of its currency."""
 
     timezone: str
     day: int
     night: int
     dynamic: bool
-    """Whether the price changes every half hour, around the day price."""
+    """Whether the price varies every half hour around the day price."""
     key: int
 
 
 @cache
 def zone(name: str) -> ZoneInfo:
-    """A time zone by its IANA name."""
+    """Return a time zone by its IANA name."""
     return ZoneInfo(name)
 
 
 def price(rates: Rates, at: Instant) -> int:
-    """The price of a kWh at a moment, in minor units."""
+    """Return the price of a kWh at a moment, in minor units."""
     if rates.dynamic:
         wave = cos(2 * pi * (_local_minutes(rates.timezone, at) - 18 * 60) / (24 * 60))
         return max(1, round(rates.day * (1 + 0.5 * wave + 0.3 * (share(rates.key, _DYNAMIC, at // STEP) - 0.5))))
@@ -53,26 +53,26 @@ def price(rates: Rates, at: Instant) -> int:
 
 
 def carbon_intensity(key: int, at: Instant) -> int:
-    """Grams of CO2 in a kWh of a grid's power."""
+    """Return the grams of CO2 per kWh of a grid's power."""
     step = at // STEP
     wave = cos(2 * pi * (step % 48 - 38) / 48)
     return round(185 + 85 * wave + 60 * (share(key, _CARBON, step) - 0.5))
 
 
 def carbon_class(grams: int) -> str:
-    """How that is called."""
+    """Return the API's name for an intensity."""
     return next((name for limit, name in _CLASSES if grams < limit), "very high")
 
 
 def grid_level(key: int, at: Instant) -> int:
-    """How much a grid asks not to charge, 1 to 100; 50 is neutral."""
+    """Return how urgently a grid asks not to charge, from 1 to 100; 50 is neutral."""
     step = at // STEP
     wave = cos(2 * pi * (step % 48 - 36) / 48)
     return max(1, min(100, round(50 + 32 * wave + 24 * (share(key, _LEVEL, step) - 0.5))))
 
 
 def sunshine(key: int, utc_hours: int, at: Instant) -> float:
-    """The share of its capacity that a solar array yields in the half hour that a moment lies in."""
+    """Return the share of its capacity that a solar array yields in the half hour that a moment lies in."""
     step = at // STEP
     time_of_day = (step * STEP + STEP // 2 + utc_hours * HOUR) % DAY
     if not _SUNRISE < time_of_day < _SUNSET:

@@ -20,11 +20,11 @@ class Reporter(Protocol):
 
     @property
     def life(self) -> Life:
-        """What the logs tell of."""
+        """The life that the logs report on."""
         ...
 
     def written(self, name: str, day: int) -> Sequence[Log]:
-        """The logs of one day in one collection, oldest first, each within the day and all of different `at`."""
+        """Return the logs of one day in one collection, oldest first, each within the day and all of different `at`."""
         ...
 
 
@@ -32,7 +32,7 @@ Written = Recent[tuple[int, str, str, int, int], Sequence[Log]]
 
 
 class Shared(NamedTuple):
-    """What all timelines have in common."""
+    """The state shared by all timelines."""
 
     arrivals: Arrivals
     written: Written
@@ -66,7 +66,7 @@ class Timeline:
         """Room for whoever writes the newest log as JSON; emptied when another one is the newest."""
 
     def newest_first(self, now: Instant, before: Instant | None = None) -> Iterator[Log]:
-        """The logs that are there at `now`, from the newest (older than `before`) back."""
+        """Yield the logs that are there at `now`, from the newest (older than `before`) back."""
         bound = now + 1 if before is None else min(before, now + 1)
         last = self._reporter.life.day_of(bound)
         self._reporter.life.live_until(last)
@@ -78,7 +78,7 @@ class Timeline:
                     yield log
 
     def oldest_first(self, now: Instant, after: Instant) -> Iterator[Log]:
-        """The logs that are there at `now` and newer than `after`, from the oldest on."""
+        """Yield the logs that are there at `now` and newer than `after`, from the oldest on."""
         today = self._reporter.life.day_of(now)
         self._reporter.life.live_until(today)
         for day in range(max(self._reporter.life.day_of(after), self._reporter.life.first_day), today + 1):
@@ -87,7 +87,7 @@ class Timeline:
                     yield log
 
     def visible(self, now: Instant, since: Instant | None, until: Instant | None) -> Iterator[Log]:
-        """The logs that are there at `now`, each once as it came first; from one time to another, oldest first."""
+        """Yield the logs visible at `now`, without repeats and oldest first, between two times."""
         last: Instant | None = None
         for log in self.oldest_first(now, self._origin - 1 if since is None else since - 1):
             if until is not None and log.at > until:
@@ -97,7 +97,7 @@ class Timeline:
                 yield log
 
     def at(self, now: Instant, at: Instant) -> Log | None:
-        """The log of exactly that timestamp, if it is there at `now`."""
+        """Return the log of exactly that timestamp, if it is there at `now`."""
         if at > now or at < self._origin:
             return None
         logs = self._day(self._reporter.life.day_of(at))
@@ -107,7 +107,7 @@ class Timeline:
         return None
 
     def latest(self, now: Instant) -> Log | None:
-        """The newest log that is there at `now`; kept until another one is due."""
+        """Return the newest log that is there at `now`; kept until another one is due."""
         revision = self._reporter.life.revision + self._shared.arrivals.revision  # neither ever falls
         if not self._latest_from <= now < self._latest_until or revision != self._revision:
             self._revision, self._latest_from = revision, now
@@ -130,12 +130,12 @@ class Timeline:
         return None, until
 
     def add(self, log: Log) -> None:
-        """A log beside those that the device writes by itself, of the present."""
+        """Add a log of the present beside those that the device writes by itself."""
         self._shared.arrivals.add(self._key, log)
         if self._latest_from <= log.logged_at < self._latest_until and (
             self._latest is None or log.at > self._latest.at
         ):
-            # What is cached stays right, and nothing has to be worked out anew.
+            # The cache stays valid, and nothing is recomputed.
             self._latest, self._latest_from, self.latest_json = log, log.logged_at, None
         else:
             self._latest_until = 0
@@ -173,18 +173,18 @@ class LogBook(Mapping[str, Timeline]):
         self._made: dict[str, Timeline] = {}
 
     def __getitem__(self, name: str) -> Timeline:
-        """The collection of that name."""
+        """Return the collection of that name."""
         timeline = self._made.get(name)
         if timeline is None:
             timeline = self._made[name] = Timeline(self._kinds[name], self._reporter, self._origin, self._shared)
         return timeline
 
     def __iter__(self) -> Iterator[str]:
-        """Their names."""
+        """Return the names of the collections."""
         return iter(self._kinds)
 
     def __len__(self) -> int:
-        """How many there are."""
+        """Return the number of entries."""
         return len(self._kinds)
 
 

@@ -1,4 +1,4 @@
-"""What a vehicle's telematics report of its days: status, location, command and error logs."""
+"""The logs of a vehicle's telematics: status, location, command and error logs."""
 
 from collections.abc import Iterator, Sequence
 from random import Random
@@ -26,7 +26,7 @@ _MAINS_MILLIVOLTS: Final = 230_000
 
 
 class Telematics(NamedTuple):
-    """What an integration can tell about a vehicle, and how fast."""
+    """The capabilities of a make's telematics, and their delay."""
 
     controller: str
     delay_seconds: float
@@ -43,11 +43,11 @@ class Connection(NamedTuple):
     telematics: Telematics
     integrated: bool
     silences: Silences
-    """When nothing is heard of it."""
+    """The stretches of silence."""
     error_rate: float
     """Passing errors a day."""
     knows_home: bool
-    """Whether the user has a home location to compare with."""
+    """Whether the user's home location is known."""
     unlinked: Silences = ()
     """The silences in which there was no link at all, and so none that could fail."""
 
@@ -64,7 +64,7 @@ class StatusLog(NamedTuple):
     just_parked: bool
 
     def fields(self) -> dict[str, object]:
-        """The members of the JSON object."""
+        """Return the members of the JSON object."""
         stage, tells = self.stage, self.telematics
         charging = stage.activity is Activity.CHARGING
         charge = stage.charge_at(self.at)
@@ -112,14 +112,14 @@ class StatusLog(NamedTuple):
 
 
 class LocationLog(NamedTuple):
-    """That the vehicle told where it is."""
+    """A report of the vehicle's location."""
 
     at: Instant
     logged_at: Instant
     at_home: bool | None
 
     def fields(self) -> dict[str, object]:
-        """The members of the JSON object."""
+        """Return the members of the JSON object."""
         return {"at_home": self.at_home}
 
 
@@ -139,7 +139,7 @@ class CommandLog(NamedTuple):
         return self.at
 
     def fields(self) -> dict[str, object]:
-        """The members of the JSON object."""
+        """Return the members of the JSON object."""
         return {
             "command": self.command,
             "current_milliamps": self.milliamps,
@@ -149,7 +149,7 @@ class CommandLog(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """What a telematics provider says when it fails."""
+    """An error of a telematics provider."""
 
     status_code: int
     code: str
@@ -187,7 +187,7 @@ class ErrorLog(NamedTuple):
         return self.at
 
     def fields(self) -> dict[str, object]:
-        """The members of the JSON object."""
+        """Return the members of the JSON object."""
         return {
             "command": self.command,
             "controller": self.controller,
@@ -222,11 +222,11 @@ class VehicleReporter:
         self.connection = connection
 
     def hears(self, at: Instant) -> bool:
-        """Whether the link works at that moment."""
+        """Return whether the link works at a moment."""
         return self.connection.integrated and not silent(self.connection.silences, at)
 
     def written(self, name: str, day: int) -> Sequence[Log]:
-        """The logs of a day in one of the vehicle's collections, oldest first.
+        """Return the logs of a day in one of the vehicle's collections, oldest first.
 
         Raises:
             KeyError: it has no such collection.
@@ -244,7 +244,7 @@ class VehicleReporter:
                 raise KeyError(name)
 
     def status_logs(self, day: int) -> Sequence[StatusLog]:
-        """A sample every five minutes while something moves or flows, else every half hour."""
+        """Return a sample every five minutes while something moves or flows, else every half hour."""
         if not self._talks(day):
             return ()
         chance = source(self.life.key, _STATUS, day)
@@ -268,7 +268,7 @@ class VehicleReporter:
         return self._heard(logs)
 
     def status_log_now(self, now: Instant) -> StatusLog | None:
-        """A sample of the present, taken beside the usual ones; None where nothing is heard."""
+        """Return a sample of the present, taken beside the usual ones; None where nothing is heard."""
         if not self.hears(now):
             return None
         day = self.life.day_of(now)
@@ -284,7 +284,7 @@ class VehicleReporter:
         )
 
     def location_logs(self, day: int) -> Sequence[LocationLog]:
-        """A position every ten minutes on the road, else every hour."""
+        """Return a position every ten minutes on the road, else every hour."""
         if not self._talks(day):
             return ()
         chance = source(self.life.key, _LOCATION, day)
@@ -299,7 +299,7 @@ class VehicleReporter:
         return self._heard(logs)
 
     def command_logs(self, day: int) -> Sequence[CommandLog]:
-        """The commands of smart charging: hold at plug-in, start at the hour, again where the first start failed."""
+        """Return the commands of smart charging: hold at plug-in, start at the hour, and again after a failure."""
         if not (self._talks(day) and (self.life.dawn(day).smart or self.life.switches(day))):
             return ()
         chance = source(self.life.key, _COMMAND, day)
@@ -309,7 +309,7 @@ class VehicleReporter:
         return self._heard(sorted(commands, key=lambda log: log.at))
 
     def error_logs(self, day: int) -> Sequence[ErrorLog]:
-        """Passing failures, refused commands, and on a severed link one failure after the other."""
+        """Yield transient failures, refused commands, and continuous failures of a severed link."""
         connection = self.connection
         if not connection.integrated:
             return ()

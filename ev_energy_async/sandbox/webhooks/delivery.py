@@ -1,4 +1,4 @@
-"""Delivers webhooks as Svix does: signed, tried again for a day, each under one `svix-id` however often it comes.
+"""Delivers webhooks as Svix does: signed, retried for a day, each under one `svix-id` however often it is sent.
 
 One task does it all, one delivery after the other, so that a run can be repeated. What goes wrong on purpose is in the
 fault plan. The signature: https://docs.svix.com/receiving/verifying-payloads/how-manual
@@ -28,7 +28,7 @@ from ev_energy_async.sandbox.protocol import Problem
 from ev_energy_async.sandbox.record import Delivery, Record
 
 WEBHOOK_SECRET: Final = "whsec_dGhlLXNhbmRib3gtd2ViaG9vay1zZWNyZXQ="  # noqa: S105 - it opens nothing
-"""What deliveries are signed with unless told otherwise."""
+"""The default secret that signs deliveries."""
 
 # https://docs.svix.com/retries: how long after each failed attempt the next one is.
 _RETRIES: Final = (5 * SECOND, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 10 * HOUR)
@@ -41,21 +41,21 @@ _SUCCESSES: Final = range(200, 300)
 
 
 class Event(Protocol):
-    """That something happened that is told by webhook."""
+    """An event that is delivered by webhook."""
 
     @property
     def at(self) -> Instant:
-        """When."""
+        """When it happened."""
         ...
 
     @property
     def type(self) -> str:
-        """What, such as `charging_sub_session.created`."""
+        """The event's type, such as `charging_sub_session.created`."""
         ...
 
     @property
     def sub_session_id(self) -> str:
-        """To which sub-session."""
+        """The sub-session concerned."""
         ...
 
 
@@ -70,11 +70,11 @@ class _Message:
     attempts: int = 0
     failures: int = 0
     again_after: Instant | None = None
-    """How long after its arrival it comes a second time."""
+    """The delay after which it is delivered a second time."""
 
 
 class _Due(NamedTuple):
-    """When a message sets out; those of one moment go in the order in which they were put here."""
+    """A message and when to send it; messages of one moment are sent in the order in which they were queued."""
 
     at: Instant
     number: int
@@ -99,16 +99,16 @@ class Deliverer:
         url: str,
         secrets: Sequence[str],
     ) -> None:
-        """A deliverer that does not run yet.
+        """Make a deliverer that does not run yet.
 
         Args:
-            events: gives what happened after one moment and up to another, in portions of little work each.
-            body: gives the resource that an event is about.
-            keeper: what time it is.
-            record: where each attempt is noted.
-            faults: the plan in force.
-            url: where to deliver to.
-            secrets: what to sign with; several during a rotation of keys.
+            events: yields the events after one moment and up to another, in portions of little work each.
+            body: returns the resource of an event.
+            keeper: the clock.
+            record: records each attempt.
+            faults: returns the fault plan in force.
+            url: the receiver's URL.
+            secrets: the signing secrets; several during a rotation of keys.
         """
         self.url = url
         self._events = events
@@ -125,12 +125,12 @@ class Deliverer:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begins to deliver what happens from now on."""
+        """Start to deliver events from now on."""
         self._read_until = instant(self._keeper.now())
         self._task = asyncio.create_task(self._run(), name="sandbox-webhooks")
 
     async def stop(self) -> None:
-        """Ends all deliveries; what is due stays undelivered. Raises what may have ended them before."""
+        """Stop all deliveries; pending ones are dropped. Raise the error that ended them before, if any did."""
         task, self._task = self._task, None
         for _, future in self._settling:
             future.cancel()
@@ -141,7 +141,7 @@ class Deliverer:
                 await task
 
     async def settle(self) -> None:
-        """Until everything that is due by now has been tried, or nothing will be any more."""
+        """Wait until everything due by now was attempted once, or the deliverer has stopped."""
         if self._task is None:
             return
         future = asyncio.get_running_loop().create_future()
@@ -150,7 +150,7 @@ class Deliverer:
         await asyncio.wait([future, self._task], return_when=asyncio.FIRST_COMPLETED)
 
     def redeliver(self, svix_id: str) -> None:
-        """Sends a message again at once, under the same ID.
+        """Redeliver a message at once, under the same ID.
 
         Raises:
             KeyError: there was no message of this ID.
@@ -182,14 +182,14 @@ class Deliverer:
                 future.set_result(None)
 
     async def _collect(self, now: Instant) -> None:
-        """Puts what has happened since the last look among what is due."""
+        """Queue the events since the last call."""
         if now < self._read_until:  # the computer's clock was set back
             return
         since, self._read_until = self._read_until, now
         events: list[Event] = []
         for portion in self._events(since, now):
             events += portion
-            await asyncio.sleep(0)  # a large fleet's take seconds, in which others want answers too
+            await asyncio.sleep(0)  # a large fleet takes seconds, in which other requests are served
         for event in sorted(events, key=lambda event: (event.at, event.type, event.sub_session_id)):
             try:
                 data = self._body(event)
@@ -258,13 +258,13 @@ class Deliverer:
 
 
 def sign(key: bytes, svix_id: str, timestamp: str, body: bytes) -> str:
-    """One signature of a message: the scheme's version and the HMAC-SHA256 of `id.timestamp.body` as base64."""
+    """Return one signature of a message: the scheme's version and the HMAC-SHA256 of `id.timestamp.body` as base64."""
     signed = b".".join((svix_id.encode(), timestamp.encode(), body))
     return "v1," + base64.b64encode(hmac.new(key, signed, sha256).digest()).decode()
 
 
 def signing_key(secret: str) -> bytes:
-    """The key in a secret such as `whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw`.
+    """Return the key in a secret such as `whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw`.
 
     Raises:
         ValueError: it is not `whsec_` and base64.
@@ -279,7 +279,7 @@ def signing_key(secret: str) -> bytes:
 
 
 def checked_url(url: str, *, anywhere: bool) -> str:
-    """The URL to deliver to, if it leads to this machine or may lead anywhere.
+    """Return the URL to deliver to, if it leads to this machine or may lead anywhere.
 
     Raises:
         ValueError: it does not.
@@ -295,7 +295,7 @@ def checked_url(url: str, *, anywhere: bool) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is this machine and nothing else."""
+    """Return whether a host is the loopback of this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -303,7 +303,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _svix_id(event: Event) -> str:
-    """The ID of an event's message, the same in every run of the same world."""
+    """Return the ID of an event's message, the same in every run of the same world."""
     number = int.from_bytes(sha256(f"{event.sub_session_id}:{event.type}".encode()).digest())
     digits: list[str] = []
     while len(digits) < 27:  # noqa: PLR2004 - as many as Svix has

@@ -33,19 +33,19 @@ class Archive:
     """The records of one world."""
 
     def __init__(self, stock: Stock, seed: int, groups: Sequence[Group]) -> None:
-        """An archive beside a stock; the kinds of no group are empty at first."""
+        """Make an archive beside a stock; the kinds of no group are empty at first."""
         self._stock = stock
         self._seed = seed
         self._groups = groups
         self._shelves: dict[str, Shelf] = {}
         self._settings: dict[tuple[str, str], dict[str, Any]] = {}
         self.chance = Random(mix(seed, _RUNNING))
-        """What IDs and the like are drawn from while the sandbox runs."""
+        """The source of IDs and the like while the sandbox runs."""
         self._latest_id = (0, 0)
         self.households = Households(_HOUSEHOLD_DAYS)
 
     def __getitem__(self, name: str) -> Shelf:
-        """The records of a kind."""
+        """Return the records of a kind."""
         shelf = self._shelves.get(name)
         if shelf is None:
             self._fill(name)
@@ -62,13 +62,13 @@ class Archive:
         parent: Record | User | None = None,
         hidden: dict[str, Any] | None = None,
     ) -> Record:
-        """A new record."""
+        """Return a new record."""
         shelf = self[kind]
         id_ = self.new_id(shelf.kind.prefix, now)
         return shelf.add(Record(id_, shelf.kind, data, user, parent, hidden or {}))
 
     def new_id(self, prefix: str, now: Instant) -> str:
-        """An ID that comes after those that were given out before it, in the same millisecond too."""
+        """Return an ID that sorts after all earlier ones, even within one millisecond."""
         millisecond, drawn = now // 1_000, self.chance.getrandbits(_DRAWN_BITS)
         if millisecond == self._latest_id[0]:
             drawn = self._latest_id[1] + 1
@@ -76,11 +76,11 @@ class Archive:
         return prefix + ulid(now, drawn)
 
     def settings(self, kind: str, owner: str, defaults: dict[str, Any]) -> dict[str, Any]:
-        """What is set for the thing of that ID, to be changed in place; the defaults where nothing was yet."""
+        """Return the settings of the thing with that ID, mutable in place; initially the defaults."""
         return self._settings.setdefault((kind, owner), dict(defaults))
 
     def forget(self, vehicle: Vehicle) -> None:
-        """Drops what is set to a vehicle that is gone."""
+        """Clear the settings that refer to a vehicle that is gone."""
         for settings in self._settings.values():
             for name, value in settings.items():
                 if value is vehicle:

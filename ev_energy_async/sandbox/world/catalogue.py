@@ -1,4 +1,4 @@
-"""What can be bought: the makes, models and trims that the sandbox's catalogue is built from. Data only.
+"""The makes, models, trims and tariffs that the sandbox's catalogue is built from. Data only.
 
 The names are those of real products, so that screens look alive; what stands beside them is made up or rounded.
 """
@@ -38,7 +38,7 @@ class MakeData(NamedTuple):
     markets: tuple[str, ...] = ()
     """The countries it is sold in; all where empty."""
     chosen_by_make: bool = True
-    """Whether the make alone is enough to start onboarding."""
+    """Whether onboarding can start from the make alone."""
     subscription: str | None = None
 
 
@@ -62,7 +62,7 @@ class ChargerMakeData(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where users live."""
+    """A place where users live."""
 
     country: str
     city: str
@@ -157,7 +157,7 @@ class TariffData(NamedTuple):
     valid_until: str | None = None
     by_region: bool = False
     planned_by_night: bool = False
-    """Whether charging is planned by the supplier's first tariff instead."""
+    """Whether charging is scheduled by the supplier's first tariff instead."""
 
 
 TARIFFS: Final = (

@@ -22,18 +22,18 @@ CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 def new_id(prefix: str, created_at: Instant, chance: Random) -> str:
-    """An ID: four letters for the collection and a ULID (github.com/ulid/spec) that holds the time of creation."""
+    """Return an ID: the collection's four letters and a ULID (github.com/ulid/spec) of the creation time."""
     return prefix + ulid(created_at, chance.getrandbits(80))
 
 
 def ulid(created_at: Instant, random_part: int) -> str:
-    """A ULID of a time of creation and 80 bits."""
+    """Return a ULID of a time of creation and 80 bits."""
     number = ((created_at // 1_000) << 80) | random_part
     return "".join(CROCKFORD[(number >> shift) & 31] for shift in range(125, -5, -5))
 
 
 def ulid_time(text: str) -> Instant:
-    """The time of creation that a ULID tells, to the millisecond; of what is no ULID, some other time.
+    """Return the creation time of a ULID, to the millisecond; an arbitrary time for other text.
 
     Example:
         >>> ulid_time("01HRFF3SEVSCRAV9B3CHVDFN0H") // 1_000_000
@@ -54,7 +54,7 @@ class VehicleMake:
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """Its name."""
         return self.data.name
 
 
@@ -66,16 +66,16 @@ class VehicleModel:
     data: ModelData
     make: VehicleMake
     connector: str | None = None
-    """The DC plug that its cars have, where anybody knows."""
+    """The DC connector of its cars, if known."""
     connectors: dict[str, dict[str, object]] = attrs.field(factory=dict[str, dict[str, object]])
-    """What is known of it by charging region."""
+    """Its connectors by charging region."""
     hidden: bool = False
-    """Whether it awaits review, and is in no list before."""
+    """Whether it awaits review; until then it is not listed."""
     trims: list[VehicleTrim] = attrs.field(factory=list["VehicleTrim"])
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """Its name."""
         return self.data.name
 
 
@@ -88,7 +88,7 @@ class VehicleTrim:
     watt_hours: int
     model: VehicleModel
     hidden: bool = False
-    """Whether it was made for one vehicle, and is in no list."""
+    """Whether it was made for one vehicle and is not listed."""
 
 
 @attrs.define(eq=False)
@@ -110,7 +110,7 @@ class EvseModel:
 
 @attrs.define(eq=False)
 class Supplier:
-    """Who sells the energy."""
+    """An energy supplier."""
 
     id: str
     name: str
@@ -118,7 +118,7 @@ class Supplier:
 
 @attrs.define(eq=False)
 class Tariff:
-    """What the energy costs: a cheaper night and a dearer day, in decimal strings of major units."""
+    """An energy tariff: night and day prices, as decimal strings of major currency units."""
 
     id: str
     name: str
@@ -137,7 +137,7 @@ class Tariff:
 
     @property
     def rates(self) -> Rates:
-        """What it asks for a kWh."""
+        """Its prices per kWh."""
         day, night = round(float(self.day_price) * 100), round(float(self.night_price) * 100)
         return Rates(self.timezone, day, night, self.type == "DYNAMIC", int(self.id[-5:], 36))
 
@@ -152,7 +152,7 @@ class EvseSite:
 
 @attrs.define(eq=False)
 class User:
-    """A driver, or somebody who only has a charge point."""
+    """A driver, or the owner of a charge point alone."""
 
     id: str
     full_name: str
@@ -190,7 +190,7 @@ class Vehicle:
     logs: Mapping[str, Timeline]
     plug: Plug | None = None
     reconnects_at: Instant | None = None
-    """When the owner, sent a link to do so, connects it again."""
+    """The moment at which the owner, having received a link, reconnects it."""
     connector: str | None = None
     """Its own DC plug, where that is not the model's."""
     adaptors: tuple[str, ...] = ()
@@ -199,7 +199,7 @@ class Vehicle:
     """The percentage that the driver entered, and when."""
 
     def integration(self, now: Instant) -> str:
-        """UNINTEGRATED, ACTIVE or INACTIVE, at a moment."""
+        """Return the state of its link at a moment: UNINTEGRATED, ACTIVE or INACTIVE."""
         if self.reconnects_at is not None and now >= self.reconnects_at:
             return "ACTIVE"
         return self.integrated
@@ -242,7 +242,7 @@ class Plug:
 
     @property
     def user(self) -> User:
-        """Whose it is.
+        """The owner.
 
         Raises:
             LookupError: neither car nor charger is on the platform any more.
@@ -254,7 +254,7 @@ class Plug:
 
 
 class Identified(Protocol):
-    """Anything with an ID."""
+    """An object with an ID."""
 
     @property
     def id(self) -> str:
@@ -285,25 +285,25 @@ class Collection(Generic[T]):
         return self._by_id[id_]
 
     def get(self, id_: str) -> T | None:
-        """The thing of that ID, if there is one."""
+        """Return the thing of that ID, if there is one."""
         return self._by_id.get(id_)
 
     def add(self, thing: T) -> T:
-        """Puts a thing in its place and gives it back."""
+        """Insert a thing and return it."""
         self._by_id[thing.id] = thing
         insort(self._ids, thing.id)
         return thing
 
     def remove(self, id_: str) -> T:
-        """Takes a thing out."""
+        """Remove a thing and return it."""
         self._ids.pop(bisect_left(self._ids, id_))
         return self._by_id.pop(id_)
 
     def following(self, id_: str | None) -> Iterator[T]:
-        """The things after that ID, whether or not it is here; all of them after None."""
+        """Return the things after that ID, whether or not it is here; all of them after None."""
         start = 0 if id_ is None else bisect_right(self._ids, id_)
         return (self._by_id[self._ids[place]] for place in range(start, len(self._ids)))
 
     def preceding(self, id_: str) -> Iterator[T]:
-        """The things before that ID, the nearest first."""
+        """Return the things before that ID, the nearest first."""
         return (self._by_id[self._ids[place]] for place in range(bisect_left(self._ids, id_) - 1, -1, -1))

@@ -1,4 +1,4 @@
-"""What a test does to the fleet of a running sandbox, and what it asks about its logs afterwards. No I/O.
+"""The fleet of a running sandbox as tests change it, and the ground truth about its logs. No I/O.
 
 In Python it is `Sandbox.fleet`; other processes have the control endpoint.
 """
@@ -19,7 +19,7 @@ _TOUCHING: Final = 71  # a kind of draws
 
 @attrs.frozen
 class Logged:
-    """One log as the world holds it: the truth to compare with what a client has seen."""
+    """One log as the world holds it: the ground truth to compare with what a client saw."""
 
     device: str
     """The ID of the vehicle or charge point."""
@@ -28,11 +28,11 @@ class Logged:
     at: str
     """The timestamp that identifies the log, as it stands in its URL and in the record's `Served.logs`."""
     visible_at: datetime
-    """Since when it has been there to be read. For a late log that is long after its own time."""
+    """The moment from which it could be read; for a late log long after its own time."""
 
 
 class Fleet:
-    """The vehicles of a sandbox, as a test has them in its hand.
+    """The vehicles of a sandbox, for tests to change and inspect.
 
     Example:
         >>> car = sandbox.fleet.add()
@@ -42,12 +42,12 @@ class Fleet:
     """
 
     def __init__(self, world: World, now: Callable[[], datetime], forget: Callable[[str], None]) -> None:
-        """A hand on a world.
+        """Make a hand on a world.
 
         Args:
-            world: whose vehicles.
-            now: tells the present.
-            forget: is called with the ID of each vehicle that was changed, came or went.
+            world: the world of the vehicles.
+            now: returns the present.
+            forget: called with the ID of each vehicle that was added, changed or removed.
         """
         self._world = world
         self._now = now
@@ -55,7 +55,7 @@ class Fleet:
         self._touches = 0
 
     def add(self, *, user: str | None = None, trim: str | None = None, integrated: Integrated = "ACTIVE") -> str:
-        """Puts a new vehicle on the platform and gives its ID. Its logs begin now.
+        """Add a vehicle to the platform and return its ID. Its logs begin now.
 
         Args:
             user: the ID of its owner; by default the first user.
@@ -73,7 +73,7 @@ class Fleet:
         return vehicle.id
 
     def remove(self, vehicle: str) -> None:
-        """Takes the vehicle of that ID off the platform. What its logs were can still be asked for here.
+        """Remove a vehicle from the platform. Its logs can still be read here.
 
         Raises:
             KeyError: there is no such vehicle.
@@ -82,7 +82,7 @@ class Fleet:
         self._forget(vehicle)
 
     def integrate(self, vehicle: str, integrated: Integrated) -> None:
-        """Makes the link of the vehicle of that ID what it is to be, at once. The logs so far stay what they are.
+        """Change a vehicle's link at once. Existing logs stay as they are.
 
         Raises:
             KeyError: there is no such vehicle.
@@ -91,13 +91,13 @@ class Fleet:
         self._forget(vehicle)
 
     def touch(self, vehicles: Iterable[str] | None = None, *, share: float | None = None) -> list[str]:
-        """Lets vehicles report their state right now, beside what they report anyway; gives the IDs of those that did.
+        """Let vehicles report their state now, in addition to their own logs; return the IDs of those that did.
 
         One that is not linked does not, nor one that has reported at this very moment.
 
         Args:
             vehicles: their IDs; by default all.
-            share: instead of all of them a part from 0 to 1, drawn anew each time from the world's seed.
+            share: a share of them from 0 to 1 instead of all, drawn from the world's seed on each call.
 
         Raises:
             KeyError: there is no such vehicle.
@@ -115,7 +115,7 @@ class Fleet:
     def logs(
         self, kind: str, *, device: str | None = None, since: datetime | None = None, until: datetime | None = None
     ) -> list[Logged]:
-        """The logs that have become visible by now, each once: by device, and in the order of their own time.
+        """Return the logs that have become visible by now, each once: by device, and in the order of their own time.
 
         Devices that were taken off the platform are among them, with what was visible until then.
 
@@ -133,7 +133,7 @@ class Fleet:
     def each_log(
         self, kind: str, *, device: str | None = None, since: datetime | None = None, until: datetime | None = None
     ) -> Iterator[Logged]:
-        """The same, one after the other."""
+        """Yield the same, one after the other."""
         first = None if since is None else instant(since)
         last = None if until is None else instant(until)
         present = instant(self._now())

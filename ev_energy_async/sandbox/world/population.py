@@ -1,4 +1,4 @@
-"""Who and what there is when a sandbox starts, drawn from a source of chance. No I/O, no clock."""
+"""The initial population of a sandbox, drawn from a source of chance. No I/O, no clock."""
 
 from collections.abc import Callable
 from random import Random
@@ -23,14 +23,14 @@ from ev_energy_async.sandbox.world.stock import Stock
 
 _ESTABLISHED: Final = parse("2021-01-01T00:00:00Z")  # the catalogue's creation
 _JOINING: Final = 4 * 365 * DAY  # the time over which users joined
-_NO_HOME_EVERY: Final = 20  # one user in so many has told no home location
+_NO_HOME_EVERY: Final = 20  # one user in so many has not entered a home location
 _CONSENTING: Final = 0.95  # shares of the users
 _WITH_TARIFF: Final = 0.8
 _UNUSUAL_FROM: Final = 10  # a fleet this large has at least one car of each unusual kind
 
 
 def fill_catalogue(stock: Stock, chance: Random) -> None:
-    """Adds what there is to choose from."""
+    """Add the catalogue."""
     created = _ESTABLISHED
 
     def following(prefix: str) -> str:
@@ -80,7 +80,7 @@ def _add_tariffs(stock: Stock, supplier: Supplier, place: Place, following: Call
 
 
 def fill_users(stock: Stock, count: int, chance: Random) -> None:
-    """Adds that many users."""
+    """Add a number of users."""
     tariffs = {tariff.currency: tariff for tariff in reversed(list(stock.tariffs))}
     site = next(iter(stock.evse_sites))
     for number in range(count):
@@ -103,7 +103,7 @@ def fill_users(stock: Stock, count: int, chance: Random) -> None:
 
 
 def fill_vehicles(stock: Stock, count: int, chance: Random) -> None:
-    """Adds that many vehicles, some users having two."""
+    """Add a number of vehicles; some users have two."""
     users, trims = list(stock.users), list(stock.vehicle_trims)
     at_least = 1 if count >= _UNUSUAL_FROM else 0
     unusual = chance.sample(range(count), count)
@@ -120,7 +120,7 @@ def fill_vehicles(stock: Stock, count: int, chance: Random) -> None:
 
 
 def fill_evses(stock: Stock, count: int, chance: Random) -> None:
-    """Adds that many charge points, the first of a user's for the user's first vehicle."""
+    """Add a number of charge points, a user's first one for the user's first vehicle."""
     users, models = list(stock.users), list(stock.evse_models)
     integrated = [model for model in models if model.data.integrated]
     for number in range(count):

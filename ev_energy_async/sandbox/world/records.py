@@ -78,15 +78,15 @@ class Record:
     data: dict[str, Any]
     """The members of its JSON object by name, ID and URL aside. What is a thing of the world is a reference to it."""
     user: User | None = None
-    """Whose it is, where it is anybody's."""
+    """Its user, if it has one."""
     parent: Record | User | None = None
     """Below what it stands, where it has no collection of its own."""
     hidden: dict[str, Any] = attrs.field(factory=dict[str, Any])
-    """What is known of it and not told."""
+    """Facts that responses do not show."""
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """Its name."""
         name: str = self.data["name"]
         return name
 
@@ -108,14 +108,14 @@ class Shelf(Collection[Record]):
         parent: Record | User | None = None,
         hidden: dict[str, Any] | None = None,
     ) -> Record:
-        """Makes a record that came about at a moment, and puts it in its place."""
+        """Create a record as of a moment and insert it."""
         id_ = new_id(self.kind.prefix, at, chance)
         return self.add(Record(id_, self.kind, data, user, parent, hidden or {}))
 
     def below(self, parent: Record | User) -> list[Record]:
-        """The records that stand below another thing, in the order of their IDs."""
+        """Return the records that stand below another thing, in the order of their IDs."""
         return [record for record in self if record.parent is parent]
 
     def of(self, user: User) -> list[Record]:
-        """The records of a user, in the order of their IDs."""
+        """Return the records of a user, in the order of their IDs."""
         return [record for record in self if record.user is user]

@@ -35,29 +35,29 @@ SCHEDULE_PLAN: Final = "scpl"
 _DIGITS: Final = {character: value for value, character in enumerate(CROCKFORD)}
 _TAKEN_APART: Final = 48  # bits of an ID's random part that say which plug-in it is
 _AT_ONCE: Final = 100  # plugs looked at in one step
-_BUCKETS: Final = 80  # days of the whole fleet's plug-ins kept worked out, of sessions and of sub-sessions
+_BUCKETS: Final = 80  # days of the fleet's plug-ins kept computed, of sessions and of sub-sessions
 
 
 @attrs.frozen
 class Session:
-    """One plug-in of one plug, as far as anybody has told of it."""
+    """One plug-in at one plug, as reported by a device."""
 
     id: str
     plug: Plug
     episode: Episode
     end: Instant
-    """When it ends, or will."""
+    """Its end, which may lie in the future."""
     start_reason: str
     finish_reason: str | None
 
     @property
     def start(self) -> Instant:
-        """When the car was plugged in."""
+        """The moment at which the car was plugged in."""
         return self.episode.start
 
     @property
     def user(self) -> User:
-        """Whose car or charger it is."""
+        """The owner of the car or charger."""
         return self.plug.user
 
 
@@ -70,13 +70,13 @@ class SubSession:
     span: Span
 
     def delivered(self, now: Instant) -> int:
-        """Wh that have reached the battery in it by now."""
+        """Return the Wh delivered to the battery in it by a moment."""
         stages = self.session.episode.stages
         return delivered(stages, min(now, self.span.end)) - delivered(stages, self.span.start)
 
 
 class Beginning(NamedTuple):
-    """Which plug-in an ID names."""
+    """A plug-in event, with the ID that names it."""
 
     id: str
     plug: int
@@ -84,18 +84,18 @@ class Beginning(NamedTuple):
     number: int
     start: Instant
     end: Instant
-    """When the car is unplugged; the session may end sooner."""
+    """The moment at which the car is unplugged; the session may end sooner."""
 
 
 @attrs.define(eq=False)
 class _Bucket:
-    """What began on one day."""
+    """The plug-ins of one day."""
 
     beginnings: list[Beginning] = attrs.field(factory=list[Beginning])
     added: list[Beginning] = attrs.field(factory=list[Beginning])
-    """What was found since those were sorted."""
+    """Those found since the last sort."""
     known: int = 0
-    """How many plugs were looked at."""
+    """The number of plugs examined so far."""
     stale: set[int] = attrs.field(factory=set[int])
     """The numbers of those of them that were changed since."""
 
@@ -104,7 +104,7 @@ class SessionBook:
     """Finds and lists sessions."""
 
     def __init__(self, seed: int, origin: Instant, plugs: Sequence[Plug]) -> None:
-        """A book over plugs, which may grow in number; what began before `origin` is not in it."""
+        """Make a book over plugs, which may grow in number; what began before `origin` is not in it."""
         self._seed = seed
         self._origin = origin
         self._plugs = plugs
@@ -113,12 +113,12 @@ class SessionBook:
         """The numbers of the plugs whose mode was ever changed while a car was plugged in."""
 
     def session(self, id_: str, now: Instant) -> Session | None:
-        """The session of that ID, if it has begun."""
+        """Return the session of that ID, if it has begun."""
         parts = self._take_apart(id_, SESSION)
         return None if parts is None else self._session(*parts[:3], now, id_)
 
     def sub_session(self, id_: str, now: Instant) -> SubSession | None:
-        """The sub-session of that ID, if it has begun."""
+        """Return the sub-session of that ID, if it has begun."""
         parts = self._take_apart(id_, SUB_SESSION)
         if parts is None:
             return None
@@ -128,7 +128,7 @@ class SessionBook:
         return next((sub for sub in self.sub_sessions(session, now) if sub.id == id_), None)
 
     def sub_sessions(self, session: Session, now: Instant) -> list[SubSession]:
-        """A session's sub-sessions that have begun, oldest first."""
+        """Return a session's sub-sessions that have begun, oldest first."""
         return [
             SubSession(self._id(SUB_SESSION, span.start, session, span.number + 1), session, span)
             for span in spans(
@@ -138,11 +138,11 @@ class SessionBook:
         ]
 
     def plan_id(self, sub: SubSession) -> str:
-        """The ID of the schedule plan of a sub-session."""
+        """Return the ID of the schedule plan of a sub-session."""
         return self._id(SCHEDULE_PLAN, sub.span.start, sub.session, sub.span.number + 1)
 
     def of_plug(self, plug: Plug, since: Instant, until: Instant, now: Instant) -> Iterator[Session]:
-        """A plug's sessions that began from `since` to before `until`, oldest first."""
+        """Yield a plug's sessions that began from `since` to before `until`, oldest first."""
         life = plug.life
         for day in range(max(life.day_of(since), life.first_day), life.day_of(min(until, now + 1)) + 1):
             for episode in episodes(life, day):
@@ -150,7 +150,7 @@ class SessionBook:
                     yield session
 
     def on_days(self, plug: Plug, first: Instant, last: Instant, now: Instant) -> Iterator[Session]:
-        """A plug's sessions on the days of its car's life from one moment's to another's, oldest first."""
+        """Yield a plug's sessions on the days of its car's life from one moment's to another's, oldest first."""
         life = plug.life
         for day in range(max(life.day_of(first), life.first_day), life.day_of(last) + 1):
             for episode in episodes(life, day):
@@ -158,7 +158,7 @@ class SessionBook:
                     yield session
 
     def beginnings(self, day: int, *, subs: bool) -> list[Beginning]:
-        """What the whole fleet plugged in on a day since 1970, by the ID of the session or its first sub-session.
+        """Return the fleet's plug-ins on a day since 1970, by the ID of the session or of its first sub-session.
 
         The first time it costs a look at every plug; later only at those that were changed or are new.
         """
@@ -173,7 +173,7 @@ class SessionBook:
         return bucket.beginnings
 
     def ahead(self, day: int, *, subs: bool) -> Iterator[None]:
-        """Works out what `beginnings` needs, a hundred plugs a step: a large fleet's take seconds."""
+        """Compute what `beginnings` needs, a hundred plugs a step; for a large fleet that takes seconds."""
         bucket = self._buckets.get((day, subs), _Bucket)
         while bucket.known < len(self._plugs):
             until = min(bucket.known + _AT_ONCE, len(self._plugs))
@@ -183,14 +183,14 @@ class SessionBook:
             yield
 
     def changed(self, plug: Plug | None) -> None:
-        """Says that the course of the car at a plug is another one."""
+        """Say that the course of the car at a plug is another one."""
         if plug is not None:
             for bucket in self._buckets.kept():
                 if plug.number < bucket.known:
                     bucket.stale.add(plug.number)
 
     def begun(self, beginning: Beginning, now: Instant) -> Session | None:
-        """The session that began then, if it has and anybody told of it."""
+        """Return the session of a plug-in, if it has begun and a device reported it."""
         return self._session(beginning.plug, beginning.day, beginning.number, now, None)
 
     @property
@@ -200,7 +200,7 @@ class SessionBook:
 
     @property
     def origin(self) -> Instant:
-        """What began before this is not in the book."""
+        """The earliest start of a session in the book."""
         return self._origin
 
     def _of_day(self, plug: Plug, day: int, *, subs: bool) -> Iterator[Beginning]:
@@ -223,7 +223,7 @@ class SessionBook:
         return session if session is not None and id_ in {None, session.id} else None
 
     def _told(self, plug: Plug, episode: Episode, now: Instant) -> Session | None:
-        """The session of an episode, if a device has told of it."""
+        """Return the session of an episode, if a device reported it."""
         if not self._origin <= episode.start <= now:
             return None
         end: Instant = episode.end
@@ -253,7 +253,7 @@ class SessionBook:
         return prefix + ulid(at, which << 32 | check)
 
     def _take_apart(self, id_: str, prefix: str) -> tuple[int, int, int, int] | None:
-        """Plug, day, number and sub-number that an ID names."""
+        """Return the plug, day, number and sub-number that an ID encodes."""
         if not id_.startswith(prefix) or len(id_) != len(prefix) + 26:
             return None
         value = 0

@@ -43,7 +43,7 @@ from ev_energy_async.sandbox.world.entities import (
 from ev_energy_async.sandbox.world.sessions import SessionBook
 
 HISTORY: Final = 2 * DAY
-"""How far the logs reach back when the sandbox starts."""
+"""The age of the oldest logs when the sandbox starts."""
 
 _HOME_CHARGER_WATTS: Final = 7_400
 _SECOND_CAR_CHARGER_WATTS: Final = 3_600
@@ -58,7 +58,7 @@ class Stock:
     """Collections of all that has behaviour, empty at first. They iterate in the order of IDs."""
 
     def __init__(self, *, seed: int, start: Instant) -> None:
-        """A stock as of `start`."""
+        """Make a stock as of `start`."""
         self.start = start
         self.origin = start - HISTORY
         self.users = Collection[User]()
@@ -74,7 +74,7 @@ class Stock:
         self.suppliers = Collection[Supplier]()
         self.evse_sites = Collection[EvseSite]()
         self.plugs: list[Plug] = []
-        """Where cars are charged; the ones whose devices are gone stay in it, so that numbers hold."""
+        """All plugs; those whose devices are gone stay, so that numbers remain valid."""
         self.sessions = SessionBook(seed, self.origin, self.plugs)
         self._days: Days = Days(_RECENT_DAYS)
         self.arrivals = Arrivals()
@@ -93,7 +93,7 @@ class Stock:
         joined_at: Instant | None = None,
         battery: int | None = None,
     ) -> Vehicle:
-        """A vehicle of a user that is `integrated` as the API calls it; one of the start if `joined_at` is left out."""
+        """Build a user's vehicle; without `joined_at`, one that has been there from the start."""
         home_watts = _SECOND_CAR_CHARGER_WATTS if user.vehicles else _HOME_CHARGER_WATTS
         make = trim.model.make
         charge_limit, smart = chance.choice((80, 80, 80, 90, 100)), chance.random() < _SMART
@@ -140,7 +140,7 @@ class Stock:
         joined_at: Instant | None = None,
         cpid: str | None = None,
     ) -> Evse:
-        """A charge point of a user, which charges a vehicle or, without one, a car that is not on the platform."""
+        """Build a user's charge point for a vehicle or, without one, for a car that is not on the platform."""
         life = vehicle.life if vehicle is not None else self._life_of_a_stranger(user, chance)
         make = model.make.data
         offline = number % _OFFLINE_EVERY == _OFFLINE_EVERY - 1

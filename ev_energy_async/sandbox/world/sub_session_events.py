@@ -21,7 +21,7 @@ _AT_ONCE: Final = 100  # plugs looked at for one portion
 
 
 class SubSessionEvent(NamedTuple):
-    """That a sub-session began or ended."""
+    """The start or end of a sub-session."""
 
     at: Instant
     type: Literal["charging_sub_session.created", "charging_sub_session.ended"]
@@ -41,11 +41,11 @@ class SubSessionFeed:
         self._read_until: Instant | None = None
         self._due: list[tuple[Instant, int]] = []
         self._looks: dict[int, Instant] = {}
-        """When each plug is to be looked at next; what else is due of it is out of date."""
+        """The next time to examine each plug; other entries for it in `_due` are stale."""
         self._late: list[SubSessionEvent] = []
 
     def between(self, since: Instant, until: Instant) -> list[SubSessionEvent]:
-        """The events after `since` and up to `until`, oldest first; of a month at most.
+        """Return the events after `since` and up to `until`, oldest first; of a month at most.
 
         A change that was made at a moment that had already been read (a boost, in a world whose clock stands still)
         is in the next reading.
@@ -53,7 +53,7 @@ class SubSessionFeed:
         return sorted({event for portion in self.portions(since, until) for event in portion})
 
     def portions(self, since: Instant, until: Instant) -> Iterator[list[SubSessionEvent]]:
-        """The same in portions of little work each, in no order, for those who must not be kept waiting.
+        """Yield the same in portions of little work each, in no order, for those who must not be kept waiting.
 
         The next reading is for when all of them were taken.
         """
@@ -78,7 +78,7 @@ class SubSessionFeed:
         yield list(dict.fromkeys(late))
 
     def note(self, plug: Plug, events: Iterator[SubSessionEvent]) -> None:
-        """Takes note of a change at a plug and of what happened by it right now."""
+        """Note a change at a plug and the events that it caused just now."""
         if self._read_until is not None:
             self._late += [event for event in events if event.at <= self._read_until]
             if plug.number in self._looks:
@@ -89,12 +89,12 @@ class SubSessionFeed:
         heapq.heappush(self._due, (at, number))
 
     def _next(self, plug: Plug, after: Instant) -> Instant:
-        """When a plug's next event is due, or the moment at which it is worth looking again."""
+        """Return when a plug's next event is due, or when to look again."""
         ahead = plug.life.starts(plug.life.day_of(after) + 1)
         return min((event.at for event in self.of(plug, after, ahead)), default=ahead + 1)
 
     def of(self, plug: Plug, since: Instant, until: Instant) -> Iterator[SubSessionEvent]:
-        """The events of one plug after `since` and up to `until`, session by session."""
+        """Yield the events of one plug after `since` and up to `until`, session by session."""
         # A day begins with a departure and no session does, so a bound that is a departure needs no look at its day.
         for session in self._book.on_days(plug, since, until - 1, until):
             for sub in self._book.sub_sessions(session, until):

@@ -18,17 +18,17 @@ class Upload:
     """Room for the content of one file."""
 
     signature: str = attrs.field(repr=False)
-    """What opens it."""
+    """The signature that a request must carry."""
     begun_at: Instant
     content: bytes | None = None
 
     @property
     def ends_at(self) -> Instant:
-        """Until when the presigned URL is good."""
+        """The moment at which the presigned URL expires."""
         return self.begun_at + _LIVES_SECONDS * SECOND
 
     def url(self, origin: str, file_id: str, name: str) -> str:
-        """The presigned URL."""
+        """Return the presigned URL."""
         query = {
             "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
             "X-Amz-Date": moment(self.begun_at).strftime("%Y%m%dT%H%M%SZ"),

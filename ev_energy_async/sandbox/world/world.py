@@ -21,9 +21,9 @@ from ev_energy_async.sandbox.world.uploads import Upload
 __all__ = ["HISTORY", "Integrated", "World"]
 
 Integrated = Literal["ACTIVE", "INACTIVE", "UNINTEGRATED"]
-"""How a vehicle is linked to the platform."""
+"""The state of a vehicle's link to the platform."""
 
-_SHARED: Final = 10  # every tenth car is somebody's second
+_SHARED: Final = 10  # every tenth car is its owner's second
 _EVSES_PER_VEHICLE: Final = 0.6
 
 
@@ -39,14 +39,14 @@ class World(Stock):
     def __init__(
         self, *, vehicles: int, evses: int | None, seed: int, start: Instant, groups: Sequence[Group] = ()
     ) -> None:
-        """A world of that many vehicles and charge points as of `start`.
+        """Make a world of that many vehicles and charge points as of `start`.
 
         Args:
-            vehicles: how many vehicles.
-            evses: how many charge points; by default three for every five vehicles.
-            seed: what everything is drawn from.
+            vehicles: the number of vehicles.
+            evses: the number of charge points; by default three for every five vehicles.
+            seed: the seed of everything drawn at random.
             start: the present.
-            groups: the records that there are from the beginning.
+            groups: the groups of records that exist from the start.
         """
         super().__init__(seed=seed, start=start)
         self.gone: dict[str, tuple[Vehicle | Evse, Instant]] = {}
@@ -54,7 +54,7 @@ class World(Stock):
         self.events = SubSessionFeed(self.sessions, self.plugs)
         self.records = Archive(self, seed, groups)
         self.upload_origin = "http://localhost"
-        """Where files are uploaded to; whoever listens there sets it."""
+        """The origin of presigned upload URLs; set by the server that listens there."""
         chance = Random(mix(seed))
         with _uncollected():
             fill_catalogue(self, chance)
@@ -63,23 +63,23 @@ class World(Stock):
             fill_evses(self, round(vehicles * _EVSES_PER_VEHICLE) if evses is None else evses, chance)
 
     def sub_session_events(self, since: Instant, until: Instant) -> list[SubSessionEvent]:
-        """The sub-sessions that began or ended after `since` and up to `until`, oldest first; of a month at most."""
+        """Return the starts and ends of sub-sessions after `since` and up to `until`, oldest first, up to a month."""
         return self.events.between(since, until)
 
     def switch_mode(self, plug: Plug, now: Instant, mode: str, reason: str) -> None:
-        """Begins a new sub-session in the session of a plug, in another mode."""
+        """Start a new sub-session in another mode within a plug's session."""
         plug.life.switch(now, mode, reason)
         self.sessions.switched.add(plug.number)
         self.sessions.changed(plug)
         self.events.note(plug, self._just_happened(plug, now))
 
     def wish(self, vehicle: Vehicle, now: Instant) -> None:
-        """Lets a car follow what its owner has set, from its next departure on."""
+        """Let a car follow what its owner has set, from its next departure on."""
         vehicle.life.wish(now, target=vehicle.charge_limit, smart=vehicle.smart_charging)
         self.sessions.changed(vehicle.plug)
 
     def disconnect(self, vehicle: Vehicle, now: Instant) -> None:
-        """Breaks a vehicle's link, which closes its open session; one without a link stays as it is."""
+        """Break a vehicle's link, which closes its open session; no effect without a link."""
         if vehicle.integration(now) != "ACTIVE":
             return
         vehicle.integrated, vehicle.reconnects_at = "INACTIVE", None
@@ -89,7 +89,7 @@ class World(Stock):
         self._changed(vehicle.plug, vehicle.life, now)
 
     def reconnect(self, vehicle: Vehicle, at: Instant, now: Instant) -> None:
-        """Restores a vehicle's broken link at a moment to come; a link that works, or none, stays as it is."""
+        """Restore a vehicle's broken link at a future moment; no effect on a working link, or without one."""
         if vehicle.integration(now) != "INACTIVE":
             return
         vehicle.reconnects_at = at
@@ -98,7 +98,7 @@ class World(Stock):
         self._changed(vehicle.plug, vehicle.life, now)
 
     def integrate(self, vehicle: Vehicle, integrated: Integrated, now: Instant) -> None:
-        """Makes a vehicle's link what it is to be, at once. The logs so far stay what they are."""
+        """Change a vehicle's link at once. Existing logs stay as they are."""
         if vehicle.integration(now) == integrated:
             return
         connection = vehicle.reporter.connection
@@ -115,7 +115,7 @@ class World(Stock):
         self._changed(vehicle.plug, vehicle.life, now)
 
     def touch(self, vehicle: Vehicle, now: Instant) -> bool:
-        """Lets a vehicle report its state right now; says whether it did, which one that is not heard of does not."""
+        """Let a vehicle report its state now; return whether it did, which a silent one does not."""
         log, timeline = vehicle.reporter.status_log_now(now), vehicle.logs["status_logs"]
         if log is None or vehicle.integration(now) != "ACTIVE" or timeline.at(now, now) is not None:
             return False
@@ -123,13 +123,13 @@ class World(Stock):
         return True
 
     def revive(self, evse: Evse, at: Instant, now: Instant) -> None:
-        """Lets a charge point that is not heard of be heard again from a moment to come."""
+        """Let a charge point that is not heard of be heard again from a moment to come."""
         reporter = evse.reporter
         reporter.charger = reporter.charger._replace(silences=restore(reporter.charger.silences, at))
         self._changed(evse.plug, reporter.life, now)
 
     def add_user(self, email: str, now: Instant) -> User:
-        """A new user of whom only the address is known."""
+        """Return a new user of whom only the address is known."""
         chance = self.records.chance
         return self.users.add(
             User(
@@ -147,18 +147,18 @@ class World(Stock):
     def add_vehicle(
         self, user: User, trim: VehicleTrim, integrated: str, now: Instant, *, battery: int | None = None
     ) -> Vehicle:
-        """A new vehicle of a user."""
+        """Return a new vehicle of a user."""
         return self.build_vehicle(
             user, trim, integrated, self.records.chance, disabled=False, joined_at=now, battery=battery
         )
 
     def add_evse(self, user: User, model: EvseModel, cpid: str, now: Instant) -> Evse:
-        """A new charge point of a user, for the car that has none yet."""
+        """Return a new charge point of a user, for the car that has none yet."""
         vehicle = next((it for it in user.vehicles if it.plug is not None and it.plug.evse is None), None)
         return self.build_evse(user, model, vehicle, 1, self.records.chance, joined_at=now, cpid=cpid)
 
     def remove_vehicle(self, vehicle: Vehicle, now: Instant) -> None:
-        """Takes a vehicle off the platform; its charge point goes on."""
+        """Remove a vehicle from the platform; its charge point stays."""
         self.vehicles.remove(vehicle.id)
         self.gone[vehicle.id] = (vehicle, now)
         vehicle.user.vehicles.remove(vehicle)
@@ -167,7 +167,7 @@ class World(Stock):
         self.records.forget(vehicle)
 
     def remove_evse(self, evse: Evse, now: Instant) -> None:
-        """Takes a charge point off the platform; its clamp stays, linked to nothing."""
+        """Remove a charge point from the platform; its clamp stays, linked to nothing."""
         self.evses.remove(evse.id)
         self.gone[evse.id] = (evse, now)
         evse.user.evses.remove(evse)
@@ -179,7 +179,7 @@ class World(Stock):
             evse.user.site.evses.remove(evse)
 
     def upload(self, file_id: str) -> Upload | None:
-        """The room for the content of a file of that ID whose upload was started."""
+        """Return the room for the content of a file of that ID whose upload was started."""
         record = self.records["rebate_evidence_files"].get(file_id)
         return None if record is None else record.hidden.get("upload")
 
@@ -195,7 +195,7 @@ class World(Stock):
 
 @contextmanager
 def _uncollected() -> Generator[None, None, None]:
-    """No search for garbage meanwhile: of a large fleet it would take most of the time, and there is none."""
+    """Suspend garbage collection, which would take most of the time with a large fleet and find nothing."""
     was_on = gc.isenabled()
     gc.disable()
     try:
