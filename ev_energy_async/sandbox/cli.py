@@ -103,6 +103,14 @@ def run(
             rich_help_panel=_OAUTH,
         ),
     ] = None,
+    allowed_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="A further name in the Host header to accept, such as that of a container. May be repeated.",
+            rich_help_panel=_NETWORK,
+        ),
+    ] = None,
     auto_consent: Annotated[
         str | None,
         typer.Option(
@@ -213,6 +221,7 @@ def run(
             client_id=client_id,
             client_secret=client_secret,
             redirect_uris=redirect_uri or REDIRECT_URIS,
+            allowed_hosts=allowed_host or (),
             auto_consent=True if auto_consent == _FIRST else auto_consent or False,
             webhook_url=webhook_url,
             webhook_secret=webhook_secret or WEBHOOK_SECRET,

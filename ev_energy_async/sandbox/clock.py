@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Final, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+LAST: Final = datetime(9000, 1, 1, tzinfo=UTC)
+"""The time that no clock is moved to: well before the last one that a datetime can hold."""
+
 _LONGEST_NAP: Final = 3_600.0  # a computer's clock may be set meanwhile
 
 
@@ -53,9 +56,15 @@ class MovableClock:
         the last step is a fraction of what a datetime counts.
 
         Raises:
-            ValueError: `by` is negative; time does not run backwards here.
+            ValueError: `by` is negative, not a number, or leads beyond the year 8999.
         """
-        step = by if isinstance(by, timedelta) else timedelta(seconds=by)
+        try:
+            step = by if isinstance(by, timedelta) else timedelta(seconds=by)
+            reached = self.now() + step
+        except OverflowError:
+            reached = LAST
+        if reached >= LAST:
+            raise ValueError(f"a clock can't be moved to the year {LAST.year} or beyond, by {by}")
         if step < timedelta(0):
             raise ValueError(f"a clock is moved forward only, not by {step}")
         if by and not step:

@@ -28,6 +28,10 @@ def instant(moment: datetime) -> Instant:
     return (since.days * 86_400 + since.seconds) * SECOND + since.microseconds
 
 
+_FIRST: Final = instant(datetime.min.replace(tzinfo=UTC))
+_LAST: Final = instant(datetime.max.replace(tzinfo=UTC))
+
+
 def moment(at: Instant) -> datetime:
     """Return the instant as an aware datetime, in UTC."""
     return _EPOCH + timedelta(microseconds=at)
@@ -66,4 +70,7 @@ def parse(written: str) -> Instant:
     """
     if not _RFC3339.fullmatch(written):
         raise ValueError(written)
-    return instant(datetime.fromisoformat(written.upper()))
+    at = instant(datetime.fromisoformat(written.upper()))
+    if not _FIRST <= at <= _LAST:  # its zone leads beyond what a datetime can hold in UTC
+        raise ValueError(written)
+    return at

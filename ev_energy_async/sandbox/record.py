@@ -123,7 +123,8 @@ class Record:
 
 def told_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """Return the headers of a request that the record keeps."""
-    told = {name: headers[name] for name in _TOLD_HEADERS if name in headers}
+    # Bytes that are not UTF-8 arrive as lone surrogates, which no JSON can hold.
+    told = {name: headers[name].encode(errors="replace").decode() for name in _TOLD_HEADERS if name in headers}
     if authorization := headers.get("Authorization"):
         told["Authorization"] = authorization.partition(" ")[0]
     return told

@@ -39,7 +39,7 @@ class Line:
         return cls(*await asyncio.open_connection(host, int(port)))
 
     def send(self, method: str, target: str, *headers: str, body: bytes = b"", length: int | None = None) -> None:
-        lines = [f"{method} {target} HTTP/1.1", "Host: sandbox", *headers]
+        lines = [f"{method} {target} HTTP/1.1", "Host: localhost", *headers]
         if body or length is not None:
             lines.append(f"Content-Length: {len(body) if length is None else length}")
         self.writer.write("\r\n".join([*lines, "", ""]).encode() + body)

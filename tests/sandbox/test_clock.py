@@ -54,7 +54,7 @@ async def _everywhere(sandbox: Sandbox) -> list[str]:
     ):
         dates.append((await exchange(sandbox, method, target, token=token)).headers["date"])
     for origin, sent in (
-        (sandbox.upload_origin, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"),
+        (sandbox.upload_origin, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"),
         (sandbox.origin, b"GET / HTTP/1.1\r\nBad Header: \x00\r\n\r\n"),
     ):
         line = await Line.to(origin)
@@ -150,6 +150,14 @@ def test_a_clock_moves_on_however_little_it_is_told_to(seconds: float) -> None:
 
     assert clock.now() >= START + timedelta.resolution
     assert abs((clock.now() - START).total_seconds() - seconds) <= 1e-6
+
+
+@pytest.mark.parametrize("by", [1e308, float("inf"), timedelta.max, 300_000_000_000])
+def test_a_clock_is_not_moved_beyond_what_a_datetime_can_hold(by: float | timedelta) -> None:
+    clock = SteppedClock(START)
+    with pytest.raises(ValueError, match="year 9000"):
+        clock.advance(by)
+    assert clock.now() == START
 
 
 def test_a_clock_that_is_moved_by_nothing_stays_and_none_goes_back() -> None:

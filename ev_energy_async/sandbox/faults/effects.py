@@ -1,6 +1,5 @@
 """The effects of a fault plan on requests and responses, as data."""
 
-from math import isfinite
 from typing import ClassVar, Final
 
 import attrs
@@ -8,6 +7,10 @@ import attrs
 _BAD_GATEWAY: Final = 502
 _HTTP_ERRORS: Final = range(400, 600)
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
+
+
+_MOST: Final = 10e9
+"""The largest number that an effect takes; as seconds, three centuries."""
 
 
 def check_share(share: float) -> None:
@@ -18,8 +21,15 @@ def check_share(share: float) -> None:
 
 def check_seconds(seconds: float) -> None:
     """Raise ValueError unless the value is a duration."""
-    if not (isfinite(seconds) and seconds >= 0):
-        raise ValueError(f"seconds is a number from 0 up, not {seconds}")
+    check_number("seconds", seconds)
+
+
+def check_number(name: str, value: float, least: float = 0) -> None:
+    """Raise ValueError unless an effect can take the number."""
+    if not value >= least:
+        raise ValueError(f"{name} is a number from {least} up, not {value}")
+    if value > _MOST:
+        raise ValueError(f"{name} is at most {_MOST:,.0f}, not {value}")
 
 
 @attrs.frozen
@@ -36,8 +46,10 @@ class Effect:
     def __attrs_post_init__(self) -> None:
         for option in attrs.fields(type(self)):
             value = getattr(self, option.name)
-            if isinstance(value, int | float) and not (isfinite(value) and value >= 0):
-                raise ValueError(f"{option.name} is a number from 0 up, not {value}")
+            if isinstance(value, int | float):
+                check_number(option.name, value)
+            if isinstance(value, str) and not value.isprintable():
+                raise ValueError(f"{option.name} is text without control characters, not {value!r}")
 
 
 @attrs.frozen
@@ -73,6 +85,7 @@ class Redirected(Effect):
     status: int = 302
 
     def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
         if self.status not in _REDIRECTS:
             raise ValueError(f"status is a redirect, one of {', '.join(map(str, _REDIRECTS))}, not {self.status}")
 
@@ -215,10 +228,8 @@ class SlowDrip(Effect):
     pause_seconds: float = 0.05
 
     def __attrs_post_init__(self) -> None:
-        if self.piece_bytes < 1:
-            raise ValueError(f"piece_bytes is a number from 1 up, not {self.piece_bytes}")
-        if not (isfinite(self.pause_seconds) and self.pause_seconds >= 0):
-            raise ValueError(f"pause_seconds is a number from 0 up, not {self.pause_seconds}")
+        check_number("piece_bytes", self.piece_bytes, least=1)
+        check_number("pause_seconds", self.pause_seconds)
 
 
 @attrs.frozen

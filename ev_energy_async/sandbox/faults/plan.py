@@ -31,6 +31,7 @@ from ev_energy_async.sandbox.faults.effects import (
     Unavailable,
     UnknownField,
     WrongContentType,
+    check_number,
 )
 from ev_energy_async.sandbox.faults.world_effects import (
     ArrivalEffect,
@@ -114,8 +115,8 @@ class Rule:
             raise ValueError(f"probability is a number from 0 to 1, not {self.probability}")
         for name in ("count", "skip", "from_seconds", "until_seconds"):
             value: float | None = getattr(self, name)
-            if value is not None and not value >= 0:
-                raise ValueError(f"{name} is a number from 0 up, not {value}")
+            if value is not None:
+                check_number(name, value)
         if self.path is not None and isinstance(self.effect, WEBHOOK_EFFECTS):
             raise ValueError("a webhook has no path; name its event as operation")
         if isinstance(self.effect, ArrivalEffect):

@@ -175,7 +175,7 @@ def _switch(call: Call, needed: str, mode: str, reason: str) -> Reply:
     if vehicle is not None and not vehicle.smart_charging:
         raise Problem(HTTPStatus.CONFLICT, "Smart charging is off for the vehicle.")
     current = call.world.sessions.sub_sessions(session, call.now)[-1]
-    if current.span.mode != needed or current.span.start == call.now:
+    if current.span.mode != needed:
         raise Problem(HTTPStatus.CONFLICT, f"The current sub-session is {current.span.mode}, not {needed}.")
     call.world.switch_mode(session.plug, call.now, mode, reason)
     return _session_reply(call, _session(call))

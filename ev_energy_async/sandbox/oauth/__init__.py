@@ -5,13 +5,14 @@ The server routes `/o/` to it and asks it for tokens. Time comes in as an argume
 
 from ev_energy_async.sandbox.oauth.consent import AUTHORIZE_PATH, ConsentDesk
 from ev_energy_async.sandbox.oauth.endpoints import REVOKE_PATH, TOKEN_PATH, OAuth
-from ev_energy_async.sandbox.oauth.tokens import Application, Consent, Token, TokenIssuer
+from ev_energy_async.sandbox.oauth.tokens import KEPT, Application, Consent, Token, TokenIssuer
 
 __all__ = [
     "AUTHORIZE_PATH",
     "Application",
     "ConsentDesk",
     "Consent",
+    "KEPT",
     "OAuth",
     "REVOKE_PATH",
     "TOKEN_PATH",

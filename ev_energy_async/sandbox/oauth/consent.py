@@ -4,12 +4,16 @@ There are no passwords in the sandbox: whoever opens the page chooses which user
 consent at once. No I/O, time comes in as an argument.
 """
 
+import hmac
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from hashlib import sha256
+from hmac import compare_digest
 from html import escape
 from http import HTTPStatus
 from itertools import islice
+from secrets import token_bytes
 from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -36,7 +40,8 @@ _SHOWN_USERS: Final = 50
 _HEADERS: Final = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
+    # Not `no-referrer`, with which browsers send `Origin: null` even from this page.
+    "Referrer-Policy": "same-origin",
 }
 
 
@@ -77,6 +82,7 @@ class ConsentDesk:
                 page all the same.
         """
         self.auto_consent = auto_consent
+        self._key = token_bytes()
         self._issuer = issuer
         self._users = users
 
@@ -96,6 +102,8 @@ class ConsentDesk:
         try:
             asked = self._read(fields, repeated, redirect_uri)
             if request.method == "POST":
+                if not self._is_from_the_page(request, fields, dict(pairs).get("ticket", "")):
+                    return _page(HTTPStatus.FORBIDDEN, "<p>This form was not sent from the consent page.</p>")
                 return self._decide(asked, pairs, now)
             user = self._user_at_once(dict(pairs).get("auto"))
             if user is None:
@@ -148,6 +156,19 @@ class ConsentDesk:
             return next(iter(self._users), None)
         return self._users.get(self.auto_consent)
 
+    def _is_from_the_page(self, request: Request, fields: dict[str, str], ticket: str) -> bool:
+        """Return whether a form was sent from a page of this desk that asked for the same.
+
+        Other sites can send a form here, but they can't read the page and so don't know its ticket.
+        """
+        origin = request.headers.get("Origin")  # RFC 6454, section 7; browsers send it with every POST
+        if origin is not None and urlsplit(origin).netloc != request.headers.get("Host"):
+            return False
+        return compare_digest(ticket.encode(), self._ticket(fields).encode())
+
+    def _ticket(self, fields: dict[str, str]) -> str:
+        return hmac.new(self._key, urlencode(sorted(fields.items())).encode(), sha256).hexdigest()
+
     def _decide(self, asked: _Asked, pairs: Sequence[tuple[str, str]], now: Instant) -> Reply:
         chosen = dict(pairs)
         if chosen.get("decision") != "allow":
@@ -171,7 +192,8 @@ class ConsentDesk:
 
     def _ask(self, asked: _Asked, fields: dict[str, str]) -> Reply:
         hidden = "".join(
-            f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">' for name, value in fields.items()
+            f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">'
+            for name, value in (*fields.items(), ("ticket", self._ticket(fields)))
         )
         users = "".join(
             f'<option value="{user.id}">{escape(user.full_name)} ({user.id})</option>'

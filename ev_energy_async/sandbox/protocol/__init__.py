@@ -18,7 +18,7 @@ from ev_energy_async.sandbox.protocol.paging import (
     by_number,
     link_header,
 )
-from ev_energy_async.sandbox.protocol.params import Query, check_path, read_body, read_query
+from ev_energy_async.sandbox.protocol.params import Query, check_path, read_body, read_json, read_query
 from ev_energy_async.sandbox.protocol.problems import FieldErrors, Problem, invalid, not_found
 from ev_energy_async.sandbox.protocol.routes import Routes
 from ev_energy_async.sandbox.protocol.schema import mismatches
@@ -51,6 +51,7 @@ __all__ = [
     "mismatches",
     "not_found",
     "read_body",
+    "read_json",
     "read_query",
     "tree",
 ]

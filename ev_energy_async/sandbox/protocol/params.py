@@ -1,11 +1,12 @@
 """Reads the parameters of a call as the document declares them; what does not fit is a 400 that names it."""
 
-import json
 import re
 from functools import cache
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import parse_qsl
+
+import msgspec
 
 from ev_energy_async.sandbox.instants import Instant, parse
 from ev_energy_async.sandbox.protocol.document import Document, Operation, Parameter, Schema
@@ -140,14 +141,29 @@ def _plain(document: Document, operation: Operation, body: bytes, content_type: 
     """
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type in {"application/json", ""}:
-        value: Json = json.loads(body)
-        return value
+        return read_json(body)
     if operation.name not in FORM_OPERATIONS or media_type not in {URL_ENCODED, MULTIPART}:
         raise ValueError(f"it should be application/json, not {media_type}")
     properties: dict[str, Schema] = document.resolve(operation.body or {}).get("properties", {})
     return {
         name: _typed(document, properties.get(name, {}), text) for name, text in read_form(body, content_type).items()
     }
+
+
+def read_json(body: bytes) -> Json:
+    """Return the value of a JSON text, such as can be written again.
+
+    Raises:
+        ValueError: it is not JSON (NaN and lone surrogates are not), nested too deeply, or holds a number beyond 64 bits.
+    """
+    try:
+        value: Json = msgspec.json.decode(body)
+        msgspec.json.encode(value)  # what is stored is shown again
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    except OverflowError as error:
+        raise ValueError("it holds a number that is out of range") from error
+    return value
 
 
 def _check_body(document: Document, operation: Operation, value: Json) -> None:

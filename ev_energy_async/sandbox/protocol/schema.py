@@ -5,7 +5,6 @@ Responses are not checked at run time.
 
 import re
 from functools import lru_cache
-from math import isfinite
 from typing import Final
 
 from ev_energy_async.sandbox.instants import parse
@@ -15,6 +14,7 @@ from ev_energy_async.sandbox.protocol.problems import FieldErrors
 Json = str | float | bool | None | list["Json"] | dict[str, "Json"]
 """Any JSON value."""
 
+_LARGEST: Final = 2**53 - 1  # RFC 8259, section 6: what all implementations agree on
 _SHAPES: Final = {
     "date": re.compile(r"\d{4}-\d\d-\d\d"),
     "email": re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+"),
@@ -103,8 +103,8 @@ def _text_fault(schema: Schema, value: str) -> str | None:
 
 
 def _number_fault(schema: Schema, value: float) -> str | None:
-    if not isfinite(value):
-        return "This is not a finite number."
+    if not -_LARGEST <= value <= _LARGEST:
+        return f"This is not a number from {-_LARGEST} to {_LARGEST}."
     if "minimum" in schema and value < schema["minimum"]:
         return f"This is less than {schema['minimum']}."
     if "maximum" in schema and value > schema["maximum"]:

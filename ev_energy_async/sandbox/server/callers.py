@@ -2,7 +2,6 @@
 
 from collections import OrderedDict
 from math import ceil
-from typing import Final
 
 import attrs
 
@@ -10,8 +9,6 @@ from ev_energy_async.sandbox.instants import Instant
 from ev_energy_async.sandbox.oauth import Token, TokenIssuer
 from ev_energy_async.sandbox.protocol import Request
 from ev_energy_async.sandbox.server.limits import RollingWindow
-
-_KEPT_WINDOWS: Final = 10_000
 
 
 @attrs.define
@@ -63,7 +60,7 @@ class Callers:
         window = self._windows.get(key)
         if window is None:
             window = self._windows[key] = RollingWindow(limit)
-            if len(self._windows) > _KEPT_WINDOWS:
+            if len(self._windows) > self._tokens.kept:
                 self._windows.popitem(last=False)
         else:
             self._windows.move_to_end(key)

@@ -15,7 +15,6 @@ GET  /_sandbox/requests    what was served; GET /_sandbox/deliveries what was de
 """
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -24,7 +23,7 @@ from urllib.parse import parse_qsl
 
 from ev_energy_async.sandbox.faults import FaultPlan, FaultPlanError, plan_of
 from ev_energy_async.sandbox.instants import moment, parse
-from ev_energy_async.sandbox.protocol import JsonObject, Problem, Reply, Request, not_found
+from ev_energy_async.sandbox.protocol import JsonObject, Problem, Reply, Request, not_found, read_json
 from ev_energy_async.sandbox.record import Record
 from ev_energy_async.sandbox.world import Fleet, Integrated, Logged, World
 
@@ -141,39 +140,40 @@ class Control:
         scopes: list[Any] | None = body.get("scopes")
         if scopes is not None and not (isinstance(scopes, list) and all(isinstance(one, str) for one in scopes)):
             raise _unfit("scopes should be a list of scopes")
-        return {"access_token": self._sandbox.issue_token(user=body.get("user"), scopes=scopes)}
+        return {"access_token": self._sandbox.issue_token(user=_given_id(body, "user"), scopes=scopes)}
 
     async def _redeliver(self, body: Any) -> JsonObject:
         try:
-            self._sandbox.redeliver(body.get("svix_id"))
+            self._sandbox.redeliver(_id(body, "svix_id"))
         except KeyError:
             raise not_found("There was no webhook of this ID.") from None
         await self._sandbox.settle()
         return {}
 
     async def _add(self, body: Any) -> JsonObject:
-        given = {name: body[name] for name in ("user", "trim", "integrated") if name in body}
-        _check_integrated(given.get("integrated", "ACTIVE"))
-        return {"vehicle": self._sandbox.fleet.add(**given)}
+        integrated = body.get("integrated", "ACTIVE")
+        _check_integrated(integrated)
+        user, trim = _given_id(body, "user"), _given_id(body, "trim")
+        return {"vehicle": self._sandbox.fleet.add(user=user, trim=trim, integrated=integrated)}
 
     async def _remove(self, body: Any) -> JsonObject:
-        self._sandbox.fleet.remove(body.get("vehicle"))
+        self._sandbox.fleet.remove(_id(body, "vehicle"))
         return {}
 
     async def _integrate(self, body: Any) -> JsonObject:
         integrated = body.get("integrated")
         _check_integrated(integrated)
-        self._sandbox.fleet.integrate(body.get("vehicle"), integrated)
+        self._sandbox.fleet.integrate(_id(body, "vehicle"), integrated)
         return {}
 
     async def _touch(self, body: Any) -> JsonObject:
         share: object = body.get("share")
-        vehicles: Any = body.get("vehicles")
+        vehicles: list[Any] | None = body.get("vehicles")
         if share is not None and (not isinstance(share, int | float) or isinstance(share, bool)):
             raise _unfit("share should be a number")
-        if vehicles is not None and not isinstance(vehicles, list):
+        if vehicles is not None and not (isinstance(vehicles, list) and all(isinstance(one, str) for one in vehicles)):
             raise _unfit("vehicles should be a list of IDs")
-        return {"vehicles": self._sandbox.fleet.touch(cast("list[str] | None", vehicles), share=share)}
+        return {"vehicles": self._sandbox.fleet.touch(vehicles, share=share)}
 
     async def _logs(self, query: Any) -> JsonObject:
         bounds = {name: moment(parse(query[name])) for name in ("since", "until") if name in query}
@@ -197,9 +197,20 @@ def _unfit(detail: str) -> Problem:
     return Problem(HTTPStatus.BAD_REQUEST, detail)
 
 
+def _id(body: dict[str, Any], name: str) -> str:
+    value = body.get(name)
+    if not isinstance(value, str):
+        raise _unfit(f"{name} should be an ID")
+    return value
+
+
+def _given_id(body: dict[str, Any], name: str) -> str | None:
+    return None if body.get(name) is None else _id(body, name)
+
+
 def _check_integrated(value: object) -> None:
     known = get_args(Integrated)
-    if value not in known:
+    if not isinstance(value, str) or value not in known:
         raise _unfit(f"integrated should be one of {', '.join(known)}")
 
 
@@ -209,7 +220,7 @@ def _read(request: Request) -> dict[str, Any]:
     # A page that a browser shows can't send this type to another origin unasked.
     if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() != "application/json":
         raise Problem(HTTPStatus.BAD_REQUEST, "The body should be application/json.")
-    value: object = json.loads(request.body)
+    value: object = read_json(request.body)
     if not isinstance(value, dict):
         raise Problem(HTTPStatus.BAD_REQUEST, "The body should be a JSON object.")
     return cast("dict[str, Any]", value)

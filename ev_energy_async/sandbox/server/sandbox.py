@@ -15,6 +15,7 @@ from ev_energy_async.sandbox.handlers import HANDLERS, prepared
 from ev_energy_async.sandbox.instants import http_date, instant
 from ev_energy_async.sandbox.oauth import (
     AUTHORIZE_PATH,
+    KEPT,
     REVOKE_PATH,
     TOKEN_PATH,
     Application,
@@ -24,14 +25,15 @@ from ev_energy_async.sandbox.oauth import (
     TokenIssuer,
 )
 from ev_energy_async.sandbox.protocol import Problem, Request, load
-from ev_energy_async.sandbox.record import Delivery, Record, Served, told_headers, told_path
+from ev_energy_async.sandbox.record import Delivery, Record, Served
 from ev_energy_async.sandbox.resources import GROUPS
 from ev_energy_async.sandbox.server.api import PREFIX, Api, Route
 from ev_energy_async.sandbox.server.callers import Callers
 from ev_energy_async.sandbox.server.control import CONTROL_PATH, Control
 from ev_energy_async.sandbox.server.fast import FastPages
+from ev_energy_async.sandbox.server.hosts import Hosts
 from ev_energy_async.sandbox.server.listener import Listener
-from ev_energy_async.sandbox.server.service import Outcome, Service, encoded
+from ev_energy_async.sandbox.server.service import Outcome, Service, encoded, served
 from ev_energy_async.sandbox.server.uploads import Uploads
 from ev_energy_async.sandbox.webhooks import WEBHOOK_SECRET, Deliverer, Event, checked_url
 from ev_energy_async.sandbox.world import Fleet, World
@@ -40,6 +42,7 @@ REDIRECT_URIS: Final = ("http://127.0.0.1:8080/callback", "http://localhost:8080
 """The redirect URIs that are registered by default."""
 
 _LOG: Final = logging.getLogger("ev_energy_async.sandbox")
+_LONGEST_LIFETIME: Final = 10e9  # seconds, three centuries
 _KEPT: Final = 10_000
 _AHEAD_AT_ONCE: Final = 20  # vehicles encoded between two looks at the sockets
 
@@ -69,6 +72,7 @@ class Sandbox:
         client_id: str = "sandbox-client",
         client_secret: str = "sandbox-secret",  # noqa: S107 - it opens nothing
         redirect_uris: Iterable[str] = REDIRECT_URIS,
+        allowed_hosts: Iterable[str] = (),
         auto_consent: str | bool = False,
         webhook_url: str | None = None,
         webhook_secret: str | Sequence[str] = WEBHOOK_SECRET,
@@ -76,6 +80,7 @@ class Sandbox:
         faults: FaultPlan | None = None,
         record: str | Path | None = None,
         kept_requests: int | None = _KEPT,
+        kept_tokens: int = KEPT,
         control: bool = False,
         fast: bool = False,
     ) -> None:
@@ -97,6 +102,7 @@ class Sandbox:
             client_id: the application's id.
             client_secret: the application's secret.
             redirect_uris: the registered redirect URIs, compared as complete strings.
+            allowed_hosts: further names in `Host` to accept, besides those of this machine's loopback and `host`.
             auto_consent: the ID of a user who consents without seeing the page; True is the first user.
             webhook_url: the URL that events are delivered to; None delivers none.
             webhook_secret: the signing secret, `whsec_...`; with several, deliveries carry a signature of each.
@@ -104,11 +110,12 @@ class Sandbox:
             faults: the fault plan.
             record: a file of JSON lines that receives everything served and delivered.
             kept_requests: the number of entries that `requests` and `deliveries` each keep; None keeps all.
+            kept_tokens: the number of tokens of each kind kept, and of callers whose request limit is remembered.
             control: whether the control endpoint `/_sandbox/` is on; the default clock can then be moved forward.
             fast: whether `GET /vehicles` is served from items encoded ahead.
 
         Raises:
-            ValueError: the webhook's URL or secret is invalid, or the consenting user does not exist.
+            ValueError: the webhook's URL or secret or a lifetime is invalid, or the consenting user does not exist.
         """
         self.client_id = client_id
         self.client_secret = client_secret
@@ -127,6 +134,7 @@ class Sandbox:
             document.scopes,
             _seconds(token_lifetime),
             refresh_lifetime_seconds=None if refresh_token_lifetime is None else _seconds(refresh_token_lifetime),
+            kept=kept_tokens,
             speed=self._clock.speed,
         )
         callers = Callers(
@@ -151,6 +159,7 @@ class Sandbox:
                 url=checked_url(webhook_url, anywhere=webhook_anywhere),
                 secrets=self.webhook_secrets,
             )
+        self._hosts = Hosts(host, allowed_hosts)
         self._listener = Listener(self._serve, self._date, host, port)
         self._upload_listener = Listener(self._serve_upload, self._date, host, upload_port)
         self._ahead: asyncio.Task[None] | None = None
@@ -355,43 +364,37 @@ class Sandbox:
         return http_date(instant(self._clock.now()))
 
     async def _serve(self, request: Request, refusal: Problem | None) -> Outcome:
+        if misdirected := self._hosts.refusal(request.headers):
+            return self._turn_away(request, misdirected, "api")
         if self._control is not None and request.path.startswith(CONTROL_PATH):
-            reply = await self._control.answer(request)
-            return encoded(reply if refusal is None else refusal.reply(), Route())
+            return encoded(await self._control.answer(request) if refusal is None else refusal.reply(), Route())
         if "Authorization" in request.headers:
             name = request.path.removeprefix(PREFIX + "/")
             for _ in prepared(self.world.sessions, instant(self._clock.now()), name, request.query):
                 await asyncio.sleep(0)
         moment = self._clock.now()
         outcome = self._service.serve(request, instant(moment), refusal)
-        self._note(request, outcome, moment, "api")
+        self.record.served(served(request, outcome, moment, "api"))
         return outcome
 
     async def _serve_upload(self, request: Request, refusal: Problem | None) -> Outcome:
+        if misdirected := self._hosts.refusal(request.headers):
+            return self._turn_away(request, misdirected, "upload")
         moment = self._clock.now()
         outcome = self._service.serve_elsewhere(
             request, instant(moment), lambda: self._uploads.answer(request, instant(moment), refusal)
         )
-        self._note(request, outcome, moment, "upload")
+        self.record.served(served(request, outcome, moment, "upload"))
         return outcome
 
-    def _note(self, request: Request, outcome: Outcome, moment: datetime, origin: str) -> None:
-        self.record.served(
-            Served(
-                moment,
-                request.method,
-                told_path(f"{request.path}?{request.query}" if request.query else request.path),
-                None if outcome.reply is None else outcome.reply.status,
-                outcome.operation,
-                told_headers(request.headers),
-                outcome.faults,
-                len(outcome.body),
-                outcome.logs,
-                origin,
-                request.port,
-            )
-        )
+    def _turn_away(self, request: Request, problem: Problem, origin: str) -> Outcome:
+        outcome = encoded(problem.reply(), Route())
+        self.record.served(served(request, outcome, self._clock.now(), origin))
+        return outcome
 
 
 def _seconds(lifetime: float | timedelta) -> float:
-    return lifetime.total_seconds() if isinstance(lifetime, timedelta) else lifetime
+    seconds = lifetime.total_seconds() if isinstance(lifetime, timedelta) else lifetime
+    if not 0 <= seconds <= _LONGEST_LIFETIME:
+        raise ValueError(f"a token's lifetime is from 0 to {_LONGEST_LIFETIME:,.0f} seconds, not {lifetime}")
+    return seconds

@@ -4,6 +4,7 @@ The server reads a request, asks here what to do, and does it.
 """
 
 from collections.abc import Callable
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -38,6 +39,7 @@ from ev_energy_async.sandbox.faults import (
 )
 from ev_energy_async.sandbox.instants import Instant, http_date
 from ev_energy_async.sandbox.protocol import Problem, Reply, Request
+from ev_energy_async.sandbox.record import Served, told_headers, told_path
 from ev_energy_async.sandbox.server.api import PREFIX, Api, Route
 
 _SUCCESSES: Final = range(200, 300)
@@ -209,6 +211,23 @@ def encoded(reply: Reply, route: Route) -> Outcome:
     if isinstance(reply.body, bytes):
         return Outcome(reply, reply.body, operation=route.name)
     return Outcome(reply, msgspec.json.encode(reply.body), operation=route.name, logs=log_keys(reply.body))
+
+
+def served(request: Request, outcome: Outcome, moment: datetime, origin: str) -> Served:
+    """Return the entry of the record for a request and what became of it."""
+    return Served(
+        moment,
+        request.method,
+        told_path(f"{request.path}?{request.query}" if request.query else request.path),
+        None if outcome.reply is None else outcome.reply.status,
+        outcome.operation,
+        told_headers(request.headers),
+        outcome.faults,
+        len(outcome.body),
+        outcome.logs,
+        origin,
+        request.port,
+    )
 
 
 def _html(status: int) -> Reply:

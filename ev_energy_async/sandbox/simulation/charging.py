@@ -74,14 +74,13 @@ def spans(life: Life, episode: Episode, end: Instant, start_reason: str, finish_
         mode = SMART if smart else UNMANAGED_HOME
     else:
         mode = MANAGED_PUBLIC if smart and not episode.stages[0].direct_current else UNMANAGED_PUBLIC
-    switches = [switch for switch in life.switches(episode.day) if episode.start < switch.at < end]
+    switches = [switch for switch in life.switches(episode.day) if episode.start <= switch.at < end]
     cuts = [episode.start, *(switch.at for switch in switches), end]
     modes = [mode, *(switch.mode for switch in switches)]
     reasons = [start_reason, *(switch.reason for switch in switches), finish_reason]
     return [
         Span(number, cuts[number], cuts[number + 1], mode, reasons[number], reasons[number + 1])
         for number, mode in enumerate(modes)
-        if cuts[number] < cuts[number + 1]
     ]
 
 

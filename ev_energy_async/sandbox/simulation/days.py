@@ -233,7 +233,7 @@ def replan(
         slack: how long before departure a plan that waits has charging done.
         at_once: whether to charge now, else as late as it can be.
     """
-    place = next((place for place, stage in enumerate(stages) if stage.start < at < stage.end), None)
+    place = next((place for place, stage in enumerate(stages) if stage.start <= at < stage.end), None)
     if place is None:
         return stages
     cut = stages[place]
@@ -252,4 +252,5 @@ def replan(
     before = cut._replace(end=at, charge_end=state.charge, odometer_end=state.odometer, meter_end=state.meter)
     diary = _Diary(at, stages[last].end, state, habits)
     _charge_at_home(diary, state, diary.now, slack)
-    return [*stages[:place], before, *diary.stages, *stages[last + 1 :]]
+    kept = [before] if cut.start < at else []
+    return [*stages[:place], *kept, *diary.stages, *stages[last + 1 :]]

@@ -43,6 +43,8 @@ class SubSessionFeed:
         self._looks: dict[int, Instant] = {}
         """The next time to examine each plug; other entries for it in `_due` are stale."""
         self._late: list[SubSessionEvent] = []
+        self._given: set[SubSessionEvent] = set()
+        """The events given already of the moment up to which was read."""
 
     def between(self, since: Instant, until: Instant) -> list[SubSessionEvent]:
         """Return the events after `since` and up to `until`, oldest first; of a month at most.
@@ -60,6 +62,7 @@ class SubSessionFeed:
         since = max(since, until - _FAR_BACK)
         if since != self._read_until:
             self._due, self._looks = [], {}
+        given = self._given if until == self._read_until else set[SubSessionEvent]()
         self._read_until = since
         for plug in self._plugs[len(self._looks) :]:
             self._look_again(plug.number, since)
@@ -73,9 +76,11 @@ class SubSessionFeed:
                 looks += 1
                 found += self.of(self._plugs[number], since, until)
                 self._look_again(number, self._next(self._plugs[number], until))
+            given.update(event for event in found if event.at == until)
             yield found
-        late, self._late, self._read_until = self._late, [], until
-        yield list(dict.fromkeys(late))
+        late = [event for event in dict.fromkeys(self._late) if event not in given]
+        self._late, self._read_until, self._given = [], until, given.union(late)
+        yield late
 
     def note(self, plug: Plug, events: Iterator[SubSessionEvent]) -> None:
         """Note a change at a plug and the events that it caused just now."""

@@ -74,7 +74,7 @@ def test_the_same_seed_gives_the_same_arrivals() -> None:
 
 
 @given(st.lists(st.integers(1, 20 * 3_600), min_size=1, max_size=6), st.integers(0, 50))
-@settings(max_examples=15)
+@settings(max_examples=15, deadline=None)
 def test_the_newest_log_is_the_newest_of_those_that_have_come(steps: list[int], seed: int) -> None:
     sandbox, _ = _made(
         CoarseTimes(), LateUploads(share=0.5), OfflineDevices(share=0.6), RepeatedLogs(share=0.3), seed=seed, vehicles=4

@@ -116,6 +116,33 @@ async def test_a_boost_charges_at_once_and_its_end_goes_back_to_waiting(client: 
     assert {again["id"], boost["id"]} < {sub["id"] for sub in everything}
 
 
+async def test_a_boost_can_end_in_the_instant_in_which_it_began(client: Client) -> None:
+    session = next(
+        session
+        for session in Places(client).sessions()
+        if session.end > NOW + 5 * HOUR
+        and session.plug.vehicle is not None
+        and session.plug.vehicle.smart_charging
+        and session.episode.stages[0].activity.value == "waiting"
+        and session.episode.stages[0].end > NOW + 2 * HOUR
+    )
+    path = f"/charging_sessions/{session.id}"
+    before = await _session(client, session)
+    for command in ("boost_start", "boost_end", "boost_start", "boost_end"):
+        answer = await client.call("POST", f"{path}/{command}")
+        assert answer.status == 200, answer.body
+
+    subs = (await _session(client, session))["sub_sessions"][::-1]
+    assert [sub["mode"] for sub in subs] == ["SMART", "BOOST", "SMART", "BOOST", "SMART"]
+    assert [sub["end"] for sub in subs[:-1]] == [sub["start"] for sub in subs[1:]]
+    assert subs[0]["id"] == before["sub_sessions"][0]["id"]
+    for sub in subs:
+        assert (await client.get(f"/charging_sub_sessions/{sub['id']}")).body["mode"] == sub["mode"]
+    client.sandbox.advance(1_800)
+    latest = (await client.get(f"{before['vehicle']['url']}?expand=latest_status_log")).body["latest_status_log"]
+    assert not latest["is_charging"], "the last word was to wait"
+
+
 async def test_boosts_that_make_no_sense_are_409(client: Client) -> None:
     places = Places(client)
     over = next(session for session in places.sessions() if session.end <= NOW)
@@ -274,9 +301,14 @@ def test_a_boost_is_in_the_feed_once_even_where_time_stands_still() -> None:
     assert {event.sub_session_id for event in found} == {
         sub.id for sub in world.sessions.sub_sessions(session, NOW)[-2:]
     }
+    world.switch_mode(plug, NOW, "SMART", "USER_SETTINGS")
+    more = world.sub_session_events(NOW, NOW)
+    assert [event.type.rpartition(".")[2] for event in more] == ["created", "ended"], "the boost ends, another begins"
+    assert not set(found) & set(more)
     later = world.sub_session_events(NOW, NOW + DAY)
-    assert not set(found) & set(later)
-    assert [event for event in later if event.sub_session_id in {it.sub_session_id for it in found}]
+    assert not {*found, *more} & set(later)
+    [last] = [event for event in later if event.sub_session_id in {it.sub_session_id for it in more}]
+    assert last.type == "charging_sub_session.ended"
 
 
 def test_ids_that_were_made_up_name_no_session() -> None:

@@ -43,8 +43,10 @@ class Browser:
         async with self.session.get(self.sandbox.authorize_url, params=fields, allow_redirects=False) as response:
             return response.status, await response.text(), _answer(response.headers.get("Location"))
 
-    async def submit(self, fields: list[tuple[str, str]]) -> tuple[int, dict[str, str]]:
-        async with self.session.post(self.sandbox.authorize_url, data=fields, allow_redirects=False) as response:
+    async def submit(self, fields: list[tuple[str, str]], **headers: str) -> tuple[int, dict[str, str]]:
+        async with self.session.post(
+            self.sandbox.authorize_url, data=fields, headers=headers, allow_redirects=False
+        ) as response:
             return response.status, _answer(response.headers.get("Location"))
 
     async def post(self, url: str, auth: str | None = BASIC, **form: str) -> tuple[int, Any]:
@@ -108,6 +110,22 @@ async def test_the_page_asks_and_its_answer_leads_back_with_a_code(sandbox: Sand
         headers = {"Authorization": f"Bearer {body['access_token']}"}
         async with session.get(sandbox.base_url + "/users/me", headers=headers) as response:
             assert (await response.json())["id"] == user.id
+
+
+async def test_a_form_that_another_site_sends_grants_nothing(sandbox: Sandbox) -> None:
+    user = next(iter(sandbox.world.users)).id
+    async with aiohttp.ClientSession() as session:
+        browser = Browser(sandbox, session)
+        _, page, _ = await browser.open(**ASKED)
+        decided = [*_fields(page), ("user", user), ("decision", "allow")]
+        without = [field for field in decided if field[0] != "ticket"]
+        assert (await browser.submit(without))[0] == 403
+        assert (await browser.submit([*without, ("ticket", "é" * 32)]))[0] == 403
+        other = [field for field in decided if field[0] != "state"] + [("state", "the attacker's")]
+        assert (await browser.submit(other))[0] == 403, "a ticket is for what the page asked"
+        for origin in ("https://evil.example", "http://localhost:1", "null"):
+            assert (await browser.submit(decided, Origin=origin))[0] == 403
+        assert (await browser.submit(decided, Origin=sandbox.origin))[0] == 302
 
 
 async def test_a_user_may_deny_or_grant_less(sandbox: Sandbox) -> None:

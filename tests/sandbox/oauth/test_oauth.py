@@ -91,6 +91,30 @@ async def test_a_body_that_is_no_form_is_an_invalid_request(sandbox: Sandbox, cl
     assert (answer.status, answer.body["error"]) == (400, "invalid_request")
 
 
+async def test_the_tokens_of_twenty_thousand_users_all_stay_valid(sandbox: Sandbox, client: Client) -> None:
+    user = next(iter(sandbox.world.users)).id
+    first, *_ = [sandbox.issue_token(user=user) for _ in range(20_000)]
+    client.token = first
+    assert (await client.get("/users/me")).status == 200
+
+
+async def test_a_sandbox_keeps_as_many_tokens_as_it_is_told_to() -> None:
+    async with Sandbox(vehicles=1, kept_tokens=2) as sandbox, aiohttp.ClientSession() as session:
+        client = Client(sandbox, session)
+        tokens = [sandbox.issue_token() for _ in range(3)]
+        for token, status in zip(tokens, (401, 200, 200), strict=True):
+            client.token = token
+            assert (await client.get("/vehicles")).status == status
+
+
+@pytest.mark.parametrize("lifetime", [-1, 1e308, float("nan"), float("inf")])
+def test_a_lifetime_that_is_none_is_refused(lifetime: float) -> None:
+    with pytest.raises(ValueError, match="lifetime"):
+        Sandbox(vehicles=0, token_lifetime=lifetime)
+    with pytest.raises(ValueError, match="lifetime"):
+        Sandbox(vehicles=0, refresh_token_lifetime=lifetime)
+
+
 async def test_tokens_expire_by_the_sandboxs_clock(sandbox: Sandbox, client: Client) -> None:
     client.token = sandbox.issue_token()
     sandbox.advance(36_000 - 0.001)

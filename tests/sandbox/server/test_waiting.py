@@ -76,7 +76,7 @@ async def test_a_client_that_is_gone_before_its_answer_is_nothing_to_tell_of(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture, effect: Effect
 ) -> None:
     sandbox.faults = FaultPlan((Rule(Held()), Rule(effect)))
-    head = f"GET /v2/vehicles HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {sandbox.issue_token()}\r\n\r\n"
+    head = f"GET /v2/vehicles HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {sandbox.issue_token()}\r\n\r\n"
     with socket.create_connection(("127.0.0.1", int(sandbox.origin.rpartition(":")[2]))) as connection:
         connection.sendall(head.encode())
         await _until_under_way(sandbox, 1)
