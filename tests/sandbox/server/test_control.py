@@ -78,7 +78,7 @@ async def test_it_gives_tokens(sandbox: Sandbox) -> None:
         ("POST", "advance", {"seconds": "60"}, 400, "seconds should be a number"),
         ("POST", "advance", {"seconds": -1}, 400, "forward only"),
         ("POST", "advance", {"seconds": 1e308}, 400, "year 9000"),
-        ("POST", "advance", {"seconds": 10**400}, 400, "out of range"),
+        ("POST", "advance", {"seconds": 10**400}, 400, "year 9000"),
         ("POST", "advance", {"seconds": float("inf")}, 400, "malformed"),
         ("POST", "advance", {"seconds": float("nan")}, 400, "malformed"),
         ("POST", "advance", {"seconds": 250_000_000_000}, 400, "year 9000"),
