@@ -1,1 +1,1 @@
-"""The tests, by concern."""
+"""The tests; the folders mirror the packages."""

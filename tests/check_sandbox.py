@@ -1,8 +1,8 @@
-"""Runs schemathesis against a sandbox: `make check-sandbox`, or `python -m tests.check_sandbox` with more options.
+"""Run schemathesis against a sandbox: `make check-sandbox`, or `python -m tests.check_sandbox` with more options.
 
-What is sent follows from the document and a seed, and the sandbox's time stands still: a run that fails fails again.
-Requests are made up to fit the document or to break it in one place. `schemathesis.toml` says how many and what is
-checked, `schemathesis_hooks.py` what is left out.
+Requests follow from the document and a seed, and the sandbox's clock stands still, so that a failure is reproducible.
+They match the document or violate it in one place. `schemathesis.toml` configures their number and the checks,
+`schemathesis_hooks.py` the exceptions.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ _HERE: Final = Path(__file__).resolve().parent
 _CONFIGURATION: Final = _HERE / "schemathesis.toml"
 _NO_LIMIT: Final = 1_000_000_000
 _VARIABLE: Final = re.compile(r"\{(\w+)\}")
-# How often a made-up request is about something that exists.
+# The share of generated requests that are about something that exists.
 _OFTEN: Final = 0.8
 _FIRST_ERROR: Final = 400
 
 
 async def _known(sandbox: Sandbox) -> str:
-    """What exists in the sandbox, as dictionaries from which schemathesis takes path variables and filters."""
+    """Return existing IDs as dictionaries, from which schemathesis takes path variables and filters."""
     async with aiohttp.ClientSession() as session:
         places = Places(Client(sandbox, session))
         await places.furnish()
@@ -53,21 +53,21 @@ async def _known(sandbox: Sandbox) -> str:
 
 
 def _configuration(folder: Path, more: str) -> Path:
-    """The configuration beside this module with more to it, as a file in a folder."""
+    """Write the configuration beside this module, extended, to a folder and return its path."""
     made = folder / _CONFIGURATION.name
     made.write_text(_CONFIGURATION.read_text("utf-8") + more, "utf-8")
     return made
 
 
 async def main(options: list[str]) -> int:
-    """Serve, let schemathesis run, and return what it came to."""
-    # Headers that are no HTTP are among what is tried; aiohttp would tell of each at length.
+    """Start a sandbox, run schemathesis against it, and return its exit status."""
+    # Malformed headers are among the tests; aiohttp would log each of them at length.
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
     clock = SteppedClock(START)
     async with Sandbox(
         vehicles=20, seed=7, clock=clock, rate_limit=_NO_LIMIT, anonymous_rate_limit=_NO_LIMIT, kept_requests=None
     ) as sandbox:
-        with TemporaryDirectory() as scratch:  # a folder without a cache
+        with TemporaryDirectory() as scratch:  # without a cache
             configuration = _configuration(Path(scratch), await _known(sandbox))
             process = await asyncio.create_subprocess_exec(
                 str(Path(sys.executable).with_name("schemathesis")),
@@ -77,12 +77,12 @@ async def main(options: list[str]) -> int:
                 env={**os.environ, "PYTHONPATH": str(_HERE.parent)},
             )
             result = await process.wait()
-            answered = {
+            succeeded = {
                 each.operation
                 for each in sandbox.requests
                 if each.operation is not None and each.status is not None and each.status < _FIRST_ERROR
             }
-            print(f"{len(answered)} of {len(load().operations)} operations answered with a success")  # noqa: T201
+            print(f"{len(succeeded)} of {len(load().operations)} operations succeeded")  # noqa: T201
             return result
 
 

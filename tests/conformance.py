@@ -1,7 +1,7 @@
-"""Judges answers against the document: those of the tour, and those of every sandbox that runs in a test.
+"""Check responses against the document: those of the tour, and those of every sandbox that runs in a test.
 
-Nobody asks for the latter: `conftest.py` brings `answers_conform` into each test. Sandboxes in processes of their own
-are out of its reach.
+The latter need no request: `conftest.py` applies `responses_conform` to each test. Sandboxes in other processes are out
+of its reach.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 PROBLEM: Final = "application/problem+json"
 _ANY_ERROR: Final = {PROBLEM: {"schema": {"$ref": "#/components/schemas/RFC9457ProblemDetail"}}}
 _FIRST_ERROR: Final = 400
-# Misspelled in some responses of the document, which have the right one beside it.
+# A misspelling in some responses of the document, which have the correct header too.
 _NOT_SENT: Final = "RetryAfter"
 
 
 @attrs.frozen
 class Answer:
-    """An answer as a client gets it."""
+    """A response as a client receives it."""
 
     operation: Operation
     status: int
@@ -55,7 +55,7 @@ def operations() -> dict[tuple[str, str], Operation]:
 
 
 def problems(answer: Answer) -> list[str]:
-    """Where an answer departs from what the document says of it; empty if nowhere.
+    """Return where a response departs from the document; empty if nowhere.
 
     Errors come in more statuses than an operation declares, as 429 and 503 do: all are held to be problem documents.
     """
@@ -72,7 +72,7 @@ def problems(answer: Answer) -> list[str]:
     content: dict[str, Any] = response.get("content", {})
     if not content and answer.status < _FIRST_ERROR:
         return found + ([f"{answer}: a body where there should be none"] if answer.body else [])
-    # Every error is a problem document, also where the document speaks of no body.
+    # Every error is a problem document, even where the document mentions no body.
     media = content or _ANY_ERROR
     if answer.content_type.partition(";")[0] not in media:
         return [*found, f"{answer}: {answer.content_type} instead of {', '.join(media)}"]
@@ -80,20 +80,20 @@ def problems(answer: Answer) -> list[str]:
     try:
         value = json.loads(answer.body)
     except ValueError as error:
-        return [*found, f"{answer}: no JSON: {error}"]
+        return [*found, f"{answer}: not JSON: {error}"]
     return found + [f"{answer} {problem}" for problem in document().problems(schema, value)]
 
 
 @cache
-def _quick(method: str, path: str, status: int) -> jsonschema_rs.Draft202012Validator | None:
-    """A judge of JSON bodies that takes microseconds; None where there is no schema."""
+def _validator(method: str, path: str, status: int) -> jsonschema_rs.Draft202012Validator | None:
+    """Return a validator of JSON bodies that takes microseconds; None if there is no schema."""
     declared = document().resolve(operations()[method, path].node["responses"].get(str(status), {}))
     content: dict[str, Any] = declared.get("content", {}) or (_ANY_ERROR if status >= _FIRST_ERROR else {})
     if not content:
         return None
     schema: dict[str, Any] = next(iter(content.values()))["schema"]
-    whole = schema | {"components": {"schemas": document().schemas}}
-    return jsonschema_rs.Draft202012Validator(whole, validate_formats=True, formats={"decimal": _is_decimal})
+    complete = schema | {"components": {"schemas": document().schemas}}
+    return jsonschema_rs.Draft202012Validator(complete, validate_formats=True, formats={"decimal": _is_decimal})
 
 
 def _is_decimal(text: str) -> bool:
@@ -101,10 +101,10 @@ def _is_decimal(text: str) -> bool:
 
 
 class Watch:
-    """Judges what the sandboxes of a test module answer: every answer but those that a fault was to spoil.
+    """Checks the responses of the sandboxes in a test module, except those that a fault spoils on purpose.
 
-    The first answer of each operation, status and `expand` in a module is looked at with care. Of the others the body
-    is, by a quick judge; what that one does not like is looked at with care too. Equal answers are judged once.
+    The first response of each operation, status and `expand` in a module is checked thoroughly. Of the others only the
+    body is, by a fast validator, and thoroughly if that one rejects it. Equal responses are checked once.
     """
 
     def __init__(self) -> None:
@@ -112,7 +112,7 @@ class Watch:
         self._waiting: deque[Answer] = deque()
 
     def note(self, request: Request, operation: Operation, outcome: Outcome) -> None:
-        """Look at an answer, or keep it until there is time for it."""
+        """Check a response, or keep it for later."""
         reply = outcome.reply
         if reply is None or outcome.faults or request.method != operation.method:
             return
@@ -129,8 +129,8 @@ class Watch:
             if not _is_fine(answer):
                 self._waiting.append(answer)
 
-    def judge(self) -> list[str]:
-        """What is wrong with the answers since the last time."""
+    def validate(self) -> list[str]:
+        """Return the problems found since the last call."""
         found: list[str] = []
         while self._waiting:
             found += problems(self._waiting.popleft())
@@ -138,26 +138,26 @@ class Watch:
 
 
 def _is_fine(answer: Answer) -> bool:
-    """Whether the quick judge has nothing against an answer."""
-    judge = _quick(answer.operation.method, answer.operation.path, answer.status)
+    """Return whether the fast validator accepts a response."""
+    validator = _validator(answer.operation.method, answer.operation.path, answer.status)
     declared = document().resolve(answer.operation.node["responses"].get(str(answer.status), {}))
     given = {name.lower() for name in answer.headers}
     if any(name.lower() not in given for name in declared.get("headers", {}) if name != _NOT_SENT):
         return False
-    if judge is None:
+    if validator is None:
         return not answer.body
     content = declared.get("content", {}) or _ANY_ERROR
     if answer.content_type.partition(";")[0] not in content:
         return False
     try:
-        return judge.is_valid(json.loads(answer.body))
+        return validator.is_valid(json.loads(answer.body))
     except ValueError:
         return False
 
 
 @pytest.fixture(scope="module")
 def watch(request: pytest.FixtureRequest) -> Iterator[Watch]:
-    """What looks over the shoulders of all sandboxes while the tests of a module run."""
+    """Watch all sandboxes while the tests of a module run."""
     _ = request
     watching = Watch()
     serve = Service.serve
@@ -175,8 +175,8 @@ def watch(request: pytest.FixtureRequest) -> Iterator[Watch]:
 
 
 @pytest.fixture(autouse=True)
-def answers_conform(watch: Watch) -> Iterator[None]:
-    """Fail a test in which some sandbox answered otherwise than the document says."""
+def responses_conform(watch: Watch) -> Iterator[None]:
+    """Fail a test in which a sandbox departed from the document."""
     yield
-    found = watch.judge()
+    found = watch.validate()
     assert not found, "\n".join(found)

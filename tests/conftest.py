@@ -1,6 +1,6 @@
-"""What all tests share: a network that is not there, a clock that stands still, a client on both, a watch for leaks.
+"""Fixtures of all tests: a mocked network, a fake clock, a client on both, and a watch for leaked secrets.
 
-Network and clock are those of the testing kit, which users have too.
+Network and clock come from `ev_energy_async.testing`, which users have too.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ev_energy_async import EvEnergy, StaticToken
 from ev_energy_async.testing import START, Answer, FakeClock, Sent
 from ev_energy_async.testing import MockApi as Network
 
-from .conformance import answers_conform, watch
+from .conformance import responses_conform, watch
 from .leaks import no_leak, watching_all
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ __all__ = [
     "FakeClock",
     "Network",
     "Sent",
-    "answers_conform",
+    "responses_conform",
     "clock",
     "ev",
     "network",
@@ -49,6 +49,6 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 async def ev(network: Network, clock: FakeClock) -> AsyncIterator[EvEnergy]:  # noqa: ARG001  # before the session is
-    """A client with a token, whose requests end at `network`."""
+    """A client with a token on the mocked network."""
     async with EvEnergy(StaticToken("token-of-the-tests"), clock=clock, random=random.Random(7)) as client:
         yield client

@@ -1,10 +1,10 @@
-"""Watches the whole suite for secrets and personal data in what is logged, raised and shown.
+"""Watch the whole suite for secrets and personal data in logs, errors and texts.
 
-Nobody has to plant anything: what goes over the wire tells what is secret in a test. Tokens and secrets are learned
-from credentials, headers, forms and answers, e-mails, addresses and coordinates from bodies and queries, whether a test
-or the sandbox hands them out. All that the package logs (at DEBUG, whatever is listened to), each of its errors with
-what led to it, and the texts of clients, requests, responses, tokens and credentials are kept during a test, and
-searched at its end. `conftest` switches it on.
+Nothing has to be planted: the secrets of a test are learned from the wire. Tokens and secrets come from credentials,
+headers, forms and responses; e-mail addresses, postal addresses and coordinates from bodies and queries, of a test or
+of the sandbox. Everything that the package logs (at DEBUG, whatever the level), its errors with their causes, and the
+texts of clients, requests, responses, tokens and credentials are kept during a test and searched at its end.
+`conftest` switches it on.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ if TYPE_CHECKING:
 __all__ = ["Leak", "Watch", "no_leak", "watching", "watching_all"]
 
 _SHORTEST: Final = 8
-"""Characters: a shorter secret, as tests like `t` for one, stands in every sentence."""
+"""Characters. Shorter secrets, such as the token `t` of some tests, are part of any sentence."""
 _LONGEST: Final = 64 * 1024
-"""Bytes of a body that are looked into, and characters of a text."""
+"""Bytes of a body, and characters of a text, that are searched."""
 _MOST: Final = 2_000
-"""Secrets that are looked for after one test."""
+"""Secrets that are searched for after one test."""
 _PERSONAL: Final = "email|address_1|address_2|postal_code|latitude|longitude"
 _SECRET: Final = "access_token|refresh_token|client_secret|code_verifier|code"
 _IN_JSON: Final = re.compile(rf'"(?:{_PERSONAL}|{_SECRET})"\s*:\s*(?:"((?:[^"\\]|\\.)*)"|(-?\d+\.\d{{4,}}))'.encode())
@@ -54,7 +54,7 @@ _HOLDERS: Final[tuple[type, ...]] = (
     auth.Token,
     webhooks.WebhookVerifier,
 )
-# Whose errors belong to the tree as well: all have to be there before it is walked.
+# Modules with errors of their own, which must be loaded before the tree of errors is walked.
 _MODULES: Final = (checkpoint, sessions, token_store)
 
 
@@ -64,12 +64,12 @@ class Leak(AssertionError):
 
 @functools.lru_cache(maxsize=10_000)
 def spellings(secret: str) -> frozenset[str]:
-    """The ways in which a text is written in URLs, JSON and headers."""
+    """Return a text as it is written in URLs, JSON and headers."""
     return frozenset({secret, quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1]})
 
 
 class Watch:
-    """What was secret in one test, and what was told in it.
+    """The secrets of one test, and the texts shown in it.
 
     Attributes:
         foreign_too: Whether what led to an error counts if it is no error of the package's; a test that puts words into
@@ -80,7 +80,7 @@ class Watch:
         self.foreign_too = True
         self.clients: set[int] = set()
         self.secrets: dict[str, None] = {}
-        self.told: dict[str, str] = {}
+        self.kept: dict[str, str] = {}
         self.raised: list[weakref.ref[EvEnergyError]] = []
 
     def learn(self, *values: object) -> None:
@@ -89,7 +89,7 @@ class Watch:
                 self.secrets[value] = None
 
     def learn_from(self, body: object) -> None:
-        """Learn what is secret in a body: a form or JSON."""
+        """Learn the secrets in a body: a form or JSON."""
         if not isinstance(body, bytes):
             return
         start = body[:_LONGEST]
@@ -99,53 +99,53 @@ class Watch:
             self.learn(*(value for name, value in parse_qsl(start.decode(errors="replace")) if name in _IN_FORMS))
 
     def learn_from_request(self, request: Request[Any]) -> None:
-        """Learn what is secret in a request: its token, its form or body, its query."""
+        """Learn the secrets of a request: in its token, form or body, and query."""
         if request.authorization is not None:
             self.learn(*(secret.reveal() for secret in credentials_in(request.authorization)))
         self.learn(*(text for name, text in parse_qsl(request.query) if name in _IN_FORMS))
         self.learn_from(request.body)
 
-    def tell(self, where: str, *texts: str) -> None:
+    def keep(self, where: str, *texts: str) -> None:
         for text in texts:
-            self.told.setdefault(text[:_LONGEST], where)
+            self.kept.setdefault(text[:_LONGEST], where)
 
-    def tell_of(self, error: BaseException) -> None:
-        """Note all that an error says, and what led to it."""
+    def keep_error(self, error: BaseException) -> None:
+        """Keep everything that an error shows, and its causes."""
         seen: set[int] = set()
         shown: BaseException | None = error
         while shown is not None and id(shown) not in seen:
             seen.add(id(shown))
             if self.foreign_too or isinstance(shown, errors.EvEnergyError):
-                self.tell(f"told by {type(error).__name__}", str(shown), repr(shown))
-            # As a traceback does it.
+                self.keep(f"shown by {type(error).__name__}", str(shown), repr(shown))
+            # As a traceback does.
             shown = shown.__cause__ or (None if shown.__suppress_context__ else shown.__context__)
 
     def leaks(self) -> list[str]:
-        """Return where something was told that must not be."""
+        """Return where secrets were shown."""
         for reference in self.raised:
             error = reference()
             if error is not None:
-                self.tell_of(error)
-        everything = "\n".join(self.told)
+                self.keep_error(error)
+        everything = "\n".join(self.kept)
         found = [secret for secret in self.secrets if any(each in everything for each in spellings(secret))]
         return [
             f"{where}: {secret!r} in {text[:500]!r}"
             for secret in found
-            for text, where in self.told.items()
+            for text, where in self.kept.items()
             if any(each in text for each in spellings(secret))
         ]
 
 
-# The innermost is the one that watches: a test of the watch itself has one of its own.
+# The innermost watches: a test of the watch itself has one of its own.
 _watches: Final[list[Watch]] = []
 
 
 @contextmanager
 def watching() -> Generator[Watch]:
-    """Watch what is done in the block.
+    """Watch the block.
 
     Raises:
-        Leak: A secret was told.
+        Leak: A secret was shown.
     """
     watch = Watch()
     _watches.append(watch)
@@ -165,12 +165,12 @@ def no_leak() -> Iterator[Watch]:
         yield watch
 
 
-# --- Where it listens
+# --- Hooks
 
 
 @pytest.fixture(autouse=True, scope="session")
 def watching_all() -> Iterator[None]:
-    """Listen wherever the package tells something, from the first test to the last."""
+    """Listen to logs, errors and texts of the package, from the first test to the last."""
     with pytest.MonkeyPatch.context() as patch:
         _listen_to_log(patch)
         for each in _tree(errors.EvEnergyError):
@@ -188,7 +188,7 @@ def _tree(root: type) -> list[type]:
 
 
 def _after_init(patch: pytest.MonkeyPatch, cls: type, then: Callable[[Any], None]) -> None:
-    """Call a function with each object that is made, once it is complete."""
+    """Call a function with each new object, once it is complete."""
     original: Any = getattr(cls, "__init__")  # noqa: B009  # mypy warns of it on instances, and this is a class
 
     @functools.wraps(original)
@@ -202,15 +202,15 @@ def _after_init(patch: pytest.MonkeyPatch, cls: type, then: Callable[[Any], None
 
 def _note_error(error: EvEnergyError) -> None:
     watch = _watches[-1]
-    watch.tell_of(error)
-    # What led to it is known when it was raised; it must not live longer for being watched.
+    watch.keep_error(error)
+    # Its cause is known once it has been raised; watching must not keep it alive.
     watch.raised.append(weakref.ref(error))
 
 
 def _note_holder(holder: object) -> None:
     watch = _watches[-1]
     watch.learn(*(getattr(holder, name, None) for name in _ATTRIBUTES))
-    watch.tell(f"repr of {type(holder).__name__}", repr(holder), str(holder))
+    watch.keep(f"repr of {type(holder).__name__}", repr(holder), str(holder))
 
 
 def _listen_to_log(patch: pytest.MonkeyPatch) -> None:
@@ -218,8 +218,8 @@ def _listen_to_log(patch: pytest.MonkeyPatch) -> None:
 
     def handle(record: logging.LogRecord) -> None:
         if _watches:
-            _watches[-1].tell("logged", plain.format(record), repr(record.args))
-        # Who listens to the log hears what they would without us.
+            _watches[-1].keep("logged", plain.format(record), repr(record.args))
+        # Other listeners of the log hear what they would without us.
         if logging.Logger.isEnabledFor(logger, record.levelno):
             logging.Logger.handle(logger, record)
 
@@ -242,7 +242,7 @@ def _listen_to_wire(patch: pytest.MonkeyPatch) -> None:
         if isinstance(url, Secret):
             watch.learn(url.reveal())
         for each in (request, shown):
-            watch.tell("shown of a request", repr(each), str(each), each.as_curl())
+            watch.keep("shown of a request", repr(each), str(each), each.as_curl())
         answer = await exchange(self, request, url, shown, stream)
         watch.learn_from(answer[2])
         return answer
@@ -253,13 +253,13 @@ def _listen_to_wire(patch: pytest.MonkeyPatch) -> None:
             response = await send(self, request)
         except Exception as error:
             if _watches:
-                _watches[-1].tell_of(error)  # by now it is known what led to it
+                _watches[-1].keep_error(error)  # its cause is known by now
             raise
         if _watches:
-            _watches[-1].tell("shown of a call", repr(self), repr(response))
+            _watches[-1].keep("shown of a call", repr(self), repr(response))
             if id(self) not in _watches[-1].clients:
                 _watches[-1].clients.add(id(self))
-                _watches[-1].tell("shown of a client", repr(self.stats()), repr(self.budget))
+                _watches[-1].keep("shown of a client", repr(self.stats()), repr(self.budget))
         return response
 
     patch.setattr(transport.Transport, "exchange", exchanged)

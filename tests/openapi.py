@@ -1,7 +1,7 @@
-"""Reads the OpenAPI document for the tests: what a request must look like, and what answers it.
+"""Read the OpenAPI document for the tests: what a request looks like, and its response.
 
-It shares no code with the generator on purpose: where both read the document alike, the document says so; where one
-misreads it, a test fails. Reads what this document uses of OpenAPI 3.1, nothing more.
+It shares no code with the generator on purpose: if one of them misreads the document, a test fails. It reads only the
+part of OpenAPI 3.1 that this document uses.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ HEADER_TEXT: Final = "de-DE, en;q=0.8"
 
 _METHODS: Final = ("get", "put", "post", "patch", "delete", "head", "options", "trace")
 _CLIENT_HEADERS: Final = frozenset({"EvEnergy-User", "EvEnergy-Version"})
-# Parameters whose pattern the document leaves out, though their IDs have a prefix.
+# Parameters for which the document omits the pattern, although their IDs have a prefix.
 _PREFIXES: Final = {
     "program_id": "prog",
     "home_battery_id": "hoba",
@@ -45,12 +45,12 @@ _PREFIXES: Final = {
     "boundary_meter_make_id": "bmma",
     "boundary_meter_model_id": "bmmo",
 }
-# What the other patterns take: a country, a place.
+# Values for the other patterns: a country, a place.
 _TEXTS: Final = ("GB", "53.4794,-2.2453")
 
 
 class _Loader(yaml.CSafeLoader):
-    """Leaves times as the text they are: that they are times is for a schema to say."""
+    """Loads times as text: only a schema makes them times."""
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -60,17 +60,17 @@ _Loader.yaml_implicit_resolvers = {
 
 
 def is_object(value: object) -> TypeGuard[Node]:
-    """Whether it is an object of JSON."""
+    """Return whether it is a JSON object."""
     return isinstance(value, dict)
 
 
 def is_array(value: object) -> TypeGuard[list[Any]]:
-    """Whether it is an array of JSON."""
+    """Return whether it is a JSON array."""
     return isinstance(value, list)
 
 
 FORMATS: Final = FormatChecker(("date", "date-time", "email", "uri", "uuid"))
-"""Checks the formats that the document uses; `decimal` besides those that JSON Schema knows."""
+"""Checks the formats that the document uses: those of JSON Schema, and `decimal`."""
 
 
 @FORMATS.checks("decimal", raises=InvalidOperation)
@@ -80,7 +80,7 @@ def _is_decimal(value: object) -> bool:
 
 @attrs.frozen
 class Parameter:
-    """A parameter and a value that suits its schema, as Python and as text on the wire (several for an array)."""
+    """A parameter and a value that matches its schema, as Python and as text on the wire (several for an array)."""
 
     name: str
     where: str
@@ -92,7 +92,7 @@ class Parameter:
 
     @property
     def python(self) -> str:
-        """What the functions call it: double underscores folded, hyphens and capitals spelled as Python does."""
+        """The name in Python: double underscores folded, hyphens and capitals replaced."""
         return re.sub(r"_+", "_", self.name.replace("-", "_")).lower()
 
 
@@ -110,7 +110,7 @@ class Operation:
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
-        """All parameters but the headers that are the client's business."""
+        """All parameters except the headers that the client sets itself."""
         nodes = [self.document.resolve(each) for each in self.node.get("parameters", ())]
         return tuple(self.document.parameter(each) for each in nodes if each["name"] not in _CLIENT_HEADERS)
 
@@ -121,7 +121,7 @@ class Operation:
 
     @property
     def target(self) -> str:
-        """The path with its values filled in, percent-encoded but for what the template itself holds."""
+        """The path with its values filled in and percent-encoded."""
         target = self.path
         for each in self.placed("path"):
             target = target.replace(f"{{{each.name}}}", quote(each.texts[0], safe=""))
@@ -129,7 +129,7 @@ class Operation:
 
     @property
     def query(self) -> tuple[str, ...]:
-        """The pairs of the query as they stand in the URL, by name; those of one name in their order."""
+        """The pairs of the query as the URL has them, sorted by name; equal names in order."""
         return tuple(
             f"{each.name}={quote(text, safe='')}"
             for each in sorted(self.placed("query"), key=lambda each: each.name)
@@ -155,26 +155,26 @@ class Operation:
 
     @property
     def redirects(self) -> bool:
-        """Whether it answers with an address to go to."""
+        """Whether it responds with a redirect."""
         return any(status >= 300 for status in self.statuses)
 
     @property
     def success(self) -> tuple[int, Node | None]:
-        """The status of the answer to expect, and its JSON body's media type object; None if it has no body."""
+        """The expected status, and the media type object of its JSON body; None if it has no body."""
         bodies = {status: each["content"][JSON] for status, each in self.statuses.items() if each.get("content")}
         status = min(bodies or self.statuses)
         return status, bodies.get(status)
 
     @property
     def is_list(self) -> bool:
-        """Whether its answer is a page of items."""
+        """Whether its response is a page of items."""
         status, media = self.success
         is_array = media is not None and self.document.resolve(media["schema"]).get("type") == "array"
         return self.method == "GET" and (is_array or "Link" in self.statuses[status].get("headers", {}))
 
 
 class Document:
-    """The document, resolved and validated against where a test asks for it."""
+    """The document, with references resolved and values validated on demand."""
 
     def __init__(self, path: Path = PATH) -> None:
         self.data: Node = yaml.load(path.read_bytes(), Loader=_Loader)  # noqa: S506  # a safe loader, see above
@@ -198,7 +198,7 @@ class Document:
         return next(each for each in self.operations if (each.method, each.path) == (method, path))
 
     def resolve(self, node: Node) -> Node:
-        """What a node refers to; the node itself if it is no reference."""
+        """Return the target of a reference; the node itself if it is none."""
         while "$ref" in node:
             target: Any = self.data
             for part in node["$ref"].removeprefix("#/").split("/"):
@@ -207,8 +207,8 @@ class Document:
         return node
 
     def problems(self, schema: Node, value: object) -> list[str]:
-        """What a value fails of a schema: empty if it is valid."""
-        # By identity, and with the schema beside it: so it lives on, and no other can take its place in memory.
+        """Return the violations of a schema; empty if the value is valid."""
+        # By identity, with the schema beside it: this keeps it alive, so no other can get its address.
         if id(schema) not in self._validators:
             compiled = Draft202012Validator(_absolute(schema), registry=self._registry, format_checker=FORMATS)
             self._validators[id(schema)] = (schema, compiled)
@@ -216,7 +216,7 @@ class Document:
         return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(value)]
 
     def example(self, holder: Node) -> Any:
-        """The example of a media type object or of a schema; of an array one of its items."""
+        """Return the example of a media type object or a schema; for an array, one of its items."""
         if "example" in holder:
             return holder["example"]
         schema = self.resolve(holder.get("schema", holder))
@@ -227,7 +227,7 @@ class Document:
         raise LookupError(f"no example for {holder}")
 
     def writable(self, schema: Node, value: Any) -> Any:
-        """A value without the properties that its schema calls read-only."""
+        """Return a value without the properties that its schema declares read-only."""
         schema = self.resolve(schema)
         if is_array(value):
             return [self.writable(schema.get("items", {}), each) for each in value]
@@ -241,7 +241,7 @@ class Document:
         }
 
     def properties(self, schema: Node) -> dict[str, Node]:
-        """All properties that an object of this schema may have."""
+        """Return all properties that an object of this schema may have."""
         schema = self.resolve(schema)
         found: dict[str, Node] = dict(schema.get("properties", {}))
         for each in (part for key in ("allOf", "anyOf", "oneOf") for part in schema.get(key, ())):
@@ -249,7 +249,7 @@ class Document:
         return found
 
     def parameter(self, node: Node) -> Parameter:
-        """A parameter with a value for it."""
+        """Return a parameter with a value for it."""
         schema = self.resolve(node["schema"])
         value, texts = _value(node["name"], node["in"], schema, self.resolve(schema.get("items", {})))
         return Parameter(
@@ -257,7 +257,7 @@ class Document:
         )
 
     def subschemas(self) -> Iterator[tuple[str, Node]]:
-        """Each schema of the document, inner ones too, with where it stands."""
+        """Yield each schema of the document, nested ones too, with its location."""
         waiting: list[tuple[str, Any, bool]] = [("#", self.data, False)]
         while waiting:
             where, node, is_schema = waiting.pop()
@@ -287,7 +287,7 @@ def _inner(where: str, schema: Node) -> list[tuple[str, Any, bool]]:
 
 
 def _absolute(node: Any) -> Any:
-    """A schema whose references name the document they point into."""
+    """Return a schema whose references name the document they point into."""
     if is_array(node):
         return [_absolute(each) for each in node]
     if not is_object(node):
@@ -299,7 +299,7 @@ def _absolute(node: Any) -> Any:
 
 
 def _value(name: str, where: str, schema: Node, items: Node) -> tuple[Any, tuple[str, ...]]:
-    """A value for a parameter of some schema, and the texts that stand for it on the wire."""
+    """Return a value for a parameter, and its texts on the wire."""
     kind = schema["type"]
     if kind == "array":
         several: list[str] = items.get("enum", [ODD_TEXT, "b"])[:2]
@@ -309,7 +309,7 @@ def _value(name: str, where: str, schema: Node, items: Node) -> tuple[Any, tuple
     if schema.get("format") == "date-time":
         return TIME, (TIME_TEXT,)
     if kind == "boolean":
-        # The less likely one: `true` is what a mere flag would be sent as.
+        # `false`, since `true` might also be the result of sending a mere flag.
         return False, ("false",)
     if kind in {"integer", "number"}:
         number = schema.get("maximum", 7)
@@ -330,7 +330,7 @@ def _text(name: str, where: str, pattern: str | None) -> str:
 
 
 def differences(expected: Any, found: Any, where: str = "$") -> list[str]:
-    """Where two JSON values differ, taking times as instants, numbers as numbers, UUIDs and decimals by value."""
+    """Return where two JSON values differ; times, numbers, UUIDs and decimals are compared by value."""
     if is_object(expected) and is_object(found):
         shared = sorted(expected.keys() & found.keys())
         keys = [f"{where}.{key}: only in one" for key in sorted(expected.keys() ^ found.keys())]
@@ -339,7 +339,7 @@ def differences(expected: Any, found: Any, where: str = "$") -> list[str]:
         if len(expected) != len(found):
             return [f"{where}: {len(expected)} items, not {len(found)}"]
         return [d for i, each in enumerate(expected) for d in differences(each, found[i], f"{where}[{i}]")]
-    # 1 equals True, and a decimal in a string equals a number: not in JSON.
+    # In Python 1 equals True, and a decimal string could equal a number; not in JSON.
     alike = all(isinstance(expected, kind) == isinstance(found, kind) for kind in (bool, str))
     if alike and _meaning(expected) == _meaning(found):
         return []
@@ -359,5 +359,5 @@ def _meaning(value: object) -> object:
 
 @cache
 def document() -> Document:
-    """The document of this repository, read once."""
+    """Return the document of this repository, read once."""
     return Document()

@@ -1,4 +1,4 @@
-"""What `check_sandbox` takes out of schemathesis' way; schemathesis imports it."""
+"""Exceptions from schemathesis' checks for `check_sandbox`; schemathesis imports this module."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ T = TypeVar("T")
 
 
 def _hook(function: T) -> T:
-    """Hand a hook over, typed: schemathesis types its own decorator in part."""
+    """Register a hook, typed: schemathesis types its decorator only in part."""
     cast("Any", schemathesis).hook(function)
     return function
 
 
 @_hook
 def before_load_schema(_context: schemathesis.HookContext, schema: dict[str, Any]) -> None:
-    """Let every operation answer 400: the published document leaves it out of some that check a header or a filter."""
+    """Declare 400 for every operation: the published document omits it for some that validate a header or a filter."""
     for item in schema["paths"].values():
         for method, operation in item.items():
             if method in _METHODS:
@@ -28,6 +28,6 @@ def before_load_schema(_context: schemathesis.HookContext, schema: dict[str, Any
 
 @_hook
 def filter_case(_context: schemathesis.HookContext, case: schemathesis.Case[Any]) -> bool:
-    """Leave out headers that nobody knows: they have to be ignored (RFC 9110, section 5.1), not refused."""
+    """Drop unknown headers, which must be ignored (RFC 9110, section 5.1), not rejected."""
     headers: dict[str, Any] = dict(cast("Any", case).headers or {})
     return not any(name.lower().startswith("x-schemathesis") for name in headers)

@@ -1,7 +1,7 @@
-"""A server on a raw socket, for what no API does: broken connections, and bytes that are the point.
+"""A scripted server on a raw socket: broken connections, and responses byte by byte.
 
-Whatever else a test wants of a server, the sandbox has. This one stops in its `async with`: it ends what it still
-serves, and no test waits on it longer than it says itself.
+For anything else, tests use the sandbox. Leaving `async with` stops this server and ends its connections, so that no
+test waits for it.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
 _LONGEST_SECONDS: Final = 10
-"""Nothing here lasts longer, whatever a test does."""
+"""Seconds after which everything here ends, whatever a test does."""
 
 
 def reply(body: bytes = b"{}", status: int = 200, headers: dict[str, str] | None = None) -> bytes:
-    """A whole answer as it goes over the wire."""
+    """Return a complete response as bytes."""
     fields = {"Content-Type": "application/json", "Content-Length": str(len(body)), **(headers or {})}
     head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
     return f"HTTP/1.1 {status} Status\r\n{head}\r\n".encode() + body
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Wait for what the kernel and the other end of a socket bring about."""
+    """Wait for something that the kernel or the other end of a socket brings about."""
     async with asyncio.timeout(_LONGEST_SECONDS):
         while not condition():  # noqa: ASYNC110  # nobody here could set an event
             await asyncio.sleep(0.001)
@@ -41,7 +41,7 @@ class Connection:
         self._writer = writer
 
     async def receive(self) -> bytes:
-        """A whole request; nothing if the client closed the connection instead."""
+        """Return a complete request; empty if the client closed the connection instead."""
         try:
             head = await self._reader.readuntil(b"\r\n\r\n")
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -54,20 +54,20 @@ class Connection:
         await self._writer.drain()
 
     async def until_closed(self) -> None:
-        """Hold the line until the client lets go."""
+        """Keep the connection open until the client closes it."""
         with contextlib.suppress(ConnectionError):
             while await self._reader.read(1024):
                 pass
 
     def reset(self) -> None:
-        """End the connection the hard way, with RST instead of FIN."""
+        """Abort the connection with RST instead of FIN."""
         raw: socket.socket = self._writer.get_extra_info("socket")
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._writer.transport.abort()
 
 
 class RawServer:
-    """A server that does on each connection what its script says.
+    """A server that follows a script on each connection.
 
     Attributes:
         requests: What was received with `Connection.receive`.
@@ -98,7 +98,7 @@ class RawServer:
         await self._server.wait_closed()
 
     async def none_open(self) -> None:
-        """Wait until every client has let go of its connection."""
+        """Wait until every client has closed its connection."""
         await until(lambda: not self.open)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

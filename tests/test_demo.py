@@ -1,4 +1,4 @@
-"""What `make demo` shows."""
+"""The output of `make demo`."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ async def test_the_demo_watches_a_fleet_and_says_what_it_costs() -> None:
     assert "vehicles need attention" in text
     assert "connection lost" in text
     assert re.search(r"\d+ requests; reading each vehicle in each cycle takes 2\d\d ", text)
-    # One came after the first cycle, one went after the second.
+    # One was added after the first cycle, one removed after the second.
     assert len(board.vehicles) == 40
 
 
-async def test_the_demo_tells_of_what_broke_and_of_what_that_logs() -> None:
+async def test_the_demo_shows_broken_connections_and_their_errors() -> None:
     board = await demo.run(40, 7, 4, Console(file=io.StringIO()), live=False)
     links = [int(row[demo.COLUMNS.index("links")]) for row in board.cycles]
     assert links[0] == 0

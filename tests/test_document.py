@@ -1,4 +1,4 @@
-"""The document: complete, described in words, with examples that are what their schemas say."""
+"""The document is complete and described, and its examples are valid."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def doc() -> Document:
 
 
 def media_types(doc: Document) -> Iterator[tuple[str, Node]]:
-    """The JSON bodies of all requests, answers and webhooks."""
+    """The JSON bodies of all requests, responses and webhooks."""
     for operation in doc.operations:
         holders = {"request": operation.node.get("requestBody", {}), **operation.node["responses"]}
         for name, holder in holders.items():
@@ -40,7 +40,7 @@ def media_types(doc: Document) -> Iterator[tuple[str, Node]]:
 
 
 def texts(doc: Document) -> Iterator[tuple[str, str]]:
-    """Every description, with where it stands."""
+    """Every description, with its location."""
     waiting: list[tuple[str, Any]] = [("#", doc.data)]
     while waiting:
         where, node = waiting.pop()
@@ -53,7 +53,7 @@ def texts(doc: Document) -> Iterator[tuple[str, str]]:
 
 
 def examples(node: Any, where: str = "#") -> Iterator[tuple[str, Any]]:
-    """Every example, with where it stands."""
+    """Every example, with its location."""
     if is_array(node):
         for i, each in enumerate(node):
             yield from examples(each, f"{where}/{i}")
@@ -95,7 +95,7 @@ def test_the_examples_of_bodies_are_valid(doc: Document) -> None:
     assert [(where, found) for where, m in given if (found := doc.problems(m["schema"], m["example"]))] == []
 
 
-def test_each_body_has_an_example_its_own_or_its_schemas(doc: Document) -> None:
+def test_each_body_or_its_schema_has_an_example(doc: Document) -> None:
     for where, media in media_types(doc):
         try:
             example = doc.example(media)
@@ -105,7 +105,7 @@ def test_each_body_has_an_example_its_own_or_its_schemas(doc: Document) -> None:
 
 
 def test_a_body_without_its_read_only_keys_is_still_an_example(doc: Document) -> None:
-    """What an example shows to send can be sent: nothing that is left is unknown to the schema."""
+    """The example of a request can be sent: the schema knows everything that remains."""
     for operation in doc.operations:
         body = operation.body
         if is_object(body):
@@ -114,8 +114,8 @@ def test_a_body_without_its_read_only_keys_is_still_an_example(doc: Document) ->
             assert not known or body.keys() <= known.keys(), str(operation)
 
 
-def test_formats_are_checked_and_not_passed_over(doc: Document) -> None:
-    """Without the library for a format, jsonschema lets everything pass."""
+def test_formats_are_checked(doc: Document) -> None:
+    """Without the library for a format, jsonschema accepts everything."""
     wrong = {
         "date": "14.03.2026",
         "date-time": "2026-03-14",
@@ -147,7 +147,7 @@ def test_an_operation_is_described(doc: Document, operation: Operation) -> None:
             assert doc.resolve(header).get("description", "").strip(), (status, name)
 
 
-def test_no_two_operations_of_a_path_have_the_same_words(doc: Document) -> None:
+def test_no_two_operations_of_a_path_have_the_same_description(doc: Document) -> None:
     described = Counter(operation.node["description"] for operation in doc.operations)
     assert [text for text, count in described.items() if count > 1] == []
 
@@ -178,7 +178,7 @@ def test_descriptions_are_written_not_templated(doc: Document) -> None:
     assert empty_words == []
 
 
-def test_scopes_are_declared_but_for_those_that_the_api_itself_leaves_out(doc: Document) -> None:
+def test_scopes_are_declared_except_those_that_the_api_omits(doc: Document) -> None:
     flows = doc.data["components"]["securitySchemes"]["oauth2"]["flows"]
     declared = {scope for flow in flows.values() for scope in flow["scopes"]}
     used = {
@@ -199,7 +199,7 @@ def test_scopes_are_declared_but_for_those_that_the_api_itself_leaves_out(doc: D
     }
 
 
-def test_examples_name_nobody_but_example_domains(doc: Document) -> None:
+def test_examples_use_only_example_domains(doc: Document) -> None:
     found = [
         (where, match[0])
         for where, example in examples(doc.data)
@@ -209,7 +209,7 @@ def test_examples_name_nobody_but_example_domains(doc: Document) -> None:
     assert found == []
 
 
-def test_every_shared_part_is_used_and_every_reference_leads_to_one(doc: Document) -> None:
+def test_every_shared_part_is_used_and_every_reference_resolves(doc: Document) -> None:
     pointed = set(references(doc.data))
     for each in pointed:
         assert doc.resolve({"$ref": each}), each

@@ -1,4 +1,4 @@
-"""Errors: which one an answer comes to, what it says, and what it keeps to itself."""
+"""Errors: which response raises which, what they say, and what they hide."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def response(status: int = 400, body: object = b"", **headers: str) -> Response[
     )
 
 
-# --- Which error
+# --- From responses
 
 
 @pytest.mark.parametrize(("status", "kind"), BY_STATUS.items())
@@ -116,7 +116,7 @@ async def test_each_status_has_its_error(ev: EvEnergy, network: Network, status:
     [b"", b"<html><h1>Bad gateway</h1></html>", b"null", b"[]", b'"no"', b"\xff", b"[" * 100_000, b'{"title": 5}'],
     ids=lambda body: body[:8],
 )
-def test_a_body_that_is_no_problem_document_leaves_the_status_to_speak(status: int, body: bytes) -> None:
+def test_without_a_problem_document_the_status_describes_the_error(status: int, body: bytes) -> None:
     error = error_for(response(status, body))
 
     assert error.status == status
@@ -154,7 +154,7 @@ def test_a_problem_document_is_read_with_its_extensions() -> None:
     }
 
 
-def test_field_errors_stand_in_the_text() -> None:
+def test_field_errors_are_part_of_the_text() -> None:
     error = error_for(
         response(400, {"title": "Invalid", "detail": "See below.", "field_errors": {"model": ["is odd"]}})
     )
@@ -191,13 +191,13 @@ def test_a_rate_limited_call_says_how_long_to_wait(headers: dict[str, str], seco
     ("limit", "remaining", "found"),
     [("1000", "998", RateLimit(1000, 998)), ("1000", "", None), ("", "1", None), ("many", "few", None)],
 )
-def test_an_answer_tells_what_is_left_of_the_bucket(limit: str, remaining: str, found: RateLimit | None) -> None:
+def test_a_response_reports_what_is_left_of_the_rate_limit(limit: str, remaining: str, found: RateLimit | None) -> None:
     headers = {"X-RateLimit-Limit": limit, "x-ratelimit-remaining": remaining}
 
     assert response(200, b"", **headers).rate_limit == found
 
 
-# --- One root
+# --- The tree
 
 
 def test_every_error_is_an_ev_energy_error() -> None:
@@ -218,7 +218,7 @@ def test_the_tree_in_the_docstring_is_the_tree() -> None:
     assert drawn == {name for name in errors.__all__ if name not in {"Problem", "error_for", "EvEnergyError"}}
 
 
-# --- What an error says
+# --- Texts
 
 
 def test_an_invalid_argument_names_argument_value_and_expectation() -> None:
@@ -228,7 +228,7 @@ def test_an_invalid_argument_names_argument_value_and_expectation() -> None:
     assert str(error) == "page_size: expected an integer from 1 to 100, got 101"
 
 
-def test_a_long_value_is_cut_in_the_text_and_whole_on_the_error() -> None:
+def test_a_long_value_is_truncated_in_the_text_and_complete_on_the_error() -> None:
     error = InvalidArgument("vehicle_id", "x" * 1000, "an ID")
 
     assert len(str(error)) < 130
@@ -283,7 +283,7 @@ async def test_an_error_from_the_wire_crosses_to_another_process(ev: EvEnergy, n
     assert twin.response.headers["retry-after"] == "9"
 
 
-# --- What stays hidden
+# --- Secrets
 
 
 def test_no_text_shows_a_token_a_query_or_a_body() -> None:
@@ -309,7 +309,7 @@ def test_no_text_shows_a_token_a_query_or_a_body() -> None:
             assert PERSONAL not in text
 
 
-def test_a_request_that_is_handed_out_has_no_authorization() -> None:
+def test_the_request_of_an_error_has_no_authorization() -> None:
     shown = request(authorization=SECRET, **{"EvEnergy-User": "user"}).without_secrets()
 
     assert dict(shown.headers) == {"EvEnergy-User": "user"}
@@ -318,7 +318,7 @@ def test_a_request_that_is_handed_out_has_no_authorization() -> None:
 
 @pytest.mark.parametrize("token", ["", " ", "a b", "a\nb", "caf\u00e9", "a\x00", None, 5, b"token"])
 @pytest.mark.parametrize("make", [StaticToken, partial(ClientCredentials, "id")])
-def test_a_secret_with_odd_characters_is_refused_and_not_shown(make: Any, token: Any) -> None:
+def test_a_secret_with_invalid_characters_is_refused_and_not_shown(make: Any, token: Any) -> None:
     with pytest.raises(InvalidArgument, match="visible ASCII") as raised:
         make(token)
 

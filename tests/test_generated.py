@@ -1,4 +1,4 @@
-"""What the generator makes: in step with its document, the same each time, and models as they are promised."""
+"""Generated code is up to date, reproducible, and keeps the promises about models."""
 
 from __future__ import annotations
 
@@ -58,17 +58,17 @@ def generated() -> Iterator[Path]:
         yield from sorted((PACKAGE / folder).glob("*.py"))
 
 
-def test_the_tree_is_in_step_with_the_document(files: dict[str, str]) -> None:
+def test_the_tree_is_up_to_date(files: dict[str, str]) -> None:
     assert compare(files) == [], "run `make generate`"
 
 
-def test_a_tree_that_is_out_of_step_is_noticed(files: dict[str, str]) -> None:
+def test_an_outdated_tree_is_noticed(files: dict[str, str]) -> None:
     changed = {**files, "models/_vehicles.py": files["models/_vehicles.py"] + "\nEXTRA = 1\n"}
     del changed["api/vehicles.py"]
     assert compare(changed) == ["api/vehicles.py", "models/_vehicles.py"]
 
 
-def test_the_same_comes_out_whatever_the_order_of_sets(files: dict[str, str]) -> None:
+def test_the_output_does_not_depend_on_the_order_of_sets(files: dict[str, str]) -> None:
     running = [
         subprocess.Popen(  # our own code
             [sys.executable, "-c", PRINTED_HASH],
@@ -90,7 +90,7 @@ def test_each_generated_file_says_so_in_its_first_line() -> None:
     assert [path.name for path in paths if path.read_text("utf-8").partition("\n")[0] != STAMP] == []
 
 
-def test_one_file_alone_knows_which_document_it_was() -> None:
+def test_only_one_file_names_the_document() -> None:
     digest = hashlib.sha256((ROOT / VENDORED).read_bytes()).hexdigest()
     assert digest == _document.SHA256
     holders = [
@@ -176,7 +176,7 @@ def test_null_is_not_absent() -> None:
     assert (codec.encode(null), codec.encode(absent)) == (b'{"is_charging":null}', b"{}")
 
 
-def test_a_model_takes_no_attribute_that_it_does_not_have() -> None:
+def test_a_model_rejects_unknown_attributes() -> None:
     log = models.VehicleStatusLog()
     with pytest.raises(AttributeError):
         log.state_of_charge = 70  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]  # that is the point
@@ -203,12 +203,12 @@ def test_a_model_takes_no_attribute_that_it_does_not_have() -> None:
         (models.SchedulePlan, "price_threshold_minor_unit", "hundredths of a minor unit of currency"),
     ],
 )
-def test_a_field_tells_its_unit(model: type[Model], field: str, unit: str | None) -> None:
+def test_a_field_has_its_unit_in_the_metadata(model: type[Model], field: str, unit: str | None) -> None:
     found: dict[str, attrs.Attribute[Any]] = attrs.fields_dict(model)
     assert found[field].metadata.get("unit") == unit
 
 
-def test_values_have_the_types_that_their_formats_promise() -> None:
+def test_values_have_the_types_of_their_formats() -> None:
     log = codec.decode(b'{"sampled_at": "2026-03-14T08:05:00+01:00"}', models.VehicleStatusLog)
     assert log.sampled_at == dt.datetime(2026, 3, 14, 7, 5, tzinfo=dt.UTC)
     price = codec.decode(b'{"price": "12.50"}', models.EnergyDeliveredByPrice)
@@ -219,7 +219,7 @@ def test_values_have_the_types_that_their_formats_promise() -> None:
 
 
 @pytest.mark.parametrize("enum", ENUMS, ids=lambda enum: enum.__name__)
-def test_an_enum_takes_values_it_does_not_know(enum: Any) -> None:
+def test_an_enum_accepts_unknown_values(enum: Any) -> None:
     plain: Any = "NEVER_SEEN_BEFORE" if issubclass(enum, OpenStrEnum) else 987_654
     unknown = enum(plain)
     assert (unknown.value, unknown.is_known) == (plain, False)
@@ -231,20 +231,20 @@ def test_an_enum_takes_values_it_does_not_know(enum: Any) -> None:
     assert plain not in [member.value for member in enum]
 
 
-def test_an_unknown_value_of_an_answer_is_kept_and_goes_back_as_it_came() -> None:
+def test_an_unknown_value_of_a_response_is_kept_and_sent_back_unchanged() -> None:
     log = codec.decode(b'{"state":"LEVITATING"}', models.VehicleStatusLog)
     assert isinstance(log.state, models.VehicleStatusLogState)
     assert (log.state, log.state.is_known) == ("LEVITATING", False)
     assert codec.encode(log) == b'{"state":"LEVITATING"}'
 
 
-def test_members_are_called_after_their_values() -> None:
+def test_members_are_named_after_their_values() -> None:
     assert models.VehicleIntegrated.UNINTEGRATED == "UNINTEGRATED"
     assert models.ChargingSubSessionCo2IntensityClassification("very low").name == "VERY_LOW"
     assert "UNLISTED" not in models.VehicleIntegrated.__members__, "a member for type checkers alone"
 
 
-def test_an_enum_does_not_take_a_value_of_another_type() -> None:
+def test_an_enum_rejects_a_value_of_another_type() -> None:
     enum: Any = models.VehicleIntegrated
     for value in (7, None, True):
         with pytest.raises(ValueError, match=str(value)):
@@ -337,7 +337,7 @@ def snippets(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def marked(*marks: str) -> set[int]:
-    """The lines that a type checker must refuse."""
+    """Return the lines that a type checker must reject."""
     return {i for i, line in enumerate(SNIPPETS.splitlines(), 1) if line.rpartition("  # ")[2] in marks}
 
 

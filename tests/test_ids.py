@@ -1,4 +1,4 @@
-"""IDs: out of text, out of URLs as answers have them, out of models; and what is none."""
+"""IDs from text, from URLs and from models, and texts that are none."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ URLS: Final = [
 
 
 @pytest.mark.parametrize("text", [VEHICLE, *URLS])
-def test_an_id_is_taken_out_of_text_and_urls(text: str) -> None:
+def test_an_id_is_parsed_from_text_and_urls(text: str) -> None:
     found = ResourceId.parse(text)
 
     assert (found.prefix, found.ulid, str(found)) == ("vhcl", VEHICLE[4:], VEHICLE)
 
 
 @pytest.mark.parametrize("text", URLS)
-def test_an_argument_takes_the_url_of_the_resource(text: str) -> None:
+def test_an_argument_accepts_the_url_of_the_resource(text: str) -> None:
     assert id_text("vehicle_id", text, "vhcl") == VEHICLE
 
 
-def test_an_id_tells_when_it_was_made() -> None:
+def test_an_id_contains_its_time_of_creation() -> None:
     # The example of the ULID specification.
     made = dt.datetime(2016, 7, 30, 23, 54, 10, 259_000, tzinfo=dt.UTC)
 
@@ -65,7 +65,7 @@ def test_an_id_tells_when_it_was_made() -> None:
         VEHICLE.encode(),
     ],
 )
-def test_what_is_no_id_is_refused(text: Any) -> None:
+def test_a_malformed_id_is_refused(text: Any) -> None:
     with pytest.raises(InvalidArgument) as raised:
         ResourceId.parse(text)
 
@@ -85,7 +85,7 @@ def test_a_reference_field_is_a_url_an_object_or_null() -> None:
         ResourceId.of(user)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # it has no ID
 
 
-def test_a_resource_whose_id_is_not_set_is_no_reference() -> None:
+def test_a_resource_without_an_id_is_not_a_reference() -> None:
     with pytest.raises(InvalidArgument, match="reference"):
         ResourceId.of(models.Region(name="A"))
 
@@ -98,7 +98,7 @@ ULIDS: Final = st.builds(
 
 
 @given(prefix=st.text("abcdefghijklmnopqrstuvwxyz", min_size=4, max_size=4), ulid=ULIDS)
-def test_every_id_is_read_and_written_alike(prefix: str, ulid: str) -> None:
+def test_every_id_survives_parsing_and_formatting(prefix: str, ulid: str) -> None:
     found = ResourceId.parse(f"https://api.ev.energy/v2/things/{prefix}{ulid}/")
 
     assert str(found) == prefix + ulid
@@ -106,7 +106,7 @@ def test_every_id_is_read_and_written_alike(prefix: str, ulid: str) -> None:
 
 
 @given(st.lists(ULIDS, min_size=2, max_size=5))
-def test_ids_sort_by_the_time_they_were_made(ulids: list[str]) -> None:
+def test_ids_sort_by_time_of_creation(ulids: list[str]) -> None:
     before_10000 = [ResourceId("vhcl", f"0{ulid[1:]}") for ulid in ulids]
 
     times = [each.created_at for each in sorted(before_10000)]
@@ -115,7 +115,7 @@ def test_ids_sort_by_the_time_they_were_made(ulids: list[str]) -> None:
 
 
 @given(st.text(max_size=40))
-def test_no_text_makes_anything_but_an_id_or_an_error(text: str) -> None:
+def test_any_text_is_an_id_or_an_error(text: str) -> None:
     try:
         found = ResourceId.parse(text)
     except InvalidArgument:

@@ -1,4 +1,4 @@
-"""Who may import whom: the contracts of `[tool.importlinter]` in pyproject.toml, which draw the layers."""
+"""The layers: the import contracts of pyproject.toml hold, and the picture of them is up to date."""
 
 from __future__ import annotations
 

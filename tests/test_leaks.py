@@ -1,4 +1,4 @@
-"""The watch over the suite itself: it learns what is secret from what goes over the wire, and sees it shown."""
+"""The watch for leaks learns secrets from the wire, and notices when they are shown."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ PLACE: Final = {"address_1": "12 Watched Lane", "coordinates": {"latitude": 51.3
 
 @contextmanager
 def leaking(match: str) -> Generator[None]:
-    """Watch the block, which has to leak."""
+    """Watch the block, which must leak."""
     with pytest.raises(Leak, match=match), watching():
         yield
 
 
 @pytest.mark.parametrize("text", [EMAIL, "kim.watched%40example.com", f'{{"email": "{EMAIL}"}}'])
-async def test_a_line_of_the_log_with_a_secret_fails_the_test(network: Network, text: str) -> None:
+async def test_a_log_line_with_a_secret_fails_the_test(network: Network, text: str) -> None:
     network.answer("GET", f"/users/{USER}", {"id": USER, "email": EMAIL})
 
     with leaking(r"logged: .*kim"):
         async with EvEnergy(StaticToken(TOKEN)) as ev:
             await ev.users.get(USER)
-        # Nobody listens to it, and it is below what the logger lets through.
+        # Nobody listens to it, and its level is disabled.
         LOG.debug("read %s", text)
 
 
@@ -64,20 +64,20 @@ async def test_the_text_of_an_exception_in_the_log_counts(network: Network) -> N
             LOG.debug("trouble", exc_info=True)
 
 
-def test_an_error_with_a_secret_fails_the_test_though_nobody_looks_at_it() -> None:
-    with leaking(rf"told by InvalidArgument: '{TOKEN}'"):
+def test_an_error_with_a_secret_fails_the_test_even_if_nobody_looks_at_it() -> None:
+    with leaking(rf"shown by InvalidArgument: '{TOKEN}'"):
         StaticToken(TOKEN)
         InvalidArgument("token", TOKEN, "another")
 
 
-def test_what_led_to_an_error_counts() -> None:
+def test_the_cause_of_an_error_counts() -> None:
     def fail() -> None:
         try:
             raise LookupError(TOKEN)  # noqa: TRY301  # it has to be raised to be a cause
         except LookupError as error:
             raise EvEnergyError("trouble") from error
 
-    with leaking("told by EvEnergyError"):
+    with leaking("shown by EvEnergyError"):
         StaticToken(TOKEN)
         with pytest.raises(EvEnergyError) as raised:
             fail()
@@ -106,7 +106,7 @@ def test_a_token_that_shows_itself_fails_the_test(monkeypatch: pytest.MonkeyPatc
         Token(TOKEN)
 
 
-async def test_what_the_package_tells_of_all_that_is_no_leak(network: Network) -> None:
+async def test_the_texts_of_the_package_are_no_leak(network: Network) -> None:
     network.answer("GET", f"/users/{USER}", {"id": USER, "email": EMAIL, "default_location": PLACE})
     network.problem("PATCH", f"/users/{USER}", 404, detail=f"No user {EMAIL}.")
 
@@ -116,10 +116,10 @@ async def test_what_the_package_tells_of_all_that_is_no_leak(network: Network) -
             with pytest.raises(NotFound):
                 await ev.users.update(user, email=EMAIL)
 
-    assert watch.told, "it listened"
+    assert watch.kept, "it listened"
 
 
-async def test_it_learns_from_answers_bodies_queries_headers_and_forms(network: Network) -> None:
+async def test_it_learns_from_responses_bodies_queries_headers_and_forms(network: Network) -> None:
     network.answer("GET", f"/users?email={EMAIL}", [{"id": USER, "default_location": PLACE}])
     network.answer("PATCH", f"/users/{USER}", {"id": USER})
     issued = {"access_token": "issued-access-token", "token_type": "Bearer", "refresh_token": "issued-refresh-token"}
@@ -145,7 +145,7 @@ async def test_it_learns_from_answers_bodies_queries_headers_and_forms(network: 
     } <= set(watch.secrets)
 
 
-def test_an_error_lives_no_longer_for_being_watched() -> None:
+def test_watching_does_not_keep_an_error_alive() -> None:
     with watching() as watch:
         EvEnergyError("short-lived")
 

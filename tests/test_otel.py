@@ -1,4 +1,4 @@
-"""Tracing with OpenTelemetry: one span a call, what is in it, and what never is."""
+"""Tracing with OpenTelemetry: one span per call, its attributes, and what it never contains."""
 
 from __future__ import annotations
 
@@ -211,7 +211,7 @@ async def test_calls_are_children_of_the_span_around_them(traces: Traces, networ
     assert [call.parent.span_id for call in calls if call.parent is not None] == [poll.context.span_id] * 2
 
 
-async def test_the_label_tells_clients_apart(traces: Traces, network: Network, clock: FakeClock) -> None:
+async def test_the_label_distinguishes_clients(traces: Traces, network: Network, clock: FakeClock) -> None:
     network.answer("GET", "/regions", [])
 
     async with client(traces, clock, label="fleet-a") as ev:

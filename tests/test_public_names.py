@@ -1,4 +1,4 @@
-"""What `ev_energy_async` offers by name, and what it costs to have it: nothing that is not used is imported."""
+"""Public names exist, and nothing is imported before it is used."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PACKAGE = Path(ev_energy_async.__file__)
 
 
 def names_for_type_checkers(module: Path) -> set[str]:
-    """The names that a module re-exports under `TYPE_CHECKING`."""
+    """Return the names that a module re-exports under `TYPE_CHECKING`."""
     blocks = [
         node
         for node in ast.parse(module.read_text("utf-8")).body
@@ -40,7 +40,7 @@ def names_for_type_checkers(module: Path) -> set[str]:
 
 
 def loaded_by(code: str) -> set[str]:
-    """The modules that a fresh interpreter has loaded after some code."""
+    """Return the modules that a fresh interpreter has loaded after running some code."""
     script = f"{code}\nimport sys\nprint(*sys.modules)"
     done = subprocess.run(  # our own code
         [sys.executable, "-c", script], check=True, capture_output=True, text=True, cwd=PACKAGE.parent.parent
@@ -49,12 +49,12 @@ def loaded_by(code: str) -> set[str]:
 
 
 def below(loaded: set[str], *packages: str) -> set[str]:
-    """Those of the modules that are in some packages, the packages themselves aside."""
+    """Return the modules that are inside some packages, without the packages themselves."""
     return {name for name in loaded if name.startswith(tuple(f"{package}." for package in packages))}
 
 
 def names_of(module: ModuleType) -> list[str]:
-    """The names that a package says it has."""
+    """Return the names that a package declares."""
     names: list[str] = vars(module)["__all__"]
     return names
 
@@ -63,7 +63,7 @@ FACES = sorted(path for path in PACKAGE.parent.rglob("__init__.py") if "import f
 
 
 @pytest.mark.parametrize("path", FACES, ids=lambda path: path.parent.name)
-def test_a_package_offers_what_type_checkers_see(path: Path) -> None:
+def test_a_package_exports_what_type_checkers_see(path: Path) -> None:
     package = importlib.import_module(".".join(path.relative_to(PACKAGE.parent.parent).parent.parts))
     offered = names_of(package)
     assert offered == sorted(names_for_type_checkers(path))
@@ -81,14 +81,14 @@ def test_a_public_name_can_be_imported(name: str) -> None:
 
 
 @pytest.mark.parametrize("module", [ev_energy_async, models, api])
-def test_a_name_that_is_not_there_is_an_attribute_error(module: Any) -> None:
+def test_an_unknown_name_is_an_attribute_error(module: Any) -> None:
     assert not hasattr(module, "Vehicule")
     with pytest.raises(AttributeError, match="Vehicule"):
         _ = module.Vehicule
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.parent.glob("*.py")), ids=lambda path: path.stem)
-def test_what_a_module_offers_is_there(path: Path) -> None:
+def test_the_names_that_a_module_exports_exist(path: Path) -> None:
     module = importlib.import_module("ev_energy_async" if path.stem == "__init__" else f"ev_energy_async.{path.stem}")
     offered: list[str] = getattr(module, "__all__", [])
     assert [name for name in offered if not hasattr(module, name)] == []
@@ -115,14 +115,14 @@ def test_a_client_costs_only_what_it_needs() -> None:
     assert below(loaded, "ev_energy_async.api") == {"ev_energy_async.api._document", "ev_energy_async.api.groups"}
 
 
-def test_a_group_loads_itself_alone() -> None:
+def test_a_group_loads_only_itself() -> None:
     loaded = loaded_by("from ev_energy_async import EvEnergy; EvEnergy().vehicles.list()")
     groups = below(loaded, "ev_energy_async.api")
     assert groups == {f"ev_energy_async.api.{name}" for name in ("_document", "groups", "vehicles")}
     assert not below(loaded, "ev_energy_async.models")
 
 
-def test_preload_leaves_nothing_to_import_later() -> None:
+def test_preload_imports_everything() -> None:
     loaded = loaded_by("import ev_energy_async; ev_energy_async.preload()")
     assert {"cattrs", "oauthlib.oauth2", "ev_energy_async.codec.tolerant"} <= loaded
     for package in (models, api):

@@ -1,4 +1,4 @@
-"""A little of `make soak`: what is promised of delivery is kept where consumers die and the API fails."""
+"""A short `make soak`: delivery keeps its promises while consumers die and the API fails."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from .soak.world import Options
 if TYPE_CHECKING:
     from pathlib import Path
 
-# Seeds whose consumers acknowledge in a transaction with what they write, and one by one.
+# Seeds whose consumers acknowledge in a transaction with their rows, and one by one.
 IN_TRANSACTIONS, ONE_BY_ONE = 5, 4
 SMALL = Options(vehicles=24, minutes=40, reread_every=1_800, kills=3, pauses=2, timeout=0.4, stall=0.1)
 
 
 @pytest.fixture(autouse=True)
 def quiet(caplog: pytest.LogCaptureFixture) -> None:
-    """Connections that are cut on purpose are nothing to tell of."""
+    """Connections are cut on purpose, which should not be logged."""
     caplog.set_level(logging.CRITICAL, "aiohttp.server")
 
 
@@ -42,13 +42,13 @@ async def test_a_watch_that_is_cancelled_and_abandoned_delivers_each_log_once_at
     assert verdict.cost.requests < verdict.cost.naive / 2
 
 
-async def test_error_logs_come_once_too() -> None:
+async def test_error_logs_are_delivered_once_too() -> None:
     options = attrs.evolve(SMALL, logs=("status", "error"), limit=2_000, kills=1)
     verdict = await stepped.run(options, 3)
     assert verdict.is_good, verdict
 
 
-async def test_a_consumer_that_is_killed_and_paused_gets_nothing_twice_that_is_in_its_file(tmp_path: Path) -> None:
+async def test_a_killed_and_paused_consumer_gets_no_committed_event_twice(tmp_path: Path) -> None:
     options = attrs.evolve(SMALL, kills=2, pauses=1, minutes=20, reread_every=900)
     verdict = await harness.run(options, IN_TRANSACTIONS, tmp_path)
     assert verdict.is_good, verdict
@@ -57,7 +57,7 @@ async def test_a_consumer_that_is_killed_and_paused_gets_nothing_twice_that_is_i
 
 
 def row(name: str, *, life: int = 0, late: bool = False, acknowledged: bool = True, minute: int = 1) -> Row:
-    """A log of the vehicle `v`, received at some minute."""
+    """Return a log of the vehicle `v`, received in some minute."""
     seen = START + dt.timedelta(minutes=minute)
     return Row(life, f"v/status/{name}", "v", name, late, seen, None, acknowledged)
 
@@ -67,7 +67,7 @@ def added(acknowledged: bool = True) -> Row:
 
 
 def log(name: str, minute: int) -> Logged:
-    """A log that has been there since some minute."""
+    """Return a log that has existed since some minute."""
     return Logged("v", "status_logs", name, START + dt.timedelta(minutes=minute))
 
 
@@ -88,7 +88,7 @@ TRUTH = [log(FIRST, 2), log(SECOND, 3)]
         ([row(FIRST), row(SECOND), row("2026-03-14T07:08:00.000000Z")], "invented"),
     ],
 )
-def test_the_judge_sees_what_is_wrong(rows: list[Row], wrong: str) -> None:
+def test_the_judge_finds_each_violation(rows: list[Row], wrong: str) -> None:
     until = START + dt.timedelta(hours=1)
     finished = Finished(1, START, START, 1, 0)
     rows = [added(), *rows, Row(1, "fleet/cycle/1", "", "", False, until, finished, True)]

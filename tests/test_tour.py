@@ -1,4 +1,4 @@
-"""The tour of all operations, and that it notices what is not as it should be."""
+"""The tour of all operations passes, and notices what is wrong."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .conformance import Watch
 
 
-async def test_every_operation_answers_and_what_is_written_is_read_again() -> None:
+async def test_every_operation_succeeds_and_what_is_written_can_be_read() -> None:
     report = await take()
 
     assert report.is_complete, "\n".join(report.lines())
@@ -38,7 +38,7 @@ async def test_a_delete_that_deletes_nothing_is_noticed(monkeypatch: pytest.Monk
     assert tour.visits["users.delete_saved_route"].failed == ["gone afterwards"]
 
 
-async def test_an_answer_that_does_not_fit_the_document_is_noticed(
+async def test_a_response_that_departs_from_the_document_is_noticed(
     monkeypatch: pytest.MonkeyPatch, watch: Watch
 ) -> None:
     honest = HANDLERS["users.create"]
@@ -54,10 +54,10 @@ async def test_an_answer_that_does_not_fit_the_document_is_noticed(
         await people.arrive(tour)
 
     assert tour.visits["users.create"].failed == ["POST /users -> 201 $: 'url' is a required property"]
-    watch.judge()  # or it would fail this test, as it should
+    watch.validate()  # or it would fail this test, as it should
 
 
-def test_a_tour_that_leaves_an_operation_out_is_not_complete() -> None:
+def test_a_tour_without_an_operation_is_incomplete() -> None:
     visited = Visit("vehicles.list", [200], ["some items"])
 
     assert Report((visited,), (), 1).is_complete
@@ -65,11 +65,11 @@ def test_a_tour_that_leaves_an_operation_out_is_not_complete() -> None:
     assert Report((visited,), (), 2).lines()[-1] == "1 of 2 operations"
 
 
-def test_only_a_success_counts_as_an_answer() -> None:
+def test_only_a_success_counts() -> None:
     assert not Report((Visit("vehicles.list", [404]),), (), 1).is_complete
 
 
-def test_a_chapter_that_breaks_off_is_told() -> None:
+def test_a_failed_chapter_is_reported() -> None:
     report = Report((Visit("vehicles.list", [200]),), ("BROKEN OFF after vehicles.list: NotFound()",), 1)
 
     assert not report.is_complete

@@ -1,7 +1,7 @@
-"""A tour of all operations: calls each through the SDK, on a sandbox in this process, over real sockets.
+"""A tour of all operations: call each through the SDK, on a sandbox in this process, over real sockets.
 
-`make tour` runs it, and so does `tests/test_tour.py`. It prints what was called, what was answered and what was looked
-at; each answer is held against the document besides. It fails if anything is not as it should be, or left out.
+`make tour` runs it, and so does `tests/test_tour.py`. It prints each operation with its statuses and checks; each
+response is also checked against the document. It fails if a check fails, or if an operation is left out.
 """
 
 from __future__ import annotations
@@ -31,41 +31,41 @@ _NAME_WIDTH: Final = 59
 
 @attrs.frozen
 class Report:
-    """What a tour came to.
+    """The result of a tour.
 
     Attributes:
         visits: The operations visited, in the order of their first visit.
-        broken: The chapters that broke off, with why.
+        failed: The chapters that failed, with the error.
         count: How many operations there are.
     """
 
     visits: tuple[Visit, ...]
-    broken: tuple[str, ...]
+    failed: tuple[str, ...]
     count: int
 
     @property
     def succeeded(self) -> int:
-        """How many operations answered with a success, and as they should."""
+        """The number of operations that succeeded and passed their checks."""
         return sum(not visit.failed and min(visit.statuses) < 400 for visit in self.visits)
 
     @property
     def is_complete(self) -> bool:
-        """Whether every operation was called and everything was as it should be."""
-        return self.succeeded == self.count and not self.broken
+        """Whether every operation was called and every check passed."""
+        return self.succeeded == self.count and not self.failed
 
     def lines(self) -> list[str]:
-        """The table, what went wrong, and how many operations succeeded."""
+        """Return the table, the failures and the number of successes."""
         table: list[str] = []
         for visit in self.visits:
             noted = [*(f"NOT {each}" for each in visit.failed), *visit.checked]
             statuses = ", ".join(str(status) for status in sorted(visit.statuses))
             table.append(f"{visit.operation:{_NAME_WIDTH}} {statuses:9} {'; '.join(noted) or 'fits the document'}")
-        return [*table, *self.broken, f"{self.succeeded} of {self.count} operations"]
+        return [*table, *self.failed, f"{self.succeeded} of {self.count} operations"]
 
 
 @asynccontextmanager
 async def begun() -> AsyncGenerator[Tour]:
-    """A tour that stands at the door of a sandbox of its own."""
+    """Prepare a tour with a sandbox of its own."""
     async with Sandbox(vehicles=100, seed=7, clock=SteppedClock(START), rate_limit=100_000) as sandbox:
         tour = Tour(sandbox)
         auth = ClientCredentials(sandbox.client_id, sandbox.client_secret, token_url=sandbox.token_url)
@@ -74,8 +74,8 @@ async def begun() -> AsyncGenerator[Tour]:
 
 
 async def take() -> Report:
-    """Take the whole tour. A chapter that breaks off does not keep the others from being read."""
-    broken: list[str] = []
+    """Take the whole tour; a chapter that fails does not stop the others."""
+    failed: list[str] = []
 
     async with begun() as tour:
 
@@ -83,10 +83,10 @@ async def take() -> Report:
             try:
                 await chapter()
             except (EvEnergyError, AssertionError, LookupError, StopIteration) as error:
-                broken.append(f"BROKEN OFF after {list(tour.visits)[-1]}: {error!r}")
+                failed.append(f"FAILED after {list(tour.visits)[-1]}: {error!r}")
 
         await _story(tour, read)
-        return Report(tuple(tour.visits.values()), tuple(broken), len(document().operations))
+        return Report(tuple(tour.visits.values()), tuple(failed), len(document().operations))
 
 
 async def _story(tour: Tour, read: Callable[[Callable[[], Awaitable[object]]], Awaitable[None]]) -> None:
@@ -129,7 +129,7 @@ async def _story(tour: Tour, read: Callable[[Callable[[], Awaitable[object]]], A
 
 
 def main() -> int:
-    """Take the tour and print what it came to."""
+    """Take the tour and print the result."""
     report = asyncio.run(take())
     print("\n".join(report.lines()))  # noqa: T201  # a program
     return 0 if report.is_complete else 1

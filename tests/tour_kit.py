@@ -1,4 +1,4 @@
-"""What the tour of all operations is made of: who notes each answer, and the checks that a reader can tell.
+"""The parts of the tour: a middleware that records each response, and readable checks.
 
 `tests/tour.py` runs the tour; its chapters are in `tests/tour_chapters/`.
 """
@@ -27,7 +27,7 @@ O_co = TypeVar("O_co", bound="Resource", covariant=True)
 
 
 class Resource(Protocol):
-    """What has an ID."""
+    """Something with an ID."""
 
     @property
     def id(self) -> str | UnsetType: ...
@@ -45,7 +45,7 @@ class Visit:
 
     Attributes:
         operation: Its name on the client, as in `vehicles.list`.
-        statuses: What it answered, each status once.
+        statuses: The statuses of its responses, each once.
         checked: What was found to be as it should, in words.
         failed: What was not.
     """
@@ -81,7 +81,7 @@ class Tour:
         self._ev = client
 
     async def __call__(self, request: Request[Any], following: Handler) -> RawResponse:
-        """Pass a request on, note the answer, and hold it against the document."""
+        """Pass a request on, record the response, and check it against the document."""
         response = await following(request)
         operation = conformance.operations()[request.operation.method, request.operation.path]
         content_type = response.headers.get("Content-Type", "")
@@ -94,14 +94,14 @@ class Tour:
         return response
 
     def check(self, what: str, holds: object, *, visit: Visit | None = None) -> None:
-        """Note what was looked at in the last answer (or in that of another visit), and whether it was so."""
+        """Record a check of the last response (or of that of another visit), and its outcome."""
         visit = visit or self._at
         noted = visit.checked if holds else visit.failed
         if what not in noted:
             noted.append(what)
 
     async def gone(self, look: Callable[[], Awaitable[object]]) -> None:
-        """Check that what the last operation took away is not there any more."""
+        """Check that what the last operation deleted is gone."""
         took = self._at
         try:
             await look()
@@ -111,13 +111,13 @@ class Tour:
             self.check("gone afterwards", holds=False, visit=took)
 
     async def some(self, pages: Paginator[T]) -> Page[T]:
-        """The first page of a list that should not be empty."""
+        """Return the first page of a list that should not be empty."""
         page = await pages
         self.check("some items" if page else "no items", page)
         return page
 
     async def having(self, things: Iterable[T], *logs: Callable[[T], Paginator[Any]]) -> T:
-        """The first of several things that has logs of each of these kinds.
+        """Return the first of several devices that has logs of each of these kinds.
 
         Raises:
             LookupError: None has.
@@ -128,14 +128,14 @@ class Tour:
         raise LookupError("nothing has all of these logs")
 
     async def list_and_get(self, pages: Paginator[R], get: Get[Resource]) -> R:
-        """The first item of a list, which was then got by itself as well."""
+        """Return the first item of a list, after fetching it by itself as well."""
         item = (await self.some(pages))[0]
         found = await get(known(item.id))
         self.check("as listed", known(found.id) == item.id)
         return item
 
     async def list_and_get_log(self, pages: Paginator[T], get: Callable[[T], Awaitable[object]]) -> T:
-        """The newest log of a list, which was then got by its time as well."""
+        """Return the newest log of a list, after fetching it by its time as well."""
         log = (await self.some(pages))[0]
         found = await get(log)
         self.check("as listed", found == log)
@@ -143,7 +143,7 @@ class Tour:
 
 
 def known(value: T | UnsetType | None) -> T:
-    """A value that has to be there.
+    """Return a value that must be present.
 
     Raises:
         AssertionError: It is absent or null.
@@ -154,7 +154,7 @@ def known(value: T | UnsetType | None) -> T:
 
 
 def url(value: object) -> str:
-    """The URL in a field that holds a reference.
+    """Return the URL in a field that holds a reference.
 
     Raises:
         AssertionError: It holds something else.
