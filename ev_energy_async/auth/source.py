@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from ev_energy_async.auth import oauth
-from ev_energy_async.auth.stores import MemoryTokenStore
+from ev_energy_async.auth.stores import MemoryTokenStore, TokenStoreError
 from ev_energy_async.auth.token import Token
 from ev_energy_async.errors import AuthError, EvEnergyError, error_for
 from ev_energy_async.messages import Request
@@ -177,21 +177,33 @@ class TokenSource:
         token = await self._ask(known) if known is None or is_new else known
         if self._unsaved is not None:
             token, is_new = self._unsaved, True
-            await self._store.save(token)
+            await self._save(token)
             self._unsaved = None
         self._token = token
         self._begun = True
         self._refusal = None
         return token, is_new
 
+    async def _save(self, token: Token) -> None:
+        """Store a token, and make sure that the store keeps what tells it from the token of another consent."""
+        await self._store.save(token)
+        stored = await self._store.load()
+        if stored is None or _identity(stored) != _identity(token):
+            raise TokenStoreError(
+                f"{type(self._store).__name__} does not return the token as it was saved: access token, refresh token "
+                "and `origin` must all be kept; store `token.to_dict()` as one value"
+            )
+
     async def _known(self) -> Token | None:
         """Return the newest token there is of this grant."""
         stored = await self._store.load()
         token = self._unsaved or stored or self._token
         origin = self._grant.origin
-        if token is None or self._begun or origin is None or token.origin in {None, origin}:
+        if token is None or self._begun or origin is None or token.origin == origin:
             return token
-        return None  # of an earlier consent
+        # A token from elsewhere may stand in for the refresh token of the settings. A code is a new consent: whatever
+        # the store holds besides its own tokens is an earlier user's.
+        return token if token.origin is None and self._grant.latest_refresh(None) is not None else None
 
     async def _ask(self, known: Token | None) -> Token:
         """Return a token from the server, to be stored before it is used."""
@@ -252,6 +264,10 @@ class TokenSource:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+
+
+def _identity(token: Token) -> tuple[str | None, ...]:
+    return token.access_token, token.refresh_token, token.origin
 
 
 def _said(error: Exception) -> str:
