@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import datetime as dt
 import hashlib
 import pickle
 import re
@@ -17,18 +16,14 @@ import pytest
 from ev_energy_async import (
     AuthError,
     AuthorizationCode,
-    BadRequest,
     ClientCredentials,
     DecodeError,
     InvalidArgument,
     RefreshToken,
-    Response,
-    ServerError,
     Token,
 )
-from ev_energy_async.auth.oauth import read_token, revocation_request
+from ev_energy_async.auth.oauth import revocation_request
 from ev_energy_async.auth.token import OAuthClient, origin_of
-from tests.conftest import START
 
 from .oauth_kit import CALLBACK, SECRET
 
@@ -36,7 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ev_energy_async import Request
-    from ev_energy_async.messages.request import RawResponse
 
 PUBLIC: Final = AuthorizationCode("my-id", redirect_uri=CALLBACK, scopes=["vehicle:read", "user:read"])
 CONFIDENTIAL: Final = AuthorizationCode("my-id", SECRET, redirect_uri=CALLBACK)
@@ -276,70 +270,6 @@ def test_a_token_is_revoked_at_the_address_with_the_slash() -> None:
     assert public.authorization is None
 
 
-# --- What the token endpoint answers
-
-
-def answer(body: bytes, status: int = 200, kind: str = "application/json") -> RawResponse:
-    request = ClientCredentials("my-id", SECRET).request(None)
-    return Response(request, "https://api.ev.energy/o/token/", status, {"Content-Type": kind}, body, body)
-
-
-def test_a_token_comes_with_its_refresh_token() -> None:
-    body = b'{"access_token": "a", "token_type": "Bearer", "expires_in": 60, "refresh_token": "r", "scope": "x y"}'
-
-    token = read_token(answer(body), START)
-
-    assert token == Token("a", START + dt.timedelta(seconds=60), "r", ("x", "y"), START)
-
-
-@pytest.mark.parametrize(
-    ("lifetime", "seconds"),
-    [("0", 0), ("-5", 0), ("-1e300", 0), ("1.5", 1.5), ("true", None), ('"60"', None), ("null", None)],
-)
-def test_any_lifetime_can_be_read(lifetime: str, seconds: float | None) -> None:
-    token = read_token(
-        answer(b'{"access_token": "a", "token_type": "bearer", "expires_in": %s}' % lifetime.encode()), START
-    )
-
-    assert token.expires_at == (None if seconds is None else START + dt.timedelta(seconds=seconds))
-
-
-@pytest.mark.parametrize("lifetime", [b"1" + b"0" * 400, b"1e300"])
-def test_a_lifetime_beyond_all_calendars_is_a_long_one(lifetime: bytes) -> None:
-    token = read_token(answer(b'{"access_token": "a", "token_type": "bearer", "expires_in": ' + lifetime + b"}"), START)
-
-    assert token.expires_at is not None
-    assert token.expires_at > START + dt.timedelta(days=3_000)
-
-
-def test_a_code_that_has_expired_is_an_auth_error() -> None:
-    body = b'{"error": "invalid_grant", "error_description": "The code has expired."}'
-
-    with pytest.raises(AuthError, match=r"^invalid_grant: The code has expired\.$"):
-        read_token(answer(body, 400), START)
-
-
-@pytest.mark.parametrize(
-    ("body", "kind"),
-    [
-        (b"<html>Log in to the Wi-Fi</html>", "text/html"),
-        (b"access_token=s3cr3t-0f-the-tests&token_type=bearer", "application/x-www-form-urlencoded"),
-        (b"\xff\xfe", "application/octet-stream"),
-    ],
-)
-def test_what_is_no_json_is_named_by_its_content_type(body: bytes, kind: str) -> None:
-    with pytest.raises(DecodeError, match=f"the token endpoint answered with {kind}, not JSON") as raised:
-        read_token(answer(body, kind=kind), START)
-
-    assert SECRET not in everything(raised.value)
-
-
-@pytest.mark.parametrize(("status", "kind"), [(502, ServerError), (400, BadRequest)])
-def test_a_page_of_a_proxy_is_the_error_that_its_status_says(status: int, kind: type[Exception]) -> None:
-    with pytest.raises(kind, match=f"^{status} for POST /o/token/"):
-        read_token(answer(b"<html>Sorry</html>", status, "text/html"), START)
-
-
 # --- What nobody gets to see
 
 
@@ -392,9 +322,6 @@ def test_no_value_shows_a_secret(make: Callable[[], object]) -> None:
         lambda: RefreshToken("my-id", "hidden-refresh\n"),
         lambda: RefreshToken("my-id", "ok", "hidden-secret\n"),
         lambda: AuthorizationCode("my-id", "hidden-secret\n", redirect_uri=CALLBACK),
-        lambda: read_token(answer(b'{"access_token": "hidden-access\\n", "token_type": "bearer"}'), START),
-        lambda: read_token(answer(b'{"access_token": "hidden-access", "token_type": "mac"}'), START),
-        lambda: read_token(answer(b'{"access_token": "hidden-access", "refresh_token": "hidden-refresh'), START),
     ],
 )
 def test_no_error_shows_a_secret(act: Callable[[], object]) -> None:
