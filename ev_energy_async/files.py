@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ev_energy_async._base import InvalidArgument
 
 if TYPE_CHECKING:
     import os
 
-__all__ = ["PRIVATE_FILE", "make_private_folder", "mode_of", "user_path"]
+__all__ = ["BY_OTHERS", "PRIVATE_FILE", "make_private_folder", "mode_of", "user_path"]
 
-PRIVATE_FILE = 0o600
-_PRIVATE_FOLDER = 0o700
+PRIVATE_FILE: Final = 0o600
+BY_OTHERS: Final = 0o077
+"""The permissions of all but the owner."""
+_PRIVATE_FOLDER: Final = 0o700
 
 
 def user_path(argument: str, path: str | os.PathLike[str]) -> Path:

@@ -19,7 +19,7 @@ from ev_energy_async.auth.stores import TokenStoreError
 from ev_energy_async.auth.token import Token
 from ev_energy_async.clock import Duration, seconds
 from ev_energy_async.errors import InvalidArgument
-from ev_energy_async.files import PRIVATE_FILE, make_private_folder, mode_of, user_path
+from ev_energy_async.files import BY_OTHERS, PRIVATE_FILE, make_private_folder, mode_of, user_path
 from ev_energy_async.values import is_object
 
 try:
@@ -42,7 +42,6 @@ _PATIENCE_SECONDS: Final = 60.0
 # The holder's process ID stands behind the byte that Windows locks.
 _HOLDER_OFFSET: Final = 1
 _LONGEST_PID: Final = 20
-_BY_OTHERS: Final = 0o077
 _WRITABLE_BY_OTHERS: Final = 0o022
 _STICKY: Final = 0o1000
 
@@ -179,7 +178,7 @@ class FileTokenStore:
         if os.name == "nt":  # pragma: no cover  # where modes say nothing
             return
         mode = mode_of(os.fstat(handle))
-        if mode & _BY_OTHERS:
+        if mode & BY_OTHERS:
             try:
                 os.fchmod(handle, PRIVATE_FILE)
                 now = f"it is {PRIVATE_FILE:04o} now"

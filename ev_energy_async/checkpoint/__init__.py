@@ -1,6 +1,7 @@
-"""Where a watch keeps its progress.
+"""Checkpoints: where a stream stores its progress, so that it resumes after a crash.
 
-Users hand a checkpoint to `ev.fleet.watch`; the protocol says what one of their own must do.
+Users hand one to `ev.fleet.watch`; the protocol says what a checkpoint of their own must guarantee. Nothing here knows
+what the stored values mean.
 """
 
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from ev_energy_async.checkpoint.protocol import CheckpointMismatch as CheckpointMismatch
     from ev_energy_async.checkpoint.protocol import Entry as Entry
     from ev_energy_async.checkpoint.protocol import Owner as Owner
+    from ev_energy_async.checkpoint.protocol import TransactionalCheckpoint as TransactionalCheckpoint
     from ev_energy_async.checkpoint.sqlite import SqliteCheckpoint as SqliteCheckpoint
     from ev_energy_async.checkpoint.sqlite import Transaction as Transaction
 else:
@@ -30,6 +32,7 @@ else:
             "CheckpointMismatch",
             "Entry",
             "Owner",
+            "TransactionalCheckpoint",
         ),
         sqlite=("SqliteCheckpoint", "Transaction"),
     )

@@ -21,24 +21,24 @@ class MemoryCheckpoint:
         self._versions = 0
 
     async def open(self, owner: Owner) -> None:
-        """Make ready, for one owner; see `Checkpoint.open`."""
+        """Open it for an owner; see `Checkpoint.open`."""
         if self._owner is not None and self._owner != owner:
             raise CheckpointMismatch(owner, self._owner)
         self._owner = owner
 
     async def get(self, key: str) -> Entry | None:
-        """Return what stands under a key; None if nothing does."""
+        """Return the entry of a key; None if there is none."""
         return self._entries.get(key)
 
     async def entries(self, prefix: str = "") -> AsyncIterator[tuple[str, Entry]]:
-        """Yield all keys that begin with a prefix, with what stands under them, in the order of the keys."""
+        """Yield all keys that begin with a prefix, with their entries, in the order of the keys."""
         for key in sorted(key for key in self._entries if key.startswith(prefix)):
             entry = self._entries.get(key)
             if entry is not None:
                 yield key, entry
 
     async def advance(self, key: str, expected_version: int, value: str | None) -> int:
-        """Replace a value, and return its new version; see `Checkpoint.advance`."""
+        """Replace a value and return its new version; see `Checkpoint.advance`."""
         return (await self.advance_all([Advance(key, expected_version, value)]))[0]
 
     async def advance_all(self, changes: Iterable[Advance]) -> Sequence[int]:
@@ -56,4 +56,4 @@ class MemoryCheckpoint:
         return [0 if change.value is None else self._versions for change in wanted]
 
     async def close(self) -> None:
-        """Do nothing: it stays as it is."""
+        """Do nothing: the progress stays."""

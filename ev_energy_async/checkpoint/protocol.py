@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
+from urllib.parse import urlsplit
 
 import attrs
 
@@ -10,6 +11,7 @@ from ev_energy_async.errors import EvEnergyError, InvalidArgument
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
+    from contextlib import AbstractAsyncContextManager
 
 __all__ = [
     "Advance",
@@ -19,22 +21,23 @@ __all__ = [
     "CheckpointMismatch",
     "Entry",
     "Owner",
+    "TransactionalCheckpoint",
     "compare",
     "each_key_once",
 ]
 
 
 class CheckpointError(EvEnergyError):
-    """A checkpoint cannot be read or written; what it held before it still holds."""
+    """A checkpoint cannot be read or written; its content is unchanged."""
 
 
 class CheckpointConflict(CheckpointError):
-    """Somebody else has advanced a key; nothing was written.
+    """Another process has advanced a key; nothing was written.
 
     Attributes:
-        key: Which key.
+        key: The key.
         expected: The version that was to be replaced.
-        found: The version that is there; 0 for none.
+        found: The version that is stored; 0 for none.
     """
 
     def __init__(self, key: str, expected: int, found: int) -> None:
@@ -51,8 +54,8 @@ class CheckpointMismatch(CheckpointError):
     """The checkpoint belongs to another API, client or user.
 
     Attributes:
-        owner: Who wanted to use it.
-        found: Whose it is.
+        owner: The owner that tried to open it.
+        found: The owner that it belongs to.
     """
 
     def __init__(self, owner: Owner, found: Owner) -> None:
@@ -61,24 +64,43 @@ class CheckpointMismatch(CheckpointError):
         super().__init__(owner, found)
 
     def __str__(self) -> str:
-        return f"this is the checkpoint of {self.found}, not of {self.owner}"
+        return (
+            f"this is the checkpoint of {self.found}, not of {self.owner}; use another one, or take it over with "
+            "`adopt=True` if both see the same devices"
+        )
 
 
-def _without_slash(url: str) -> str:
-    return url.rstrip("/")
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
+
+def _spelled(url: str) -> str:
+    """Return a base URL in the one spelling of all that mean the same (RFC 3986, section 6.2)."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise InvalidArgument("base_url", url, "an absolute URL") from error
+    scheme, host = parts.scheme.lower(), (parts.hostname or "").lower()
+    host = f"[{host}]" if ":" in host else host
+    if port is not None and port != _DEFAULT_PORTS.get(scheme):
+        host = f"{host}:{port}"
+    return f"{scheme}://{host}{parts.path.rstrip('/')}"
 
 
 @attrs.frozen
 class Owner:
-    """Whose progress a checkpoint holds. What one sees of the API, another need not see.
+    """The owner of the progress in a checkpoint. Another owner may see other devices.
 
     Attributes:
-        base_url: Where the API is; a slash at the end makes no difference.
+        base_url: Base URL of the API; spellings that mean the same are equal.
         client: Client ID of the application, or another lasting name for it; None if there is none.
         user: ID of the user in whose context it reads; None if there is none.
+
+    Raises:
+        InvalidArgument: `base_url` is malformed.
     """
 
-    base_url: str = attrs.field(converter=_without_slash)
+    base_url: str = attrs.field(converter=_spelled)
     client: str | None = None
     user: str | None = None
 
@@ -88,11 +110,11 @@ class Owner:
 
 @attrs.frozen
 class Entry:
-    """What stands under a key.
+    """A stored value with its version.
 
     Attributes:
         value: The value.
-        version: Which version of it; above 0, higher for later ones, never given twice to one key.
+        version: Its version; above 0, higher for later ones, never given twice to one key.
     """
 
     value: str
@@ -104,8 +126,8 @@ class Advance:
     """A change to make.
 
     Attributes:
-        key: Which key.
-        expected: The version that is to be replaced; 0 if there must be none.
+        key: The key.
+        expected: The version to replace; 0 if there must be none.
         value: The new value; None removes the key.
     """
 
@@ -116,36 +138,42 @@ class Advance:
 
 @runtime_checkable
 class Checkpoint(Protocol):
-    """A place that keeps progress; write your own for another database.
+    """A store of progress: a small map from keys to values, each with a version; write your own for another database.
 
-    What it must warrant: `advance_all` is atomic and compares before it writes, also against other processes; versions
+    A value is only replaced by a caller that names the version it replaces (compare and advance), so that several
+    processes cannot undo each other's progress. The values mean nothing to a checkpoint.
+
+    It must guarantee: `advance_all` is atomic and compares before it writes, also against other processes; versions
     are never given twice to one key, even if it was removed in between; once it has returned, a crash of the process
     loses nothing. On Redis: a hash `{namespace of the owner}:{key}` with `value` and `version`, versions from `INCR`,
     and a Lua script that compares them all and then sets them all.
+
+    `testing.check_checkpoint` tests a checkpoint against this contract. One that shares a database with your own rows
+    can offer transactions as well: see `TransactionalCheckpoint`.
     """
 
     async def open(self, owner: Owner) -> None:
-        """Make ready, for one owner: the first who opens it. Opening it again for the same is allowed.
+        """Open it for an owner: the first who opens it. Opening it again for the same owner is allowed.
 
         Raises:
-            CheckpointMismatch: It belongs to another.
+            CheckpointMismatch: It belongs to another owner.
             CheckpointError: It cannot be read.
         """
         ...
 
     async def get(self, key: str) -> Entry | None:
-        """Return what stands under a key; None if nothing does."""
+        """Return the entry of a key; None if there is none."""
         ...
 
     def entries(self, prefix: str = "") -> AsyncIterator[tuple[str, Entry]]:
-        """Yield all keys that begin with a prefix, with what stands under them, in the order of the keys."""
+        """Yield all keys that begin with a prefix, with their entries, in the order of the keys."""
         ...
 
     async def advance(self, key: str, expected_version: int, value: str | None) -> int:
-        """Replace a value, and return its new version; 0 if it was removed.
+        """Replace a value and return its new version; 0 if it was removed.
 
         Raises:
-            CheckpointConflict: The version is another by now.
+            CheckpointConflict: The stored version is another.
             CheckpointError: It cannot be written.
         """
         ...
@@ -154,19 +182,43 @@ class Checkpoint(Protocol):
         """Make several changes, all or none, and return the new versions in their order.
 
         Raises:
-            CheckpointConflict: One of the versions is another by now.
+            CheckpointConflict: One of the stored versions is another.
             CheckpointError: It cannot be written.
             InvalidArgument: A key is among them twice.
         """
         ...
 
     async def close(self) -> None:
-        """Let go of what it holds; it can be opened again."""
+        """Release its resources; it can be opened again."""
+        ...
+
+
+@runtime_checkable
+class TransactionalCheckpoint(Checkpoint, Protocol):
+    """A checkpoint in a database that may hold your rows too: an optional capability.
+
+    Within `async with checkpoint.transaction() as db`, the calls of the same task to `get`, `entries`, `advance` and
+    `advance_all` belong to the transaction: they and your own writes through `db` happen together or not at all.
+    Acknowledge events inside it, and each is processed exactly once.
+    """
+
+    def transaction(self) -> AbstractAsyncContextManager[Any]:
+        """Return a context manager that begins a transaction, commits it at the end, and rolls it back on an error.
+
+        Its value is the connection for your own statements, as the database's library has it.
+
+        Raises:
+            CheckpointError: When entered: it cannot be written, or there is a transaction around this one.
+        """
         ...
 
 
 def each_key_once(changes: Iterable[Advance]) -> list[Advance]:
-    """Return the changes as a list, or raise `InvalidArgument` if a key is among them twice."""
+    """Return the changes as a list.
+
+    Raises:
+        InvalidArgument: A key is among them twice.
+    """
     wanted = list(changes)
     keys: set[str] = set()
     for change in wanted:
@@ -177,6 +229,10 @@ def each_key_once(changes: Iterable[Advance]) -> list[Advance]:
 
 
 def compare(change: Advance, found: int) -> None:
-    """Raise `CheckpointConflict` if a change expects another version than the one found."""
+    """Compare the version that a change expects with the stored one.
+
+    Raises:
+        CheckpointConflict: They differ.
+    """
     if change.expected != found:
         raise CheckpointConflict(change.key, change.expected, found)

@@ -26,6 +26,24 @@ if TYPE_CHECKING:
 
 FULL: Final = Token("access", START, "refresh", ("vehicle:read", "user:read"), START, "origin")
 ROOT: Final = Path(__file__).parents[2]
+HOLD: Final = """
+import asyncio
+from ev_energy_async import FileTokenStore
+
+async def hold():
+    async with FileTokenStore({!r}).lock():
+        print(flush=True)
+        await asyncio.sleep(60)
+
+asyncio.run(hold())
+"""
+DIE: Final = """
+import asyncio, os, signal
+from ev_energy_async import FileTokenStore, Token
+
+os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)
+asyncio.run(FileTokenStore({!r}).save(Token("left-behind")))
+"""
 
 
 @pytest.fixture
@@ -67,13 +85,13 @@ def test_a_lock_that_is_given_up_is_free_although_a_forked_child_lives(path: Pat
             return held, await is_free(path)
         finally:
             os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
+            await asyncio.to_thread(os.waitpid, child, 0)
 
     assert asyncio.run(lock_and_fork()) == (True, True)
 
 
 async def test_who_waits_too_long_is_told_which_process_holds_the_lock(path: Path) -> None:
-    code = f"import asyncio, ev_energy_async as e\nasync def main():\n async with e.FileTokenStore({str(path)!r}).lock():\n  print(flush=True)\n  await asyncio.sleep(60)\nasyncio.run(main())"
+    code = HOLD.format(str(path))
     holder = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=subprocess.PIPE, cwd=ROOT)
     try:
         assert holder.stdout is not None
@@ -136,7 +154,7 @@ async def test_a_file_that_others_can_read_is_made_private_with_a_warning(
 ) -> None:
     store = FileTokenStore(path)
     await store.save(FULL)
-    path.chmod(0o644)
+    await asyncio.to_thread(path.chmod, 0o644)
 
     assert [await store.load(), await store.load()] == [FULL, FULL]
 
@@ -149,7 +167,7 @@ async def test_a_file_that_others_can_read_is_made_private_with_a_warning(
 async def test_a_folder_in_which_others_can_replace_the_file_is_reported_once(
     path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    path.parent.chmod(0o777)
+    await asyncio.to_thread(path.parent.chmod, 0o777)
     store = FileTokenStore(path)
     await store.save(FULL)
 
@@ -193,7 +211,7 @@ def test_what_is_no_file_is_refused(wrong: object) -> None:
 
 
 async def test_what_a_killed_process_left_behind_is_removed(path: Path) -> None:
-    code = f"import os, signal, asyncio, ev_energy_async as e\nos.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)\nasyncio.run(e.FileTokenStore({str(path)!r}).save(e.Token('left-behind')))"
+    code = DIE.format(str(path))
     killed = await asyncio.create_subprocess_exec(sys.executable, "-c", code, cwd=ROOT)
     assert await killed.wait() == -signal.SIGKILL
     assert len(list(path.parent.iterdir())) == 1, "a file with a token"
