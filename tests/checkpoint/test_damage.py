@@ -6,8 +6,8 @@ import asyncio
 import logging
 import sqlite3
 import stat
-from random import Random
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from ev_energy_async.checkpoint import Advance, CheckpointError, Owner, SqliteCheckpoint
 
 if TYPE_CHECKING:
+    from pathlib import Path
 
 OWNER: Final = Owner("https://api.ev.energy/v2", "my-app", "user1")
 ROWS: Final = {f"watch/vhcl{number:026}": f'{{"version":1,"at":{number},"text":"{"x" * 60}"}}' for number in range(40)}
@@ -60,9 +61,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32))
-def test_a_file_with_a_flipped_bit_holds_all_it_held_or_is_refused(
-    written: bytes, tmp_path: Path, seed: int
-) -> None:
+def test_a_file_with_a_flipped_bit_holds_all_it_held_or_is_refused(written: bytes, tmp_path: Path, seed: int) -> None:
     random, damaged = Random(seed), bytearray(written)
     damaged[random.randrange(len(damaged))] ^= 1 << random.randrange(8)
     path = tmp_path / "fleet.db"
