@@ -142,9 +142,9 @@ class SqliteCheckpoint:
             try:
                 await self._connect()
                 await self._in_transaction(partial(tables.claim, owner=owner, adopt=self._adopt))
-            except BaseException:
+            except BaseException as error:
                 if not was_open:
-                    self._let_go()
+                    await self._abandon(error)
                 raise
 
     async def get(self, key: str) -> Entry | None:
@@ -226,8 +226,8 @@ class SqliteCheckpoint:
             if await self._in_transaction(partial(tables.prepare, name=str(self._path))):
                 await self._own(lambda _: database.make_private())
             await self._check()
-        except BaseException:
-            self._let_go()
+        except BaseException as error:
+            await self._abandon(error)
             raise
 
     async def _check(self) -> None:
@@ -243,6 +243,12 @@ class SqliteCheckpoint:
             last = found[-1][0]
         if rows != state.rows or newest > state.versions:
             raise self._damaged(f"{rows} rows where {state.rows} were written")
+
+    async def _abandon(self, error: BaseException) -> None:
+        """Close the file after an error; a caller that is cancelled does not wait for it."""
+        closed = self._let_go()
+        if closed is not None and not isinstance(error, asyncio.CancelledError):
+            await closed
 
     def _let_go(self) -> asyncio.Future[None] | None:
         database, self._database = self._database, None
