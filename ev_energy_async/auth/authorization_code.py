@@ -10,6 +10,7 @@ import attrs
 from ev_energy_async.auth import oauth
 from ev_energy_async.auth.token import OAuthClient, Token, check_scopes, check_token, origin_of
 from ev_energy_async.errors import AuthError, InvalidArgument
+from ev_energy_async.masking import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -109,7 +110,9 @@ class AuthorizationCode:
             AuthError: The user, or the server, refused.
             InvalidArgument: The address does not belong to this request: another `state`, or no code.
         """
-        return attrs.evolve(self, pending=pending, code=oauth.read_redirect(pending, redirected_to))
+        address = Secret(redirected_to)
+        del redirected_to  # error trackers record the variables of a frame, and it holds the code
+        return attrs.evolve(self, pending=pending, code=oauth.read_redirect(pending, address))
 
     def request(self, token: Token | None) -> Request[Any]:
         """Return the request for a new token: by refresh token if there is one, else by the code.

@@ -20,7 +20,6 @@ from ev_energy_async.auth.token import Token
 from ev_energy_async.clock import Duration, seconds
 from ev_energy_async.errors import InvalidArgument
 from ev_energy_async.files import BY_OTHERS, PRIVATE_FILE, make_private_folder, mode_of, user_path
-from ev_energy_async.values import is_object
 
 try:
     import fcntl
@@ -126,8 +125,7 @@ class FileTokenStore:
         try:
             with target.open("rb") as file:
                 self._check_access(target, file.fileno())
-                stored = msgspec.json.decode(file.read())
-            return Token.from_dict(stored if is_object(stored) else {})
+                return Token.from_dict(msgspec.json.decode(file.read()))
         except FileNotFoundError:
             return None
         except OSError as error:

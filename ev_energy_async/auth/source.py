@@ -1,6 +1,6 @@
-"""Keeps one valid token for a client: fetched when needed, by one task at a time, whoever waits for it.
+"""Keeps one valid token for a client, fetched when needed by one task, however many wait for it.
 
-What to do with a token at a moment is a pure decision (`decide`); fetching goes through a function that is handed in.
+What to do with a token is a pure decision (`decide`); a function that is handed in sends the requests.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from ev_energy_async.auth import oauth
 from ev_energy_async.auth.stores import MemoryTokenStore, TokenStoreError
 from ev_energy_async.auth.token import Token
 from ev_energy_async.errors import AuthError, EvEnergyError, error_for
+from ev_energy_async.masking import Secret
 from ev_energy_async.messages import Request
 
 if TYPE_CHECKING:
@@ -30,14 +31,14 @@ _LOG: Final = logging.getLogger("ev_energy_async")
 
 # A token this close to its end is replaced before it is used: clocks differ, and a request takes time.
 MANDATORY: Final = dt.timedelta(seconds=60)
-# And one this close to its end is replaced in the background, while it goes on being used.
+# One this close to its end is replaced in the background, while it is still used.
 ADVISORY: Final = dt.timedelta(minutes=5)
-# Neither takes more of a short-lived token's life than this.
+# Neither window is longer than this share of a short-lived token's life.
 _MANDATORY_SHARE: Final = 0.1
 _ADVISORY_SHARE: Final = 0.2
-# After a refusal, or a background refresh that failed, the endpoint is left alone for this long.
+# After a refusal or a failed background refresh, no request is sent for this long.
 _PAUSE_SECONDS: Final = 60.0
-# What a closing client grants to a refresh under way: what it brings may be the only way to the next token.
+# How long a closing client waits for a refresh in progress: its refresh token may be the only one that is still good.
 _LAST_SECONDS: Final = 5.0
 _SUCCESSES: Final = range(200, 300)
 
@@ -48,9 +49,9 @@ Exchange: TypeAlias = Callable[[Request[Any]], Awaitable["RawResponse"]]
 """Sends a request to the token or revocation endpoint."""
 
 
-def decide(token: Token | None, rejected: str | None, now: dt.datetime) -> Literal["use", "renew", "replace"]:
+def decide(token: Token | None, rejected: Secret[str] | None, now: dt.datetime) -> Literal["use", "renew", "replace"]:
     """Return what to do with a token: use it, use it and renew it in the background, or replace it first."""
-    if token is None or token.access_token == rejected:
+    if token is None or Secret(token.access_token) == rejected:
         return "replace"
     if token.expires_at is None:
         return "use"
@@ -61,7 +62,7 @@ def decide(token: Token | None, rejected: str | None, now: dt.datetime) -> Liter
 
 
 def _window(token: Token, longest: dt.timedelta, share: float) -> dt.timedelta:
-    """Return how long before its end a token is to be seen to: a share of a short life."""
+    """Return how long before its end a token is replaced: `longest`, or a share of a short life."""
     if token.expires_at is None or token.obtained_at is None:
         return longest
     return min(longest, (token.expires_at - token.obtained_at) * share)
@@ -82,9 +83,9 @@ class TokenSource:
         self._clock = clock
         self._store = MemoryTokenStore() if grant.store is None else grant.store
         self._token: Token | None = None
-        # Had from the server and not stored yet: what it was had with may be spent.
+        # Obtained and not stored yet: what bought it may be spent.
         self._unsaved: Token | None = None
-        # Whether the code or refresh token of the settings has done its part: from then on the store goes on from it.
+        # Whether the code or refresh token of the settings has been used: from then on the store has its successor.
         self._begun = False
         self._refusal: tuple[AuthError, float] | None = None
         self._renew_from = float("-inf")
@@ -108,18 +109,20 @@ class TokenSource:
             TransportError: It gave no complete response.
             TokenStoreError: The stored token cannot be read, or the new one not be kept.
         """
+        refused = None if rejected is None else Secret(rejected)
+        del rejected  # error trackers record the variables of a frame
         token = self._token
         now = self._clock.now()
-        if rejected is None and token is not None and token is self._fresh and now < self._fresh_until:
+        if refused is None and token is not None and token is self._fresh and now < self._fresh_until:
             return token.access_token
-        todo = decide(token, rejected, now)
+        todo = decide(token, refused, now)
         if todo == "use" and token is not None and token.expires_at is not None:
-            # Until then nothing needs to be decided about it.
+            # Until then there is nothing to decide.
             self._fresh = token
             self._fresh_until = token.expires_at - _window(token, ADVISORY, _ADVISORY_SHARE)
         if token is not None and todo != "replace":
             if todo == "renew" and self._fetching is None and self._clock.monotonic() >= self._renew_from:
-                self._start(token.access_token)
+                self._start(Secret(token.access_token))
             return token.access_token
         if self._refusal is not None:
             error, until = self._refusal
@@ -127,12 +130,12 @@ class TokenSource:
                 raise AuthError(error.error, error.description)
         task = self._fetching
         if task is None or task is _NOTIFYING.get():
-            # The second is a call that `on_token` makes: to wait for its own end would be for ever.
-            task = self._start(rejected)
-        # The task belongs to all who wait: it goes on when one of them is cancelled.
+            # The second is a call that `on_token` makes: it would wait for its own end.
+            task = self._start(refused)
+        # The task belongs to all who wait: it continues when one of them is cancelled.
         return (await asyncio.shield(task)).access_token
 
-    def _start(self, rejected: str | None) -> asyncio.Task[Token]:
+    def _start(self, rejected: Secret[str] | None) -> asyncio.Task[Token]:
         task = asyncio.create_task(self._fetch(rejected), name="ev-energy-async token")
         self._fetching = task
         self._tasks.add(task)
@@ -144,9 +147,9 @@ class TokenSource:
         if self._fetching is task:
             self._fetching = None
         if not task.cancelled():
-            task.exception()  # whoever waits for it hears of it; without anybody the log has it
+            task.exception()  # those who wait have it; if nobody does, it was logged
 
-    async def _fetch(self, rejected: str | None) -> Token:
+    async def _fetch(self, rejected: Secret[str] | None) -> Token:
         try:
             async with self._store.lock():
                 token, is_new = await self._have(rejected)
@@ -168,11 +171,11 @@ class TokenSource:
                 raise
         return token
 
-    async def _have(self, rejected: str | None) -> tuple[Token, bool]:
-        """Return a token that is stored by now, and whether it is new; the lock is held."""
+    async def _have(self, rejected: Secret[str] | None) -> tuple[Token, bool]:
+        """Return a token that is stored, and whether it is new; the lock is held."""
         known = await self._known()
         now = self._clock.now()
-        # Another process may have been quicker, or this one is new and there is a token from before.
+        # Another process may have renewed it, or a run before this one has left it.
         is_new = known is None or decide(known, rejected, now) == "replace"
         token = await self._ask(known) if known is None or is_new else known
         if self._unsaved is not None:
@@ -207,14 +210,14 @@ class TokenSource:
 
     async def _ask(self, known: Token | None) -> Token:
         """Return a token from the server, to be stored before it is used."""
-        refresh_token = self._grant.latest_refresh(known)
+        can_refresh = self._grant.latest_refresh(known) is not None
         origin = self._grant.origin
         begun = self._begun or (known is not None and known.origin == origin)
-        if origin is not None and begun and (known is None or refresh_token is None):
-            # A code that comes twice may end what it gave (RFC 6749, section 4.1.2).
-            raise AuthError("no_consent", "the token has ended, and there is none to refresh it: ask the user again")
+        if origin is not None and begun and (known is None or not can_refresh):
+            # A code that is sent twice may revoke the tokens it bought (RFC 6749, section 4.1.2).
+            raise AuthError("no_consent", "the token has expired and cannot be refreshed: ask the user to log in again")
         request = self._grant.request(known)
-        self._spending = origin is not None or refresh_token is not None
+        self._spending = origin is not None or can_refresh
         try:
             token = oauth.read_token(await self._exchange(request), self._clock.now(), request)
         except AuthError as error:
@@ -223,8 +226,8 @@ class TokenSource:
         self._unsaved = Token(
             token.access_token,
             token.expires_at,
-            # RFC 6749, section 6: without a new refresh token the old one goes on being valid.
-            token.refresh_token or refresh_token,
+            # RFC 6749, section 6: without a new refresh token the old one stays valid.
+            token.refresh_token or self._grant.latest_refresh(known),
             token.scopes,
             token.obtained_at,
             known.origin if known is not None and known.refresh_token is not None else origin,
@@ -232,7 +235,7 @@ class TokenSource:
         return self._unsaved
 
     async def revoke(self) -> None:
-        """End the token at the server, and with it what it refreshes (RFC 7009); nothing if there is none.
+        """Revoke the token at the server, and with it what it refreshes (RFC 7009); nothing if there is none.
 
         Raises:
             ApiError: The endpoint refused.
@@ -241,12 +244,8 @@ class TokenSource:
         """
         async with self._store.lock():
             token = await self._known()
-            refresh_token = self._grant.latest_refresh(token)
-            if refresh_token is not None:
-                request = oauth.revocation_request(self._grant.client, refresh_token, "refresh_token")
-            elif token is not None:
-                request = oauth.revocation_request(self._grant.client, token.access_token, "access_token")
-            else:
+            request = self._revocation(token)
+            if request is None:
                 return
             response = await self._exchange(request)
             if response.status not in _SUCCESSES:
@@ -255,8 +254,16 @@ class TokenSource:
             self._begun = True
             await self._store.clear()
 
+    def _revocation(self, token: Token | None) -> Request[None] | None:
+        refresh_token = self._grant.latest_refresh(token)
+        if refresh_token is not None:
+            return oauth.revocation_request(self._grant.client, refresh_token, "refresh_token")
+        if token is not None:
+            return oauth.revocation_request(self._grant.client, token.access_token, "access_token")
+        return None
+
     async def close(self) -> None:
-        """End the fetches under way; one that spends a refresh token or a code has a moment to bring in the new one."""
+        """Cancel the fetches in progress; one that spends a refresh token or a code has some seconds to finish."""
         tasks = self._tasks - {asyncio.current_task()}
         if tasks and self._spending:
             await asyncio.wait(tasks, timeout=_LAST_SECONDS)
@@ -271,5 +278,5 @@ def _identity(token: Token) -> tuple[str | None, ...]:
 
 
 def _said(error: Exception) -> str:
-    """Return what the log may hold of an error: of one that is not ours, nobody knows what it quotes."""
+    """Return the text of an error for the log; of a foreign one only its name, since it may quote anything."""
     return f"{type(error).__name__}: {error}" if isinstance(error, EvEnergyError) else type(error).__name__

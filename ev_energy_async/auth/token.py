@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, TypeGuard
 
 import attrs
 
 from ev_energy_async.errors import InvalidArgument
+from ev_energy_async.values import is_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -49,9 +50,15 @@ def check_token(argument: str, token: object) -> str:
     Raises:
         InvalidArgument: It is empty, or has characters that no header takes; the value itself is not shown.
     """
-    if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable() or " " in token:
-        raise InvalidArgument(argument, Hidden(token), "a non-empty string of visible ASCII characters")
-    return token
+    if _is_token(token):
+        return token
+    hidden = Hidden(token)
+    del token  # error trackers record the variables of a frame
+    raise InvalidArgument(argument, hidden, "a non-empty string of visible ASCII characters")
+
+
+def _is_token(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and bool(value) and value.isascii() and value.isprintable() and " " not in value
 
 
 @attrs.frozen
@@ -107,40 +114,49 @@ class Token:
             InvalidArgument: A member is missing or is not what it should be. Without `origin`, for one, a new consent
                 could not be told from the previous user's.
         """
-        missing = [name for name in _MEMBERS if name not in stored]
-        if missing:
-            raise InvalidArgument("stored", Hidden(stored), f"what `Token.to_dict` gave; {', '.join(missing)} missing")
-        if stored["version"] != _VERSION:
-            raise InvalidArgument("version", stored["version"], f"version {_VERSION} of a stored token")
-        scopes: Any = stored["scopes"]
-        if not isinstance(scopes, list | tuple) or not all(isinstance(scope, str) for scope in scopes):
-            raise InvalidArgument("scopes", Hidden(scopes), "a list of strings")
+        fault = _fault(stored)
+        if fault is not None:
+            hidden = Hidden(stored)
+            del stored  # error trackers record the variables of a frame
+            raise InvalidArgument("stored", hidden, f"a value that `Token.to_dict` returned, with {fault}")
         return cls(
-            check_token("access_token", stored["access_token"]),
-            _instant("expires_at", stored["expires_at"]),
-            _text("refresh_token", stored["refresh_token"]),
-            tuple(scopes),
-            _instant("obtained_at", stored["obtained_at"]),
-            _text("origin", stored["origin"]),
+            stored["access_token"],
+            _instant(stored["expires_at"]),
+            stored["refresh_token"],
+            tuple(stored["scopes"]),
+            _instant(stored["obtained_at"]),
+            stored["origin"],
         )
 
 
-_MEMBERS: Final = tuple(Token("x").to_dict())
+def _fault(stored: Any) -> str | None:
+    """Return what a stored token lacks; None if it is complete. Does not raise: its variables are secrets."""
+    if not is_object(stored):
+        return "its members"
+    found: dict[str, Any] = stored
+    scopes = found.get("scopes")
+    checks = {
+        "`version` 1": found.get("version") == _VERSION,
+        "an access token": _is_token(found.get("access_token")),
+        "`refresh_token`, a string or null": _is_text(found, "refresh_token"),
+        "`origin`, a string or null": _is_text(found, "origin"),
+        "`scopes`, a list of strings": isinstance(scopes, list | tuple) and all(isinstance(s, str) for s in scopes),
+        "`expires_at`, a time with a zone or null": _is_instant(found, "expires_at"),
+        "`obtained_at`, a time with a zone or null": _is_instant(found, "obtained_at"),
+    }
+    return next((what for what, is_there in checks.items() if not is_there), None)
 
 
-def _text(name: str, value: object) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    raise InvalidArgument(name, Hidden(value), "a string or null")
+def _is_text(stored: dict[str, Any], name: str) -> bool:
+    return name in stored and isinstance(stored[name], str | None)
 
 
-def _instant(name: str, value: object) -> dt.datetime | None:
-    if value is None:
-        return None
+def _is_instant(stored: dict[str, Any], name: str) -> bool:
     try:
-        instant = dt.datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        instant = None
-    if instant is None or instant.tzinfo is None:
-        raise InvalidArgument(name, Hidden(value), "an RFC 3339 time with a time zone, or null")
-    return instant
+        return name in stored and (stored[name] is None or dt.datetime.fromisoformat(stored[name]).tzinfo is not None)
+    except (TypeError, ValueError):
+        return False
+
+
+def _instant(text: str | None) -> dt.datetime | None:
+    return None if text is None else dt.datetime.fromisoformat(text)

@@ -287,7 +287,7 @@ class SqliteCheckpoint:
             except sqlite3.Error as error:
                 if not is_busy(error):
                     raise self._damaged(str(error)) if is_damage(error) else self._failed(error) from error
-            except tables.DamagedError as error:
+            except (tables.DamagedError, UnicodeDecodeError) as error:  # the second of SQLite's own messages
                 raise self._damaged(str(error)) from error
             except OSError as error:
                 raise self._failed(error) from error

@@ -18,6 +18,7 @@ from ev_energy_async import (
     Token,
 )
 from ev_energy_async.auth.source import decide
+from ev_energy_async.masking import Secret
 from tests.conftest import START, FakeClock
 
 from .oauth_kit import APP, LIFE, REFUSED, SECRET, UNAVAILABLE, AuthServer, consent, logged, settle
@@ -57,7 +58,7 @@ SECONDS = st.floats(-1_000, 20_000_000)
 @settings(deadline=None)
 @given(TOKENS, SECONDS)
 def test_a_token_that_has_ended_or_was_rejected_is_never_used(token: Token, when: float) -> None:
-    assert decide(token, "current", at(when)) == "replace"
+    assert decide(token, Secret("current"), at(when)) == "replace"
     assert decide(None, None, at(when)) == "replace"
     if token.expires_at is not None and at(when) >= token.expires_at:
         assert decide(token, None, at(when)) == "replace"
@@ -66,7 +67,7 @@ def test_a_token_that_has_ended_or_was_rejected_is_never_used(token: Token, when
 @settings(deadline=None)
 @given(TOKENS, SECONDS)
 def test_that_an_older_token_was_rejected_says_nothing_of_this_one(token: Token, when: float) -> None:
-    assert decide(token, "older", at(when)) == decide(token, None, at(when))
+    assert decide(token, Secret("older"), at(when)) == decide(token, None, at(when))
 
 
 @settings(deadline=None)

@@ -10,13 +10,13 @@ from oauthlib.common import generate_token
 from oauthlib.oauth2 import MismatchingStateError, MissingCodeError, OAuth2Error, WebApplicationClient
 from oauthlib.oauth2.rfc6749 import parameters
 
-from ev_energy_async.auth.token import Hidden
 from ev_energy_async.errors import AuthError, InvalidArgument
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ev_energy_async.auth.token import OAuthClient
+    from ev_energy_async.masking import Secret
 
 __all__ = ["AuthorizationRequest", "authorization_request", "read_redirect"]
 
@@ -66,7 +66,7 @@ def authorization_request(
     return AuthorizationRequest(urlsplit(url)._replace(scheme=parts.scheme).geturl(), redirect_uri, state, verifier)
 
 
-def read_redirect(pending: AuthorizationRequest, redirected_to: str) -> str:
+def read_redirect(pending: AuthorizationRequest, redirected_to: Secret[str]) -> str:
     """Return the code that the browser brought back (RFC 6749, section 4.1.2).
 
     Raises:
@@ -76,19 +76,18 @@ def read_redirect(pending: AuthorizationRequest, redirected_to: str) -> str:
     if not pending.state:
         # oauthlib compares nothing with an empty one.
         raise InvalidArgument("pending", pending, "a request that `begin` returned, with its `state`")
-    try:
-        query = urlsplit(redirected_to).query
-    except ValueError as error:
-        raise InvalidArgument("redirected_to", Hidden(redirected_to), "the address of a redirect") from error
+    # Causes are left out: the frames of oauthlib hold the address with its code.
     try:
         answer: dict[str, str] = parameters.parse_authorization_code_response(
-            f"https://localhost/?{query}", pending.state
+            f"https://localhost/?{urlsplit(redirected_to.reveal()).query}", pending.state
         )
-    except MismatchingStateError as error:
+    except MismatchingStateError:
         expected = "the redirect that belongs to this request; its `state` is another"
-        raise InvalidArgument("redirected_to", Hidden(redirected_to), expected) from error
-    except MissingCodeError as error:
-        raise InvalidArgument("redirected_to", Hidden(redirected_to), "a redirect with a `code`") from error
+        raise InvalidArgument("redirected_to", redirected_to, expected) from None
+    except MissingCodeError:
+        raise InvalidArgument("redirected_to", redirected_to, "a redirect with a `code`") from None
     except OAuth2Error as error:
-        raise AuthError(str(error.error), error.description or None) from error
+        raise AuthError(str(error.error), error.description or None) from None
+    except ValueError:
+        raise InvalidArgument("redirected_to", redirected_to, "the address of a redirect") from None
     return answer["code"]

@@ -73,11 +73,10 @@ def read_token(response: RawResponse, now: dt.datetime, request: Request[Any] | 
         if response.status != _OK:
             raise error_for(response) from None
         kind = printable(response.headers.get("Content-Type", "no content type"))
-        raise DecodeError(f"the token endpoint responded with {kind}, not JSON", "$", response) from None
+        raise DecodeError(f"the token endpoint answered with {kind}, not JSON", "$", response) from None
     code = members.text("error")
     if code in _DEFINITIVE:
-        said = members.text("error_description")
-        raise AuthError(code, None if said is None else masked(said, _secrets(request or response.request)))
+        raise AuthError(code, _description(members, request or response.request))
     if response.status != _OK:
         raise error_for(response)
     return _token(members, response, now)
@@ -86,6 +85,11 @@ def read_token(response: RawResponse, now: dt.datetime, request: Request[Any] | 
 def _members(response: RawResponse) -> _Members:
     found: Any = msgspec.json.decode(response.body)
     return _Members(found if is_object(found) else {})
+
+
+def _description(members: _Members, request: Request[Any]) -> str | None:
+    said = members.text("error_description")
+    return None if said is None else masked(said, _secrets(request))
 
 
 def _secrets(request: Request[Any]) -> list[Secret[str]]:
