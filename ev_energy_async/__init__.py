@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from ev_energy_async.errors import InvalidArgument as InvalidArgument
     from ev_energy_async.errors import MethodNotAllowed as MethodNotAllowed
     from ev_energy_async.errors import NotAcceptable as NotAcceptable
+    from ev_energy_async.errors import NotExactlyOne as NotExactlyOne
     from ev_energy_async.errors import NotFound as NotFound
     from ev_energy_async.errors import OutcomeUnknown as OutcomeUnknown
     from ev_energy_async.errors import PayloadTooLarge as PayloadTooLarge
@@ -150,6 +151,7 @@ else:
             "InvalidArgument",
             "MethodNotAllowed",
             "NotAcceptable",
+            "NotExactlyOne",
             "NotFound",
             "OutcomeUnknown",
             "PayloadTooLarge",

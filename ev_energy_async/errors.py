@@ -22,6 +22,7 @@
     │   ├── OutcomeUnknown         a write that may or may not have been carried out
     │   └── AuthUnavailable        no access token for the moment
     ├── DecodeError                a complete response that cannot be understood
+    ├── NotExactlyOne              `.one()` of a list that is empty or has more items
     ├── ReauthenticationRequired   the user, or whoever holds the credentials, must log in again
     │   ├── AuthError              the token endpoint refused the credentials or the grant
     │   └── Unauthorized           the API refused the token, and there is no other
@@ -67,6 +68,7 @@ __all__ = [
     "InvalidArgument",
     "MethodNotAllowed",
     "NotAcceptable",
+    "NotExactlyOne",
     "NotFound",
     "OutcomeUnknown",
     "PayloadTooLarge",
@@ -354,6 +356,23 @@ class DecodeError(EvEnergyError):
         if self.response is None:
             return text
         return f"{masked(text, known_secrets(self.response.request))} in the response to {self.response.request}"
+
+
+class NotExactlyOne(EvEnergyError):
+    """A list was to have exactly one item.
+
+    Attributes:
+        request: The request of its first page.
+        found: How many items were found: 0, or 2 for several.
+    """
+
+    def __init__(self, request: Request[Any], found: int) -> None:
+        self.request = request
+        self.found = found
+        super().__init__(request, found)
+
+    def __str__(self) -> str:
+        return f"expected exactly one item from {self.request}, got {'several' if self.found else 'none'}"
 
 
 class AuthError(ReauthenticationRequired):

@@ -565,8 +565,8 @@ def list_charging_sub_sessions(
             constructing one; log collections use timestamps as cursors.
         page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
             `Link` header rather than constructing one; log collections use timestamps as cursors.
-        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
-            rate limit than a small one.
+        page_size: Maximum number of items per page, from 1 to 100. The API sends 25 unless told otherwise; this client
+            asks for 100, as a full page costs no more of the rate limit than a small one.
         start_gt: Only sub-sessions that started after this time, exclusive.
         start_lt: Only sub-sessions that started before this time, exclusive.
         user_id: Only charging by the user with this ID.

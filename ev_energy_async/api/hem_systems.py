@@ -197,8 +197,8 @@ def list_hem_systems(
             constructing one; log collections use timestamps as cursors.
         page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
             `Link` header rather than constructing one; log collections use timestamps as cursors.
-        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
-            rate limit than a small one.
+        page_size: Maximum number of items per page, from 1 to 100. The API sends 25 unless told otherwise; this client
+            asks for 100, as a full page costs no more of the rate limit than a small one.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.

@@ -173,8 +173,8 @@ def list_solar_arrays(
             constructing one; log collections use timestamps as cursors.
         page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
             `Link` header rather than constructing one; log collections use timestamps as cursors.
-        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
-            rate limit than a small one.
+        page_size: Maximum number of items per page, from 1 to 100. The API sends 25 unless told otherwise; this client
+            asks for 100, as a full page costs no more of the rate limit than a small one.
         vehicle_id: Vehicle to estimate the battery gain for. Without it,
             `percent_vehicle_battery_charge_until_midnight` is null in every forecast.
         accept_language: Preferred language (RFC 9110, section 12.5.4). Operations that depend on a country derive it

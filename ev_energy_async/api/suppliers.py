@@ -88,8 +88,8 @@ def list_suppliers(
     Args:
         available_for_user_id: Only items available to the user with this ID, given the user's program and tier.
         page: Page number, starting at 1. A page past the last one fails with 404.
-        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
-            rate limit than a small one.
+        page_size: Maximum number of items per page, from 1 to 100. The API sends 25 unless told otherwise; this client
+            asks for 100, as a full page costs no more of the rate limit than a small one.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good
             items), `skip`, or a function `(BadItem)` that gives what takes its place, UNSET for nothing. None leaves it
             to the client.

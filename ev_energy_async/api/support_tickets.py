@@ -275,8 +275,8 @@ def list_support_tickets(
             constructing one; log collections use timestamps as cursors.
         page_before: Opaque cursor: returns the page before this item. Ignored if `page_after` is given. Take it from a
             `Link` header rather than constructing one; log collections use timestamps as cursors.
-        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
-            rate limit than a small one.
+        page_size: Maximum number of items per page, from 1 to 100. The API sends 25 unless told otherwise; this client
+            asks for 100, as a full page costs no more of the rate limit than a small one.
         priority: Only tickets with this priority, by display name such as `Low`, `Medium`, `High` or `Urgent`; others
             may exist.
         priority_in: Only tickets with one of these priorities, separated by commas, e.g. `High,Urgent`.

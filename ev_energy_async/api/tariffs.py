@@ -138,8 +138,8 @@ def list_tariffs(
         include_optional: Optional content to include. The only value is `daily_prices`, which is returned only if your
             contract includes it.
         page: Page number, starting at 1. A page past the last one fails with 404.
-        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
-            rate limit than a small one.
+        page_size: Maximum number of items per page, from 1 to 100. The API sends 25 unless told otherwise; this client
+            asks for 100, as a full page costs no more of the rate limit than a small one.
         supplier_id: Only tariffs of the supplier with this ID.
         valid: True for tariffs that new customers can sign up to today, false for those no longer or not yet on sale.
             Omit it for both.
@@ -209,8 +209,8 @@ def list_tariff_prices(
     Args:
         tariff_id: ID of the tariff: `tari` followed by a ULID.
         page: Page number, starting at 1. A page past the last one fails with 404.
-        page_size: Maximum number of items per page, from 1 to 100; defaults to 25. A full page costs no more of the
-            rate limit than a small one.
+        page_size: Maximum number of items per page, from 1 to 100. The API sends 25 unless told otherwise; this client
+            asks for 100, as a full page costs no more of the rate limit than a small one.
         started_at_gte: Only intervals that start at or after this time.
         started_at_lte: Only intervals that start at or before this time.
         on_bad_item: What to do with an item that cannot be decoded, on each page: `raise` (the error carries the good

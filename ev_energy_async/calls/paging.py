@@ -1,7 +1,8 @@
 """Pages of a list, and the way from one to the next.
 
-The API pages in two schemes that look alike to a client that follows the `Link` header (RFC 8288), which is what this
-module does: it never builds the address of a page. Pure but for the `Sender` that a paginator awaits.
+List operations return a `Paginator`. The API pages in two schemes that look alike to a client that follows the `Link`
+header (RFC 8288), so this module follows it and never builds the URL of a page. Pure but for the `Sender` that a
+paginator awaits.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 import attrs
 from multidict import MultiMapping
 
-from ev_energy_async.errors import DecodeError, InvalidArgument
+from ev_energy_async.errors import DecodeError, InvalidArgument, NotExactlyOne
 from ev_energy_async.messages import Request
 from ev_energy_async.urls import origin_of
 
@@ -28,13 +29,16 @@ __all__ = ["Link", "Page", "Paginator", "next_cursor"]
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
-# RFC 8288, section 3: a target in angle brackets, then parameters, each value a token or a quoted string.
-_LINK: Final = re.compile(r'<([^>]*)>((?:\s*;\s*[\w!#$&+.^`|~*-]+\s*(?:=\s*(?:"(?:[^"\\]|\\.)*"|[^\s",;]*))?)*)')
-_PARAM: Final = re.compile(r';\s*([\w!#$&+.^`|~*-]+)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",;]*)))?')
-# What the API sends: the next page first, and nothing more said of it.
+# A parameter of a link (RFC 8288, section 3): a name, then `=` and a token or a quoted string. Matched at one position
+# after another, each of which is looked at a fixed number of times.
+_PARAM: Final = re.compile(r'\s*;\s*([\w!#$&+.^`|~*-]+)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",;]*)))?')
+# The usual header of the API: the next page first, and no other parameter.
 _NEXT_FIRST: Final = re.compile(r'<([^>]*)>; rel="next"(?:,|$)')
+_LONGEST_HEADER: Final = 16 * 1024
 _NOWHERE: Final = "about:blank"
-# What may stand in a query besides letters and digits (RFC 3986, section 3.4), and what is encoded already.
+# The end of a list as a cursor. A fragment, so that no URL of a page is spelled like it.
+_END: Final = "#end"
+# The characters of a query besides letters and digits (RFC 3986, section 3.4), and the mark of percent-encoding.
 _QUERY: Final = "!$&'()*+,;=:@/?-._~%"
 _PLAIN_QUERY: Final = re.compile(f"[A-Za-z0-9{re.escape(_QUERY)}]*")
 
@@ -44,8 +48,8 @@ class Link:
     """One link of a `Link` header.
 
     Attributes:
-        target: The address, as it stands in the header.
-        rel: What it leads to, e.g. `next`.
+        target: The URL as the header has it.
+        rel: Its relation, e.g. `next`.
     """
 
     target: str
@@ -64,14 +68,20 @@ class Link:
 
 
 def _links(header: str) -> Iterator[tuple[str, list[str]]]:
-    """Yield the targets of a `Link` header with their relations."""
-    for match in _LINK.finditer(header):
-        rels = ""
-        for param in _PARAM.finditer(match[2]):
-            if param[1].lower() == "rel":
+    """Yield the targets of a `Link` header with their relations, in time linear to its length."""
+    at = header.find("<")
+    while at >= 0:
+        end = header.find(">", at)
+        if end < 0:
+            return
+        target, at, rels = header[at + 1 : end], end + 1, None
+        while param := _PARAM.match(header, at):
+            at = param.end()
+            if rels is None and param[1].lower() == "rel":  # only the first `rel` counts (RFC 8288, section 3.3)
                 rels = param[2] or param[3] or ""
-                break  # only the first `rel` counts (RFC 8288, section 3.3)
-        yield match[1].strip(), rels.lower().split()
+        yield target.strip(), (rels or "").lower().split()
+        comma = header.find(",", at)
+        at = header.find("<", comma) if comma >= 0 else -1
 
 
 def next_cursor(response: Response[Any], link_origins: frozenset[str]) -> str | None:
@@ -80,9 +90,12 @@ def next_cursor(response: Response[Any], link_origins: frozenset[str]) -> str | 
     A cursor is path and query of the next page, below the base URL.
 
     Raises:
-        DecodeError: The target is another list, or on another origin than the answer and not on one of `link_origins`.
+        DecodeError: The header is too long, or its target is another list, or on an origin that is neither that of the
+            response nor one of `link_origins`.
     """
     header = ", ".join(_fields(response.headers, "Link"))
+    if len(header) > _LONGEST_HEADER:
+        raise DecodeError(f"Link is longer than {_LONGEST_HEADER:,} characters", "Link", response)
     usual = _NEXT_FIRST.match(header)
     if usual is not None:
         target = usual[1].strip()
@@ -102,12 +115,12 @@ def next_cursor(response: Response[Any], link_origins: frozenset[str]) -> str | 
 
 
 def _query_of_same_list(target: str, response: Response[Any], link_origins: frozenset[str]) -> str:
-    """Return the query of a target that leads to the list of the answer, encoded as it goes out."""
+    """Return the query of a target that leads to the list of the response, encoded for the wire."""
     try:
         url = urljoin(response.url, target)
         there, origin = urlsplit(url), origin_of(url)
     except ValueError as error:
-        raise DecodeError("Link leads to no URL", "Link", response) from error
+        raise DecodeError("Link leads to what is not a URL", "Link", response) from error
     request = response.request
     # Some URLs of the API lack its `/v2`, or end with a slash.
     path = unquote(there.path).rstrip("/")
@@ -115,11 +128,11 @@ def _query_of_same_list(target: str, response: Response[Any], link_origins: froz
     if origin != origin_of(response.url):
         if origin not in link_origins:
             raise DecodeError(f"Link leads to another origin, {there.scheme}://{there.hostname}", "Link", response)
-        # Behind a gateway, which the API does not know of, what comes before the list differs too.
+        # The API does not know of a gateway before it, whose base path may differ too.
         is_same_list = path.endswith(unquote(request.path))
     if not is_same_list:
         raise DecodeError(f"Link leads to another list, {there.path!r}", "Link", response)
-    # What stands bare in a request line stays as it is, what does not is encoded; the server sees no difference.
+    # Characters that a request line does not take are encoded; to the server it is the same query.
     return quote(there.query, safe=_QUERY)
 
 
@@ -136,8 +149,8 @@ class Page(Sequence[T_co], Generic[T_co]):
 
     Attributes:
         items: The items, in the order of the API.
-        next_cursor: What `pages(cursor=...)` goes on from; None on the last page.
-        response: The answer that held the page.
+        next_cursor: The cursor of the next page; None on the last page.
+        response: The response with the page.
     """
 
     __slots__ = ("items", "next_cursor", "response")
@@ -146,6 +159,11 @@ class Page(Sequence[T_co], Generic[T_co]):
         self.items = items
         self.next_cursor = next_cursor
         self.response = response
+
+    @property
+    def resume(self) -> str:
+        """A cursor to store: `pages(cursor=...)` continues after this page; after the last one it yields nothing."""
+        return self.response.request.path + _END if self.next_cursor is None else self.next_cursor
 
     @overload
     def __getitem__(self, index: int) -> T_co: ...
@@ -163,15 +181,15 @@ class Page(Sequence[T_co], Generic[T_co]):
 
 
 class Paginator(Awaitable[Page[T]], Generic[T]):
-    """A list that has not been asked for yet.
+    """A list that is requested page by page, when it is used.
+
+    Each use sends its own requests, so a paginator can be used again.
 
     Example:
-        >>> page = await ev.vehicles.list(page_size=100)  # doctest: +SKIP
+        >>> page = await ev.vehicles.list()  # doctest: +SKIP
         >>> async for vehicle in ev.vehicles.list(): ...  # doctest: +SKIP
         >>> async for page in ev.vehicles.list().pages(cursor=saved): ...  # doctest: +SKIP
         >>> everything = await ev.vehicles.list().all()  # doctest: +SKIP
-
-    Each use sends its own requests, so a paginator can be used again.
     """
 
     __slots__ = ("_request", "_sender")
@@ -181,7 +199,7 @@ class Paginator(Awaitable[Page[T]], Generic[T]):
         self._request = request
 
     def __await__(self) -> Generator[Any, None, Page[T]]:
-        return self._fetch(self._request).__await__()
+        return self.page().__await__()
 
     def __aiter__(self) -> AsyncIterator[T]:
         return self._items()
@@ -191,31 +209,68 @@ class Paginator(Awaitable[Page[T]], Generic[T]):
             for item in page:
                 yield item
 
+    async def page(self) -> Page[T]:
+        """Return the first page; like awaiting the list, but a coroutine, as `TaskGroup.create_task` needs."""
+        return await self._fetch(self._request)
+
     async def pages(self, *, cursor: str | None = None) -> AsyncIterator[Page[T]]:
         """Yield page after page.
 
         Args:
-            cursor: `next_cursor` of a page seen earlier, to go on after it; it holds the filters of that list.
+            cursor: `resume` or `next_cursor` of an earlier page, to continue after it; it contains the filters of its
+                list. None starts at the first page.
 
         Raises:
-            InvalidArgument: The cursor is not one of this list.
+            InvalidArgument: The cursor does not belong to this list.
+            DecodeError: The `Link` headers lead in a circle.
         """
-        request: Request[T] | None = self._request if cursor is None else self._after(cursor)
+        request = self._request if cursor is None else self._after(cursor)
+        seen: set[int] = set()
         while request is not None:
             page = await self._fetch(request)
             yield page
-            request = None if page.next_cursor is None else self._after(page.next_cursor)
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+            # Numbers instead of texts, since a list may have 100,000 pages.
+            if (number := hash(cursor)) in seen:
+                raise DecodeError("Link leads back to a page that came before", "Link", page.response)
+            seen.add(number)
+            request = self._after(cursor)
 
     async def all(self) -> list[T]:
         """Return all items of all pages."""
         return [item async for item in self]
 
-    def _after(self, cursor: str) -> Request[T]:
-        path, _, query = cursor.partition("?") if isinstance(cursor, str) else ("", "", "")
-        if path != self._request.path or quote(query, safe=_QUERY) != query:
-            # The query of a cursor holds the filters of its list, which may be personal data.
-            raise InvalidArgument("cursor", path or cursor, f"a `next_cursor` of {self._request}")
+    async def first(self) -> T | None:
+        """Return the first item; None if the list is empty."""
+        async for item in self:
+            return item
+        return None
+
+    async def one(self) -> T:
+        """Return the only item of the list.
+
+        Raises:
+            NotExactlyOne: The list is empty or has more items.
+        """
+        found: list[T] = []
+        async for item in self:
+            found.append(item)
+            if len(found) > 1:
+                break
+        if len(found) != 1:
+            raise NotExactlyOne(self._request, len(found))
+        return found[0]
+
+    def _after(self, cursor: str) -> Request[T] | None:
         first = self._request
+        if cursor == first.path + _END:
+            return None
+        path, _, query = cursor.partition("?") if isinstance(cursor, str) else ("", "", "")
+        if path != first.path or quote(query, safe=_QUERY) != query:
+            # The query of a cursor has the filters of its list, which may be personal data.
+            raise InvalidArgument("cursor", path or cursor, f"a cursor of {first}")
         return Request(first.operation, path, query, first.headers, on_bad_item=first.on_bad_item)
 
     async def _fetch(self, request: Request[T]) -> Page[T]:

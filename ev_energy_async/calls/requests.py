@@ -32,6 +32,8 @@ T = TypeVar("T")
 
 # The unreserved characters of RFC 3986, section 2.3.
 _BARE: Final = re.compile(r"[A-Za-z0-9_.~-]*")
+# The largest page of the API: it costs one request, as the smallest does.
+_PAGE_SIZE: Final = 100
 _PYTHON_TYPES: Final[Mapping[str, type | tuple[type, ...]]] = {
     "string": str,
     "integer": int,
@@ -67,7 +69,8 @@ def build_request(
     for param, value in zip(operation.path_params, path, strict=True):
         target = target.replace(f"{{{param.wire or param.name}}}", _encoded(_text(param, value)))
     pairs: list[str] = []
-    for param, value in zip(operation.query, query, strict=True):
+    for param, given in zip(operation.query, query, strict=True):
+        value = _PAGE_SIZE if given is UNSET and param.name == "page_size" else given
         if value is not UNSET or param.required:
             pairs += [f"{_encoded_name(name)}={_encoded(text)}" for name, text in _pairs(param, value)]
     named: dict[str, str] = {}

@@ -19,6 +19,7 @@ from urllib.parse import parse_qsl, urlencode
 import attrs
 from aiohttp import ClientResponse, ClientSession, StreamReader
 from aioresponses import CallbackResult, aioresponses
+from aioresponses.compat import normalize_url
 from multidict import CIMultiDict
 from yarl import URL
 
@@ -43,7 +44,7 @@ class _Nothing:
 NOTHING: Final = _Nothing()
 """No body at all; `None` is a body of `null`."""
 
-_PAGE_SIZE: Final = 20
+_FULL_PAGE: Final = 100
 _TOKEN_LIFE: Final = 36_000
 _NEEDS_WRITER: Final = "stream_writer" in inspect.signature(ClientResponse.__init__).parameters
 
@@ -155,7 +156,7 @@ class MockApi:
                 data = kwargs.get("data")
                 body = data.getvalue() if isinstance(data, BytesIO) else data  # as large ones come
                 self.sent.append(Sent(method, text, CIMultiDict[str](kwargs.get("headers") or {}), body))
-            return await pass_on(session, method, url, **kwargs)
+            return await pass_on(session, method, self._as_registered(method, URL(url)), **kwargs)
 
         mocked.patcher = patch("aiohttp.client.ClientSession._request", side_effect=note, autospec=True)
 
@@ -211,19 +212,19 @@ class MockApi:
             repeat=repeat,
         )
 
-    def pages(self, path: str, items: Iterable[Any], *, page_size: int = _PAGE_SIZE) -> None:
+    def pages(self, path: str, items: Iterable[Any], *, page_size: int = _FULL_PAGE) -> None:
         """Let a list of the API answer with these items, in pages that lead to each other by `Link`.
 
         Args:
             path: Path of the list, e.g. `/vehicles`; its filters are taken and have no effect.
             items: All the items: models, or JSON objects.
-            page_size: How many a page holds where the request does not say.
+            page_size: The most items of a page.
         """
         shelf = list(items)
 
         def answer(request: Sent) -> Answer:
             asked = dict(request.query)
-            start, size = int(asked.get("page_after", "0")), int(asked.get("page_size", page_size))
+            start, size = int(asked.get("page_after", "0")), min(int(asked.get("page_size", page_size)), page_size)
             end = start + size
             kept = [pair for pair in request.query if pair[0] != "page_after"]
             onward = f"{BASE_URL}{path}?{urlencode([*kept, ('page_after', str(end))])}"
@@ -248,6 +249,12 @@ class MockApi:
             >>> api.fail("GET", "/vehicles", aiohttp.ClientPayloadError())  # doctest: +SKIP
         """
         self._mocked.add(_whole(url), method=method, repeat=repeat, exception=error)
+
+    def _as_registered(self, method: str, url: URL) -> URL:
+        """Return a URL as a test spells it: lists ask for full pages by default, which a test need not say."""
+        without = url.without_query_params("page_size") if url.query.get("page_size") == str(_FULL_PAGE) else url
+        registered: Iterable[Any] = self._mocked._matches.values()  # noqa: SLF001  # no public way
+        return url if any(each.match(method, normalize_url(url)) for each in registered) else without
 
     def _register(
         self, method: str, url: str | re.Pattern[str], reply: Callable[[], CallbackResult], *, repeat: bool

@@ -174,19 +174,21 @@ async def test_an_array_is_repeated_and_a_flag_is_a_word(ev: EvEnergy, network: 
 
 
 async def test_what_is_not_given_is_not_sent(ev: EvEnergy, network: Network) -> None:
-    network.answer("GET", ANYWHERE, [])
+    network.answer("GET", ANYWHERE, [], repeat=True)
+    await ev.programs.list()
     await ev.vehicles.list()
-    [sent] = network.sent
-    assert sent.url == f"{BASE_URL}/vehicles"
+    programs, sent = network.sent
+    assert programs.url == f"{BASE_URL}/programs", "it declares no page size"
+    assert sent.url == f"{BASE_URL}/vehicles?page_size=100", "a full page costs the same"
     assert "EvEnergy-User" not in sent.headers
 
 
 async def test_a_time_goes_out_in_utc(ev: EvEnergy, network: Network) -> None:
     network.answer("GET", ANYWHERE, [])
     kolkata = dt.timezone(dt.timedelta(hours=5, minutes=30))
-    await ev.vehicles.list_status_logs(VEHICLE, sampled_at_gte=TIME.astimezone(kolkata))
+    await ev.vehicles.list_status_logs(VEHICLE, sampled_at_gte=TIME.astimezone(kolkata), page_size=1)
     [sent] = network.sent
-    assert sent.url.partition("?")[2] == f"sampled_at__gte={TIME_TEXT.replace(':', '%3A')}"
+    assert sent.url.partition("?")[2] == f"page_size=1&sampled_at__gte={TIME_TEXT.replace(':', '%3A')}"
 
 
 async def test_a_log_is_found_again_by_the_text_of_its_url(ev: EvEnergy, network: Network) -> None:

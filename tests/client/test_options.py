@@ -95,7 +95,7 @@ async def test_views_share_session_token_and_budget() -> None:
             await view.close()
             await view.regions.list()
 
-            assert [served.path for served in sandbox.requests] == ["/o/token/", *["/v2/regions"] * 3]
+            assert [served.path.partition("?")[0] for served in sandbox.requests] == ["/o/token/", *["/v2/regions"] * 3]
             assert len({served.port for served in sandbox.requests}) == 1
             assert ev.stats() == view.stats()
             assert ev.stats().calls == 3
@@ -229,7 +229,7 @@ async def test_a_call_with_priority_passes_those_that_wait(network: Network, clo
         assert ev.budget.waiting == 4
         await asyncio.wait([*polls, command, urgent])
 
-    assert [sent.url.rpartition("/v2/")[2] for sent in network.sent] == [
+    assert [sent.url.rpartition("/v2/")[2].partition("?")[0] for sent in network.sent] == [
         "users",
         "tariffs",
         f"vehicles/{VEHICLE}/disconnect",

@@ -1,0 +1,78 @@
+"""The `Link` header: what is read from it, and what reading it costs."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ev_energy_async import Link
+
+# --- The header
+
+
+@pytest.mark.parametrize(
+    ("header", "links"),
+    [
+        ("", []),
+        ('<a>; rel="next"', [("a", "next")]),
+        ("<a>; rel=next", [("a", "next")]),
+        ("<a>;rel=next,<b>;rel=previous", [("a", "next"), ("b", "previous")]),
+        ('<a> ; rel = "next" , <b>; rel=previous', [("a", "next"), ("b", "previous")]),
+        ('<a>; REL="Next"', [("a", "next")]),
+        ('<a>; rel="next last"', [("a", "next"), ("a", "last")]),
+        ('<a>; title="x, <b>; rel=previous"; rel=next', [("a", "next")]),
+        ('<a>; title="x; rel=previous"; rel=next', [("a", "next")]),
+        (r'<a>; title="x\"; rel=previous; y=\""; rel=next', [("a", "next")]),
+        ("<a>; rel=next; rel=previous", [("a", "next")]),
+        ("<a>; crossorigin; rel=next", [("a", "next")]),
+        ("<a>; title*=UTF-8''x; rel=next", [("a", "next")]),
+        ("<a>; xrel=previous; rel=next", [("a", "next")]),
+        ("<a?x=1,2;3>; rel=next", [("a?x=1,2;3", "next")]),
+        ("< a >; rel=next", [("a", "next")]),
+        ("<>; rel=next", [("", "next")]),
+        ("<a>", []),
+        ("<a>; rel", []),
+        ('<a>; rel=""', []),
+        ("a; rel=next", []),
+        ("<a; rel=next", []),
+        ("nonsense", []),
+    ],
+)
+def test_a_link_header_is_read_as_rfc_8288_writes_it(header: str, links: list[tuple[str, str]]) -> None:
+    assert [(link.target, link.rel) for link in Link.parse(header)] == links
+
+
+TARGETS: Final = st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="<>"), min_size=1)
+RELS: Final = st.text("abcdefghijklmnopqrstuvwxyz-", min_size=1, max_size=8)
+TITLES: Final = st.text(st.characters(min_codepoint=32, max_codepoint=126))
+
+
+@st.composite
+def links(draw: st.DrawFn) -> tuple[str, list[Link]]:
+    """A header as it may be written, and the links in it."""
+    parts: list[str] = []
+    meant: list[Link] = []
+    for _ in range(draw(st.integers(1, 4))):
+        target, rels = draw(TARGETS), draw(st.lists(RELS, min_size=1, max_size=3))
+        quoted = len(rels) > 1 or draw(st.booleans())
+        title = draw(TITLES).replace("\\", "\\\\").replace('"', '\\"')
+        params = [f'rel="{" ".join(rels)}"' if quoted else f"rel={rels[0]}", f'title="{title}"', "hreflang=en"]
+        space = draw(st.sampled_from(["", " "]))
+        parts.append(f"<{target}>" + "".join(f"{space};{space}{each}" for each in draw(st.permutations(params))))
+        meant += [Link(target, rel) for rel in rels]
+    return draw(st.sampled_from([",", ", ", " ,  "])).join(parts), meant
+
+
+@given(links())
+def test_any_link_header_is_read_as_it_was_meant(written: tuple[str, list[Link]]) -> None:
+    header, meant = written
+
+    assert list(Link.parse(header)) == meant
+
+
+@given(st.text())
+def test_no_link_header_is_an_error(header: str) -> None:
+    assert all(link.rel for link in Link.parse(header))
