@@ -9,7 +9,7 @@ __all__ = ["API_VERSION", "DOCUMENT", "DOCUMENT_VERSION", "SHA256"]
 
 DOCUMENT: Final = "openapi/ev-energy-v2.yaml"
 DOCUMENT_VERSION: Final = "2"
-SHA256: Final = "80fe2bc1f52d3d23bffdaa560885b1240363bbfa2dbe5788caaf4c9921e76617"
+SHA256: Final = "2c69474e9680c34e7303f84054e6e079bbe3e260e29bc3a3142949dfbf461e27"
 
 # The version that `EvEnergy-Version` requests.
 API_VERSION: Final = "2"

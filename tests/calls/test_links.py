@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
+import time
+from typing import Any, Final
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ev_energy_async import Link
+from ev_energy_async import DecodeError, Link, Request, Response
+from ev_energy_async.calls.paging import next_cursor
+from ev_energy_async.messages import Operation
 
 # --- The header
 
@@ -76,3 +79,44 @@ def test_any_link_header_is_read_as_it_was_meant(written: tuple[str, list[Link]]
 @given(st.text())
 def test_no_link_header_is_an_error(header: str) -> None:
     assert all(link.rel for link in Link.parse(header))
+
+
+# Each took a parser with backtracking minutes, or ends in what no link has.
+HOSTILE: Final = [
+    "<" * 1_000_000,
+    "<>" * 500_000,
+    "<a>;" * 250_000,
+    "<a>; rel" + " " * 1_000_000,
+    '<a>; rel="' + "\\\\" * 500_000,
+    '<a>; a="x";' * 90_000,
+    '<a>;a="' * 150_000,
+    "<a>" + "; a=b" * 200_000 + "!",
+    "<a>, " * 200_000 + "<",
+    " ;" * 500_000,
+]
+
+
+@pytest.mark.parametrize("header", HOSTILE, ids=range(len(HOSTILE)))
+def test_reading_a_header_takes_time_linear_to_its_length(header: str) -> None:
+    def cost(text: str) -> float:
+        started = time.process_time()
+        Link.parse(text)
+        return time.process_time() - started
+
+    # Eight times the text takes eight times as long, not 64 times.
+    assert cost(header) < 24 * max(cost(header[: len(header) // 8]), 0.002)
+
+
+_LIST: Final[Operation[Any]] = Operation(name="regions.list", method="GET", path="/regions", is_list=True)
+
+
+def answered(link: str) -> Response[Any]:
+    request: Request[Any] = Request(_LIST, "/regions")
+    return Response(request, "https://api.ev.energy/v2/regions", 200, {"Link": link}, b"[]", [])
+
+
+def test_a_header_of_more_than_16_kib_is_refused_unread() -> None:
+    link = '</v2/regions?page_after=b>; rel="next"'
+    assert next_cursor(answered(link.ljust(16 * 1024)), frozenset()) == "/regions?page_after=b"
+    with pytest.raises(DecodeError, match="longer than 16,384 characters"):
+        next_cursor(answered(link.ljust(16 * 1024 + 1)), frozenset())
