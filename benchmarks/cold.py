@@ -1,15 +1,15 @@
-"""One fresh process: import a contender, make its client, make one call. Prints what it cost as JSON.
+"""In a fresh process, import a contender, create its client and make one call. Prints the cost as JSON.
 
     python benchmarks/cold.py MODULE BASE_URL [--preload] [--core N]
 
-Run by file, so that nothing is imported before the measuring begins that the contender may import itself.
+Run as a file, so that nothing the contender imports is imported before the measurement starts.
 """
 
 import sys
 import time
 
 if __name__ == "__main__":
-    # In place of the folder of this file: the one above it, which has the package.
+    # The folder above this file, which contains the package, instead of its own.
     sys.path[0] = __file__.rpartition("/benchmarks/")[0]
     if "--core" in sys.argv:
         from os import sched_setaffinity
@@ -32,7 +32,7 @@ if __name__ == "__main__":
         statm = Path("/proc/self/statm")
         if statm.exists():
             return int(statm.read_text().split()[1]) * resource.getpagesize()
-        # The most there ever was, which is what there is this early; in bytes on macOS.
+        # The peak, which equals the current size this early; in bytes on macOS.
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
     async def call() -> None:
@@ -51,6 +51,6 @@ if __name__ == "__main__":
     if hasattr(client, "get_vehicle"):
         try:
             asyncio.run(call())
-        except Exception as error:  # noqa: BLE001  # of any contender; whoever reads the table is told
+        except Exception as error:  # noqa: BLE001  # any error of a contender is part of the result
             figures["failed"] = f"{type(error).__name__}: {error}"[:200]
     print(json.dumps(figures))  # noqa: T201  # the result

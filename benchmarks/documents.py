@@ -1,7 +1,6 @@
-"""The documents that the contenders decode: vehicles and status logs, made from a seed.
+"""The documents that the contenders decode: vehicles and status logs, drawn from a seed.
 
-They have the shape that the sandbox's answers have. Used by the server of prepared answers and by the workers, which
-read the pages it hands out. Pure.
+They have the shape of the sandbox's responses. The server of canned responses and the workers use them.
 """
 
 from __future__ import annotations
@@ -14,8 +13,8 @@ from typing import Any, Final, Literal, TypeAlias
 __all__ = ["BASE", "Variant", "encode", "item_ids", "log_page", "log_time", "status_log", "vehicle", "vehicle_page"]
 
 Variant: TypeAlias = Literal["plain", "unknown", "drift"]
-"""`plain` keeps to the schema; `unknown` has enum values that it does not list, in every fifth item; `drift` has a null
-that it does not allow and an integer written as `70.0`, in one item of the page."""
+"""`plain` matches the schema; `unknown` has unlisted enum values, in one item of five; `drift` has a null that the
+schema forbids and an integer written as `70.0`, in one item of the page."""
 
 BASE: Final = "https://api.ev.energy/v2"
 _EPOCH: Final = dt.datetime(2026, 3, 14, tzinfo=dt.UTC)
@@ -31,7 +30,7 @@ def item_ids(count: int) -> list[str]:
 
 def log_time(number: int, vehicle_index: int = 0) -> str:
     """Return when the log of this number was sampled, each a few minutes after the one before."""
-    # Not at the same moment for all vehicles, and with microseconds, as telematics have it.
+    # At different moments for different vehicles, and with microseconds, as in real data.
     at = _EPOCH + dt.timedelta(seconds=300 * number, microseconds=(vehicle_index * 7919 + number * 31) % 1_000_000)
     return at.isoformat(timespec="microseconds").replace("+00:00", "Z")
 

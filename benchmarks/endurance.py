@@ -2,10 +2,10 @@
 
     python -m benchmarks.endurance BASE_URL {waiting,queued,growth} CONTENDER COUNT [--core N]
 
-- `waiting`: the memory of a call that waits, task included, while the server holds back its answers.
-- `queued`: a try may take half a second, an answer takes 50 ms, and the last call waits some five seconds for a
-  connection: how many calls fail.
-- `growth`: what is left in memory by many calls, after some to warm up, as tracemalloc and the system see it.
+- `waiting`: the memory of a waiting call, its task included, while the server holds back its responses.
+- `queued`: the number of failed calls if `timeout` is half a second, a response takes 50 ms, and the last call waits
+  some five seconds for a connection.
+- `growth`: the memory left behind by many calls after a warm-up, measured by tracemalloc and by the system.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ __all__ = ["main", "resident"]
 _IDS: Final = documents.item_ids(100)
 _WARM: Final = 5_000
 _AT_ONCE: Final = 50
-_TRY_SECONDS: Final = 0.5
-_ANSWER_SECONDS: Final = 0.05
+_TIMEOUT_SECONDS: Final = 0.5
+_RESPONSE_SECONDS: Final = 0.05
 
 
 def resident() -> int:
@@ -58,11 +58,11 @@ async def _waiting(contender: Contender, base_url: str, count: int) -> dict[str,
     gc.collect()
     tracemalloc.start(1)
     calls = [asyncio.create_task(_get(contender, number)) for number in range(count)]
-    await asyncio.sleep(2)  # until each has come to where it waits
+    await asyncio.sleep(2)  # until every call is waiting
     gc.collect()
     held = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
-    assert not any(call.done() for call in calls)  # noqa: S101  # they all wait
+    assert not any(call.done() for call in calls)  # noqa: S101  # all of them are waiting
     await _control(base_url, hold=False)
     await asyncio.gather(*calls)
     return {"waiting": held / count}
@@ -70,8 +70,8 @@ async def _waiting(contender: Contender, base_url: str, count: int) -> dict[str,
 
 async def _queued(contender: Contender, base_url: str, count: int) -> dict[str, float]:
     ours: Any = contender
-    view = ours.client.with_options(timeout=_TRY_SECONDS, deadline=120)
-    await _control(base_url, delay=_ANSWER_SECONDS)
+    view = ours.client.with_options(timeout=_TIMEOUT_SECONDS, deadline=120)
+    await _control(base_url, delay=_RESPONSE_SECONDS)
     calls = [asyncio.create_task(view.vehicles.get(_IDS[number % len(_IDS)])) for number in range(count)]
     ended = await asyncio.gather(*calls, return_exceptions=True)
     await _control(base_url, delay=0)
@@ -116,7 +116,7 @@ async def _run(options: argparse.Namespace) -> dict[str, float]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one of the three, and print what it found as JSON."""
+    """Run one of the three and print the result as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("base_url")
     parser.add_argument("what", choices=("waiting", "queued", "growth"))

@@ -1,7 +1,7 @@
-"""The virtual environments of the contenders, made when they are absent, and the peers' clients generated into them.
+"""Create the virtual environments of the contenders, and generate the peers' clients into them.
 
-All stand below `benchmarks/.venvs/`, which git ignores; `make clean` removes them. Versions are not pinned: what people
-get today is what is compared, and the results name it.
+They are below `benchmarks/.venvs/`, which git ignores and `make clean` removes. Versions are not pinned: the comparison
+is with what users get today, and the results name the versions.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _SHOWN: Final[dict[str, tuple[str, ...]]] = {
 
 
 class Skipped(Exception):
-    """A contender cannot take part here; says why."""
+    """A contender cannot take part; the text says why."""
 
 
 def python_of(name: str) -> Path:
@@ -53,25 +53,25 @@ def python_of(name: str) -> Path:
 
 
 def environment_of() -> dict[str, str]:
-    """Return the variables that measured processes run with: byte code is used, and this repository is found."""
+    """Return the environment variables of measured processes: they use byte code and find this repository."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     return {**kept, "PYTHONPATH": str(ROOT)}
 
 
 def make(name: str) -> None:
-    """Make an environment, and what is generated in it, unless it is there.
+    """Create an environment with its generated client, unless it exists.
 
     Raises:
-        Skipped: It cannot be made here.
+        Skipped: It cannot be created here.
     """
     if name == "openapi_generator" and shutil.which("java") is None:
-        raise Skipped("openapi-generator needs Java, and there is none")
+        raise Skipped("openapi-generator needs Java, which is not installed")
     ready = VENVS / name / ".ready"
     if ready.exists():
         return
     folder = VENVS / name
     shutil.rmtree(folder, ignore_errors=True)
-    print(f"making {folder.relative_to(ROOT)}", file=sys.stderr)  # noqa: T201  # it takes a while
+    print(f"creating {folder.relative_to(ROOT)}", file=sys.stderr)  # noqa: T201  # it takes a while
     _run([sys.executable, "-m", "venv", str(folder)])
     _run([str(python_of(name)), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *_PACKAGES[name]])
     if name != BENCH:
@@ -84,7 +84,7 @@ def _generate(name: str) -> None:
     _INPUTS.mkdir(parents=True, exist_ok=True)
     source = ROOT / "openapi" / "ev-energy-v2.yaml"
     _run([str(python_of(BENCH)), "-m", "benchmarks.peers", str(source), str(_INPUTS)])
-    where = subprocess.run(  # noqa: S603  # an interpreter of our own making
+    where = subprocess.run(  # noqa: S603  # an interpreter of ours
         [str(python_of(name)), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
         capture_output=True,
         text=True,
@@ -104,7 +104,7 @@ def _generate(name: str) -> None:
             shutil.copytree(scratch / package, Path(where, package), dirs_exist_ok=True)
         case _:
             _run([str(tools / "clientele"), "start-api", "-f", document, "-o", package, "-a", "-r"], tools, Path(where))
-    # What was made may be no Python.
+    # The generated code may not be valid Python.
     _run([str(python_of(name)), "-c", f"import benchmarks.contenders.{name}"])
 
 
@@ -118,7 +118,7 @@ def _run(command: list[str], tools: Path | None = None, folder: Path = ROOT) -> 
 
 
 def compile_all(pythons: set[Path]) -> None:
-    """Compile the byte code of all that the contenders import, as an installed package has it."""
+    """Compile everything that the contenders import, as in an installed package."""
     for python in sorted(pythons):
         code = "import sysconfig, compileall; compileall.compile_dir(sysconfig.get_path('purelib'), quiet=2, workers=2)"
         _run([str(python), "-c", code])
@@ -127,14 +127,14 @@ def compile_all(pythons: set[Path]) -> None:
 
 
 def versions(name: str, python: Path) -> dict[str, str]:
-    """Return the versions of what makes a contender."""
+    """Return the versions of the packages that make up a contender."""
     code = (
         "import sys, importlib.metadata as m\n"
         "for name in sys.argv[1:]:\n"
         "    try: print(name, m.version(name))\n"
         "    except m.PackageNotFoundError: pass\n"
     )
-    done = subprocess.run(  # noqa: S603  # an interpreter of our own making
+    done = subprocess.run(  # noqa: S603  # an interpreter of ours
         [str(python), "-c", code, *_SHOWN[name]], capture_output=True, text=True, check=True
     )
     return dict(line.split(" ", 1) for line in done.stdout.splitlines())

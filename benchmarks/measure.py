@@ -1,6 +1,6 @@
-"""Runs the contenders, each in processes of its own, round by round in turn, and collects what they cost.
+"""Run the contenders, each in processes of its own, round by round in turn, and collect their costs.
 
-The server of prepared answers has one core, whoever is measured the other. No two contenders run at the same time.
+The server of canned responses has one core, the contender being measured the other. No two contenders run at once.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ _COLD: Final = environments.ROOT / "benchmarks" / "cold.py"
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is measured.
+    """The sizes of a run.
 
     Attributes:
-        rounds: Rounds of what runs in a process that stays.
+        rounds: Rounds of what runs in a long-lived process.
         cold_rounds: Rounds of what needs a fresh process.
-        decodes: Pages decoded a round.
-        requests: Requests a round.
-        fleet: Vehicles that are listed.
-        pages: Pages whose memory is counted.
-        waiting: Calls that wait at once.
-        growth: Requests over which memory may not grow.
-        watched: The fleets that are watched: the small and the large one.
-        cycles: Cycles of watching that count.
+        decodes: Pages decoded per round.
+        requests: Requests per round.
+        fleet: Vehicles in the list.
+        pages: Pages whose memory is measured.
+        waiting: Calls waiting at the same time.
+        growth: Requests during which memory must not grow.
+        watched: The sizes of the small and the large fleet that are watched.
+        cycles: Measured cycles of the watch.
     """
 
     rounds: int = 9
@@ -59,7 +59,7 @@ class Sizes:
 
 
 class Server(AbstractContextManager["Server"]):
-    """The server of prepared answers, in its own process."""
+    """The server of canned responses, in its own process."""
 
     def __init__(self, python: Path) -> None:
         self._python = python
@@ -87,11 +87,11 @@ class Server(AbstractContextManager["Server"]):
             self._process.communicate()
 
     def control(self, **wanted: Any) -> dict[str, Any]:
-        """Change what it serves; returns what it counted."""
+        """Change what it serves, and return its counters."""
         request = urllib.request.Request(f"{self._origin}/control", json.dumps(wanted).encode())  # noqa: S310  # our own server
         with urllib.request.urlopen(request, timeout=120) as response:  # noqa: S310  # on this machine
-            answer: dict[str, Any] = json.loads(response.read())
-        return answer
+            result: dict[str, Any] = json.loads(response.read())
+        return result
 
 
 class _Worker:
@@ -120,10 +120,10 @@ class _Worker:
             line = ""
         if not line:
             raise environments.Skipped("its process ended")
-        answer: dict[str, Any] = json.loads(line)
-        if "failed" in answer:
-            raise environments.Skipped(answer["failed"])
-        value: float = answer["value"]
+        result: dict[str, Any] = json.loads(line)
+        if "failed" in result:
+            raise environments.Skipped(result["failed"])
+        value: float = result["value"]
         return value
 
     def close(self) -> None:
@@ -141,8 +141,8 @@ class Run:
         pythons: The interpreter of each environment that takes part.
         sizes: How much is measured.
         entries: The contenders.
-        samples: What was measured: row, contender, rounds.
-        skipped: Who did not take part in what, and why.
+        samples: The measurements by row, contender and round.
+        skipped: The rows that contenders were left out of, and why.
     """
 
     pythons: Mapping[str, Path]
@@ -153,14 +153,14 @@ class Run:
     )
     skipped: dict[str, str] = field(default_factory=dict[str, str])
 
-    def _told(self, what: str) -> None:
+    def _say(self, what: str) -> None:
         print(what, file=sys.stderr, flush=True)  # noqa: T201  # a run takes minutes
 
     def _skip(self, row: str, entry: Entry, why: str) -> None:
         self.skipped[f"{row}: {entry.label}"] = why
 
     def rounds(self, count: int, rows: Iterable[str], each: Callable[[Entry, str], float]) -> None:
-        """Measure rows in rounds, the contenders in turn, each round beginning with another."""
+        """Measure rows in rounds, the contenders in turn, each round starting with a different one."""
         names = list(rows)
         out: set[tuple[str, str]] = set()
         for number in range(count):
@@ -178,7 +178,7 @@ class Run:
 
     def cold(self, server: Server) -> None:
         """Measure what needs fresh processes: import, first call, RSS."""
-        self._told("import and first call")
+        self._say("import and first call")
         before = self.entries
         self.entries = [*before, registry.entry("aiohttp_alone")]
         kept: dict[str, dict[str, Any]] = {}
@@ -205,7 +205,7 @@ class Run:
         self.entries = before
 
     def fresh(self, entry: Entry, base_url: str, *options: str) -> dict[str, Any]:
-        """Return what a fresh process of a contender says."""
+        """Return the figures of a fresh process of a contender."""
         core = [] if placing.CLIENT_CORE is None else ["--core", str(placing.CLIENT_CORE)]
         done = subprocess.run(  # noqa: S603  # our own module
             [str(self.pythons[entry.environment]), str(_COLD), entry.module, base_url, *options, *core],
@@ -223,13 +223,12 @@ class Run:
     def warm(self, server: Server) -> None:
         """Measure decoding, requests, lists and memory, in processes that stay for a while.
 
-        Each generation of processes has its share of the rounds: how memory happens to be laid out in one of them makes
-        a few percent.
+        Each generation of processes has its share of the rounds: the memory layout of a process is worth a few percent.
         """
         sizes = self.sizes
         server.control(fleet=sizes.fleet, reset=True)
         for generation in range(_GENERATIONS):
-            self._told(f"decoding, requests and lists, {generation + 1} of {_GENERATIONS}")
+            self._say(f"decoding, requests and lists, {generation + 1} of {_GENERATIONS}")
             with self._workers(server) as workers:
 
                 def ask(entry: Entry, row: str, workers: dict[str, _Worker] = workers) -> float:
@@ -245,12 +244,12 @@ class Run:
                 self.rounds(rounds, ["decode_logs", "decode_vehicles"], ask)
                 self.rounds(rounds, ["requests", "list"], ask)
                 if generation == _GENERATIONS - 1:
-                    self._told("memory")
+                    self._say("memory")
                     self.rounds(1, ["memory", "held"], remember)
 
     @contextmanager
     def _workers(self, server: Server) -> Generator[dict[str, _Worker]]:
-        """Start a process for each contender, and end them all."""
+        """Start a process for each contender, and end them all afterwards."""
         with ExitStack() as stack:
             workers: dict[str, _Worker] = {}
             for entry in self.entries:
@@ -260,7 +259,7 @@ class Run:
 
     def slow(self, server: Server) -> None:
         """Measure the same on pages with unknown enum values, with drift, and with a hook registered."""
-        self._told("the slow paths")
+        self._say("the slow paths")
         rounds = max(3, self.sizes.rounds // 2)
         before = self.entries
         self.entries = [entry for entry in before if entry.environment == registry.BENCH]
@@ -293,7 +292,7 @@ class Run:
                 found["ours"] = found.pop("ours_hooked")
 
     def alone(self, module: str, server: Server, *arguments: str) -> dict[str, Any]:
-        """Run a module of the benchmarks by itself, and return what it says."""
+        """Run a module of the benchmarks by itself, and return its result."""
         core = [] if placing.CLIENT_CORE is None else ["--core", str(placing.CLIENT_CORE)]
         done = subprocess.run(  # noqa: S603  # our own module
             [str(self.pythons[registry.BENCH]), "-m", f"benchmarks.{module}", server.base_url, *arguments, *core],
@@ -303,12 +302,12 @@ class Run:
             text=True,
             check=True,
         )
-        answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-        return answer
+        result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        return result
 
     def endurance(self, server: Server) -> None:
-        """Measure what many calls at once, and many calls one after the other, take."""
-        self._told("10,000 calls at once")
+        """Measure many calls at once, and many calls in a row."""
+        self._say("10,000 calls at once")
         sizes = self.sizes
         server.control(fleet=100, reset=True)
         for key in ("limit", "ours"):
@@ -316,14 +315,14 @@ class Run:
             self.samples["waiting"][key].append(found["waiting"])
         found = self.alone("endurance", server, "queued", "ours", str(sizes.waiting))
         self.samples["queued"]["ours"].append(found["failed"])
-        self._told(f"{sizes.growth:,} requests")
+        self._say(f"{sizes.growth:,} requests")
         found = self.alone("endurance", server, "growth", "ours", str(sizes.growth))
         self.samples["growth_traced"]["ours"].append(found["traced"])
         self.samples["growth_resident"]["ours"].append(found["resident"])
 
     def watch(self, server: Server) -> None:
-        """Measure watching a fleet, a small one and a large one."""
-        self._told("watching fleets")
+        """Measure watching a small and a large fleet."""
+        self._say("watching fleets")
         small, large = (self._watched(server, size) for size in self.sizes.watched)
         self.samples["watch_growth"]["watch_small"] = [cpu / self.sizes.watched[0] for cpu in small["cycles"]]
         self.samples["watch_growth"]["watch_large"] = [cpu / self.sizes.watched[1] for cpu in large["cycles"]]

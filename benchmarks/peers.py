@@ -1,13 +1,13 @@
-"""Makes the inputs of the peers' generators out of our document; changes no more than they need to get through.
+"""Derive the inputs of the peers' generators from our document, changing only what they cannot process.
 
     python -m benchmarks.peers DOCUMENT FOLDER      # needs PyYAML
 
-- `openapi_python_client.json`: the document as JSON. Nothing is changed.
-- `openapi_generator.json`: without the empty `requestBody` of `GET /webhook_portal`, which its validation refuses, and
-  without `webhooks`, of which it makes functions that are no Python (`svix_event_type: ,`); and with a title for a
-  property whose union it would name like another component: `Vehicle.trim` became `VehicleTrim`, which then decoded
-  itself without end.
-- `clientele.json`: operationIds with `_` for what cannot stand in a name (`:submit`), which it takes over as they are.
+- `openapi_python_client.json`: the document as JSON, unchanged.
+- `openapi_generator.json`: without the empty `requestBody` of `GET /webhook_portal`, which its validation rejects, and
+  without `webhooks`, for which it generates invalid Python (`svix_event_type: ,`); with a title for a property whose
+  union it would give the name of another component: `Vehicle.trim` became `VehicleTrim`, which then decoded itself
+  recursively.
+- `clientele.json`: operationIds with `_` in place of characters that a name cannot have (`:submit`), which it copies.
 """
 
 from __future__ import annotations

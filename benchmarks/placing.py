@@ -1,4 +1,4 @@
-"""Which core a process of the benchmarks runs on."""
+"""Assign processes of the benchmarks to cores."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["CLIENT_CORE", "SERVER_CORE", "pin"]
 
 
 def _cores() -> list[int]:
-    # Not everywhere, e.g. not on macOS.
+    # Not available everywhere, e.g. on macOS.
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
 
@@ -18,6 +18,6 @@ CLIENT_CORE: int | None = _FOUND[0] if len(_FOUND) > 1 else None
 
 
 def pin(core: int | None) -> None:
-    """Keep this process on one core, where the system can do that."""
+    """Keep this process on one core, where the system supports it."""
     if core is not None and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {core})

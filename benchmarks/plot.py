@@ -1,4 +1,4 @@
-"""The one picture of a run: what each client costs, as a multiple of hand-written aiohttp and msgspec.
+"""Plot a run: the cost of each client as a multiple of hand-written aiohttp and msgspec.
 
 python -m benchmarks.plot results.json results.png      # needs matplotlib
 """
@@ -28,8 +28,8 @@ _COLOURS: Final = ("#b8c0c8", "#7d8894", "#e0b070", "#d08a5c", "#b96a5a", "#1a7f
 
 
 def main(source: str, target: str) -> None:
-    """Draw a result."""
-    # Untyped in parts, and only here.
+    """Plot a result."""
+    # Partly untyped, and needed only here.
     matplotlib: Any = importlib.import_module("matplotlib")
     matplotlib.use("Agg")
     plt: Any = importlib.import_module("matplotlib.pyplot")

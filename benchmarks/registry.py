@@ -1,4 +1,4 @@
-"""Who takes part: the contenders and where each lives."""
+"""The contenders, and the environment of each."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 __all__ = ["BENCH", "CONTENDERS", "EXTRAS", "Entry", "entry"]
 
 BENCH: Final = "bench"
-"""The environment of this package, with what the floor and the limit need."""
+"""The environment of this package, the floor and the limit."""
 
 
 @dataclass(frozen=True)
@@ -18,9 +18,9 @@ class Entry:
     Attributes:
         key: Its name in the results, and that of its module in `contenders`.
         letter: Its letter in the tables.
-        label: What it is.
-        environment: The virtual environment that it lives in.
-        share: What part of the requests it is given, which are counted per 1,000: the slow ones would take all day.
+        label: Its description.
+        environment: Its virtual environment.
+        share: The share of the requests that it makes; results are per 1,000. The slow ones would take all day.
     """
 
     key: str

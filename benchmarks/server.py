@@ -1,12 +1,12 @@
-"""A server of prepared answers, in a process and on a core of its own, so that it is never what is measured.
+"""A server of canned responses, in a process and on a core of its own, so that it is never the bottleneck.
 
-`asyncio.Protocol`, no framework: an answer costs it some 20 microseconds. It answers what the benchmarks ask: the
-token, a vehicle, a page of status logs, the fleet page by page with `Link` headers and the rate limit's. It is no
-sandbox: it checks no token and no parameter.
+An `asyncio.Protocol` without a framework: a response costs it about 20 microseconds. It serves what the benchmarks
+request: the token, a vehicle, a page of status logs, and the fleet in pages with `Link` and rate-limit headers. It is
+not a sandbox: it checks neither token nor parameters.
 
-`POST /control` with a JSON object changes it: `{"fleet": 10000}`, `{"variant": "drift"}`, `{"hold": true}` (answers
-wait until `{"hold": false}`), `{"delay": 0.05}` (each answer takes so many seconds), `{"change": 0.05, "number": 7}`
-(so many of the fleet report once more); the answer says what it counted.
+`POST /control` with a JSON object changes it: `{"fleet": 10000}`, `{"variant": "drift"}`, `{"hold": true}` (holds
+responses back until `{"hold": false}`), `{"delay": 0.05}` (seconds per response), `{"change": 0.05, "number": 7}` (a
+share of the fleet reports once more). The response contains counters.
 
     python -m benchmarks.server [--core 1]       # prints its port
 """
@@ -34,7 +34,7 @@ _FIRST_LOGS: Final = 3
 
 
 class Fleet:
-    """Vehicles that report: each has its item in the list encoded, and its logs."""
+    """Vehicles with their logs, and their items in the list encoded ahead."""
 
     def __init__(self, size: int) -> None:
         self._rng = random.Random(7)  # noqa: S311  # documents to measure with, not secrets
@@ -63,7 +63,7 @@ class Fleet:
         self.items[index] = documents.encode(self._vehicles[index])
 
     def change(self, share: float, number: int) -> int:
-        """Let a share of the vehicles report once more, at the time that belongs to this number."""
+        """Let a share of the vehicles report once more, at the time of this number."""
         changed = self._rng.sample(range(len(self.ids)), round(len(self.ids) * share))
         for index in changed:
             self._report(index, number)
@@ -76,14 +76,14 @@ class Fleet:
         return None if place is None else self.items[place]
 
     def page(self, after: str | None) -> tuple[bytes, str | None]:
-        """Return the page after a vehicle, and the ID that the next one comes after; None on the last."""
+        """Return the page after a vehicle, and the cursor of the next page; None on the last."""
         first = 0 if after is None else self._places[after] + 1
         body = b"[%b]" % b",".join(self.items[first : first + _PAGE])
         last = first + _PAGE
         return body, self.ids[last - 1] if last < len(self.ids) else None
 
     def logs(self, vehicle_id: str, since: str | None) -> bytes | None:
-        """Return the newest logs of a vehicle, those since a time."""
+        """Return the newest logs of a vehicle since a time."""
         place = self._places.get(vehicle_id)
         if place is None:
             return None
@@ -92,7 +92,7 @@ class Fleet:
 
 
 class State:
-    """What all connections share."""
+    """The state that all connections share."""
 
     def __init__(self) -> None:
         self.base = ""
@@ -102,7 +102,7 @@ class State:
         self.variant: documents.Variant = "plain"
         self.served = 0
         self.delay = 0.0
-        self.held: list[tuple[Answering, bytes]] | None = None
+        self.held: list[tuple[Connection, bytes]] | None = None
         self.vary("plain")
 
     def vary(self, variant: documents.Variant) -> None:
@@ -112,7 +112,7 @@ class State:
         self.variant = variant
 
     def control(self, wanted: dict[str, Any]) -> dict[str, Any]:
-        """Change what is served, and say what was counted."""
+        """Change what is served, and return the counters."""
         counted: dict[str, Any] = {"served": self.served}
         if "fleet" in wanted:
             if len(self.fleet.ids) != wanted["fleet"] or self.living:
@@ -125,30 +125,30 @@ class State:
         if "hold" in wanted:
             held, self.held = self.held or [], [] if wanted["hold"] else None
             counted["held"] = len(held)
-            for connection, answer in held:
-                connection.write(answer)
+            for connection, response in held:
+                connection.write(response)
         self.delay = wanted.get("delay", self.delay)
         if "reset" in wanted:
             self.served = 0
         return counted
 
-    def answer(self, target: str) -> bytes:
-        """Return the whole answer to a GET."""
+    def response(self, target: str) -> bytes:
+        """Return the complete response to a GET."""
         self.served += 1
         path, _, query = target.partition("?")
         parts = path.split("/")  # "", "v2", "vehicles", ...
         if parts[2:3] == ["vehicles"] and len(parts) == 3:  # noqa: PLR2004  # the collection
-            asked = parse_qs(query)
-            body, following = self.fleet.page(_first(asked, "page_after"))
+            parameters = parse_qs(query)
+            body, following = self.fleet.page(_first(parameters, "page_after"))
             link = ""
             if following is not None:
-                expand = "&expand=latest_status_log" if "expand" in asked else ""
+                expand = "&expand=latest_status_log" if "expand" in parameters else ""
                 link = f"{self.base}/vehicles?page_size={_PAGE}{expand}&page_after={following}"
             return self._made(body, link)
         if parts[-1] == "status_logs":
-            answer = self._logs(parts[3], query)
-            if answer is not None:
-                return answer
+            response = self._logs(parts[3], query)
+            if response is not None:
+                return response
         item = self.fleet.item(parts[-1])
         return self._missing() if item is None else self._made(item)
 
@@ -180,7 +180,7 @@ class State:
         ).encode()
 
 
-class Answering(asyncio.Protocol):
+class Connection(asyncio.Protocol):
     """One connection."""
 
     def __init__(self, state: State) -> None:
@@ -193,7 +193,7 @@ class Answering(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        """Answer each request that is complete."""
+        """Respond to each complete request."""
         self._buffer += data
         while (end := self._buffer.find(b"\r\n\r\n")) >= 0:
             head = self._buffer[:end]
@@ -206,44 +206,44 @@ class Answering(asyncio.Protocol):
                 return
             body, self._buffer = self._buffer[end + 4 : end + 4 + length], self._buffer[end + 4 + length :]
             method, target, _ = head.split(b"\r\n", 1)[0].decode().split(" ")
-            self._answer(method, target, body)
+            self._respond(method, target, body)
 
-    def _answer(self, method: str, target: str, body: bytes) -> None:
+    def _respond(self, method: str, target: str, body: bytes) -> None:
         if method == "GET":
-            answer = self._state.answer(target)
+            response = self._state.response(target)
             if self._state.held is not None:
-                self._state.held.append((self, answer))
+                self._state.held.append((self, response))
             elif self._state.delay:
-                asyncio.get_running_loop().call_later(self._state.delay, self.write, answer)
+                asyncio.get_running_loop().call_later(self._state.delay, self.write, response)
             else:
-                self.write(answer)
+                self.write(response)
             return
-        said: dict[str, Any] = (
+        content: dict[str, Any] = (
             self._state.control(json.loads(body))
             if target == "/control"
             else {"access_token": "a-token", "token_type": "Bearer", "expires_in": 36_000, "scope": "vehicle:read"}
         )
-        encoded = documents.encode(said)
+        encoded = documents.encode(content)
         head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(encoded)}\r\n\r\n"
         self.write(head.encode() + encoded)
 
-    def write(self, answer: bytes) -> None:
-        """Send an answer."""
+    def write(self, response: bytes) -> None:
+        """Send a response."""
         if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(answer)
+            self._transport.write(response)
 
 
-def _first(asked: dict[str, list[str]], name: str) -> str | None:
-    values = asked.get(name)
+def _first(parameters: dict[str, list[str]], name: str) -> str | None:
+    values = parameters.get(name)
     return values[0] if values else None
 
 
 async def _serve() -> None:
     state = State()
-    server = await asyncio.get_running_loop().create_server(lambda: Answering(state), "127.0.0.1", 0, backlog=1_024)
+    server = await asyncio.get_running_loop().create_server(lambda: Connection(state), "127.0.0.1", 0, backlog=1_024)
     port = server.sockets[0].getsockname()[1]
     state.base = f"http://127.0.0.1:{port}/v2"
-    print(port, flush=True)  # noqa: T201  # how whoever started it learns where it is
+    print(port, flush=True)  # noqa: T201  # the parent process reads the port
     await server.serve_forever()
 
 

@@ -1,9 +1,9 @@
-"""Watching a fleet of which 5 % report in each cycle: what a cycle costs.
+"""Watch a fleet of which 5 % report in each cycle, and measure the cost of a cycle.
 
     python -m benchmarks.watch BASE_URL VEHICLES CYCLES [--core N]
 
-The client's clock jumps over its waits, so that a cycle every five minutes need not be waited for: it counts for the
-budget and for whatever the watch spreads over time. The first cycle, in which all vehicles are new, does not count.
+The client's clock skips its waits, so that nobody waits for five-minute cycles; the budget and the watch's schedule see
+the full time. The first cycle, in which all vehicles are new, does not count.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ __all__ = ["main"]
 _EVERY: Final = 300
 _SHARE: Final = 0.05
 _LIMIT: Final = 1_000_000
-_FIRST: Final = 10  # the number of the first log that comes while we watch; the fleet has some from before
+_FIRST: Final = 10  # number of the first log that arrives during the watch; earlier ones exist at its start
 _EPOCH: Final = dt.datetime(2026, 3, 14, tzinfo=dt.UTC)
 
 
 class _Clock:
-    """A clock that does not wait."""
+    """A clock that skips waits."""
 
     def __init__(self) -> None:
         self._jumped = _EVERY * (_FIRST - 1.0)
@@ -60,15 +60,15 @@ class _Clock:
 async def _change(session: aiohttp.ClientSession, base_url: str, number: int) -> int:
     wanted = json.dumps({"change": _SHARE, "number": number, "reset": True})
     async with session.post(base_url.removesuffix("/v2") + "/control", data=wanted) as response:
-        answer: dict[str, Any] = json.loads(await response.read())
-        changed: int = answer["changed"]
+        response_body: dict[str, Any] = json.loads(await response.read())
+        changed: int = response_body["changed"]
         return changed
 
 
 async def _watch(base_url: str, size: int, cycles: int) -> dict[str, Any]:
     clock = _Clock()
     costs: list[float] = []
-    told = expected = 0
+    delivered = expected = 0
     auth = ClientCredentials("a-client", "a-secret")
     budget = Budget(_LIMIT, clock=clock)
     async with (
@@ -79,15 +79,15 @@ async def _watch(base_url: str, size: int, cycles: int) -> dict[str, Any]:
         stream = ev.fleet.watch(every=_EVERY, checkpoint=MemoryCheckpoint(), logs={"status"})
         number = _FIRST
         async for event in stream:
-            told += isinstance(event, StatusLogged)
+            delivered += isinstance(event, StatusLogged)
             if not isinstance(event, CycleFinished):
                 continue
             costs.append(time.process_time() - started)
-            if told != expected:
-                raise AssertionError(f"{told} logs told of, {expected} came")
+            if delivered != expected:
+                raise AssertionError(f"{delivered} logs were delivered, {expected} were expected")
             if len(costs) > cycles:
                 break
-            told, expected = 0, await _change(session, base_url, number)
+            delivered, expected = 0, await _change(session, base_url, number)
             number += 1
             gc.collect()
             started = time.process_time()
@@ -96,7 +96,7 @@ async def _watch(base_url: str, size: int, cycles: int) -> dict[str, Any]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Watch, and print what it cost as JSON."""
+    """Watch, and print the cost as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("base_url")
     parser.add_argument("vehicles", type=int)

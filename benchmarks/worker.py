@@ -1,9 +1,9 @@
-"""One contender in a process of its own: does what it is told on standard input, and says what it cost.
+"""Run one contender in a process of its own: read tasks from standard input, and write their costs.
 
     python -m benchmarks.worker MODULE BASE_URL [--core N]
 
-Commands and answers are JSON objects, one a line: `{"task": "requests", "count": 2000}` -> `{"value": 0.51}`. CPU is
-that of the process, user and system, in seconds; memory is in bytes. What fails answers `{"failed": "..."}`.
+Tasks and results are JSON objects, one per line: `{"task": "requests", "count": 2000}` -> `{"value": 0.51}`. CPU time
+is that of the process, user and system, in seconds; memory is in bytes. A failure is `{"failed": "..."}`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Worker:
         self._pages: dict[tuple[str, str], list[bytes]] = {}
 
     async def run(self, command: dict[str, Any]) -> float:
-        """Carry out a task and return what it cost."""
+        """Run a task and return its cost."""
         count: int = command.get("count", 1)
         variant: documents.Variant = command.get("variant", "plain")
         match command["task"]:
@@ -81,7 +81,7 @@ class Worker:
 
     async def _requests(self, count: int) -> float:
         """Return the CPU of 1,000 requests for a page of logs."""
-        await self._at_once(iter(range(_CONCURRENCY)))  # connections that the server or time closed are made again
+        await self._at_once(iter(range(_CONCURRENCY)))  # reconnects what has been closed in the meantime
         gc.collect()
         started = time.process_time()
         await self._at_once(iter(range(count)))
@@ -95,7 +95,7 @@ class Worker:
         await asyncio.gather(*(work() for _ in range(_CONCURRENCY)))
 
     async def _list(self, count: int) -> float:
-        """Return the CPU of going through the fleet once."""
+        """Return the CPU of listing the fleet once."""
         await self._contender.get_vehicle(_VEHICLE)
         gc.collect()
         started = time.process_time()
@@ -104,7 +104,7 @@ class Worker:
         return (time.process_time() - started) / count
 
     def _memory(self, count: int) -> float:
-        """Return the memory of so many pages of decoded logs, each from other bytes."""
+        """Return the memory of pages of decoded logs, each from different bytes."""
         pages = [documents.log_page(seed) for seed in range(count)]
         self._contender.decode_logs(pages[0])
         with _Traced() as traced:
@@ -114,7 +114,7 @@ class Worker:
         return size / count * _PAGES_OF_ROW
 
     async def _held(self, count: int) -> float:
-        """Return the memory of so many pages as the client returns them, with all that hangs on them."""
+        """Return the memory of pages as the client returns them, with their responses."""
         await self._at_once(iter(range(_CONCURRENCY)))
         with _Traced() as traced:
             held = [await self._contender.log_page(_VEHICLE) for _ in range(count)]
@@ -124,7 +124,7 @@ class Worker:
 
 
 class _Traced:
-    """Counts what is allocated while it is open, and not freed."""
+    """Counts memory that is allocated while it is open, and not freed."""
 
     def __enter__(self) -> Self:
         gc.collect()
@@ -142,13 +142,13 @@ class _Traced:
 async def _serve(module: str, base_url: str) -> None:
     contender: Contender = importlib.import_module(module).make(base_url)
     worker = Worker(contender)
-    # The loop stands still while it waits for a command: nothing else is to run then.
+    # Reading blocks the loop on purpose: nothing else should run meanwhile.
     for line in sys.stdin:
         try:
-            answer: dict[str, Any] = {"value": await worker.run(json.loads(line))}
-        except Exception as error:  # noqa: BLE001  # of any contender; whoever reads the table is told
-            answer = {"failed": f"{type(error).__name__}: {str(error)[:200]}"}
-        print(json.dumps(answer), flush=True)  # noqa: T201  # the answer
+            result: dict[str, Any] = {"value": await worker.run(json.loads(line))}
+        except Exception as error:  # noqa: BLE001  # any error of a contender is part of the result
+            result = {"failed": f"{type(error).__name__}: {str(error)[:200]}"}
+        print(json.dumps(result), flush=True)  # noqa: T201  # the result
     await contender.close()
 
 

@@ -1,6 +1,6 @@
-"""aiohttp and nothing else: what an import is compared with. It can do nothing."""
+"""aiohttp alone: the baseline of the import. It has no calls."""
 
-import aiohttp as aiohttp  # noqa: PLC0414  # the import is all there is to it
+import aiohttp as aiohttp  # noqa: PLC0414  # the import is the measurement
 
 __all__ = ["make"]
 

@@ -1,7 +1,7 @@
-"""(e) What clientele generates: httpx and pydantic.
+"""(e) The client that clientele generates: httpx and pydantic.
 
-Its functions return the models alone, without headers: a `Link` can be seen in its HTTP backend only. So the backend
-is wrapped by one that keeps the header.
+Its functions return models without headers, so that `Link` is visible only to its HTTP backend, which is wrapped here
+to keep it.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Clientele:
         self._client.configure(config=config)
 
     def decode_logs(self, data: bytes) -> Sequence[object]:
-        """Decode as `_parse_response` does with an answer."""
+        """Decode as `_parse_response` decodes a response."""
         return self._decode(data, _schemas.GetVehiclesVehicleIdStatusLogs200Response)
 
     def decode_vehicles(self, data: bytes) -> Sequence[object]:
@@ -55,7 +55,7 @@ class Clientele:
 
     def _decode(self, data: bytes, into: Any) -> Sequence[object]:
         answer = _response.Response(status_code=200, headers={"content-type": "application/json"}, content=data)
-        items: Any = self._client._parse_response(answer, into)  # noqa: SLF001  # what an answer goes through
+        items: Any = self._client._parse_response(answer, into)  # noqa: SLF001  # the way of a response
         return _sequence(items)
 
     async def get_vehicle(self, vehicle_id: str) -> object:

@@ -12,7 +12,7 @@ __all__ = ["Floor", "make"]
 
 
 class Floor(Plain):
-    """The least that can be done with an answer."""
+    """The least that can be done with a response."""
 
     def decode_logs(self, data: bytes) -> list[Any]:
         """Decode a page of status logs."""

@@ -1,7 +1,7 @@
 """(b) The limit: aiohttp, and msgspec into attrs classes. Nothing else: no checks, retries, budget, errors or pages.
 
-The classes have the fields that the document gives to a vehicle and a status log, and are written here: nothing of
-this package is imported. Enum fields are plain strings, so that values that are not listed decode too.
+The classes have the fields of a vehicle and a status log in the document. They are written here: nothing of this
+package is imported. Enum fields are plain strings, so that unlisted values decode too.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Vehicle:
 
 
 class Limit(Plain):
-    """The least that can be done to have models."""
+    """The least that can be done to get models."""
 
     def __init__(self, base_url: str) -> None:
         super().__init__(base_url)

@@ -1,4 +1,4 @@
-"""The next page, as users of a client without paging have to find it: cut out of the `Link` header."""
+"""Cut the next page out of the `Link` header, as users of a client without paging have to do."""
 
 from __future__ import annotations
 

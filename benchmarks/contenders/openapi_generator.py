@@ -1,6 +1,6 @@
-"""(d) What openapi-generator's `python` generates with `library=asyncio`: aiohttp and pydantic.
+"""(d) The client that openapi-generator's `python` generates with `library=asyncio`: aiohttp and pydantic.
 
-It has no paging: the cursor of the next page is cut out of the `Link` header here, as its users have to.
+It has no paging: the next cursor is cut out of the `Link` header here, as its users have to do.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class OpenapiGenerator:
         return self._operations
 
     def decode_logs(self, data: bytes) -> Sequence[object]:
-        """Decode as `response_deserialize` does with an answer."""
+        """Decode as `response_deserialize` decodes a response."""
         return self._decode(data, "List[VehicleStatusLog]")
 
     def decode_vehicles(self, data: bytes) -> Sequence[object]:

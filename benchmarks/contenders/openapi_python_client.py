@@ -1,6 +1,6 @@
-"""(c) What `openapi-python-client` generates by default: httpx and attrs.
+"""(c) The client that openapi-python-client generates by default: httpx and attrs.
 
-It has no paging: the cursor of the next page is cut out of the `Link` header here, as its users have to.
+It has no paging: the next cursor is cut out of the `Link` header here, as its users have to do.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""(f) This package, with all that it does by default: token, retries, budget, deadlines, checks, drift, pages."""
+"""(f) This package with its defaults: token, retries, budget, deadlines, checks, drift and pages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Ours", "make"]
 
-# As a partner with a raised limit has it.
+# The limit of a partner with a raised allowance.
 _LIMIT = 1_000_000
 
 
@@ -41,7 +41,7 @@ class Ours:
         return list[VehicleStatusLog], list[Vehicle]
 
     def _decode(self, data: bytes, into: Any) -> Sequence[object]:
-        items: list[object] = self.client._core.codec.decode(data, into)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # what an answer goes through
+        items: list[object] = self.client._core.codec.decode(data, into)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # the way of a response
         return items
 
     async def get_vehicle(self, vehicle_id: str) -> object:

@@ -1,4 +1,4 @@
-"""(f) with a hook of the user's own for strings, so that all that holds one takes the tolerant way."""
+"""(f) with a hook for strings, so that every type with a string is decoded tolerantly."""
 
 from __future__ import annotations
 

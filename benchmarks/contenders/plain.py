@@ -1,4 +1,4 @@
-"""What the floor and the limit have in common: a session of aiohttp's, and the requests."""
+"""The common part of the floor and the limit: an aiohttp session and the requests."""
 
 from __future__ import annotations
 

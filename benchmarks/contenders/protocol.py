@@ -1,7 +1,7 @@
-"""What each contender can do: the one way in which all are driven.
+"""The protocol through which all contenders are driven.
 
-A contender's module imports at its top what a program that uses it would, and nothing else; `make(base_url)` makes its
-client. Both together are what "import and making a client" measures.
+A contender's module imports at the top what a program using it would import, and nothing else; `make(base_url)` creates
+its client. Together they are what "Import and creating a client" measures.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class Contender(Protocol):
     """A client under test."""
 
     def decode_logs(self, data: bytes) -> Sequence[object]:
-        """Decode a page of status logs, as the client itself does with an answer."""
+        """Decode a page of status logs, as the client itself decodes a response."""
         ...
 
     def decode_vehicles(self, data: bytes) -> Sequence[object]:
@@ -34,7 +34,7 @@ class Contender(Protocol):
         ...
 
     async def list_vehicles(self) -> int:
-        """Go through all vehicles with their newest status, 100 a page, along the `Link` headers; returns how many."""
+        """List all vehicles with their newest status, 100 a page, following `Link`; returns their number."""
         ...
 
     async def close(self) -> None:
