@@ -1,5 +1,5 @@
-"""A watch over a fleet under fire: consumers that are killed, paused and cancelled, and an API that fails.
+"""A soak test of the watch: consumers are killed, paused and cancelled while the API fails.
 
-`python -m tests.soak` (`make soak`) runs it for as long as is wanted and prints a table; `tests/test_soak.py` runs a
-little of it with the suite. What was delivered is compared with what the sandbox knows there was.
+`python -m tests.soak` (`make soak`) runs it for as long as requested and prints a table; `tests/test_soak.py` runs a
+short version. The delivered events are compared with the logs that the sandbox had.
 """

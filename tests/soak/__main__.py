@@ -1,6 +1,6 @@
-"""`make soak`: consumers of a watch are killed, paused and cancelled while the API fails; a table says what came out.
+"""`make soak`: kill, pause and cancel consumers of a watch while the API fails, and print a table of the results.
 
-By default two runs with 2,000 vehicles, each in a process of its own, and ten small ones in which time only steps.
+By default two runs with 2,000 vehicles, each in a process of its own, and ten small ones with simulated time.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class _Runs:
             self.table.add_column(name, justify="left" if name in {"way", ""} else "right", no_wrap=True)
 
     def add(self, seed: int, way: str, options: Options, verdict: Verdict, took: float) -> None:
-        """Add a run, and say at once what is wrong with it."""
+        """Add a run, and print its violations at once."""
         cost = verdict.cost
         problems = {
             name: getattr(verdict, name) for name in ("lost", "twice", "disorder", "invented", "unfit", "doubtful")
@@ -71,18 +71,18 @@ class _Runs:
 def main(
     *,
     runs: Annotated[int, typer.Option(min=0, help="Runs with a consumer in a process of its own.")] = 2,
-    steps: Annotated[int, typer.Option(min=0, help="Runs in which time only steps, in this process.")] = 10,
-    seed: Annotated[int, typer.Option(help="The seed of the first run; each has the next.")] = 1,
-    vehicles: Annotated[int, typer.Option(min=1, help="Vehicles, where the consumer is a process.")] = 2_000,
-    stepped_vehicles: Annotated[int, typer.Option(min=1, help="Vehicles, where time steps.")] = 60,
-    minutes: Annotated[float, typer.Option(min=1, help="How long it goes on, by the sandbox's clock.")] = 60,
+    steps: Annotated[int, typer.Option(min=0, help="Runs with simulated time, in this process.")] = 10,
+    seed: Annotated[int, typer.Option(help="The seed of the first run; later runs count up.")] = 1,
+    vehicles: Annotated[int, typer.Option(min=1, help="Vehicles in runs with a consumer process.")] = 2_000,
+    stepped_vehicles: Annotated[int, typer.Option(min=1, help="Vehicles in runs with simulated time.")] = 60,
+    minutes: Annotated[float, typer.Option(min=1, help="Duration by the sandbox's clock.")] = 60,
     kills: Annotated[int, typer.Option(min=0, help="How often a consumer is killed.")] = 4,
-    pauses: Annotated[int, typer.Option(min=0, help="How often it is paused; where time steps, cancelled.")] = 2,
+    pauses: Annotated[int, typer.Option(min=0, help="How often it is paused; with simulated time, cancelled.")] = 2,
     faults: Annotated[bool, typer.Option(help="Whether the API fails.")] = True,
     errors: Annotated[bool, typer.Option(help="Whether error logs are read too.")] = False,
 ) -> None:
-    """Try watches over a fleet under fire, and print what came out."""
-    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)  # it tells of the connections that were cut
+    """Soak-test watches over a fleet, and print the results."""
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)  # it logs the connections that are cut on purpose
     console = Console(width=None if sys.stdout.isatty() else 200)
     logs: tuple[WatchedLog, ...] = ("status", "error") if errors else ("status",)
     options = Options(vehicles=vehicles, minutes=minutes, kills=kills, pauses=pauses, faults=faults, logs=logs)

@@ -1,7 +1,7 @@
 """A consumer of a watch, in a process of its own that may be killed at any moment: `python -m tests.soak.consumer JOB`.
 
-It writes what it gets into a SQLite file, and acknowledges it in one of several ways. What it has not acknowledged when
-it dies has to come again to the one that follows it.
+It writes events to a SQLite file, and acknowledges them in one of several ways. Events that it has not acknowledged
+when it dies must be redelivered to its successor.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ _BATCH = 250
 
 @attrs.frozen(kw_only=True)
 class Job:
-    """What a consumer has to know.
+    """The configuration of a consumer.
 
     Attributes:
-        base_url: Where the sandbox is.
-        token_url: Where it gives out tokens.
-        clock: The file with the time.
-        checkpoint: The file with its progress.
-        sink: The file that it writes to.
+        base_url: Base URL of the sandbox.
+        token_url: Its token endpoint.
+        clock: The file with the shared clock.
+        checkpoint: The checkpoint file.
+        sink: The file for its events.
         mode: One of `MODES`.
-        life: How many there were before it.
-        seed: What its chance is drawn from.
-        every: Seconds from one cycle to the next.
-        reread_every: Seconds from one reading of the past to the next.
+        life: The number of its predecessors.
+        seed: The seed of its random source.
+        every: Seconds between cycles.
+        reread_every: Seconds between two readings of the past.
         logs: The kinds of logs.
-        limit: Requests an hour.
-        timeout: Seconds for a try, by the machine's clock.
+        limit: Requests per hour.
+        timeout: Seconds for an attempt, by the machine's clock.
         deadline: Seconds for a call.
     """
 
@@ -107,7 +107,7 @@ async def _one_by_one(job: Job, watch: Watch, sink: sqlite3.Connection, clock: S
         sink.execute(INSERT, values_of(row_of(event, job.life, clock.now())))
         if job.mode == "explicit":
             await event.ack()
-            # Noted when it is surely done, so that none counts as acknowledged that was not.
+            # Recorded after the fact, so that nothing counts as acknowledged that was not.
             sink.execute("INSERT INTO acknowledged VALUES (?, ?)", (job.life, event.key))
 
 

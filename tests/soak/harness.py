@@ -1,4 +1,4 @@
-"""A run with a consumer in a process of its own: killed, paused and started again, until it is quiet; then judged."""
+"""A run with a consumer process: kill, pause and restart it until the fleet is quiet, then judge the result."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ Act: TypeAlias = "Callable[[], Awaitable[None]]"
 
 _ROOT: Final = Path(__file__).parents[2]
 _LOOK: Final = 0.01
-# A deadline of a call, and how long a pause lasts, in timeouts of a single try.
+# A deadline of a call, and how long a pause lasts, in timeouts of one attempt.
 _DEADLINE: Final = 3.0
 _PAUSE: Final = 3.5
-# How long the quiet time is in which the past is read again, in rounds: vehicles with late logs have more turns.
+# Length of the quiet phase in which the past is reread, in rounds: vehicles with late logs are reread more often.
 _ROUNDS: Final = 1.4
 _LONGEST_AWAY: Final = 2_400.0
 _STUCK: Final = 600.0
@@ -46,12 +46,12 @@ _LIST: Final = {"status": "status_logs", "error": "error_logs"}
 
 
 class ConsumerFailed(Exception):
-    """A consumer ended by itself; the text says how."""
+    """A consumer exited by itself; the text says how."""
 
 
 @attrs.define
 class _Run:
-    """A run under way."""
+    """A run in progress."""
 
     options: Options
     seed: int
@@ -67,12 +67,12 @@ class _Run:
 
     @property
     def mode(self) -> str:
-        """How its consumer acknowledges."""
+        """The way in which its consumer acknowledges."""
         return MODES[self.seed % len(MODES)]
 
     @property
     def sink(self) -> Path:
-        """The file that the consumer writes to."""
+        """The file for the consumer's events."""
         return self.folder / ("checkpoint.db" if self.mode == "transaction" else "sink.db")
 
     async def start(self) -> None:
@@ -101,7 +101,7 @@ class _Run:
             )
 
     async def reach(self, seconds: float) -> None:
-        """Wait until the sandbox's clock has got there; whoever serves and consumes is at work meanwhile."""
+        """Wait for a time of the sandbox's clock, while sandbox and consumer work."""
         loop = asyncio.get_running_loop()
         limit = loop.time() + _STUCK
         while self.clock.monotonic() < seconds:
@@ -114,11 +114,11 @@ class _Run:
             await asyncio.sleep(_LOOK)
 
     async def somewhere(self) -> None:
-        """Wait for a moment that may lie anywhere in a cycle."""
+        """Wait for a random moment of a cycle."""
         await asyncio.sleep(self.chance.uniform(0, 0.1 + 0.002 * self.options.vehicles))
 
     async def kill(self, *, again: bool = True) -> None:
-        """Kill the consumer, and start another one some time later."""
+        """Kill the consumer, and start another one after a while."""
         process = self.process
         if process is not None and process.returncode is None:
             process.kill()
@@ -129,7 +129,7 @@ class _Run:
             await self.start()
 
     async def pause(self) -> None:
-        """Stop the consumer for longer than it waits for anything."""
+        """Stop the consumer for longer than any of its timeouts."""
         process = self.process
         if process is None or process.returncode is not None:
             return
@@ -143,7 +143,7 @@ class _Run:
         self.pauses.append(self.clock.now())
 
     async def coverage(self) -> Coverage:
-        """Return what the consumer's checkpoint says is complete."""
+        """Return the coverage according to the consumer's checkpoint."""
         sandbox = self.sandbox
         credentials = ClientCredentials(sandbox.client_id, sandbox.client_secret, token_url=sandbox.token_url)
         async with (
@@ -153,7 +153,7 @@ class _Run:
             return await ev.fleet.coverage(checkpoint)
 
     async def come_and_go(self) -> None:
-        """Let one vehicle come and another one go."""
+        """Add one vehicle and remove another."""
         fleet = self.sandbox.fleet
         self.began[fleet.add()] = self.clock.now()
         here = [vehicle.id for vehicle in self.sandbox.world.vehicles if vehicle.id not in self.began]
@@ -163,12 +163,12 @@ class _Run:
 
 
 async def run(options: Options, seed: int, folder: Path) -> Verdict:
-    """Try a consumer, and return what came out.
+    """Run a consumer, and return the verdict.
 
     Args:
-        options: How.
-        seed: What all chance is drawn from, and how the consumer acknowledges.
-        folder: Where its files go.
+        options: The options of the run.
+        seed: The seed of all randomness; also selects the way of acknowledging.
+        folder: The folder for its files.
 
     Raises:
         ConsumerFailed: The consumer ended by itself, or does not go on.
@@ -203,7 +203,7 @@ async def run(options: Options, seed: int, folder: Path) -> Verdict:
 
 
 async def _attack(this: _Run) -> None:
-    """Kill, pause and change, at moments that are drawn."""
+    """Kill, pause and change the fleet at random moments."""
     options = this.options
     changes = max(1, options.vehicles // 200)
     acts: list[Act] = []
@@ -212,7 +212,7 @@ async def _attack(this: _Run) -> None:
     this.chance.shuffle(acts)
     length = options.minutes * 60
     moments = sorted(this.chance.uniform(0, length) for _ in acts)
-    # What moves time on does so for all that is still to come.
+    # Moving time on affects everything that is still to come.
     for moment, act in zip(moments, acts, strict=True):
         await this.reach(moment)
         await this.somewhere()

@@ -1,6 +1,6 @@
-"""What has become of each log: what was delivered against what there was, and what was asked against what had to be.
+"""Judge a run: compare the delivered logs with those that existed, and the requests with the necessary ones.
 
-Pure: rows of a sink, the sandbox's record and its truth go in, figures come out.
+Does no I/O: takes the rows of a sink, the sandbox's requests and its logs, and returns figures.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ __all__ = ["Cost", "Verdict", "cost_of", "judge"]
 
 KINDS: Final = {"status_logs": "status", "error_logs": "error"}
 _IN_FULL: Final = 200
-# Cycles are dated by the API's clock, of which `Date` tells whole seconds.
+# Cycles are dated by the API's clock, which `Date` reports in whole seconds.
 _DATE: Final = dt.timedelta(seconds=1)
-# Faults that strike a request without touching its answer.
+# Faults that affect a request but not its response.
 _HARMLESS: Final = frozenset({"latency", "expired_token"})
 _PAGE: Final = 100
 _MICROSECOND: Final = dt.timedelta(microseconds=1)
@@ -38,14 +38,14 @@ _STATUS_LOGS: Final = "vehicles.list_status_logs"
 
 @attrs.frozen(kw_only=True)
 class Cost:
-    """Requests that were answered in full, in cycles that nothing interrupted.
+    """Requests with a complete response, in cycles that nothing interrupted.
 
     Attributes:
-        cycles: How many cycles these were.
-        requests: Requests, without those of the rotation.
-        minimum: Pages of snapshots, and pages that held logs which had not been delivered.
+        cycles: The number of these cycles.
+        requests: Requests except those of the rotation.
+        minimum: Pages of snapshots, and pages with undelivered logs.
         rotation: Requests of the rotation.
-        naive: What reading each vehicle in each cycle takes.
+        naive: Requests for reading every vehicle in every cycle.
     """
 
     cycles: int = 0
@@ -56,28 +56,28 @@ class Cost:
 
     @property
     def ratio(self) -> float:
-        """How many times the minimum it was."""
+        """Requests as a multiple of the minimum."""
         return self.requests / self.minimum if self.minimum else 1.0
 
 
 @attrs.frozen(kw_only=True)
 class Verdict:
-    """What came out of a run.
+    """The result of a run.
 
     Attributes:
-        events: Events that were received, those that came again included.
-        logs: Different logs among them.
-        late: Logs that were marked as late.
-        repeated: Events that came again, for they had not been acknowledged.
-        lost: Logs that were there to be read and were not delivered.
-        twice: Events that came again although they had been acknowledged, as keys.
-        trouble: The same of those that tell of failures, which do happen again.
-        disorder: Logs that were not marked late, and were.
-        invented: Logs that the sandbox does not know.
-        unfit: Vehicles that came or went, and were not told of.
-        doubtful: Logs that stand in an interval that was said to be complete, and were not delivered.
-        cycles: Cycles that were finished.
-        cost: What it took.
+        events: Events received, redeliveries included.
+        logs: Distinct logs among them.
+        late: Logs marked as late.
+        repeated: Redelivered events that had not been acknowledged.
+        lost: Logs that could be read and were not delivered.
+        twice: Keys of events that were redelivered although acknowledged.
+        trouble: The same for events that report failures, which may recur.
+        disorder: Logs that were late but not marked so.
+        invented: Logs that the sandbox never had.
+        unfit: Vehicles that were added or removed without an event.
+        doubtful: Undelivered logs in an interval that coverage calls complete.
+        cycles: Finished cycles.
+        cost: The cost in requests.
     """
 
     events: int
@@ -96,7 +96,7 @@ class Verdict:
 
     @property
     def is_good(self) -> bool:
-        """Whether all that is promised was kept."""
+        """Whether every promise was kept."""
         return not (self.lost or self.twice or self.disorder or self.invented or self.unfit or self.doubtful)
 
 
@@ -110,16 +110,16 @@ def judge(
     coverage: Coverage,
     cost: Cost,
 ) -> Verdict:
-    """Compare what was delivered with what there was.
+    """Compare the delivered logs with those that existed.
 
     Args:
-        rows: What was received, in order.
-        truth: All logs that there were to be read, at some time.
-        until: Logs that were there to be read after this are not missed.
-        began: Vehicles that came during the run; all their logs count.
-        removed: Vehicles that went, and when.
-        coverage: What was said to be complete.
-        cost: What it took.
+        rows: The received events, in order.
+        truth: All logs that could be read at some time.
+        until: Logs that appeared after this are not required.
+        began: Vehicles added during the run; all their logs count.
+        removed: Removed vehicles, and when.
+        coverage: The coverage that the checkpoint claims.
+        cost: The cost in requests.
     """
     truth = list(truth)
     starts = {**_starts(rows), **began}
@@ -154,12 +154,12 @@ def judge(
 
 
 def _starts(rows: Iterable[Row]) -> dict[str, dt.datetime]:
-    """Return for each vehicle when it was told of at first; its logs count from then on at the latest."""
+    """Return when each vehicle was first reported; its logs count from then on at the latest."""
     return {row.vehicle: row.seen for row in rows if row.key.endswith("/added/1")}
 
 
 def _twice(rows: Iterable[Row]) -> Iterable[Row]:
-    """Yield what was received after it had been acknowledged."""
+    """Yield events that were received after they had been acknowledged."""
     acknowledged: set[str] = set()
     for row in rows:
         if row.key in acknowledged:
@@ -169,7 +169,7 @@ def _twice(rows: Iterable[Row]) -> Iterable[Row]:
 
 
 def _disorder(logs: Iterable[Row]) -> Iterable[str]:
-    """Yield the logs that are not marked late, and are older than one that was delivered before.
+    """Yield logs that are not marked late although they are older than one delivered before.
 
     What was delivered and not acknowledged before the consumer died is not known to have been.
     """
@@ -185,29 +185,29 @@ def _disorder(logs: Iterable[Row]) -> Iterable[str]:
 
 
 def _unfit(rows: Iterable[Row], began: Iterable[str], removed: Iterable[str]) -> Iterable[str]:
-    told: dict[str, set[str]] = defaultdict(set)
+    reported: dict[str, set[str]] = defaultdict(set)
     for row in rows:
         change = row.key.split("/")[1] if row.vehicle else ""
         if change in {"added", "removed"}:
-            told[change].add(row.vehicle)
+            reported[change].add(row.vehicle)
             if row.acknowledged:
-                told[f"{change} for good"].add(row.vehicle)
+                reported[f"{change} for good"].add(row.vehicle)
     for vehicle in began:
-        if vehicle not in told["added"]:
-            yield f"{vehicle} came, and was not told of"
-    # Who went before it was told of was never there.
-    for vehicle in sorted((set(removed) & told["added for good"]) - told["removed"]):
-        yield f"{vehicle} went, and was not told of"
-    for vehicle in sorted(told["removed"] - set(removed)):
-        yield f"{vehicle} was told to have gone, and is there"
+        if vehicle not in reported["added"]:
+            yield f"{vehicle} was added without an event"
+    # A vehicle that was removed before it was reported never existed.
+    for vehicle in sorted((set(removed) & reported["added for good"]) - reported["removed"]):
+        yield f"{vehicle} was removed without an event"
+    for vehicle in sorted(reported["removed"] - set(removed)):
+        yield f"{vehicle} was reported as removed, and exists"
 
 
 def _doubtful(coverage: Coverage, truth: Iterable[Logged], keys: AbstractSet[str]) -> Iterable[str]:
-    """Yield the logs that were not delivered, out of intervals that were said to be complete when they were there."""
-    told = {(row.vehicle_id, row.log_kind): row for row in coverage.rows}
+    """Yield undelivered logs in intervals that were called complete when the logs existed."""
+    reported = {(row.vehicle_id, row.log_kind): row for row in coverage.rows}
     for log in truth:
         key = f"{log.device}/{KINDS[log.kind]}/{log.at}"
-        row = told.get((log.device, KINDS[log.kind]))
+        row = reported.get((log.device, KINDS[log.kind]))
         if key in keys or row is None or row.as_of is None or log.visible_at >= row.as_of:
             continue
         at = dt.datetime.fromisoformat(log.at)
@@ -217,24 +217,24 @@ def _doubtful(coverage: Coverage, truth: Iterable[Logged], keys: AbstractSet[str
 
 @attrs.define
 class _Group:
-    """The pages of one reading of one collection."""
+    """The pages of one reading of a collection."""
 
     pages: int = 0
     unseen: int = 0
 
 
 def cost_of(rows: Sequence[Row], requests: Iterable[Served], broken: Sequence[dt.datetime] = ()) -> Cost:
-    """Return what the cycles took, of those that went through from their beginning to their end.
+    """Return the cost of the cycles that ran from beginning to end.
 
-    The first cycle of each later life is left out: there is more to be read again than what is new. So are those in
-    which the consumer was paused.
+    The first cycle of each later life is left out, because it rereads more than what is new. So are cycles in which the
+    consumer was paused.
 
     Args:
-        rows: What was received.
-        requests: What the sandbox has served.
+        rows: The received events.
+        requests: The requests that the sandbox served.
         broken: When the consumer was paused.
     """
-    cycles = _whole_cycles(rows, broken)
+    cycles = _complete_cycles(rows, broken)
     begins = [cycle.began for cycle in cycles]
     wanted = {row.key for row in rows if row.at}
     seen: set[str] = set()
@@ -253,7 +253,7 @@ def cost_of(rows: Sequence[Row], requests: Iterable[Served], broken: Sequence[dt
             new = {f"{vehicle}/status/{at}" for at in served.logs} & wanted - seen
             seen |= new
             if counts:
-                # A collection may be read twice in a cycle: as one that changed, and in its turn of the rotation.
+                # A collection may be read twice in a cycle: because it changed, and as part of the rotation.
                 if "page_after=" not in served.path or vehicle not in reading:
                     reading[vehicle] = _Group()
                     groups[index].append(reading[vehicle])
@@ -262,7 +262,7 @@ def cost_of(rows: Sequence[Row], requests: Iterable[Served], broken: Sequence[dt
                 group.unseen += bool(new)
     requested = minimum = rotation = naive = 0
     for cycle, pages, read in zip(cycles, snapshots, groups, strict=True):
-        # The rotation has its turn when the snapshot is through, after those that changed.
+        # The rotation reads after the snapshot and the changed collections.
         rest = list(read)
         turn = 0
         while rest and turn < cycle.reread:
@@ -274,7 +274,7 @@ def cost_of(rows: Sequence[Row], requests: Iterable[Served], broken: Sequence[dt
     return Cost(cycles=len(cycles), requests=requested, minimum=minimum, rotation=rotation, naive=naive)
 
 
-def _whole_cycles(rows: Sequence[Row], broken: Sequence[dt.datetime]) -> list[Finished]:
+def _complete_cycles(rows: Sequence[Row], broken: Sequence[dt.datetime]) -> list[Finished]:
     found: dict[int, Finished] = {}
     lives: set[int] = set()
     for row in rows:

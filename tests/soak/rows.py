@@ -1,4 +1,4 @@
-"""What a consumer has received, row by row, as it is kept and as it is judged."""
+"""The events that a consumer has received, as rows in its file and for the judge."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["INSERT", "MODES", "TABLES", "Finished", "Row", "read", "row_of", "values_of"]
 
 MODES: Final = ("explicit", "transaction", "next", "batches")
-"""How consumers acknowledge: each event once it is written; in one transaction with writing it; by asking for the next
+"""Ways of acknowledging: each event once it is written; in the transaction that writes it; by asking for the next
 event; batch by batch."""
 
 TABLES: Final = (
@@ -32,13 +32,13 @@ INSERT: Final = "INSERT INTO delivered (life, key, vehicle, at, late, seen, cycl
 
 @attrs.frozen
 class Finished:
-    """What a `CycleFinished` said.
+    """The content of a `CycleFinished`.
 
     Attributes:
-        number: The number of the cycle.
+        number: Number of the cycle.
         began: When it began.
         ended: When it ended.
-        vehicles: How many there were.
+        vehicles: Number of vehicles.
         reread: Pages of the rotation.
     """
 
@@ -51,16 +51,16 @@ class Finished:
 
 @attrs.frozen
 class Row:
-    """An event as it was received.
+    """A received event.
 
     Attributes:
-        life: Which life of the consumer received it, from 0 on.
+        life: The life of the consumer that received it, counted from 0.
         key: Its key.
-        vehicle: Whose it is; empty if nobody's.
+        vehicle: ID of its vehicle; empty if it has none.
         at: The timestamp of its log; empty if it has none.
-        late: Whether it said so.
+        late: Whether it was marked late.
         seen: When it was received.
-        cycle: What it said, if it is the end of a cycle.
+        cycle: Its content if it is the end of a cycle.
         acknowledged: Whether the consumer has acknowledged it.
     """
 
@@ -75,12 +75,12 @@ class Row:
 
     @property
     def place(self) -> str:
-        """The collection that its log stands in."""
+        """The collection of its log."""
         return self.key.rpartition("/")[0]
 
     @property
     def is_trouble(self) -> bool:
-        """Whether it says that something failed, which may happen again."""
+        """Whether it reports a failure, which may recur."""
         return "/failed/" in self.key
 
 
@@ -104,7 +104,7 @@ def values_of(row: Row) -> tuple[Any, ...]:
 
 
 def read(path: Path, mode: str) -> list[Row]:
-    """Return all rows of a sink, in the order in which they were received."""
+    """Return all rows of a sink, in the order received."""
     database = sqlite3.connect(path)
     try:
         sql = "SELECT life, key, vehicle, at, late, seen, cycle FROM delivered ORDER BY number"
@@ -126,7 +126,7 @@ def _row(life: int, key: str, vehicle: str, at: str, late: int, seen: str, cycle
 
 
 def _acknowledged(rows: list[Row], marks: set[tuple[int, str]], mode: str) -> list[Row]:
-    """Return the rows, each with whether it is known to be acknowledged; that is cumulative within a life."""
+    """Return each row with whether it is known to be acknowledged, which is cumulative within a life."""
     if mode == "transaction":
         return [attrs.evolve(row, acknowledged=True) for row in rows]
     told: list[Row] = []

@@ -1,7 +1,7 @@
-"""A run in one process with time that only steps: a watch that is cancelled and abandoned at requests that are drawn.
+"""A run in one process with simulated time: a watch that is cancelled and abandoned at random requests.
 
-The same seed gives the same run. No process is killed here: what a crash leaves of a consumer is its checkpoint and
-its sink, and a new watch begins from these.
+The same seed gives the same run. No process is killed: a crash leaves the checkpoint and the sink of a consumer, and a
+new watch starts from these.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _LONGEST_AWAY = 2_400.0
 
 @attrs.define
 class _Consumer:
-    """A consumer that dies and is born again."""
+    """A consumer that dies and starts again."""
 
     options: Options
     seed: int
@@ -54,7 +54,7 @@ class _Consumer:
     task: asyncio.Task[Any] | None = None
 
     async def watched(self, request: Request[Any], following: Handler) -> RawResponse:
-        """Let time pass with each request, and strike at the one that was drawn."""
+        """Let time pass with each request, and strike at the chosen one."""
         self.sandbox.advance(_STEP)
         self.requests += 1
         if self.requests == self.blow and self.task is not None:
@@ -62,7 +62,7 @@ class _Consumer:
         return await following(request)
 
     def client(self) -> EvEnergy:
-        """Return a client for one life."""
+        """Return the client of one life."""
         return EvEnergy(
             ClientCredentials("sandbox-client", "sandbox-secret", token_url=self.sandbox.token_url),
             base_url=self.sandbox.base_url,
@@ -84,7 +84,7 @@ class _Consumer:
         )
 
     async def live(self, chance: random.Random, is_over: Callable[[], bool]) -> bool:
-        """Consume until the end, or until struck down; return whether it was the end."""
+        """Consume until the end or until struck; return whether it was the end."""
         async with self.client() as ev:
             watch = self.watch(ev)
             while not is_over():
@@ -94,25 +94,25 @@ class _Consumer:
                 except asyncio.CancelledError:
                     return False
                 self.rows.append(row_of(event, self.life, self.time.now()))
-                # Some are acknowledged together with later ones.
+                # Some events are acknowledged together with later ones.
                 if chance.random() < 0.7:
                     await event.ack()
                     self.acknowledged(len(self.rows))
         return True
 
     def acknowledged(self, count: int) -> None:
-        """Note that so many rows are."""
+        """Record how many rows are acknowledged."""
         while count and self.rows[count - 1].life == self.life and not self.rows[count - 1].acknowledged:
             count -= 1
             self.rows[count] = attrs.evolve(self.rows[count], acknowledged=True)
 
 
 async def run(options: Options, seed: int) -> Verdict:
-    """Try a watch, and return what came out.
+    """Run a watch, and return the verdict.
 
     Args:
-        options: How; without stalls, and its speed and timeouts say nothing here.
-        seed: What all chance is drawn from.
+        options: The options of the run; stalls, speed and timeouts have no effect.
+        seed: The seed of all randomness.
     """
     clock = SteppedClock(START)
     chance = random.Random(seed)
@@ -132,7 +132,7 @@ async def run(options: Options, seed: int) -> Verdict:
         breaks: list[dt.datetime] = []
         end = options.minutes * 60
         while True:
-            # A cycle takes some requests for each ten vehicles.
+            # A cycle makes some requests for every ten vehicles.
             consumer.blow = consumer.requests + chance.randint(3, 10 + options.vehicles) if blows else 0
             blows -= bool(blows)
             if await consumer.live(chance, lambda: time.monotonic() >= end):

@@ -1,7 +1,7 @@
-"""One time for a sandbox and for consumers in other processes: it runs fast, and jumps where somebody sleeps.
+"""A clock shared by a sandbox and consumers in other processes: it runs fast, and skips sleeps.
 
-Nobody waits for an interval between two cycles, yet time goes on while requests are under way, as it does in life. A
-consumer that was stopped or killed finds that hours have passed.
+Nobody waits between two cycles, yet time passes during requests, as in reality. A consumer that was stopped or killed
+finds that hours have passed.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ __all__ = ["START", "SharedClock", "Sleepers"]
 
 START: Final = dt.datetime(2026, 3, 14, 7, 5, tzinfo=dt.UTC)
 
-# When it began by the machine's clock, in nanoseconds, and how fast it runs; how far the harness and how far the
-# consumer has moved it. Each number has one process that writes it, so none is lost.
+# Its start by the machine's clock in nanoseconds, and its speed; how far the harness and the consumer have moved it.
+# Only one process writes each number, so no update is lost.
 _HEAD: Final = struct.Struct("<qd")
 _NUMBER: Final = struct.Struct("<q")
 _NAP: Final = 0.001
 
 
 class Sleepers:
-    """Those who sleep on a clock that can be moved: only the one who is to wake first may move it."""
+    """Sleepers on a movable clock: only the first to wake may move it."""
 
     def __init__(self) -> None:
         self._wakes: list[float] = []
 
     @contextlib.asynccontextmanager
     async def entered(self, wake: float) -> AsyncGenerator[Callable[[], bool]]:
-        """Count among them until a moment, and give a function that tells whether that is the first of all."""
+        """Be one of them until a moment; yields a function that returns whether it is the first to wake."""
         insort(self._wakes, wake)
         try:
             yield lambda: self._wakes[0] >= wake
@@ -47,10 +47,10 @@ class Sleepers:
 
 
 class SharedClock:
-    """A clock for sandboxes and clients, kept in a file that several processes have in their memory.
+    """A clock for sandboxes and clients, in a memory-mapped file that several processes share.
 
     Args:
-        path: The file; `create` makes it.
+        path: The file, which `create` creates.
         is_consumer: Whether this is the consumer's end, which moves time when it sleeps.
     """
 
@@ -63,7 +63,7 @@ class SharedClock:
 
     @classmethod
     def create(cls, path: Path, speed: float) -> SharedClock:
-        """Begin to count, `speed` times as fast as the machine does, and return the harness's end."""
+        """Create a clock that runs `speed` times as fast as the machine's, and return the harness's end."""
         path.write_bytes(_HEAD.pack(time.monotonic_ns(), speed) + 2 * _NUMBER.pack(0))
         return cls(path, is_consumer=False)
 
@@ -72,7 +72,7 @@ class SharedClock:
         return START + dt.timedelta(microseconds=self._elapsed() // 1_000)
 
     def monotonic(self) -> float:
-        """Return the seconds since it began."""
+        """Return the seconds since its start."""
         return self._elapsed() / 1e9
 
     def _elapsed(self) -> int:
@@ -80,7 +80,7 @@ class SharedClock:
         return int((time.monotonic_ns() - self._began) * self._speed) + int(moved)
 
     async def sleep(self, delay: float) -> None:
-        """Move time on to the end of the delay, unless it gets there by itself or others are to wake before."""
+        """Move time to the end of the delay, unless it gets there by itself or others wake earlier."""
         wake = self.monotonic() + delay
         async with self._sleepers.entered(wake) as is_next:
             while self.monotonic() < wake:
@@ -89,11 +89,11 @@ class SharedClock:
                     self.advance(wake - self.monotonic())
 
     def advance(self, by: float) -> None:
-        """Move time on by some seconds; nothing if they are below zero."""
+        """Move time on by some seconds; negative ones have no effect."""
         if by > 0:
             [before] = _NUMBER.unpack_from(self._memory, self._own)
             _NUMBER.pack_into(self._memory, self._own, before + round(by * 1e9))
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._memory.close()

@@ -1,4 +1,4 @@
-"""The world that consumers are tried in: what goes wrong with the API, and how logs come late."""
+"""The environment of a run: faults of the API, and late logs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["TOKEN_LIFETIME", "Options", "arrivals", "plan_of"]
 
 TOKEN_LIFETIME: Final = 400.0
-"""Seconds of the sandbox: a token does not live much longer than a cycle lasts."""
+"""Seconds by the sandbox's clock: little more than a cycle."""
 
 _TWO_DAYS: Final = 172_800.0
 _PLENTY: Final = 1_000_000_000
@@ -33,22 +33,22 @@ _PLENTY: Final = 1_000_000_000
 
 @attrs.frozen(kw_only=True)
 class Options:
-    """How a run is made.
+    """The options of a run.
 
     Attributes:
-        vehicles: How many vehicles there are at first.
-        minutes: How long logs, faults and attacks go on, by the sandbox's clock; then it is quiet until the past was
-            read again once.
-        kills: How often the consumer is killed, or in its own process abandoned.
-        pauses: How often it is paused, or in its own process cancelled.
-        every: Seconds from one cycle to the next.
-        reread_every: Seconds from one reading of the past to the next.
+        vehicles: Number of vehicles at the start.
+        minutes: Duration of logs, faults and attacks by the sandbox's clock; a quiet phase follows in which the past is
+            reread once.
+        kills: How often the consumer is killed; with simulated time, abandoned.
+        pauses: How often it is paused; with simulated time, cancelled.
+        every: Seconds between cycles.
+        reread_every: Seconds between two readings of the past.
         logs: The kinds of logs.
-        limit: Requests an hour that the API grants.
+        limit: Requests per hour that the API allows.
         faults: Whether the API fails.
-        stall: Seconds that it stalls, by the machine's clock.
-        timeout: Seconds that the consumer waits for an answer, by the machine's clock.
-        speed: How many times as fast as the machine's clock the sandbox's runs.
+        stall: Seconds of a stall, by the machine's clock.
+        timeout: Seconds that the consumer waits for a response, by the machine's clock.
+        speed: Speed of the sandbox's clock, as a multiple of the machine's.
     """
 
     vehicles: int = 100
@@ -66,7 +66,7 @@ class Options:
 
 
 def arrivals() -> tuple[Rule, ...]:
-    """Return the rules by which logs come late, out of order and twice."""
+    """Return the rules by which logs arrive late, out of order and twice."""
     return (
         Rule(LateUploads(share=0.05, seconds=_TWO_DAYS)),
         Rule(OfflineDevices(share=0.05, seconds=_TWO_DAYS)),
@@ -75,7 +75,7 @@ def arrivals() -> tuple[Rule, ...]:
 
 
 def plan_of(options: Options, seed: int) -> FaultPlan:
-    """Return what goes wrong while the consumer is tried."""
+    """Return the faults of the API during the run."""
     if not options.faults:
         return FaultPlan(arrivals(), seed)
     faults = (
@@ -86,7 +86,7 @@ def plan_of(options: Options, seed: int) -> FaultPlan:
         Rule(ExpiredToken(), probability=0.005),
         Rule(Unavailable(), path="/o/token/", probability=0.1),
     )
-    # Where time is stepped, nobody can wait for a stall.
+    # With simulated time, a stall cannot be waited out.
     stalls = (
         Rule(Stall(options.stall), probability=0.003),
         Rule(Latency(options.stall), probability=0.003),

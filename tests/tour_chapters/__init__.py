@@ -1,1 +1,1 @@
-"""The chapters of the tour: each calls the operations of one field, what it writes is read again."""
+"""The chapters of the tour: each calls the operations of one area, and reads back what it writes."""

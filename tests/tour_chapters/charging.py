@@ -1,4 +1,4 @@
-"""Charging: a session that is boosted, its sub-sessions with all that is known of them, and the prices behind them."""
+"""Charging: a boosted session, the details of its sub-sessions, and the prices behind them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 async def boost(tour: Tour) -> None:
-    """A car that waits for a cheap hour is charged at once, and then not any more."""
+    """Boost a car that waits for a cheap hour, and end the boost."""
     ev = tour.ev
     await tour.list_and_get(ev.charging_sessions.list(), ev.charging_sessions.get)
     waiting = (await ev.charging_sub_sessions.list(mode="SMART", is_finished=False))[0]
@@ -38,7 +38,7 @@ def _newest(session: ChargingSession) -> ChargingSubSession:
 
 
 async def energy(tour: Tour) -> None:
-    """What is known of a smart charge that has ended."""
+    """Read everything about a finished smart charge."""
     subs = tour.ev.charging_sub_sessions
     sub = (await subs.list(mode="SMART", is_finished=True, energy_delivered_watt_hours_gte=1_000))[0]
     usage = await subs.get_energy_usage(sub)
@@ -56,11 +56,11 @@ async def energy(tour: Tour) -> None:
     tour.check("holds a plan", plans.schedule_plans)
     await tour.some(tour.ev.dispatcher_logs.list(charging_sub_session_id=sub.id))
     result = await subs.recalculate_energy_usages(sub, dry_run=True)
-    tour.check("comes to the same energy", result.new_energy_delivered_watt_hours == sub.energy_delivered_watt_hours)
+    tour.check("results in the same energy", result.new_energy_delivered_watt_hours == sub.energy_delivered_watt_hours)
 
 
 async def prices(tour: Tour) -> None:
-    """Suppliers with their tariffs, and the feeds that say when power is clean and the grid at ease."""
+    """Read suppliers with their tariffs, and the feeds of carbon intensity and grid load."""
     ev = tour.ev
     supplier = await tour.list_and_get(ev.suppliers.list(), ev.suppliers.get)
     await tour.list_and_get(ev.tariffs.list(), ev.tariffs.get)

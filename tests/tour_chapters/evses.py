@@ -1,4 +1,4 @@
-"""Charge points: their catalogue, one that is imported and taken away, and what others have logged."""
+"""Charge points: their catalogue, an import and a removal, and logs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 async def catalogue(tour: Tour, user: User) -> None:
-    """Makes, models, firmware, sites and who runs them."""
+    """Read makes, models, firmware, sites and their operators."""
     ev = tour.ev
     make = await tour.list_and_get(ev.evse_makes.list(), ev.evse_makes.get)
     model = await tour.list_and_get(ev.evse_models.list(make_id=make.id), ev.evse_models.get)
@@ -26,7 +26,7 @@ async def catalogue(tour: Tour, user: User) -> None:
 
 
 async def imported(tour: Tour) -> None:
-    """A charge point that its maker knows by its serial number."""
+    """Import a charge point by its serial number, and remove it."""
     evses = tour.ev.evses
     evse = await tour.ev.evse_onboarding.import_evse(provider="Easee", serial_number="EH100200")
     tour.check("has the serial number given", evse.cpid == "EH100200")
@@ -42,7 +42,7 @@ async def imported(tour: Tour) -> None:
 
 
 async def logs(tour: Tour) -> None:
-    """The logs of a charge point that speaks OCPP and has a clamp."""
+    """Read the logs of a charge point with OCPP and a CT clamp."""
     ev, evses = tour.ev, tour.ev.evses
     fleet = await evses.list(page_size=100).all()
     evse = await tour.having(fleet, evses.list_ocpp_logs, evses.list_error_logs)

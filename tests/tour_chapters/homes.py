@@ -1,4 +1,4 @@
-"""Homes: their sun, batteries and meters, and what flows between them."""
+"""Homes: solar arrays, batteries, meters and the power between them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 async def sun(tour: Tour, user: User, own: EvEnergy) -> None:
-    """Solar arrays, inverters, and how much sun there will be; `own` has a token of the user's."""
+    """Manage solar arrays and inverters, and read forecasts; `own` has a token of the user."""
     ev = tour.ev
     array = await own.solar_arrays.create(capacity_watts=3_000)
     await ev.solar_arrays.update(array, capacity_watts=5_000)
@@ -40,7 +40,7 @@ async def sun(tour: Tour, user: User, own: EvEnergy) -> None:
 
 
 async def batteries_and_meters(tour: Tour) -> None:
-    """Home batteries and boundary meters with their makes, models and logs."""
+    """Read home batteries and boundary meters with their makes, models and logs."""
     ev, batteries, meters = tour.ev, tour.ev.home_batteries, tour.ev.boundary_meters
     await tour.list_and_get(ev.home_battery_makes.list(), ev.home_battery_makes.get)
     await tour.list_and_get(ev.home_battery_models.list(), ev.home_battery_models.get)
@@ -57,7 +57,7 @@ async def batteries_and_meters(tour: Tour) -> None:
 
 
 async def flows(tour: Tour) -> None:
-    """What flows in a home with all of it."""
+    """Read the power and energy of a home that has all of them."""
     systems = tour.ev.hem_systems
     system = await tour.list_and_get(systems.list(), systems.get)
     power = await systems.get_live_power(system)

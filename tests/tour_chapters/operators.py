@@ -1,4 +1,4 @@
-"""What operators do: mark regions, steer virtual power plants, look after support tickets."""
+"""Operators: regions, virtual power plants and support tickets."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ def _square(west: float) -> list[list[list[float]]]:
 
 
 async def regions(tour: Tour) -> None:
-    """A group of regions, tried and then created, and a region that joins it."""
+    """Validate and create a group of regions, and add a region to it."""
     ev = tour.ev
     wanted: RegionGroupCreateFields = {
         "name": "Gwent",
         "regions": [{"name": "Newport", "geometries": [{"type": "Polygon", "coordinates": _square(-3.0)}]}],
     }
     tried = await ev.region_groups.validate(wanted)
-    tour.check("could be created", tried.valid)
+    tour.check("is valid", tried.valid)
     group = await ev.region_groups.create(wanted)
     found = await ev.region_groups.get(known(group.id))
     tour.check("shows what was created", (found.name, len(known(found.regions))) == ("Gwent", 1))
@@ -41,7 +41,7 @@ async def regions(tour: Tour) -> None:
 
 
 async def dispatch(tour: Tour) -> None:
-    """A virtual power plant is told to hold back, and then not to."""
+    """Limit a virtual power plant, and cancel the limit."""
     coordinators = tour.ev.dispatch_coordinators
     coordinator = await tour.list_and_get(coordinators.list(), coordinators.get)
     coordinator_id = known(coordinator.id)
@@ -59,7 +59,7 @@ async def dispatch(tour: Tour) -> None:
 
 
 async def support(tour: Tour) -> None:
-    """Tickets with their messages, and statistics over them."""
+    """Read tickets with their messages, and statistics on them."""
     ev, tickets, stats = tour.ev, tour.ev.support_tickets, tour.ev.support_ticket_stats
     ticket = await tour.list_and_get(tickets.list(), tickets.get)
     await tickets.update(ticket, human_verified_category="SOLAR")

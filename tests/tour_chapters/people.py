@@ -1,4 +1,4 @@
-"""A user comes onto the platform, says what they like, and is told things."""
+"""Users: registration, preferences and notifications."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ COAST: RoutePointFields = {"name": "The coast", "latitude": 50.8, "longitude": -
 
 
 async def arrive(tour: Tour) -> User:
-    """The platform's door, and a new user."""
+    """Read the root of the API, and create a user."""
     ev = tour.ev
     root = await ev.root.get()
     tour.check("names the collection of vehicles", root.vehicles == f"{ev.base_url}/vehicles")
@@ -33,7 +33,7 @@ async def arrive(tour: Tour) -> User:
 
 
 async def preferences(tour: Tour, user: User) -> None:
-    """What the user wants to hear of, and how to be paid."""
+    """Set the user's notifications and payout method."""
     users = tour.ev.users
     await users.update_notification_preferences(user, groups={"deals_and_offers": True, "charging_flow": False})
     told = known((await users.get_notification_preferences(user)).groups)
@@ -51,7 +51,7 @@ async def preferences(tour: Tour, user: User) -> None:
 
 
 async def saved_routes(tour: Tour, user: User) -> None:
-    """A route to the coast, which is soon forgotten."""
+    """Save a route to the coast, and delete it."""
     users = tour.ev.users
     route = await users.create_saved_route(
         user, name="To the sea", origin=HOME, destination=COAST, arrive_with_min_percent=20
@@ -67,7 +67,7 @@ async def saved_routes(tour: Tour, user: User) -> None:
 
 
 async def messages(tour: Tour) -> None:
-    """What users are told, and where integrators go."""
+    """Read notifications, send an e-mail, and find the webhook portal."""
     ev = tour.ev
     notification = await tour.list_and_get(ev.notifications.list(), ev.notifications.get)
     read_at = dt.datetime(2026, 3, 14, 20, tzinfo=dt.UTC)

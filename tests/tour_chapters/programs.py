@@ -1,4 +1,4 @@
-"""Programs of energy suppliers, the rebates that members apply for, and what they subscribe to."""
+"""Programs of energy suppliers, rebates and subscriptions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 async def membership(tour: Tour, user: User, own: EvEnergy) -> None:
-    """A user joins a program and accepts its agreement, with a token of their own."""
+    """Join a program and accept its agreement, with a token of the user."""
     ev, programs = tour.ev, tour.ev.programs
     driver = ev.as_user(user)
     program = await tour.list_and_get(programs.list(), programs.get)
@@ -32,12 +32,12 @@ async def membership(tour: Tour, user: User, own: EvEnergy) -> None:
     current = await programs.get_current_participation_agreement_version(program_id)
     tour.check("has been published", current.published)
     await own.programs.accept_participation_agreement_version(program_id, known(current.id))
-    tour.check("taken without an answer", tour.visits["programs.accept_participation_agreement_version"].statuses)
+    tour.check("accepted without a body", tour.visits["programs.accept_participation_agreement_version"].statuses)
     await tour.some(driver.incentive_schemes.list())
 
 
 async def rebates(tour: Tour, user: User) -> None:
-    """An application with evidence, up to the moment it is sent."""
+    """Apply for a rebate with evidence, and submit the application."""
     ev = tour.ev
     driver = ev.as_user(user)
     await tour.list_and_get(ev.rebate_types.list(), ev.rebate_types.get)
@@ -74,7 +74,7 @@ async def rebates(tour: Tour, user: User) -> None:
 
 
 async def subscriptions(tour: Tour) -> None:
-    """Paid offerings and their subscribers."""
+    """Read paid offerings and their subscribers."""
     page = await tour.some(tour.ev.subscriptions.list())
     offering = url(next(each.offering for each in page if each.offering))
     found = await tour.ev.subscription_offerings.get(offering)

@@ -1,4 +1,4 @@
-"""The catalogue of vehicles, and a user's own: connected, described, disconnected, deleted."""
+"""The catalogue of vehicles, and a user's vehicle: connected, described, disconnected, deleted."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 async def catalogue(tour: Tour) -> tuple[VehicleMake, VehicleModel]:
-    """Makes, models, trims and plugs; and a model that was missing."""
+    """Read makes, models, trims and connectors, and create a missing model."""
     ev = tour.ev
     make = await tour.list_and_get(ev.vehicle_makes.list(), ev.vehicle_makes.get)
     listed = await tour.list_and_get(ev.vehicle_models.list(make_id=make.id), ev.vehicle_models.get)
@@ -40,7 +40,7 @@ async def catalogue(tour: Tour) -> tuple[VehicleMake, VehicleModel]:
 
 
 async def onboarding(tour: Tour, user: User, make: VehicleMake) -> Vehicle:
-    """A vehicle is connected the way a user's browser does it."""
+    """Connect a vehicle as a user's browser does."""
     ev = tour.ev
     where = await ev.vehicle_onboarding.start(
         client_id=tour.sandbox.client_id, user_id=user.id, make_id=make.id, response_type="json"
@@ -58,7 +58,7 @@ async def onboarding(tour: Tour, user: User, make: VehicleMake) -> Vehicle:
 
 
 async def connected(tour: Tour, user: User, vehicle: Vehicle) -> None:
-    """What can be said to and of a connected vehicle."""
+    """Change and read a connected vehicle."""
     vehicles = tour.ev.vehicles
     await vehicles.update(vehicle, smart_charging_enabled=False, vehicle_class="COMMERCIAL")
     found = await vehicles.get(vehicle)
@@ -85,7 +85,7 @@ async def connected(tour: Tour, user: User, vehicle: Vehicle) -> None:
 
 
 async def unconnected(tour: Tour, user: User, model: VehicleModel) -> None:
-    """A vehicle that cannot be connected stands in the list until it is sold."""
+    """Create a vehicle that cannot be connected, and delete it."""
     ev = tour.ev
     driver = ev.as_user(user)
     vehicle = await driver.vehicles.create(model=model.url, description="The old one")
@@ -97,7 +97,7 @@ async def unconnected(tour: Tour, user: User, model: VehicleModel) -> None:
 
 
 async def logs(tour: Tour) -> None:
-    """The logs of a vehicle that has been on the platform for long."""
+    """Read the logs of a vehicle with a long history."""
     vehicles = tour.ev.vehicles
     fleet = await vehicles.list(expand=["latest_status_log"], page_size=100).all()
     vehicle = await tour.having(fleet, vehicles.list_status_logs, vehicles.list_error_logs)
