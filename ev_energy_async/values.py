@@ -6,13 +6,17 @@ of the package.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import inspect
 import operator
+import threading
 import warnings
-from collections.abc import Mapping
+from collections import UserDict
+from collections.abc import Callable, Mapping
 from enum import Enum, IntEnum, StrEnum
 from numbers import Integral, Real
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, TypeGuard, TypeVar, dataclass_transform
 
 import attrs
@@ -26,14 +30,19 @@ __all__ = [
     "AwareDatetime",
     "Model",
     "OpenIntEnum",
+    "OpenKeys",
+    "OpenModel",
     "OpenStrEnum",
     "UnsetType",
     "is_array",
     "is_mapping",
     "is_object",
     "model",
+    "open_keys",
+    "open_models_made",
     "plain",
     "set_fields",
+    "tagged",
     "warn_renamed",
 ]
 
@@ -134,6 +143,18 @@ class OpenIntEnum(IntEnum):
         return self._value_ in type(self)._value2member_map_
 
 
+class OpenKeys(UserDict[str, T]):
+    """The keys of an object beyond those that its schema names.
+
+    No `dict`, so that msgspec, which would nest them under the name of the field, leaves them to `codec`.
+    """
+
+
+def open_keys(keys: Mapping[str, Any] | UnsetType) -> Any:
+    """Return further keys of a model as it holds them, as `OpenKeys`; UNSET if there are none."""
+    return OpenKeys(keys) if keys else UNSET
+
+
 class Model:  # noqa: PLW1641  # mutable, so not hashable
     """The base of all models, with one `repr` and one `==` for all instead of two generated methods a class.
 
@@ -142,8 +163,12 @@ class Model:  # noqa: PLW1641  # mutable, so not hashable
 
     __slots__ = ()
     if TYPE_CHECKING:
-        # Not at run time, where msgspec would take the annotation for a field.
+        # Not at run time, where msgspec would take the annotations for fields.
         __attrs_attrs__: ClassVar[tuple[attrs.Attribute[Any], ...]]
+        __tags__: ClassVar[Mapping[str, frozenset[str]]]
+    else:
+        # Values of a key that choose this model among the members of a union; see `tagged`.
+        __tags__ = MappingProxyType({})
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in set_fields(self))})"
@@ -152,6 +177,31 @@ class Model:  # noqa: PLW1641  # mutable, so not hashable
         if type(other) is not type(self):
             return NotImplemented
         return all(getattr(self, a.name) == getattr(other, a.name) for a in self.__attrs_attrs__)
+
+
+class _Made(threading.local):
+    open_models: int = 0
+
+
+_made: Final = _Made()
+
+
+class OpenModel(Model):
+    """The base of models that keep the keys their schema does not name."""
+
+    __slots__ = ()
+
+    def __attrs_post_init__(self) -> None:
+        # msgspec drops those keys; by calling this it tells `codec` that it met such a model, which few documents hold.
+        _made.open_models += 1
+
+    # To msgspec, a model with keys that are no names of Python is a dataclass.
+    __post_init__ = __attrs_post_init__
+
+
+def open_models_made() -> int:
+    """Return how many models this thread has made so far that keep unknown keys."""
+    return _made.open_models
 
 
 def set_fields(instance: Model) -> Iterator[tuple[str, Any]]:
@@ -164,8 +214,11 @@ def set_fields(instance: Model) -> Iterator[tuple[str, Any]]:
 
 @dataclass_transform(kw_only_default=True, eq_default=False, field_specifiers=(attrs.field,))
 def model(cls: type[T]) -> type[T]:
-    """Make a generated model an attrs class: slots, keyword-only, no methods but `__init__`."""
-    return attrs.define(
+    """Make an attrs class of a generated model: slots, keyword-only, no methods but `__init__`.
+
+    A field whose key is no name of Python has the key as `metadata["wire"]`.
+    """
+    made: Any = attrs.define(
         cls,
         slots=True,
         kw_only=True,
@@ -175,6 +228,40 @@ def model(cls: type[T]) -> type[T]:
         weakref_slot=False,
         getstate_setstate=False,
     )
+    if any("wire" in attribute.metadata for attribute in made.__attrs_attrs__):
+        _name_as_on_the_wire(made)
+    defined: type[T] = made
+    return defined
+
+
+def _name_as_on_the_wire(cls: Any) -> None:
+    """Show msgspec the fields of a model under their keys.
+
+    It takes the names of an attrs class for the keys, and knows no other; those of a dataclass it looks up one by one,
+    and sets and gets them as attributes. So the class is a dataclass to it, with attributes under the keys as well.
+    """
+    fields: dict[str, Any] = {}
+    for attribute in cls.__attrs_attrs__:
+        wire = attribute.metadata.get("wire", attribute.name)
+        field: Any = dataclasses.field(
+            default=dataclasses.MISSING if attribute.default is attrs.NOTHING else attribute.default
+        )
+        field.name, field.type, field._field_type = wire, attribute.type, dataclasses._FIELD  # type: ignore[attr-defined]  # noqa: SLF001  # as `dataclasses` marks a field
+        fields[wire] = field
+        setattr(cls, wire, vars(cls)[attribute.name])
+        cls.__annotations__[wire] = cls.__annotations__[attribute.name]
+    cls.__dataclass_fields__ = fields
+
+
+def tagged(key: str, *values: str) -> Callable[[type[T]], type[T]]:
+    """Mark a model as the one that a discriminator (OpenAPI 3.1, section 4.8.25) chooses for some values of a key."""
+
+    def mark(cls: type[T]) -> type[T]:
+        marked: Any = cls
+        marked.__tags__ = MappingProxyType({**marked.__tags__, key: frozenset(values)})
+        return cls
+
+    return mark
 
 
 def warn_renamed(was: str, now: str, since: str, *, stacklevel: int = 3) -> None:

@@ -22,7 +22,7 @@ from openapi_python_client.parser.properties.union import UnionProperty
 from openapi_python_client.parser.properties.uuid import UuidProperty
 
 from generator.normal import Normalised
-from generator.parse import Parsed, plain
+from generator.parse import Parsed
 from generator.problems import NotCarriedOver
 from generator.types import Type, type_of
 
@@ -49,41 +49,38 @@ def check_agreement(parsed: Parsed, normalised: Normalised) -> None:
 
     def compare(at: str, prop: Any, node: dict[str, Any]) -> None:
         kind = type_of(node, normalised.schemas)
-        if not _agrees(prop, kind):
+        if not _agrees(prop, kind, parsed.classes):
             differing.append(f"{at}: {type(prop).__name__} for {kind.read()}")
 
-    for name, node in normalised.schemas.items():
-        model = parsed.models.get(name)
-        if model is not None:
-            properties = [*(model.required_properties or []), *(model.optional_properties or [])]
-            for prop in properties:
-                compare(f"{name}.{plain(prop.name)}", prop, node["properties"][plain(prop.name)])
+    for name, properties in parsed.models.items():
+        for key, prop in properties.items():
+            compare(f"{name}.{key}", prop, normalised.schemas[name]["properties"][key])
     for operation in normalised.operations:
-        endpoint = parsed.endpoints[operation.function]
-        found = {plain(p.name): p for _, p in endpoint.iter_all_parameters()}
+        found = parsed.parameters[operation.function]
         for parameter in operation.parameters:
-            compare(f"{operation.key} ? {parameter['name']}", found[parameter["name"]], parameter["schema"])
+            at = parameter["in"], parameter["name"]
+            compare(f"{operation.key} ? {parameter['name']}", found[at], parameter["schema"])
     if differing:
         raise NotCarriedOver("\n".join(["openapi-python-client reads another type than the normal form:", *differing]))
 
 
-def _agrees(prop: Any, kind: Type) -> bool:
+def _agrees(prop: Any, kind: Type, classes: dict[str, str]) -> bool:
     if type(prop) in _SCALARS:
         return kind.name in _SCALARS[type(prop)] or kind.name == "Any"
     if isinstance(prop, NoneProperty):
         return kind.kind == "null"
     if isinstance(prop, ListProperty):
-        return kind.kind == "list" and _agrees(prop.inner_property, kind.of[0])
+        return kind.kind == "list" and _agrees(prop.inner_property, kind.of[0], classes)
     if isinstance(prop, UnionProperty):
         inner = [p for p in prop.inner_properties if not isinstance(p, NoneProperty)]
         nullable = len(inner) < len(prop.inner_properties)
         return kind.name == "Any" or (
             nullable == kind.nullable
-            and all(any(_agrees(p, t) for t in kind.members) for p in inner)
-            and all(any(_agrees(p, t) for p in inner) for t in kind.members)
+            and all(any(_agrees(p, t, classes) for t in kind.members) for p in inner)
+            and all(any(_agrees(p, t, classes) for p in inner) for t in kind.members)
         )
     if isinstance(prop, oai.EnumProperty | oai.LiteralEnumProperty):
-        return kind.kind == "literal" or (kind.kind == "enum" and kind.name == str(prop.class_info.name))
+        return kind.kind == "literal" or (kind.kind == "enum" and kind.name == classes.get(str(prop.class_info.name)))
     if isinstance(prop, oai.ModelProperty):
-        return kind.kind == "map" or kind.name in {"Any", str(prop.class_info.name)}
+        return kind.kind == "map" or kind.name in {"Any", classes.get(str(prop.class_info.name))}
     return False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -18,10 +18,6 @@ from generator.types import ANY, Type, type_of
 
 # Statuses that only some operations declare; the others are documented once, in `errors`.
 _SPECIAL = ("409", "413", "422", "503")
-# Names that generated functions use themselves.
-_RESERVED = frozenset({"sender", "body", "fields", "m", "dt"})
-# And those that return a list besides.
-_RESERVED_IN_LISTS = frozenset({"on_bad_item"})
 # The module of schemas that several tags share, or none reaches.
 _SHARED = "shared"
 
@@ -120,19 +116,23 @@ class Builder:
 
     def _enum(self, name: str) -> ir.Enum:
         node = self._schemas[name]
-        members: dict[str, Any] = {}
-        for value in node["enum"]:
-            corrected = self._corrections.find("members", f"{name}={value}")
-            member = corrected["name"] if corrected else names.member_name(value)
-            if corrected and member == names.member_name(value):
-                self._corrections.needless("members", f"{name}={value}")
-            if member in members:
-                raise BadDocument(
-                    f"{name}: {members[member]!r} and {value!r} would both be called {member} (`members`)"
-                )
-            members[names.check_identifier(member, name)] = value
+        values: list[Any] = node["enum"]
+        corrected = self._named("members", {value: f"{name}={value}" for value in values}, names.member_name)
+        called = names.members(values, corrected)
+        members = {called[value]: value for value in values}
         base = "int" if node["type"] == "integer" else "str"
         return ir.Enum(name, self._class_text(name), base, tuple(members.items()))
+
+    def _named(self, kind: str, places: Mapping[Any, str], rule: Callable[[Any], str]) -> dict[Any, str]:
+        """Return the names that corrections of a kind give, by what they name."""
+        found: dict[Any, str] = {}
+        for key, at in places.items():
+            entry = self._corrections.find(kind, at)
+            if entry:
+                found[key] = entry["name"]
+                if entry["name"] == rule(key):
+                    self._corrections.needless(kind, at)
+        return found
 
     def _class_text(self, name: str) -> str:
         own = str(self._schemas[name].get("description", ""))
@@ -144,19 +144,22 @@ class Builder:
             name=name,
             description=self._class_text(name),
             fields=self._fields(name),
+            more=self._more(name),
+            tags=tuple(self._normal.tags.get(name, {}).items()),
             has_fields=has_fields,
             renamed=self._aliases.fields(name, node["properties"]),
         )
 
     def _fields(self, name: str) -> tuple[ir.Field, ...]:
         node = self._schemas[name]
+        corrected = self._named("fields", {prop: f"{name}.{prop}" for prop in node["properties"]}, str)
+        called = names.fields(node["properties"], corrected)
         made: list[ir.Field] = []
         # The ID, then required ones, then by name: the order of the document has no say.
         for prop, raw in sorted(
             node["properties"].items(),
             key=lambda item: (item[0] != "id", item[0] not in node["required"], item[0]),
         ):
-            names.check_field(prop, f"{name}.{prop}")
             kind = type_of(raw, self._schemas)
             numeric = any(t.name in {"int", "float", "Decimal"} or t.kind == "enum" for t in kind.members)
             told = unit_of(prop) if numeric else None
@@ -167,7 +170,8 @@ class Builder:
             said = self._prose.of_python(str(raw.get("description", "")))
             made.append(
                 ir.Field(
-                    name=prop,
+                    name=called[prop],
+                    key=prop,
                     type=kind,
                     required=prop in node["required"],
                     description=f"{said} Unit: {unit}.".strip() if unit and not states_unit(said, unit) else said,
@@ -176,6 +180,17 @@ class Builder:
                 )
             )
         return tuple(made)
+
+    def _more(self, name: str) -> ir.Field | None:
+        """Return the field of the keys that a model takes beyond those of its properties; None if it takes none."""
+        node = self._schemas[name]
+        if "additionalProperties" not in node:
+            return None
+        kind = Type("further", of=(type_of(node["additionalProperties"], self._schemas),))
+        taken = {field.name for field in self._fields(name)}
+        called = next(n for n in ("additional_properties", "additional_properties_") if n not in taken)
+        said = "Keys beyond those above."
+        return ir.Field(called, "", kind, required=False, description=said, unit=None, deprecated=False)
 
     def _alias(self, name: str) -> ir.Alias:
         node = self._schemas[name]
@@ -219,11 +234,10 @@ class Builder:
         said = self._prose.of_python(operation.description, wire)
         parameters = tuple(self._parameter(p, wire) for p in operation.parameters)
         body = self._body(operation)
-        taken = {p.name for p in parameters}
-        keywords = {f.name for f in body.fields} if body else set[str]()
-        reserved = _RESERVED | _RESERVED_IN_LISTS if operation.lists else _RESERVED
-        for clash in sorted((taken & reserved) | ((taken | reserved) & keywords)):
-            raise BadDocument(f"{operation.key}: {clash!r} cannot be a parameter: the function has one of that name")
+        if operation.lists and body is not None and any(f.key == "on_bad_item" for f in body.fields):
+            raise BadDocument(
+                f"{operation.key}: 'on_bad_item' cannot be a key of the body: a list has a parameter of it"
+            )
         into, item, items = self._into(operation)
         location = any(s.startswith("3") for s in operation.responses)
         empty = any(s.startswith("2") and a.schema is None for s, a in operation.responses.items())
@@ -295,7 +309,8 @@ class Builder:
             return ir.Body(None, said, ())
         if "additionalProperties" in (self._schemas[name] if name else node):
             return ir.Body(Type("map", of=(ANY,)), said, ())
-        raise NotCarriedOver(f"{operation.key}: a body that is no object")
+        # Anything else has no keys that could be keywords.
+        return ir.Body(type_of(node, self._schemas), said, ())
 
     def _into(self, operation: Operation) -> tuple[Type | None, Type | None, str | None]:
         """Return the type of a response, the type of one item of a list, and the key of the items.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import keyword
+
 import attrs
 
 from generator.types import Type
@@ -12,6 +14,7 @@ class Field:
     """A field of a model."""
 
     name: str
+    key: str
     type: Type
     required: bool
     description: str
@@ -27,7 +30,8 @@ class Field:
     @property
     def metadata(self) -> dict[str, object]:
         """The metadata of the field: its unit, and whether it is deprecated."""
-        return {**({"unit": self.unit} if self.unit else {}), **({"deprecated": True} if self.deprecated else {})}
+        facts = {"wire": self.key if self.key != self.name else "", "unit": self.unit, "deprecated": self.deprecated}
+        return {name: value for name, value in facts.items() if value}
 
 
 @attrs.frozen
@@ -46,12 +50,19 @@ class Model:
     name: str
     description: str
     fields: tuple[Field, ...]
+    more: Field | None
+    tags: tuple[tuple[str, tuple[str, ...]], ...]
     has_fields: bool
     renamed: tuple[Renamed, ...]
 
-    def field(self, name: str) -> Field:
-        """One of its fields."""
-        return next(f for f in self.fields if f.name == name)
+    def field(self, key: str) -> Field:
+        """Return the field of a key."""
+        return next(f for f in self.fields if f.key == key)
+
+    @property
+    def has_plain_keys(self) -> bool:
+        """Whether all its keys can be written as names in Python."""
+        return all(f.key.isidentifier() and not keyword.iskeyword(f.key) for f in self.fields)
 
 
 @attrs.frozen
@@ -115,11 +126,33 @@ class Parameter:
 
 @attrs.frozen
 class Body:
-    """The body of an operation: a model, a free map, or an object without any key."""
+    """The body of an operation; without a type it is an object without any key."""
 
     type: Type | None
     description: str
     fields: tuple[Field, ...]
+
+    @property
+    def has_keywords(self) -> bool:
+        """Whether its keys can be given as keywords: those of an object."""
+        return self.type is not None and self.type.kind in {"model", "map"}
+
+    @property
+    def name(self) -> str:
+        """The name of its parameter, which is positional: not one that a keyword has."""
+        return "body_" if any(field.key == "body" for field in self.fields) else "body"
+
+    @property
+    def hint(self) -> str:
+        """The annotation of a body that is given as a whole."""
+        if self.type is None:
+            return "None"
+        return "Mapping[str, Any]" if self.type.kind == "map" else self.type.write("m.")
+
+    @property
+    def keywords(self) -> str:
+        """The annotation of its keywords."""
+        return "Any" if self.type is None or self.type.kind == "map" else f"Unpack[m.{self.type.name}Fields]"
 
 
 @attrs.frozen

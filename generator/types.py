@@ -15,7 +15,7 @@ import attrs
 from generator.nodes import is_object
 from generator.normal import REF, Node
 
-Kind: TypeAlias = Literal["scalar", "model", "enum", "list", "map", "union", "literal", "null", "unset"]
+Kind: TypeAlias = Literal["scalar", "model", "enum", "list", "map", "union", "literal", "null", "unset", "further"]
 
 # Scalars whose JSON form is a string: a mapping may hold either.
 _TEXTUAL: Final = ("dt.datetime", "dt.date", "Decimal", "UUID")
@@ -45,7 +45,13 @@ class Type:
 
     def write(self, prefix: str = "") -> str:
         """Render as an annotation of a value in a body that is given as a mapping or keywords."""
-        return " | ".join(dict.fromkeys(part for t in self.alternatives for part in _written(t, prefix)))
+        parts = list(dict.fromkeys(part for t in self.alternatives for part in _written(t, prefix)))
+        # One literal for all, and none of text where any text will do.
+        values = [v for t in self.alternatives if t.kind in {"enum", "literal"} for v in t.values]
+        values = [v for v in dict.fromkeys(values) if ("str" if isinstance(v, str) else "int") not in parts]
+        literal = [_literal(tuple(values))] if values else []
+        nothing = [part for part in parts if part == "None"]
+        return " | ".join([*(part for part in parts if part != "None"), *literal, *nothing])
 
     @property
     def alternatives(self) -> tuple[Type, ...]:
@@ -82,6 +88,8 @@ def _read(kind: Type, prefix: str) -> tuple[str, ...]:
             return (f"list[{kind.of[0].read(prefix)}]",)
         case "map":
             return (f"dict[str, {kind.of[0].read(prefix)}]",)
+        case "further":
+            return (f"Mapping[str, {kind.of[0].read(prefix)}]",)
         case "literal":
             return (_literal(kind.values),)
         case "null":
@@ -99,7 +107,9 @@ def _written(kind: Type, prefix: str) -> tuple[str, ...]:
         case "model":
             return (f"{prefix}{kind.name}", f"{prefix}{kind.name}Fields")
         case "enum":
-            return (f"{prefix}{kind.name}", _literal(kind.values))
+            return (f"{prefix}{kind.name}",)
+        case "literal":
+            return ()
         case "list":
             return (f"Sequence[{kind.of[0].write(prefix)}]",)
         case "map":

@@ -95,7 +95,7 @@ class BoundEndpoint(Generic[P, R_co]):
         """The signature that callers see, without the sender."""
         return _for_callers(self.__wrapped__)
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:  # noqa: D102  # the function's own docstring serves
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R_co:  # noqa: D102  # the function's own docstring serves
         return self.__wrapped__(self._sender, *args, **kwargs)
 
     @overload

@@ -19,7 +19,7 @@ from ev_energy_async.clock import utc_text
 from ev_energy_async.errors import DecodeError
 from ev_energy_async.ids import id_text
 from ev_energy_async.messages import Request, check_on_bad_item
-from ev_energy_async.values import UNSET, plain
+from ev_energy_async.values import UNSET, Model, plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +59,7 @@ def build_request(
         query: Values of its query parameters, in their order.
         headers: Values of its header parameters, in their order.
         body: The request body as a model or a mapping.
-        fields: The request body as keywords.
+        fields: The request body as keywords; None where it has none.
         on_bad_item: What to do with an item of a list that cannot be decoded; None leaves it to the client.
 
     Raises:
@@ -81,7 +81,7 @@ def build_request(
     if operation.body is None:
         return Request(operation, target, "&".join(pairs), named, on_bad_item=on_bad_item)
     named["Content-Type"] = "application/json"
-    return Request(operation, target, "&".join(pairs), named, _body(operation.body(), body, fields or {}))
+    return Request(operation, target, "&".join(pairs), named, _body(operation.body(), body, fields))
 
 
 def _pairs(param: Param, value: object) -> list[tuple[str, str]]:
@@ -179,19 +179,15 @@ def _is_iterable(value: object) -> TypeGuard[Iterable[object]]:
     return isinstance(value, Iterable)
 
 
-def _is_body(value: object, into: Any) -> bool:
-    return isinstance(value, Mapping) or (isinstance(into, type) and isinstance(value, into))
-
-
-def _body(into: Any, body: object, fields: Mapping[str, object]) -> bytes:
+def _body(into: Any, body: object, fields: Mapping[str, object] | None) -> bytes:
     if into is None:
         return b"{}"
     if body is not UNSET and fields:
         raise InvalidArgument("body", body, f"the body or keywords ({', '.join(sorted(fields))}), not both")
-    given: Any = fields if body is UNSET else body
-    model = getattr(into, "__name__", "object")
-    if not _is_body(given, into):
-        raise InvalidArgument("body", given, f"a mapping or {model}")
+    given: Any = (fields or {}) if body is UNSET and fields is not None else body
+    model = codec.spoken(into)
+    if given is UNSET or not _may_be(given, into):
+        raise InvalidArgument("body", given, f"a mapping or {model}" if fields is not None else model)
     try:
         encoded = codec.encode(given)
         # Decoding it as the model checks types, times without an offset and missing keys in one go.
@@ -203,3 +199,10 @@ def _body(into: Any, body: object, fields: Mapping[str, object]) -> bytes:
         raise InvalidArgument("body", given, f"keys of {model}; unknown: {', '.join(unknown)}")
     # The decoded body is spelled in one way, however it was given.
     return back
+
+
+def _may_be(value: object, into: Any) -> bool:
+    """Whether a value may be a body of a type: a model of it, or what JSON has in its place."""
+    if isinstance(value, Model):
+        return type(value) in codec.members(into)
+    return not isinstance(into, type) or isinstance(value, Mapping)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from ev_energy_async.codec.encoding import encode as encode
     from ev_energy_async.codec.encoding import lost_keys as lost_keys
     from ev_energy_async.codec.strict import decode_strict as decode_strict
+    from ev_energy_async.codec.types import members as members
+    from ev_energy_async.codec.types import spoken as spoken
 else:
     __getattr__, __dir__, __all__ = face(
         __name__,
@@ -23,4 +25,5 @@ else:
         drift=("Drift",),
         encoding=("encode", "lost_keys"),
         strict=("decode_strict",),
+        types=("members", "spoken"),
     )

@@ -10,13 +10,14 @@ Pure: no I/O beside the log line that reports drift.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args, get_origin
 
 import msgspec
 
 from ev_energy_async.codec.drift import Drift
-from ev_energy_async.codec.strict import BROKEN, decode_strict, decoder, reason
+from ev_energy_async.codec.strict import BROKEN, decode_certain, decode_strict, decode_whole, decoder, reason
 from ev_energy_async.codec.types import is_model
 from ev_energy_async.errors import DecodeError
 
@@ -80,13 +81,17 @@ class Codec:
         fast = None if self._has_hook(into) else decoder(into)
         if fast is not None:
             try:
-                return fast.decode(data)
+                return decode_whole(fast, data, into)
             except msgspec.ValidationError:
                 # Well-formed as far as it was read, so the tolerant way has a say.
                 if get_origin(into) is list and is_model(item := get_args(into)[0]):
                     return self._decode_list(data, into, item)
             except BROKEN as error:
                 raise DecodeError(*reason(error)) from error
+        elif not self._has_hook(into):
+            # Taken apart, the parts are decoded the fast way; what departs from its schema has another chance.
+            with contextlib.suppress(DecodeError):
+                return decode_certain(data, into)
         return self._decode_tolerantly(data, into)
 
     def _decode_list(self, data: bytes, into: Any, item: Any) -> Any:
@@ -100,7 +105,7 @@ class Codec:
             raise DecodeError(*reason(error)) from error
         for index, raw in enumerate(raw_items):
             try:
-                made.append(fast.decode(raw))
+                made.append(decode_whole(fast, raw, item))
             except msgspec.ValidationError:
                 document = bytes(raw)
                 if not document.startswith(b"{"):

@@ -14,7 +14,7 @@ class Drift:
     Attributes:
         type: Name of the model.
         path: The key in it; `[]` stands for the items of an array or a map.
-        kind: `null`, `missing`, `empty`, `number` or `undecodable`.
+        kind: `null`, `missing`, `empty`, `number`, `guessed`, `unknown` or `undecodable`.
     """
 
     type: str
@@ -27,6 +27,8 @@ class Drift:
             "missing": "is missing, though the schema requires it",
             "empty": "is an empty string in place of a time",
             "number": "is written with a decimal point, though it is an integer",
+            "guessed": "is a guess: the object fits several schemas of a union",
+            "unknown": "is a key that the schema does not know",
             "undecodable": "could not be understood, and was skipped",
         }
-        return f"{self.type}.{self.path} {said[self.kind]}"
+        return f"{self.type}{'.' if self.path else ''}{self.path} {said[self.kind]}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
 
+from ev_energy_async.codec.types import shape
 from ev_energy_async.errors import DecodeError
 from ev_energy_async.values import UNSET, Model, is_mapping, plain, set_fields
 
@@ -34,7 +35,7 @@ def encode(value: object) -> bytes:
         try:
             encoded = _encoder.encode(value)
         except TypeError:
-            # Mappings that are not dictionaries, and unset values in them.
+            # Mappings that are not dictionaries, unset values in them, and keys beyond those of a schema.
             encoded = _encoder.encode(_plain(value))
         if _NULL in encoded:
             _check_numbers(value)
@@ -58,6 +59,11 @@ _items: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 def _plain(value: object) -> Any:
     """Return a value as msgspec takes it: dictionaries for mappings, without their unset values."""
+    if isinstance(value, Model):
+        try:
+            return msgspec.Raw(_encoder.encode(value))
+        except TypeError:
+            return _object(value)
     if is_mapping(value):
         return {key: _plain(member) for key, member in value.items() if member is not UNSET}
     if isinstance(value, list | tuple):
@@ -68,6 +74,16 @@ def _plain(value: object) -> Any:
         except TypeError:
             return [_plain(item) for item in items]
     return value
+
+
+def _object(value: Model) -> dict[str, Any]:
+    """Return a model as an object, with the keys beyond its own beside them."""
+    kind: Any = type(value)
+    known = shape(kind)
+    pairs = [(field.key, getattr(value, field.name)) for field in known.fields]
+    more = UNSET if known.more is None else getattr(value, known.more.name)
+    pairs += [] if more is UNSET else more.items()
+    return {key: _plain(member) for key, member in pairs if member is not UNSET}
 
 
 def _check_numbers(value: object) -> None:

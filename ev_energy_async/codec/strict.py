@@ -1,28 +1,30 @@
 """Strict decoding: what matches its schema to the letter, by msgspec alone.
 
-A type with a union of several models is more than msgspec takes. A document of such a type is taken apart down to the
-unions, and msgspec decodes the parts: the boundary of a region, which may have megabytes, never becomes Python objects
-one number at a time. `codec` is the only caller.
+A union of several models, or a model that keeps unknown keys, is more than msgspec takes. A document of such a type is
+taken apart down to those, and msgspec decodes the parts: the boundary of a region, which may have megabytes, never
+becomes Python objects one number at a time. `codec` is the only caller.
 """
 
 from __future__ import annotations
 
 import re
+from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any, Final, get_args
 
-import attrs
 import msgspec
 
-from ev_energy_async.codec.types import NONE, hints, is_model, is_union, members, origin, spoken
+from ev_energy_async.codec.types import NONE, is_model, is_union, members, origin, shape, spoken
+from ev_energy_async.codec.unions import choose_model, choose_scalar, may_be
 from ev_energy_async.errors import DecodeError
-from ev_energy_async.values import OpenStrEnum
+from ev_energy_async.values import open_models_made
 
-__all__ = ["BROKEN", "decode_strict", "decoder", "reason"]
+__all__ = ["BROKEN", "decode_certain", "decode_strict", "decode_whole", "decoder", "reason"]
 
 # How msgspec says that bytes are no JSON document; the last for one nested deeper than the stack.
 BROKEN: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _NULL: Final = b"null"
+_refuses_guesses: ContextVar[bool] = ContextVar("_refuses_guesses", default=False)
 _RAW: Final = msgspec.json.Decoder(msgspec.Raw)
 _ITEMS: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _KEYS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -45,6 +47,15 @@ def reason(error: Exception) -> tuple[str, str]:
     return (found[1], found[2] or "$") if found else (str(error), "$")
 
 
+def decode_certain(data: bytes, into: Any) -> Any:
+    """Decode as `decode_strict` does, and refuse as well what only a guess can tell the schema of."""
+    token = _refuses_guesses.set(True)
+    try:
+        return decode_strict(data, into)
+    finally:
+        _refuses_guesses.reset(token)
+
+
 def decode_strict(data: bytes, into: Any) -> Any:
     """Decode a document that must match its schema.
 
@@ -57,9 +68,16 @@ def decode_strict(data: bytes, into: Any) -> Any:
     """
     whole = decoder(into)
     try:
-        return whole.decode(data) if whole is not None else _taken_apart(bytes(_RAW.decode(data)), into)
+        return _taken_apart(bytes(_RAW.decode(data)), into) if whole is None else decode_whole(whole, data, into)
     except BROKEN as error:
         raise DecodeError(*reason(error)) from error
+
+
+def decode_whole(whole: msgspec.json.Decoder[Any], data: bytes | msgspec.Raw, into: Any) -> Any:
+    """Decode a document with the decoder of its type, and the models in it that keep unknown keys with those."""
+    before = open_models_made()
+    made = whole.decode(data)
+    return made if open_models_made() == before else _taken_apart(bytes(data), into)
 
 
 def _taken_apart(data: bytes, into: Any) -> Any:
@@ -86,36 +104,44 @@ def _part(step: str, raw: msgspec.Raw, into: Any) -> Any:
 
 
 def _model(data: bytes, into: Any) -> Any:
-    keys, kinds = _KEYS.decode(data), hints(into)
+    keys, known = _KEYS.decode(data), shape(into)
     made: dict[str, Any] = {}
-    for field in attrs.fields(into):
-        if field.name in keys:
-            made[field.name] = _part(f".{field.name}", keys[field.name], kinds[field.name])
-        elif field.default is attrs.NOTHING:
-            raise DecodeError(f"Object missing required field `{field.name}`")
+    for field in known.fields:
+        if field.key in keys:
+            made[field.name] = _part(f".{field.key}", keys[field.key], field.hint)
+        elif field.required:
+            raise DecodeError(f"Object missing required field `{field.key}`")
+    if known.more is not None:
+        hint = known.more.hint
+        made[known.more.name] = {k: _part(f".{k}", raw, hint) for k, raw in keys.items() if k not in known.keys}
     return into(**made)
 
 
 def _union(data: bytes, into: Any) -> Any:
     if data == _NULL and NONE in get_args(into):
         return None
-    failures: list[tuple[int, DecodeError]] = []
-    for member in members(into):
+    if data.startswith(b"{"):
+        fitting = _fitting_object(data, into)
+    else:
+        value = msgspec.json.decode(data)
+        fitting = choose_scalar([member for member in members(into) if may_be(member, value)], value)
+    failure: DecodeError | None = None
+    for member in fitting:
         try:
             return decode_strict(data, member)
         except DecodeError as error:
-            failures.append((_listed(data, member), error))
-    # That of the member which is likely to be meant: it lists what the document says, or fits it furthest.
-    raise max(failures, key=lambda failure: (failure[0], len(failure[1].path)))[1]
+            # That of the likeliest member says most.
+            failure = failure or error
+    raise failure or DecodeError(f"Expected {' or '.join(sorted(map(spoken, members(into))))}")
 
 
-def _listed(data: bytes, into: Any) -> int:
-    """Count the values of an object that an enum of a model lists, as the `type` of a GeoJSON object."""
-    if not is_model(into) or not data.startswith(b"{"):
-        return 0
-    keys = _KEYS.decode(data)
-    listed = 0
-    for name, kind in hints(into).items():
-        if name in keys and isinstance(kind, type) and issubclass(kind, OpenStrEnum):
-            listed += bytes(keys[name]) in {b'"%b"' % member.value.encode() for member in kind}
-    return listed
+def _fitting_object(data: bytes, into: Any) -> list[Any]:
+    """Return the members of a union that an object may be meant for, the likeliest first."""
+    fits = [member for member in members(into) if may_be(member, {})]
+    models = [member for member in fits if is_model(member)]
+    if len(models) > 1:
+        keys = _KEYS.decode(data)
+        models, is_guess = choose_model(models, keys, lambda key: msgspec.json.decode(keys[key]))
+        if is_guess and _refuses_guesses.get():
+            raise DecodeError("fits several schemas of a union")
+    return [*models, *(member for member in fits if not is_model(member))]

@@ -15,14 +15,14 @@ from enum import Enum
 from typing import Annotated, Any, Final, get_args
 from uuid import UUID
 
-import attrs
 import msgspec
 from cattrs import Converter
 
 from ev_energy_async.codec.drift import Drift
-from ev_energy_async.codec.types import NONE, hints, is_model, is_union, members, optional, origin, reachable, spoken
+from ev_energy_async.codec.types import NONE, is_model, is_union, members, optional, origin, reachable, shape, spoken
+from ev_energy_async.codec.unions import choose_model, choose_scalar, may_be
 from ev_energy_async.errors import DecodeError
-from ev_energy_async.values import UNSET, Model, is_array, is_object
+from ev_energy_async.values import UNSET, is_array, is_object
 
 __all__ = ["TolerantConverter", "has_hook", "structure"]
 
@@ -179,7 +179,7 @@ class TolerantConverter(Converter):
             kind = type(value)
             fitting = by_kind.get(kind)
             if fitting is None:
-                fitting = by_kind[kind] = [member for member in fits if _may_be(member, value)]
+                fitting = by_kind[kind] = [member for member in fits if may_be(member, value)]
             if not fitting:
                 raise _mismatch(" or ".join(sorted(map(spoken, fits))), value)
             return self.structure(value, fitting[0]) if len(fitting) == 1 else _best(self, value, fitting)
@@ -187,9 +187,8 @@ class TolerantConverter(Converter):
         return hook
 
     def _model_hook(self, into: Any) -> Hook:
-        kinds = hints(into)
-        fields = [(a.name, kinds[a.name], a.default is attrs.NOTHING) for a in attrs.fields(into)]
-        plain = {name: optional(hint) for name, hint, _ in fields}
+        known = shape(into)
+        fields = [(field, *optional(field.hint)) for field in known.fields]
 
         def hook(value: Any, _: Any) -> Any:
             if not is_object(value):
@@ -197,50 +196,67 @@ class TolerantConverter(Converter):
             given: dict[str, Any] = value
             walk = _walk.get()
             made: dict[str, Any] = {}
-            for name, hint, required in fields:
-                if name not in given:
-                    if required:
-                        walk.drift.append(Drift(into.__name__, name, "missing"))
-                        made[name] = UNSET
+            for field, plain, nullable in fields:
+                if field.key not in given:
+                    if field.required:
+                        walk.drift.append(Drift(into.__name__, field.key, "missing"))
+                        made[field.name] = UNSET
                     continue
-                member = given[name]
-                if member is None and not plain[name][1]:
-                    walk.drift.append(Drift(into.__name__, name, "null"))
-                    made[name] = None
-                elif member == "" and plain[name][0] is dt.datetime:
-                    walk.drift.append(Drift(into.__name__, name, "empty"))
-                    made[name] = UNSET
+                member = given[field.key]
+                if member is None and not nullable:
+                    walk.drift.append(Drift(into.__name__, field.key, "null"))
+                    made[field.name] = None
+                elif member == "" and plain is dt.datetime:
+                    walk.drift.append(Drift(into.__name__, field.key, "empty"))
+                    made[field.name] = UNSET
                 else:
-                    before = len(walk.drift)
-                    made[name] = _step(self, name, member, hint)
-                    if len(walk.drift) > before:
-                        # Inside arrays, maps and scalars it was noted without an owner; the field's model owns it.
-                        walk.drift[before:] = [
-                            d if d.type else Drift(into.__name__, name + d.path, d.kind) for d in walk.drift[before:]
-                        ]
+                    made[field.name] = self._owned(into, field.key, member, field.hint)
+            if known.more is not None:
+                made[known.more.name] = {
+                    key: self._owned(into, key, member, known.more.hint)
+                    for key, member in given.items()
+                    if key not in known.keys
+                }
             return into(**made)
 
         return hook
 
+    def _owned(self, owner: Any, key: str, value: Any, into: Any) -> Any:
+        """Structure the value of a key; drift in arrays, maps and scalars, noted without an owner, is its model's."""
+        drift = _walk.get().drift
+        before = len(drift)
+        made = _step(self, key, value, into)
+        if len(drift) > before:
+            drift[before:] = [d if d.type else Drift(owner.__name__, key + d.path, d.kind) for d in drift[before:]]
+        return made
+
 
 def _best(converter: Converter, value: Any, fitting: list[Any]) -> Any:
-    """Structure a value as the member of a union that it departs from least."""
+    """Structure a value as the member of a union that it is meant for."""
+    models = [member for member in fitting if is_model(member)]
+    others = choose_scalar([member for member in fitting if not is_model(member)], value)
+    is_guess = False
+    if len(models) > 1:
+        models, is_guess = choose_model(models, value, value.__getitem__)
     walk = _walk.get()
     path, drift = list(walk.path), list(walk.drift)
-    tries: list[tuple[int, int, Any, list[Drift]]] = []
+    attempts: list[tuple[int, int, Any, list[Drift]]] = []
     failure: _Mismatch | None = None
-    for index, member in enumerate(fitting):
+    for index, member in enumerate([*models, *others]):
         try:
             made = converter.structure(value, member)
         except _Mismatch as error:
             failure = failure or error
         else:
-            tries.append((len(walk.drift), index, made, list(walk.drift)))
+            attempts.append((len(walk.drift), index, made, list(walk.drift)))
         walk.path[:], walk.drift[:] = path, drift
-    if not tries:
+    if not attempts:
         assert failure is not None  # noqa: S101  # each member failed
         raise failure
-    _, _, made, walk.drift[:] = min(tries, key=lambda t: t[:2])
+    # The one that departs from its schema least; of equals the likeliest.
+    _, _, made, walk.drift[:] = min(attempts, key=lambda attempt: attempt[:2])
+    if is_guess:
+        walk.drift.append(Drift(type(made).__name__, "", "guessed"))
     return made
 
 
@@ -278,24 +294,6 @@ def _item(converter: Converter, step: str | int, value: Any, into: Any) -> Any:
     if len(drift) > before:
         drift[before:] = [d if d.type else Drift("", "[]" + d.path, d.kind) for d in drift[before:]]
     return made
-
-
-def _may_be(member: Any, value: Any) -> bool:
-    """Whether a JSON value is of the kind that a member of a union takes."""
-    kind = origin(member) or member
-    if kind is Annotated:
-        return _may_be(get_args(member)[0], value)
-    if member is Any:
-        return True
-    if is_object(value):
-        return kind is dict or (isinstance(kind, type) and issubclass(kind, Model))
-    if is_array(value):
-        return kind is list
-    if isinstance(value, bool):
-        return kind is bool
-    if isinstance(value, int | float):
-        return isinstance(kind, type) and issubclass(kind, (int, float, Decimal)) and kind is not bool
-    return isinstance(kind, type) and issubclass(kind, (str, dt.date, UUID, Decimal)) and value is not None
 
 
 def _scalar_hook(into: Any) -> Hook:

@@ -9,9 +9,23 @@ import types
 from functools import lru_cache
 from typing import Annotated, Any, Final, Union, get_args, get_origin, get_type_hints
 
+import attrs
+
 from ev_energy_async.values import Model, UnsetType
 
-__all__ = ["NONE", "hints", "is_model", "is_union", "members", "optional", "origin", "reachable", "spoken"]
+__all__ = [
+    "NONE",
+    "Shape",
+    "hints",
+    "shape",
+    "is_model",
+    "is_union",
+    "members",
+    "optional",
+    "origin",
+    "reachable",
+    "spoken",
+]
 
 NONE: Final = type(None)
 
@@ -20,6 +34,41 @@ NONE: Final = type(None)
 def hints(into: Any) -> dict[str, Any]:
     """Return the types of a model's fields."""
     return get_type_hints(into, include_extras=True)
+
+
+@attrs.frozen
+class Field:
+    """A field of a model: its name in Python, its key, its type, and whether its key must be there."""
+
+    name: str
+    key: str
+    hint: Any
+    required: bool
+
+
+@attrs.frozen
+class Shape:
+    """A model: its fields, and the type and the field of keys beyond theirs; None for a model that drops them."""
+
+    fields: tuple[Field, ...]
+    keys: frozenset[str]
+    more: Field | None
+
+
+@lru_cache(maxsize=1024)
+def shape(into: Any) -> Shape:
+    """Return the fields of a model."""
+    kinds = hints(into)
+    every = [
+        (a, Field(a.name, a.metadata.get("wire", a.name), kinds[a.name], a.default is attrs.NOTHING))
+        for a in into.__attrs_attrs__
+    ]
+    own = tuple(field for a, field in every if "open" not in a.metadata)
+    # The field of further keys holds a mapping of them.
+    more = [
+        attrs.evolve(field, hint=get_args(optional(field.hint)[0])[1]) for a, field in every if "open" in a.metadata
+    ]
+    return Shape(own, frozenset(field.key for field in own), more[0] if more else None)
 
 
 def origin(into: Any) -> Any:
@@ -38,8 +87,9 @@ def is_union(into: Any) -> bool:
 
 
 def members(into: Any) -> list[Any]:
-    """Return what a union is of, beside null and unset."""
-    return [member for member in get_args(into) if member not in (NONE, UnsetType)]
+    """Return the members of a union, beside null and unset; of anything else, the type itself."""
+    every = get_args(into) if is_union(into) else (into,)
+    return [member for member in every if member not in (NONE, UnsetType)]
 
 
 def optional(hint: Any) -> tuple[Any, bool]:
@@ -69,7 +119,9 @@ def reachable(into: Any) -> tuple[Any, ...]:
 
 
 def spoken(into: Any) -> str:
-    """Return what a type is called in messages."""
+    """Return the name of a type in messages."""
+    if is_union(into):
+        return " or ".join(sorted(map(spoken, members(into))))
     kind = get_origin(into) or into
     if kind is Annotated:
         return spoken(get_args(into)[0])

@@ -4,12 +4,21 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, TypedDict
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 import attrs
 
-from ev_energy_async.values import UNSET, AwareDatetime, Model, OpenStrEnum, UnsetType, model
+from ev_energy_async.values import (
+    UNSET,
+    AwareDatetime,
+    Model,
+    OpenModel,
+    OpenStrEnum,
+    UnsetType,
+    model,
+    open_keys,
+)
 
 __all__ = [
     "CTClamp",
@@ -1024,7 +1033,7 @@ class TariffBase(Model):
 
 
 @model
-class TariffSchedulerTariff(Model):
+class TariffSchedulerTariff(OpenModel):
     """One of the `scheduler_tariff` of `TariffDetail` and `Tariff`."""
 
     id: str
@@ -1037,6 +1046,10 @@ class TariffSchedulerTariff(Model):
     """URL of the supplier; cannot be expanded here."""
     url: str
     """URL of the scheduling tariff."""
+    additional_properties: Mapping[str, Any] | UnsetType = attrs.field(
+        default=UNSET, converter=open_keys, metadata={"open": True}
+    )
+    """Keys beyond those above."""
 
 
 @model

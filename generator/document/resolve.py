@@ -20,7 +20,7 @@ from generator.problems import BadDocument, Report
 _MOST_SCHEMAS: Final = 200_000
 _LONGEST_CHAIN: Final = 50
 # Keywords that hold values of the API, not schemas.
-_VALUES: Final = frozenset({"example", "examples", "default", "enum", "const", "required"})
+_VALUES: Final = frozenset({"discriminator", "example", "examples", "default", "enum", "const", "required"})
 # What a reference may not have beside it without saying more than the reference.
 _STRUCTURE: Final = frozenset({"properties", "required", "enum", "const", "items", "additionalProperties", *UNIONS})
 

@@ -219,6 +219,12 @@ class _Checker:
         for key in ("items", "additionalProperties"):
             if key in node:
                 self.schema(node[key], f"{at}/{key}")
+        if "discriminator" in node:
+            place = f"{at}/discriminator"
+            if not isinstance(_object(node["discriminator"], place).get("propertyName"), str):
+                raise BadDocument(f"{place}/propertyName: missing, or no text")
+            mapping = _object(node["discriminator"].get("mapping", {}), f"{place}/mapping")
+            _strings(mapping, f"{place}/mapping", *mapping)
         for key in UNIONS:
             for i, each in enumerate(_array(node.get(key), f"{at}/{key}")):
                 self.schema(each, f"{at}/{key}/{i}")

@@ -3,8 +3,8 @@
 Called by `parse`, `build`, `diff` and the command line. It knows nothing of Python source or of the parser.
 """
 
-from generator.normal.canonical import BESIDE, Node
 from generator.normal.corrections import FILE, Corrections
+from generator.normal.forms import BESIDE, Node
 from generator.normal.hoist import Place
 from generator.normal.normalise import REF, Normalised, Operation, Response, normalise
 from generator.normal.units import states_unit, unit_of

@@ -12,18 +12,25 @@ from typing import Any, Final
 
 from generator.document import SCHEMAS, UNIONS
 from generator.nodes import Located, is_array, is_object, part
+from generator.normal.discriminators import Discriminators
+from generator.normal.forms import (
+    BESIDE,
+    BOUNDS,
+    Node,
+    distinct,
+    is_null,
+    more_telling,
+    order,
+    says_a_type,
+    without,
+)
 from generator.problems import BadDocument, Report
 
-# What stands beside a type, and is no part of it.
-BESIDE: Final[tuple[str, ...]] = ("description", "readOnly", "writeOnly", "deprecated", "x-nullable")
-BOUNDS: Final[tuple[str, ...]] = ("pattern", "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems")
 # Conditions that no type can express; the server checks them.
-_CONDITIONS: Final = ("dependentSchemas", "dependentRequired", "if", "not", "patternProperties", "propertyNames")
+_CONDITIONS: Final = ("dependentSchemas", "dependentRequired", "if", "not", "propertyNames")
 _SAYS_SOMETHING: Final = ("$ref", "type", "properties", "enum", "const", "items", "additionalProperties", "format")
 _MOST_FORMS: Final = 200_000
 _LONGEST_CHAIN: Final = 50
-
-Node = dict[str, Any]
 
 
 class Canonical:
@@ -34,6 +41,7 @@ class Canonical:
         self._report = report if report is not None else Report()
         self._done: dict[str, Node] = {}
         self._under_way: list[str] = []
+        self.discriminators = Discriminators(schemas)
         self._nullable = {name: self.takes_null(node) for name, node in schemas.items()}
         self._made = 0
         self._at = ""
@@ -110,7 +118,7 @@ class Canonical:
             if found is not None:
                 return found
         if len(listed) > 1:
-            shape, inner = self._union([{**_without(node, "enum", "const"), "type": t} for t in listed])
+            shape, inner = self._union([{**without(node, "enum", "const"), "type": t} for t in listed])
             return shape, nullable or inner
         if not listed and nullable:
             return {"type": "null"}, True
@@ -121,15 +129,25 @@ class Canonical:
         reference = node["$ref"]
         beside = sorted(node.keys() & {"type", "properties", "required", "format", "enum", "items"})
         if node.get("properties"):
-            return self._merged({**_without(node, "$ref"), "allOf": [{"$ref": reference}]})
+            return self._merged({**without(node, "$ref"), "allOf": [{"$ref": reference}]})
         if beside:
             self._note(f"the reference says it all; left out beside it: {', '.join(beside)}")
-        return {"$ref": reference}, self._nullable[reference.removeprefix(SCHEMAS)]
+        name = reference.removeprefix(SCHEMAS)
+        extending = self.discriminators.extending(name)
+        if extending:
+            # What refers to a base schema takes whatever extends it.
+            members = sorted(({"$ref": SCHEMAS + each} for each in [name, *extending]), key=order)
+            return {"anyOf": members}, self._nullable[name]
+        return {"$ref": reference}, self._nullable[name]
 
     def _beside_union(self, node: Node, key: str) -> tuple[Node, bool]:
         """Return the form of a union and the keywords beside it."""
         members: list[Any] = node[key]
-        rest = _without(node, key)
+        rest = without(node, key)
+        if "discriminator" in node:
+            named = [m["$ref"].removeprefix(SCHEMAS) for m in members if is_object(m) and "$ref" in m]
+            self.discriminators.note(node["discriminator"], named)
+            return self._union(members, told_apart=True)
         if all(is_object(m) and not any(k in m for k in (*_SAYS_SOMETHING, *UNIONS)) for m in members):
             if any(k in rest for k in (*_SAYS_SOMETHING, *UNIONS)):
                 self._note(f"{key} of conditions left out: no type says them, the server checks them")
@@ -137,7 +155,7 @@ class Canonical:
         elif node.get("properties"):
             # A value has what stands beside the union, and what one of its members has.
             base = {k: rest[k] for k in ("type", "properties", "required") if k in rest}
-            return self._union([m if _is_null(m) else {"allOf": [base, m]} for m in members])
+            return self._union([m if is_null(m) else {"allOf": [base, m]} for m in members])
         elif any(k in rest for k in ("$ref", "type")):
             self._note(f"{key} says more than what stands beside it, which is left out")
         return self._union(members)
@@ -162,16 +180,29 @@ class Canonical:
 
     def _object(self, node: Node) -> Node:
         properties = part(node, "properties")
+        more = self._further_keys(node)
         if properties:
             return {
                 "type": "object",
                 "properties": {name: self.of(each) for name, each in properties.items()},
                 "required": sorted(set(node.get("required", ())) & set(properties)),
+                **({"additionalProperties": more} if more is not None else {}),
             }
-        extra = node.get("additionalProperties", True)
-        if extra is False:
+        if more is not None:
+            return {"type": "object", "additionalProperties": more}
+        if node.get("additionalProperties") is False:
             return {"type": "object", "properties": {}, "required": []}
-        return {"type": "object", "additionalProperties": self.of(extra)}
+        return {"type": "object", "additionalProperties": {}}
+
+    def _further_keys(self, node: Node) -> Node | None:
+        """Return the form of the values of keys that are no properties, where a schema speaks of them."""
+        extra = node.get("additionalProperties")
+        patterns = list(part(node, "patternProperties").values())
+        if not patterns:
+            return None if extra is None or extra is False else self.of(extra)
+        # Without a word on other keys, they may hold anything.
+        form, nullable = self._union([*patterns, *([] if extra is False else [True if extra is None else extra])])
+        return {**form, "x-nullable": True} if nullable and form else form
 
     def _enum(self, node: Node, *, nullable: bool) -> tuple[Node, bool] | None:
         """Return the form of an enum; None if its values make none, and its type is all that can be said."""
@@ -194,7 +225,8 @@ class Canonical:
             self._note(f"enum without a type: taken as {kind}")
         return {"type": kind, "enum": sorted(dict.fromkeys(values), key=str)}, nullable
 
-    def _union(self, members: list[Any]) -> tuple[Node, bool]:
+    def _union(self, members: list[Any], *, told_apart: bool = False) -> tuple[Node, bool]:
+        """Return the form of a union; `told_apart` if a discriminator chooses."""
         forms: list[Node] = []
         nullable = False
         for member in members:
@@ -205,7 +237,7 @@ class Canonical:
                     nullable = True
                 else:
                     forms.append(each)
-        forms = self._without_subsets(_distinct(forms))
+        forms = distinct(forms) if told_apart else self._without_subsets(distinct(forms))
         arrays = [f for f in forms if f.get("type") == "array"]
         if len(arrays) > 1:
             # An empty array satisfies each of several array types; one array of either says the same.
@@ -217,10 +249,12 @@ class Canonical:
             return {"type": "null"}, True
         if {} in forms:
             return {}, nullable
-        return (forms[0] if len(forms) == 1 else {"anyOf": sorted(forms, key=_order)}), nullable
+        return (forms[0] if len(forms) == 1 else {"anyOf": sorted(forms, key=order)}), nullable
 
     def _without_subsets(self, forms: list[Node]) -> list[Node]:
-        """Drop references to a schema of which another member is the richer form."""
+        """Drop references to a schema of which another member is the richer form, unless a discriminator chooses."""
+        if any(f.get("$ref", "").removeprefix(SCHEMAS) in self.discriminators.tags for f in forms):
+            return forms
         refs = {f["$ref"].removeprefix(SCHEMAS): f for f in forms if "$ref" in f}
         if len(refs) < 2:  # noqa: PLR2004  # it takes two
             return forms
@@ -246,35 +280,43 @@ class Canonical:
 
     def _merged(self, node: Node) -> tuple[Node, bool]:
         """Return the form of `allOf` merged with the keywords beside it."""
-        rest = _without(node, "allOf", *BESIDE, "nullable", "default", "title")
+        rest = without(node, "allOf", *BESIDE, "nullable", "default", "title")
         listed: list[Any] = node["allOf"]
         # A member that only states a condition adds no property.
         members = [m for m in listed if is_object(m) and any(k in m for k in (*_SAYS_SOMETHING, *UNIONS))]
         required = {str(name) for m in [rest, *listed] if is_object(m) for name in m.get("required", ())}
-        members += [rest] if rest.get("properties") or "$ref" in rest or any(k in rest for k in UNIONS) else []
+        adds = ("properties", "additionalProperties", "$ref", *UNIONS)
+        members += [rest] if any(rest.get(key) for key in adds) else []
         if not members:
             return self._shape(rest)
         nullable = all(self.takes_null(m) for m in members)
-        if len(members) == 1 and not self._narrows(members[0], required):
+        if len(members) == 1 and not self._narrows(members[0], required) and not self._extends_base(node):
             form = self.of(members[0])
             return form, bool(form.pop("x-nullable", False))
         properties: dict[str, Node] = {}
+        more: list[Node] = []
         # What is written here refines what is referred to, whichever stands first.
         for refers in (True, False):
             own: dict[str, Node] = {}
             for each in (m for m in members if ("$ref" in m) is refers):
                 form = self._part(each)
+                # A bare `type: object` says nothing of other keys, and takes them in its form alone.
+                if "additionalProperties" in form and ("properties" in form or each.get("additionalProperties")):
+                    more.append(form["additionalProperties"])
                 if "properties" not in form:
                     if form.get("type") == "object" or not form:
                         continue
                     raise BadDocument(f"{self._at}: allOf of something that is no object: {json.dumps(each)[:120]}")
                 for name, found in form["properties"].items():
-                    own[name] = _more_telling(own.get(name), found)
+                    own[name] = more_telling(own.get(name), found)
                 required |= set(form["required"])
-            properties |= {name: found for name, found in own.items() if name not in properties or _says_a_type(found)}
+            properties |= {name: found for name, found in own.items() if name not in properties or says_a_type(found)}
         if not properties:
             return {"type": "object", "additionalProperties": {}}, nullable
-        return {"type": "object", "properties": properties, "required": sorted(required & set(properties))}, nullable
+        made = {"type": "object", "properties": properties, "required": sorted(required & set(properties))}
+        if more:
+            made["additionalProperties"] = more[0] if all(each == more[0] for each in more) else {}
+        return made, nullable
 
     def _narrows(self, member: Node, required: set[str]) -> bool:
         """Whether properties are required beside a member that it does not require itself."""
@@ -286,8 +328,23 @@ class Canonical:
 
     def _part(self, member: Node) -> Node:
         """Return the form of a part of an object: of a reference, what it refers to."""
+        if "$ref" in member and self.discriminators.extending(member["$ref"].removeprefix(SCHEMAS)):
+            return self.component(member["$ref"].removeprefix(SCHEMAS))
         form = self.of(member)
         return self.component(form["$ref"].removeprefix(SCHEMAS)) if "$ref" in form else form
+
+    def _extends_base(self, node: Node) -> bool:
+        """Whether a node is a schema that extends a base with a discriminator, not a reference to one."""
+        name = self._under_way[-1] if self._under_way else None
+        return (
+            name is not None
+            and node is self._raw[name]
+            and any(
+                name in self.discriminators.extending(m.get("$ref", "").removeprefix(SCHEMAS))
+                for m in node["allOf"]
+                if is_object(m)
+            )
+        )
 
     def takes_null(self, node: Any, inside: frozenset[str] = frozenset()) -> bool:
         """Whether a schema, as written, takes null."""
@@ -305,36 +362,3 @@ class Canonical:
         if "allOf" in node:
             return all(self.takes_null(m, inside) for m in node["allOf"])
         return bool(name) and name not in inside and self.takes_null(self._raw.get(name), inside | {name})
-
-
-def _without(node: Node, *keys: str) -> Node:
-    made = {k: v for k, v in node.items() if k not in keys}
-    return Located(made, node.at) if isinstance(node, Located) else made
-
-
-def _is_null(node: Any) -> bool:
-    return is_object(node) and node.get("type") == "null"
-
-
-def _says_a_type(form: Node) -> bool:
-    return any(key not in BESIDE for key in form)
-
-
-def _more_telling(first: Node | None, second: Node) -> Node:
-    """Return the form of a property that two parts of an object state: the one that says more, the same either way."""
-    if first is None or not _says_a_type(first):
-        return second
-    return min(first, second, key=lambda f: (not _says_a_type(f), -len(_bare(f)), json.dumps(f, sort_keys=True)))
-
-
-def _bare(form: Node) -> str:
-    return json.dumps({k: v for k, v in form.items() if k not in BESIDE}, sort_keys=True)
-
-
-def _distinct(forms: list[Node]) -> list[Node]:
-    return list({_bare(form): {k: v for k, v in form.items() if k not in BESIDE} for form in forms}.values())
-
-
-def _order(form: Node) -> tuple[int, str]:
-    """Scalars before models, so that a union reads the same whatever its order in the document."""
-    return (1 if "$ref" in form else 2 if form.get("type") in {"array", "object"} else 0), _bare(form)

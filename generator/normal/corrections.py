@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from generator.document import SCHEMAS, decode
 from generator.nodes import Located, is_array, is_object
-from generator.normal.canonical import BESIDE
+from generator.normal.forms import BESIDE
 from generator.problems import BadDocument, Report
 
 FILE: Final = Path(__file__).resolve().parent.parent / "corrections.yaml"
@@ -28,6 +28,8 @@ _LISTS: Final[dict[str, tuple[str, ...]]] = {
     "names": ("at", "name"),
     "classes": ("at", "name"),
     "bodies": ("at", "name"),
+    "fields": ("at", "name"),
+    "parameters": ("at", "name"),
     "members": ("at", "name"),
     "renames": ("was", "now", "since"),
 }

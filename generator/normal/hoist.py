@@ -7,15 +7,16 @@ after the resource. The order of the document has no say.
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import Any
 
 import attrs
 
 from generator.nodes import is_array, is_object
-from generator.normal.canonical import BESIDE, BOUNDS, Node
+from generator.normal.forms import BESIDE, BOUNDS, Node
 from generator.normal.names import pascal
-from generator.problems import BadDocument
+from generator.problems import Report
 
 _REF = "#/components/schemas/"
 
@@ -53,8 +54,9 @@ class Hoister:
         places: Where each schema stands that was given a name, by the name.
     """
 
-    def __init__(self, named: dict[str, Node]) -> None:
+    def __init__(self, named: dict[str, Node], report: Report) -> None:
         self._schemas = named
+        self._report = report
         self.places: dict[str, set[Place]] = {}
 
     def hoist(self, roots: dict[str, Node]) -> dict[str, Node]:
@@ -65,16 +67,12 @@ class Hoister:
 
         Returns:
             All named schemas.
-
-        Raises:
-            BadDocument: Two different schemas would get one name.
         """
         for name, node in list(roots.items()):
             if _needs_name(node):
-                if name in self._schemas and _shape(self._schemas[name]) != _shape(node):
-                    raise BadDocument(f"two schemas would be called {name}; name one in corrections.yaml (`bodies`)")
-                self._schemas[name] = node
-                roots[name] = {"$ref": _REF + name}
+                free = self._free(name, node)
+                self._schemas[free] = node
+                roots[name] = {"$ref": _REF + free}
         waiting: list[tuple[str, Node]] = list(self._schemas.items())
         waiting += [(name, node) for name, node in roots.items() if "$ref" not in node]
         # Level by level: a nested schema is named after its owner, whose name must stand first.
@@ -84,20 +82,26 @@ class Hoister:
                 for place in _places(node, name):
                     places.setdefault((place.name, _shape(place.container[place.key])), []).append(place)
             waiting = []
-            for (_, shape), found in sorted(places.items()):
-                waiting += [self._name(family, shape) for family in _families(found)]
+            for _, found in sorted(places.items()):
+                waiting += [self._name(family) for family in _families(found)]
         return self._schemas
 
-    def _name(self, places: list[_Anonymous], shape: str) -> tuple[str, Node]:
-        name = places[0].owner + pascal(places[0].name)
+    def _free(self, name: str, node: Node) -> str:
+        """Return the name itself, or one with a number if another schema has it."""
+        free = name
+        for number in itertools.count(2):
+            if free not in self._schemas or _shape(self._schemas[free]) == _shape(node):
+                break
+            free = f"{name}{number}"
+        if free != name:
+            self._report.warn(name, f"another schema has this name; one is called {free} (see `classes` and `bodies`)")
+        return free
+
+    def _name(self, places: list[_Anonymous]) -> tuple[str, Node]:
+        name = self._free(places[0].owner + pascal(places[0].name), places[0].container[places[0].key])
         node: Node = {
             k: v for k, v in places[0].container[places[0].key].items() if k not in BESIDE or k == "description"
         }
-        if name in self._schemas and _shape(self._schemas[name]) != shape:
-            owners = ", ".join(sorted(p.owner for p in places))
-            raise BadDocument(
-                f"the anonymous schema of {places[0].name} in {owners} would be called {name}, which is taken"
-            )
         self._schemas[name] = node
         self.places.setdefault(name, set()).update(each.place for each in places)
         for place in places:

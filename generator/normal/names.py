@@ -11,10 +11,13 @@ from __future__ import annotations
 import builtins
 import keyword
 import re
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Mapping
+from typing import Final, TypeVar
 
 from generator.problems import BadDocument
+
+Key = TypeVar("Key")
+Value = TypeVar("Value", str, int)
 
 _VERBS: Final = {"get": "get", "post": "create", "patch": "update", "put": "replace", "delete": "delete"}
 
@@ -29,21 +32,24 @@ FACADE: Final = frozenset({
 
 _LONGEST: Final = 120
 # Names that modules of operations, and functions in them, use themselves.
-_IN_OPERATIONS: Final = frozenset({"dt", "endpoint", "m", "many", "renamed"})
+_IN_OPERATIONS: Final = frozenset({"build_request", "dt", "endpoint", "m", "many", "renamed"})
 # Names that modules of models import, and those that hold the classes of groups.
 _IN_MODULES: Final = frozenset({
-    "Any", "AwareDatetime", "Decimal", "Final", "Group", "LazyGroup", "Literal", "Mapping", "Model", "OnBadItem",
-    "OpenIntEnum", "OpenStrEnum", "Operation", "Paginator", "Param", "Ref", "Sender", "Sequence", "TYPE_CHECKING",
-    "TypeAlias", "TypedDict", "UNSET", "UUID", "Unpack", "UnsetType", "annotations", "attrs", "dt",
-    "model", "warn_renamed",
+    "Any", "AwareDatetime", "Decimal", "File", "Final", "Group", "LazyGroup", "Literal", "Mapping", "Model",
+    "OnBadItem", "OpenIntEnum", "OpenModel", "OpenStrEnum", "Operation", "Paginator", "Param", "Ref", "Sender",
+    "Sequence", "TYPE_CHECKING", "TypeAlias", "TypedDict", "UNSET", "UUID", "Unpack", "UnsetType", "annotations",
+    "attrs", "deprecated", "dt", "model", "open_keys", "tagged", "warn_renamed",
 })  # fmt: skip
 # What the generator writes beside the modules of groups, and what it could not hide behind a name.
 _OTHER_MODULES: Final = frozenset({"groups"})
-# What the body of a model's class names: a field of that name would be found in its stead.
+# What the body of a model's class names: a field of that name would be found in its stead. Methods of all models.
 _IN_MODELS: Final = frozenset({
-    "Any", "AwareDatetime", "Decimal", "Literal", "Mapping", "Sequence", "UNSET", "UUID", "UnsetType", "attrs", "bool",
-    "dict", "dt", "float", "int", "list", "str",
+    "Any", "AwareDatetime", "Decimal", "File", "Literal", "Mapping", "Sequence", "UNSET", "UUID", "UnsetType", "attrs",
+    "attr_dict", "bool", "bytes", "dict", "dt", "float", "from_json", "int", "list", "open_keys", "self", "str",
+    "to_dict", "to_json",
 })  # fmt: skip
+# What functions of operations call their own arguments, and what they call themselves.
+_IN_FUNCTIONS: Final = frozenset({"body", "build_request", "fields", "on_bad_item", "request", "sender"})
 
 
 class Paths:
@@ -194,6 +200,84 @@ def check_field(name: str, what: str) -> str:
     if name.startswith("_") or name in _IN_MODELS:
         raise BadDocument(f"{what}: {name!r} cannot be a field: generated code needs the name itself")
     return name
+
+
+def fields(keys: Iterable[str], corrected: Mapping[str, str]) -> dict[str, str]:
+    """Return the name of the field for each key of an object: the key itself, wherever that can be a field.
+
+    Args:
+        keys: The keys.
+        corrected: Names that corrections give to some of them.
+    """
+    return _distinct({key: key for key in keys}, corrected, _IN_MODELS)
+
+
+def classes(schemas: Iterable[str], corrected: Mapping[str, str]) -> dict[str, str]:
+    """Return the name of the class of each schema: its own, wherever that can be one.
+
+    Args:
+        schemas: The names that the document gives.
+        corrected: Names that corrections give to some of them.
+    """
+    # The keys of a model, as a type, have its name with `Fields` behind it.
+    reserved = _IN_MODULES | {name for name in dir(builtins) if not name.startswith("_")}
+    reserved |= {f"{name}Fields" for name in schemas}
+    rule = {name: name if _is_free(name, reserved) else pascal(name) for name in schemas}
+    rule = {name: f"Schema{called}" if not called or called[0].isdigit() else called for name, called in rule.items()}
+    return _distinct(rule, corrected, reserved, pad="Schema")
+
+
+def parameters(
+    keys: Iterable[tuple[str, str]], corrected: Mapping[tuple[str, str], str], taken: Iterable[str]
+) -> dict[tuple[str, str], str]:
+    """Return the Python name of each parameter of an operation: lower case, double underscores folded.
+
+    Args:
+        keys: Place and name of each.
+        corrected: Names that corrections give to some of them.
+        taken: Names that the function has for something else.
+    """
+    rule = {key: re.sub(r"[^A-Za-z0-9]+", "_", key[1]).strip("_").lower() for key in keys}
+    return _distinct(rule, corrected, _IN_FUNCTIONS | frozenset(taken))
+
+
+def members(values: Iterable[Value], corrected: Mapping[Value, str]) -> dict[Value, str]:
+    """Return the name of the member of an enum for each value: the value in UPPER_SNAKE."""
+    return _distinct({value: member_name(value) for value in values}, corrected, frozenset())
+
+
+def _distinct(
+    rule: Mapping[Key, str], corrected: Mapping[Key, str], reserved: frozenset[str], *, pad: str = "_"
+) -> dict[Key, str]:
+    """Return a name for each key: that of the rule if it can be one, padded until it clashes with no other."""
+    made = {key: check_identifier(corrected[key], str(key)) for key in rule if key in corrected}
+
+    def order(key: Key) -> tuple[bool, bool, str]:
+        # Those whose name needs no change keep it, whatever else comes to the same.
+        written = key[-1] if isinstance(key, tuple) else key
+        return not _is_free(rule[key], reserved), rule[key] != written, str(key)
+
+    for key in sorted(rule.keys() - made.keys(), key=order):
+        name = rule[key]
+        if not _is_free(name, reserved):
+            name = re.sub(r"[^A-Za-z0-9_]+", "_", name)[:_LONGEST].strip("_") or "value"
+            name = f"value_{name}" if name[0].isdigit() else name
+        while not _is_free(name, reserved) or name in made.values():
+            # `from_`, as PEP 8 has it.
+            name += pad
+        made[key] = name
+    return made
+
+
+def _is_free(name: str, reserved: frozenset[str]) -> bool:
+    return (
+        name.isidentifier()
+        and name.isascii()
+        and len(name) <= _LONGEST
+        and not name.startswith("_")
+        and not is_keyword(name)
+        and name not in reserved
+    )
 
 
 def member_name(value: object) -> str:

@@ -16,8 +16,9 @@ import attrs
 from generator.document import SCHEMAS, Document, RawOperation, Resolver
 from generator.nodes import is_array, is_object
 from generator.normal import names
-from generator.normal.canonical import Canonical, Node
+from generator.normal.canonical import Canonical
 from generator.normal.corrections import Corrections
+from generator.normal.forms import Node
 from generator.normal.hoist import Hoister, Place
 from generator.normal.operations import Operation, Operations, Response
 from generator.normal.parameters import VERSION_HEADER
@@ -38,6 +39,7 @@ class Normalised:
         own: Names of the schemas that the document itself names.
         places: Where each schema stands that the document does not name.
         operations: All operations, by path and method.
+        tags: Values of a key by which a discriminator chooses each schema.
         webhooks: Tags and payload of each webhook, by name.
         api_version: The version of the API that the document describes.
     """
@@ -46,6 +48,7 @@ class Normalised:
     schemas: dict[str, Node]
     own: frozenset[str]
     places: dict[str, tuple[Place, ...]]
+    tags: dict[str, dict[str, tuple[str, ...]]]
     operations: tuple[Operation, ...]
     webhooks: dict[str, tuple[tuple[str, ...], Node]]
     api_version: str
@@ -67,7 +70,7 @@ def normalise(document: Document, corrections: Corrections, report: Report | Non
 
     work = Operations(document.data, canonical, corrections, schemas, raw_operations, report)
     operations = [work.operation(raw) for raw in raw_operations]
-    hoister = Hoister(schemas)
+    hoister = Hoister(schemas, report)
     schemas = hoister.hoist(work.roots)
     operations = [work.with_names(o) for o in operations]
     _check_unique(operations)
@@ -82,6 +85,10 @@ def normalise(document: Document, corrections: Corrections, report: Report | Non
         own=frozenset(renamed.name(name) for name in raw_schemas),
         operations=tuple(sorted((renamed.operation(o) for o in operations), key=lambda o: (o.path, o.method))),
         places={renamed.name(name): renamed.places(found) for name, found in hoister.places.items()},
+        tags={
+            renamed.name(name): {key: tuple(sorted(values)) for key, values in sorted(keys.items())}
+            for name, keys in canonical.discriminators.tags.items()
+        },
         webhooks={name: (tags, renamed.node(payload)) for name, (tags, payload) in webhooks.items()},
         api_version=_api_version(document.data, raw_operations, canonical),
     )
@@ -91,17 +98,15 @@ class _Renamed:
     """Schemas and what refers to them, under the names that corrections give them."""
 
     def __init__(self, schemas: dict[str, Node], corrections: Corrections) -> None:
-        self._names = {
-            entry["at"]: entry["name"]
+        corrected = {
+            entry["at"]: names.check_class(entry["name"], f"classes: {entry['at']}")
             for entry in corrections.entries("classes")
             if entry["at"] in schemas and corrections.find("classes", entry["at"])
         }
-        self.schemas: dict[str, Node] = {}
-        for name, node in sorted(schemas.items(), key=lambda item: self.name(item[0])):
-            new = names.check_class(self.name(name), f"components.schemas.{name}")
-            if new in self.schemas:
-                raise BadDocument(f"components.schemas.{name}: two schemas would be called {new}")
-            self.schemas[new] = self.node(node)
+        self._names = names.classes(schemas, corrected)
+        self.schemas = {self.name(name): self.node(schemas[name]) for name in sorted(schemas, key=self.name)}
+        if len(self.schemas) < len(schemas):
+            raise BadDocument(f"classes: two schemas would have one name of {', '.join(sorted(corrected.values()))}")
 
     def name(self, name: str) -> str:
         return str(self._names.get(name, name))
@@ -110,8 +115,6 @@ class _Renamed:
         return tuple(sorted(attrs.evolve(place, owner=self.name(place.owner)) for place in found))
 
     def node(self, node: Any) -> Any:
-        if not self._names:
-            return node
         if is_array(node):
             return [self.node(each) for each in node]
         if not is_object(node):

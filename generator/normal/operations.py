@@ -14,8 +14,9 @@ import attrs
 from generator.document import METHODS, SCHEMAS, RawOperation
 from generator.nodes import escaped, part
 from generator.normal import names
-from generator.normal.canonical import Canonical, Node
+from generator.normal.canonical import Canonical
 from generator.normal.corrections import Corrections
+from generator.normal.forms import Node
 from generator.normal.hoist import has_anonymous, same_shape
 from generator.normal.parameters import USER_HEADER, parameters_of
 from generator.problems import BadDocument, Report
@@ -110,6 +111,7 @@ class Operations:
         name = self._name(raw, lists=lists)
         function = names.check_name(names.function_name(name, self._paths), raw.key)
         body, body_text = self._body(raw, name, function)
+        keywords = {} if body is None else self._shape(body).get("properties", {})
         responses = {s: self._named_response(a, function, s) for s, a in responses.items()}
         scopes, public = self._security(raw)
         return Operation(
@@ -122,7 +124,7 @@ class Operations:
             summary=str(raw.data.get("summary") or "").strip(),
             description=str(raw.data.get("description") or "").strip(),
             deprecated=bool(raw.data.get("deprecated")),
-            parameters=parameters_of(raw, self._canonical, self._corrections, self._report),
+            parameters=parameters_of(raw, self._canonical, self._corrections, self._report, keywords),
             body=body,
             body_description=body_text,
             responses=responses,
@@ -132,6 +134,12 @@ class Operations:
             idempotent=self._idempotent(raw),
             lists=lists,
         )
+
+    def _shape(self, node: Node) -> Node:
+        """Return the form of a body, of a reference that of what it refers to."""
+        if "x-root" in node:
+            return self.roots[node["x-root"]]
+        return self._canonical.component(node["$ref"].removeprefix(SCHEMAS)) if "$ref" in node else node
 
     def with_names(self, operation: Operation) -> Operation:
         """Return an operation whose anonymous body and responses have become references."""
@@ -179,12 +187,13 @@ class Operations:
 
     def _root(self, name: str, node: Node) -> Node:
         """Note a schema for naming; returns what stands for it until then."""
-        if name in self.roots and not same_shape(self.roots[name], node):
-            raise BadDocument(
-                f"two different bodies or responses would be called {name}; name one in corrections.yaml (`bodies`)"
-            )
-        self.roots.setdefault(name, node)
-        return {"x-root": name}
+        free, number = name, 2
+        while free in self.roots and not same_shape(self.roots[free], node):
+            free, number = f"{name}{number}", number + 1
+        if free != name:
+            self._report.warn(name, f"another body or response has this name; one is called {free} (see `bodies`)")
+        self.roots.setdefault(free, node)
+        return {"x-root": free}
 
     def _body(self, raw: RawOperation, name: str, function: str) -> tuple[Node | None, str]:
         text = raw.body_description

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Any, Final
 
 from generator.document import SCHEMAS, RawOperation
 from generator.nodes import Located, is_object
 from generator.normal import names
-from generator.normal.canonical import Canonical, Node
+from generator.normal.canonical import Canonical
 from generator.normal.corrections import Corrections
+from generator.normal.forms import Node
 from generator.problems import BadDocument, Report
 
 USER_HEADER: Final = "evenergy-user"
@@ -20,7 +22,7 @@ _SCALARS: Final = ("string", "integer", "number", "boolean")
 
 
 def parameters_of(
-    raw: RawOperation, canonical: Canonical, corrections: Corrections, report: Report
+    raw: RawOperation, canonical: Canonical, corrections: Corrections, report: Report, body_keys: Collection[str] = ()
 ) -> tuple[Node, ...]:
     """Return the parameters of an operation, those of the path first.
 
@@ -28,10 +30,11 @@ def parameters_of(
         BadDocument: One cannot be sent, two have one name, or the path and its parameters do not fit together.
     """
     found: list[Node] = []
+    listed = [key for key in raw.parameters if not (key[0] == "header" and key[1].lower() in _CLIENT_HEADERS)]
+    python = _python_names(raw, listed, body_keys, corrections)
     templated = re.findall(r"{([^}]*)}", raw.path)
-    for (where, name), parameter in raw.parameters.items():
-        if where == "header" and name.lower() in _CLIENT_HEADERS:
-            continue
+    for where, name in listed:
+        parameter = raw.parameters[where, name]
         place = f"{raw.key} ? {name}"
         if where == "header" and not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
             raise BadDocument(f"{place}: no name of a header (RFC 9110, section 5.1)")
@@ -50,7 +53,7 @@ def parameters_of(
             {
                 "in": where,
                 "name": name,
-                "python": _python_name(name, place),
+                "python": python[where, name],
                 "required": bool(parameter.get("required")) or where == "path",
                 "description": f"{told} Deprecated.".strip() if parameter.get("deprecated") else told,
                 "schema": schema,
@@ -68,9 +71,6 @@ def parameters_of(
             p["in"],
         )
     )
-    clash = {p["python"] for p in found if sum(q["python"] == p["python"] for q in found) > 1}
-    if clash:
-        raise BadDocument(f"{raw.key}: two parameters would be called {min(clash)!r}")
     return tuple(found)
 
 
@@ -83,10 +83,16 @@ def _plain(schema: Node, canonical: Canonical) -> Node:
     return canonical.component(schema["$ref"].removeprefix(SCHEMAS)) if "$ref" in schema else schema
 
 
-def _python_name(name: str, place: str) -> str:
-    python = re.sub(r"\W+|__+", "_", name).strip("_").lower()
-    # `from_`, as PEP 8 has it.
-    return names.check_name(f"{python}_" if names.is_keyword(python) else python, place)
+def _python_names(
+    raw: RawOperation, keys: list[tuple[str, str]], body_keys: Collection[str], corrections: Corrections
+) -> dict[tuple[str, str], str]:
+    """Return what the function calls each parameter; a keyword of the body keeps its own name."""
+    corrected: dict[tuple[str, str], str] = {}
+    for key in keys:
+        entry = corrections.find("parameters", f"{raw.key} ? {key[1]}")
+        if entry:
+            corrected[key] = entry["name"]
+    return names.parameters(keys, corrected, body_keys)
 
 
 def _schema_of(parameter: dict[str, Any], where: str, place: str) -> Any:

@@ -112,7 +112,8 @@ def test_encoding_what_was_decoded_gives_an_equal_document(into: Any, data: st.D
     value = codec.decode(json.dumps(given_document).encode(), into)
 
     assert differences(given_document, json.loads(encode(value))) == []
-    assert not codec.drift
+    # Which member of a union is meant may be a guess: enums take values that no schema lists.
+    assert {drift.kind for drift in codec.drift} <= {"guessed"}
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
