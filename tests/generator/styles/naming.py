@@ -97,6 +97,19 @@ NAMING = {
         reply=Reply(body={"a": {"n": "1"}, "b": {"n": "2"}, "c": {"n": "3"}, "d": {"n": "4"}, "e": {"n": "5"}}),
         returns="Schema(a=Class(n='1'), b=List(n='2'), c=AnySchema(n='3'), d=XYZ(n='4'), e=Schema3D(n='5'))",
     ),
+    "schemas whose names are no names at all": Style(
+        paths=gets("/alphabets", thing(a=ref("..~1..~1X"), b=ref("Größe"), c=ref("ValueError"), d=ref("%25"))),
+        schemas={name: thing(n=STRING) for name in ("../../X", "Größe", "ValueError", "%")},
+        call="ev.alphabets.get()",
+        reply=Reply(body={"a": {"n": "1"}, "b": {"n": "2"}, "c": {"n": "3"}, "d": {"n": "4"}}),
+        returns="Alphabet(a=X(n='1'), b=GrE(n='2'), c=ValueErrorSchema(n='3'), d=Schema(n='4'))",
+    ),
+    "parameters whose names are no names at all": Style(
+        paths={"/nameless": item(get=operation(parameters=query("$", "%", "on_bad_item", "sender")))},
+        call="ev.nameless.get(value='1', value_='2', on_bad_item_='3', sender_='4')",
+        sends="GET /nameless?on_bad_item=3&sender=4&%24=1&%25=2",
+        returns="None",
+    ),
     "an anonymous schema of a name that is taken": Style(
         paths=gets("/anonymous", ref("Anonymous")),
         schemas={"Anonymous": thing(part=thing(n=STRING)), "AnonymousPart": thing(s=STRING)},
