@@ -102,7 +102,7 @@ NAMING = {
         schemas={name: thing(n=STRING) for name in ("../../X", "Größe", "ValueError", "%")},
         call="ev.alphabets.get()",
         reply=Reply(body={"a": {"n": "1"}, "b": {"n": "2"}, "c": {"n": "3"}, "d": {"n": "4"}}),
-        returns="Alphabet(a=X(n='1'), b=GrE(n='2'), c=ValueErrorSchema(n='3'), d=Schema(n='4'))",
+        returns="Alphabet(a=X(n='1'), b=GrE(n='2'), c=ValueErrorSchema(n='3'), d=SchemaSchema(n='4'))",
     ),
     "parameters whose names are no names at all": Style(
         paths={"/nameless": item(get=operation(parameters=query("$", "%", "on_bad_item", "sender")))},
