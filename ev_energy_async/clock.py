@@ -9,7 +9,7 @@ import asyncio
 import datetime as dt
 import random
 import time
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from ev_energy_async._base import InvalidArgument
 
@@ -19,6 +19,12 @@ Duration: TypeAlias = "float | dt.timedelta"
 """Seconds, or a `timedelta`."""
 
 RandomSource: TypeAlias = random.Random
+
+
+_LONGEST_NAP: Final = 10.0
+# The clock that goes on while the machine sleeps: on Linux and on macOS it has different names, and on Windows
+# `time.monotonic` is one. See clock_gettime(2) of each.
+_STEADY: Final[int | None] = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
 
 
 class Clock(Protocol):
@@ -38,7 +44,7 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The system's clock."""
+    """The system's clock. Its monotonic time includes the time in which the machine sleeps, as does a `sleep` on it."""
 
     def now(self) -> dt.datetime:
         """Return the wall-clock time, aware, in UTC."""
@@ -46,11 +52,15 @@ class SystemClock:
 
     def monotonic(self) -> float:
         """Return seconds since an arbitrary start; they never go back."""
-        return time.monotonic()
+        return time.monotonic() if _STEADY is None else time.clock_gettime(_STEADY)
 
     async def sleep(self, delay: float) -> None:
         """Wait for `delay` seconds."""
-        await asyncio.sleep(delay)
+        # In pieces, since the timers of the event loop stand still while the machine sleeps.
+        until = self.monotonic() + delay
+        await asyncio.sleep(min(delay, _LONGEST_NAP))
+        while (left := until - self.monotonic()) > 0:  # noqa: ASYNC110  # nothing sets an event when the machine wakes
+            await asyncio.sleep(min(left, _LONGEST_NAP))
 
 
 def seconds(argument: str, duration: Duration) -> float:

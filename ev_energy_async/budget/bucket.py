@@ -36,7 +36,7 @@ _ARRIVES_WITHIN: Final = 60.0
 _BLIND: Final = 4  # requests under way at once as long as nothing is known of the bucket
 _PAUSE: Final = 60.0
 _LONGEST_PAUSE: Final = 900.0
-_BELIEVED: Final = 86_400.0  # a time to wait that is longer, for a bucket that an hour refills, is an error
+_RESERVED: Final = 0.02  # the part of a limit that is kept for urgent requests unless told otherwise
 
 
 @attrs.define(eq=False)
@@ -187,7 +187,7 @@ class Bucket:
     Args:
         limit: Requests per rolling hour until the API tells.
         share: The fraction of the limit that this process may use.
-        reserve: Requests of the bucket that only urgent ones may take.
+        reserve: Requests that only urgent ones may take; None for 2 % of the limit.
 
     Attributes:
         limit: Requests per rolling hour, as the API last told.
@@ -196,7 +196,7 @@ class Bucket:
         blocked_until: Before this nothing is granted to anybody, since a 429 said so.
     """
 
-    def __init__(self, limit: int, share: float = 1.0, reserve: int = 0) -> None:
+    def __init__(self, limit: int, share: float = 1.0, reserve: int | None = None) -> None:
         self.in_flight = 0
         self._share = share
         self._reserve = reserve
@@ -265,8 +265,9 @@ class Bucket:
         self._refused_at = now
         if retry_after is None or not retry_after >= 0:
             retry_after = self._pause
-        # Many who heard the same time come back together: who is refused again and again stays away longer.
-        wait = max(min(retry_after, _BELIEVED), min(_PAUSE, 2.0 ** min(self._refusals - 1, 10)))
+        # Whatever a response states, an hour refills the bucket. Many who were told the same time come back together:
+        # whoever is refused again and again stays away longer.
+        wait = max(min(retry_after, _WINDOW), min(_PAUSE, 2.0 ** min(self._refusals - 1, 10)))
         self.blocked_until = max(self.blocked_until, now + wait)
         self._probe_at = self.blocked_until
 
@@ -296,6 +297,10 @@ class Bucket:
         own = self._spent()
         return max(own, self.limit - self._reported.left(self.in_flight)) if self._known() else own
 
+    def doubt(self) -> None:
+        """Forget what the API reported: the next requests ask again, a few at a time."""
+        self._reported.lapse()
+
     @property
     def allowance(self) -> int:
         """Requests per rolling hour that this process may use, less those that only urgent ones may take."""
@@ -314,7 +319,8 @@ class Bucket:
         # Never nothing at all: without a request now and then nobody would hear of better times.
         self.limit = max(1, limit)
         self.own_limit = max(1, int(self.limit * self._share))
-        self._kept = min(self._reserve, self.own_limit - 1)
+        reserve = int(self.own_limit * _RESERVED) if self._reserve is None else self._reserve
+        self._kept = min(reserve, self.own_limit - 1)
 
     def _own_at(self, now: float, wanted: int) -> float:
         """Return when the own count leaves room for this many."""

@@ -41,6 +41,8 @@ ANONYMOUS_LIMIT: Final = 50
 """Requests per rolling hour and IP address without a token."""
 
 _LOG: Final = logging.getLogger("ev_energy_async")
+# The wall clock is this far ahead of the monotonic one only if the machine slept, or the wall clock was set.
+_SLEEP: Final = 60.0
 # A sleep may end a little early; asking again at once would find the same.
 _SHORTEST_NAP: Final = 0.001
 
@@ -89,14 +91,14 @@ class Spending:
         ...         spending.settle(response.rate_limit)
     """
 
-    __slots__ = ("_bucket", "_changed", "_clock", "_open", "_permit", "waited")
+    __slots__ = ("_bucket", "_changed", "_now", "_open", "_permit", "waited")
 
     def __init__(
-        self, bucket: Bucket, permit: Permit, clock: Clock, changed: Callable[[], None], waited: float = 0.0
+        self, bucket: Bucket, permit: Permit, now: Callable[[], float], changed: Callable[[], None], waited: float = 0.0
     ) -> None:
         self._bucket = bucket
         self._permit = permit
-        self._clock = clock
+        self._now = now
         self._changed = changed
         self._open = True
         self.waited = waited
@@ -104,19 +106,19 @@ class Spending:
     def settle(self, rate: RateLimit | None) -> None:
         """Say that an answer came, and what its headers tell of the bucket; None if they are missing."""
         if self._close():
-            self._bucket.settle(self._clock.monotonic(), self._permit, rate)
+            self._bucket.settle(self._now(), self._permit, rate)
             self._changed()
 
     def refused(self, rate: RateLimit | None, retry_after: float | None) -> None:
         """Say that the answer was 429: nobody sends until `retry_after` seconds have passed, or a while if None."""
         if self._close():
-            self._bucket.refused(self._clock.monotonic(), self._permit, rate, retry_after)
+            self._bucket.refused(self._now(), self._permit, rate, retry_after)
             self._changed()
 
     def release(self) -> None:
         """Say that the request surely never left this machine, so that it is not spent."""
         if self._close():
-            self._bucket.release(self._clock.monotonic(), self._permit)
+            self._bucket.release(self._now(), self._permit)
             self._changed()
 
     def _close(self) -> bool:
@@ -130,7 +132,7 @@ class Spending:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if self._close():
-            self._bucket.forget(self._clock.monotonic(), self._permit)
+            self._bucket.forget(self._now(), self._permit)
             self._changed()
 
 
@@ -140,7 +142,8 @@ class Budget:
     Args:
         limit: Requests per rolling hour until the API's headers tell.
         share: The fraction of the limit that this process may use, where several live off one bucket.
-        reserve: Requests of the bucket that only calls of a `priority` above zero may take.
+        reserve: Requests that only calls with a `priority` above zero may take, so that a command passes when polls
+            have used up the rest; None for 2 % of the limit, which is 20 of 1,000.
         clock: Where time comes from, for tests.
 
     At the start nothing is known of what was spent before: a few requests go ahead, and the others wait for what their
@@ -154,7 +157,7 @@ class Budget:
     """
 
     def __init__(
-        self, limit: int = DEFAULT_LIMIT, *, share: float = 1.0, reserve: int = 0, clock: Clock | None = None
+        self, limit: int = DEFAULT_LIMIT, *, share: float = 1.0, reserve: int | None = None, clock: Clock | None = None
     ) -> None:
         if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
             raise InvalidArgument("limit", limit, "requests per hour, at least 1")
@@ -162,9 +165,13 @@ class Budget:
             raise InvalidArgument("share", share, "a fraction above 0, at most 1")
         self._bucket = Bucket(limit, share, reserve)
         usable = self._bucket.own_limit
-        if not isinstance(reserve, int) or isinstance(reserve, bool) or not 0 <= reserve < usable:
+        if reserve is not None and (
+            not isinstance(reserve, int) or isinstance(reserve, bool) or not 0 <= reserve < usable
+        ):
             raise InvalidArgument("reserve", reserve, f"a number of requests from 0 to {usable - 1}")
         self._clock = clock or SystemClock()
+        self._slept = 0.0
+        self._read_at = (self._clock.monotonic(), self._clock.now())
         self._queue = Turns()
         self._alarms: list[tuple[float, int, Waiter]] = []
         self._number = 0
@@ -186,12 +193,12 @@ class Budget:
     @property
     def remaining(self) -> int:
         """How many requests of priority 0 could go at once; a few as long as the API has not told."""
-        return self._bucket.remaining(self._clock.monotonic())
+        return self._bucket.remaining(self._now())
 
     @property
     def used(self) -> int:
         """How many requests of the bucket were spent in the last hour, by others too as far as the API told."""
-        return self._bucket.used(self._clock.monotonic())
+        return self._bucket.used(self._now())
 
     @property
     def waiting(self) -> int:
@@ -201,7 +208,7 @@ class Budget:
     @property
     def next_free(self) -> dt.datetime | None:
         """When a request of priority 0 that came now could go, as far as it is known; None if at once."""
-        now = self._clock.monotonic()
+        now = self._now()
         if not self._queue and self._bucket.remaining(now) > 0:
             return None
         return self._wall(now, self._bucket.outlook(now, ahead=len(self._queue)).guess)
@@ -221,13 +228,13 @@ class Budget:
         """
         if self._closed:
             raise BudgetClosed
-        now = self._clock.monotonic()
+        now = self._now()
         if not self._queue:
             permit = self._bucket.take(now, urgent=priority > 0)
             if permit is not None:
-                return Spending(self._bucket, permit, self._clock, self._pump)
-        permit = await self._wait(now, priority, math.inf if deadline is None else deadline)
-        return Spending(self._bucket, permit, self._clock, self._pump, self._clock.monotonic() - now)
+                return Spending(self._bucket, permit, self._now, self._pump)
+        permit = await self._wait(now, priority, math.inf if deadline is None else deadline + self._slept)
+        return Spending(self._bucket, permit, self._now, self._pump, self._now() - now)
 
     async def close(self) -> None:
         """Wake all who wait with `BudgetClosed`, and let nobody in any more."""
@@ -240,6 +247,20 @@ class Budget:
 
     def __repr__(self) -> str:
         return f"<Budget, {self.used} of {self.limit} used, {self.waiting} waiting>"
+
+    def _now(self) -> float:
+        """Return the seconds of the clock, and those in which the machine slept.
+
+        Many monotonic clocks stand still meanwhile. The wall clock does not; should it have been set instead, a few
+        requests are sent too early, and the headers of their responses correct the count.
+        """
+        read_at = self._clock.monotonic(), self._clock.now()
+        slept = (read_at[1] - self._read_at[1]).total_seconds() - (read_at[0] - self._read_at[0])
+        if slept > _SLEEP:
+            self._slept += slept
+            self._bucket.doubt()
+        self._read_at = read_at
+        return read_at[0] + self._slept
 
     async def _wait(self, now: float, priority: int, deadline: float) -> Permit:
         outlook = self._bucket.outlook(now, urgent=priority > 0, ahead=self._queue.ahead_of(priority))
@@ -261,7 +282,7 @@ class Budget:
                 self._queue.remove(waiter)
             elif not outcome.cancelled() and not isinstance(given := outcome.result(), Exception):
                 # The turn came in the same moment as the cancellation: the next one has it.
-                self._bucket.release(self._clock.monotonic(), given)
+                self._bucket.release(self._now(), given)
             self._pump()
             raise
         if isinstance(found, Exception):
@@ -272,7 +293,7 @@ class Budget:
         """Give what is free to whose turn it is; called whenever something may have changed."""
         if not self._queue and self._timer is None:
             return
-        now = self._clock.monotonic()
+        now = self._now()
         self._ring_alarms(now)
         if self._bucket.blocked_until > self._blocked_until:
             self._blocked_until = self._bucket.blocked_until
@@ -312,7 +333,7 @@ class Budget:
             waiter.outcome.set_result(error)
 
     def _not_in_time(self, now: float, at: float) -> NotInTime:
-        return NotInTime(self._wall(now, at), at)
+        return NotInTime(self._wall(now, at), at - self._slept)
 
     def _wall(self, now: float, at: float) -> dt.datetime:
         return self._clock.now() + dt.timedelta(seconds=at - now)

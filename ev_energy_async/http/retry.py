@@ -63,7 +63,7 @@ def may_repeat(request: Request[Any], outcome: Outcome) -> bool:
     if isinstance(outcome, TransportError):
         if outcome.request.operation is not operation:
             # No token could be obtained: the request itself was not sent at all.
-            return isinstance(outcome, ConnectionFailed | RequestTimeout)
+            return outcome.transient and isinstance(outcome, ConnectionFailed | RequestTimeout)
         return outcome.transient and (outcome.unsent or harmless)
     if isinstance(outcome, ApiError):
         # The token endpoint's; a response to the request itself is no exception at this point.

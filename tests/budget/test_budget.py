@@ -24,7 +24,7 @@ def held() -> HeldClock:
 async def test_a_thousand_requests_go_at_once_and_the_next_waits_until_the_first_is_an_hour_old(
     held: HeldClock,
 ) -> None:
-    budget, server = Budget(clock=held), Server()
+    budget, server = Budget(reserve=0, clock=held), Server()
     for _ in range(DEFAULT_LIMIT):
         await call(budget, server, held)
     assert (budget.used, budget.remaining, budget.limit) == (1000, 0, 1000)
@@ -39,7 +39,7 @@ async def test_a_thousand_requests_go_at_once_and_the_next_waits_until_the_first
 
 
 async def test_the_window_rolls_and_is_not_reset_at_the_full_hour(held: HeldClock) -> None:
-    budget, server = Budget(10, clock=held), Server(10)
+    budget, server = Budget(10, reserve=0, clock=held), Server(10)
     for _ in range(10):
         await call(budget, server, held)
         await held.pass_time(60)
@@ -50,7 +50,7 @@ async def test_the_window_rolls_and_is_not_reset_at_the_full_hour(held: HeldCloc
 
 
 async def test_until_the_api_tells_how_it_stands_only_a_few_requests_go(held: HeldClock) -> None:
-    budget = Budget(clock=held)
+    budget = Budget(reserve=0, clock=held)
     tasks = [await start(budget.acquire()) for _ in range(10)]
     granted = [task for task in tasks if task.done()]
     assert len(granted) == 4
@@ -61,7 +61,7 @@ async def test_until_the_api_tells_how_it_stands_only_a_few_requests_go(held: He
 
 
 async def test_an_api_that_never_tells_is_taken_by_our_own_count(held: HeldClock) -> None:
-    budget = Budget(20, clock=held)
+    budget = Budget(20, reserve=0, clock=held)
     for _ in range(20):
         (await budget.acquire()).settle(None)
     assert (budget.used, budget.remaining) == (20, 0)
@@ -69,7 +69,7 @@ async def test_an_api_that_never_tells_is_taken_by_our_own_count(held: HeldClock
 
 
 async def test_after_an_hour_of_silence_nothing_is_taken_for_granted(held: HeldClock) -> None:
-    budget = Budget(clock=held)
+    budget = Budget(reserve=0, clock=held)
     await hear(budget, 900)
     assert budget.remaining == 900
     await held.pass_time(BOOKED)
@@ -77,13 +77,13 @@ async def test_after_an_hour_of_silence_nothing_is_taken_for_granted(held: HeldC
 
 
 async def test_what_a_process_spent_before_its_restart_is_learnt_from_the_first_answer(held: HeldClock) -> None:
-    budget = Budget(clock=held)
+    budget = Budget(reserve=0, clock=held)
     await hear(budget, 3)
     assert (budget.used, budget.remaining) == (997, 3)
 
 
 async def test_others_who_spend_from_the_bucket_are_taken_into_account(held: HeldClock) -> None:
-    budget = Budget(clock=held)
+    budget = Budget(reserve=0, clock=held)
     await hear(budget, 700)
     await hear(budget, 200)
     assert (budget.used, budget.remaining) == (800, 200)
@@ -93,14 +93,14 @@ async def test_others_who_spend_from_the_bucket_are_taken_into_account(held: Hel
 
 
 async def test_more_than_our_own_count_allows_is_never_sent_whatever_the_headers_say(held: HeldClock) -> None:
-    budget = Budget(5, clock=held)
+    budget = Budget(5, reserve=0, clock=held)
     for _ in range(5):
         await hear(budget, 5, limit=5)
     assert budget.remaining == 0
 
 
 async def test_overlapping_answers_in_any_order_count_each_request_once(held: HeldClock) -> None:
-    budget = Budget(clock=held)
+    budget = Budget(reserve=0, clock=held)
     await hear(budget, 999)
     await held.pass_time(1)
     under_way = [await budget.acquire() for _ in range(600)]
@@ -113,7 +113,7 @@ async def test_overlapping_answers_in_any_order_count_each_request_once(held: He
 
 
 async def test_an_answer_does_not_tell_of_requests_that_may_have_come_after_it(held: HeldClock) -> None:
-    budget = Budget(100, clock=held)
+    budget = Budget(100, reserve=0, clock=held)
     await hear(budget, 50, limit=100)
     await held.pass_time(1)
     early, later = await budget.acquire(), await budget.acquire()
@@ -125,7 +125,7 @@ async def test_an_answer_does_not_tell_of_requests_that_may_have_come_after_it(h
 
 
 async def test_an_answer_that_comes_late_does_not_bring_old_times_back(held: HeldClock) -> None:
-    budget = Budget(clock=held)
+    budget = Budget(reserve=0, clock=held)
     await hear(budget, 900)
     slow = await budget.acquire()
     await held.pass_time(1)
@@ -136,7 +136,7 @@ async def test_an_answer_that_comes_late_does_not_bring_old_times_back(held: Hel
 
 
 async def test_a_limit_that_the_api_lowers_or_raises_holds_at_once(held: HeldClock) -> None:
-    budget = Budget(clock=held)
+    budget = Budget(reserve=0, clock=held)
     for count in range(1, 101):
         await hear(budget, 1000 - count)
         await held.pass_time(0.01)
@@ -152,7 +152,7 @@ async def test_a_limit_that_the_api_lowers_or_raises_holds_at_once(held: HeldClo
 
 
 async def test_the_limit_of_an_older_request_does_not_replace_that_of_a_newer(held: HeldClock) -> None:
-    budget = Budget(clock=held)
+    budget = Budget(reserve=0, clock=held)
     slow = await budget.acquire()
     await held.pass_time(1)
     await hear(budget, 1900, limit=2000)
@@ -161,7 +161,7 @@ async def test_the_limit_of_an_older_request_does_not_replace_that_of_a_newer(he
 
 
 async def test_a_limit_of_nothing_still_lets_one_request_an_hour_ask_for_news(held: HeldClock) -> None:
-    budget = Budget(clock=held)
+    budget = Budget(reserve=0, clock=held)
     await hear(budget, 0, limit=0)
     waiting = await start(budget.acquire())
     await held.pass_time(BOOKED)
@@ -172,7 +172,7 @@ async def test_a_limit_of_nothing_still_lets_one_request_an_hour_ask_for_news(he
 async def test_a_request_that_had_left_the_window_before_the_last_answer_does_not_free_anything(
     held: HeldClock,
 ) -> None:
-    budget = Budget(10, clock=held)
+    budget = Budget(10, reserve=0, clock=held)
     slow = await budget.acquire()
     await held.pass_time(100)
     slow.settle(RateLimit(10, 9))  # when it was counted in these 100 seconds, nobody knows
@@ -183,7 +183,7 @@ async def test_a_request_that_had_left_the_window_before_the_last_answer_does_no
 
 
 async def test_requests_of_ours_that_leave_the_window_free_what_they_took(held: HeldClock) -> None:
-    budget = Budget(10, clock=held)
+    budget = Budget(10, reserve=0, clock=held)
     await hear(budget, 4, limit=10)
     await held.pass_time(1800)
     await hear(budget, 3, limit=10)
@@ -194,7 +194,7 @@ async def test_requests_of_ours_that_leave_the_window_free_what_they_took(held: 
 
 
 async def test_a_request_that_was_perhaps_never_counted_frees_nothing_when_its_hour_is_over(held: HeldClock) -> None:
-    unanswered, refused = Budget(10, clock=held), Budget(10, clock=held)
+    unanswered, refused = Budget(10, reserve=0, clock=held), Budget(10, reserve=0, clock=held)
     (await unanswered.acquire()).settle(None)
     (await refused.acquire()).refused(RateLimit(10, 0), 1)
     await held.pass_time(1)
@@ -205,7 +205,7 @@ async def test_a_request_that_was_perhaps_never_counted_frees_nothing_when_its_h
 
 
 async def test_requests_of_one_second_are_free_when_the_last_of_them_is(held: HeldClock) -> None:
-    budget = Budget(2, clock=held)
+    budget = Budget(2, reserve=0, clock=held)
     await hear(budget, 1, limit=2)
     await held.pass_time(0.9)
     await hear(budget, 0, limit=2)
@@ -216,7 +216,7 @@ async def test_requests_of_one_second_are_free_when_the_last_of_them_is(held: He
 
 
 async def test_a_service_with_a_share_uses_no_more_than_that(held: HeldClock) -> None:
-    budget, server = Budget(100, share=0.25, clock=held), Server(100)
+    budget, server = Budget(100, share=0.25, reserve=0, clock=held), Server(100)
     for _ in range(25):
         await call(budget, server, held)
     assert budget.remaining == 0
@@ -244,7 +244,7 @@ async def test_a_million_requests_an_hour_take_no_more_room_than_its_seconds() -
 
 
 async def test_after_a_429_nobody_sends_before_the_time_it_named_not_even_a_command(held: HeldClock) -> None:
-    budget = Budget(clock=held)
+    budget = Budget(reserve=0, clock=held)
     await hear(budget, 500)
     (await budget.acquire()).refused(RateLimit(1000, 0), 120)
     poll, command = await start(budget.acquire()), await start(budget.acquire(priority=5))
@@ -261,7 +261,7 @@ async def test_after_a_429_nobody_sends_before_the_time_it_named_not_even_a_comm
 
 
 async def test_a_429_without_a_time_means_a_minute_and_longer_if_it_comes_again(held: HeldClock) -> None:
-    budget = Budget(clock=held)
+    budget = Budget(reserve=0, clock=held)
     for pause in (60, 120, 240, 480, 900, 900):
         (await budget.acquire()).refused(None, None)
         assert budget.next_free == held.now() + dt.timedelta(seconds=pause)
@@ -269,7 +269,7 @@ async def test_a_429_without_a_time_means_a_minute_and_longer_if_it_comes_again(
 
 
 async def test_who_is_refused_again_and_again_stays_away_longer(held: HeldClock) -> None:
-    budget = Budget(clock=held)
+    budget = Budget(reserve=0, clock=held)
     for pause in (1, 2, 4, 8, 16, 32, 60, 60):
         (await budget.acquire()).refused(RateLimit(1000, 0), 0)
         assert budget.next_free == held.now() + dt.timedelta(seconds=pause)
@@ -280,7 +280,7 @@ async def test_who_is_refused_again_and_again_stays_away_longer(held: HeldClock)
 
 
 async def test_requests_refused_together_are_one_refusal_and_the_latest_time_holds(held: HeldClock) -> None:
-    budget = Budget(clock=held)
+    budget = Budget(reserve=0, clock=held)
     await hear(budget, 500)
     together = [await budget.acquire() for _ in range(20)]
     await held.pass_time(1)
@@ -291,22 +291,22 @@ async def test_requests_refused_together_are_one_refusal_and_the_latest_time_hol
 
 @pytest.mark.parametrize("nonsense", [float("nan"), -5.0])
 async def test_a_time_to_wait_that_makes_no_sense_counts_as_none(held: HeldClock, nonsense: float) -> None:
-    budget = Budget(clock=held)
+    budget = Budget(reserve=0, clock=held)
     (await budget.acquire()).refused(RateLimit(1000, 0), nonsense)
     assert budget.next_free == NOON + dt.timedelta(seconds=60)
 
 
-@pytest.mark.parametrize("absurd", [1e18, float("inf")])
-async def test_a_time_to_wait_beyond_a_day_is_not_believed(held: HeldClock, absurd: float) -> None:
-    budget = Budget(clock=held)
+@pytest.mark.parametrize("absurd", [3601.0, 86_400.0, 1_767_225_600.0, 1e18, float("inf")])
+async def test_nobody_waits_longer_than_the_window_whatever_a_429_states(held: HeldClock, absurd: float) -> None:
+    budget = Budget(reserve=0, clock=held)
     (await budget.acquire()).refused(RateLimit(1000, 0), absurd)
-    assert budget.next_free == NOON + dt.timedelta(days=1)
+    assert budget.next_free == NOON + dt.timedelta(hours=1)
 
 
 async def test_where_others_used_up_the_bucket_one_request_asks_after_a_minute_and_less_often_in_vain(
     held: HeldClock,
 ) -> None:
-    budget = Budget(clock=held)
+    budget = Budget(reserve=0, clock=held)
     await hear(budget, 0)
     waiting = [await start(budget.acquire()) for _ in range(10)]
     for pause in (60, 120, 240):
@@ -323,7 +323,7 @@ async def test_where_others_used_up_the_bucket_one_request_asks_after_a_minute_a
 
 
 async def test_a_request_on_suspicion_that_never_ends_well_lets_the_next_ask_later(held: HeldClock) -> None:
-    budget = Budget(clock=held)
+    budget = Budget(reserve=0, clock=held)
     await hear(budget, 0)
     first, second = await start(budget.acquire()), await start(budget.acquire())
     await held.pass_time(60)
@@ -335,7 +335,7 @@ async def test_a_request_on_suspicion_that_never_ends_well_lets_the_next_ask_lat
 
 
 async def test_an_hour_after_the_last_word_one_goes_though_another_failed_just_before(held: HeldClock) -> None:
-    budget = Budget(10, clock=held)
+    budget = Budget(10, reserve=0, clock=held)
     await hear(budget, 0, limit=10)
     await held.pass_time(BOOKED - 10)
     with await budget.acquire():
@@ -350,7 +350,7 @@ async def test_an_hour_after_the_last_word_one_goes_though_another_failed_just_b
 
 
 async def test_a_request_that_was_never_sent_is_given_back(held: HeldClock) -> None:
-    budget = Budget(1, clock=held)
+    budget = Budget(1, reserve=0, clock=held)
     spending = await budget.acquire()
     waiting = await start(budget.acquire())
     assert not waiting.done()
@@ -362,7 +362,7 @@ async def test_a_request_that_was_never_sent_is_given_back(held: HeldClock) -> N
 async def test_a_request_that_ends_without_a_word_is_spent_for_an_hour_from_when_it_may_have_arrived(
     held: HeldClock,
 ) -> None:
-    budget = Budget(1, clock=held)
+    budget = Budget(1, reserve=0, clock=held)
     with pytest.raises(TimeoutError), await budget.acquire():
         raise TimeoutError
     assert budget.remaining == 0
@@ -370,7 +370,7 @@ async def test_a_request_that_ends_without_a_word_is_spent_for_an_hour_from_when
 
 
 async def test_what_a_request_came_to_is_said_once(held: HeldClock) -> None:
-    budget = Budget(10, clock=held)
+    budget = Budget(10, reserve=0, clock=held)
     with await budget.acquire() as spending:
         spending.settle(RateLimit(10, 9))
         spending.release()
@@ -380,7 +380,7 @@ async def test_what_a_request_came_to_is_said_once(held: HeldClock) -> None:
 
 
 async def test_a_request_without_an_answer_is_not_in_what_an_overlapping_answer_tells(held: HeldClock) -> None:
-    budget = Budget(100, clock=held)
+    budget = Budget(100, reserve=0, clock=held)
     await hear(budget, 50, limit=100)
     with await budget.acquire():
         await held.pass_time(1)
