@@ -1,7 +1,7 @@
-"""The main job, shown: a fleet watched, with what happens to it and what that costs. `make demo` runs it.
+"""Watch a fleet, and show its events and their cost in requests. `make demo` runs it.
 
-On the embedded sandbox, where time passes as quickly as it can, unless `--live` is given, which takes its credentials
-from the environment and only reads. Needs the extras `[cli]` and `[sandbox]`.
+It uses the embedded sandbox, whose time is simulated. With `--live` it reads from the real API, with credentials from
+the environment. Needs the extras `[cli]` and `[sandbox]`.
 """
 
 from __future__ import annotations
@@ -41,34 +41,34 @@ if TYPE_CHECKING:
     from ev_energy_async.fleet import Progress, WatchEvent
     from ev_energy_async.sandbox import Sandbox
 
-# A connected vehicle that has not reported for this long wants a look.
+# A connected vehicle that has not reported for this long needs attention.
 _STALE: Final = dt.timedelta(hours=12)
-# More often than the budget allows where vehicles report every half hour: the watch stretches it.
+# More often than the budget allows if vehicles report every half hour: the watch stretches it.
 _EVERY: Final = dt.timedelta(minutes=5)
 _LIVE_EVERY: Final = dt.timedelta(minutes=1)
 _LIVE_CYCLES: Final = 2
 # How often vehicles of the sandbox report.
 _REPORT_EVERY: Final = dt.timedelta(minutes=30)
 _SHOWN: Final = 12
-# Seconds that a `datetime` tells apart: who sleeps for less would never wake.
+# The resolution of `datetime` in seconds: a shorter sleep would never end.
 _LEAST: Final = 1e-6
 COLUMNS: Final = (
-    *("cycle", "began", "status", "late", "errors", "links", "came", "went", "failed"),
+    *("cycle", "began", "status", "late", "errors", "links", "added", "removed", "failed"),
     *("requests", "naive", "left"),
 )
 
 
 @attrs.define
 class Board:
-    """What the demo has seen, as tables.
+    """The events so far, as tables.
 
     Attributes:
-        vehicles: The vehicles that are there.
-        newest: When each of them reported last.
-        errors: Their error logs.
-        last_error: The newest error of each.
-        cycles: What each cycle has brought, as it is shown.
-        doing: What is under way.
+        vehicles: The vehicles of the fleet.
+        newest: The time of each one's latest report.
+        errors: The number of error logs of each.
+        last_error: The latest error of each.
+        cycles: The rows of the table, one per cycle.
+        doing: The current activity.
     """
 
     vehicles: dict[str, Vehicle] = attrs.field(factory=dict[str, Vehicle])
@@ -82,7 +82,7 @@ class Board:
     _one_by_one: int = 0
 
     def take(self, event: WatchEvent) -> None:
-        """Take an event."""
+        """Add an event."""
         self._seen[type(event).__name__] += 1
         match event:
             case StatusLogged(vehicle_id=vehicle_id, log=log, late=late):
@@ -117,10 +117,10 @@ class Board:
         counts = (seen[kind if isinstance(kind, str) else kind.__name__] for kind in kinds)
         numbers = (*counts, cycle.spent.total, one_by_one, cycle.budget_remaining)
         self.cycles.append((str(cycle.cycle), f"{cycle.began_at:%H:%M}", *(f"{each:,}" for each in numbers)))
-        self.doing = f"waiting; the next cycle begins {cycle.every / 60:.0f} min after this one"
+        self.doing = f"waiting; cycles start {cycle.every / 60:.0f} min apart"
 
     def note_progress(self, progress: Progress) -> None:
-        """Take how far a cycle is."""
+        """Show the progress of a cycle."""
         at = "snapshot" if progress.phase == "snapshot" else f"logs, {progress.waiting:,} collections to read"
         self.doing = f"cycle {progress.cycle}: {at}; {progress.vehicles:,} vehicles, {progress.spent.total:,} requests"
 
@@ -134,14 +134,13 @@ class Board:
 
     @property
     def verdict(self) -> str:
-        """What it took, against the naive way."""
+        """The cost, compared with the naive way."""
         share = self._requests / self._one_by_one if self._one_by_one else 0
-        return (
-            f"{self._requests:,} requests; reading each vehicle in each cycle takes {self._one_by_one:,} ({share:.1%})"
-        )
+        naive = f"reading every vehicle in every cycle takes {self._one_by_one:,}"
+        return f"{self._requests:,} requests; {naive} ({share:.1%})"
 
     def worst(self, now: dt.datetime) -> Table:
-        """Return the vehicles that need attention, those with most errors first."""
+        """Return the vehicles that need attention, those with the most errors first."""
         wanted = [(vehicle, why) for vehicle in self.vehicles.values() if (why := self.attention(vehicle, now))]
         table = Table(title=f"{len(wanted):,} vehicles need attention", box=box.SIMPLE_HEAD, pad_edge=False)
         for name in ("vehicle", "why", "errors", "last error"):
@@ -167,8 +166,8 @@ class Board:
         return f"silent for {silent.total_seconds() / 3600:.0f} h" if silent > _STALE else None
 
 
-class Telling(logging.Handler):
-    """Shows on a board what the package logs."""
+class BoardHandler(logging.Handler):
+    """Shows log messages of the package on a board."""
 
     def __init__(self, board: Board) -> None:
         super().__init__(logging.INFO)
@@ -179,8 +178,8 @@ class Telling(logging.Handler):
         self._board.doing = record.getMessage()
 
 
-class QuickTime:
-    """The time of a sandbox, which passes where the watch waits; nobody else waits for it."""
+class SkippingClock:
+    """A clock that moves the sandbox's time on instead of waiting."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
@@ -191,17 +190,17 @@ class QuickTime:
         return self._sandbox.now()
 
     def monotonic(self) -> float:
-        """Return the seconds since the beginning."""
+        """Return the seconds since its start."""
         return (self._sandbox.now() - self._start).total_seconds()
 
     async def sleep(self, delay: float) -> None:
-        """Let time pass."""
+        """Move time on."""
         await asyncio.sleep(0)
         self._sandbox.advance(max(delay, _LEAST))
 
 
 def let_happen(sandbox: Sandbox, cycle: int) -> None:
-    """Let something happen to the fleet of the sandbox, a little more with each cycle."""
+    """Break connections, and add or remove a vehicle, in the sandbox's fleet."""
     fleet = sandbox.fleet
     here = [vehicle.id for vehicle in sandbox.world.vehicles]
     for vehicle in here[cycle :: max(2, len(here) // 4)]:
@@ -216,9 +215,9 @@ def let_happen(sandbox: Sandbox, cycle: int) -> None:
 async def client(
     vehicles: int, seed: int, console: Console, *, live: bool
 ) -> AsyncGenerator[tuple[EvEnergy, Callable[[int], object]]]:
-    """Give a client for the real API or for a sandbox that runs as long as the client is used, and what happens there.
+    """Yield a client of the real API or of a sandbox, and a function that changes the fleet after each cycle.
 
-    The latter is to be called after each cycle with its number.
+    The sandbox stops with the client. The function takes the number of the cycle.
     """
     if live:
         async with EvEnergy.from_env(read_only=True) as ev:
@@ -229,12 +228,12 @@ async def client(
         return
     from ev_energy_async.sandbox import Sandbox, SteppedClock  # noqa: PLC0415  # not needed for the real API
 
-    # A morning like any other, so that the same seed shows the same.
+    # A fixed time, so that the same seed shows the same.
     clock = SteppedClock(dt.datetime(2026, 3, 16, 7, 0, tzinfo=dt.UTC))
     async with Sandbox(vehicles=vehicles, seed=seed, clock=clock) as sandbox:
-        console.print(f"A sandbox with {vehicles:,} vehicles listens on {sandbox.base_url}; its time passes quickly.")
+        console.print(f"A sandbox with {vehicles:,} vehicles listens on {sandbox.base_url}; its time is simulated.")
         credentials = ClientCredentials(sandbox.client_id, sandbox.client_secret, token_url=sandbox.token_url)
-        async with EvEnergy(credentials, base_url=sandbox.base_url, clock=QuickTime(sandbox)) as ev:
+        async with EvEnergy(credentials, base_url=sandbox.base_url, clock=SkippingClock(sandbox)) as ev:
             yield ev, lambda cycle: let_happen(sandbox, cycle)
 
 
@@ -251,15 +250,15 @@ async def watch(ev: EvEnergy, board: Board, cycles: int, every: dt.timedelta, ha
 
 
 async def run(vehicles: int, seed: int, cycles: int, console: Console, *, live: bool) -> Board:
-    """Run the demo, and return what it has seen."""
+    """Run the demo, and return its board."""
     board = Board()
-    telling = Telling(board)
+    handler = BoardHandler(board)
     log = logging.getLogger("ev_energy_async")
-    log.addHandler(telling)
+    log.addHandler(handler)
     try:
         await _run(board, vehicles, seed, cycles, console, live=live)
     finally:
-        log.removeHandler(telling)
+        log.removeHandler(handler)
     return board
 
 
@@ -279,13 +278,13 @@ async def _run(board: Board, vehicles: int, seed: int, cycles: int, console: Con
 def main(
     *,
     vehicles: Annotated[int, typer.Option(min=1, help="Size of the simulated fleet.")] = 1_000,
-    seed: Annotated[int, typer.Option(help="What the simulated fleet is drawn from.")] = 7,
-    cycles: Annotated[int, typer.Option(min=1, help="How many cycles; on the real API two at the most.")] = 4,
+    seed: Annotated[int, typer.Option(help="Seed of the simulated fleet.")] = 7,
+    cycles: Annotated[int, typer.Option(min=1, help="Number of cycles; at most two on the real API.")] = 4,
     live: Annotated[
         bool, typer.Option("--live", help="Read from the real API, with EV_ENERGY_CLIENT_ID and _SECRET.")
     ] = False,
 ) -> None:
-    """Watch a fleet: its status and error logs, what comes, goes and breaks, and what it costs to know."""
+    """Watch a fleet: its logs, added and removed vehicles, broken connections, and the cost in requests."""
     console = Console()
     try:
         asyncio.run(run(vehicles, seed, min(cycles, _LIVE_CYCLES) if live else cycles, console, live=live))

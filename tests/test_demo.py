@@ -20,7 +20,7 @@ async def test_the_demo_watches_a_fleet_and_says_what_it_costs() -> None:
     assert [row[0] for row in board.cycles] == ["1", "2", "3"]
     assert "vehicles need attention" in text
     assert "connection lost" in text
-    assert re.search(r"\d+ requests; reading each vehicle in each cycle takes 2\d\d ", text)
+    assert re.search(r"\d+ requests; reading every vehicle in every cycle takes 2\d\d ", text)
     # One was added after the first cycle, one removed after the second.
     assert len(board.vehicles) == 40
 
