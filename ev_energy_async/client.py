@@ -5,19 +5,32 @@ It wires the parts together and adds nothing of its own to a request but what th
 
 from __future__ import annotations
 
+import copy
 import os
 import random as random_module
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 import attrs
 
-from ev_energy_async import errors
+from ev_energy_async import checkpoint, errors
+from ev_energy_async import fleet as fleet_package
+from ev_energy_async._lazy import lazy_module
 from ev_energy_async.api import _document
+from ev_energy_async.calls import Group
 from ev_energy_async.clock import Clock, Duration, RandomSource, SystemClock, seconds
 from ev_energy_async.codec import Codec, Drift
-from ev_energy_async.config import check_auth, check_base_url, check_origins, from_environment, user_id
-from ev_energy_async.devices import Handles
-from ev_energy_async.http import VERSION_HEADER, Core, Stats, Transport
+from ev_energy_async.config import (
+    ClientOptions,
+    check_auth,
+    check_base_url,
+    check_origins,
+    check_ssl,
+    check_text,
+    from_environment,
+    user_id,
+)
+from ev_energy_async.flows import Flows
+from ev_energy_async.http import VERSION_HEADER, Core, Shared, Stats, Transport
 from ev_energy_async.messages import (
     DEFAULT_DEADLINE,
     DEFAULT_TIMEOUT,
@@ -32,18 +45,22 @@ from ev_energy_async.messages import (
 )
 
 if TYPE_CHECKING:
+    import ssl as tls
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from types import TracebackType
+    from typing import Unpack
 
     import aiohttp
     from cattrs import Converter
 
+    from ev_energy_async import health
     from ev_energy_async.auth import Auth, Grant
     from ev_energy_async.budget import Budget
     from ev_energy_async.fleet import Fleet
     from ev_energy_async.ids import Ref
     from ev_energy_async.messages import Handler, Middleware, Request, Response
-    from ev_energy_async.uploads import Progress, Source
+else:
+    health = lazy_module("ev_energy_async.health")
 
 __all__ = ["BASE_URL", "EvEnergy"]
 
@@ -52,37 +69,40 @@ BASE_URL: Final = "https://api.ev.energy/v2"
 T = TypeVar("T")
 
 
-class EvEnergy(Handles):
+class EvEnergy(Flows):
     """A client for the ev.energy v2 API.
 
     Args:
         auth: `ClientCredentials`, `AuthorizationCode`, `RefreshToken`, `StaticToken`, any object with `access_token`
-            (see `Auth`), or None: without it the public operations can be called.
+            (see `Auth`), or None for the public operations alone.
         user: User in whose context to call (ID, URL or model), under client credentials; see `as_user`.
-        base_url: Where the API is.
-        version: `EvEnergy-Version` to ask for.
+        base_url: Base URL of the API. The token endpoint is on the same origin unless `auth` names another.
+        version: `EvEnergy-Version` to request.
         session: An aiohttp session to use; it is left open, and its proxy, TLS and `trust_env` settings apply. None for
-            one of the client's own, which `close` closes.
-        timeout: For one try, from the moment a connection is free for it to the end of its body; in seconds.
-        deadline: For one call with all that belongs to it: budget, token, connection, tries; in seconds.
-        retry: Which tries are repeated, and when.
-        budget: The hourly budget of requests, to be shared with other clients of the same application, or with a share
-            of it; None for one of the client's own.
-        middleware: Functions `(request, next)`, called once a call, the first outermost; they never see the token.
+            a session of the client's own, which `close` closes.
+        timeout: Limit of one attempt, from the moment a connection is free for it to the end of its body; in seconds.
+        deadline: Limit of one call as a whole: budget, token, connection, attempts; in seconds.
+        retry: The retry policy.
+        budget: The hourly request budget, to share it with other clients of the same application, or a share of one;
+            None for a budget of the client's own.
+        middleware: Functions `(request, next)`, called once per call, the first outermost; they never see the token.
         converter: A converter from `codec.make_converter()` with hooks of your own for decoding.
-        on_drift: Called with each kind of departure of answers from the schema, once.
+        on_drift: Called once with each kind of departure of responses from the schema.
         on_bad_item: What to do with an item of a list that cannot be decoded: `raise`, `skip`, or a function.
         read_only: Whether to refuse every call that writes.
-        label: What tells this client from others in `repr`, logs and metrics.
+        label: The client's name in `repr`, logs and metrics.
         link_origins: Origins besides that of `base_url` that `Link` headers may name, as behind a gateway; pages are
             still fetched from `base_url`.
-        clock: Where time comes from, for tests.
-        random: Where randomness comes from, for tests.
+        ssl: TLS context of the client's own session, as for a private certificate authority.
+        user_agent: Product and version of your program, put in front of the client's own `User-Agent`.
+        allow_http: Whether `base_url` and token endpoint may be unencrypted beyond this machine.
+        clock: Source of time, for tests.
+        random: Source of randomness, for tests.
 
     Raises:
-        InvalidArgument: An argument is not what it should be.
+        InvalidArgument: An argument is not as described.
 
-    One client belongs to one event loop. `as_user` gives views that share session and token.
+    One client belongs to one event loop. Without a session, `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` are honoured.
 
     Example:
         >>> async with EvEnergy(ClientCredentials(client_id, client_secret)) as ev:  # doctest: +SKIP
@@ -109,23 +129,33 @@ class EvEnergy(Handles):
         read_only: bool = False,
         label: str | None = None,
         link_origins: Iterable[str] = (),
+        ssl: tls.SSLContext | None = None,
+        user_agent: str | None = None,
+        allow_http: bool = False,
         clock: Clock | None = None,
         random: RandomSource | None = None,
     ) -> None:
-        check_auth(auth)
-        core = Core(
-            auth,
-            Transport(check_base_url(base_url), session, {VERSION_HEADER: str(version)}),
+        check_auth(auth, allow_http=allow_http)
+        transport = Transport(
+            check_base_url(base_url, allow_http=allow_http),
+            session,
+            {VERSION_HEADER: check_text("version", version)},
+            user_agent=None if user_agent is None else check_text("user_agent", user_agent),
+            tls=check_ssl(ssl, session),
+            label=label,
+        )
+        shared = Shared(
+            transport,
             Codec(converter, on_drift),
             clock or SystemClock(),
             random or random_module.Random(),  # noqa: S311  # jitter, not secrets
             tuple(middleware),
-            budget,
             str(version),
             check_origins(link_origins),
             read_only=read_only,
             label=label,
             timeout=seconds("timeout", timeout),
+            allow_http=allow_http,
         )
         options = CallOptions(
             seconds("timeout", timeout),
@@ -133,43 +163,44 @@ class EvEnergy(Handles):
             Retry() if retry is None else check_retry(retry),
             on_bad_item=check_on_bad_item(on_bad_item),
             label=label,
-            base_url=core.transport.base_url,
+            base_url=transport.base_url,
         )
-        self._become(core, None if user is None else user_id(user), options, is_view=False)
-
-    def _become(self, core: Core, user: str | None, options: CallOptions, *, is_view: bool) -> None:
-        self._core = core
-        self._user = user
+        self._core = Core(shared, auth, budget)
+        self._user = None if user is None else user_id(user)
         self._options = options
-        self._is_view = is_view
+        self._owns_core = True
         self._handler: Handler | None = None
         self._fleet: Fleet | None = None
 
-    def _view(self, user: str | None, options: CallOptions) -> Self:
-        view = object.__new__(type(self))
-        view._become(self._core, user, options, is_view=True)  # of the same class
+    def _view(self, **changes: Any) -> Self:
+        view = copy.copy(self)
+        # What was made for this client calls as this client.
+        for name in [name for name, value in vars(self).items() if isinstance(value, Group)]:
+            delattr(view, name)
+        vars(view).update(_handler=None, _fleet=None, _owns_core="_core" in changes, **changes)
         return view
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str] = os.environ, **options: Any) -> Self:
+    def from_env(cls, environ: Mapping[str, str] = os.environ, **options: Unpack[ClientOptions]) -> Self:
         """Make a client from environment variables.
 
         Reads `EV_ENERGY_TOKEN`, or `EV_ENERGY_CLIENT_ID` and `EV_ENERGY_CLIENT_SECRET` with `EV_ENERGY_TOKEN_URL`;
-        `EV_ENERGY_USER` and `EV_ENERGY_BASE_URL`. Without any credentials the client can call the public operations.
+        `EV_ENERGY_USER`, `EV_ENERGY_BASE_URL` and `EV_ENERGY_ALLOW_HTTP` (1 or 0). With a base URL or user alone the
+        client can call the public operations.
 
         Args:
-            environ: Where to look.
+            environ: The environment.
             options: Further arguments of the constructor; they win.
 
         Raises:
-            InvalidArgument: One of ID and secret is set without the other.
+            InvalidArgument: None of the variables is set, or one of ID and secret without the other.
         """
-        return cls(**{**from_environment(environ), **options})
+        return cls(**from_environment(environ, options))
 
     def as_user(self, user: Ref) -> Self:
         """Return a view of this client that calls in the context of a user (`EvEnergy-User`).
 
-        It shares session and token with the client, and ends with it; closing the view closes nothing.
+        It shares session, token and budget with the client, and ends with it; closing the view closes nothing.
 
         Args:
             user: ID, URL or model of the user.
@@ -177,7 +208,25 @@ class EvEnergy(Handles):
         Raises:
             InvalidArgument: It is no user.
         """
-        return self._view(user_id(user), self._options)
+        return self._view(_user=user_id(user))
+
+    def with_auth(self, auth: Auth | Grant | None) -> Self:
+        """Return a view of this client with a token and a budget of its own, as for one user of many.
+
+        It shares session, codec and limits with the client, and ends with it; closing the view ends its token fetch.
+
+        Args:
+            auth: As for the constructor; each user's own grant under the authorization-code flow.
+
+        Raises:
+            InvalidArgument: It cannot authenticate a client.
+
+        Example:
+            >>> for grant in grants_of_my_users:  # doctest: +SKIP
+            ...     me = await app.with_auth(grant).users.get("me")
+        """
+        check_auth(auth, allow_http=self._core.shared.allow_http)
+        return self._view(_core=self._core.with_credentials(auth), _user=None)
 
     def with_options(
         self,
@@ -189,20 +238,20 @@ class EvEnergy(Handles):
         priority: int | None = None,
         on_bad_item: OnBadItem | None = None,
     ) -> Self:
-        """Return a view of this client whose calls are made in another way; what is not given stays.
+        """Return a view of this client with other call options; what is not given stays.
 
         It shares session, token and budget with the client, and ends with it; closing the view closes nothing.
 
         Args:
-            timeout: For one try, in seconds.
-            deadline: For one call with all that belongs to it, in seconds.
-            retry: Which tries are repeated, and when.
+            timeout: Limit of one attempt, in seconds.
+            deadline: Limit of one call as a whole, in seconds.
+            retry: The retry policy.
             headers: Headers to add; not those of the client itself.
-            priority: What passes first when the budget is short; 0 is a poll, a command has 1.
+            priority: Precedence when the budget is short; higher goes first. Reads have 0, writes 1.
             on_bad_item: What to do with an item of a list that cannot be decoded.
 
         Raises:
-            InvalidArgument: One of them is not what it should be.
+            InvalidArgument: One of them is not as described.
 
         Example:
             >>> vehicle = await ev.with_options(timeout=5, retry=Retry(attempts=1)).vehicles.get(id)  # doctest: +SKIP
@@ -220,12 +269,12 @@ class EvEnergy(Handles):
             given["priority"] = check_priority(priority)
         if on_bad_item is not None:
             given["on_bad_item"] = check_on_bad_item(on_bad_item)
-        return self._view(self._user, attrs.evolve(self._options, **given))
+        return self._view(_options=attrs.evolve(self._options, **given))
 
     @property
     def base_url(self) -> str:
-        """Where the API is, without a slash at the end."""
-        return self._core.transport.base_url
+        """Base URL of the API, without a slash at the end."""
+        return self._core.shared.transport.base_url
 
     @property
     def user(self) -> str | None:
@@ -239,8 +288,8 @@ class EvEnergy(Handles):
 
     @property
     def label(self) -> str | None:
-        """What tells this client from others in `repr`, logs and metrics."""
-        return self._core.label
+        """The client's name in `repr`, logs and metrics; None if it has none."""
+        return self._core.shared.label
 
     @property
     def budget(self) -> Budget:
@@ -249,49 +298,55 @@ class EvEnergy(Handles):
 
     @property
     def clock(self) -> Clock:
-        """Where time comes from."""
-        return self._core.clock
+        """The source of time."""
+        return self._core.shared.clock
 
     @property
     def fleet(self) -> Fleet:
         """All vehicles of this client, or of its user: snapshots, the watch, backfills."""
         if self._fleet is None:
-            from ev_energy_async.checkpoint import Owner  # noqa: PLC0415  # few programs need it
-            from ev_energy_async.fleet import Fleet  # noqa: PLC0415  # few programs need it
-
             client_id = getattr(self._core.credentials, "client_id", None)
-            owner = Owner(self.base_url, client_id if isinstance(client_id, str) else None, self._user)
-            self._fleet = Fleet(self, owner)
+            owner = checkpoint.Owner(self.base_url, client_id if isinstance(client_id, str) else None, self._user)
+            self._fleet = fleet_package.Fleet(self, owner)
         return self._fleet
 
     @property
     def link_origins(self) -> frozenset[str]:
         """Origins besides that of `base_url` that `Link` headers may name."""
-        return self._core.link_origins
+        return self._core.shared.link_origins
 
     async def send(self, request: Request[T]) -> Response[T]:
-        """Send a request and decode its answer; what the endpoint functions call.
+        """Send a request and decode its response; the endpoint functions call this.
 
         Raises:
             InvalidArgument: The operation needs a user, and the client has none.
             ApiError: The API refused.
             TransportError: There was no complete response.
-            DecodeError: The answer cannot be understood.
+            DecodeError: The response cannot be understood.
             AuthError: The credentials were refused.
         """
         if self._handler is None:
             self._handler = self._core.handler(self._user)
         return await self._core.call(self._handler, request, self._user, self._options)
 
+    async def check(self) -> health.Check:
+        """Check network, base URL, credentials, scopes, clock and budget with up to three requests.
+
+        Returns:
+            The findings, one sentence each; a failure is a finding, not an exception. `print(await ev.check())` tells
+            an operator what to do.
+        """
+        return await health.check(self, self._core)
+
     def stats(self) -> Stats:
-        """Return what the client knows of itself: calls, token, budget, drift. Asks nothing of the API."""
+        """Return figures about the client: calls, token, budget, drift. Costs no request."""
         return self._core.stats()
 
     async def revoke(self) -> None:
-        """End the token at the server, e.g. when a user disconnects (RFC 7009); nothing if there is none.
+        """Revoke the token, e.g. when a user disconnects (RFC 7009); no effect without one.
 
         Raises:
-            InvalidArgument: The client has no grant of its own to revoke a token of.
+            InvalidArgument: The client keeps no token of a grant.
             ApiError: The server refused.
             TransportError: There was no complete response.
         """
@@ -300,64 +355,14 @@ class EvEnergy(Handles):
             raise errors.InvalidArgument("auth", type(self._core.credentials), "a grant whose tokens the client keeps")
         await tokens.revoke()
 
-    def onboarding_url(
-        self,
-        user: Ref,
-        *,
-        make: Ref | None = None,
-        model: Ref | None = None,
-        trim: Ref | None = None,
-        redirect_uri: str | None = None,
-    ) -> str:
-        """Return the address at which a user's browser starts to connect a vehicle; see `onboarding.onboarding_url`.
-
-        Raises:
-            InvalidArgument: One of the arguments is not what it should be, or the client knows no client ID.
-        """
-        credentials = self._core.credentials
-        client_id = getattr(credentials, "client_id", None)
-        if not isinstance(client_id, str):
-            raise errors.InvalidArgument("auth", type(credentials), "credentials with a client ID")
-        choice = {"make": make, "model": model, "trim": trim}
-        from ev_energy_async import onboarding  # noqa: PLC0415  # few programs need it
-
-        return onboarding.onboarding_url(self.base_url, client_id, user, **choice, redirect_uri=redirect_uri)
-
-    async def find_onboarding_url(self, make: Ref, *, model: str | None = None, trim: str | None = None) -> str | None:
-        """Walk from a make over its models to its trims; see `onboarding.find_onboarding_url`."""
-        from ev_energy_async import onboarding  # noqa: PLC0415  # few programs need it
-
-        return await onboarding.find_onboarding_url(self, make, model=model, trim=trim)
-
-    async def upload_rebate_evidence(
-        self,
-        source: Source,
-        *,
-        evidence_type: str,
-        file_name: str | None = None,
-        user_rebate: Ref | None = None,
-        progress: Progress | None = None,
-    ) -> str:
-        """Upload a file as evidence for a rebate, without the token; see `uploads.upload_rebate_evidence`."""
-        from ev_energy_async import uploads  # noqa: PLC0415  # few programs need it
-
-        return await uploads.upload_rebate_evidence(
-            self,
-            self._core,
-            source,
-            evidence_type=evidence_type,
-            file_name=file_name,
-            user_rebate=user_rebate,
-            progress=progress,
-            options=self._options,
-        )
-
     async def close(self) -> None:
-        """Close the client: calls under way end with an error, and so does a token fetch.
+        """Close the client: calls and token fetches under way end with an error.
 
-        Its own session is closed, one that was handed in stays open. Closing a view closes nothing.
+        Its own session is closed, one that was handed in stays open. Closing a view ends at most its own token fetch.
         """
-        if not self._is_view:
+        if self._owns_core and self._core in self._core.shared.derived:
+            await self._core.end()
+        elif self._owns_core:
             await self._core.close()
 
     async def __aenter__(self) -> Self:

@@ -35,6 +35,7 @@ server is escaped and cut.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Final
+from urllib.parse import urlsplit
 
 from ev_energy_async._base import EvEnergyError, InvalidArgument
 from ev_energy_async.masking import masked, printable
@@ -159,6 +160,18 @@ class Forbidden(ApiError):
 
 class NotFound(ApiError):
     """404: no such resource, or none that the token may see."""
+
+    def __str__(self) -> str:
+        if not self._is_no_route():
+            return super().__str__()
+        host = urlsplit(self.response.url).netloc.rpartition("@")[2]
+        return f"{super().__str__()} ({host} has no such path: check base_url)"
+
+    def _is_no_route(self) -> bool:
+        """Whether the path itself is unknown: a collection always exists, and the API describes what it misses."""
+        is_described = "problem+json" in self.response.headers.get("Content-Type", "")
+        is_page = "page=" in self.request.query  # a page number beyond the last is a 404 too
+        return not is_described or not (self.request.operation.path_params or is_page)
 
 
 class MethodNotAllowed(ApiError):

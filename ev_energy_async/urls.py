@@ -26,9 +26,10 @@ _LONGEST_NAME: Final = 253
 def split_http_url(url: object) -> SplitResult | None:
     """Return the parts of an absolute http(s) URL (RFC 3986, section 3); None if it is anything else.
 
-    It has a host that can be looked up or connected to and, if any, a port from 1 to 65535.
+    It has a host that can be looked up or connected to, a port from 1 to 65535 if any, and ASCII characters only: names
+    beyond ASCII are written in their `xn--` form (RFC 3490).
     """
-    if not isinstance(url, str) or not url.isprintable() or " " in url:
+    if not isinstance(url, str) or not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
         return None
     try:
         parts = urlsplit(url)
@@ -45,11 +46,7 @@ def _is_host(host: str) -> bool:
         return isinstance(ip_address(host.partition("%")[0]), IPv6Address) or "%" not in host
     except ValueError:
         pass
-    try:
-        name = host.encode("idna").decode("ascii")
-    except UnicodeError:  # as for an empty label, or one of more than 63 characters
-        return False
-    return len(name) <= _LONGEST_NAME and _NAME.fullmatch(name) is not None
+    return len(host) <= _LONGEST_NAME and _NAME.fullmatch(host) is not None
 
 
 def check_http_url(argument: str, url: object, *, allow_http: bool = False) -> SplitResult:

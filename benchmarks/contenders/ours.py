@@ -41,7 +41,7 @@ class Ours:
         return list[VehicleStatusLog], list[Vehicle]
 
     def _decode(self, data: bytes, into: Any) -> Sequence[object]:
-        items: list[object] = self.client._core.codec.decode(data, into)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # the way of a response
+        items: list[object] = self.client._core.shared.codec.decode(data, into)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # the way of a response
         return items
 
     async def get_vehicle(self, vehicle_id: str) -> object:

@@ -11,6 +11,9 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import urlsplit
+from weakref import WeakSet
+
+import attrs
 
 from ev_energy_async import auth as auth_package
 from ev_energy_async import budget as budget_package
@@ -41,44 +44,103 @@ if TYPE_CHECKING:
     from ev_energy_async.http.transport import Exchanged, Transport
     from ev_energy_async.messages import Handler, Middleware, RawResponse
 
-__all__ = ["VERSION_HEADER", "Core"]
+__all__ = ["VERSION_HEADER", "Core", "Shared"]
 
 _LOG: Final = logging.getLogger("ev_energy_async")
 VERSION_HEADER: Final = "EvEnergy-Version"
+_TOKEN_REQUESTS: Final = 8
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
-class Core:
-    """The part of a client that its views share."""
+@attrs.define(eq=False)
+class Shared:
+    """The part of a client that all its views share, whatever their token.
 
-    def __init__(
-        self,
-        credentials: Auth | Grant | None,
-        transport: Transport,
-        codec: Codec,
-        clock: Clock,
-        random: RandomSource,
-        middleware: tuple[Middleware, ...],
-        budget: Budget | None,
-        version: str,
-        link_origins: frozenset[str],
-        *,
-        read_only: bool,
-        label: str | None,
-        timeout: float = DEFAULT_TIMEOUT,
-    ) -> None:
+    Attributes:
+        transport: The wire.
+        codec: The decoder of responses.
+        clock: Source of time.
+        random: Source of randomness.
+        middleware: The user's middleware.
+        version: Version of the API to request.
+        link_origins: Origins besides the API's own that a `Link` may name.
+        read_only: Whether to refuse every call that writes.
+        label: The client's name in logs.
+        timeout: Limit of a token request, in seconds.
+        allow_http: Whether a token endpoint may be unencrypted beyond this machine.
+    """
+
+    transport: Transport
+    codec: Codec
+    clock: Clock
+    random: RandomSource
+    middleware: tuple[Middleware, ...]
+    version: str
+    link_origins: frozenset[str]
+    read_only: bool = False
+    label: str | None = None
+    timeout: float = DEFAULT_TIMEOUT
+    allow_http: bool = False
+    closed: bool = attrs.field(default=False, init=False)
+    _loop: asyncio.AbstractEventLoop | None = attrs.field(default=None, init=False)
+    _version_warned: bool = attrs.field(default=False, init=False)
+    # The tokens of many users may expire together: the token endpoint is not asked for all of them at once.
+    token_requests: asyncio.Semaphore = attrs.field(factory=lambda: asyncio.Semaphore(_TOKEN_REQUESTS), init=False)
+    derived: WeakSet[Core] = attrs.field(factory=WeakSet[Any], init=False)
+
+    @property
+    def prefix(self) -> str:
+        """The beginning of each log line about the client: its label, if it has one."""
+        return "" if self.label is None else f"{self.label}: "
+
+    def check_loop(self) -> None:
+        """Refuse to be used on a second event loop."""
+        loop = asyncio.get_running_loop()
+        if self._loop is None:
+            self._loop = loop
+        elif self._loop is not loop:
+            raise errors.EvEnergyError("this client belongs to another event loop; make one client for each loop")
+
+    def check_version(self, response: RawResponse) -> None:
+        """Warn once if a response is in another version of the API than was requested."""
+        answered = response.headers.get(VERSION_HEADER)
+        if answered is not None and answered != self.version and not self._version_warned:
+            self._version_warned = True
+            text = "%sversion %s of the API was requested, the response is in version %s"
+            _LOG.warning(text, self.prefix, self.version, printable(answered, 100))
+
+
+class Core:
+    """The calls of one client, or of a view with a token of its own.
+
+    Args:
+        shared: What it shares with the other views.
+        credentials: A grant, an object with `access_token`, or None.
+        budget: The request budget to share with other clients; None for one of its own.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_budget",
+        "_calls",
+        "_failures",
+        "_last_success",
+        "_limits",
+        "_owns_budget",
+        "_retries",
+        "_stands_for_an_application",
+        "_token_url",
+        "auth",
+        "credentials",
+        "shared",
+        "tokens",
+    )
+
+    def __init__(self, shared: Shared, credentials: Auth | Grant | None, budget: Budget | None = None) -> None:
+        self.shared = shared
         self.credentials = credentials
-        self.transport = transport
-        self.codec = codec
-        self.clock = clock
-        self.random = random
-        self.version = version
-        self.link_origins = link_origins
-        self.read_only = read_only
-        self.label = label
-        self.timeout = timeout
         self.tokens: TokenSource | None = None
         self.auth: Auth | None = None
         self._token_url: str | None = None
@@ -88,13 +150,15 @@ class Core:
         # A budget that was handed in may be shared with other clients, and goes on without this one.
         self._owns_budget = budget is None
         self._budget = budget
-        self._middleware = middleware
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._limits: set[asyncio.Timeout] = set()
-        self._version_warned = False
-        self._closed = False
         self._calls = self._failures = self._retries = 0
         self._last_success: dt.datetime | None = None
+
+    def with_credentials(self, credentials: Auth | Grant | None) -> Core:
+        """Return a core with another token and a budget of its own; it ends with this client."""
+        derived = Core(self.shared, credentials)
+        self.shared.derived.add(derived)
+        return derived
 
     def _identify(self, credentials: Auth | Grant) -> None:
         if isinstance(credentials, auth_package.Auth):
@@ -102,24 +166,28 @@ class Core:
             return
         self._token_url = credentials.token_url
         self._stands_for_an_application = credentials.for_application
-        self.auth = self.tokens = auth_package.TokenSource(credentials, self._exchange, self.clock)
+        self.auth = self.tokens = auth_package.TokenSource(credentials, self._exchange, self.shared.clock)
 
     @property
     def budget(self) -> Budget:
         """The hourly budget of requests; that of anonymous callers without a token."""
         if self._budget is None:
             limit = budget_package.ANONYMOUS_LIMIT if self.auth is None else budget_package.DEFAULT_LIMIT
-            self._budget = budget_package.Budget(limit, clock=self.clock)
+            self._budget = budget_package.Budget(limit, clock=self.shared.clock)
         return self._budget
 
     def handler(self, user: str | None) -> Handler:
         """Return the handler of requests in the context of a user."""
-        theirs = map(keeping_options, self._middleware)
-        shared = [*theirs, with_retries(self.clock, self.random), with_budget(self.budget, self.clock)]
+        theirs = map(keeping_options, self.shared.middleware)
+        shared = [
+            *theirs,
+            with_retries(self.shared.clock, self.shared.random),
+            with_budget(self.budget, self.shared.clock),
+        ]
         if self.auth is None:
-            return chain(shared, self.transport)
-        user_url = None if user is None else f"{self.transport.base_url}/users/{user}"
-        return chain([*shared, with_auth(self.auth, user_url)], self.transport)
+            return chain(shared, self.shared.transport)
+        user_url = None if user is None else f"{self.shared.transport.base_url}/users/{user}"
+        return chain([*shared, with_auth(self.auth, user_url)], self.shared.transport)
 
     async def call(self, handler: Handler, request: Request[T], user: str | None, options: CallOptions) -> Response[T]:
         """Send a request and decode its response, or raise."""
@@ -127,44 +195,40 @@ class Core:
         self._check_open(request)
         request = request.changed(
             headers=with_more_headers(request.headers, options.headers) if options.headers else None,
-            options=options.begun(self.clock.monotonic(), request.on_bad_item),
+            options=options.begun(self.shared.clock.monotonic(), request.on_bad_item),
         )
         self._calls += 1
         try:
             response = await self._limited(handler, request)
-            self._check_version(response)
-            made = response.with_data(data_of(request, response, self.codec, self.clock))
+            self.shared.check_version(response)
+            made = response.with_data(data_of(request, response, self.shared.codec, self.shared.clock))
         except BaseException:
             self._failures += 1
             raise
         finally:
             self._retries += max(0, request.options.record.attempts - 1)
-        self._last_success = self.clock.now()
+        self._last_success = self.shared.clock.now()
         return made
 
     def _check(self, request: Request[Any], user: str | None) -> None:
         operation = request.operation
         if operation.user == "required" and user is None and self._stands_for_an_application:
             raise errors.InvalidArgument("user", None, f"a user for {operation.name}: call it on `as_user(...)`")
-        if self.read_only and request.method not in SAFE_METHODS:
+        if self.shared.read_only and request.method not in SAFE_METHODS:
             raise errors.InvalidArgument(
                 "operation", operation.name, "one that only reads, since the client is read-only"
             )
-        loop = asyncio.get_running_loop()
-        if self._loop is None:
-            self._loop = loop
-        elif self._loop is not loop:
-            raise errors.EvEnergyError("this client belongs to another event loop; make one client for each loop")
+        self.shared.check_loop()
 
     def _check_open(self, request: Request[Any]) -> None:
-        if self._closed:
+        if self.shared.closed:
             raise errors.ConnectionFailed(request, "the client is closed", unsent=True, transient=False)
 
     async def put(self, request: Request[Any], url: Secret[str], body: AsyncIterator[bytes]) -> Exchanged:
         """Send a body to a URL that is not the API's: once, without token and user, within the deadline of a call."""
         self._check_open(request)
-        request = request.changed(options=request.options.begun(self.clock.monotonic()))
-        return await self._limited(lambda made: self.transport.exchange(made, url, request, body), request)
+        request = request.changed(options=request.options.begun(self.shared.clock.monotonic()))
+        return await self._limited(lambda made: self.shared.transport.exchange(made, url, request, body), request)
 
     async def _limited(self, handler: Callable[[Request[Any]], Awaitable[R]], request: Request[Any]) -> R:
         """Pass a request on within its deadline, and no longer than the client is open."""
@@ -184,36 +248,29 @@ class Core:
         except TimeoutError as error:
             if not limit.expired():
                 raise  # one of the caller's own, from middleware or auth
-            if self._closed:
+            if self.shared.closed:
                 reason = "the client is closed"
             else:
                 reason = f"not within the deadline of {request.options.deadline:g} s"
-            kind = errors.ConnectionFailed if self._closed else errors.RequestTimeout
+            kind = errors.ConnectionFailed if self.shared.closed else errors.RequestTimeout
             raise lost(request, kind, reason, sent=record.attempt.sent or record.in_doubt) from error
         finally:
             self._limits.discard(limit)
 
-    def _check_version(self, response: RawResponse) -> None:
-        answered = response.headers.get(VERSION_HEADER)
-        if answered is not None and answered != self.version and not self._version_warned:
-            self._version_warned = True
-            prefix = "" if self.label is None else f"{self.label}: "
-            text = "%sversion %s of the API was requested, the response is in version %s"
-            _LOG.warning(text, prefix, self.version, printable(answered, 100))
-
     async def _exchange(self, request: Request[Any]) -> RawResponse:
         """Send a request to the token or revocation endpoint."""
         stated = self._token_url
-        parts = urlsplit(stated or self.transport.base_url)
+        parts = urlsplit(stated or self.shared.transport.base_url)
         is_revocation = request.operation.name == "oauth.revoke"
         url = stated if stated and not is_revocation else f"{parts.scheme}://{parts.netloc}{request.path}"
-        request = request.changed(options=CallOptions(self.timeout, label=self.label))
+        request = request.changed(options=CallOptions(self.shared.timeout, label=self.shared.label))
         # The form holds codes and tokens: errors carry the request without it.
         shown = Request(
             request.operation, request.path, headers=request.without_secrets().headers, options=request.options
         )
         try:
-            status, headers, body = await self.transport.exchange(request, url, shown)
+            async with self.shared.token_requests:
+                status, headers, body = await self.shared.transport.exchange(request, url, shown)
         except errors.OutcomeUnknown as error:
             # Nothing that the caller asked for is in doubt, and a token can be requested again.
             kind = errors.RequestTimeout if isinstance(error.__cause__, TimeoutError) else errors.ConnectionFailed
@@ -224,7 +281,7 @@ class Core:
         """Return the figures, without a request."""
         token = None if self.tokens is None else self.tokens.token
         return Stats(
-            label=self.label,
+            label=self.shared.label,
             calls=self._calls,
             failures=self._failures,
             under_way=len(self._limits),
@@ -236,12 +293,18 @@ class Core:
             budget_used=self.budget.used,
             budget_waiting=self.budget.waiting,
             budget_next_free=self.budget.next_free,
-            drift=self.codec.drift,
+            drift=self.shared.codec.drift,
         )
 
     async def close(self) -> None:
-        """End the calls under way, a token fetch, and the session if it is the client's own."""
-        self._closed = True
+        """End the client with all its views: their calls and token fetches, and the session if it is its own."""
+        self.shared.closed = True
+        for each in [self, *self.shared.derived]:
+            await each.end()
+        await self.shared.transport.close()
+
+    async def end(self) -> None:
+        """End the calls and the token fetch under way, and the budget if it is its own."""
         now = asyncio.get_running_loop().time()
         for limit in list(self._limits):
             if not limit.expired():
@@ -250,4 +313,3 @@ class Core:
             await self.tokens.close()
         if self._owns_budget and self._budget is not None:
             await self._budget.close()
-        await self.transport.close()

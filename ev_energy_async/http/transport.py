@@ -8,10 +8,12 @@ alone, whose frames no traceback keeps.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import ssl
 import sys
 import time
+import warnings
 from contextvars import ContextVar
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
@@ -21,6 +23,14 @@ from yarl import URL
 
 from ev_energy_async._version import __version__
 from ev_energy_async.errors import ConnectionFailed, DecodeError, OutcomeUnknown, RequestTimeout, TransportError
+from ev_energy_async.http.aiohttp_guards import (
+    bound_headers,
+    competes,
+    is_cut_off,
+    is_header_limit,
+    middlewares,
+)
+from ev_energy_async.http.proxies import Proxies
 from ev_energy_async.masking import Secret, reveal
 from ev_energy_async.messages import IDEMPOTENT_METHODS, Response, credentials_in
 
@@ -36,10 +46,12 @@ __all__ = ["LARGEST_BODY", "USER_AGENT", "Transport", "lost"]
 
 USER_AGENT: Final = f"ev-energy-async/{__version__} aiohttp/{aiohttp.__version__}"
 LARGEST_BODY: Final = 64 * 1024 * 1024
+LARGEST_SMALL_BODY: Final = 1024 * 1024
 
 _LOG: Final = logging.getLogger("ev_energy_async")
 _ACCEPT: Final = "application/json, application/problem+json"
 _CHUNK: Final = 64 * 1024
+_SUCCESSES: Final = range(200, 300)
 # A larger body goes out piece by piece, so that nobody else has to wait for it.
 _AT_ONCE: Final = 1024 * 1024
 _NO_TIMEOUT: Final = aiohttp.ClientTimeout(total=None)
@@ -58,7 +70,10 @@ class Transport:
         base_url: The URL that the paths of requests are relative to.
         session: A session to use and leave open; None for one of its own, made when it is first needed.
         headers: Headers of every request to the API.
-        largest_body: Bytes of a response body, decompressed, beyond which it is given up.
+        user_agent: Product and version of the program, in front of the client's own.
+        tls: TLS context of its own session; None for aiohttp's.
+        label: The client's name, for the warning about a session that is left open.
+        largest_body: Bytes of a response body, decompressed, beyond which it is given up; errors and tokens have less.
     """
 
     def __init__(
@@ -67,11 +82,18 @@ class Transport:
         session: aiohttp.ClientSession | None,
         headers: Mapping[str, str] | None = None,
         *,
+        user_agent: str | None = None,
+        tls: ssl.SSLContext | None = None,
+        label: str | None = None,
         largest_body: int = LARGEST_BODY,
     ) -> None:
         self.base_url = base_url
         self._own = headers or {}
-        self._standing = {"Accept": _ACCEPT, "User-Agent": USER_AGENT}
+        self._standing = {"Accept": _ACCEPT, "User-Agent": f"{user_agent} {USER_AGENT}" if user_agent else USER_AGENT}
+        self._tls = tls
+        self._label = label
+        self._made_at = _caller()
+        self._proxies = Proxies()
         self._session = session
         self._owned = session is None
         self._largest = largest_body
@@ -131,6 +153,7 @@ class Transport:
         attempt, known = options.record.attempt, options.record.secrets
         if request.authorization is not None:
             known += [each for each in credentials_in(request.authorization) if each not in known]
+        proxy = self._proxies.find(reveal(url)) if self._owned else None
         outer = sys.exc_info()[1]
         # Waiting for a connection is not the request's fault, so it does not count against its time: a slot is a
         # connection that is free.
@@ -142,7 +165,7 @@ class Transport:
             limit = asyncio.timeout(options.timeout)
             try:
                 async with limit:
-                    return await self._send(session, request, url, shown, stream)
+                    return await self._send(session, request, url, shown, stream, proxy)
             except BaseException as error:
                 _drop_frames(error, outer)
                 if isinstance(error, TimeoutError) and limit.expired():
@@ -160,9 +183,13 @@ class Transport:
         url: str | Secret[str],
         shown: Request[Any],
         stream: AsyncIterator[bytes] | None,
+        proxy: Secret[str] | None,
     ) -> Exchanged:
         headers = {**self._standing, **request.headers}
-        if request.authorization is not None:
+        more: dict[str, Any] = {} if proxy is None else {"proxy": proxy.reveal()}
+        if not self._owned:
+            more = middlewares(session, request.authorization)
+        if request.authorization is not None and (self._owned or not competes(session)):
             headers["Authorization"] = request.authorization.reveal()
         body = request.body
         async with session.request(
@@ -173,24 +200,31 @@ class Transport:
             allow_redirects=False,
             raise_for_status=False,
             timeout=_NO_TIMEOUT,
+            **more,
         ) as response:
             request.options.record.attempt.sent = True
+            content = await self._read(shown, response)
+            if "Content-Encoding" in response.headers and is_cut_off(response.headers, content):
+                raise aiohttp.ClientPayloadError("the compressed body breaks off")
             # A copy, since the response's own is no value: it does not pickle.
-            return response.status, response.headers.copy(), await self._read(shown, response)
+            return response.status, response.headers.copy(), content
 
     async def _read(self, shown: Request[Any], response: aiohttp.ClientResponse) -> bytes:
         """Read a body up to the limit, without holding more than that at any time."""
+        # Neither an error nor a token is large; a page of items may be.
+        is_large = response.status in _SUCCESSES and not shown.operation.name.startswith("oauth.")
+        largest = self._largest if is_large else min(self._largest, LARGEST_SMALL_BODY)
         length = response.content_length
         # A compressed body may be far larger than its length.
-        if length is not None and length <= self._largest and "Content-Encoding" not in response.headers:
+        if length is not None and length <= largest and "Content-Encoding" not in response.headers:
             return await response.read()
         chunks: list[bytes] = []
         size = 0
         async for chunk in response.content.iter_chunked(_CHUNK):
             size += len(chunk)
-            if size > self._largest:
+            if size > largest:
                 found: RawResponse = Response(shown, "", response.status, response.headers.copy(), b"", b"")
-                raise DecodeError(f"the body is larger than {self._largest:,} bytes", "$", found)
+                raise DecodeError(f"the body is larger than {largest:,} bytes", "$", found)
             chunks.append(chunk)
         return b"".join(chunks)
 
@@ -204,6 +238,12 @@ class Transport:
             attempt.sent = True
         if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError):
             return ConnectionFailed(shown, _reason(error), unsent=True, transient=False)
+        if isinstance(error, aiohttp.ClientResponseError) and is_header_limit(error):
+            failure = lost(
+                shown, ConnectionFailed, "the response has more or larger headers than aiohttp reads", sent=True
+            )
+            failure.transient = False
+            return failure
         return lost(shown, ConnectionFailed, _reason(error), sent=attempt.sent)
 
     def _open(self, shown: Request[Any]) -> aiohttp.ClientSession:
@@ -211,7 +251,8 @@ class Transport:
             raise ConnectionFailed(shown, "the client is closed", unsent=True, transient=False)
         if self._session is None:
             # No cookies: those set in one call would be sent with the next, which may be in another user's context.
-            self._session = aiohttp.ClientSession(connector=_Connector(), cookie_jar=aiohttp.DummyCookieJar())
+            connector = _Connector() if self._tls is None else _Connector(ssl=self._tls)
+            self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
             # By default aiohttp sends a GET, PUT or DELETE a second time when its connection breaks: unseen by the
             # budget, and a DELETE that was carried out would come back as 404. aiohttp's own test client does the same.
             self._session._retry_connection = False  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # no other way
@@ -232,6 +273,12 @@ class Transport:
         if self._owned and self._session is not None:
             await self._session.close()
 
+    def __del__(self) -> None:
+        if self._owned and self._session is not None and not self._session.closed:
+            name = "" if self._label is None else f" {self._label!r}"
+            text = f"unclosed client{name}, made at {self._made_at}: use `async with`, or `await ev.close()`"
+            warnings.warn(text, ResourceWarning, source=self, stacklevel=2)
+
 
 class _Connector(aiohttp.TCPConnector):
     """Notes when an attempt has its connection: until then a write was certainly not carried out."""
@@ -244,8 +291,17 @@ class _Connector(aiohttp.TCPConnector):
     ) -> Connection:
         """Return a connection, new or kept alive."""
         connection = await super().connect(req, traces, timeout)
+        bound_headers(connection)
         _ATTEMPT.get().sent = True
         return connection
+
+
+def _caller() -> str:
+    """Return file and line of the program that makes a client."""
+    frame = inspect.currentframe()
+    while frame is not None and str(frame.f_globals.get("__name__")).startswith("ev_energy_async."):
+        frame = frame.f_back
+    return "?" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
 def lost(shown: Request[Any], kind: type[TransportError], reason: str, *, sent: bool) -> TransportError:

@@ -43,11 +43,11 @@ BASE: Final = "https://api.ev.energy/v2"
 @pytest.mark.parametrize(
     ("environ", "carried"),
     [
-        ({}, None),
+        ({"BASE_URL": "https://api.ev.energy/v2"}, None),
         ({"TOKEN": "t"}, "Bearer t"),
         ({"CLIENT_ID": "i", "CLIENT_SECRET": "s"}, "Bearer fetched"),
         ({"TOKEN": "t", "CLIENT_ID": "i", "CLIENT_SECRET": "s"}, "Bearer t"),
-        ({"TOKEN": "", "CLIENT_ID": "", "CLIENT_SECRET": ""}, None),
+        ({"TOKEN": "", "CLIENT_ID": "", "CLIENT_SECRET": "", "BASE_URL": "https://api.ev.energy/v2"}, None),
     ],
 )
 async def test_credentials_come_from_the_environment(
@@ -60,6 +60,26 @@ async def test_credentials_come_from_the_environment(
         await ev.regions.list()
 
     assert network.sent[-1].headers.get("Authorization") == carried
+
+
+@pytest.mark.parametrize("environ", [{}, {"EV_ENERGY_TOKEN": ""}, {"PATH": "/bin"}])
+def test_an_environment_without_any_variable_makes_no_client(environ: dict[str, str]) -> None:
+    with pytest.raises(InvalidArgument, match="EV_ENERGY_CLIENT_ID, EV_ENERGY_CLIENT_SECRET, EV_ENERGY_TOKEN"):
+        EvEnergy.from_env(environ)
+
+    assert EvEnergy.from_env(environ, auth=StaticToken("t")).has_credentials
+
+
+@pytest.mark.parametrize(("flag", "allowed"), [("1", True), ("true", True), ("0", False), ("no", False)])
+def test_http_is_allowed_by_the_environment(flag: str, allowed: bool) -> None:
+    environ = {"EV_ENERGY_BASE_URL": "http://gateway.example/v2", "EV_ENERGY_ALLOW_HTTP": flag}
+    if allowed:
+        assert EvEnergy.from_env(environ).base_url == "http://gateway.example/v2"
+    else:
+        with pytest.raises(InvalidArgument, match="allow_http"):
+            EvEnergy.from_env(environ)
+    with pytest.raises(InvalidArgument, match="EV_ENERGY_ALLOW_HTTP"):
+        EvEnergy.from_env({**environ, "EV_ENERGY_ALLOW_HTTP": "perhaps"})
 
 
 async def test_the_rest_comes_from_the_environment_too(network: Network) -> None:

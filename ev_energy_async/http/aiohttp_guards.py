@@ -1,0 +1,107 @@
+"""Guards around aiohttp: behaviours of it, some of old versions only, that a client must not pass on.
+
+`transport` uses them. Each says which behaviour it is about, so that it can go when aiohttp changes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import aiohttp
+import msgspec
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aiohttp.client_reqrep import ClientRequest
+    from aiohttp.connector import Connection
+
+    from ev_energy_async.masking import Secret
+
+__all__ = ["bound_headers", "competes", "is_cut_off", "is_header_limit", "middlewares"]
+
+_LARGEST_HEAD: Final = 256 * 1024
+_NO_INFO: Final = aiohttp.RequestInfo(URL(), "", CIMultiDictProxy(CIMultiDict()), URL())
+_BOUNDS_HEADERS: Final = tuple(map(int, aiohttp.__version__.split(".")[:2])) >= (3, 14)
+
+
+def competes(session: aiohttp.ClientSession) -> bool:
+    """Whether a session has credentials of its own for requests: `auth=`, or `.netrc` through `trust_env=True`.
+
+    It refuses requests that have an `Authorization` header, and adds its own to those that have none: to an upload to
+    another host, too.
+    """
+    return session.trust_env or session.auth is not None
+
+
+def middlewares(session: aiohttp.ClientSession, authorization: Secret[str] | None) -> dict[str, Any]:
+    """Return the argument of a request on somebody else's session that puts our guards below its own middlewares.
+
+    Args:
+        session: The session.
+        authorization: The header to send if the session competes; None for none at all.
+    """
+    ours: list[Any] = []
+    if competes(session):
+
+        async def authorize(request: ClientRequest, handler: Any) -> Any:
+            request.headers.pop("Authorization", None)
+            if authorization is not None:
+                request.headers["Authorization"] = authorization.reveal()
+            return await handler(request)
+
+        ours.append(authorize)
+    if not _BOUNDS_HEADERS:
+        ours.append(_bounding)
+    # A request's own middlewares take the place of the session's, which are known by this name alone.
+    return {"middlewares": (*getattr(session, "_middlewares", ()), *ours)} if ours else {}
+
+
+async def _bounding(request: Any, handler: Any) -> Any:
+    send = request.send
+
+    async def bounded(connection: Connection) -> Any:
+        bound_headers(connection)
+        return await send(connection)
+
+    request.send = bounded
+    return await handler(request)
+
+
+def is_cut_off(headers: Mapping[str, str], body: bytes) -> bool:
+    """Whether a JSON body that was compressed ends in the middle: of gzip aiohttp reports no missing end."""
+    if not body or "json" not in headers.get("Content-Type", ""):
+        return False
+    try:
+        msgspec.json.decode(body, type=msgspec.Raw)
+    except msgspec.DecodeError as error:
+        return "truncated" in str(error)
+    return False
+
+
+def is_header_limit(error: aiohttp.ClientResponseError) -> bool:
+    """Whether aiohttp gave up a response because of its headers; the error says so in words alone."""
+    return error.message.startswith(("Got more than", "Too many"))
+
+
+def bound_headers(connection: Connection) -> None:
+    """End a connection whose response headers do not end: before 3.14 aiohttp kept reading them into memory."""
+    protocol: Any = connection.protocol
+    if _BOUNDS_HEADERS or protocol is None:
+        return
+    # A kept connection had a bound for the request before this one.
+    read = type(protocol).data_received.__get__(protocol)
+    received, body_before = 0, protocol._payload  # noqa: SLF001  # the head has come when this changes
+
+    def bounded(data: bytes) -> None:
+        nonlocal received
+        received += len(data)
+        if received > _LARGEST_HEAD and protocol._payload is body_before:  # noqa: SLF001  # as above
+            protocol.set_exception(aiohttp.ClientResponseError(_NO_INFO, (), message="Too many headers received"))
+            connection.close()
+        else:
+            read(data)
+
+    protocol.data_received = bounded
