@@ -330,11 +330,11 @@ async def test_cookies_are_not_kept_from_call_to_call() -> None:
 
 
 async def test_calls_that_queue_for_a_connection_do_not_time_out_in_the_queue() -> None:
-    slowly = FaultPlan((Rule(Latency(0.02)),))
+    slowly = FaultPlan((Rule(Latency(0.05)),))
     connector = aiohttp.TCPConnector(limit=2)
     async with Sandbox(vehicles=1, faults=slowly) as sandbox, aiohttp.ClientSession(connector=connector) as session:
-        ev = client(sandbox, session=session, timeout=0.2)
-        # Thirty in two rows take 0.3 s and more, which is longer than the timeout of each.
+        ev = client(sandbox, session=session, timeout=0.5)
+        # Thirty in two rows take 0.75 s and more, which is longer than the timeout of each.
         await asyncio.gather(*(read(ev) for _ in range(30)))
 
     assert len(sandbox.requests) == 30
