@@ -227,5 +227,5 @@ async def test_each_error_about_a_request_has_its_command_line(network: Network,
             await ev.regions.list()
 
     error: Any = raised.value
-    assert words(error.as_curl())[-1] == "$EV_ENERGY_BASE_URL/regions"
+    assert words(error.as_curl())[-1] == "$EV_ENERGY_BASE_URL/regions?page_size=100"
     assert "t0k3n" not in error.as_curl()

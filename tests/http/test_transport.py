@@ -262,7 +262,7 @@ async def test_a_request_says_who_sends_it_and_what_it_takes() -> None:
     assert (header(request, "User-Agent") or "").startswith(f"ev-energy-async/{__version__} ")
     assert header(request, "Accept") == "application/json, application/problem+json"
     assert header(request, "Authorization") == "Bearer token"
-    assert target(request) == "/v2/regions"
+    assert target(request) == "/v2/regions?page_size=100"
 
 
 async def test_a_path_and_a_query_arrive_as_they_were_encoded() -> None:
@@ -272,7 +272,7 @@ async def test_a_path_and_a_query_arrive_as_they_were_encoded() -> None:
             await ev.vehicles.get_status_log(VEHICLE, "2026-03-14T07:05:00+00:00")
 
     assert [target(request) for request in server.requests] == [
-        "/v2/regions?page_after=a%20b%2Fc%3Fd%3De%26f%2Bg%25%C3%A9",
+        "/v2/regions?page_after=a%20b%2Fc%3Fd%3De%26f%2Bg%25%C3%A9&page_size=100",
         f"/v2/vehicles/{VEHICLE}/status_logs/2026-03-14T07%3A05%3A00%2B00%3A00",
     ]
 
@@ -283,7 +283,7 @@ async def test_a_redirect_is_not_followed() -> None:
         with pytest.raises(ApiError, match="302"):
             await read(ev)
 
-    assert [served.path for served in sandbox.requests] == ["/v2/regions"]
+    assert [served.path for served in sandbox.requests] == ["/v2/regions?page_size=100"]
 
 
 async def test_the_location_of_an_onboarding_is_returned_and_not_followed() -> None:
