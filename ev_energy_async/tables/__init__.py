@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from ev_energy_async._lazy import face
 
 if TYPE_CHECKING:
-    from ev_energy_async.tables.batches import Batch as Batch
-    from ev_energy_async.tables.batches import batches as batches
-    from ev_energy_async.tables.batches import collect as collect
     from ev_energy_async.tables.build import schema as schema
     from ev_energy_async.tables.build import table as table
+    from ev_energy_async.tables.streams import Batch as Batch
+    from ev_energy_async.tables.streams import batches as batches
+    from ev_energy_async.tables.streams import collect as collect
 else:
     __getattr__, __dir__, __all__ = face(
         __name__,
-        batches=("Batch", "batches", "collect"),
+        streams=("Batch", "batches", "collect"),
         build=("schema", "table"),
     )
