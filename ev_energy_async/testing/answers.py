@@ -29,7 +29,7 @@ __all__ = ["api_error", "page", "paginated", "respond"]
 
 T = TypeVar("T")
 
-# What pages of the API hold unless told otherwise.
+# The page size of the API by default.
 _PAGE_SIZE: Final = 20
 _STUB: Final[Operation[Any]] = Operation(name="stub", method="GET", path="/stub")
 _LIST: Final[Operation[Any]] = Operation(name="stub.list", method="GET", path="/stub", is_list=True)
@@ -37,10 +37,10 @@ _FIRST_ERROR: Final = 400
 
 
 def respond(data: T, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response[T]:
-    """Return what a call with `with_response` returns.
+    """Return a response as a call with `with_response` returns it.
 
     Args:
-        data: What was decoded; a model, a list of models, or None.
+        data: The decoded body: a model, a list of models, or None.
         status: HTTP status.
         headers: Headers, e.g. `X-RateLimit-Remaining`.
 
@@ -55,22 +55,22 @@ def page(items: Iterable[T], next_cursor: str | None = None) -> Page[T]:
     """Return one page of a list, as `await ev.vehicles.list()` does.
 
     Args:
-        items: What is on it.
-        next_cursor: Where to go on; None on the last page.
+        items: The items on it.
+        next_cursor: The cursor of the next page; None on the last page.
     """
     found = list(items)
     return Page(found, next_cursor, respond(found))
 
 
 def paginated(items: Iterable[T], *, page_size: int = _PAGE_SIZE, error: Exception | None = None) -> Paginator[T]:
-    """Return a list to stub an operation with: the real `Paginator`, on items that are there already.
+    """Return a list to stub an operation with: a real `Paginator` over given items.
 
     It can be awaited for its first page, iterated, asked for `.pages(cursor=...)` and `.all()`, more than once.
 
     Args:
-        items: All the items, in their order.
-        page_size: How many a page holds.
-        error: Raised where the page after the last would be, and on an empty list at once: a list that breaks off.
+        items: All items, in order.
+        page_size: The number of items on a page.
+        error: Raised after the last item, or at once for an empty list.
 
     Raises:
         InvalidArgument: `page_size` is below 1.
@@ -91,20 +91,20 @@ def api_error(
     field_errors: Mapping[str, Sequence[str]] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> ApiError:
-    """Return the error that an answer with this status is raised as: 404 gives a `NotFound`.
+    """Return the error that a response with this status raises: `NotFound` for 404.
 
     Args:
         status: HTTP status, 400 or above.
         title: Title of the problem document; the status' phrase by default.
-        detail: What went wrong.
-        field_errors: Messages by field, as for a body that was refused.
+        detail: Detail of the problem document.
+        field_errors: Messages by field, as for a rejected body.
         headers: Headers, e.g. `Retry-After`.
 
     Raises:
-        InvalidArgument: The status means no failure.
+        InvalidArgument: The status is not an error.
     """
     if status < _FIRST_ERROR:
-        raise InvalidArgument("status", status, "one that means failure, 400 or above")
+        raise InvalidArgument("status", status, "an error status, 400 or above")
     members = {"title": title, "detail": detail, "status": status, "field_errors": field_errors}
     body = json.dumps({name: value for name, value in members.items() if value is not None}).encode()
     named = {"Content-Type": "application/problem+json", **(headers or {})}
@@ -112,7 +112,7 @@ def api_error(
 
 
 class _Shelf:
-    """Stands for the client that a paginator asks for its pages."""
+    """A stand-in for the client that a paginator asks for pages."""
 
     link_origins: frozenset[str] = frozenset()
 

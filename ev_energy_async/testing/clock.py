@@ -1,4 +1,4 @@
-"""Clocks for tests, to be handed to a client, a budget or a webhook verifier; nothing ever waits for them."""
+"""Clocks for tests, to be passed to a client, a budget or a webhook verifier; nothing waits for them."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ __all__ = ["START", "FakeClock", "SandboxClock"]
 START: Final = dt.datetime(2026, 3, 14, 12, tzinfo=dt.UTC)
 """The initial time of a `FakeClock` and of the sandbox of `ev_sandbox`."""
 
-# How often the others may go on before time moves: as often as an answer on a mocked network takes, and more.
+# Turns of other tasks before time moves: more than a response on a mocked network takes.
 _TURNS: Final = 40
 
 
 class FakeClock:
-    """A clock whose time moves when somebody sleeps on it, or when a test says so; nothing ever waits.
+    """A clock whose time moves when a task sleeps on it, or when a test moves it; nothing waits.
 
     Args:
         now: The wall-clock time to begin with, aware.
         moves_by_itself: Whether a sleep moves time to its end, the earliest first. If not, it lasts until `advance`.
 
     Attributes:
-        naps: How long each sleep was to last in seconds, in the order in which they began.
+        naps: The length of each sleep in seconds, in the order in which they started.
 
     Example:
         >>> clock = FakeClock()
@@ -51,7 +51,7 @@ class FakeClock:
         return self._start + dt.timedelta(seconds=self._seconds)
 
     def monotonic(self) -> float:
-        """Return the seconds since the clock began."""
+        """Return the seconds since the clock was created."""
         return self._seconds
 
     async def sleep(self, delay: float) -> None:
@@ -62,7 +62,7 @@ class FakeClock:
         try:
             await asyncio.sleep(0)
             while self.monotonic() < wake:
-                # The others get their turns first: one of them may want to be woken earlier, or have no need to wait.
+                # Other tasks run first: one of them may need to wake earlier, or make this sleep unnecessary.
                 for _ in range(_TURNS):
                     await asyncio.sleep(0)
                 if self._moves_by_itself and self._wakes[0] == wake:
@@ -80,12 +80,12 @@ class FakeClock:
 
 
 class SandboxClock(FakeClock):
-    """The clock of a sandbox, for a client of it: a sleep moves the sandbox's time on and takes none of the test's.
+    """The clock of a sandbox, for a client of it: a sleep moves the sandbox's time and takes no real time.
 
     The fixture `ev` has one where the sandbox's time stands still.
 
     Args:
-        sandbox: Whose time; made with a `SteppedClock`, or with a `ScaledClock` that may be moved on.
+        sandbox: The sandbox, with a `SteppedClock` or a `ScaledClock` that can be moved on.
 
     Example:
         >>> async with Sandbox(clock=SteppedClock(START)) as sandbox:  # doctest: +SKIP
@@ -102,7 +102,7 @@ class SandboxClock(FakeClock):
         return self._sandbox.now()
 
     def monotonic(self) -> float:
-        """Return the seconds that have passed in the sandbox since this clock was made."""
+        """Return the seconds that have passed in the sandbox since this clock was created."""
         return (self._sandbox.now() - self._start).total_seconds()
 
     def advance(self, delay: float | dt.timedelta) -> None:

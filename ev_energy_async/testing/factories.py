@@ -1,8 +1,8 @@
-"""Models for tests, filled with values that could be real; the work is done by polyfactory.
+"""Models for tests, filled with plausible values by polyfactory.
 
-A field gets its value by name, type and unit: IDs have the prefix of their resource and a ULID, times are aware and in
-order, percentages lie from 0 to 100, the `url` of an object leads to it. What refers to another resource is its URL, so
-nothing recurses; give a model to have it expanded. Nothing is UNSET or None unless it is asked for.
+Values depend on name, type and unit: IDs have the prefix of their resource and a ULID, times are aware and in order,
+percentages are between 0 and 100, the `url` of an object has its ID. References are URLs, so that nothing recurses;
+pass a model to expand one. Nothing is UNSET or None unless requested.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class _Field:
     Attributes:
         name: Its name.
         kind: The type of its value, without null and UNSET; `str` where it may be a reference.
-        target: The model that it refers to, if it is a reference; `str` for a text.
+        target: The model that it refers to if it is a reference; `str` for a text.
         unit: Its unit, if it has one.
         several: Whether it is a list of references or texts.
     """
@@ -63,12 +63,12 @@ class _Field:
 
     @property
     def waits(self) -> bool:
-        """Whether its value depends on others of the object, as addresses and times do."""
+        """Whether its value depends on other fields of the object, as for URLs and times."""
         return self.target is not None or self.kind in _TIMES
 
 
 class ModelFactory(AttrsFactory[M], Generic[M]):
-    """A polyfactory factory of models, to be subclassed where `build` is not enough.
+    """A polyfactory factory of models, to be subclassed if `build` is not enough.
 
     Example:
         >>> class LowVehicle(ModelFactory[Vehicle]):  # doctest: +SKIP
@@ -88,7 +88,7 @@ class ModelFactory(AttrsFactory[M], Generic[M]):
 
     @classmethod
     def get_model_fields(cls) -> list[FieldMeta]:
-        """Return the fields as polyfactory wants them."""
+        """Return the fields as polyfactory expects them."""
         return [
             FieldMeta.from_type(annotation=field.kind, name=field.name) for field in _fields(cls.__model__).values()
         ]
@@ -100,7 +100,7 @@ class ModelFactory(AttrsFactory[M], Generic[M]):
         field_build_parameters: Any | None = None,
         build_context: BuildContext | None = None,
     ) -> Any:
-        """Return the value of a field; `Null` for one that waits for the others."""
+        """Return the value of a field; `Null` for one that depends on others."""
         field = _fields(cls.__model__).get(field_meta.name)
         if field is None or field_build_parameters is not None:
             return super().get_field_value(field_meta, field_build_parameters, build_context)
@@ -120,12 +120,12 @@ class ModelFactory(AttrsFactory[M], Generic[M]):
 
     @classmethod
     def process_kwargs(cls, **kwargs: Any) -> dict[str, Any]:
-        """Return the values of all fields, those that depend on each other among them."""
+        """Return the values of all fields, including those that depend on each other."""
         number = next(_numbers)
         return _completed(cls.__model__, super().process_kwargs(**kwargs), number, cls.__random__)
 
 
-# How many models were made, so that IDs sort in the order of their making.
+# The number of models so far, so that IDs sort in the order of creation.
 _numbers = itertools.count(1)
 
 # Lists in the coordinates of a polygon; a multipolygon has one more (RFC 7946, section 3.1).
@@ -133,14 +133,14 @@ _POLYGON: Final = 3
 
 
 def build(model: type[M], /, **given: Any) -> M:
-    """Return a model with values that could be real.
+    """Return a model with plausible values.
 
     Args:
         model: The class.
-        given: Values of fields, UNSET and None among them; what depends on them follows.
+        given: Values of fields, UNSET and None included; dependent fields follow.
 
     Raises:
-        InvalidArgument: `model` is no model, or has no such field.
+        InvalidArgument: `model` is not a model, or has no such field.
 
     Example:
         >>> log = build(VehicleStatusLog, state_of_charge_percentage=12)  # doctest: +SKIP
@@ -160,16 +160,16 @@ def batch(model: type[M], size: int, /, **given: Any) -> list[M]:
 
 
 def reseed(seed: int = SEED) -> None:
-    """Begin anew: what `build` and `batch` return from here on depends on the seed alone.
+    """Reset the seed: what `build` and `batch` return from here on depends on it alone.
 
     With the fixtures of this kit it is called before each test.
     """
-    global _numbers  # noqa: PLW0603  # as polyfactory's own source of chance, one for all factories
+    global _numbers  # noqa: PLW0603  # one for all factories, like polyfactory's own random source
     _numbers = itertools.count(1)
     ModelFactory.seed_random(seed)
 
 
-# By hand, since a type checker takes the class of something without a hash for something without a hash.
+# Without a decorator: a type checker takes the class of unhashable objects for unhashable.
 _FACTORIES: Final[dict[Any, Any]] = {}
 _FIELDS: Final[dict[Any, dict[str, _Field]]] = {}
 
@@ -206,7 +206,7 @@ def _members(hint: Any) -> tuple[Any, ...]:
 
 
 def _completed(model: type[Model], found: dict[str, Any], number: int, chance: Random) -> dict[str, Any]:
-    """Return values with those that were left out: times in order, then the ID, then what refers to others."""
+    """Return values with the missing ones: times in order, then the ID, then references."""
     result = dict(found)
     missing = [field for name, field in _fields(model).items() if name not in found]
     first = _first_moment(found) or values.moment(chance)
@@ -222,7 +222,7 @@ def _completed(model: type[Model], found: dict[str, Any], number: int, chance: R
             result["id"] = values.resource_id(prefix or model.__name__.lower()[:4], number, chance)
         else:
             waiting.append(field)
-    for field in sorted(waiting, key=lambda each: each.name == "url"):  # the last, as it is made of the others
+    for field in sorted(waiting, key=lambda each: each.name == "url"):  # the last one, because it contains others
         if field.several:
             result[field.name] = [_text(model, field, result, number, chance)]
         else:
@@ -269,7 +269,7 @@ def _words(name: str) -> list[str]:
 
 
 def _known(resource: resources.Resource | None, result: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is known of the object that refers: its ID, under the name of its kind."""
+    """Return the ID of the referring object, under the name of its kind."""
     if resource is None or resource.prefix is None or not isinstance(result.get("id"), str):
         return {}
     return {resources.stem(resource.params[-1]): result["id"]}

@@ -1,4 +1,4 @@
-"""The fixtures of the kit. Those that await work under pytest-asyncio in its strict mode as well as in `auto`."""
+"""The fixtures. The asynchronous ones work with pytest-asyncio in its strict and `auto` modes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _VEHICLES: Final = 20
 
 
 def _stands_still(options: dict[str, Any]) -> bool:
-    from ev_energy_async.sandbox import SteppedClock  # noqa: PLC0415  # only for those who use it
+    from ev_energy_async.sandbox import SteppedClock  # noqa: PLC0415  # only if it is used
 
     return isinstance(options.get("clock", SteppedClock(START)), SteppedClock)
 
@@ -39,11 +39,11 @@ def ev_sandbox_options() -> dict[str, Any]:
 
 @pytest_asyncio.fixture
 async def ev_sandbox(ev_sandbox_options: dict[str, Any]) -> AsyncIterator[Sandbox]:
-    """A sandbox that runs for one test, on a free port, the same each time: seed and time are fixed.
+    """A sandbox for one test, on a free port; always the same, because seed and time are fixed.
 
     Its time moves with `ev_sandbox.advance(seconds)`; what it was asked is in `ev_sandbox.requests`.
     """
-    from ev_energy_async.sandbox import Sandbox, SteppedClock  # noqa: PLC0415  # only for those who use it
+    from ev_energy_async.sandbox import Sandbox, SteppedClock  # noqa: PLC0415  # only if it is used
 
     options: dict[str, Any] = {"vehicles": _VEHICLES, "clock": SteppedClock(START), **ev_sandbox_options}
     async with Sandbox(**options) as sandbox:
@@ -65,7 +65,7 @@ async def ev(ev_sandbox: Sandbox, ev_sandbox_options: dict[str, Any]) -> AsyncIt
 
 @pytest.fixture
 def ev_api() -> Iterator[MockApi]:
-    """A network on which nothing is but what the test puts there, for every aiohttp session; see `MockApi`.
+    """A mocked network with nothing but what the test registers, for every aiohttp session; see `MockApi`.
 
     Servers of the test's own, on this machine, are reached as always.
     """
@@ -75,5 +75,5 @@ def ev_api() -> Iterator[MockApi]:
 
 @pytest.fixture(autouse=True)
 def ev_factories() -> None:
-    """Let `build` and `batch` begin anew for each test, so that no test depends on those before it."""
+    """Reset the seed of `build` and `batch` for each test, so that no test depends on earlier ones."""
     reseed()

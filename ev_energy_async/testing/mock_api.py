@@ -1,8 +1,8 @@
-"""A network that is not there: aioresponses on any aiohttp, which remembers each request as it would have gone out.
+"""A mocked network: aioresponses for any version of aiohttp, which records each request as it would have been sent.
 
-aioresponses itself sorts the query and decodes the path, which hides what a test of the wire wants to see; and 0.7.9
-does not know aiohttp 3.14. It answers below the session, so all that a client does on top of it happens: retries,
-budget, token, decoding.
+aioresponses sorts the query and decodes the path, which hides what a test of the wire wants to see, and its version
+0.7.9 does not support aiohttp 3.14. It works below the session, so that everything a client does on top takes place:
+retries, budget, token, decoding.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ __all__ = ["Answer", "MockApi", "Sent"]
 
 
 class _Nothing:
-    """Stands for a body that is not given; told apart from null, which is a body."""
+    """The default of a body: none, as opposed to null, which is a body."""
 
     def __repr__(self) -> str:
         return "NOTHING"
@@ -51,12 +51,12 @@ _NEEDS_WRITER: Final = "stream_writer" in inspect.signature(ClientResponse.__ini
 
 @attrs.frozen
 class Sent:
-    """A request as it was handed to aiohttp.
+    """A request as it was passed to aiohttp.
 
     Attributes:
         method: HTTP method.
-        url: The whole URL, encoded as it goes out.
-        headers: All headers but those that aiohttp adds, the token among them.
+        url: The complete URL, encoded as it is sent.
+        headers: All headers except those that aiohttp adds, the token included.
         body: The raw body; None if there is none.
     """
 
@@ -70,7 +70,7 @@ class Sent:
         """The body, read as JSON.
 
         Raises:
-            ValueError: There is none.
+            ValueError: The request had no body.
         """
         if self.body is None:
             raise ValueError(f"{self.method} {self.url} had no body")
@@ -87,9 +87,9 @@ class Answer:
     """A response of the mocked API.
 
     Attributes:
-        json: What is encoded as the body: JSON values, models, lists of models.
+        json: The body before encoding: JSON values, models, lists of models.
         status: HTTP status.
-        headers: Headers besides `Content-Type` and the rate limit's.
+        headers: Headers in addition to `Content-Type` and the rate limit.
         body: The body, if it is not `json`.
         content_type: Its type.
     """
@@ -102,13 +102,13 @@ class Answer:
 
 
 class _Written:
-    """Stands for the writer of a request that has been sent."""
+    """A stand-in for the writer of a request that has been sent."""
 
     output_size = 0
 
 
 class _Response(ClientResponse):
-    """A response as aioresponses 0.7.9 makes it, with what it lacks.
+    """A response of aioresponses 0.7.9, with the attributes that it lacks.
 
     aiohttp 3.14 asks for one more argument; and a body of more than 128 kB would have the reader stop a connection that
     is not there.
@@ -125,15 +125,15 @@ class _Response(ClientResponse):
 
 
 class MockApi:
-    """A network on which nothing is but what a test put there; all else is a refused connection.
+    """A network with nothing but what a test registers; any other request is a refused connection.
 
     It stands in for every aiohttp session while it is entered, wherever the session was made.
 
     Args:
-        passthrough: Beginnings of URLs that are reached as always.
+        passthrough: Prefixes of URLs that stay reachable.
 
     Attributes:
-        sent: The requests so far, those that were refused too.
+        sent: The requests so far, refused ones included.
 
     Example:
         >>> with MockApi() as api:
@@ -145,16 +145,16 @@ class MockApi:
     def __init__(self, *, passthrough: Sequence[str] = ()) -> None:
         self.sent: list[Sent] = []
         mocked = aioresponses(passthrough=list(passthrough))
-        # Typed as it is used: its annotations are of an older Python.
+        # Typed here, because its annotations are of an older Python.
         self._mocked: Any = mocked
         pass_on: Callable[..., Awaitable[ClientResponse]] = self._mocked._request_mock  # noqa: SLF001  # no public way
 
         async def note(session: ClientSession, method: str, url: URL | str, **kwargs: Any) -> ClientResponse:
-            # As aiohttp takes it: in the text of a URL it decodes what it deems needless.
+            # As aiohttp takes it: it decodes needless escapes in the text of a URL.
             text = str(URL(url))
             if not text.startswith(tuple(passthrough)):
                 data = kwargs.get("data")
-                body = data.getvalue() if isinstance(data, BytesIO) else data  # as large ones come
+                body = data.getvalue() if isinstance(data, BytesIO) else data  # the form of large ones
                 self.sent.append(Sent(method, text, CIMultiDict[str](kwargs.get("headers") or {}), body))
             return await pass_on(session, method, self._as_registered(method, URL(url)), **kwargs)
 
@@ -172,17 +172,17 @@ class MockApi:
         content_type: str = "application/json",
         repeat: bool = False,
     ) -> None:
-        """Register the answer to the next request of this kind, or to each with `repeat`; the earliest counts first.
+        """Register the response to the next such request, or to each one with `repeat`; used in order of registration.
 
         Args:
             method: HTTP method.
-            url: The URL, its query in any order, or a pattern that matches its beginning; a path is one of the API.
+            url: The URL with its query in any order, a path of the API, or a pattern that matches its beginning.
             json: Encoded as the body: JSON values, models, lists of models.
             status: HTTP status.
-            headers: Headers besides `Content-Type`.
+            headers: Headers in addition to `Content-Type`.
             body: The body, if it is not `json`.
             content_type: Its type.
-            repeat: Whether it answers all that follow as well.
+            repeat: Whether it is the response to all following requests as well.
         """
         answer = Answer(json, status, headers or {}, body, content_type)
         self._register(method, url, lambda: _result(answer), repeat=repeat)
@@ -199,7 +199,7 @@ class MockApi:
         headers: Mapping[str, str] | None = None,
         repeat: bool = False,
     ) -> None:
-        """Register a failure, told as a problem document (RFC 9457); see `answer` for the arguments."""
+        """Register an error with a problem document (RFC 9457); see `answer` for the arguments."""
         members = {"title": title, "detail": detail, "status": status, "field_errors": field_errors}
         document = {name: value for name, value in members.items() if value is not None}
         self.answer(
@@ -213,12 +213,12 @@ class MockApi:
         )
 
     def pages(self, path: str, items: Iterable[Any], *, page_size: int = _FULL_PAGE) -> None:
-        """Let a list of the API answer with these items, in pages that lead to each other by `Link`.
+        """Let a list of the API return these items, in pages linked by `Link`.
 
         Args:
-            path: Path of the list, e.g. `/vehicles`; its filters are taken and have no effect.
-            items: All the items: models, or JSON objects.
-            page_size: The most items of a page.
+            path: Path of the list, e.g. `/vehicles`; filters are accepted and have no effect.
+            items: All items: models or JSON objects.
+            page_size: The maximum number of items on a page.
         """
         shelf = list(items)
 
@@ -234,16 +234,16 @@ class MockApi:
         self.handle("GET", re.compile(re.escape(BASE_URL + path) + r"(\?.*)?$"), answer)
 
     def token(self, token: str = "mocked-token") -> None:  # noqa: S107  # it opens nothing
-        """Let the token endpoint give out a token, for clients with credentials."""
+        """Let the token endpoint issue a token, for clients with credentials."""
         document = {"access_token": token, "token_type": "Bearer", "expires_in": _TOKEN_LIFE}
         self.answer("POST", str(URL(BASE_URL).origin()) + TOKEN_PATH, document, repeat=True)
 
     def handle(self, method: str, url: str | re.Pattern[str], function: Callable[[Sent], Answer]) -> None:
-        """Let a function answer all requests of a kind; what it raises is what the network does instead."""
+        """Let a function respond to all such requests; an exception from it is a failure of the network."""
         self._register(method, url, lambda: _result(function(self.sent[-1])), repeat=True)
 
     def fail(self, method: str, url: str | re.Pattern[str], error: Exception, *, repeat: bool = False) -> None:
-        """Let the next request of a kind fail with an error of aiohttp's, or each with `repeat`.
+        """Let the next such request fail with an aiohttp error, or each one with `repeat`.
 
         Example:
             >>> api.fail("GET", "/vehicles", aiohttp.ClientPayloadError())  # doctest: +SKIP
@@ -251,7 +251,7 @@ class MockApi:
         self._mocked.add(_whole(url), method=method, repeat=repeat, exception=error)
 
     def _as_registered(self, method: str, url: URL) -> URL:
-        """Return a URL as a test spells it: lists ask for full pages by default, which a test need not say."""
+        """Return a URL as tests write it: without the page size that lists use by default."""
         without = url.without_query_params("page_size") if url.query.get("page_size") == str(_FULL_PAGE) else url
         registered: Iterable[Any] = self._mocked._matches.values()  # noqa: SLF001  # no public way
         return url if any(each.match(method, normalize_url(url)) for each in registered) else without
@@ -279,7 +279,7 @@ def _whole(url: str | re.Pattern[str]) -> str | re.Pattern[str]:
 def _plain(value: object) -> Any:
     if isinstance(value, Model):
         return json.loads(codec.encode(value))
-    raise TypeError(f"{type(value).__name__} is no JSON value and no model")
+    raise TypeError(f"{type(value).__name__} is neither a JSON value nor a model")
 
 
 def _result(answer: Answer) -> CallbackResult:
@@ -287,7 +287,7 @@ def _result(answer: Answer) -> CallbackResult:
     return CallbackResult(
         status=answer.status,
         body=body,
-        # As the API has it on every answer: without, a client goes slowly.
+        # The API sends it with every response; without it a client is cautious.
         headers={"X-RateLimit-Limit": "100000", "X-RateLimit-Remaining": "99999", **answer.headers},
         content_type=answer.content_type,
         response_class=_Response,

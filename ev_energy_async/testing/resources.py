@@ -1,4 +1,4 @@
-"""The resource of each model: the prefix of its IDs and its URL, taken from the API's operations. Pure."""
+"""The resource of each model: the prefix of its IDs and its URL, taken from the API's operations."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Resource:
 
     Attributes:
         path: Path template, e.g. `/vehicles/{vehicle_id}/status_logs/{sampled_at}`.
-        params: The parameters in it.
+        params: Its parameters.
     """
 
     path: str
@@ -39,11 +39,11 @@ class Resource:
         last = self.params[-1] if self.params else None
         if last is None or last.kind != "id" or not self.path.endswith("}"):
             return None
-        # Not every prefix stands in the document; any four letters will do then.
+        # The document does not have every prefix; any four letters will do.
         return last.prefix or stem(last).replace("_", "")[:_PREFIX_LENGTH]
 
     def url(self, values: dict[str, str]) -> str:
-        """Return its address with these values in the place of the parameters."""
+        """Return its URL with values for the parameters."""
         path = self.path
         for param in self.params:
             path = path.replace(f"{{{param.wire or param.name}}}", values[param.name])
@@ -88,16 +88,16 @@ def _tables() -> tuple[dict[type, Resource], dict[str, Resource], dict[str, str]
 
 
 def resource_of(model: type) -> Resource | None:
-    """Return the resource that a model is; None if it is only part of others."""
+    """Return the resource of a model; None if it is only part of others."""
     return _tables()[0].get(model)
 
 
 def resource_named(name: str) -> Resource | None:
-    """Return the resource of a name in the singular, e.g. `vehicle`; None if there is none."""
+    """Return a resource by its name in the singular, e.g. `vehicle`; None if it does not exist."""
     return _tables()[1].get(name)
 
 
 def collection(name: str) -> str | None:
-    """Return the address of a list by its name, e.g. `vehicles`; None if there is none."""
+    """Return the URL of a list by its name, e.g. `vehicles`; None if it does not exist."""
     path = _tables()[2].get(name)
     return None if path is None else BASE_URL + path

@@ -1,4 +1,4 @@
-"""Signatures of webhooks, as Svix makes them, for deliveries that a test makes up."""
+"""Sign webhook deliveries in tests, as Svix signs them."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def sign(
     Args:
         body: The body, byte for byte as it will be delivered.
         secret: The signing secret of the endpoint (`whsec_...`), or several, as during a rotation.
-        message_id: The `svix-id`; a new one by default. The same again makes it a redelivery.
-        sent_at: When it was sent, aware; now by default. For a verifier with a clock of its own, that clock's time.
+        message_id: The `svix-id`; a new one by default. A repeated one makes it a redelivery.
+        sent_at: When it was sent, aware; now by default. Use the clock's time for a verifier with a clock.
 
     Raises:
-        InvalidArgument: The body is not `bytes`, a secret is none, or the time is naive.
+        InvalidArgument: The body is not `bytes`, a secret is malformed, or the time is naive.
 
     Example:
         >>> body = codec.encode(build(ChargingSubSessionEndedWebhook))  # doctest: +SKIP
@@ -41,7 +41,7 @@ def sign(
     moment = dt.datetime.now(dt.UTC) if sent_at is None else sent_at
     if moment.utcoffset() is None:
         raise InvalidArgument("sent_at", sent_at, "a datetime with a time zone")
-    WebhookVerifier(secret)  # which refuses what is no secret, without showing it
+    WebhookVerifier(secret)  # rejects a malformed secret without showing it
     secrets = (secret,) if isinstance(secret, str) else tuple(secret)
     message = message_id or f"msg_{ULID()}"
     text = body.decode()

@@ -1,4 +1,4 @@
-"""Values that could be real, by the name and the unit of a field. Pure: all chance comes from the source handed in."""
+"""Plausible values by the name and the unit of a field; all randomness comes from the source passed in."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _LISTED: Final = {
     "timezone_name": ("Europe/London",),
 }
 _LINKS: Final = frozenset({"icon", "link", "logo", "svg", "url"})
-# What is said of an object as a whole.
+# Texts about an object as a whole.
 _OWN: Final = frozenset({"description", "display_name", "name", "title"})
 _UNITS: Final = {
     "%": (0, 100),
@@ -57,7 +57,7 @@ _ANYTHING: Final = (0, 100)
 _LOW: Final = frozenset({"min", "minimum"})
 _HIGH: Final = frozenset({"max", "maximum"})
 _BATTERIES: Final = (40_000, 100_000)
-# After the first time of an object: a log is stored seconds later, what has a beginning ends in the evening.
+# Offsets from the first time of an object: a log is stored seconds later, a period ends in the evening.
 _SECONDS_LATER: Final = {
     **dict.fromkeys(("logged", "received"), 5),
     **dict.fromkeys(("dispatched", "read", "resolved", "updated", "used", "verified"), 600),
@@ -77,13 +77,13 @@ def moment(chance: Random) -> dt.datetime:
 
 
 def delay(name: str) -> dt.timedelta:
-    """Return how long after the first time of its object a field's time is."""
+    """Return the offset of a field's time from the first time of its object."""
     words = name.split("_")
     return dt.timedelta(seconds=max(_SECONDS_LATER.get(word, 0) for word in words))
 
 
 def is_known(name: str) -> bool:
-    """Return whether the texts of a field are listed here, so that its name refers to nothing else."""
+    """Return whether the texts of a field are listed here, so that it is not a reference."""
     return name in _LISTED
 
 
@@ -112,7 +112,7 @@ def text(name: str, owner: str, chance: Random) -> str:
 
 
 def number(name: str, unit: str | None, chance: Random) -> int:
-    """Return a whole number for a field."""
+    """Return an integer for a field."""
     words = set(name.split("_"))
     low, high = _UNITS.get(unit or "", _ANYTHING)
     if "battery" in words and unit == "Wh" and "size" in words:
