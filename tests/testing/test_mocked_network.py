@@ -99,7 +99,7 @@ async def test_a_body_that_is_neither_json_nor_model_is_a_type_error(ev_api: Moc
     ev_api.answer("GET", "/users/me", object())
 
     async with EvEnergy(StaticToken("a-token")) as client:
-        with pytest.raises(TypeError, match="no JSON value"):
+        with pytest.raises(TypeError, match="neither a JSON value"):
             await client.users.get("me")
 
 
