@@ -10,20 +10,28 @@ from ev_energy_async._lazy import face
 if TYPE_CHECKING:
     from ev_energy_async.codec.codec import Codec as Codec
     from ev_energy_async.codec.codec import decode as decode
+    from ev_energy_async.codec.codec import finish as finish
     from ev_energy_async.codec.codec import make_converter as make_converter
     from ev_energy_async.codec.codec import warm as warm
     from ev_energy_async.codec.drift import Drift as Drift
     from ev_energy_async.codec.encoding import encode as encode
     from ev_energy_async.codec.encoding import lost_keys as lost_keys
+    from ev_energy_async.codec.slices import AT_ONCE as AT_ONCE
     from ev_energy_async.codec.strict import decode_strict as decode_strict
+    from ev_energy_async.codec.tolerant import Decoded as Decoded
+    from ev_energy_async.codec.tolerant import TolerantConverter as TolerantConverter
+    from ev_energy_async.codec.tolerant import has_hook as has_hook
+    from ev_energy_async.codec.tolerant import structure as structure
     from ev_energy_async.codec.types import members as members
     from ev_energy_async.codec.types import spoken as spoken
 else:
     __getattr__, __dir__, __all__ = face(
         __name__,
-        codec=("Codec", "decode", "make_converter", "warm"),
+        codec=("Codec", "decode", "finish", "make_converter", "warm"),
         drift=("Drift",),
         encoding=("encode", "lost_keys"),
+        slices=("AT_ONCE",),
         strict=("decode_strict",),
+        tolerant=("Decoded", "TolerantConverter", "has_hook", "structure"),
         types=("members", "spoken"),
     )

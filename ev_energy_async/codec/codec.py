@@ -1,36 +1,42 @@
-"""Bytes to models and back.
+"""Bytes to models.
 
-The fast way is one cached msgspec decoder a type. What it refuses goes the tolerant way: a cattrs converter that
-delivers what departs from the schema without loss (null where not allowed, a required key missing, `70.0` for `70`, a
-time without a zone), reports the drift once per type and path, and raises `DecodeError` with the path for the rest. The
-converter is also the place to hook in: a hook registered for a type sends all that contains the type the tolerant way.
+The fast path is one cached msgspec decoder a type. What it refuses takes the tolerant path: a cattrs converter that
+accepts harmless schema mismatches (null where not allowed, a required key missing, `70.0` for `70`, a time without an
+offset), reports them as drift once per type and path, and raises `DecodeError` with the path for anything else. The
+converter is also the place for hooks: a hook for a type sends everything that contains the type the tolerant path.
 
-Pure: no I/O beside the log line that reports drift.
+`http` decodes responses here, `webhooks` events, users whatever they stored. Pure, except that drift is logged.
 """
 
 from __future__ import annotations
 
-import contextlib
 import logging
-from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar, get_args
 
 import msgspec
 
+from ev_energy_async import codec as face
+from ev_energy_async.codec.damage import is_utf8, pieces, pieces_by_key, replaced
 from ev_energy_async.codec.drift import Drift
-from ev_energy_async.codec.strict import BROKEN, decode_certain, decode_strict, decode_whole, decoder, reason
-from ev_energy_async.codec.types import is_model
+from ev_energy_async.codec.slices import AT_ONCE, SLICE, groups
+from ev_energy_async.codec.strict import BROKEN, decode_certain, decoder, keys_of, reason
+from ev_energy_async.codec.types import is_model, is_union, members, origin, shape, spoken
+from ev_energy_async.codec.unions import choose_model
 from ev_energy_async.errors import DecodeError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
     from cattrs import Converter
 
-__all__ = ["Codec", "Drift", "decode", "decode_strict", "make_converter", "warm"]
+__all__ = ["Codec", "decode", "finish", "make_converter", "warm"]
 
 _LOG: Final = logging.getLogger("ev_energy_async")
-# Reported drift is remembered, so that a running fleet logs it once; a service never sees more kinds than this.
+# Reported drift is remembered, so that a running fleet logs it once; no service sees more kinds than this.
 _MOST_DRIFT: Final = 10_000
+# Items of one page that take the tolerant path, which costs a hundred times as much as the fast one.
+_MOST_REPAIRED: Final = 1_000
+_PAUSE: Final = 25
 
 T = TypeVar("T")
 
@@ -38,22 +44,47 @@ _items: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def warm(into: Any) -> None:
-    """Make the decoder of a type, so that the first answer need not."""
+    """Make the decoder of a type, so that the first response need not."""
     decoder(into)
 
 
-def _document(data: bytes) -> Any:
-    try:
-        return msgspec.json.decode(data)
-    except BROKEN as error:
-        raise DecodeError(*reason(error)) from error
+def finish(steps: Generator[None, None, T]) -> T:
+    """Run decoding in steps to its end, without pauses, and return its result."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+
+class _Repairs:
+    """Counts the items of a page that take the tolerant path."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def count_one(self) -> None:
+        """Count an item.
+
+        Raises:
+            DecodeError: There are too many.
+        """
+        self._count += 1
+        if self._count > _MOST_REPAIRED:
+            raise DecodeError(f"more than {_MOST_REPAIRED:,} items of a page depart from the schema")
+
+    @property
+    def is_time_to_pause(self) -> bool:
+        """Whether enough items came together for a pause."""
+        return self._count % _PAUSE == _PAUSE - 1
 
 
 class Codec:
-    """Decodes with one converter and tells one listener of drift.
+    """Decodes with one converter and reports drift to one listener.
 
     Args:
-        converter: A converter from `make_converter`, with hooks of your own; None for one without.
+        converter: A converter from `make_converter`, with your own hooks; None for one without.
         on_drift: Called with each kind of drift once.
     """
 
@@ -71,93 +102,207 @@ class Codec:
     def decode(self, data: bytes, into: Any) -> Any:
         """Decode a JSON document.
 
+        Bytes that are not UTF-8 are replaced by U+FFFD and reported as drift.
+
         Args:
             data: The document in UTF-8.
             into: The type to decode to: a model, a list of models, a union.
 
         Raises:
-            DecodeError: It is no JSON, or cannot be understood as the type; carries the path.
+            DecodeError: It is not JSON, or does not match the type; carries the path.
         """
-        fast = None if self._has_hook(into) else decoder(into)
-        if fast is not None:
+        return finish(self.decode_steps(data, into))
+
+    def decode_steps(self, data: bytes, into: Any) -> Generator[None, None, Any]:
+        """Decode a JSON document as `decode` does, with a pause after each slice of a large one.
+
+        Raises:
+            DecodeError: It is not JSON, or does not match the type; carries the path.
+        """
+        try:
+            return (yield from self._steps(data, into))
+        except DecodeError:
+            if is_utf8(data):
+                raise
+            self.report(Drift(spoken(_item_of(into) or into), "$", "text"))
+            return (yield from self._steps(replaced(data), into))
+
+    def _steps(self, data: bytes, into: Any) -> Generator[None, None, Any]:
+        if len(data) > AT_ONCE and not self._has_hook(into):
+            inner = _inner(data, into)
+            item = _item_of(inner)
+            if item is not None:
+                return (yield from self._list_steps(data, item))
+            if is_model(inner):
+                return (yield from self._model_steps(data, inner))
+        return (yield from self._at_once(data, into))
+
+    def _at_once(self, data: bytes, into: Any) -> Generator[None, None, Any]:
+        if not self._has_hook(into):
             try:
-                return decode_whole(fast, data, into)
-            except msgspec.ValidationError:
-                # Well-formed as far as it was read, so the tolerant way has a say.
-                if get_origin(into) is list and is_model(item := get_args(into)[0]):
-                    return self._decode_list(data, into, item)
-            except BROKEN as error:
-                raise DecodeError(*reason(error)) from error
-        elif not self._has_hook(into):
-            # Taken apart, the parts are decoded the fast way; what departs from its schema has another chance.
-            with contextlib.suppress(DecodeError):
                 return decode_certain(data, into)
+            except DecodeError as error:
+                cause = error.__cause__
+                if isinstance(cause, BROKEN) and not isinstance(cause, msgspec.ValidationError):
+                    raise  # not JSON at all
+                # Well-formed as far as it was read, so tolerant decoding has a say.
+                item = _item_of(into)
+                if is_model(item):
+                    return (yield from self._repaired(data, item, _Repairs()))
         return self._decode_tolerantly(data, into)
 
-    def _decode_list(self, data: bytes, into: Any, item: Any) -> Any:
-        """Decode a list in which something departs from the schema: the other items take the fast way all the same."""
-        fast = decoder(item)
-        assert fast is not None  # noqa: S101  # the whole has one
+    def _list_steps(self, data: bytes, item: Any) -> Generator[None, None, list[Any]]:
+        """Decode a large array group by group."""
+        made: list[Any] = []
+        repairs = _Repairs()
+        try:
+            for group, count in groups(data):
+                is_large = count == 1 and len(group) > AT_ONCE
+                try:
+                    if is_large:
+                        made.append((yield from self._steps(group[1:-1].strip(), item)))
+                    elif is_model(item):
+                        made += yield from self._group(group, item, repairs)
+                    else:
+                        made += yield from self._at_once(group, list[item])
+                except DecodeError as error:
+                    raise _moved(error, len(made), single=is_large) from error
+                yield
+        except BROKEN as error:
+            raise DecodeError(*reason(error)) from error
+        return made
+
+    def _group(self, group: bytes, item: Any, repairs: _Repairs) -> Generator[None, None, list[Any]]:
+        try:
+            made: list[Any] = decode_certain(group, list[item])
+        except DecodeError:
+            made = yield from self._repaired(group, item, repairs)
+        return made
+
+    def _repaired(self, data: bytes, item: Any, repairs: _Repairs) -> Generator[None, None, Any]:
+        """Decode an array with mismatches: the items without any take the fast path all the same."""
         made: list[Any] = []
         try:
             raw_items = _items.decode(data)
         except BROKEN as error:
             raise DecodeError(*reason(error)) from error
         for index, raw in enumerate(raw_items):
+            document = bytes(raw)
             try:
-                made.append(decode_whole(fast, raw, item))
-            except msgspec.ValidationError:
-                document = bytes(raw)
-                if not document.startswith(b"{"):
-                    return self._decode_tolerantly(data, into)  # what is no object is a matter of the list
-                try:
-                    made.append(self._decode_tolerantly(document, item))
-                except DecodeError as error:
-                    raise DecodeError(error.reason, f"$[{index}]{error.path[1:]}") from error
+                made.append(decode_certain(document, item))
+                continue
+            except DecodeError:
+                pass
+            if not document.startswith(b"{"):
+                return self._decode_tolerantly(data, list[item])  # the list is at fault
+            try:
+                repairs.count_one()
+                made.append(self._decode_tolerantly(document, item))
+            except DecodeError as error:
+                raise _moved(error, index, single=True) from error
+            if repairs.is_time_to_pause:
+                yield
         return made
 
-    def decode_items(self, data: bytes, into: Any) -> list[tuple[bytes, Any]]:
-        """Decode an array item by item; an item that cannot be understood is its `DecodeError`.
+    def _model_steps(self, data: bytes, into: Any) -> Generator[None, None, Any]:
+        """Decode a large object: its large members in steps, the others together."""
+        try:
+            keys = keys_of(data)
+        except BROKEN as error:
+            raise DecodeError(*reason(error)) from error
+        known = shape(into)
+        kinds = {field.key: field.hint for field in known.fields}
+        if known.more is not None:
+            kinds = {**dict.fromkeys(keys, known.more.hint), **kinds}
+        document: dict[str, Any] = {}
+        for name, raw in keys.items():
+            part = bytes(raw)
+            if len(part) > AT_ONCE and name in kinds:
+                try:
+                    document[name] = face.Decoded((yield from self._steps(part, kinds[name])))
+                except DecodeError as error:
+                    raise DecodeError(error.reason, f"$.{name}{error.path[1:]}") from error
+                yield
+            elif name in kinds:
+                document[name] = _document(part)
+        return self._structured(document, into)
+
+    def item_steps(self, data: bytes, into: Any) -> Generator[None, None, list[tuple[bytes, Any]]]:
+        """Decode an array item by item, with pauses; an item that cannot be decoded is its `DecodeError`.
+
+        Damaged text costs only the item that it is in.
 
         Args:
-            data: The array in UTF-8.
+            data: The array.
             into: The type of an item.
 
         Raises:
-            DecodeError: It is no array.
+            DecodeError: It is not an array.
         """
-        raw_items: list[msgspec.Raw] = decode_strict(data, list[msgspec.Raw])
         made: list[tuple[bytes, Any]] = []
-        for raw in map(bytes, raw_items):
+        repairs = _Repairs()
+        taken = 0
+        for raw in (yield from self._raw_items(data)):
             try:
-                made.append((raw, self.decode(raw, into)))
+                try:
+                    value = None if self._has_hook(into) else decode_certain(raw, into)
+                except DecodeError:
+                    repairs.count_one()
+                    value = None
+                made.append((raw, (yield from self.decode_steps(raw, into)) if value is None else value))
             except DecodeError as error:
                 made.append((raw, error))
+            taken += len(raw)
+            if taken > SLICE or repairs.is_time_to_pause:
+                taken = 0
+                yield
         return made
+
+    def _raw_items(self, data: bytes) -> Generator[None, None, list[bytes]]:
+        found: list[bytes] = []
+        try:
+            for group, _ in groups(data):
+                found += map(bytes, _items.decode(group))
+                yield
+        except BROKEN as error:
+            if not data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"["):
+                raise DecodeError(*reason(error)) from error
+            return (yield from pieces(data))
+        return found
+
+    def member_steps(self, data: bytes) -> Generator[None, None, dict[str, bytes]]:
+        """Return the members of an object, of damaged text too.
+
+        Raises:
+            DecodeError: It is not an object.
+        """
+        try:
+            return {name: bytes(raw) for name, raw in keys_of(data).items()}
+        except BROKEN:
+            return (yield from pieces_by_key(data))
 
     def _has_hook(self, into: Any) -> bool:
         if self._converter is None:
             return False
         hooked = self._hooked.get(into)
         if hooked is None:
-            from ev_energy_async.codec.tolerant import has_hook  # noqa: PLC0415  # cattrs costs 45 ms, few need it
-
-            hooked = self._hooked[into] = has_hook(self._converter, into)
+            hooked = self._hooked[into] = face.has_hook(self._converter, into)
         return hooked
 
     def _decode_tolerantly(self, data: bytes, into: Any) -> Any:
-        from ev_energy_async.codec.tolerant import structure  # noqa: PLC0415  # cattrs costs 45 ms, few need it
+        return self._structured(_document(data), into)
 
+    def _structured(self, document: Any, into: Any) -> Any:
         if self._converter is None:
             self._converter = make_converter()
             self._hooked.clear()
-        value, drift = structure(self._converter, _document(data), into)
+        value, drift = face.structure(self._converter, document, into)
         for item in drift:
             self.report(item)
         return value
 
     def report(self, drift: Drift) -> None:
-        """Tell of drift, the first time it is met."""
+        """Log drift and tell the listener, the first time it is seen."""
         if drift in self._reported or len(self._reported) >= _MOST_DRIFT:
             return
         self._reported.add(drift)
@@ -166,8 +311,45 @@ class Codec:
             self._on_drift(drift)
 
 
+def _document(data: bytes) -> Any:
+    try:
+        return msgspec.json.decode(data)
+    except BROKEN as error:
+        raise DecodeError(*reason(error)) from error
+
+
+def _inner(data: bytes, into: Any) -> Any:
+    """Return the member of a union that a large document is likely to be; another type itself."""
+    if origin(into) is Annotated:
+        return _inner(data, get_args(into)[0])
+    if not is_union(into):
+        return into
+    is_object = data.lstrip().startswith(b"{")
+    fitting = [each for each in members(into) if (is_model(each) if is_object else origin(each) is list)]
+    if len(fitting) > 1 and is_object:
+        keys = keys_of(data)
+        fitting, is_guess = choose_model(fitting, keys, lambda key: msgspec.json.decode(keys[key]))
+        fitting = [] if is_guess else fitting[:1]
+    return fitting[0] if len(fitting) == 1 else into
+
+
+def _item_of(into: Any) -> Any:
+    """Return the type of the items of a list; None for other types."""
+    return get_args(into)[0] if origin(into) is list else None
+
+
+def _moved(error: DecodeError, index: int, *, single: bool) -> DecodeError:
+    """Return the error of a part of an array with the path that it has in the whole."""
+    if single:
+        return DecodeError(error.reason, f"$[{index}]{error.path[1:]}")
+    number, bracket, rest = error.path.removeprefix("$[").partition("]")
+    if not bracket or not number.isdecimal():
+        return error
+    return DecodeError(error.reason, f"$[{index + int(number)}]{rest}")
+
+
 def make_converter() -> Converter:
-    """Return a converter that knows the models of this package, for hooks of your own.
+    """Return a converter that knows the models of this package, for your own hooks.
 
     Register with `register_structure_hook_func(lambda t: t is str, ...)` rather than `register_structure_hook(str,
     ...)`: the latter catches string enums too.
@@ -177,9 +359,7 @@ def make_converter() -> Converter:
         >>> converter.register_structure_hook(float, lambda value, _: round(value, 3))
         >>> client = EvEnergy(credentials, converter=converter)  # doctest: +SKIP
     """
-    from ev_energy_async.codec.tolerant import TolerantConverter  # noqa: PLC0415  # cattrs costs 45 ms, few need it
-
-    return TolerantConverter()
+    return face.TolerantConverter()
 
 
 _default: Final = Codec()
@@ -193,7 +373,7 @@ def decode(data: bytes, into: type[T]) -> T:
         into: The type to decode to.
 
     Raises:
-        DecodeError: It is no JSON, or cannot be understood as the type; carries the path.
+        DecodeError: It is not JSON, or does not match the type; carries the path.
 
     Example:
         >>> from ev_energy_async.models import LatLong

@@ -1,8 +1,8 @@
-"""Strict decoding: what matches its schema to the letter, by msgspec alone.
+"""Strict decoding, by msgspec alone: documents that match their schema to the letter.
 
-A union of several models, or a model that keeps unknown keys, is more than msgspec takes. A document of such a type is
-taken apart down to those, and msgspec decodes the parts: the boundary of a region, which may have megabytes, never
-becomes Python objects one number at a time. `codec` is the only caller.
+msgspec has no unions of several models and no models that keep unknown keys. A document of such a type is taken apart
+down to those, and msgspec decodes the parts, so that the boundary of a region, of megabytes, never becomes Python
+objects one number at a time. `codec` decodes with it, `calls` checks request bodies. Pure.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from ev_energy_async.codec.unions import choose_model, choose_scalar, may_be
 from ev_energy_async.errors import DecodeError
 from ev_energy_async.values import open_models_made
 
-__all__ = ["BROKEN", "decode_certain", "decode_strict", "decode_whole", "decoder", "reason"]
+__all__ = ["BROKEN", "decode_certain", "decode_strict", "decode_whole", "decoder", "keys_of", "reason"]
 
-# How msgspec says that bytes are no JSON document; the last for one nested deeper than the stack.
+# The errors of msgspec for bytes that are not a JSON document; the last for one nested deeper than the stack.
 BROKEN: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _NULL: Final = b"null"
 _refuses_guesses: ContextVar[bool] = ContextVar("_refuses_guesses", default=False)
@@ -32,7 +32,7 @@ _KEYS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 @lru_cache(maxsize=1024)
 def decoder(into: Any) -> msgspec.json.Decoder[Any] | None:
-    """Return the decoder of a type; None for one with a union of several models, which msgspec does not take."""
+    """Return the decoder of a type; None for one with a union of several models, which msgspec does not support."""
     try:
         return msgspec.json.Decoder(into)
     except TypeError as error:
@@ -42,9 +42,18 @@ def decoder(into: Any) -> msgspec.json.Decoder[Any] | None:
 
 
 def reason(error: Exception) -> tuple[str, str]:
-    """Split what msgspec says into reason and path."""
+    """Split the text of a msgspec error into reason and path."""
     found = re.fullmatch(r"(.*?)(?: - at `(.*)`)?", str(error), re.DOTALL)
     return (found[1], found[2] or "$") if found else (str(error), "$")
+
+
+def keys_of(data: bytes) -> dict[str, msgspec.Raw]:
+    """Return the members of an object, undecoded.
+
+    Raises:
+        msgspec.DecodeError: It is not an object.
+    """
+    return _KEYS.decode(data)
 
 
 def decode_certain(data: bytes, into: Any) -> Any:

@@ -1,6 +1,6 @@
-"""The tolerant way of the codec: a cattrs converter for documents that depart from their schema.
+"""Tolerant decoding: a cattrs converter for documents that depart from their schema.
 
-Loaded at the first such document, or the first hook of a user's; `codec` is the only caller.
+`codec` uses it at the first such document, or for a user's hooks; nothing else does. Pure.
 """
 
 from __future__ import annotations
@@ -24,19 +24,31 @@ from ev_energy_async.codec.unions import choose_model, choose_scalar, may_be
 from ev_energy_async.errors import DecodeError
 from ev_energy_async.values import UNSET, is_array, is_object
 
-__all__ = ["TolerantConverter", "has_hook", "structure"]
+__all__ = ["Decoded", "TolerantConverter", "has_hook", "structure"]
 
 _TEXTS: Final = (Decimal, UUID, dt.date)
+# Values of one document: each takes some 5 microseconds, and the event loop waits for all of them.
+_MOST_VALUES: Final = 50_000
 Hook = Callable[[Any, Any], Any]
 Predicate = Callable[[Any], bool]
 
 
+class Decoded:
+    """A member of a document that is decoded already."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
 class _Walk:
-    """Where in a document a decoding is, and the drift it met."""
+    """The position of a decoding in its document, and the drift so far."""
 
     def __init__(self) -> None:
         self.path: list[str | int] = []
         self.drift: list[Drift] = []
+        self.values = 0
 
     def __str__(self) -> str:
         return "$" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.path)
@@ -46,7 +58,7 @@ _walk: ContextVar[_Walk] = ContextVar("_walk")
 
 
 class _Mismatch(Exception):
-    """A value that cannot be understood as its type."""
+    """A value that does not match its type."""
 
 
 def _mismatch(expected: str, value: object) -> _Mismatch:
@@ -55,10 +67,10 @@ def _mismatch(expected: str, value: object) -> _Mismatch:
 
 
 def structure(converter: Converter, document: Any, into: Any) -> tuple[Any, list[Drift]]:
-    """Make a value of a type from decoded JSON; returns it and the drift met.
+    """Make a value of a type from decoded JSON; return it and the drift.
 
     Raises:
-        DecodeError: The document cannot be understood as the type; carries the path.
+        DecodeError: The document does not match the type; carries the path.
     """
     walk = _Walk()
     token = _walk.set(walk)
@@ -67,14 +79,14 @@ def structure(converter: Converter, document: Any, into: Any) -> tuple[Any, list
         return made, [d if d.type else Drift(spoken(into), d.path, d.kind) for d in walk.drift]
     except DecodeError:
         raise
-    except Exception as error:  # a user's hook may raise anything; it is told with the path
+    except Exception as error:  # a user's hook may raise anything; the path goes with it
         raise DecodeError(str(error) or type(error).__name__, str(walk)) from error
     finally:
         _walk.reset(token)
 
 
 class TolerantConverter(Converter):
-    """A cattrs converter for the models of this package, which knows the hooks that were added to it."""
+    """A cattrs converter for the models of this package that knows which hooks were added to it."""
 
     def __init__(self, **options: Any) -> None:
         self._user_hooks: list[tuple[Predicate, Callable[[Any], Hook]]] = []
@@ -131,7 +143,7 @@ class TolerantConverter(Converter):
         return super().register_structure_hook_factory(predicate, factory)
 
     def is_hooked(self, into: Any) -> bool:
-        """Whether a user's hook applies to this very type."""
+        """Return whether a user's hook applies to this very type."""
         return self._user_hook(into) is not None
 
     def _user_hook(self, into: Any) -> Callable[[Any], Hook] | None:
@@ -223,6 +235,8 @@ class TolerantConverter(Converter):
 
     def _owned(self, owner: Any, key: str, value: Any, into: Any) -> Any:
         """Structure the value of a key; drift in arrays, maps and scalars, noted without an owner, is its model's."""
+        if isinstance(value, Decoded):
+            return value.value
         drift = _walk.get().drift
         before = len(drift)
         made = _step(self, key, value, into)
@@ -261,7 +275,7 @@ def _best(converter: Converter, value: Any, fitting: list[Any]) -> Any:
 
 
 def has_hook(converter: Converter, into: Any) -> bool:
-    """Whether a user's hook applies to a type or to any type that it contains."""
+    """Return whether a user's hook applies to a type or to any type that it contains."""
     if not isinstance(converter, TolerantConverter):
         return True
     return any(converter.is_hooked(each) for each in reachable(into))
@@ -270,13 +284,17 @@ def has_hook(converter: Converter, into: Any) -> bool:
 def _applies(predicate: Predicate, into: Any) -> bool:
     try:
         return predicate(into)
-    except Exception:  # noqa: BLE001  # as in cattrs: a predicate says no to a type that it cannot take
+    except Exception:  # noqa: BLE001  # as in cattrs: a predicate that fails does not apply
         return False
 
 
 def _step(converter: Converter, step: str | int, value: Any, into: Any) -> Any:
-    path = _walk.get().path
+    walk = _walk.get()
+    path = walk.path
     path.append(step)
+    walk.values += 1
+    if walk.values > _MOST_VALUES:
+        raise _Mismatch(f"departs from its schema, and has more than {_MOST_VALUES:,} values")
     made = converter.structure(value, into)
     # Not in a `finally`: an error keeps the path it happened at.
     path.pop()
@@ -284,7 +302,7 @@ def _step(converter: Converter, step: str | int, value: Any, into: Any) -> Any:
 
 
 def _item(converter: Converter, step: str | int, value: Any, into: Any) -> Any:
-    """Structure an item of an array or a map; drift in it that no model owns yet is drift of its `[]`."""
+    """Structure an item of an array or a map; drift in it that no model owns yet belongs to its `[]`."""
     drift = _walk.get().drift
     if value is None and not optional(into)[1]:
         drift.append(Drift("", "[]", "null"))
@@ -329,7 +347,7 @@ def _number(value: Any, _: Any) -> float:
 
 
 def _time(value: Any, _: Any) -> dt.datetime:
-    # The same parser as the fast way, so that both round fractions of a second alike.
+    # The same parser as on the fast path, so that both round fractions of a second alike.
     time: dt.datetime = _convert(value, dt.datetime)
     return time if time.tzinfo is not None else time.replace(tzinfo=dt.UTC)
 

@@ -1,6 +1,6 @@
-"""What a type of a document is made of: its members, its fields, and what it is called.
+"""Looks into the types of documents: their members, their fields and their names in messages.
 
-`codec`'s ways of decoding ask; nothing here reads a document.
+The modules of `codec` use it. Pure; nothing here reads a document.
 """
 
 from __future__ import annotations
@@ -72,17 +72,17 @@ def shape(into: Any) -> Shape:
 
 
 def origin(into: Any) -> Any:
-    """Return what a type with parameters is a form of; None for one without."""
+    """Return the generic type of a type with parameters, e.g. `list` of `list[str]`; None for one without."""
     return get_origin(into)
 
 
 def is_model(into: Any) -> bool:
-    """Whether a type is a model."""
+    """Return whether a type is a model."""
     return isinstance(into, type) and issubclass(into, Model)
 
 
 def is_union(into: Any) -> bool:
-    """Whether a type is a union."""
+    """Return whether a type is a union."""
     return get_origin(into) in (Union, types.UnionType)
 
 
@@ -93,7 +93,7 @@ def members(into: Any) -> list[Any]:
 
 
 def optional(hint: Any) -> tuple[Any, bool]:
-    """Return the only type a hint leaves beside null and unset (else the hint), and whether it takes null."""
+    """Return the only type of a hint apart from null and unset (or the hint itself), and whether it takes null."""
     every = get_args(hint) if is_union(hint) else (hint,)
     plain = [get_args(m)[0] if get_origin(m) is Annotated else m for m in every if m not in (NONE, UnsetType)]
     return (plain[0] if len(plain) == 1 else hint), NONE in every or Any in plain or object in plain

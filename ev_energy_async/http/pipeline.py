@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import urlsplit
 from weakref import WeakSet
@@ -199,9 +200,7 @@ class Core:
         )
         self._calls += 1
         try:
-            response = await self._limited(handler, request)
-            self.shared.check_version(response)
-            made = response.with_data(data_of(request, response, self.shared.codec, self.shared.clock))
+            made = await self._limited(partial(self._decoded, handler), request)
         except BaseException:
             self._failures += 1
             raise
@@ -209,6 +208,11 @@ class Core:
             self._retries += max(0, request.options.record.attempts - 1)
         self._last_success = self.shared.clock.now()
         return made
+
+    async def _decoded(self, handler: Handler, request: Request[T]) -> Response[T]:
+        response = await handler(request)
+        self.shared.check_version(response)
+        return response.with_data(await data_of(request, response, self.shared.codec, self.shared.clock))
 
     def _check(self, request: Request[Any], user: str | None) -> None:
         operation = request.operation

@@ -5,18 +5,21 @@ The pipeline calls `data_of` once for each call. Nothing here sends anything.
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
 from ev_energy_async import errors
-from ev_energy_async.codec import Drift, decode_strict
+from ev_energy_async.codec import Drift
 from ev_energy_async.http.retry import retry_after
 from ev_energy_async.messages import BadItem
 from ev_energy_async.values import UNSET
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from ev_energy_async.clock import Clock
     from ev_energy_async.codec import Codec
     from ev_energy_async.messages import RawResponse, Request
@@ -30,8 +33,8 @@ _REDIRECTS: Final = range(300, 400)
 T = TypeVar("T")
 
 
-def data_of(request: Request[T], response: RawResponse, codec: Codec, clock: Clock) -> T:
-    """Return the decoded data of a response.
+async def data_of(request: Request[T], response: RawResponse, codec: Codec, clock: Clock) -> T:
+    """Return the decoded data of a response; the event loop runs between the slices of a large body.
 
     Raises:
         ApiError: The status means failure.
@@ -49,7 +52,7 @@ def data_of(request: Request[T], response: RawResponse, codec: Codec, clock: Clo
     elif operation.into is None or (not response.body and response.status == NO_CONTENT):
         data = None
     else:
-        data = _decoded(request, response, codec)
+        data = await _decoded(request, response, codec)
     result: T = data
     return result
 
@@ -66,52 +69,71 @@ def _error(request: Request[Any], response: RawResponse, clock: Clock) -> errors
     return error
 
 
-def _decoded(request: Request[Any], response: RawResponse, codec: Codec) -> Any:
+async def _decoded(request: Request[Any], response: RawResponse, codec: Codec) -> Any:
     operation = request.operation
     try:
-        return codec.decode(response.body, operation.answer_type())
+        return await _run(codec.decode_steps(response.body, operation.answer_type()))
     except errors.DecodeError as error:
         kind = response.headers.get("Content-Type", "")
         if "json" not in kind:
             reason = f"the response is {kind or 'of no content type'}, not JSON ({error.reason})"
             raise errors.DecodeError(reason, error.path, response) from error
-        if operation.is_list and error.path.startswith("$[" if operation.items is None else f"$.{operation.items}["):
-            return _good_part(request, response, codec, error)
+        if operation.is_list:
+            return await _good_part(request, response, codec, error)
         raise errors.DecodeError(error.reason, error.path, response) from error
 
 
-def _good_part(request: Request[Any], response: RawResponse, codec: Codec, first: errors.DecodeError) -> Any:
+async def _run(steps: Generator[None, None, T]) -> T:
+    """Run decoding to its end, and the event loop at each of its pauses."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        await asyncio.sleep(0)
+
+
+async def _good_part(request: Request[Any], response: RawResponse, codec: Codec, first: errors.DecodeError) -> Any:
     """Return a page of which some items cannot be decoded, treated as the call's options say."""
     key = request.operation.items
     into: Any = request.operation.into() if request.operation.into is not None else Any
-    if key is None:
-        return _good_items(request, response, codec, response.body, into, first)
-    # The items stand in an object: they are decoded apart from it.
-    members: dict[str, msgspec.Raw] = decode_strict(response.body, dict[str, msgspec.Raw])
-    items = _good_items(request, response, codec, bytes(members[key]), _item_type(into, key), first)
-    page: Any = codec.decode(msgspec.json.encode({**members, key: []}), into)
+    try:
+        if key is None:
+            return await _good_items(request, response, codec, response.body, into, "$")
+        # The items are a member of an object: they are decoded apart from it.
+        members = await _run(codec.member_steps(response.body))
+        items = await _good_items(request, response, codec, members[key], _item_type(into, key), f"$.{key}")
+        rest = {name: msgspec.Raw(part) for name, part in members.items() if name != key}
+        page: Any = codec.decode(msgspec.json.encode({**rest, key: []}), into)
+    except (errors.DecodeError, KeyError) as error:
+        if isinstance(error, errors.DecodeError) and error.items is not None:
+            raise
+        raise errors.DecodeError(first.reason, first.path, response) from first
     setattr(page, key, items)
     return page
 
 
-def _good_items(
-    request: Request[Any], response: RawResponse, codec: Codec, body: bytes, into: Any, first: errors.DecodeError
+async def _good_items(
+    request: Request[Any], response: RawResponse, codec: Codec, body: bytes, into: Any, path: str
 ) -> list[Any]:
     on_bad_item = request.options.on_bad_item
     good: list[Any] = []
-    for index, (raw, item) in enumerate(codec.decode_items(body, into)):
+    failure: errors.DecodeError | None = None
+    for index, (raw, item) in enumerate(await _run(codec.item_steps(body, into))):
         if not isinstance(item, errors.DecodeError):
             good.append(item)
         elif on_bad_item == "skip":
             codec.report(Drift(getattr(into, "__name__", str(into)), "[]", "undecodable"))
-        elif on_bad_item != "raise":
+        elif on_bad_item == "raise":
+            failure = failure or errors.DecodeError(item.reason, f"{path}[{index}]{item.path[1:]}", response)
+        else:
             replacement = on_bad_item(BadItem(index, raw, item.reason, item.path))
             if replacement is not UNSET:
                 good.append(replacement)
-    if on_bad_item == "raise":
-        failure = errors.DecodeError(first.reason, first.path, response)
+    if failure is not None:
         failure.items = good
-        raise failure from first
+        raise failure
     return good
 
 

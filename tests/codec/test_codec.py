@@ -201,7 +201,6 @@ def test_what_is_no_time_is_refused(text: str) -> None:
         b"",
         b" ",
         b"\xef\xbb\xbf{}",
-        b'{"description": "\xff\xfe"}',
         b'{"latitude": NaN, "longitude": 0}',
         b'{"latitude": Infinity, "longitude": 0}',
         b"<html><body>502 Bad Gateway</body></html>",
@@ -211,7 +210,7 @@ def test_what_is_no_time_is_refused(text: str) -> None:
         b"[" * 100_000 + b"]" * 100_000,
         '{"id": "x"}'.encode("utf-16"),
     ],
-    ids=["empty", "blank", "bom", "utf-8", "nan", "inf", "html", "cut", "two", "deep", "deep and closed", "utf-16"],
+    ids=["empty", "blank", "bom", "nan", "inf", "html", "cut", "two", "deep", "deep and closed", "utf-16"],
 )
 @pytest.mark.parametrize("into", [models.Vehicle, list[models.Vehicle], models.RegionCreate])
 @pytest.mark.parametrize("read", [decode, decode_strict])

@@ -1,0 +1,100 @@
+"""Cuts large JSON arrays into groups of items, without a look at more than a slice at a time.
+
+msgspec holds the interpreter while it decodes, 20 ms for a megabyte, so a large body is decoded group by group, and the
+event loop runs in between. `codec` is the only caller. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["AT_ONCE", "SLICE", "groups"]
+
+AT_ONCE: Final = 128 * 1024
+"""Bytes of a document that is decoded in one go."""
+
+SLICE: Final = 64 * 1024
+"""Bytes of a group of items, at least; it is longer by one item at most."""
+
+# How often a cut is guessed before the end of the item is looked up.
+_GUESSES: Final = 4
+_ARRAY: Final = re.compile(rb"[ \t\n\r]*\[[ \t\n\r]*")
+_COMMA: Final = re.compile(rb"[ \t\n\r]*,[ \t\n\r]*")
+# The first bytes of an item: its brackets and, of an object, the first key.
+_HEAD: Final = re.compile(rb'[\[{]+(?:"[^"\\]*")?|')
+_ITEMS: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_VALUE: Final = msgspec.json.Decoder(msgspec.Raw)
+# msgspec's error for a value that something follows names where it ends.
+_TRAILING: Final = re.compile(r"trailing characters \(byte (\d+)\)")
+
+
+def groups(data: bytes) -> Iterator[tuple[bytes, int]]:
+    """Yield the items of an array in groups: each an array of its own, and the number of its items.
+
+    Raises:
+        msgspec.DecodeError: It is not a well-formed array; the groups before the fault have been yielded.
+    """
+    inside = _ARRAY.match(data)
+    if inside is None or not data.rstrip().endswith(b"]"):
+        raise msgspec.DecodeError("JSON is malformed: expected an array")
+    at, end = inside.end(), data.rindex(b"]")
+    head = _HEAD.match(data, at)
+    # In most arrays the items begin alike, so a comma before such a beginning may be where one ends.
+    cut = re.compile(_COMMA.pattern + rb"(?=" + re.escape(head[0] if head else b"") + rb")")
+    guess = True
+    while end - at > SLICE:
+        found: tuple[int, int, int | None] | None = _guessed(data, at, end, cut) if guess else None
+        if found is None:
+            guess = False  # the items differ: from here on the end of each is looked up
+            found = _looked_up(data, at, end)
+        stop, count, following = found
+        yield b"[%b]" % data[at:stop], count
+        if following is None:
+            return
+        at = following
+    rest = b"[%b]" % data[at:end]
+    count = len(_ITEMS.decode(rest))
+    if not count and at != inside.end():
+        raise msgspec.DecodeError("JSON is malformed: trailing comma in array")
+    yield rest, count
+
+
+def _guessed(data: bytes, at: int, end: int, cut: re.Pattern[bytes]) -> tuple[int, int, int] | None:
+    """Return where a group ends, the number of its items, and where the next begins; None if it cannot be guessed."""
+    for found in islice(cut.finditer(data, at + SLICE, end), _GUESSES):
+        try:
+            # From one comma to another, a text is well-formed only if both stand between items.
+            return found.start(), len(_ITEMS.decode(b"[%b]" % data[at : found.start()])), found.end()
+        except (msgspec.DecodeError, RecursionError):
+            continue
+    return None
+
+
+def _looked_up(data: bytes, at: int, end: int) -> tuple[int, int, int | None]:
+    """Return what `_guessed` does, by the end of each item; there is no next group at the end of the array."""
+    start, count = at, 0
+    rest = memoryview(data)[:end]
+    while True:
+        try:
+            _VALUE.decode(rest[at:])
+        except msgspec.DecodeError as error:
+            trailing = _TRAILING.search(str(error))
+            if trailing is None:
+                raise
+            stop = at + int(trailing[1]) - 1  # msgspec counts the byte that it read last
+        else:
+            return end, count + 1, None
+        count += 1
+        comma = _COMMA.match(data, stop, end)
+        if comma is None:
+            raise msgspec.DecodeError("JSON is malformed: expected ',' or ']'")
+        at = comma.end()
+        if at - start > SLICE:
+            return stop, count, at
