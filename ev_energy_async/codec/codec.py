@@ -327,8 +327,11 @@ def _inner(data: bytes, into: Any) -> Any:
     is_object = data.lstrip().startswith(b"{")
     fitting = [each for each in members(into) if (is_model(each) if is_object else origin(each) is list)]
     if len(fitting) > 1 and is_object:
-        keys = keys_of(data)
-        fitting, is_guess = choose_model(fitting, keys, lambda key: msgspec.json.decode(keys[key]))
+        try:
+            keys = keys_of(data)
+            fitting, is_guess = choose_model(fitting, keys, lambda key: msgspec.json.decode(keys[key]))
+        except BROKEN:
+            return into  # whose decoding says what is wrong
         fitting = [] if is_guess else fitting[:1]
     return fitting[0] if len(fitting) == 1 else into
 
