@@ -14,6 +14,7 @@ from ev_energy_async.sandbox import Logged
 
 from .soak import harness, stepped
 from .soak.judge import Cost, judge
+from .soak.mutants import MUTANTS
 from .soak.rows import Finished, Row
 from .soak.timing import START
 from .soak.world import Options
@@ -40,6 +41,17 @@ async def test_a_watch_that_is_cancelled_and_abandoned_delivers_each_log_once_at
     assert verdict.late > 0
     assert 1 <= verdict.cost.ratio <= 1.1
     assert verdict.cost.requests < verdict.cost.naive / 2
+
+
+@pytest.mark.parametrize("name", list(MUTANTS))
+async def test_a_broken_watch_is_found_out(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    mutate, found = MUTANTS[name]
+    mutate(monkeypatch)
+
+    verdict = await stepped.run(SMALL, 1)
+
+    assert getattr(verdict, found), verdict
+    assert not verdict.is_good
 
 
 async def test_error_logs_are_delivered_once_too() -> None:
@@ -95,3 +107,40 @@ def test_the_judge_finds_each_violation(rows: list[Row], wrong: str) -> None:
     verdict = judge(rows, TRUTH, until=until, began={}, removed={}, coverage=Coverage(), cost=Cost())
     found = {name for name in ("lost", "twice", "disorder", "invented", "unfit") if getattr(verdict, name)}
     assert found == ({wrong} if wrong else set())
+
+
+@pytest.mark.parametrize(("minute", "lost"), [(20, False), (41, True)])
+def test_a_vehicle_that_came_before_the_first_cycle_counts_from_that_cycle_on(minute: int, lost: bool) -> None:
+    came = {"v": START + dt.timedelta(minutes=10)}
+    until = START + dt.timedelta(hours=1)
+    # The life in which it came was over before its first cycle was; the next one begins with the first cycle again.
+    cycle = Finished(1, START + dt.timedelta(minutes=40), START + dt.timedelta(minutes=42), 1, 0)
+    rows = [
+        attrs.evolve(added(), life=1, seen=START + dt.timedelta(minutes=41, seconds=30)),
+        Row(1, "fleet/cycle/1", "", "", False, cycle.ended, cycle, True),
+    ]
+
+    verdict = judge(rows, [log(FIRST, minute)], until=until, began=came, removed={}, coverage=Coverage(), cost=Cost())
+
+    assert bool(verdict.lost) == lost
+
+
+def test_all_logs_of_a_vehicle_that_came_after_the_first_cycle_count() -> None:
+    came = {"v": START + dt.timedelta(minutes=10)}
+    cycle = Finished(1, START, START + dt.timedelta(minutes=1), 1, 0)
+    rows = [
+        Row(0, "fleet/cycle/1", "", "", False, cycle.ended, cycle, True),
+        attrs.evolve(added(), life=1, seen=START + dt.timedelta(minutes=40)),
+    ]
+
+    verdict = judge(
+        rows,
+        [log(FIRST, 20)],
+        until=START + dt.timedelta(hours=1),
+        began=came,
+        removed={},
+        coverage=Coverage(),
+        cost=Cost(),
+    )
+
+    assert verdict.lost

@@ -19,7 +19,7 @@ from ev_energy_async.sandbox import FaultPlan, Sandbox
 
 from .consumer import Job
 from .judge import KINDS, Cost, Verdict, cost_of, judge
-from .rows import MODES, read
+from .rows import MODES, cycles_of, read
 from .timing import SharedClock
 from .world import TOKEN_LIFETIME, Options, arrivals, plan_of
 
@@ -38,8 +38,6 @@ _LOOK: Final = 0.01
 # A deadline of a call, and how long a pause lasts, in timeouts of one attempt.
 _DEADLINE: Final = 3.0
 _PAUSE: Final = 3.5
-# Length of the quiet phase in which the past is reread, in rounds: vehicles with late logs are reread more often.
-_ROUNDS: Final = 1.4
 _LONGEST_AWAY: Final = 2_400.0
 _STUCK: Final = 600.0
 _LIST: Final = {"status": "status_logs", "error": "error_logs"}
@@ -102,9 +100,17 @@ class _Run:
 
     async def reach(self, seconds: float) -> None:
         """Wait for a time of the sandbox's clock, while sandbox and consumer work."""
+        await self._wait(lambda: self.clock.monotonic() >= seconds)
+
+    async def finish(self, cycles: int) -> None:
+        """Wait until the consumer has finished so many cycles that began after now."""
+        now = self.clock.now()
+        await self._wait(lambda: sum(began > now for began in cycles_of(self.sink)) >= cycles)
+
+    async def _wait(self, is_over: Callable[[], bool]) -> None:
         loop = asyncio.get_running_loop()
         limit = loop.time() + _STUCK
-        while self.clock.monotonic() < seconds:
+        while not is_over():
             process = self.process
             if process is not None and process.returncode is not None:
                 said = (self.folder / "said.txt").read_text()
@@ -190,7 +196,7 @@ async def run(options: Options, seed: int, folder: Path) -> Verdict:
             await _attack(this)
             sandbox.faults = FaultPlan(arrivals(), seed)
             until = clock.now()
-            await this.reach(clock.monotonic() + _ROUNDS * options.reread_every + 3 * options.every)
+            await this.finish(options.quiet_cycles)
         finally:
             await this.kill(again=False)
         rows = read(this.sink, this.mode)

@@ -116,13 +116,13 @@ def judge(
         rows: The received events, in order.
         truth: All logs that could be read at some time.
         until: Logs that appeared after this are not required.
-        began: Vehicles added during the run; all their logs count.
+        began: Vehicles added during the run, and when.
         removed: Removed vehicles, and when.
         coverage: The coverage that the checkpoint claims.
         cost: The cost in requests.
     """
     truth = list(truth)
-    starts = {**_starts(rows), **began}
+    starts = _starts(rows, began)
     keys = {row.key for row in rows}
     known: set[str] = set()
     lost: list[str] = []
@@ -146,16 +146,37 @@ def judge(
         trouble=sum(row.is_trouble for row in twice),
         disorder=tuple(_disorder(logs)),
         invented=tuple(sorted(distinct - known)),
-        unfit=tuple(_unfit(rows, began, removed)),
+        unfit=tuple(_unfit(rows, {log.device for log in truth}, removed)),
         doubtful=tuple(_doubtful(coverage, truth, keys)),
         cycles=len({row.key for row in rows if row.cycle}),
         cost=cost,
     )
 
 
-def _starts(rows: Iterable[Row]) -> dict[str, dt.datetime]:
-    """Return when each vehicle was first reported; its logs count from then on at the latest."""
-    return {row.vehicle: row.seen for row in rows if row.key.endswith("/added/1")}
+def _starts(rows: Iterable[Row], began: Mapping[str, dt.datetime]) -> dict[str, dt.datetime]:
+    """Return from when on the logs of each vehicle are promised.
+
+    A watch promises what the API stores from the beginning of its first cycle on; of a vehicle that comes later, all
+    logs. As long as no cycle was finished, a consumer that is killed begins with the first one again, so a vehicle that
+    came before then has no earlier promise than the others.
+    """
+    starts: dict[str, dt.datetime] = {}
+    lives: dict[str, int] = {}
+    first: Row | None = None
+    for row in rows:
+        if row.key.endswith("/added/1"):
+            starts[row.vehicle], lives[row.vehicle] = row.seen, row.life
+        elif row.cycle is not None and first is None:
+            first = row
+    if first is None or first.cycle is None:
+        return starts
+    for vehicle, life in lives.items():
+        if life == first.life and vehicle not in began:
+            starts[vehicle] = min(starts[vehicle], first.cycle.began)
+    for vehicle, came in began.items():
+        promised = max(came, first.cycle.began)
+        starts[vehicle] = min(starts.get(vehicle, promised), promised)
+    return starts
 
 
 def _twice(rows: Iterable[Row]) -> Iterable[Row]:
@@ -184,7 +205,7 @@ def _disorder(logs: Iterable[Row]) -> Iterable[str]:
             latest[place] = max(latest.get(place, ""), row.at)
 
 
-def _unfit(rows: Iterable[Row], began: Iterable[str], removed: Iterable[str]) -> Iterable[str]:
+def _unfit(rows: Iterable[Row], here: AbstractSet[str], removed: Iterable[str]) -> Iterable[str]:
     reported: dict[str, set[str]] = defaultdict(set)
     for row in rows:
         change = row.key.split("/")[1] if row.vehicle else ""
@@ -192,9 +213,8 @@ def _unfit(rows: Iterable[Row], began: Iterable[str], removed: Iterable[str]) ->
             reported[change].add(row.vehicle)
             if row.acknowledged:
                 reported[f"{change} for good"].add(row.vehicle)
-    for vehicle in began:
-        if vehicle not in reported["added"]:
-            yield f"{vehicle} was added without an event"
+    for vehicle in sorted(here - set(removed) - reported["added"]):
+        yield f"{vehicle} was added without an event"
     # A vehicle that was removed before it was reported never existed.
     for vehicle in sorted((set(removed) & reported["added for good"]) - reported["removed"]):
         yield f"{vehicle} was removed without an event"

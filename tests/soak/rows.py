@@ -14,7 +14,7 @@ from ev_energy_async.fleet.events import CycleFinished, ErrorLogged, PollFailed,
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["INSERT", "MODES", "TABLES", "Finished", "Row", "read", "row_of", "values_of"]
+__all__ = ["INSERT", "MODES", "TABLES", "Finished", "Row", "cycles_of", "read", "row_of", "values_of"]
 
 MODES: Final = ("explicit", "transaction", "next", "batches")
 """Ways of acknowledging: each event once it is written; in the transaction that writes it; by asking for the next
@@ -27,6 +27,7 @@ TABLES: Final = (
     ),
     "CREATE TABLE IF NOT EXISTS acknowledged (life INTEGER, key TEXT)",
 )
+_CYCLES: Final = "SELECT key, cycle FROM delivered WHERE cycle IS NOT NULL"
 INSERT: Final = "INSERT INTO delivered (life, key, vehicle, at, late, seen, cycle) VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 
@@ -101,6 +102,16 @@ def values_of(row: Row) -> tuple[Any, ...]:
     """Return the values for `INSERT`."""
     cycle = row.cycle and json.dumps([getattr(row.cycle, each.name) for each in attrs.fields(Finished)], default=str)
     return row.life, row.key, row.vehicle, row.at, row.late, row.seen.isoformat(), cycle
+
+
+def cycles_of(path: Path) -> list[dt.datetime]:
+    """Return when the cycles began that a sink tells of."""
+    database = sqlite3.connect(path)
+    try:
+        found = dict(database.execute(_CYCLES))
+    finally:
+        database.close()
+    return [dt.datetime.fromisoformat(json.loads(cycle)[1]) for cycle in found.values()]
 
 
 def read(path: Path, mode: str) -> list[Row]:

@@ -34,8 +34,9 @@ __all__ = ["run"]
 
 # Seconds that pass with each request.
 _STEP = 0.05
-_ROUNDS = 1.4
 _LONGEST_AWAY = 2_400.0
+# The share of events after which a consumer that is to die is abandoned.
+_ABANDONED = 0.02
 
 
 @attrs.define
@@ -94,11 +95,18 @@ class _Consumer:
                 except asyncio.CancelledError:
                     return False
                 self.rows.append(row_of(event, self.life, self.time.now()))
+                # A crash may come between two events as well as in a request.
+                if self.blow and chance.random() < _ABANDONED:
+                    return False
                 # Some events are acknowledged together with later ones.
                 if chance.random() < 0.7:
                     await event.ack()
                     self.acknowledged(len(self.rows))
         return True
+
+    def finished_since(self, moment: dt.datetime) -> int:
+        """Return how many cycles that began after a moment are finished."""
+        return len({row.key for row in self.rows if row.cycle is not None and row.cycle.began > moment})
 
     def acknowledged(self, count: int) -> None:
         """Record how many rows are acknowledged."""
@@ -130,6 +138,8 @@ async def run(options: Options, seed: int) -> Verdict:
         consumer = _Consumer(options, seed, sandbox, time)
         blows = options.kills + options.pauses
         breaks: list[dt.datetime] = []
+        began: dict[str, dt.datetime] = {}
+        removed: dict[str, dt.datetime] = {}
         end = options.minutes * 60
         while True:
             # A cycle makes some requests for every ten vehicles.
@@ -138,19 +148,22 @@ async def run(options: Options, seed: int) -> Verdict:
             if await consumer.live(chance, lambda: time.monotonic() >= end):
                 break
             breaks.append(clock.now())
+            if not removed:  # of a small fleet only one may be missing at once
+                gone = chance.choice([vehicle.id for vehicle in sandbox.world.vehicles])
+                sandbox.fleet.remove(gone)
+                removed[gone] = began[sandbox.fleet.add()] = clock.now()
             sandbox.advance(chance.choice((0.0, chance.uniform(0, _LONGEST_AWAY))))
             consumer.life += 1
         sandbox.faults = FaultPlan(arrivals(), seed)
         until = clock.now()
-        end = time.monotonic() + _ROUNDS * options.reread_every + 3 * options.every
         consumer.life += 1
         consumer.blow = 0
-        await consumer.live(chance, lambda: time.monotonic() >= end)
+        await consumer.live(chance, lambda: consumer.finished_since(until) >= options.quiet_cycles)
         cost = cost_of(consumer.rows, sandbox.requests, breaks) if options.logs == ("status",) else Cost()
         truth = [log for kind in options.logs for log in sandbox.fleet.logs(_LIST[kind])]
         async with consumer.client() as ev:
             coverage = await ev.fleet.coverage(consumer.checkpoint)
-        return judge(consumer.rows, truth, until=until, began={}, removed={}, coverage=coverage, cost=cost)
+        return judge(consumer.rows, truth, until=until, began=began, removed=removed, coverage=coverage, cost=cost)
 
 
 _LIST = {"status": "status_logs", "error": "error_logs"}

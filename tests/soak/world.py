@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -28,6 +29,7 @@ TOKEN_LIFETIME: Final = 400.0
 """Seconds by the sandbox's clock: little more than a cycle."""
 
 _TWO_DAYS: Final = 172_800.0
+_ROUNDS: Final = 1.4
 _PLENTY: Final = 1_000_000_000
 
 
@@ -63,6 +65,14 @@ class Options:
     stall: float = 0.2
     timeout: float = 1.0
     speed: float = 5.0
+
+    @property
+    def quiet_cycles(self) -> int:
+        """The cycles without attacks in which the past is read again; vehicles with late logs take more turns.
+
+        It is cycles that count, not time: a watch that waits for its budget may pass over an hour.
+        """
+        return math.ceil(_ROUNDS * self.reread_every / self.every) + 3
 
 
 def arrivals() -> tuple[Rule, ...]:
