@@ -307,7 +307,8 @@ class EvEnergy(Flows):
         if self._fleet is None:
             client_id = getattr(self._core.credentials, "client_id", None)
             owner = checkpoint.Owner(self.base_url, client_id if isinstance(client_id, str) else None, self._user)
-            self._fleet = fleet_package.Fleet(self, owner)
+            is_known = self._user is not None or self._core.stands_for_an_application or self._core.auth is None
+            self._fleet = fleet_package.Fleet(self, owner if is_known else fleet_package.TokenOwner(self, owner))
         return self._fleet
 
     @property

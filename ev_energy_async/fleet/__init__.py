@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ev_energy_async.fleet.fleet import LogRead as LogRead
     from ev_energy_async.fleet.fleet import Progress as Progress
     from ev_energy_async.fleet.fleet import Watch as Watch
+    from ev_energy_async.fleet.owner import TokenOwner as TokenOwner
     from ev_energy_async.fleet.plan import Plan as Plan
 else:
     __getattr__, __dir__, __all__ = face(
@@ -49,5 +50,6 @@ else:
             "WatchEvent",
         ),
         fleet=("Backfill", "Batch", "Fleet", "FleetClient", "LogRead", "Progress", "Watch"),
+        owner=("TokenOwner",),
         plan=("Plan",),
     )

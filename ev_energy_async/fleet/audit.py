@@ -19,6 +19,7 @@ from ev_energy_async.devices import Allowance, Patience, Stream, is_fatal, outco
 from ev_energy_async.errors import EvEnergyError, InvalidArgument
 from ev_energy_async.fleet.backfill import PRIORITY
 from ev_energy_async.fleet.events import ErrorLogged, PollFailed, StatusLogged
+from ev_energy_async.fleet.owner import found_owner
 from ev_energy_async.fleet.watch import Emitter, Journal, Reading, decoded
 from ev_energy_async.instants import instant_of
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from ev_energy_async.checkpoint import Checkpoint, Owner
     from ev_energy_async.devices import ServerTime
     from ev_energy_async.fleet.events import WatchEvent
+    from ev_energy_async.fleet.owner import TokenOwner
     from ev_energy_async.fleet.watch import DeviceState, FleetClient
 
 __all__ = ["Audit", "AuditReport"]
@@ -121,7 +123,7 @@ class Audit(Stream["StatusLogged | ErrorLogged | PollFailed"]):
     def __init__(
         self,
         client: FleetClient,
-        owner: Owner,
+        owner: Owner | TokenOwner,
         checkpoint: Checkpoint,
         *,
         since: dt.datetime,
@@ -250,7 +252,8 @@ class Audit(Stream["StatusLogged | ErrorLogged | PollFailed"]):
         if self._is_loaded:
             return
         self._live.clear()
-        async with aclosing(self._journal.load(self._owner)) as rows:
+        owner = await found_owner(self._owner, self._clock, self._patience)
+        async with aclosing(self._journal.load(owner)) as rows:
             meta = await decoded(rows, self._live)
         if self._resumed is not None and self._resumed.logs:
             self._logs = self._resumed.logs

@@ -19,6 +19,7 @@ from ev_energy_async.fleet.audit import Audit, AuditReport
 from ev_energy_async.fleet.backfill import Backfill, LogRead
 from ev_energy_async.fleet.coverage import Coverage, Gap, Reason
 from ev_energy_async.fleet.coverage_report import coverage_of
+from ev_energy_async.fleet.owner import TokenOwner
 from ev_energy_async.fleet.plan import Plan, PlanOptions
 from ev_energy_async.fleet.watch import (
     Batch,
@@ -72,13 +73,14 @@ class Fleet:
 
     Args:
         client: What to ask through.
-        owner: Whose progress a checkpoint of it holds.
+        owner: The owner of its checkpoints.
     """
 
-    def __init__(self, client: FleetClient, owner: Owner) -> None:
+    def __init__(self, client: FleetClient, owner: Owner | TokenOwner) -> None:
         self._client = client
         self._owner = owner
         self._checkpoint: Checkpoint | None = None
+        self._is_own = False
         self._time = ServerTime(client.clock)
 
     def __repr__(self) -> str:
@@ -200,8 +202,11 @@ class Fleet:
             on_progress=on_progress,
             name=name,
         )
+        self._is_own = checkpoint is None
         self._checkpoint = MemoryCheckpoint() if checkpoint is None else checkpoint
-        return Watch(Engine(self._client, self._owner, self._checkpoint, settings, self._time), ack)
+        return Watch(
+            Engine(self._client, self._owner_of(self._checkpoint), self._checkpoint, settings, self._time), ack
+        )
 
     def logs(
         self,
@@ -248,7 +253,10 @@ class Fleet:
             CheckpointError: The checkpoint cannot be read, or is another's.
         """
         vehicles: dict[str, DeviceState] = {}
-        async with aclosing(Journal(self._kept(checkpoint), name).load(self._owner)) as rows:
+        kept = self._kept(checkpoint)
+        owner = self._owner_of(kept)
+        found = await owner.find() if isinstance(owner, TokenOwner) else owner
+        async with aclosing(Journal(kept, name).load(found)) as rows:
             meta = await decoded(rows, vehicles)
         return coverage_of(meta, vehicles, max(self._time.now(), meta.snapshot_at))
 
@@ -285,10 +293,11 @@ class Fleet:
         utc_bounds(first, last)
         if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
             raise InvalidArgument("share", share, "a fraction above 0, at most 1")
+        kept = self._kept(checkpoint)
         return Audit(
             self._client,
-            self._owner,
-            self._kept(checkpoint),
+            self._owner_of(kept),
+            kept,
             since=first,
             until=last,
             logs=None if logs is None else sorted(log_names("logs", logs, _LOGS)),
@@ -317,6 +326,11 @@ class Fleet:
         """
         options.setdefault("budget", self._client.budget.allowance)
         return _plan.plan(vehicles, every, **options)
+
+    def _owner_of(self, checkpoint: Checkpoint) -> Owner | TokenOwner:
+        # What is in the memory of this process alone, nobody else can open: no request is spent on its owner.
+        is_own = self._is_own and checkpoint is self._checkpoint
+        return self._owner.known if is_own and isinstance(self._owner, TokenOwner) else self._owner
 
     def _kept(self, checkpoint: Checkpoint | None) -> Checkpoint:
         found = self._checkpoint if checkpoint is None else checkpoint

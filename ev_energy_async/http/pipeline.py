@@ -131,7 +131,7 @@ class Core:
         "_limits",
         "_owns_budget",
         "_retries",
-        "_stands_for_an_application",
+        "stands_for_an_application",
         "_token_url",
         "auth",
         "credentials",
@@ -145,7 +145,7 @@ class Core:
         self.tokens: TokenSource | None = None
         self.auth: Auth | None = None
         self._token_url: str | None = None
-        self._stands_for_an_application = False
+        self.stands_for_an_application = False
         if credentials is not None:
             self._identify(credentials)
         # A budget that was handed in may be shared with other clients, and goes on without this one.
@@ -166,7 +166,7 @@ class Core:
             self.auth = credentials
             return
         self._token_url = credentials.token_url
-        self._stands_for_an_application = credentials.for_application
+        self.stands_for_an_application = credentials.for_application
         self.auth = self.tokens = auth_package.TokenSource(credentials, self._exchange, self.shared.clock)
 
     @property
@@ -216,7 +216,7 @@ class Core:
 
     def _check(self, request: Request[Any], user: str | None) -> None:
         operation = request.operation
-        if operation.user == "required" and user is None and self._stands_for_an_application:
+        if operation.user == "required" and user is None and self.stands_for_an_application:
             raise errors.InvalidArgument("user", None, f"a user for {operation.name}: call it on `as_user(...)`")
         if self.shared.read_only and request.method not in SAFE_METHODS:
             raise errors.InvalidArgument(

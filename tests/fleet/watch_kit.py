@@ -118,7 +118,7 @@ class ModelFleet:
         self.pause = 0.0
         self.states_date = True
         self.shows_urls = False
-        self.budget = Budget(limit, clock=clock)
+        self.budget = Budget(limit, reserve=0, clock=clock)
         self.checkpoint = MemoryCheckpoint()
         self._page_size = page_size
 

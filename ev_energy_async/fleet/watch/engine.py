@@ -29,6 +29,7 @@ from ev_energy_async.devices import (
     settle,
 )
 from ev_energy_async.errors import DecodeError, EvEnergyError, NotFound, Unauthorized
+from ev_energy_async.fleet.owner import found_owner
 from ev_energy_async.fleet.watch.allotment import Allotment, Settings
 from ev_energy_async.fleet.watch.collection import Counted, Reading
 from ev_energy_async.fleet.watch.cycle import Cycle
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from ev_energy_async.checkpoint import Checkpoint, CheckpointConflict, Owner
     from ev_energy_async.devices import Job
     from ev_energy_async.fleet.events import Spent, WatchEvent
+    from ev_energy_async.fleet.owner import TokenOwner
     from ev_energy_async.fleet.watch.cycle import LogRequest
     from ev_energy_async.messages import BadItem
 
@@ -103,7 +105,12 @@ class Engine:
     """
 
     def __init__(
-        self, client: FleetClient, owner: Owner, checkpoint: Checkpoint, settings: Settings, time: ServerTime
+        self,
+        client: FleetClient,
+        owner: Owner | TokenOwner,
+        checkpoint: Checkpoint,
+        settings: Settings,
+        time: ServerTime,
     ) -> None:
         self.clock = client.clock
         self._time = time
@@ -173,7 +180,8 @@ class Engine:
         self._active.clear()
         self._events.clear()
         self.live.clear()
-        async with aclosing(self._journal.load(self._owner)) as rows:
+        owner = await found_owner(self._owner, self.clock, self._patience)
+        async with aclosing(self._journal.load(owner)) as rows:
             self.meta = await decoded(rows, self.live)
         self._is_loaded = True
 
