@@ -131,11 +131,11 @@ class Core:
         "_limits",
         "_owns_budget",
         "_retries",
-        "stands_for_an_application",
         "_token_url",
         "auth",
         "credentials",
         "shared",
+        "stands_for_an_application",
         "tokens",
     )
 
