@@ -9,9 +9,13 @@
 Names are imported when they are first used (PEP 562).
 """
 
+import logging
 from typing import TYPE_CHECKING
 
 from ev_energy_async._lazy import face
+
+# Without it warnings would reach stderr in programs that have not configured logging.
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 if TYPE_CHECKING:
     from ev_energy_async._version import __version__ as __version__

@@ -16,15 +16,13 @@ from typing import IO, TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 from ev_energy_async import api
 from ev_energy_async.errors import DecodeError, InvalidArgument, error_for
 from ev_energy_async.masking import Secret
-from ev_energy_async.messages import CallOptions, Operation, Request, Response
+from ev_energy_async.messages import CallOptions, Operation, Request
 from ev_energy_async.urls import split_http_url
 from ev_energy_async.values import UNSET
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from ev_energy_async.ids import Ref
-    from ev_energy_async.messages import Sender
+    from ev_energy_async.messages import RawResponse, Sender
     from ev_energy_async.models import StartRebateEvidenceFileUploadResponse
 
 __all__ = ["Progress", "Source", "Uploader", "upload_rebate_evidence"]
@@ -45,10 +43,8 @@ _PUT: Final[Operation[None]] = Operation(name="upload", method="PUT", path="/pre
 class Uploader(Protocol):
     """Sends a body to a URL that is not the API's, without the client's token."""
 
-    async def put(
-        self, request: Request[Any], url: Secret[str], body: AsyncIterator[bytes]
-    ) -> tuple[int, Mapping[str, str], bytes]:
-        """Send the body and return status, headers and body of the response."""
+    async def put(self, request: Request[Any], url: Secret[str], body: AsyncIterator[bytes]) -> RawResponse:
+        """Send the body and return the response."""
         ...
 
 
@@ -110,11 +106,11 @@ async def upload_rebate_evidence(
     file = _File(source)
     try:
         await asyncio.to_thread(file.open)
-        status, received, body = await uploader.put(request, target, _chunks(file, size, progress))
+        response = await uploader.put(request, target, _chunks(file, size, progress))
     finally:
         await asyncio.to_thread(file.close)
-    if status not in _SUCCESSES:
-        raise error_for(Response(request, f"//{host}", status, received, body, body))
+    if response.status not in _SUCCESSES:
+        raise error_for(response)
     finished = await api.finish_rebate_evidence_file_upload(sender, file_id)
     return finished.id or file_id
 

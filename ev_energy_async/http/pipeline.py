@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from ev_energy_async.budget import Budget
     from ev_energy_async.clock import Clock, RandomSource
     from ev_energy_async.codec import Codec
-    from ev_energy_async.http.transport import Exchanged, Transport
+    from ev_energy_async.http.transport import Transport
     from ev_energy_async.messages import Handler, Middleware, RawResponse
 
 __all__ = ["VERSION_HEADER", "Core", "Shared"]
@@ -228,11 +228,14 @@ class Core:
         if self.shared.closed:
             raise errors.ConnectionFailed(request, "the client is closed", unsent=True, transient=False)
 
-    async def put(self, request: Request[Any], url: Secret[str], body: AsyncIterator[bytes]) -> Exchanged:
+    async def put(self, request: Request[Any], url: Secret[str], body: AsyncIterator[bytes]) -> RawResponse:
         """Send a body to a URL that is not the API's: once, without token and user, within the deadline of a call."""
         self._check_open(request)
         request = request.changed(options=request.options.begun(self.shared.clock.monotonic()))
-        return await self._limited(lambda made: self.shared.transport.exchange(made, url, request, body), request)
+        status, headers, content = await self._limited(
+            lambda made: self.shared.transport.exchange(made, url, request, body), request
+        )
+        return Response(request, request.path, status, headers, content, content)
 
     async def _limited(self, handler: Callable[[Request[Any]], Awaitable[R]], request: Request[Any]) -> R:
         """Pass a request on within its deadline, and no longer than the client is open."""

@@ -32,7 +32,7 @@ from ev_energy_async.http.aiohttp_guards import (
 )
 from ev_energy_async.http.proxies import Proxies
 from ev_energy_async.masking import Secret, reveal
-from ev_energy_async.messages import IDEMPOTENT_METHODS, Response, credentials_in
+from ev_energy_async.messages import IDEMPOTENT_METHODS, Response, credentials_in, secrets_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -151,8 +151,9 @@ class Transport:
         self._open(shown)
         options = request.options
         attempt, known = options.record.attempt, options.record.secrets
-        if request.authorization is not None:
-            known += [each for each in credentials_in(request.authorization) if each not in known]
+        new = [] if request.authorization is None else credentials_in(request.authorization)
+        new += secrets_of(url) if isinstance(url, Secret) else []
+        known += [each for each in new if each not in known]
         proxy = self._proxies.find(reveal(url)) if self._owned else None
         outer = sys.exc_info()[1]
         # Waiting for a connection is not the request's fault, so it does not count against its time: a slot is a

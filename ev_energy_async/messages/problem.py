@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from ev_energy_async.messages.request import Request
 
-__all__ = ["Problem", "credentials_in", "known_secrets", "without_input"]
+__all__ = ["Problem", "credentials_in", "known_secrets", "secrets_of", "without_input"]
 
 _SHORTEST_HIDDEN: Final = 4
 # A larger body, such as the boundary of a region, is not parsed, which would block the loop for seconds: the words of
@@ -156,6 +156,12 @@ def credentials_in(authorization: Secret[str]) -> list[Secret[str]]:
         return [Secret(value)]
     password = unquote_plus(base64.b64decode(value).decode(errors="replace").partition(":")[2])
     return [Secret(value), Secret(password)]
+
+
+def secrets_of(url: Secret[str]) -> list[Secret[str]]:
+    """Return the secrets in a presigned URL: the URL itself, and the values in its query."""
+    _, _, query = url.reveal().partition("?")
+    return [url, *(Secret(value) for _, value in parse_qsl(query))]
 
 
 def _texts(body: bytes) -> set[str]:
