@@ -139,7 +139,7 @@ async def test_a_token_that_is_refused_and_cannot_be_replaced(network: MockApi, 
 
 async def close(line: Connection, server: RawServer) -> None:
     server.requests.append(await line.receive())
-    line.writer.close()
+    line.reset()
 
 
 async def silence(line: Connection, server: RawServer) -> None:
