@@ -14,6 +14,7 @@ from rich.table import Table
 
 from ev_energy_async.sandbox.clock import Clock, ScaledClock, SteppedClock
 from ev_energy_async.sandbox.faults import FaultPlan, read_plan
+from ev_energy_async.sandbox.oauth import KEPT
 from ev_energy_async.sandbox.server import REDIRECT_URIS, Sandbox
 from ev_energy_async.sandbox.webhooks import WEBHOOK_SECRET, is_loopback
 
@@ -91,6 +92,9 @@ def run(
             rich_help_panel=_OAUTH,
         ),
     ] = None,
+    kept_tokens: Annotated[
+        int, typer.Option(min=1, help="Tokens of each kind that are kept; older ones end.", rich_help_panel=_OAUTH)
+    ] = KEPT,
     client_id: Annotated[str, typer.Option(help="The application's id.", rich_help_panel=_OAUTH)] = "sandbox-client",
     client_secret: Annotated[
         str, typer.Option(help="The application's secret.", rich_help_panel=_OAUTH)
@@ -221,6 +225,7 @@ def run(
             client_id=client_id,
             client_secret=client_secret,
             redirect_uris=redirect_uri or REDIRECT_URIS,
+            kept_tokens=kept_tokens,
             allowed_hosts=allowed_host or (),
             auto_consent=True if auto_consent == _FIRST else auto_consent or False,
             webhook_url=webhook_url,

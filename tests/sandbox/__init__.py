@@ -1,1 +1,1 @@
-"""What the sandbox promises, seen from outside and from inside."""
+"""Tests of the sandbox, from outside and from inside."""

@@ -22,7 +22,7 @@ START = datetime(2026, 3, 14, 21, 5, 7, 250_000, tzinfo=UTC)
 
 @attrs.frozen
 class Answer:
-    """What a client sees of one response."""
+    """One response as a client sees it."""
 
     status: int
     headers: Mapping[str, str]

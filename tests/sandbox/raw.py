@@ -17,7 +17,7 @@ PATIENCE = 5.0
 
 @attrs.frozen
 class Raw:
-    """What came back on a connection before it ended or the answer was complete."""
+    """The bytes received on a connection until it ended or the response was complete."""
 
     status: int | None
     headers: dict[str, str]
@@ -90,7 +90,7 @@ async def exchange(
     body: bytes = b"",
     headers: tuple[str, ...] = (),
 ) -> Raw:
-    """One request on a connection of its own; with the application's token unless told otherwise."""
+    """Send one request on its own connection, by default with the application's token."""
     line = await Line.to(sandbox.origin)
     text = sandbox.issue_token() if token == "" else token
     more = () if text is None else (f"Authorization: Bearer {text}",)

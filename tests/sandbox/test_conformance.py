@@ -24,7 +24,7 @@ from .writes import WRITES
 
 
 class _Validator(Protocol):
-    """What is used of jsonschema, whose own types say less."""
+    """The part of jsonschema that is used here, typed more closely."""
 
     def iter_errors(self, instance: object) -> Iterable[Exception]: ...
 
@@ -80,7 +80,7 @@ _QUERIES = {
     "vehicle_compatibility.check": "vehicle_model_id={vehicle_model}",
     "vehicle_onboarding.start": "client_id=sandbox-client&user_id={user}&response_type=json&make_id={vehicle_make}",
 }
-"""What these operations can't be called without."""
+"""The query that these operations require."""
 
 SAMPLE = 60
 """So many references of an answer are followed."""

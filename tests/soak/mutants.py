@@ -113,4 +113,4 @@ MUTANTS: Final[dict[str, tuple[Mutant, str]]] = {
     "hides vehicles that came": (_hides_arrivals, "unfit"),
     "claims that all is complete": (_claims_everything, "doubtful"),
 }
-"""What each does, and what the judge is to find."""
+"""The mutants by name: each with the finding that the judge must report."""

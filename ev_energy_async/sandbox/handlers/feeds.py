@@ -30,7 +30,7 @@ from ev_energy_async.sandbox.simulation import (
 from ev_energy_async.sandbox.world import CtClamp, Record, Tariff
 
 _AHEAD: Final = DAY
-"""How far ahead prices, intensities, levels and forecasts are known."""
+"""The horizon of prices, intensities, levels and forecasts."""
 
 _STEP_SECONDS: Final = STEP // SECOND
 _DISPATCH_PACE: Final = HOUR

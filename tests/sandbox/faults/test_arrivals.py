@@ -37,7 +37,7 @@ def _made(*effects: ArrivalEffect, seed: int = 7, vehicles: int = 12, **options:
 
 
 def _lateness(sandbox: Sandbox, kind: str) -> list[int]:
-    """How late each log of a kind was, in microseconds."""
+    """The delay of each log of a kind, in microseconds."""
     now = instant(sandbox.now())
     return [
         log.logged_at - log.at

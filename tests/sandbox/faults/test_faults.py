@@ -212,14 +212,14 @@ def _flat(value: Any, path: str = "") -> dict[str, Any]:
 
 
 def _differences(good: Any, odd: Any) -> list[tuple[Any, Any]]:
-    """What differs between two JSON values, the values before and after; `...` stands for what is not there."""
+    """The differences between two JSON values, before and after; `...` is an absent value."""
     before, after = _flat(good), _flat(odd)
     pairs = [(before.get(path, ...), after.get(path, ...)) for path in {**before, **after}]
     return [(old, new) for old, new in pairs if old != new]
 
 
 async def _odd(sandbox: Sandbox, effect: Effect, path: str) -> list[tuple[Any, Any]]:
-    """What an effect changes in a body: the values before and after."""
+    """The changes that an effect makes to a body: the values before and after."""
     sandbox.faults = FaultPlan()
     good = json.loads((await exchange(sandbox, "GET", path)).body)
     sandbox.faults = _always(effect)

@@ -1,4 +1,4 @@
-"""What comes at an even pace: prices and feeds, home devices and what flows between them."""
+"""Regular series: prices and feeds, home devices and the energy that flows between them."""
 
 from __future__ import annotations
 

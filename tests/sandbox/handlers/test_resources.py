@@ -1,4 +1,4 @@
-"""What users, vehicles, charge points, their catalogues and logs answer."""
+"""Users, vehicles, charge points, their catalogues and logs."""
 
 from itertools import pairwise
 from typing import Any

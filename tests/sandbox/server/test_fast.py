@@ -39,7 +39,7 @@ async def pair() -> AsyncIterator[tuple[Client, Client]]:
 
 
 async def _same(pair: tuple[Client, Client], target: str, **headers: str) -> tuple[Any, str | None]:
-    """What both answer to the same request, but for the origin; and where the next page is."""
+    """The responses of both to the same request, without the origin, and the next page."""
     answers = [await client.get(target, headers=headers) for client in pair]
     texts = [[answer.status, answer.headers.get("Link"), str(answer.body)] for answer in answers]
     fast, plain = [str(text).replace(client.sandbox.origin, "") for text, client in zip(texts, pair, strict=True)]

@@ -1,4 +1,4 @@
-"""How the sandbox behaves on the wire, whatever is asked for."""
+"""The sandbox's behaviour on the wire, common to all operations."""
 
 from collections.abc import AsyncIterator
 

@@ -112,7 +112,7 @@ class Bench:
         self.happened.append(Happened(instant(self.clock.now()) + round(after * SECOND), type_, sub_session_id))
 
     async def pass_(self, seconds: float) -> list[tuple[str, str]]:
-        """What is delivered while that much time passes."""
+        """Let time pass, and return what is delivered meanwhile."""
         known = len(self.receiver.got)
         self.clock.advance(seconds)
         await self.deliverer.settle()
