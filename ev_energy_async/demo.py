@@ -231,7 +231,9 @@ async def client(
     # A fixed time, so that the same seed shows the same.
     clock = SteppedClock(dt.datetime(2026, 3, 16, 7, 0, tzinfo=dt.UTC))
     async with Sandbox(vehicles=vehicles, seed=seed, clock=clock) as sandbox:
-        console.print(f"A sandbox with {vehicles:,} vehicles listens on {sandbox.base_url}; its time is simulated.")
+        console.print(
+            f"A sandbox with {vehicles:,} vehicles and simulated time listens on {sandbox.base_url}.", soft_wrap=True
+        )
         credentials = ClientCredentials(sandbox.client_id, sandbox.client_secret, token_url=sandbox.token_url)
         async with EvEnergy(credentials, base_url=sandbox.base_url, clock=SkippingClock(sandbox)) as ev:
             yield ev, lambda cycle: let_happen(sandbox, cycle)
@@ -272,7 +274,7 @@ async def _run(board: Board, vehicles: int, seed: int, cycles: int, console: Con
         with Live(board, console=console, refresh_per_second=8):
             await watch(ev, board, cycles, every, happens)
         console.print(board.worst(ev.clock.now()))
-    console.print(f"[bold]{board.verdict}; {time.perf_counter() - started:.1f} s.[/bold]")
+    console.print(f"[bold]{board.verdict}; {time.perf_counter() - started:.1f} s.[/bold]", soft_wrap=True)
 
 
 def main(

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import shlex
 import signal
 from datetime import UTC, datetime
 from pathlib import Path
@@ -270,20 +271,24 @@ async def _serve(sandbox: Sandbox, console: Console, host: str) -> None:
 
 def _introduce(sandbox: Sandbox, console: Console) -> None:
     console.print(f"The sandbox listens on [bold]{sandbox.base_url}[/bold]")
-    table = Table(show_header=False, box=None)
     for name, value in (
-        ("EV_ENERGY_BASE_URL", sandbox.base_url),
-        ("EV_ENERGY_TOKEN_URL", sandbox.token_url),
-        ("EV_ENERGY_CLIENT_ID", sandbox.client_id),
-        ("EV_ENERGY_CLIENT_SECRET", sandbox.client_secret),
+        ("BASE_URL", sandbox.base_url),
+        ("TOKEN_URL", sandbox.token_url),
+        ("CLIENT_ID", sandbox.client_id),
+        ("CLIENT_SECRET", sandbox.client_secret),
+    ):
+        # Lines to paste into another shell.
+        console.print(f"export EV_ENERGY_{name}={shlex.quote(value)}", highlight=False, markup=False)
+    table = Table(show_header=False, box=None)
+    for name, shown in (
         ("consent page", sandbox.authorize_url),
         ("presigned uploads", sandbox.upload_origin),
         ("webhooks go to", sandbox.webhook_url),
         ("webhooks signed with", None if sandbox.webhook_url is None else " ".join(sandbox.webhook_secrets)),
         ("control", sandbox.control_url),
     ):
-        if value is not None:
-            table.add_row(name, value)
+        if shown is not None:
+            table.add_row(name, shown)
     console.print(table)
     world = sandbox.world
     console.print(
