@@ -58,13 +58,14 @@ class MovableClock:
         Raises:
             ValueError: `by` is negative, not a number, or leads beyond the year 8999.
         """
+        beyond = f"a clock can't be moved to the year {LAST.year} or beyond, by {by}"
         try:
             step = by if isinstance(by, timedelta) else timedelta(seconds=by)
             reached = self.now() + step
-        except OverflowError:
-            reached = LAST
+        except OverflowError as error:
+            raise ValueError(beyond) from error
         if reached >= LAST:
-            raise ValueError(f"a clock can't be moved to the year {LAST.year} or beyond, by {by}")
+            raise ValueError(beyond)
         if step < timedelta(0):
             raise ValueError(f"a clock is moved forward only, not by {step}")
         if by and not step:

@@ -1,5 +1,8 @@
 """Watches that are broken on purpose, one promise each: a judge that calls one of them good is worth nothing."""
 
+# Mutants change the insides of the watch.
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -26,6 +29,13 @@ __all__ = ["MUTANTS"]
 _HALF_AN_HOUR: Final = 1_800 * SECOND
 
 
+def _nothing(*_: object) -> None: ...
+
+
+def _always(*_: object) -> bool:
+    return True
+
+
 def _forgets_late_logs(patch: pytest.MonkeyPatch) -> None:
     """Take what is older than the newest log delivered for delivered."""
     honest = Ledger.unseen
@@ -39,7 +49,7 @@ def _forgets_late_logs(patch: pytest.MonkeyPatch) -> None:
 
 def _never_rereads(patch: pytest.MonkeyPatch) -> None:
     """Leave the rotation out."""
-    patch.setattr(Cycle, "rotate_past", lambda *_: None)
+    patch.setattr(Cycle, "rotate_past", _nothing)
 
 
 def _begins_late(patch: pytest.MonkeyPatch) -> None:
@@ -75,14 +85,14 @@ def _never_says_late(patch: pytest.MonkeyPatch) -> None:
     honest: Callable[..., None] = Emitter._tell_logs  # a mutant of this very class
 
     def tell(emitter: Emitter, *args: Any) -> None:
-        honest(emitter, *args[:-1], lambda _: False)
+        honest(emitter, *args[:-1], _nothing)
 
     patch.setattr(Emitter, "_tell_logs", tell)
 
 
 def _hides_departures(patch: pytest.MonkeyPatch) -> None:
     """Say nothing of vehicles that went."""
-    patch.setattr(Emitter, "removed", lambda *_: None)
+    patch.setattr(Emitter, "removed", _nothing)
 
 
 def _hides_arrivals(patch: pytest.MonkeyPatch) -> None:
@@ -99,7 +109,7 @@ def _hides_arrivals(patch: pytest.MonkeyPatch) -> None:
 
 def _claims_everything(patch: pytest.MonkeyPatch) -> None:
     """Call each interval complete."""
-    patch.setattr(Row, "complete", lambda *_: True)
+    patch.setattr(Row, "complete", _always)
 
 
 MUTANTS: Final[dict[str, tuple[Mutant, str]]] = {
