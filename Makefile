@@ -46,7 +46,7 @@ diagram: $(READY)  ## draw docs/layers.svg from the import graph
 	$(BIN)/python docs/layers.py
 
 generate: $(READY)  ## generate models and endpoint functions (SPEC=path for another document)
-	$(BIN)/python -m generator $(if $(SPEC),--spec $(SPEC))
+	$(BIN)/python -m generator $(if $(SPEC),--spec '$(SPEC)')
 
 update: $(READY)  ## adopt a new version of the document (SPEC=path-or-URL; NO_VENDOR=1, NO_TESTS=1, NOTE=text)
 	@test -n "$(SPEC)" || { echo 'usage: make update SPEC=path-or-URL' >&2; exit 2; }

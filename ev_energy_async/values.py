@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "UNSET",
     "AwareDatetime",
+    "File",
     "Model",
     "OpenIntEnum",
     "OpenKeys",
@@ -141,6 +142,21 @@ class OpenIntEnum(IntEnum):
     def is_known(self) -> bool:
         """Whether the document lists this value."""
         return self._value_ in type(self)._value2member_map_
+
+
+@attrs.frozen
+class File:
+    """A file of a form.
+
+    Attributes:
+        data: Its content.
+        filename: Its name, as the API sees it.
+        content_type: Its media type.
+    """
+
+    data: bytes = attrs.field(repr=False)
+    filename: str = "file"
+    content_type: str = "application/octet-stream"
 
 
 class OpenKeys(UserDict[str, T]):

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
 from generator import ir
 from generator.aliases import Aliases
-from generator.document import Document
+from generator.document import FORMS, JSON, Document, has_schema
 from generator.nodes import is_array, is_object, part
-from generator.normal import REF, Corrections, Node, Normalised, Operation, names, states_unit, unit_of
+from generator.normal import REF, Corrections, Node, Normalised, Operation, Response, names, states_unit, unit_of
 from generator.problems import BadDocument, NotCarriedOver
 from generator.prose import Prose, class_text, footer
 from generator.sandbox_document import tables
@@ -42,6 +42,7 @@ class Builder:
         Raises:
             NotCarriedOver: A schema or an operation would be missing from it.
         """
+        self._check_binary()
         modules, groups = tuple(self._modules()), tuple(self._groups())
         emitted: set[str] = set()
         for name in (name for module in modules for name in module.names):
@@ -62,6 +63,23 @@ class Builder:
         if lost:
             raise NotCarriedOver(f"would not be emitted: {', '.join(lost)}")
         return package
+
+    def _check_binary(self) -> None:
+        """Refuse binary data where it has no form: in JSON, and inside the values of a form."""
+        for operation in self._normal.operations:
+            bodies = [(r.media, r.schema) for r in operation.responses.values()]
+            for media, schema in [*bodies, (operation.body_media, operation.body)]:
+                if schema is None or not has_schema(media):
+                    continue
+                roots: list[Node] = [schema]
+                if media == FORMS[0]:
+                    # A part may be a file, or several parts of one name.
+                    shape = self._schemas.get(schema.get("$ref", "").removeprefix(REF), schema)
+                    parts = [p.get("items", p) for p in shape.get("properties", {}).values()]
+                    roots = [p for p in parts if p.get("format") != "binary"]
+                nodes = [*roots, *(self._schemas[name] for name in self._closure(roots))]
+                if any(kind.name == "File" for node in nodes for kind in _types(node, self._schemas)):
+                    raise BadDocument(f"{operation.key}: {media}: `format: binary` has no form in it")
 
     # Models
 
@@ -238,10 +256,7 @@ class Builder:
             raise BadDocument(
                 f"{operation.key}: 'on_bad_item' cannot be a key of the body: a list has a parameter of it"
             )
-        into, item, items = self._into(operation)
-        location = any(s.startswith("3") for s in operation.responses)
-        empty = any(s.startswith("2") and a.schema is None for s, a in operation.responses.items())
-        optional = into is not None and empty and not operation.lists
+        outcome = self._outcome(operation)
         return ir.Endpoint(
             name=operation.name,
             function=operation.function,
@@ -253,12 +268,7 @@ class Builder:
             deprecated=operation.deprecated,
             parameters=parameters,
             body=body,
-            into=into,
-            returns=_returns(into, item, optional=optional, location=location),
-            items=items,
-            lists=operation.lists,
-            optional=optional,
-            location=location,
+            outcome=outcome,
             responses=tuple(int(status) for status in _SPECIAL if status in operation.responses),
             idempotent=operation.idempotent,
             raises=tuple(
@@ -274,9 +284,8 @@ class Builder:
     def _parameter(self, node: Node, wire: list[tuple[str, str]]) -> ir.Parameter:
         schema = node["schema"]
         where = node["in"]
-        kind = str(schema.get("type", "string"))
-        if schema.get("format") in {"date-time", "date"}:
-            kind = schema["format"]
+        items: Node = schema.get("items", {}) if schema.get("type") == "array" else {}
+        kind = "array" if items else self._kind(schema)
         if kind == "date-time" and where == "path":
             kind = "log-time"
         is_id = where == "path" and kind == "string" and "enum" not in schema
@@ -290,46 +299,84 @@ class Builder:
             type=type_of(schema, self._schemas),
             required=node["required"],
             description=self._prose.of_python(node["description"], wire),
-            minimum=schema.get("minimum"),
-            maximum=schema.get("maximum"),
-            # Integers are checked by their type alone.
-            values=tuple(values) if all(isinstance(v, str) for v in values) else (),
+            minimum=(items or schema).get("minimum"),
+            maximum=(items or schema).get("maximum"),
+            values=tuple(values),
+            items=self._kind(items) if items else "string",
             prefix=node["prefix"] if is_id else None,
         )
+
+    def _kind(self, schema: Node) -> str:
+        """Return the kind of a value that is sent as text."""
+        form = self._schemas[schema["$ref"].removeprefix(REF)] if "$ref" in schema else schema
+        stated = form.get("format") if form.get("type") == "string" else None
+        return str(stated if stated in {"date-time", "date", "uuid", "decimal"} else form.get("type", "string"))
 
     def _body(self, operation: Operation) -> ir.Body | None:
         node = operation.body
         if node is None:
             return None
         said = self._prose.of_python(operation.body_description)
+        if _is_raw(operation.body_media, node):
+            return ir.Body(Type("scalar", "bytes"), operation.body_media, said, ())
         name = node.get("$ref", "").removeprefix(REF)
         if name and "properties" in self._schemas[name]:
-            return ir.Body(Type("model", name), said, self._fields(name))
+            return ir.Body(Type("model", name), operation.body_media, said, self._fields(name))
         if node.get("properties") == {}:
-            return ir.Body(None, said, ())
+            return ir.Body(None, operation.body_media, said, ())
         if "additionalProperties" in (self._schemas[name] if name else node):
-            return ir.Body(Type("map", of=(ANY,)), said, ())
+            return ir.Body(Type("map", of=(ANY,)), operation.body_media, said, ())
         # Anything else has no keys that could be keywords.
-        return ir.Body(type_of(node, self._schemas), said, ())
+        return ir.Body(type_of(node, self._schemas), operation.body_media, said, ())
 
-    def _into(self, operation: Operation) -> tuple[Type | None, Type | None, str | None]:
-        """Return the type of a response, the type of one item of a list, and the key of the items.
+    def _outcome(self, operation: Operation) -> ir.Outcome:
+        """Return what comes of a call: types by status, and what one item of a list is.
 
         A page is an array of items, or an object with one array, which then holds the items.
         """
         response = operation.success
-        if response is None or response.schema is None:
-            return None, None, None
-        kind = type_of(response.schema, self._schemas)
-        if not operation.lists:
-            return kind, None, None
-        if kind.kind == "list":
-            return kind.of[0], kind.of[0], None
-        fields = self._fields(kind.name) if kind.kind == "model" else ()
+        into = None if response is None else self._response_type(response)
+        kinds = {s: None if r.schema is None else self._response_type(r) for s, r in operation.successes.items()}
+        others = {int(s): kind for s, kind in kinds.items() if kind != into and s.isdecimal()}
+        # A page is what it is, and 204 is told by its body.
+        lists = operation.lists and not any(others.values())
+        item, items = self._item(operation, into) if lists else (None, None)
+        media = {r.media for r in operation.successes.values() if r.schema is not None}
+        return ir.Outcome(
+            into=into if item is None or items is not None else item,
+            item=item,
+            items=items,
+            by_status=tuple(sorted((s, kind) for s, kind in others.items() if s != HTTPStatus.NO_CONTENT or kind)),
+            optional=into is not None and None in kinds.values() and not lists,
+            location=operation.redirects,
+            accept=", ".join(sorted(media)) if media - {JSON} else "",
+        )
+
+    def _response_type(self, response: Response) -> Type:
+        schema: Node = response.schema or {}
+        return Type("scalar", "bytes") if _is_raw(response.media, schema) else type_of(schema, self._schemas)
+
+    def _item(self, operation: Operation, into: Type | None) -> tuple[Type | None, str | None]:
+        if into is None:
+            return None, None
+        if into.kind == "list":
+            return into.of[0], None
+        fields = self._fields(into.name) if into.kind == "model" else ()
         arrays = [f for f in fields if any(t.kind == "list" for t in f.type.members)]
         if len(arrays) != 1:
             raise NotCarriedOver(f"{operation.key}: pages that are objects, without one array of items")
-        return kind, next(t for t in arrays[0].type.members if t.kind == "list").of[0], arrays[0].name
+        return next(t for t in arrays[0].type.members if t.kind == "list").of[0], arrays[0].key
+
+
+def _types(node: Node, schemas: dict[str, Node]) -> Iterator[Type]:
+    """Yield the types in a schema, those of its properties among them."""
+    for each in [*node.get("properties", {}).values()] or [node]:
+        yield from type_of(each, schemas).walk()
+
+
+def _is_raw(media: str, schema: Node) -> bool:
+    """Whether a body is bytes: of no media type whose form is known."""
+    return schema.get("format") == "binary" and not has_schema(media)
 
 
 def _check_names(groups: tuple[ir.Group, ...], functions: set[str]) -> None:
@@ -345,15 +392,6 @@ def _check_names(groups: tuple[ir.Group, ...], functions: set[str]) -> None:
             raise BadDocument(f"{group.name}.{taken}: a name that every group has; correct it (`names`)")
         if group.name in functions:
             raise BadDocument(f"{group.name}: a group and a function of this name; correct one (`names`)")
-
-
-def _returns(into: Type | None, item: Type | None, *, optional: bool, location: bool) -> str:
-    if item is not None:
-        return f"Paginator[{item.read('m.')}]"
-    parts = (["str"] if location else []) + ([into.read("m.")] if into else [])
-    if not parts or optional:
-        parts.append("None")
-    return " | ".join(parts)
 
 
 def _error_name(status: str) -> str:

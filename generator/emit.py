@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from generator.ir import Field, Package
+from generator.ir import Field, ModelModule, Package
 from generator.normal import Normalised
 from generator.problems import NotCarriedOver
 from generator.swap import alone, put_in_place, recover, scratch
@@ -46,7 +46,7 @@ def render(package: Package, normalised: Normalised) -> dict[str, str]:
     filters: dict[str, Callable[..., Any]] = environment.filters
     filters |= {f.__name__: f for f in (prose, docstring, paragraph, literal, read, write_type)}
     names: dict[str, Any] = environment.globals
-    names |= {"annotation": annotation, "imports": imports}
+    names |= {"annotation": annotation, "imports": imports, "uses": uses}
 
     def page(template: str, **values: Any) -> str:
         return environment.get_template(template).render(**values)
@@ -185,6 +185,11 @@ def write_type(kind: Type, prefix: str = "") -> str:
 def annotation(field: Field) -> str:
     """Return the annotation of a model's field; one that may be absent may be unset."""
     return (field.type if field.required else union([field.type, UNSET])).read()
+
+
+def uses(module: ModelModule, scalar: str) -> bool:
+    """Whether a module of models has a field of a scalar."""
+    return any(t.name == scalar for model in module.models for f in model.fields for t in f.type.walk())
 
 
 def imports(module: Any, others: dict[str, str]) -> list[tuple[str, list[str]]]:

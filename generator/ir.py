@@ -6,7 +6,7 @@ import keyword
 
 import attrs
 
-from generator.types import Type
+from generator.types import NULL, Type
 
 
 @attrs.frozen
@@ -120,8 +120,9 @@ class Parameter:
     description: str
     minimum: float | None
     maximum: float | None
-    values: tuple[str, ...]
+    values: tuple[str | int, ...]
     prefix: str | None
+    items: str
 
 
 @attrs.frozen
@@ -129,6 +130,7 @@ class Body:
     """The body of an operation; without a type it is an object without any key."""
 
     type: Type | None
+    media: str
     description: str
     fields: tuple[Field, ...]
 
@@ -156,6 +158,53 @@ class Body:
 
 
 @attrs.frozen
+class Outcome:
+    """What comes of a call.
+
+    Attributes:
+        into: Type of the response, for a list of arrays that of an item; None if no response has a body.
+        item: Type of an item of a list; None for what is no list.
+        items: The key of the items, where a page is an object.
+        by_status: Types of responses whose status has another type; None for one without a body.
+        optional: Whether there may be no body.
+        location: Whether the response may be the address that a redirect names.
+        accept: Media types of the responses, where they are not JSON alone.
+    """
+
+    into: Type | None
+    item: Type | None
+    items: str | None
+    by_status: tuple[tuple[int, Type | None], ...]
+    optional: bool
+    location: bool
+    accept: str
+
+    @property
+    def lists(self) -> bool:
+        """Whether it is a page of items."""
+        return self.item is not None
+
+    @property
+    def data(self) -> str:
+        """The annotation of the data of a call: for a list, of one item."""
+        if self.item is not None:
+            return self.item.read("m.")
+        kinds = [each for _, each in self.by_status if each is not None]
+        first = [Type("scalar", "str")] if self.location else []
+        parts = [*first, *([self.into] if self.into else []), *kinds]
+        nothing = [NULL] if not parts or self.optional else []
+        members = [each for kind in [*parts, *nothing] for each in kind.alternatives]
+        # None last, each once, and the address of a redirect first.
+        members.sort(key=lambda each: each.kind == "null")
+        return Type("union", of=tuple(members)).read("m.")
+
+    @property
+    def returns(self) -> str:
+        """The annotation of what the function returns."""
+        return f"Paginator[{self.data}]" if self.lists else self.data
+
+
+@attrs.frozen
 class Endpoint:
     """An endpoint function."""
 
@@ -169,12 +218,7 @@ class Endpoint:
     deprecated: bool
     parameters: tuple[Parameter, ...]
     body: Body | None
-    into: Type | None
-    returns: str
-    items: str | None
-    lists: bool
-    optional: bool
-    location: bool
+    outcome: Outcome
     responses: tuple[int, ...]
     idempotent: bool
     raises: tuple[tuple[str, str], ...]

@@ -19,6 +19,7 @@ from openapi_python_client.parser.openapi import GeneratorData
 from openapi_python_client.parser.properties import Property
 from openapi_python_client.schema.untrusted_string import UntrustedString
 
+from generator.document import has_schema
 from generator.nodes import is_object
 from generator.normal import BESIDE, REF, Node, Normalised, Operation
 from generator.problems import NotCarriedOver
@@ -81,7 +82,8 @@ def _check_complete(normalised: Normalised, parsed: Parsed) -> None:
             lost.append(operation.key)
             continue
         lost += [f"{operation.key} ? {p['name']}" for p in operation.parameters if (p["in"], p["name"]) not in found]
-        if operation.body is not None and operation.function not in parsed.bodies:
+        is_read = operation.body is not None and has_schema(operation.body_media)
+        if is_read and operation.function not in parsed.bodies:
             lost.append(f"{operation.key}: its body")
     if lost:
         raise NotCarriedOver("\n".join(["openapi-python-client dropped:", *lost]))
@@ -109,18 +111,18 @@ class _Rendered:
                 "operationId": operation.function,
                 "tags": [operation.name.partition(".")[0]],
                 "parameters": [
-                    {"in": p["in"], "name": name, "required": p["required"], "schema": self._plain(p["schema"])}
+                    {"in": p["in"], "name": name, "required": p["required"], "schema": self._parameter(p)}
                     for name, p in _numbered(operation.parameters)
                 ],
                 "responses": {
-                    status: {"description": "-", **self._content(response.schema)}
+                    status: {"description": "-", **self._content(response.schema, response.media)}
                     for status, response in sorted(operation.responses.items())
                     if status.startswith("2")
                 }
                 or {"default": {"description": "-"}},
             }
-            if operation.body is not None:
-                rendered["requestBody"] = {"required": True, **self._content(operation.body)}
+            if operation.body is not None and has_schema(operation.body_media):
+                rendered["requestBody"] = {"required": True, **self._content(operation.body, operation.body_media)}
             paths.setdefault(self._path(operation), {})[operation.method] = rendered
         return {
             "openapi": "3.1.0",
@@ -165,6 +167,10 @@ class _Rendered:
         # Its strings refuse to be printed, and what stands in their place says nothing.
         return re.sub(r"<[\w.]*UntrustedString object at 0x[0-9a-f]+>", "...", text)
 
+    def _parameter(self, parameter: Node) -> Node:
+        # The library takes no lists and no times in headers; of text it makes no mistake.
+        return {"type": "string"} if parameter["in"] == "header" else self._plain(parameter["schema"])
+
     def _component(self, name: str) -> Node:
         return {k: v for k, v in self._plain(self._normalised.schemas[name]).items() if k != "title"}
 
@@ -172,8 +178,10 @@ class _Rendered:
         numbers = "".join(f"/{{{n}}}" for n, p in _numbered(operation.parameters) if p["in"] == "path")
         return self._paths[operation.path] + numbers
 
-    def _content(self, schema: Node | None) -> dict[str, Any]:
-        return {} if schema is None else {"content": {"application/json": {"schema": self._plain(schema)}}}
+    def _content(self, schema: Node | None, media: str) -> dict[str, Any]:
+        if schema is None or not has_schema(media):
+            return {}
+        return {"content": {"application/json": {"schema": self._plain(schema)}}}
 
     def _plain(self, node: Node) -> Node:
         made: Node = {k: v for k, v in node.items() if k not in BESIDE}

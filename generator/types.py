@@ -20,7 +20,13 @@ Kind: TypeAlias = Literal["scalar", "model", "enum", "list", "map", "union", "li
 # Scalars whose JSON form is a string: a mapping may hold either.
 _TEXTUAL: Final = ("dt.datetime", "dt.date", "Decimal", "UUID")
 _SCALARS: Final = {"string": "str", "integer": "int", "number": "float", "boolean": "bool"}
-_FORMATS: Final = {"date-time": "dt.datetime", "date": "dt.date", "uuid": "UUID", "decimal": "Decimal"}
+_FORMATS: Final = {
+    "date-time": "dt.datetime",
+    "date": "dt.date",
+    "uuid": "UUID",
+    "decimal": "Decimal",
+    "binary": "File",
+}
 
 
 @attrs.frozen
@@ -103,6 +109,8 @@ def _read(kind: Type, prefix: str) -> tuple[str, ...]:
 def _written(kind: Type, prefix: str) -> tuple[str, ...]:
     match kind.kind:
         case "scalar":
+            if kind.name == "File":
+                return ("File", "bytes")
             return (kind.name, "str") if kind.name in _TEXTUAL else (kind.name,)
         case "model":
             return (f"{prefix}{kind.name}", f"{prefix}{kind.name}Fields")

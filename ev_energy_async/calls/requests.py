@@ -8,18 +8,24 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, TypeGuard, TypeVar
 from urllib.parse import quote
+from uuid import UUID
+
+import attrs
+import msgspec
 
 from ev_energy_async import codec
 from ev_energy_async._base import InvalidArgument
+from ev_energy_async.calls.forms import MULTIPART, URLENCODED, multipart, urlencoded
 from ev_energy_async.clock import utc_text
 from ev_energy_async.errors import DecodeError
 from ev_energy_async.ids import id_text
 from ev_energy_async.messages import Request, check_on_bad_item
-from ev_energy_async.values import UNSET, Model, plain
+from ev_energy_async.values import UNSET, File, Model, is_mapping, plain, set_fields
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,12 +82,14 @@ def build_request(
     named: dict[str, str] = {}
     for param, value in zip(operation.headers, headers, strict=True):
         named.update(_header(param, value))
+    if operation.accept:
+        named["Accept"] = f"{operation.accept}, application/problem+json"
     if on_bad_item is not None:
         check_on_bad_item(on_bad_item)
     if operation.body is None:
         return Request(operation, target, "&".join(pairs), named, on_bad_item=on_bad_item)
-    named["Content-Type"] = "application/json"
-    return Request(operation, target, "&".join(pairs), named, _body(operation.body(), body, fields))
+    named["Content-Type"], encoded = _encoded_body(operation.media, operation.body(), body, fields)
+    return Request(operation, target, "&".join(pairs), named, encoded)
 
 
 def _pairs(param: Param, value: object) -> list[tuple[str, str]]:
@@ -93,9 +101,12 @@ def _pairs(param: Param, value: object) -> list[tuple[str, str]]:
     wire = param.wire or param.name
     if param.kind != "array":
         return [(wire, _text(param, value))]
-    if isinstance(value, str | bytes) or not _is_iterable(value):
-        raise InvalidArgument(param.name, value, f"a list of {_listed(param) if param.values else 'strings'}")
-    return [(wire, _check_listed(param, item)) for item in value]
+    if isinstance(value, str | bytes | Mapping) or not _is_iterable(value):
+        kinds = {"string": "strings", "boolean": "booleans", "uuid": "UUIDs"}
+        items = kinds.get(param.items, f"{param.items}s")
+        raise InvalidArgument(param.name, value, f"a list of {_listed(param) if param.values else items}")
+    item = attrs.evolve(param, kind=param.items)
+    return [(wire, _text(item, each)) for each in value]
 
 
 def _header(param: Param, value: object) -> list[tuple[str, str]]:
@@ -103,7 +114,12 @@ def _header(param: Param, value: object) -> list[tuple[str, str]]:
     pairs = _pairs(param, value)
     if not all(text.isascii() and text.isprintable() for _, text in pairs):
         raise InvalidArgument(param.name, value, "visible ASCII characters")
-    return pairs
+    if param.kind != "array" or not pairs:
+        return pairs
+    # One header for all items (OpenAPI 3.1, section 4.8.12, style `simple`), which has no escape for its separator.
+    if any("," in text for _, text in pairs):
+        raise InvalidArgument(param.name, value, "items without commas, which separate them in a header")
+    return [(pairs[0][0], ",".join(text for _, text in pairs))]
 
 
 def _text(param: Param, value: object) -> str:
@@ -119,6 +135,13 @@ def _text(param: Param, value: object) -> str:
         if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
             return value.isoformat()
         raise InvalidArgument(param.name, value, "a date")
+    if param.kind == "uuid":
+        return str(_converted(param, value, lambda given: UUID(str(given)), "a UUID"))
+    if param.kind == "decimal":
+        number = _converted(param, value, Decimal, "a decimal number")
+        if not number.is_finite():
+            raise InvalidArgument(param.name, value, "a decimal number")
+        return format(number, "f")
     if param.values:
         return _check_listed(param, value)
     found = plain(value)
@@ -131,6 +154,18 @@ def _text(param: Param, value: object) -> str:
     return _unicode(param.name, str(found))
 
 
+def _converted(param: Param, value: object, kind: Callable[[Any], T], expected: str) -> T:
+    """Return a value that is of a type, or text or an integer that it is made of."""
+    given: Any = value if isinstance(value, UUID | Decimal) else plain(value)
+    # Not a float: what it stands for in decimals is not what was written.
+    if not isinstance(given, str | int | UUID | Decimal) or isinstance(given, bool):
+        raise InvalidArgument(param.name, value, expected)
+    try:
+        return kind(given)
+    except (TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        raise InvalidArgument(param.name, value, expected) from error
+
+
 def _within(param: Param, value: float) -> bool:
     # Written so that NaN is outside.
     above = param.minimum is None or value >= param.minimum
@@ -139,9 +174,10 @@ def _within(param: Param, value: float) -> bool:
 
 def _check_listed(param: Param, value: object) -> str:
     text = plain(value)
-    if not isinstance(text, str) or (param.values and text not in param.values):
-        raise InvalidArgument(param.name, value, f"one of {_listed(param)}" if param.values else "a string")
-    return _unicode(param.name, text)
+    # By type as well: True is 1 to Python.
+    if not any(type(text) is type(listed) and text == listed for listed in param.values):
+        raise InvalidArgument(param.name, value, f"one of {_listed(param)}")
+    return _unicode(param.name, str(text))
 
 
 def _listed(param: Param) -> str:
@@ -177,6 +213,55 @@ def _unicode(argument: str, text: str) -> str:
 
 def _is_iterable(value: object) -> TypeGuard[Iterable[object]]:
     return isinstance(value, Iterable)
+
+
+def _encoded_body(media: str, into: Any, body: object, fields: Mapping[str, object] | None) -> tuple[str, bytes]:
+    """Return the content type and the bytes of a body."""
+    if into is bytes or media.startswith("text/"):
+        if not isinstance(body, into):
+            raise InvalidArgument("body", body, "bytes" if into is bytes else "a string")
+        if isinstance(body, str):
+            return f"{media}; charset=utf-8", _unicode("body", body).encode()
+        return media, bytes(body)
+    if media not in {MULTIPART, URLENCODED}:
+        return media, _body(into, body, fields)
+    given = _keys(fields or {} if body is UNSET else body)
+    files = [(name, file) for name, value in given.items() for file in _files(value)]
+    # A file is checked as one without content: it is no JSON, and may be large.
+    shown = {name: _without_content(value) for name, value in given.items()} if files else body
+    checked = _body(into, shown, {} if files else fields)
+    values = {name: bytes(raw) for name, raw in _parts(checked).items() if name not in dict(files)}
+    null = next((name for name, raw in values.items() if raw == b"null"), None)
+    if null is not None:
+        raise InvalidArgument("body", None, f"a value for {null}, since a form has no null")
+    return multipart(values, files) if media == MULTIPART else (media, urlencoded(values))
+
+
+_parts: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+def _keys(body: object) -> Mapping[str, object]:
+    """Return the set keys of a model or a mapping."""
+    if isinstance(body, Model):
+        keys = {each.name: each.metadata.get("wire", each.name) for each in attrs.fields(type(body))}
+        return {keys[name]: value for name, value in set_fields(body)}
+    return body if is_mapping(body) else {}
+
+
+def _files(value: object) -> list[File]:
+    if isinstance(value, bytes):
+        return [File(value)]
+    if isinstance(value, list | tuple):
+        items: Iterable[object] = value
+        return [file for item in items for file in _files(item)]
+    return [value] if isinstance(value, File) else []
+
+
+def _without_content(value: object) -> object:
+    if isinstance(value, list | tuple):
+        items: Iterable[object] = value
+        return [_without_content(item) for item in items]
+    return File(b"") if isinstance(value, File | bytes) else value
 
 
 def _body(into: Any, body: object, fields: Mapping[str, object] | None) -> bytes:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+from email.message import Message
 from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -22,13 +23,15 @@ if TYPE_CHECKING:
 
     from ev_energy_async.clock import Clock
     from ev_energy_async.codec import Codec
-    from ev_energy_async.messages import RawResponse, Request
+    from ev_energy_async.messages import Operation, RawResponse, Request
 
 __all__ = ["NO_CONTENT", "SUCCESSES", "data_of"]
 
 SUCCESSES: Final = range(200, 300)
 NO_CONTENT: Final = 204
-_REDIRECTS: Final = range(300, 400)
+# Those that name another place (RFC 9110, section 15.4); 304 is no redirect.
+_REDIRECTS: Final = frozenset({300, 301, 302, 303, 307, 308})
+_NOT_MODIFIED: Final = 304
 
 T = TypeVar("T")
 
@@ -47,12 +50,18 @@ async def data_of(request: Request[T], response: RawResponse, codec: Codec, cloc
         if not location:
             raise errors.DecodeError("a redirect without an address", "Location", response)
         data = location
-    elif response.status not in SUCCESSES:
+    elif response.status not in SUCCESSES and not (response.status == _NOT_MODIFIED and _declares(operation)):
         raise _error(request, response, clock)
-    elif operation.into is None or (not response.body and response.status == NO_CONTENT):
-        data = None
     else:
-        data = await _decoded(request, response, codec)
+        into = operation.type_for(response.status)
+        if into is None or (not response.body and response.status == NO_CONTENT):
+            data = None
+        elif into is bytes:
+            data = response.body
+        elif into is str and operation.accept.startswith("text/"):
+            data = _text(response)
+        else:
+            data = await _decoded(request, response, codec, into)
     result: T = data
     return result
 
@@ -69,10 +78,26 @@ def _error(request: Request[Any], response: RawResponse, clock: Clock) -> errors
     return error
 
 
-async def _decoded(request: Request[Any], response: RawResponse, codec: Codec) -> Any:
+def _declares(operation: Operation[Any]) -> bool:
+    """Whether a response to the effect that nothing has changed is one that the operation speaks of."""
+    return operation.by_status is not None and _NOT_MODIFIED in operation.by_status()
+
+
+def _text(response: RawResponse) -> str:
+    """Return a body that is text, in the character set of its media type (RFC 9110, section 8.3.2)."""
+    found = Message()
+    found["Content-Type"] = response.headers.get("Content-Type", "text/plain")
+    charset = found.get_content_charset("utf-8")
+    try:
+        return response.body.decode(charset)
+    except (UnicodeDecodeError, LookupError) as error:
+        raise errors.DecodeError(f"the response is no text in {charset}", response=response) from error
+
+
+async def _decoded(request: Request[Any], response: RawResponse, codec: Codec, into: Any) -> Any:
     operation = request.operation
     try:
-        return await _run(codec.decode_steps(response.body, operation.answer_type()))
+        return await _run(codec.decode_steps(response.body, into))
     except errors.DecodeError as error:
         kind = response.headers.get("Content-Type", "")
         if "json" not in kind:

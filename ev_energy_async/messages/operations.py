@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeAlias, TypeV
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 __all__ = ["IDEMPOTENT_METHODS", "SAFE_METHODS", "Kind", "Operation", "Param", "UserContext"]
 
@@ -21,7 +21,9 @@ IDEMPOTENT_METHODS: Final = SAFE_METHODS | {"PUT", "DELETE"}
 
 T_co = TypeVar("T_co", covariant=True)
 
-Kind: TypeAlias = Literal["string", "integer", "number", "boolean", "date-time", "date", "array", "id", "log-time"]
+Kind: TypeAlias = Literal[
+    "string", "integer", "number", "boolean", "date-time", "date", "uuid", "decimal", "array", "id", "log-time"
+]
 UserContext: TypeAlias = Literal["required", "optional", "none"]
 
 
@@ -38,6 +40,7 @@ class Param:
         maximum: Greatest value of a number.
         values: The values it may take, if the document lists them.
         prefix: The prefix of an ID.
+        items: The type of the items of an array.
     """
 
     name: str
@@ -46,8 +49,9 @@ class Param:
     required: bool = False
     minimum: float | None = None
     maximum: float | None = None
-    values: tuple[str, ...] = ()
+    values: tuple[str | int, ...] = ()
     prefix: str | None = None
+    items: Kind = "string"
 
 
 @attrs.frozen(eq=False, kw_only=True)
@@ -72,6 +76,10 @@ class Operation(Generic[T_co]):
         is_list: Whether the response is a page of items.
         answers: The statuses that the operation declares as responses of its own, beyond those that any may give.
         idempotent: Whether a second call has the same effect as the first although its method promises nothing.
+        by_status: Returns the types of responses whose status has another type than `into`, by status; None for one
+            without a body.
+        media: Media type of the request body.
+        accept: Media types of the responses, where they are not JSON alone.
     """
 
     name: str
@@ -90,12 +98,15 @@ class Operation(Generic[T_co]):
     is_list: bool = False
     answers: tuple[int, ...] = ()
     idempotent: bool = False
+    by_status: Callable[[], Mapping[int, Any]] | None = None
+    media: str = "application/json"
+    accept: str = ""
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Errors carry their operation from process to process. Its types hang on functions that do not pickle; a record
         # of what was called does without them.
         fields = {each.name: getattr(self, each.name) for each in attrs.fields(type(self))}
-        return _record, ({name: value for name, value in fields.items() if name not in {"into", "body"}},)
+        return _record, ({name: value for name, value in fields.items() if name not in {"into", "body", "by_status"}},)
 
     def __copy__(self) -> Operation[T_co]:
         return self
@@ -109,6 +120,11 @@ class Operation(Generic[T_co]):
             return None
         into: Any = self.into()
         return list[into] if self.is_list and self.items is None else into
+
+    def type_for(self, status: int) -> Any:
+        """Return the type that the body of a response is decoded to; None if a response of this status has none."""
+        others = {} if self.by_status is None else self.by_status()
+        return others[status] if status in others else self.answer_type()
 
 
 def _record(fields: dict[str, Any]) -> Operation[Any]:

@@ -5,11 +5,11 @@ Called by `normal`, `diff` and the command line. It corrects nothing, and choose
 
 from generator.document.fetch import fetch, is_url
 from generator.document.load import Document, load, read
-from generator.document.resolve import RawOperation, Resolver
+from generator.document.resolve import FORMS, JSON, RawOperation, Resolver, has_schema
 from generator.document.syntax import decode
 from generator.document.wellformed import METHODS, SCHEMAS, UNIONS, lookup
 
 __all__ = [
-    "METHODS", "SCHEMAS", "UNIONS", "Document", "RawOperation", "Resolver", "decode", "fetch", "is_url", "load",
-    "lookup", "read",
+    "FORMS", "JSON", "METHODS", "SCHEMAS", "UNIONS", "Document", "RawOperation", "Resolver", "decode", "fetch",
+    "has_schema", "is_url", "load", "lookup", "read",
 ]  # fmt: skip

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import time
+import queue
+import threading
 import urllib.error
 import urllib.request
 from http.client import HTTPException, HTTPMessage
@@ -24,14 +25,18 @@ def is_url(spec: Path | str) -> bool:
     return isinstance(spec, str) and spec.lower().startswith(_SCHEMES)
 
 
-def fetch(spec: Path | str) -> bytes:
+def fetch(spec: Path | str, deadline: float = _DEADLINE_SECONDS) -> bytes:
     """Return the bytes of a document.
 
+    Args:
+        spec: Its path or URL.
+        deadline: Seconds for a download, redirects and headers included.
+
     Raises:
-        BadDocument: It cannot be had, or is larger than `LARGEST`.
+        BadDocument: It cannot be read, is incomplete, or is larger than `LARGEST`.
     """
     try:
-        raw = _download(str(spec)) if is_url(spec) else _read(Path(spec))
+        raw = _within(deadline, str(spec)) if is_url(spec) else _read(Path(spec))
     except OSError as error:
         reason = error.reason if isinstance(error, urllib.error.URLError) else error.strerror
         raise BadDocument(f"{spec}: {reason or error}") from error
@@ -57,6 +62,26 @@ class _NoDowngrade(urllib.request.HTTPRedirectHandler):
         if not newurl.lower().startswith("https://" if secure else _SCHEMES):
             raise BadDocument(f"{req.full_url}: redirects to {newurl}, which is not followed")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _within(deadline: float, url: str) -> bytes:
+    """Download within a deadline: a timeout of `urllib` bounds one read, and a server may drip for ever."""
+    done: queue.SimpleQueue[bytes | Exception] = queue.SimpleQueue()
+
+    def download() -> None:
+        try:
+            done.put(_download(url))
+        except Exception as error:  # noqa: BLE001  # raised again where it is waited for
+            done.put(error)
+
+    threading.Thread(target=download, daemon=True).start()
+    try:
+        found = done.get(timeout=deadline)
+    except queue.Empty:
+        raise BadDocument(f"{url}: not complete after {deadline:g} s") from None
+    if isinstance(found, Exception):
+        raise found
+    return found
 
 
 def _download(url: str) -> bytes:

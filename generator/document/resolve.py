@@ -19,6 +19,10 @@ from generator.problems import BadDocument, Report
 # With everything in place, our document has 7,000 schemas and parts of schemas.
 _MOST_SCHEMAS: Final = 200_000
 _LONGEST_CHAIN: Final = 50
+JSON: Final = "application/json"
+FORMS: Final = ("multipart/form-data", "application/x-www-form-urlencoded")
+# Streams without an end.
+_NEVER: Final = ("text/event-stream", "application/stream+json", "application/x-ndjson")
 # Keywords that hold values of the API, not schemas.
 _VALUES: Final = frozenset({"discriminator", "example", "examples", "default", "enum", "const", "required"})
 # What a reference may not have beside it without saying more than the reference.
@@ -33,7 +37,8 @@ class RawOperation:
         method: HTTP method, lower case.
         path: Path template.
         parameters: Its own parameters and those of its path, by location and name.
-        body: Schema of its JSON body; None if it takes none.
+        body: Schema of its body; None if it takes none.
+        body_media: Media type of its body.
         body_required: Whether the document marks the body as required.
         body_description: What the document says of its body.
         responses: By status: description, JSON schema (None without a body) and header names.
@@ -45,6 +50,7 @@ class RawOperation:
     path: str
     parameters: dict[tuple[str, str], dict[str, Any]]
     body: dict[str, Any] | None
+    body_media: str
     body_required: bool
     body_description: str
     responses: dict[str, RawResponse]
@@ -59,11 +65,17 @@ class RawOperation:
 
 @attrs.frozen
 class RawResponse:
-    """One response that an operation declares."""
+    """One response that an operation declares; `media` is empty without a body."""
 
     description: str
     schema: dict[str, Any] | None
+    media: str
     headers: tuple[str, ...]
+
+
+def has_schema(media: str) -> bool:
+    """Whether the schema of a body of a media type is read: of JSON and forms; anything else is text, or bytes."""
+    return media in {JSON, *FORMS} or media.endswith("+json")
 
 
 class Resolver:
@@ -202,6 +214,9 @@ class Resolver:
     def _operation(self, path: str, method: str, item: dict[str, Any], item_at: str) -> RawOperation:
         data: dict[str, Any] = item[method]
         at = f"{item_at}/{method}"
+        for owner, place in ((item, item_at), (data, at)):
+            if owner.get("servers") and owner["servers"] != self._document.get("servers"):
+                raise BadDocument(f"{place}/servers: an address of its own; the client has one for all operations")
         parameters: dict[tuple[str, str], dict[str, Any]] = {}
         for owner, place in ((item, item_at), (data, at)):
             own: set[tuple[str, str]] = set()
@@ -214,12 +229,14 @@ class Resolver:
                 schema = self.schema(parameter.get("schema") or {}, f"{found_at}/schema")
                 parameters[key] = Located({**parameter, "schema": schema}, found_at)
         body, body_at = self._follow(data.get("requestBody", {}), f"{at}/requestBody")
+        media, schema = self._content(body, body_at, FORMS)
         responses = {s: r for s, r in part(data, "responses").items() if not s.startswith("x-")}
         return RawOperation(
             method=method,
             path=path,
             parameters=parameters,
-            body=self._json(body, body_at),
+            body=schema,
+            body_media=media,
             body_required=bool(body.get("required")),
             body_description=str(body.get("description") or "").strip(),
             responses={s: self._response(r, f"{at}/responses/{s}") for s, r in sorted(responses.items())},
@@ -230,23 +247,35 @@ class Resolver:
     def _response(self, raw: dict[str, Any], at: str) -> RawResponse:
         node, at = self._follow(raw, at)
         headers = tuple(sorted(part(node, "headers")))
-        return RawResponse(str(node.get("description") or ""), self._json(node, at), headers)
+        media, schema = self._content(node, at)
+        return RawResponse(str(node.get("description") or ""), schema, media, headers)
 
-    def _json(self, node: dict[str, Any], at: str) -> dict[str, Any] | None:
-        """Return the schema of the JSON form of a body; the other media types say the same."""
+    def _content(self, node: dict[str, Any], at: str, forms: tuple[str, ...] = ()) -> tuple[str, dict[str, Any] | None]:
+        """Return the media type and the schema of a body: of its JSON form where it has one.
+
+        Args:
+            node: What has the body.
+            at: JSON pointer of it.
+            forms: Media types beside JSON whose schemas are read; anything else is text, or bytes.
+        """
         content = part(node, "content")
-        json_types = [
-            t for t in content if t.split(";")[0].strip() == "application/json" or t.split(";")[0].endswith("+json")
-        ]
-        if content and not json_types:
-            raise BadDocument(f"{at}: a body without a JSON form ({', '.join(sorted(content))})")
-        if not json_types:
-            return None
-        others = sorted(content.keys() - json_types)
+        if not content:
+            return "", None
+        keys = {key.split(";")[0].strip().lower(): key for key in sorted(content, reverse=True)}
+
+        def rank(media: str) -> tuple[bool, bool, bool, bool, str]:
+            return media != JSON, not media.endswith("+json"), media not in forms, not media.startswith("text/"), media
+
+        media = min(keys, key=rank)
+        is_json = media == JSON or media.endswith("+json")
+        others = sorted(content.keys() - {keys[media]})
         if others:
-            self._report.note(f"{at}/content", f"JSON is enough; left out: {', '.join(others)}")
-        # Plain JSON before a kind of it.
-        chosen = min(json_types, key=lambda t: (t.split(";")[0].strip() != "application/json", t))
-        place = f"{at}/content/{escaped(chosen)}/schema"
-        schema: dict[str, Any] = self.schema(content[chosen].get("schema") or {}, place)
-        return schema
+            enough = "JSON" if is_json else media
+            self._report.note(f"{at}/content", f"{enough} is enough; left out: {', '.join(others)}")
+        if media in _NEVER or ((media.startswith("multipart/") or media in FORMS) and media not in forms):
+            raise BadDocument(f"{at}: a body of {media} can neither be sent nor read")
+        if not has_schema(media):
+            return media, {"type": "string"} if media.startswith("text/") else {"type": "string", "format": "binary"}
+        place = f"{at}/content/{escaped(keys[media])}/schema"
+        schema: dict[str, Any] = self.schema(content[keys[media]].get("schema") or {}, place)
+        return media, schema

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import attrs
 
-from generator.document import METHODS, SCHEMAS, RawOperation
+from generator.document import FORMS, METHODS, SCHEMAS, RawOperation
 from generator.nodes import escaped, part
 from generator.normal import names
 from generator.normal.canonical import Canonical
@@ -23,6 +23,7 @@ from generator.problems import BadDocument, Report
 
 # Methods that promise it themselves (RFC 9110, section 9.2.2).
 _IDEMPOTENT: Final = frozenset({"get", "head", "options", "trace", "put", "delete"})
+NOT_MODIFIED: Final = "304"
 _PATH: Final = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@%{}/-]*\Z")
 
 
@@ -32,6 +33,7 @@ class Response:
 
     description: str
     schema: Node | None
+    media: str
     headers: tuple[str, ...]
 
 
@@ -50,6 +52,7 @@ class Operation:
     deprecated: bool
     parameters: tuple[Node, ...]
     body: Node | None
+    body_media: str
     body_description: str
     responses: dict[str, Response]
     scopes: tuple[str, ...]
@@ -64,10 +67,23 @@ class Operation:
         return f"{self.method.upper()} {self.path}"
 
     @property
+    def successes(self) -> dict[str, Response]:
+        """The responses that mean success, by status; `default` is one if there is no other, 304 if it is declared."""
+        found = {s: r for s, r in sorted(self.responses.items()) if s.startswith("2")}
+        if not found and "default" in self.responses:
+            found["default"] = self.responses["default"]
+        return {**found, **{s: r for s, r in self.responses.items() if s == NOT_MODIFIED}}
+
+    @property
     def success(self) -> Response | None:
         """The first response that means success and has a body."""
-        found = [a for s, a in sorted(self.responses.items()) if s.startswith("2") and a.schema is not None]
-        return found[0] if found else None
+        found = {s: r for s, r in self.successes.items() if r.schema is not None and s != NOT_MODIFIED}
+        return found.get("2XX") or next(iter(found.values()), None)
+
+    @property
+    def redirects(self) -> bool:
+        """Whether it may respond with another place."""
+        return any(s.startswith("3") and s != NOT_MODIFIED for s in self.responses)
 
 
 class Operations:
@@ -90,7 +106,7 @@ class Operations:
         self._paths = names.Paths((o.method, o.path) for o in raw if o.method in METHODS)
         schemes = part(data, "components", "securitySchemes")
         flows: list[dict[str, Any]] = [flow for s in schemes for flow in _flows(schemes[s])]
-        self._schemes = set(schemes)
+        self._schemes = schemes
         self._declared_scopes = {scope for flow in flows for scope in part(flow, "scopes")}
         self.roots: dict[str, Node] = {}
 
@@ -99,7 +115,13 @@ class Operations:
         if not _PATH.match(raw.path):
             raise BadDocument(f"{raw.key}: a path with characters that no URL has")
         responses = {
-            status: Response(a.description, None if a.schema is None else self._canonical.of(a.schema), a.headers)
+            # Nothing comes with a response to HEAD (RFC 9110, section 9.3.2).
+            status: Response(
+                a.description,
+                None if a.schema is None or raw.method == "head" else self._canonical.of(a.schema),
+                a.media,
+                a.headers,
+            )
             for status, a in raw.responses.items()
         }
         ok = [a for s, a in sorted(responses.items()) if s.startswith("2")]
@@ -126,6 +148,7 @@ class Operations:
             deprecated=bool(raw.data.get("deprecated")),
             parameters=parameters_of(raw, self._canonical, self._corrections, self._report, keywords),
             body=body,
+            body_media=raw.body_media,
             body_description=body_text,
             responses=responses,
             scopes=scopes,
@@ -200,6 +223,8 @@ class Operations:
         if raw.body is None:
             return None, text
         body = self._canonical.of(raw.body)
+        if raw.body_media in FORMS and "properties" not in self._shape(body):
+            raise BadDocument(f"{raw.at}/requestBody: a form ({raw.body_media}) has to be an object with properties")
         if body.pop("x-nullable", False):
             self._report.note(f"{raw.at}/requestBody", "a body of null left out: an absent body is absent")
         reference = body.get("$ref", "").removeprefix(SCHEMAS)
@@ -236,7 +261,7 @@ class Operations:
     def _named_response(self, response: Response, function: str, status: str) -> Response:
         """Give an anonymous object that an operation returns a name to be."""
         schema = response.schema
-        if schema is None or not status.startswith("2"):
+        if schema is None or not (status.startswith("2") or status == "default"):
             return response
         item = schema["items"] if schema.get("type") == "array" else schema
         if not has_anonymous(item):
@@ -252,7 +277,11 @@ class Operations:
         stated = raw.data.get("security")
         requirements: list[dict[str, Any]] = (self._data.get("security") or []) if stated is None else stated
         scopes: set[str] = set()
-        for requirement in requirements:
+        met = [r for r in requirements if not any(self._cannot_be_met(scheme) for scheme in r)]
+        if requirements and not met:
+            foreign = sorted({scheme for r in requirements for scheme in r if self._cannot_be_met(scheme)})
+            raise BadDocument(f"{raw.key}: needs {', '.join(foreign)}; the client sends OAuth and bearer tokens alone")
+        for requirement in met:
             for scheme, needed in requirement.items():
                 if scheme not in self._schemes and not self._corrections.find("security_schemes", scheme):
                     # Accepted all the same: which token is sent is the client's business, and it has one kind.
@@ -262,7 +291,14 @@ class Operations:
         if undeclared:
             place = f"/paths/{escaped(raw.path)}/{raw.method}/security"
             self._report.note(place, f"scopes that are not declared: {', '.join(undeclared)}")
-        return tuple(sorted(scopes)), not all(requirements) or not requirements
+        return tuple(sorted(scopes)), not all(met) or not met
+
+    def _cannot_be_met(self, scheme: str) -> bool:
+        """Whether a security scheme asks for something else than a token in `Authorization`."""
+        stated = self._schemes.get(scheme, {})
+        kind = stated.get("type", "oauth2")
+        is_bearer = kind == "http" and str(stated.get("scheme", "")).lower() == "bearer"
+        return kind not in {"oauth2", "openIdConnect"} and not is_bearer
 
 
 def _flows(scheme: dict[str, Any]) -> list[dict[str, Any]]:

@@ -108,7 +108,8 @@ def _check_kind(schema: Node, parameter: dict[str, Any], where: str, place: str,
     usual = "form" if where == "query" else "simple"
     style = parameter.get("style", usual)
     explode = parameter.get("explode", style == "form")
-    if style != usual or (schema.get("type") == "array" and not explode):
+    is_array = schema.get("type") == "array"
+    if style != usual or (is_array and (where == "path" or (where == "query" and not explode))):
         raise BadDocument(f"{place}: style {style!r}, explode {str(explode).lower()}: cannot be sent")
     items = schema.get("items", {}) if schema.get("type") == "array" else schema
     kind = _plain(items, canonical).get("type", "string") if is_object(items) else "string"

@@ -49,12 +49,12 @@ def test_a_get_with_an_empty_request_body_takes_none() -> None:
 def test_a_second_response_shows_in_what_is_returned(other: Any, returns: str) -> None:
     path = item(get=operation({**ok(ref("Thing")), **other}, "thing_id"))
     found = made(document({"/things/{thing_id}": path}, {"Thing": thing(a=STRING)}))
-    assert found.endpoint("things.get").returns == returns
+    assert found.endpoint("things.get").outcome.returns == returns
 
 
 def test_created_without_content_returns_none() -> None:
     found = made(document({"/things": item(post=operation({"201": {"description": "Made."}}))}))
-    assert found.endpoint("things.create").returns == "None"
+    assert found.endpoint("things.create").outcome.returns == "None"
 
 
 def test_of_a_body_in_three_media_types_json_is_taken() -> None:
@@ -141,7 +141,7 @@ def test_a_page_that_is_an_object_holds_its_items_in_its_one_array() -> None:
     page = thing(items={"type": "array", "items": ref("Thing")}, total={"type": "integer"})
     response = {"200": {"description": "A page.", "headers": {"link": {"schema": STRING}}, **body(page)}}
     found = made(document({"/things": item(get=operation(response))}, {"Thing": thing(a=STRING)}))
-    assert found.endpoint("things.list").returns == "Paginator[m.Thing]"
+    assert found.endpoint("things.list").outcome.returns == "Paginator[m.Thing]"
 
 
 def test_the_responses_that_are_an_operations_own_stand_beside_it() -> None:

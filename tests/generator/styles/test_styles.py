@@ -17,15 +17,25 @@ from generator.emit import FOLDERS, PACKAGE, ROOT, write
 from generator.problems import BadDocument
 from tests.generator.small import Made, made
 from tests.generator.styles.kit import Refused, Style, merged
+from tests.generator.styles.media import MEDIA, MEDIA_REFUSED
 from tests.generator.styles.naming import NAMING
 from tests.generator.styles.objects import OBJECTS
+from tests.generator.styles.parameters import PARAMETERS
+from tests.generator.styles.responses import RESPONSES
 from tests.generator.styles.unions import UNIONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-CARRIED_OVER: Mapping[str, Style] = {**UNIONS, **OBJECTS, **NAMING}
-REFUSED: Mapping[str, Refused] = {}
+CARRIED_OVER: Mapping[str, Style] = {
+    **UNIONS,
+    **OBJECTS,
+    **NAMING,
+    **RESPONSES,
+    **PARAMETERS,
+    **MEDIA,
+}
+REFUSED: Mapping[str, Refused] = {**MEDIA_REFUSED}
 # Runs what each style says a user writes, on a client whose outermost middleware stands for the API.
 CALLING = """
 import asyncio, inspect, json, re, sys
@@ -34,6 +44,7 @@ from decimal import Decimal
 from uuid import UUID
 from ev_energy_async import EvEnergy, models as m
 from ev_energy_async.messages import Response
+from ev_energy_async.values import File
 from ev_energy_async.errors import EvEnergyError
 
 def client(style, told):
@@ -41,7 +52,9 @@ def client(style, told):
         own = {k: v for k, v in request.headers.items() if (k, v) != ("Content-Type", "application/json")}
         headers = "".join(f" {k}: {v};" for k, v in own.items())
         body = "" if request.body is None else " " + request.body.decode("utf-8", "backslashreplace")
-        told["sends"] = f"{request.method} {request.target}{headers}{body}"
+        sent = f"{request.method} {request.target}{headers}{body}"
+        found = re.search("boundary=([0-9a-f]{40})", sent)
+        told["sends"] = sent.replace(found[1], "BOUNDARY") if found else sent
         reply = style["reply"]
         content = json.dumps(reply["body"]) if reply["text"] is None else reply["text"]
         content = b"" if reply["body"] is None and reply["text"] is None else content.encode()
@@ -50,7 +63,7 @@ def client(style, told):
 
 async def run(style):
     told = {"drift": []}
-    names = {"ev": client(style, told), "m": m, "dt": dt, "Decimal": Decimal, "UUID": UUID}
+    names = {"ev": client(style, told), "m": m, "dt": dt, "Decimal": Decimal, "UUID": UUID, "File": File}
     told["signature"] = ""
     function = re.match(r"ev[.][a-z0-9_.]*[a-z0-9_](?=[(])", style["call"])[0]
     try:
