@@ -267,6 +267,11 @@ class Group:
     renamed: tuple[RenamedEndpoint, ...]
 
     @property
+    def many_is_deprecated(self) -> bool:
+        """Whether the function that gets an item is deprecated."""
+        return any(e.deprecated for e in self.endpoints if e.function == self.many)
+
+    @property
     def elsewhere(self) -> tuple[tuple[str, str], ...]:
         """Module and name of each function that stands in the module of another group."""
         return tuple(sorted({(r.home, r.function) for r in self.renamed if r.home != self.name}))

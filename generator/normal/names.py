@@ -32,7 +32,9 @@ FACADE: Final = frozenset({
 
 _LONGEST: Final = 120
 # Names that modules of operations, and functions in them, use themselves.
-_IN_OPERATIONS: Final = frozenset({"build_request", "dt", "endpoint", "m", "many", "renamed"})
+_IN_OPERATIONS: Final = frozenset(
+    {"build_request", "deprecated", "deprecated_endpoint", "dt", "endpoint", "m", "many", "renamed"}
+)
 # Names that modules of models import, and those that hold the classes of groups.
 _IN_MODULES: Final = frozenset({
     "Any", "AwareDatetime", "Decimal", "File", "Final", "Group", "LazyGroup", "Literal", "Mapping", "Model",

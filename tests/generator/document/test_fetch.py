@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import threading
 import time
 import urllib.request
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from generator.__main__ import main
+from generator.document import fetch
 from generator.document.fetch import LARGEST, _NoDowngrade  # pyright: ignore[reportPrivateUsage]  # how it follows redirects cannot be seen from outside
 from generator.problems import BadDocument
 from tests.generator.small import document, thing
@@ -44,6 +46,9 @@ def test_a_document_that_is_not_there_is_refused(tmp_path: Path, capsys: pytest.
     assert "Is a directory" in refused_file(tmp_path, capsys)
 
 
+stopped = threading.Event()
+
+
 class _Host(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path == "/moved":
@@ -54,10 +59,21 @@ class _Host(BaseHTTPRequestHandler):
             self.send_response(302)
             self.send_header("Location", "ftp://127.0.0.1/document")
             self.end_headers()
+        elif self.path == "/short":
+            self.send_response(200)
+            self.send_header("Content-Length", "500")
+            self.end_headers()
+            self.wfile.write(b"x")
+        elif self.path == "/dripping":
+            # Heads that never end, a byte at a time: each is within the timeout of a read.
+            with contextlib.suppress(OSError):
+                while not stopped.wait(0.01):
+                    self.wfile.write(b"X")
         elif self.path == "/large":
             self.send_response(200)
             self.end_headers()
-            self.wfile.write(b" " * (LARGEST + 10))
+            with contextlib.suppress(OSError):  # the reader hangs up
+                self.wfile.write(b" " * (LARGEST + 10))
         else:
             found = self.path == "/document"
             self.send_response(200 if found else 404)
@@ -70,10 +86,12 @@ class _Host(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def host() -> Iterator[str]:
-    server = HTTPServer(("127.0.0.1", 0), _Host)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Host)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
+    stopped.clear()
     yield f"http://127.0.0.1:{server.server_port}"
+    stopped.set()
     server.shutdown()
     thread.join()
     server.server_close()
@@ -85,10 +103,23 @@ def test_a_document_is_downloaded(host: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "told"), [("/none", "Not Found"), ("/away", "not followed"), ("/large", "larger than 20 MB")]
+    ("path", "told"),
+    [
+        ("/none", "Not Found"),
+        ("/away", "not followed"),
+        ("/large", "larger than 20 MB"),
+        ("/short", "incomplete: 499 bytes are missing"),
+    ],
 )
 def test_what_is_no_download_is_refused(host: str, path: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert told in refused_file(host + path, capsys)
+
+
+def test_a_server_that_drips_its_headers_is_given_up(host: str) -> None:
+    started = time.monotonic()
+    with pytest.raises(BadDocument, match=r"/dripping: not complete after 0\.2 s"):
+        fetch(f"{host}/dripping", deadline=0.2)
+    assert time.monotonic() - started < 10
 
 
 def test_a_download_from_https_never_goes_on_over_http() -> None:

@@ -41,7 +41,7 @@ class Style:
         returns: What the call returns, as `repr` shows it.
         raises: The error of the call, in place of what it sends and returns.
         drift: What the client reports.
-        warns: What the generator warns of.
+        warns: The warning that a call gives, at the line of the caller.
     """
 
     paths: Node

@@ -32,7 +32,7 @@ OBJECTS = {
         paths=gets("/wrong_keys", {**thing(a=STRING), "additionalProperties": INTEGER}),
         call="ev.wrong_keys.get()",
         reply=Reply(body={"b": "x"}),
-        raises="DecodeError: Expected `int`, got `str` at $.b in the response to GET /wrong_keys",
+        raises="DecodeError: expected an integer, got a string at $.b in the response to GET /wrong_keys",
     ),
     "further keys by a pattern": Style(
         paths=gets(

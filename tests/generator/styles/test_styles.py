@@ -16,6 +16,7 @@ import pytest
 from generator.emit import FOLDERS, PACKAGE, ROOT, write
 from generator.problems import BadDocument
 from tests.generator.small import Made, made
+from tests.generator.styles.conditions import CONDITIONS, CONDITIONS_REFUSED
 from tests.generator.styles.kit import Refused, Style, merged
 from tests.generator.styles.media import MEDIA, MEDIA_REFUSED
 from tests.generator.styles.naming import NAMING
@@ -34,11 +35,12 @@ CARRIED_OVER: Mapping[str, Style] = {
     **RESPONSES,
     **PARAMETERS,
     **MEDIA,
+    **CONDITIONS,
 }
-REFUSED: Mapping[str, Refused] = {**MEDIA_REFUSED}
+REFUSED: Mapping[str, Refused] = {**MEDIA_REFUSED, **CONDITIONS_REFUSED}
 # Runs what each style says a user writes, on a client whose outermost middleware stands for the API.
 CALLING = """
-import asyncio, inspect, json, re, sys
+import asyncio, inspect, json, re, sys, warnings
 import datetime as dt
 from decimal import Decimal
 from uuid import UUID
@@ -68,7 +70,10 @@ async def run(style):
     function = re.match(r"ev[.][a-z0-9_.]*[a-z0-9_](?=[(])", style["call"])[0]
     try:
         told["signature"] = str(inspect.signature(eval(function, names)))
-        made = eval(style["call"], names)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            made = eval(style["call"], names)
+        told["warns"] = next((str(w.message) for w in caught if w.filename == "<string>"), None)
         told["returns"] = repr(await made if inspect.isawaitable(made) else made)
     except Exception as error:
         told["raises"] = f"{type(error).__name__}: {error}"
@@ -125,6 +130,7 @@ def test_a_style_is_carried_over(name: str, told: dict[str, dict[str, Any]]) -> 
         "raises": style.raises,
         "returns": style.returns,
         "drift": list(style.drift),
+        "warns": style.warns,
         "sends": style.sends if style.sends is not None else found.get("sends"),
         "signature": style.signature if style.signature is not None else found["signature"],
     }
