@@ -282,6 +282,11 @@ class EvEnergy(Flows):
         return self._user
 
     @property
+    def options(self) -> CallOptions:
+        """How this client, or this view of it, makes calls; `with_options` changes it."""
+        return self._options
+
+    @property
     def has_credentials(self) -> bool:
         """Whether requests carry a token; without one only the public operations can be called."""
         return self._core.auth is not None

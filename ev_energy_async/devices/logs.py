@@ -229,7 +229,11 @@ class Vehicle(Device):
     """A handle on a vehicle; `since` and `until` are inclusive, on the time of each collection."""
 
     kind = "vehicles"
-    __slots__ = ()
+    __slots__ = ("_client",)
+
+    def __init__(self, client: sessions.Commanding, reference: Ref) -> None:
+        super().__init__(client, reference)
+        self._client = client
 
     def status_logs(self, *, since: Since = None, until: Since = None) -> LogQuery[m.VehicleStatusLog]:
         """Return the reports of the vehicle's state, by `sampled_at`."""
@@ -249,15 +253,15 @@ class Vehicle(Device):
 
     async def current_session(self) -> m.ChargingSession | None:
         """Return the charging session that the vehicle is in; None if it is not plugged in."""
-        return await sessions.current_session(self._sender, self.id)
+        return await sessions.current_session(self._client, self.id)
 
     async def boost(self) -> m.ChargingSession:
         """Charge now, without regard to cheap and clean times; see `sessions.boost`."""
-        return await sessions.boost(self._sender, self.id)
+        return await sessions.boost(self._client, self.id)
 
     async def end_boost(self) -> m.ChargingSession:
         """End the boost, back to cheap and clean times; see `sessions.end_boost`."""
-        return await sessions.end_boost(self._sender, self.id)
+        return await sessions.end_boost(self._client, self.id)
 
 
 class Evse(Device):
