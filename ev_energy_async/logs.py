@@ -1,14 +1,24 @@
 """The logs of one device, under the import path that users know; they live in `devices`."""
 
-from ev_energy_async.devices.kinds import DEVICES, LogKind
-from ev_energy_async.devices.logs import (
-    BoundaryMeter,
-    CtClamp,
+from ev_energy_async.devices.device import (
+    BoundaryMeterHandle,
+    CtClampHandle,
     Device,
-    Evse,
-    HomeBattery,
-    LogQuery,
-    Vehicle,
+    EvseHandle,
+    HomeBatteryHandle,
+    VehicleHandle,
 )
+from ev_energy_async.devices.kinds import DEVICES, LogKind
+from ev_energy_async.devices.logs import LogQuery
 
-__all__ = ["DEVICES", "BoundaryMeter", "CtClamp", "Device", "Evse", "HomeBattery", "LogKind", "LogQuery", "Vehicle"]
+__all__ = [
+    "DEVICES",
+    "BoundaryMeterHandle",
+    "CtClampHandle",
+    "Device",
+    "EvseHandle",
+    "HomeBatteryHandle",
+    "LogKind",
+    "LogQuery",
+    "VehicleHandle",
+]

@@ -9,6 +9,13 @@ from ev_energy_async._lazy import face
 
 if TYPE_CHECKING:
     from ev_energy_async.devices.dates import ServerTime as ServerTime
+    from ev_energy_async.devices.device import BoundaryMeterHandle as BoundaryMeterHandle
+    from ev_energy_async.devices.device import CtClampHandle as CtClampHandle
+    from ev_energy_async.devices.device import Device as Device
+    from ev_energy_async.devices.device import EvseHandle as EvseHandle
+    from ev_energy_async.devices.device import HomeBatteryHandle as HomeBatteryHandle
+    from ev_energy_async.devices.device import OcppFilters as OcppFilters
+    from ev_energy_async.devices.device import VehicleHandle as VehicleHandle
     from ev_energy_async.devices.failures import MOST_WAITS as MOST_WAITS
     from ev_energy_async.devices.failures import Job as Job
     from ev_energy_async.devices.failures import is_fatal as is_fatal
@@ -41,6 +48,15 @@ else:
         __name__,
         failures=("MOST_WAITS", "Job", "is_fatal", "is_refusal", "is_transient", "outcomes_of", "settle"),
         dates=("ServerTime",),
+        device=(
+            "BoundaryMeterHandle",
+            "CtClampHandle",
+            "Device",
+            "EvseHandle",
+            "HomeBatteryHandle",
+            "OcppFilters",
+            "VehicleHandle",
+        ),
         handles=("Handles",),
         history=("Ascending", "cradle_of", "pages_of"),
         kinds=(

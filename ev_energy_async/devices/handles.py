@@ -1,68 +1,59 @@
-"""The client's handles on single devices: `ev.vehicle(id)` and its siblings. Making one asks nothing of the API."""
+"""Gives the client its handles on single devices, `ev.vehicle(id)` and its siblings. Making one sends nothing."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ev_energy_async import devices
 from ev_energy_async.api.groups import Groups
 
 if TYPE_CHECKING:
-    from ev_energy_async.devices import logs
     from ev_energy_async.devices.follow import Polling
+    from ev_energy_async.devices.sessions import Commanding
     from ev_energy_async.ids import Ref
 
 __all__ = ["Handles"]
 
 
 class Handles(Groups):
-    """Makes handles that ask through this client."""
+    """Makes handles that call through this client."""
 
-    def vehicle(self: Polling, vehicle_id: Ref) -> logs.Vehicle:
+    def vehicle(self: Commanding, vehicle_id: Ref) -> devices.VehicleHandle:
         """Return a handle on a vehicle and its logs.
 
         Raises:
-            InvalidArgument: It is no vehicle.
+            InvalidArgument: It is not a vehicle.
         """
-        from ev_energy_async.devices import logs  # noqa: PLC0415  # loaded when a log is asked for
+        return devices.VehicleHandle(self, vehicle_id)
 
-        return logs.Vehicle(self, vehicle_id)
-
-    def evse(self: Polling, evse_id: Ref) -> logs.Evse:
+    def evse(self: Polling, evse_id: Ref) -> devices.EvseHandle:
         """Return a handle on a charger and its logs.
 
         Raises:
-            InvalidArgument: It is no charger.
+            InvalidArgument: It is not a charger.
         """
-        from ev_energy_async.devices import logs  # noqa: PLC0415  # loaded when a log is asked for
+        return devices.EvseHandle(self, evse_id)
 
-        return logs.Evse(self, evse_id)
-
-    def home_battery(self: Polling, home_battery_id: Ref) -> logs.HomeBattery:
+    def home_battery(self: Polling, home_battery_id: Ref) -> devices.HomeBatteryHandle:
         """Return a handle on a home battery and its logs.
 
         Raises:
-            InvalidArgument: It is no home battery.
+            InvalidArgument: It is not a home battery.
         """
-        from ev_energy_async.devices import logs  # noqa: PLC0415  # loaded when a log is asked for
+        return devices.HomeBatteryHandle(self, home_battery_id)
 
-        return logs.HomeBattery(self, home_battery_id)
-
-    def boundary_meter(self: Polling, boundary_meter_id: Ref) -> logs.BoundaryMeter:
+    def boundary_meter(self: Polling, boundary_meter_id: Ref) -> devices.BoundaryMeterHandle:
         """Return a handle on a boundary meter and its logs.
 
         Raises:
-            InvalidArgument: It is no boundary meter.
+            InvalidArgument: It is not a boundary meter.
         """
-        from ev_energy_async.devices import logs  # noqa: PLC0415  # loaded when a log is asked for
+        return devices.BoundaryMeterHandle(self, boundary_meter_id)
 
-        return logs.BoundaryMeter(self, boundary_meter_id)
-
-    def ct_clamp(self: Polling, ct_clamp_id: Ref) -> logs.CtClamp:
+    def ct_clamp(self: Polling, ct_clamp_id: Ref) -> devices.CtClampHandle:
         """Return a handle on a CT clamp and its logs.
 
         Raises:
-            InvalidArgument: It is no CT clamp.
+            InvalidArgument: It is not a CT clamp.
         """
-        from ev_energy_async.devices import logs  # noqa: PLC0415  # loaded when a log is asked for
-
-        return logs.CtClamp(self, ct_clamp_id)
+        return devices.CtClampHandle(self, ct_clamp_id)

@@ -7,30 +7,25 @@ the API, `.oldest_first()`, or live with `.follow()`. Works against the `Polling
 from __future__ import annotations
 
 import datetime as dt
-import importlib
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Literal, TypeAlias, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
 
 from ev_energy_async.clock import utc_bounds
-from ev_energy_async.devices import sessions
 from ev_energy_async.devices.follow import Follow
 from ev_energy_async.devices.history import Ascending, cradle_of, pages_of, prefetched
-from ev_energy_async.devices.kinds import DEVICES, PAGE_SIZE, LogKind
 from ev_energy_async.devices.seen import place
-from ev_energy_async.ids import ResourceId, id_text
 from ev_energy_async.instants import instant_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
 
-    from ev_energy_async import models as m
-    from ev_energy_async.calls import Page, Paginator
+    from ev_energy_async.calls import Page
     from ev_energy_async.clock import Clock, Duration
-    from ev_energy_async.devices.follow import Every, Polling
+    from ev_energy_async.devices.follow import Every
     from ev_energy_async.devices.history import ListLogs
-    from ev_energy_async.ids import Ref
+    from ev_energy_async.devices.kinds import LogKind
 
-__all__ = ["BoundaryMeter", "CtClamp", "Device", "Evse", "HomeBattery", "LogQuery", "OcppFilters", "Vehicle"]
+__all__ = ["LogQuery", "Since"]
 
 L = TypeVar("L")
 
@@ -38,17 +33,6 @@ Since: TypeAlias = "dt.datetime | None"
 """A bound in time: an aware `datetime`, or None for no bound."""
 
 _LATENESS: Final = dt.timedelta(minutes=15)
-
-
-class OcppFilters(TypedDict, total=False):
-    """Filters of `Evse.ocpp_logs`; see `ev.evses.list_ocpp_logs`, which knows the names of actions and error codes."""
-
-    action: str
-    action_in: str
-    direction: Literal["RECEIVED", "SENT"]
-    error_code: str
-    error_code_in: str
-    expand: Sequence[Literal["evse", "evse.model", "evse.model.make", "evse.user"]]
 
 
 class LogQuery(Generic[L]):
@@ -185,144 +169,3 @@ class LogQuery(Generic[L]):
             ordered=ordered,
             cursor=cursor,
         )
-
-
-class Device:
-    """A handle on one device, by its ID; nothing is asked of the API until its logs are."""
-
-    kind: ClassVar[str]
-    __slots__ = ("_sender", "id")
-
-    def __init__(self, sender: Polling, reference: Ref) -> None:
-        self._sender = sender
-        row = DEVICES[self.kind]
-        self.id = id_text(f"{row.noun}_id", reference, row.prefix)
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.id}>"
-
-    def _logs(
-        self, log: str, since: dt.datetime | None, until: dt.datetime | None, filters: Mapping[str, Any] = {}
-    ) -> LogQuery[Any]:
-        row = DEVICES[self.kind].logs[log]
-        since, until = utc_bounds(since, until)
-
-        def read(since: dt.datetime | None, until: dt.datetime | None) -> Paginator[Any]:
-            function = getattr(importlib.import_module("ev_energy_async.api"), row.function)
-            bounds = {f"{row.time}_gte": since, f"{row.time}_lte": until}
-            given = {name: bound for name, bound in bounds.items() if bound is not None}
-            found: Paginator[Any] = function(self._sender, self.id, page_size=PAGE_SIZE, **given, **filters)
-            return found
-
-        shown = "&".join(f"{name}={filters[name]}" for name in sorted(filters))
-        of = f"{self.id}/{log}?{shown}" if shown else f"{self.id}/{log}"
-        return LogQuery(read, row, of, self._sender.clock, since=since, until=until, created_at=self._created_at)
-
-    def _created_at(self) -> dt.datetime | None:
-        try:
-            return ResourceId.parse(self.id).created_at
-        except ValueError:
-            return None
-
-
-class Vehicle(Device):
-    """A handle on a vehicle; `since` and `until` are inclusive, on the time of each collection."""
-
-    kind = "vehicles"
-    __slots__ = ("_client",)
-
-    def __init__(self, client: sessions.Commanding, reference: Ref) -> None:
-        super().__init__(client, reference)
-        self._client = client
-
-    def status_logs(self, *, since: Since = None, until: Since = None) -> LogQuery[m.VehicleStatusLog]:
-        """Return the reports of the vehicle's state, by `sampled_at`."""
-        return self._logs("status", since, until)
-
-    def error_logs(self, *, since: Since = None, until: Since = None) -> LogQuery[m.VehicleAPIErrorLog]:
-        """Return the failed exchanges with the vehicle's telematics, by `logged_at`."""
-        return self._logs("error", since, until)
-
-    def command_logs(self, *, since: Since = None, until: Since = None) -> LogQuery[m.VehicleCommandLog]:
-        """Return the commands sent to the vehicle, by `logged_at`."""
-        return self._logs("command", since, until)
-
-    def location_logs(self, *, since: Since = None, until: Since = None) -> LogQuery[m.VehicleLocationLog]:
-        """Return when the vehicle's location was sampled, by `sampled_at`."""
-        return self._logs("location", since, until)
-
-    async def current_session(self) -> m.ChargingSession | None:
-        """Return the charging session that the vehicle is in; None if it is not plugged in."""
-        return await sessions.current_session(self._client, self.id)
-
-    async def boost(self) -> m.ChargingSession:
-        """Charge now, without regard to cheap and clean times; see `sessions.boost`."""
-        return await sessions.boost(self._client, self.id)
-
-    async def end_boost(self) -> m.ChargingSession:
-        """End the boost, back to cheap and clean times; see `sessions.end_boost`."""
-        return await sessions.end_boost(self._client, self.id)
-
-
-class Evse(Device):
-    """A handle on a charger; `since` and `until` are inclusive, on the time of each collection."""
-
-    kind = "evses"
-    __slots__ = ()
-
-    def status_logs(self, *, since: Since = None, until: Since = None) -> LogQuery[m.EVSEStatusLog]:
-        """Return the reports of the charger's state, by `sampled_at`."""
-        return self._logs("status", since, until)
-
-    def error_logs(self, *, since: Since = None, until: Since = None) -> LogQuery[m.EVSEAPIErrorLog]:
-        """Return the failed exchanges with the charger's hardware API, by `sampled_at`."""
-        return self._logs("error", since, until)
-
-    def command_logs(self, *, since: Since = None, until: Since = None) -> LogQuery[m.EVSECommandLog]:
-        """Return the commands sent to the charger, by `logged_at`."""
-        return self._logs("command", since, until)
-
-    def ocpp_logs(
-        self, *, since: Since = None, until: Since = None, **filters: Unpack[OcppFilters]
-    ) -> LogQuery[m.EVSEOCPPLog]:
-        """Return the OCPP messages exchanged with the charger, by `sampled_at`.
-
-        Args:
-            since: No earlier than this.
-            until: No later than this.
-            filters: Further filters of `ev.evses.list_ocpp_logs`, e.g. `action="Heartbeat"`.
-        """
-        return self._logs("ocpp", since, until, filters)
-
-
-class HomeBattery(Device):
-    """A handle on a home battery; `since` and `until` are inclusive, on `sampled_at`."""
-
-    kind = "home_batteries"
-    __slots__ = ()
-
-    def status_logs(self, *, since: Since = None, until: Since = None) -> LogQuery[m.HomeBatteryStatusLog]:
-        """Return the reports of the battery's state, by `sampled_at`."""
-        return self._logs("status", since, until)
-
-
-class BoundaryMeter(Device):
-    """A handle on a boundary meter; `since` and `until` are inclusive, on `sampled_at`."""
-
-    kind = "boundary_meters"
-    __slots__ = ()
-
-    def status_logs(self, *, since: Since = None, until: Since = None) -> LogQuery[m.BoundaryMeterStatusLog]:
-        """Return the readings of the meter, by `sampled_at`."""
-        return self._logs("status", since, until)
-
-
-class CtClamp(Device):
-    """A handle on a CT clamp; `since` and `until` are inclusive, on `sampled_at`."""
-
-    kind = "ct_clamps"
-    __slots__ = ()
-
-    def logs(self, *, since: Since = None, until: Since = None) -> LogQuery[m.CTClampLog]:
-        """Return the measurements of the clamp, by `sampled_at`."""
-        return self._logs("current", since, until)

@@ -1,28 +1,33 @@
-"""What takes more than one request, or none: connecting a vehicle, and boosting it."""
+"""Commands on a vehicle, and the operations that its handle has."""
 
 from __future__ import annotations
 
 import re
+from inspect import signature
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from ev_energy_async import (
     ApiError,
-    ClientCredentials,
+    Budget,
+    BudgetExhausted,
     Conflict,
     EvEnergy,
     EvEnergyError,
-    InvalidArgument,
+    NotFound,
+    Response,
     ServiceUnavailable,
     StaticToken,
 )
+from ev_energy_async.calls import endpoint
+from ev_energy_async.devices import device
 from ev_energy_async.devices.sessions import NotPluggedIn
-from ev_energy_async.onboarding import parse_onboarding_redirect
 
 if TYPE_CHECKING:
-    from tests.conftest import Network
+    from ev_energy_async import Request
+    from ev_energy_async.messages import Handler
+    from tests.conftest import FakeClock, Network
 
 USER: Final = "user01HN2NJ9NMRZBXT1H6FT9N7735"
 VEHICLE: Final = "vhcl01HRFF3SEVSCRAV9B3CHVDFN0H"
@@ -35,170 +40,15 @@ BASE: Final = "https://api.ev.energy/v2"
 NOON: Final = "2026-03-14T12:00:00Z"
 
 
-# --- Onboarding: the address
-
-
-def registered(**options: Any) -> EvEnergy:
-    return EvEnergy(ClientCredentials("my&app", "s3cr3t"), **options)
-
-
-def test_the_address_names_application_user_choice_and_return() -> None:
-    back = "https://app.example/back?tab=1&x=é"
-    url = registered().onboarding_url(USER, make=f"{BASE}/vehicle_makes/{MAKE}/", redirect_uri=back)
-
-    assert url.startswith(f"{BASE}/vehicle_onboarding?")
-    assert parse_qs(urlsplit(url).query) == {
-        "client_id": ["my&app"],
-        "user_id": [USER],
-        "make_id": [MAKE],
-        "redirect_uri": [back],
-    }
-    assert "s3cr3t" not in url
-
-
-@pytest.mark.parametrize(("choice", "key"), [({"model": MODEL}, "model_id"), ({"trim": TRIM}, "trim_id"), ({}, None)])
-def test_the_choice_may_be_finer_or_left_to_the_user(choice: Any, key: str | None) -> None:
-    query = parse_qs(urlsplit(registered().onboarding_url(f"{BASE}/users/{USER}", **choice)).query)
-
-    assert set(query) == {"client_id", "user_id"} | ({key} if key else set())
-
-
-@pytest.mark.parametrize(
-    ("user", "given", "argument"),
-    [
-        (VEHICLE, {}, "user"),
-        (USER, {"make": MODEL}, "make"),
-        (USER, {"model": MAKE}, "model"),
-        (USER, {"make": MAKE, "trim": TRIM}, "trim"),
-        (USER, {"redirect_uri": "/back"}, "redirect_uri"),
-        (USER, {"redirect_uri": "https:back"}, "redirect_uri"),
-        (USER, {"redirect_uri": "https://[/back"}, "redirect_uri"),
-        (USER, {"redirect_uri": 5}, "redirect_uri"),
-    ],
-)
-def test_an_address_that_would_lead_nowhere_is_refused(user: str, given: Any, argument: str) -> None:
-    with pytest.raises(InvalidArgument) as raised:
-        registered().onboarding_url(user, **given)
-
-    assert raised.value.argument == argument
-
-
-@pytest.mark.parametrize("auth", [None, StaticToken("t0k3n")])
-def test_a_client_without_an_application_has_no_address(auth: Any) -> None:
-    with pytest.raises(InvalidArgument, match="client ID") as raised:
-        EvEnergy(auth).onboarding_url(USER)
-
-    assert "t0k3n" not in str(raised.value)
-
-
-# --- Onboarding: the way back
-
-
-@pytest.mark.parametrize(
-    ("url", "vehicles"),
-    [
-        (f"https://app.example/back?vehicle_uid={VEHICLE}", (VEHICLE,)),
-        (f"https://app.example/back?tab=1&vehicle_uid={VEHICLE}&vehicle_uid={OTHER}#top", (VEHICLE, OTHER)),
-        (f"myapp://back?vehicle_uid={VEHICLE}&vehicle_uid={VEHICLE}", (VEHICLE,)),
-        (f"vehicle_uid={VEHICLE}", (VEHICLE,)),
-        ("https://app.example/back?vehicle_uid=", ()),
-        ("https://app.example/back?error=access_denied", ()),
-        ("https://app.example/back?", ()),
-    ],
-)
-def test_a_redirect_names_each_vehicle_once(url: str, vehicles: tuple[str, ...]) -> None:
-    assert parse_onboarding_redirect(url).vehicle_ids == vehicles
-
-
-@pytest.mark.parametrize(
-    "url", ["https://app.example/back", "myapp://back", "/back", f"https://vehicle_uid={VEHICLE}/"]
-)
-def test_a_redirect_without_a_query_names_no_vehicle(url: str) -> None:
-    result = parse_onboarding_redirect(url)
-
-    assert result.vehicle_ids == ()
-    assert result.parameters == {}
-
-
-def test_the_other_parameters_of_a_redirect_are_kept() -> None:
-    result = parse_onboarding_redirect("https://app.example/back?error=denied&tab=1&tab=2&empty=")
-
-    assert result.parameters == {"error": ("denied",), "tab": ("1", "2"), "empty": ("",)}
-
-
-@pytest.mark.parametrize("url", ["https://[?vehicle_uid=", None, b"https://app.example/back"])
-def test_a_redirect_that_is_no_address_is_refused(url: Any) -> None:
-    with pytest.raises(InvalidArgument, match="url"):
-        parse_onboarding_redirect(url)
-
-
-def test_a_redirect_with_something_else_for_a_vehicle_is_refused() -> None:
-    with pytest.raises(InvalidArgument, match="vehicle_uid"):
-        parse_onboarding_redirect(f"https://app.example/back?vehicle_uid={USER}")
-
-
-# --- Onboarding: where to start
-
-
-def entry(kind: str, number: str, name: str, url: str | None) -> dict[str, Any]:
-    return {"id": f"{kind}01HRFF3SEVSCRAV9B3CHVDFN{number}", "name": name, "onboarding_url": url}
-
-
-A, B, C = (f"https://login.example/{letter}" for letter in "abc")
-
-
-def catalogue(network: Network, make_url: str | None) -> None:
-    """A make of two models: the first is specific enough, the second has two trims of which one is."""
-    first, second = (entry("vmod", number, name, url) for number, name, url in (("01", "One", A), ("02", "Two", None)))
-    trims = [entry("trim", "03", "Base", None), entry("trim", "04", "Sport", B)]
-    network.answer("GET", f"/vehicle_makes/{MAKE}", {**entry("vmak", "0H", "M", make_url), "id": MAKE}, repeat=True)
-    models = re.compile(re.escape(f"{BASE}/vehicle_models?make_id={MAKE}"))
-    network.answer("GET", models, [first, second], repeat=True)
-    for model, found in ((first, []), (second, trims)):
-        network.answer("GET", re.compile(re.escape(f"{BASE}/vehicle_trims?model_id={model['id']}")), found, repeat=True)
-
-
-@pytest.mark.parametrize(
-    ("make_url", "choice", "found", "requests"),
-    [
-        (C, {}, C, 1),
-        (None, {}, A, 2),
-        (None, {"model": "one"}, A, 2),
-        (None, {"model": "TWO"}, B, 3),
-        (None, {"model": "Two", "trim": "sport"}, B, 3),
-        (None, {"model": "Two", "trim": "Base"}, None, 3),
-        (C, {"model": "Two"}, B, 3),
-        (C, {"model": "Three"}, None, 2),
-        (C, {"model": "One", "trim": "Sport"}, None, 3),
-        (None, {"trim": "Sport"}, B, 4),
-    ],
-)
-async def test_the_walk_stops_at_the_first_address_that_is_meant(
-    ev: EvEnergy, network: Network, make_url: str | None, choice: Any, found: str | None, requests: int
-) -> None:
-    catalogue(network, make_url)
-
-    assert await ev.find_onboarding_url(MAKE, **choice) == found
-    assert len(network.sent) == requests
-
-
-async def test_the_walk_is_in_the_context_of_a_user(ev: EvEnergy, network: Network) -> None:
-    catalogue(network, None)
-
-    await ev.as_user(USER).find_onboarding_url(MAKE, model="Two")
-
-    assert {sent.headers.get("EvEnergy-User") for sent in network.sent} == {f"{BASE}/users/{USER}"}
-
-
-# --- Charging now
-
-
 def session(number: str, vehicle: Any, end: str | None = None) -> dict[str, Any]:
     name = f"cses01HRFF3SEVSCRAV9B3CHVDFN{number}"
     return {"id": name, "start": NOON, "end": end, "url": f"{BASE}/charging_sessions/{name}", "vehicle": vehicle}
 
 
-def plugged_in(network: Network, *pages: list[dict[str, Any]], sub_sessions: int = 1) -> None:
+def plugged_in(
+    network: Network, *pages: list[dict[str, Any]], sub_sessions: int = 1, user: str | None = f"{BASE}/users/{USER}"
+) -> None:
+    network.answer("GET", f"/vehicles/{VEHICLE}", {"id": VEHICLE, "user": user}, repeat=True)
     sub = {"id": "csub01HRFF3SEVSCRAV9B3CHVDFN0H", "start": NOON, "end": None}
     network.answer(
         "GET",
@@ -235,11 +85,110 @@ async def test_a_vehicle_is_known_by_its_id_however_its_url_is_spelled(
     assert await ev.vehicle(VEHICLE).current_session() is not None
 
 
-async def test_a_vehicle_without_a_sub_session_costs_one_request(ev: EvEnergy, network: Network) -> None:
+async def test_a_vehicle_without_a_sub_session_costs_two_requests(ev: EvEnergy, network: Network) -> None:
     plugged_in(network, sub_sessions=0)
 
     assert await ev.vehicle(VEHICLE).current_session() is None
+    assert len(network.sent) == 2
+
+
+@pytest.mark.parametrize("command", ["boost", "end_boost"])
+async def test_a_vehicle_that_is_not_there_is_not_found(ev: EvEnergy, network: Network, command: str) -> None:
+    network.problem("GET", f"/vehicles/{VEHICLE}", 404)
+
+    with pytest.raises(NotFound):
+        await getattr(ev.vehicle(VEHICLE), command)()
+
     assert len(network.sent) == 1
+
+
+async def test_the_sessions_are_those_of_the_vehicles_user(ev: EvEnergy, network: Network) -> None:
+    plugged_in(network, [OURS])
+
+    await ev.vehicle(VEHICLE).current_session()
+
+    asked_as = {
+        sent.url.partition("?")[0].removeprefix(BASE): sent.headers.get("EvEnergy-User") for sent in network.sent
+    }
+    assert asked_as["/charging_sessions"] == f"{BASE}/users/{USER}"
+    assert asked_as[f"/vehicles/{VEHICLE}"] is None
+
+
+async def test_a_client_of_a_user_stays_one_of_that_user(ev: EvEnergy, network: Network) -> None:
+    plugged_in(network, [OURS])
+    driver = "user01HRFF3SEVSCRAV9B3CHVDFN0H"
+
+    await ev.as_user(driver).vehicle(VEHICLE).current_session()
+
+    assert {sent.headers.get("EvEnergy-User") for sent in network.sent} == {f"{BASE}/users/{driver}"}
+
+
+@pytest.mark.parametrize(("user", "pages"), [(None, 10), (f"{BASE}/users/{USER}", 15)])
+async def test_a_walk_without_a_user_to_narrow_it_is_bounded(
+    ev: EvEnergy, network: Network, user: str | None, pages: int
+) -> None:
+    others = [session("02", f"{BASE}/vehicles/{OTHER}")]
+    plugged_in(network, *[others] * 15, user=user)
+
+    assert await ev.vehicle(VEHICLE).current_session() is None
+
+    assert len(network.sent) == 2 + pages
+
+
+async def test_a_boost_passes_where_nothing_is_left_for_polls(network: Network, clock: FakeClock) -> None:
+    plugged_in(network, [OURS])
+    network.answer("POST", f"/charging_sessions/{SESSION}/boost_start", OURS)
+    left = {"X-RateLimit-Limit": "1000", "X-RateLimit-Remaining": "19"}
+    network.answer("GET", "/regions", [], headers=left)
+
+    async with EvEnergy(StaticToken("t"), budget=Budget(1_000, reserve=20, clock=clock), clock=clock) as ev:
+        await ev.regions.list()
+        with pytest.raises(BudgetExhausted):
+            await ev.regions.list()
+        assert (await ev.vehicle(VEHICLE).boost()).id == SESSION
+
+
+async def test_a_command_has_one_deadline_for_all_of_it(network: Network, clock: FakeClock) -> None:
+    plugged_in(network, [OURS])
+    network.answer("POST", f"/charging_sessions/{SESSION}/boost_start", OURS)
+    ends: list[float | None] = []
+
+    async def slowly(request: Request[Any], following: Handler) -> Response[bytes]:
+        ends.append(request.options.deadline_at)
+        clock.advance(7)
+        return await following(request)
+
+    async with EvEnergy(StaticToken("t"), middleware=[slowly], clock=clock, deadline=30) as ev:
+        await ev.vehicle(VEHICLE).boost()
+
+    assert ends == [30.0] * 4
+
+
+async def test_a_handle_has_the_operations_of_its_collection(ev: EvEnergy, network: Network) -> None:
+    network.answer("GET", f"/vehicles/{VEHICLE}?expand=trim", {"id": VEHICLE})
+    network.answer("PATCH", f"/vehicles/{VEHICLE}", {"id": VEHICLE})
+    network.answer("POST", f"/vehicles/{VEHICLE}/disconnect", status=204)
+    handle = ev.vehicle(VEHICLE)
+
+    assert (await handle.get(expand=["trim"])).id == VEHICLE
+    assert (await handle.update(smart_charging_enabled=True)).id == VEHICLE
+    await handle.disconnect()
+
+    assert network.sent[1].json == {"smart_charging_enabled": True}
+
+
+@pytest.mark.parametrize("group", ["vehicles", "evses", "home_batteries", "boundary_meters", "ct_clamps"])
+def test_every_operation_on_one_device_is_on_its_handle(group: str) -> None:
+    handle = next(each for each in vars(device).values() if getattr(each, "kind", None) == group)
+    of_one = {
+        name
+        for name, each in vars(getattr(EvEnergy, group)).items()
+        if isinstance(each, endpoint)
+        and re.search(r"\(sender: Sender, [a-z_]+_id: Ref", str(signature(each.__wrapped__)))
+    }
+    assert "get" in of_one
+    of_logs = {name for name in of_one if name.endswith(("_log", "_logs"))}
+    assert of_one - of_logs <= set(dir(handle))
 
 
 @pytest.mark.parametrize("command", ["boost", "end_boost"])
