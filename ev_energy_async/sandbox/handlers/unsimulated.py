@@ -24,9 +24,10 @@ def answer_from_schema(call: Call) -> Reply:
         return Reply(status, None, {"Location": f"{call.view.base_url}/"})
     if schema is None:
         return Reply(status, None)
-    made: Any = example_of(document, schema, chance)
-    is_list = isinstance(made, list)
-    body: Any = made if is_list else made | _known(document.resolve(schema), call)
+    schema = document.resolve(schema)
+    is_list = schema.get("type") == "array"
+    made = example_of(document, schema, chance)
+    body = made if is_list else made | _known(schema, call)
     is_page = is_list or not _PAGING.isdisjoint(call.operation.placed("query"))
     link = {"Link": link_header(Page([], None, None), call.url, call.query.raw)} if is_page else {}
     return Reply(status, body, link)
