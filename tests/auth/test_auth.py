@@ -213,7 +213,7 @@ async def test_cancelling_one_who_waits_for_a_token_leaves_the_others_waiting(sl
         assert [served.path for served in slow_issuer.requests].count("/o/token/") == 1
 
 
-async def test_a_token_that_nobody_waits_for_any_more_serves_the_next(slow_issuer: Sandbox) -> None:
+async def test_a_token_whose_waiters_were_cancelled_serves_the_next_call(slow_issuer: Sandbox) -> None:
     async with EvEnergy(credentials_for(slow_issuer), base_url=slow_issuer.base_url) as ev:
         call = asyncio.create_task(ev.regions.list.with_response())
         await until(lambda: slow_issuer.under_way == 1)

@@ -90,7 +90,7 @@ def test_a_lock_that_is_given_up_is_free_although_a_forked_child_lives(path: Pat
     assert asyncio.run(lock_and_fork()) == (True, True)
 
 
-async def test_who_waits_too_long_is_told_which_process_holds_the_lock(path: Path) -> None:
+async def test_waiting_too_long_names_the_process_that_holds_the_lock(path: Path) -> None:
     code = HOLD.format(str(path))
     holder = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=subprocess.PIPE, cwd=ROOT)
     try:
@@ -106,7 +106,7 @@ async def test_who_waits_too_long_is_told_which_process_holds_the_lock(path: Pat
     assert await is_free(path)
 
 
-async def test_deleting_the_lock_file_lets_nobody_in(path: Path) -> None:
+async def test_deleting_the_lock_file_does_not_release_the_lock(path: Path) -> None:
     store = FileTokenStore(path)
     await store.save(Token("of before"))
 

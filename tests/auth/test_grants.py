@@ -375,7 +375,7 @@ async def test_revoking_ends_a_users_consent(service: Service, kind: str) -> Non
     assert form.get("client_id") == (None if kind == "secret" else "my-id")
 
 
-async def test_after_revoking_an_application_goes_on_with_a_fresh_token(service: Service) -> None:
+async def test_after_revoking_an_application_continues_with_a_fresh_token(service: Service) -> None:
     async with EvEnergy(ClientCredentials("my-id", SECRET)) as ev:
         await ev.regions.list()
         await ev.revoke()

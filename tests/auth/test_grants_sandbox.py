@@ -149,7 +149,7 @@ async def test_many_calls_whose_token_ended_spend_one_refresh_token(sandbox: San
     assert len(posts) == 2
 
 
-async def test_an_application_whose_secret_is_wrong_is_told_once(sandbox: Sandbox) -> None:
+async def test_a_wrong_secret_is_tried_once(sandbox: Sandbox) -> None:
     async with EvEnergy(ClientCredentials("sandbox-client", "wrong"), base_url=sandbox.base_url) as ev:
         for _ in range(10):
             with pytest.raises(AuthError, match=r"^invalid_client: "):

@@ -160,7 +160,7 @@ def test_the_browser_brings_back_a_code(app: AuthorizationCode) -> None:
 
 @pytest.mark.parametrize("state", ["another", "", None])
 @pytest.mark.parametrize("answer", [{"code": "stolen-code"}, {"error": "access_denied"}])
-def test_an_answer_with_another_state_is_not_believed(state: str | None, answer: dict[str, str]) -> None:
+def test_a_callback_with_another_state_is_rejected(state: str | None, answer: dict[str, str]) -> None:
     pending = PUBLIC.begin()
 
     with pytest.raises(InvalidArgument, match=r"redirected_to: .*`state` is another"):
@@ -191,7 +191,7 @@ def test_a_user_who_says_no_is_an_auth_error(error: str, description: str | None
 
 
 @pytest.mark.parametrize("answer", [{}, {"code": ""}])
-def test_an_answer_without_a_code_is_refused(answer: dict[str, str]) -> None:
+def test_a_callback_without_a_code_is_refused(answer: dict[str, str]) -> None:
     pending = PUBLIC.begin()
 
     with pytest.raises(InvalidArgument, match=r"redirected_to: .*`code`"):

@@ -160,7 +160,7 @@ async def test_one_who_gives_up_does_not_end_the_wait_of_the_others(server: Auth
 
 
 @pytest.mark.parametrize("turns", range(8))
-async def test_what_nobody_waits_for_any_more_is_kept_for_the_next(
+async def test_a_token_whose_waiters_were_cancelled_is_kept_for_the_next_call(
     server: AuthServer, clock: FakeClock, turns: int
 ) -> None:
     source = server.source(clock)
@@ -178,7 +178,7 @@ async def test_what_nobody_waits_for_any_more_is_kept_for_the_next(
 # --- Early, in the background
 
 
-async def test_near_its_end_a_token_is_renewed_and_nobody_waits(server: AuthServer, clock: FakeClock) -> None:
+async def test_a_token_near_its_expiry_is_renewed_without_a_wait(server: AuthServer, clock: FakeClock) -> None:
     source = server.source(clock)
     await in_use(source, clock, left=299)
     server.go.clear()
@@ -404,7 +404,7 @@ async def test_a_hand_that_fails_in_the_background_is_logged(
     assert logged(caplog) == [(logging.WARNING, "on_token failed for a new token, which is in use: LookupError")]
 
 
-async def test_a_refusal_inside_the_callback_is_none_of_the_token(server: AuthServer, clock: FakeClock) -> None:
+async def test_a_refusal_inside_the_callback_is_not_one_of_the_token(server: AuthServer, clock: FakeClock) -> None:
     def on_token(_: Token) -> None:
         raise AuthError("invalid_client", "of another client")
 

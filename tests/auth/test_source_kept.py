@@ -153,7 +153,7 @@ async def test_a_new_refresh_token_in_the_settings_takes_the_place_of_what_is_st
     assert server.reused == []
 
 
-async def test_a_client_that_runs_goes_on_with_the_consent_that_another_process_stored(
+async def test_a_running_client_uses_the_consent_that_another_process_stored(
     server: AuthServer, clock: FakeClock
 ) -> None:
     store = MemoryTokenStore()
@@ -262,7 +262,9 @@ async def test_revoking_during_a_refresh_ends_what_it_brings(server: AuthServer,
     assert source.token is None
 
 
-async def test_revoking_ends_the_newest_token_whoever_had_it(server: AuthServer, clock: FakeClock) -> None:
+async def test_revoking_ends_the_latest_token_whichever_process_obtained_it(
+    server: AuthServer, clock: FakeClock
+) -> None:
     store = MemoryTokenStore()
     one, two = (server.source(clock, store=store) for _ in range(2))
     await one.access_token()

@@ -42,7 +42,7 @@ async def test_a_store_that_drops_the_origin_is_refused_at_the_first_token(
         await source.access_token()
 
 
-async def test_a_new_consent_is_never_answered_with_a_token_of_unknown_origin(clock: FakeClock) -> None:
+async def test_a_new_consent_never_gets_a_token_of_unknown_origin(clock: FakeClock) -> None:
     server = AuthServer()
     store = MemoryTokenStore(Token("of-the-previous-user", refresh_token="refresh-0"))
 

@@ -49,7 +49,7 @@ async def test_the_window_rolls_and_is_not_reset_at_the_full_hour(held: HeldCloc
     assert budget.remaining == 2
 
 
-async def test_until_the_api_tells_how_it_stands_only_a_few_requests_go(held: HeldClock) -> None:
+async def test_until_the_api_reports_the_budget_only_a_few_requests_go(held: HeldClock) -> None:
     budget = Budget(reserve=0, clock=held)
     tasks = [await start(budget.acquire()) for _ in range(10)]
     granted = [task for task in tasks if task.done()]
@@ -60,7 +60,7 @@ async def test_until_the_api_tells_how_it_stands_only_a_few_requests_go(held: He
     assert budget.remaining == 500 - 9
 
 
-async def test_an_api_that_never_tells_is_taken_by_our_own_count(held: HeldClock) -> None:
+async def test_without_reports_of_the_api_our_own_count_applies(held: HeldClock) -> None:
     budget = Budget(20, reserve=0, clock=held)
     for _ in range(20):
         (await budget.acquire()).settle(None)
@@ -76,7 +76,7 @@ async def test_after_an_hour_of_silence_nothing_is_taken_for_granted(held: HeldC
     assert budget.remaining == 4
 
 
-async def test_what_a_process_spent_before_its_restart_is_learnt_from_the_first_answer(held: HeldClock) -> None:
+async def test_spending_before_a_restart_is_learnt_from_the_first_response(held: HeldClock) -> None:
     budget = Budget(reserve=0, clock=held)
     await hear(budget, 3)
     assert (budget.used, budget.remaining) == (997, 3)
@@ -99,7 +99,7 @@ async def test_more_than_our_own_count_allows_is_never_sent_whatever_the_headers
     assert budget.remaining == 0
 
 
-async def test_overlapping_answers_in_any_order_count_each_request_once(held: HeldClock) -> None:
+async def test_overlapping_responses_in_any_order_count_each_request_once(held: HeldClock) -> None:
     budget = Budget(reserve=0, clock=held)
     await hear(budget, 999)
     await held.pass_time(1)
@@ -112,7 +112,7 @@ async def test_overlapping_answers_in_any_order_count_each_request_once(held: He
     assert (budget.used, budget.remaining) == (601, 399)
 
 
-async def test_an_answer_does_not_tell_of_requests_that_may_have_come_after_it(held: HeldClock) -> None:
+async def test_a_response_does_not_account_for_requests_that_may_have_arrived_later(held: HeldClock) -> None:
     budget = Budget(100, reserve=0, clock=held)
     await hear(budget, 50, limit=100)
     await held.pass_time(1)
@@ -124,7 +124,7 @@ async def test_an_answer_does_not_tell_of_requests_that_may_have_come_after_it(h
     assert budget.remaining == 48
 
 
-async def test_an_answer_that_comes_late_does_not_bring_old_times_back(held: HeldClock) -> None:
+async def test_a_late_response_does_not_restore_an_old_state(held: HeldClock) -> None:
     budget = Budget(reserve=0, clock=held)
     await hear(budget, 900)
     slow = await budget.acquire()
@@ -169,7 +169,7 @@ async def test_a_limit_of_nothing_still_lets_one_request_an_hour_ask_for_news(he
     assert budget.remaining == 999
 
 
-async def test_a_request_that_had_left_the_window_before_the_last_answer_does_not_free_anything(
+async def test_a_request_that_left_the_window_before_the_last_response_frees_nothing(
     held: HeldClock,
 ) -> None:
     budget = Budget(10, reserve=0, clock=held)
@@ -243,7 +243,7 @@ async def test_a_million_requests_an_hour_take_no_more_room_than_its_seconds() -
 # -- 429 and a bucket that others used up ----------------------------------------------------------------------------
 
 
-async def test_after_a_429_nobody_sends_before_the_time_it_named_not_even_a_command(held: HeldClock) -> None:
+async def test_after_a_429_no_request_is_sent_before_the_time_it_named_not_even_a_command(held: HeldClock) -> None:
     budget = Budget(reserve=0, clock=held)
     await hear(budget, 500)
     (await budget.acquire()).refused(RateLimit(1000, 0), 120)
@@ -297,13 +297,13 @@ async def test_a_time_to_wait_that_makes_no_sense_counts_as_none(held: HeldClock
 
 
 @pytest.mark.parametrize("absurd", [3601.0, 86_400.0, 1_767_225_600.0, 1e18, float("inf")])
-async def test_nobody_waits_longer_than_the_window_whatever_a_429_states(held: HeldClock, absurd: float) -> None:
+async def test_no_wait_exceeds_the_window_whatever_a_429_states(held: HeldClock, absurd: float) -> None:
     budget = Budget(reserve=0, clock=held)
     (await budget.acquire()).refused(RateLimit(1000, 0), absurd)
     assert budget.next_free == NOON + dt.timedelta(hours=1)
 
 
-async def test_where_others_used_up_the_bucket_one_request_asks_after_a_minute_and_less_often_in_vain(
+async def test_if_others_used_up_the_bucket_one_request_probes_after_a_minute_and_then_less_often(
     held: HeldClock,
 ) -> None:
     budget = Budget(reserve=0, clock=held)
@@ -334,7 +334,7 @@ async def test_a_request_on_suspicion_that_never_ends_well_lets_the_next_ask_lat
     assert second.done()
 
 
-async def test_an_hour_after_the_last_word_one_goes_though_another_failed_just_before(held: HeldClock) -> None:
+async def test_an_hour_after_the_last_report_one_request_goes_although_another_just_failed(held: HeldClock) -> None:
     budget = Budget(10, reserve=0, clock=held)
     await hear(budget, 0, limit=10)
     await held.pass_time(BOOKED - 10)
@@ -359,7 +359,7 @@ async def test_a_request_that_was_never_sent_is_given_back(held: HeldClock) -> N
     assert waiting.done()
 
 
-async def test_a_request_that_ends_without_a_word_is_spent_for_an_hour_from_when_it_may_have_arrived(
+async def test_a_request_without_a_response_is_spent_for_an_hour_from_its_possible_arrival(
     held: HeldClock,
 ) -> None:
     budget = Budget(1, reserve=0, clock=held)
@@ -369,7 +369,7 @@ async def test_a_request_that_ends_without_a_word_is_spent_for_an_hour_from_when
     assert budget.next_free == NOON + dt.timedelta(seconds=60 + BOOKED)
 
 
-async def test_what_a_request_came_to_is_said_once(held: HeldClock) -> None:
+async def test_the_outcome_of_a_request_is_reported_once(held: HeldClock) -> None:
     budget = Budget(10, reserve=0, clock=held)
     with await budget.acquire() as spending:
         spending.settle(RateLimit(10, 9))
@@ -379,7 +379,7 @@ async def test_what_a_request_came_to_is_said_once(held: HeldClock) -> None:
     assert (budget.used, budget.remaining) == (1, 9)
 
 
-async def test_a_request_without_an_answer_is_not_in_what_an_overlapping_answer_tells(held: HeldClock) -> None:
+async def test_a_request_without_a_response_is_not_in_the_report_of_an_overlapping_one(held: HeldClock) -> None:
     budget = Budget(100, reserve=0, clock=held)
     await hear(budget, 50, limit=100)
     with await budget.acquire():
@@ -392,7 +392,7 @@ async def test_a_request_without_an_answer_is_not_in_what_an_overlapping_answer_
     assert budget.remaining == 47
 
 
-async def test_how_long_one_waited_is_told(held: HeldClock) -> None:
+async def test_the_length_of_a_wait_is_reported(held: HeldClock) -> None:
     budget = await spent(held)
     waiting = await start(budget.acquire())
     await held.pass_time(BOOKED)

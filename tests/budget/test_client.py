@@ -71,7 +71,9 @@ async def test_after_a_429_no_call_of_the_client_is_sent_before_the_time_it_name
 
 
 @pytest.mark.parametrize("status", [200, 400, 404, 500])
-async def test_what_is_left_is_learnt_from_answers_of_any_status(ev: EvEnergy, network: Network, status: int) -> None:
+async def test_the_remaining_budget_is_learnt_from_responses_of_any_status(
+    ev: EvEnergy, network: Network, status: int
+) -> None:
     network.answer("GET", "/regions", [], status=status, headers=left(7))
 
     with suppress(ApiError):
@@ -80,9 +82,7 @@ async def test_what_is_left_is_learnt_from_answers_of_any_status(ev: EvEnergy, n
     assert (ev.budget.limit, ev.budget.remaining, ev.budget.used) == (100, 5, 93), "two are for commands"
 
 
-async def test_requests_that_others_sent_meanwhile_are_learnt_from_the_next_answer(
-    ev: EvEnergy, network: Network
-) -> None:
+async def test_requests_of_others_are_learnt_from_the_next_response(ev: EvEnergy, network: Network) -> None:
     for remaining in (99, 60):
         network.answer("GET", "/regions", [], headers=left(remaining))
         await ev.regions.list()

@@ -228,7 +228,7 @@ CALLERS = st.builds(
 
 @settings(max_examples=150, deadline=None)
 @given(limit=st.integers(1, 6), reserve=st.integers(0, 2), callers=st.lists(CALLERS, max_size=25))
-def test_everybody_is_served_in_order_or_told_and_nobody_is_forgotten(
+def test_every_waiter_is_served_in_order_or_gets_an_error_and_none_is_forgotten(
     limit: int, reserve: int, callers: list[Caller]
 ) -> None:
     asyncio.run(_serve(limit, min(reserve, limit - 1), callers))
@@ -288,7 +288,7 @@ async def _serve(limit: int, reserve: int, callers: list[Caller]) -> None:
 
 
 @given(st.lists(st.integers(-1, 2), min_size=1, max_size=20), st.lists(st.integers(-1, 2), max_size=120))
-def test_whoever_waits_is_served_after_ten_turns_for_each_who_came_before(first: list[int], later: list[int]) -> None:
+def test_a_waiter_is_served_after_ten_turns_for_each_earlier_one(first: list[int], later: list[int]) -> None:
     queue, turn = Turns(), 0
     since: dict[int, tuple[int, int]] = {}
 

@@ -64,7 +64,7 @@ async def test_a_short_sleep_frees_what_is_an_hour_old_and_no_more(held: Sleepin
     assert budget.used == 9
 
 
-async def test_who_waits_is_served_when_somebody_comes_after_the_sleep(held: SleepingClock) -> None:
+async def test_waiters_are_served_when_a_new_one_arrives_after_the_sleep(held: SleepingClock) -> None:
     budget = await spent(held)
     waiting = await start(call(budget, Server(10), held))
     assert not waiting.done()

@@ -139,7 +139,7 @@ async def test_a_call_cancelled_before_its_turn_is_skipped(held: HeldClock) -> N
     assert second.done()
 
 
-async def test_a_budget_nobody_waits_for_has_no_task_and_no_timer(held: HeldClock) -> None:
+async def test_a_budget_without_waiters_has_no_task_and_no_timer(held: HeldClock) -> None:
     budget = await spent(held)
     before = asyncio.all_tasks()
     waiting = [await start(budget.acquire()) for _ in range(3)]
@@ -184,7 +184,7 @@ async def test_those_ahead_are_counted_when_a_deadline_is_looked_at(held: HeldCl
     assert ahead.done()
 
 
-async def test_a_wait_that_only_an_answer_could_end_lasts_until_the_deadline(held: HeldClock) -> None:
+async def test_a_wait_that_only_a_response_could_end_lasts_until_the_deadline(held: HeldClock) -> None:
     budget = Budget(clock=held)
     for _ in range(4):
         await budget.acquire()
@@ -210,7 +210,7 @@ async def test_a_429_ends_at_once_the_waits_that_it_makes_hopeless(held: HeldClo
     assert long.done()
 
 
-async def test_closing_wakes_all_who_wait_and_lets_nobody_in(held: HeldClock) -> None:
+async def test_closing_wakes_all_waiters_and_admits_none(held: HeldClock) -> None:
     budget = await spent(held)
     waiting = [await start(budget.acquire()) for _ in range(3)]
     await budget.close()
@@ -229,7 +229,7 @@ async def test_a_request_under_way_when_the_budget_closes_ends_in_peace(held: He
     assert budget.used == 1
 
 
-async def test_a_timer_that_somebody_else_cancels_is_set_again(held: HeldClock) -> None:
+async def test_a_timer_that_is_cancelled_from_outside_is_set_again(held: HeldClock) -> None:
     budget = await spent(held)
     waiting = await start(budget.acquire())
     (timer,) = [task for task in asyncio.all_tasks() if "budget" in task.get_name()]
@@ -238,7 +238,7 @@ async def test_a_timer_that_somebody_else_cancels_is_set_again(held: HeldClock) 
     assert waiting.done()
 
 
-async def test_a_clock_that_fails_wakes_those_who_wait_rather_than_nobody(held: HeldClock, monkeypatch: Any) -> None:
+async def test_a_failing_clock_wakes_the_waiters(held: HeldClock, monkeypatch: Any) -> None:
     async def fail(_: float) -> None:
         raise OSError("no clock")
 
@@ -328,7 +328,7 @@ def test_errors_share_the_root_and_travel_between_processes(error: EvEnergyError
 # -- many ------------------------------------------------------------------------------------------------------------
 
 
-async def test_an_earlier_deadline_sets_the_one_timer_anew(held: HeldClock) -> None:
+async def test_an_earlier_deadline_resets_the_timer(held: HeldClock) -> None:
     budget = Budget(clock=held)
     for _ in range(4):
         await budget.acquire()

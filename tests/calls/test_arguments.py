@@ -354,7 +354,7 @@ async def test_null_is_refused_where_it_clears_nothing(ev: EvEnergy) -> None:
     assert "$.smart_charging_enabled" in error.expected
 
 
-async def test_no_value_of_a_body_stands_in_the_error(ev: EvEnergy) -> None:
+async def test_no_value_of_a_body_is_shown_in_the_error(ev: EvEnergy) -> None:
     secret = "kim@example.com"
 
     given: list[Any] = [{"email": secret, "colour": 1}, {"email": secret, "default_location": 5}]
@@ -368,7 +368,7 @@ async def test_no_value_of_a_body_stands_in_the_error(ev: EvEnergy) -> None:
 
 
 @pytest.mark.parametrize("name", ["vehicles.create", "incentive_schemes.list"])
-async def test_a_missing_user_is_told_under_client_credentials(network: Network, name: str) -> None:
+async def test_a_missing_user_is_reported_under_client_credentials(network: Network, name: str) -> None:
     async with EvEnergy(ClientCredentials("id", "secret")) as ev:
         error = await refusal(lambda: call_without_user(ev, name))
 

@@ -22,7 +22,7 @@ def ev() -> Any:
     return create_autospec(EvEnergy, instance=True)
 
 
-async def test_an_operation_of_a_mock_is_awaited_and_returns_what_it_was_told(ev: Any) -> None:
+async def test_an_operation_of_a_mock_is_awaited_and_returns_the_configured_value(ev: Any) -> None:
     ev.vehicles.get.return_value = vehicle = models.VehicleUpdate()
     assert await ev.vehicles.get(VEHICLE, expand=["trim"]) is vehicle
     ev.vehicles.get.assert_awaited_once_with(VEHICLE, expand=["trim"])
@@ -60,13 +60,13 @@ def test_a_list_operation_of_a_mock_is_called_and_not_awaited(ev: Any) -> None:
 
 
 @pytest.mark.parametrize("operation", ["get", "list"])
-async def test_the_whole_answer_is_awaited_of_either_kind(ev: Any, operation: str) -> None:
+async def test_with_response_is_awaited_for_both_kinds(ev: Any, operation: str) -> None:
     with_response = getattr(ev.vehicles, operation).with_response
     with_response.return_value = answer = object()
     assert await with_response(*[VEHICLE][: operation == "get"]) is answer
 
 
-async def test_many_can_be_had_of_a_mock(ev: Any) -> None:
+async def test_get_many_works_on_a_mock(ev: Any) -> None:
     ev.vehicles.get_many.return_value = []
     assert await ev.vehicles.get_many([VEHICLE], concurrency=5, expand=["trim"]) == []
 

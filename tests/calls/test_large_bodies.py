@@ -65,7 +65,7 @@ async def reading_nothing(_: Connection, server: RawServer) -> None:
 # --- It goes, and soon
 
 
-async def test_twenty_megabytes_arrive_whole(twenty: Any) -> None:
+async def test_twenty_megabytes_arrive_complete(twenty: Any) -> None:
     async with RawServer(created) as server, EvEnergy(StaticToken("t"), base_url=server.base_url) as ev:
         made = await ev.regions.create(twenty)
 
@@ -178,7 +178,7 @@ async def test_a_key_that_is_unknown_is_found_however_deep_it_is(ev: EvEnergy) -
         await ev.regions.create({"name": "R", "geometries": [{"coordinates": SQUARE, "type": "Polygon"}, odd]})
 
 
-async def test_whole_numbers_and_any_order_of_keys_are_fine(ev: EvEnergy, network: Network) -> None:
+async def test_integers_and_any_order_of_keys_are_accepted(ev: EvEnergy, network: Network) -> None:
     network.answer("POST", "/regions", {"name": "R"}, status=201)
     point: Any = {"coordinates": (((0, 0), (1, 0), (1, 1), (0, 0)),), "type": "Polygon"}
 
@@ -190,7 +190,7 @@ async def test_whole_numbers_and_any_order_of_keys_are_fine(ev: EvEnergy, networ
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
-def test_a_number_that_is_none_is_found_however_deep_it_is(number: float) -> None:
+def test_an_invalid_number_is_found_at_any_depth(number: float) -> None:
     # As JSON it would be null, which clears what it is sent to.
     for value in (
         {"a": [[[1.0, number]]]},
@@ -207,7 +207,7 @@ def test_a_number_that_is_none_is_found_however_deep_it_is(number: float) -> Non
 # --- What an error tells of it
 
 
-async def test_what_a_server_quotes_of_a_large_body_is_not_told(ev: EvEnergy, network: Network) -> None:
+async def test_a_large_body_that_a_server_quotes_is_not_shown(ev: EvEnergy, network: Network) -> None:
     body = region(0.2)
     network.problem("POST", "/regions", 422, detail="50.100999 in Planted-Name is outside; kim@example.com. Mend it.")
     named: Any = {**body, "name": "The Planted-Name of kim@example.com"}

@@ -214,7 +214,7 @@ async def test_a_list_may_be_an_object_that_holds_the_items() -> None:
     assert page.response.data.url == "x"
 
 
-async def test_a_next_link_may_stand_in_a_header_of_its_own() -> None:
+async def test_a_next_link_may_have_a_header_of_its_own() -> None:
     several = CIMultiDict([("Link", "<about:blank>; rel=previous"), ("Link", "</v2/regions?page_after=b>; rel=next")])
     page = await api.list_regions(Server({"/regions": (NONE, None)}))
 
@@ -351,7 +351,7 @@ async def test_a_cursor_of_another_list_is_refused(cursor: Any) -> None:
     assert server.asked == []
 
 
-async def test_what_a_cursor_holds_stands_in_no_error() -> None:
+async def test_the_content_of_a_cursor_is_shown_in_no_error() -> None:
     with pytest.raises(InvalidArgument) as raised:
         async for _ in api.list_regions(Server(TWO)).pages(cursor="/users?email=kim@example.com"):
             pass

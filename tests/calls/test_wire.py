@@ -166,7 +166,7 @@ def test_a_function_takes_what_the_document_lists_and_nothing_more(operation: Op
         assert (signature.parameters[name].default is kinds.empty) is parameter.required, name
 
 
-async def test_an_array_is_repeated_and_a_flag_is_a_word(ev: EvEnergy, network: Network) -> None:
+async def test_an_array_is_repeated_and_a_flag_is_spelled_out(ev: EvEnergy, network: Network) -> None:
     network.answer("GET", ANYWHERE, [])
     await ev.charging_sub_sessions.list(expand=["vehicle", "evse"], is_finished=True, page_size=5)
     [sent] = network.sent
@@ -269,7 +269,7 @@ async def test_onboarding_returns_json_when_asked_for_it(ev: EvEnergy, network: 
     assert not isinstance(result, str)
 
 
-async def test_an_answer_that_may_be_empty_is_none_when_it_is(ev: EvEnergy, network: Network) -> None:
+async def test_a_response_that_may_be_empty_is_none_when_it_is(ev: EvEnergy, network: Network) -> None:
     both = [each for each in document().operations if {200, 204} <= each.statuses.keys()]
     assert both
     for operation in both:

@@ -68,7 +68,7 @@ async def test_a_value_is_there_once_it_was_advanced(checkpoint: Checkpoint) -> 
     assert second > first > 0
 
 
-async def test_nobody_advances_what_another_has_advanced_meanwhile(checkpoint: Checkpoint) -> None:
+async def test_no_process_advances_what_another_has_advanced_meanwhile(checkpoint: Checkpoint) -> None:
     first = await checkpoint.advance("vhcl1", 0, "a")
     await checkpoint.advance("vhcl1", first, "by another")
 
@@ -209,7 +209,9 @@ async def test_a_place_that_takes_no_file_is_an_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("synchronous", "level"), [("NORMAL", 1), ("FULL", 2)])
-async def test_what_a_power_loss_may_take_is_said_when_it_is_made(path: Path, synchronous: Any, level: int) -> None:
+async def test_the_durability_of_a_checkpoint_is_chosen_at_its_creation(
+    path: Path, synchronous: Any, level: int
+) -> None:
     async with SqliteCheckpoint(path, synchronous=synchronous) as checkpoint:
         await checkpoint.open(OWNER)
         async with checkpoint.transaction() as db:

@@ -56,7 +56,7 @@ async def test_the_token_of_another_user_does_not_open_a_checkpoint(sandbox: San
     assert asked(sandbox) == 3, "once for each client"
 
 
-async def test_nobody_is_asked_where_the_owner_is_known_or_does_not_matter(sandbox: Sandbox) -> None:
+async def test_the_owner_is_not_requested_if_it_is_known_or_does_not_matter(sandbox: Sandbox) -> None:
     user = next(iter(sandbox.world.users)).id
     async with user_client(sandbox, 0) as ev:
         await begin(ev, None)

@@ -78,7 +78,7 @@ async def test_middleware_is_outermost_called_once_and_sees_no_token(network: Ne
         assert "Authorization" not in request.headers
 
 
-async def test_middleware_may_change_a_request_and_answer_itself(network: Network) -> None:
+async def test_middleware_may_change_a_request_or_respond_itself(network: Network) -> None:
     network.answer("GET", "/regions?page_size=5", [])
 
     async def change(request: Request[Any], following: Handler) -> RawResponse:
@@ -95,7 +95,9 @@ async def test_middleware_may_change_a_request_and_answer_itself(network: Networ
     assert (sent.url, sent.headers["X-Mine"]) == (f"{BASE}/regions?page_size=5", "1")
 
 
-async def test_a_request_that_middleware_makes_anew_is_made_as_the_call_is(network: Network, clock: FakeClock) -> None:
+async def test_a_request_rebuilt_by_middleware_keeps_the_options_of_the_call(
+    network: Network, clock: FakeClock
+) -> None:
     network.fail("DELETE", f"/vehicles/{VEHICLE}", aiohttp.ServerDisconnectedError())
     network.answer("DELETE", f"/vehicles/{VEHICLE}", status=404, repeat=True)
     network.answer("GET", "/regions", status=503, repeat=True)
@@ -137,7 +139,7 @@ async def test_each_request_asks_for_the_version_that_the_code_was_made_for(netw
     assert [sent.headers["EvEnergy-Version"] for sent in network.sent] == [API_VERSION, "2030-01-01"]
 
 
-async def test_another_version_in_the_answer_is_warned_of_once(
+async def test_another_version_in_the_response_is_warned_about_once(
     network: Network, caplog: pytest.LogCaptureFixture
 ) -> None:
     network.answer("GET", "/regions", [], headers={"EvEnergy-Version": API_VERSION})
@@ -159,7 +161,7 @@ async def test_another_version_in_the_answer_is_warned_of_once(
 # --- The whole answer
 
 
-async def test_a_call_with_response_gives_the_whole_answer(ev: EvEnergy, network: Network) -> None:
+async def test_a_call_with_response_returns_the_complete_response(ev: EvEnergy, network: Network) -> None:
     headers = {"X-RateLimit-Limit": "1000", "X-RateLimit-Remaining": "998"}
     network.answer("GET", "/regions/regn1", {"name": "A", "extra": 1}, headers=headers)
 
@@ -173,7 +175,7 @@ async def test_a_call_with_response_gives_the_whole_answer(ev: EvEnergy, network
     assert answer.rate_limit.remaining == 998
 
 
-async def test_a_list_with_response_gives_the_answer_of_one_page(ev: EvEnergy, network: Network) -> None:
+async def test_a_list_with_response_returns_the_response_of_one_page(ev: EvEnergy, network: Network) -> None:
     network.answer("GET", "/regions?page_size=2", [{"name": "A"}], headers={"Link": "<?page_after=A>; rel=next"})
 
     answer = await ev.regions.list.with_response(page_size=2)
@@ -183,7 +185,7 @@ async def test_a_list_with_response_gives_the_answer_of_one_page(ev: EvEnergy, n
     assert [region.name for region in answer.data] == ["A"]
 
 
-async def test_an_answer_without_content_is_none(ev: EvEnergy, network: Network) -> None:
+async def test_a_response_without_content_is_none(ev: EvEnergy, network: Network) -> None:
     network.answer("DELETE", f"/vehicles/{VEHICLE}", status=204)
 
     answer = await ev.vehicles.delete.with_response(VEHICLE)
@@ -229,7 +231,7 @@ async def test_many_are_got_with_an_error_in_the_place_of_each_that_failed() -> 
         assert sandbox.most_under_way == 4
 
 
-async def test_many_of_none_are_none(network: Network) -> None:
+async def test_get_many_of_no_ids_is_empty(network: Network) -> None:
     async with EvEnergy() as ev:
         assert await ev.vehicles.get_many([]) == []
 

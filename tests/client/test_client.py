@@ -264,7 +264,7 @@ async def test_an_exhausted_budget_says_when_to_come_back(live: EvEnergy, sandbo
     assert [served.status for served in sandbox.requests].count(429) == 0, "it was not even sent"
 
 
-async def test_an_answer_that_nothing_is_left_says_when_to_come_back(live: EvEnergy, sandbox: Sandbox) -> None:
+async def test_a_response_with_an_exhausted_budget_says_when_to_retry(live: EvEnergy, sandbox: Sandbox) -> None:
     for _ in range(40):
         await live.vehicles.list(page_size=1)
 

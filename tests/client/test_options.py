@@ -292,7 +292,7 @@ async def test_a_client_that_only_reads_does_not_command_or_upload(network: Netw
 # --- Labels
 
 
-def test_a_label_tells_clients_apart() -> None:
+def test_a_label_distinguishes_clients() -> None:
     ev = EvEnergy(label="fleet-a")
 
     assert ev.label == "fleet-a"
@@ -321,7 +321,7 @@ async def test_a_view_may_be_less_patient_than_its_client() -> None:
         await server.none_open()
 
 
-async def test_the_deadline_spans_all_tries() -> None:
+async def test_the_deadline_spans_all_attempts() -> None:
     async with RawServer(silence) as server, EvEnergy(base_url=server.base_url) as ev:
         patient = ev.with_options(timeout=0.04, deadline=0.1, retry=Retry(attempts=1_000, base=0))
         with pytest.raises(RequestTimeout):

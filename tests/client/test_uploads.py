@@ -275,7 +275,7 @@ async def test_a_cancelled_upload_leaves_nothing_open(sandbox: Sandbox, applican
     "address",
     ["", "ftp://bucket.example/x", "/relative?sig=s1gn4tur3", "https://?sig=s1gn4tur3", "https://[?s1gn4tur3"],
 )
-async def test_an_address_that_is_none_is_an_error_that_does_not_show_it(
+async def test_an_invalid_upload_url_is_an_error_that_does_not_show_it(
     ev: EvEnergy, network: Network, address: str
 ) -> None:
     network.answer("POST", "/rebate_evidence_files:start_upload", {"id": FILE, "presigned_url": address}, status=201)
@@ -287,9 +287,7 @@ async def test_an_address_that_is_none_is_an_error_that_does_not_show_it(
     assert len(network.sent) == 1
 
 
-async def test_the_file_has_the_id_it_was_announced_under_if_the_last_answer_names_none(
-    ev: EvEnergy, network: Network
-) -> None:
+async def test_the_file_keeps_its_announced_id_if_the_last_response_has_none(ev: EvEnergy, network: Network) -> None:
     network.answer(
         "POST", "/rebate_evidence_files:start_upload", {"id": FILE, "presigned_url": "https://bucket.example/x"}
     )
@@ -310,7 +308,7 @@ async def test_a_password_in_the_address_is_not_shown(ev: EvEnergy, network: Net
     assert SIGNATURE not in f"{raised.value} {raised.value!r} {raised.value.as_curl()} {raised.value.response.url}"
 
 
-def test_a_file_that_is_opened_when_nobody_wants_it_any_more_is_not_left_open(tmp_path: Path) -> None:
+def test_a_file_opened_for_a_cancelled_upload_is_closed(tmp_path: Path) -> None:
     path = tmp_path / "a.pdf"
     path.write_bytes(CONTENT)
     file = _File(path)

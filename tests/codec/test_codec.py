@@ -43,7 +43,7 @@ def without(key: str) -> bytes:
 # --- Answers that depart from the schema and lose nothing
 
 
-def test_a_whole_number_written_with_a_point_is_that_number() -> None:
+def test_an_integer_written_with_a_decimal_point_is_that_integer() -> None:
     codec = Codec()
 
     vehicle = codec.decode(document(battery_size_watt_hours=70.0), models.Vehicle)
@@ -120,7 +120,7 @@ def test_a_null_among_the_items_of_an_array_is_delivered_and_reported() -> None:
     assert codec.drift == {Drift("Region", "region_groups[]", "null")}
 
 
-def test_a_whole_number_with_a_point_deep_in_an_array_has_its_path_in_the_drift() -> None:
+def test_an_integer_with_a_decimal_point_in_a_nested_array_has_its_path_in_the_drift() -> None:
     seen: list[Drift] = []
     codec = Codec(on_drift=seen.append)
 

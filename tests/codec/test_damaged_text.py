@@ -85,7 +85,7 @@ async def test_bytes_that_are_not_utf_8_are_replaced_and_reported(ev: EvEnergy, 
         assert Drift("Region", "$", "text") in ev.stats().drift
 
 
-async def test_drift_beside_bytes_that_are_not_utf_8_is_told_too(ev: EvEnergy, network: Network) -> None:
+async def test_drift_beside_bytes_that_are_not_utf_8_is_reported_too(ev: EvEnergy, network: Network) -> None:
     network.answer("GET", "/regions", body=page(NOT_UTF8).replace(b'"r0"', b"null"))
 
     assert [region.id for region in await ev.regions.list()] == [None, "bad", "r1", "r2"]
@@ -114,7 +114,7 @@ async def test_a_function_sees_the_damaged_item_as_it_came(ev: EvEnergy, network
     assert seen[0].index == 1
 
 
-async def test_the_items_of_an_object_are_told_apart_too(ev: EvEnergy, network: Network) -> None:
+async def test_the_items_of_an_object_are_separated_too(ev: EvEnergy, network: Network) -> None:
     feed = "cabf01HRFF3SEVSCRAV9B3CHVDFN0H"
     good = b'{"interval_start": "2026-03-14T12:00:00Z", "interval_seconds": 1800, "grams": 1}'
     body = b'{"url": "x", "carbon_intensities": [%s, %s]}' % (good, good.replace(b'"grams": 1', b'"grams": NaN'))
@@ -142,7 +142,7 @@ JSON: Final = st.recursive(
 
 
 @given(st.lists(JSON), st.booleans(), st.sampled_from([None, 1]))
-def test_the_items_of_any_array_are_told_apart(items: list[Any], ascii_: bool, indent: int | None) -> None:
+def test_the_items_of_any_array_are_separated(items: list[Any], ascii_: bool, indent: int | None) -> None:
     document = json.dumps(items, ensure_ascii=ascii_, indent=indent).encode()
     assert [json.loads(piece) for piece in finish(pieces(document))] == items
 
@@ -156,7 +156,7 @@ def test_whatever_bytes_come_there_is_a_value_or_an_error(data: bytes) -> None:
         finish(Codec().item_steps(data, Region))
 
 
-async def test_a_watch_tells_of_the_damaged_vehicle_and_delivers_all_others() -> None:
+async def test_a_watch_reports_the_damaged_vehicle_and_delivers_all_others() -> None:
     async with Sandbox(vehicles=5, clock=SteppedClock(START)) as sandbox:
         bad, *others = sorted(vehicle.id for vehicle in sandbox.world.vehicles)
 

@@ -138,7 +138,7 @@ def test_without_hooks_a_converter_leaves_the_fast_way_on(monkeypatch: pytest.Mo
     assert Codec(make_converter()).decode(document(), models.Vehicle) == decode(document(), models.Vehicle)
 
 
-def test_what_a_hook_raises_is_told_with_the_path() -> None:
+def test_an_exception_of_a_hook_is_reported_with_the_path() -> None:
     def refuse(value: Any, _: Any) -> float:
         raise RuntimeError(f"no {value} today")
 

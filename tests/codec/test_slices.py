@@ -75,14 +75,14 @@ def test_no_slice_is_large_and_nothing_is_lost(data: bytes, into: Any, decoded: 
     assert max(decoded) <= AT_ONCE + len(json.dumps(LOG)) * 2
 
 
-def test_a_body_of_usual_size_is_decoded_in_one_go(decoded: list[int]) -> None:
+def test_a_body_of_usual_size_is_decoded_at_once(decoded: list[int]) -> None:
     data = array(LOG, AT_ONCE - 10_000)
     assert len(decode(data, list[VehicleStatusLog])) > 100
     assert decoded == [len(data)]
 
 
 @pytest.mark.parametrize("wrong", [b"5", b'{"is_charging": "yes"}'])
-def test_an_error_in_a_later_slice_has_its_place_in_the_whole(wrong: bytes) -> None:
+def test_an_error_in_a_later_slice_has_its_path_in_the_document(wrong: bytes) -> None:
     good = array(LOG, 400_000)
     count = len(json.loads(good))
     with pytest.raises(DecodeError) as raised:

@@ -44,7 +44,7 @@ async def test_what_was_sampled_before_the_start_and_comes_after_it_is_yielded(s
 
 
 @pytest.mark.parametrize("where", ["query", "follow"])
-async def test_it_begins_where_it_is_told_to(server: ModelServer, where: str) -> None:
+async def test_it_begins_at_the_given_time(server: ModelServer, where: str) -> None:
     server.logs += [log(minute) for minute in (-30, -20, -10, 5)]
     since = START - 20 * MINUTE
 
@@ -87,7 +87,7 @@ async def test_logs_of_one_reading_come_in_the_order_of_their_time(server: Model
     assert await take(logs, 5) == texts(*sorted(server.logs, key=lambda each: each.at))
 
 
-async def test_logs_of_one_moment_are_told_apart_by_the_digits_of_their_urls(server: ModelServer) -> None:
+async def test_logs_of_the_same_time_are_distinguished_by_the_digits_of_their_urls(server: ModelServer) -> None:
     # All but the last round to the same microsecond.
     same = [log(1, digits=digits) for digits in ("1234566", "1234567", "123457", "5")]
     server.logs += reversed(same)
@@ -257,7 +257,7 @@ def test_what_makes_no_sense_is_refused_at_once(server: ModelServer, options: di
     assert raised.value.argument == argument
 
 
-def test_a_key_tells_a_log_from_all_others(server: ModelServer) -> None:
+def test_a_key_identifies_a_log(server: ModelServer) -> None:
     one = log(1, digits="1234567").model()
     by_time = models.VehicleStatusLog(sampled_at=START)
 

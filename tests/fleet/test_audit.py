@@ -42,7 +42,7 @@ async def test_an_audit_finds_what_came_late_and_mends_it() -> None:
     assert await run(api.watch(every=300, logs={"status"}, reread_every=300), 3) == []
 
 
-async def test_an_audit_goes_on_with_what_was_not_acknowledged() -> None:
+async def test_an_audit_resumes_with_what_was_not_acknowledged() -> None:
     api, [car, *_], clock = fleet()
     car.log(50)
     await run(api.watch(every=300, logs={"status"}, reread_share=0), 12)
@@ -55,7 +55,7 @@ async def test_an_audit_goes_on_with_what_was_not_acknowledged() -> None:
     assert [event.key for event in rest] == missed[1:]
 
 
-async def test_an_audit_tells_what_it_cannot_read() -> None:
+async def test_an_audit_reports_what_it_cannot_read() -> None:
     api, cars, _ = fleet()
     await run(api.watch(every=300, logs={"status"}), 2)
     api.fail = refuse(Forbidden, cars[1].id)

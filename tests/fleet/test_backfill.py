@@ -57,7 +57,7 @@ async def test_all_vehicles_are_read_each_newest_first() -> None:
     assert all(query["page_size"] == "100" for _, query in fleet.asked)
 
 
-async def test_a_log_comes_with_what_tells_it_from_all_others() -> None:
+async def test_a_log_is_yielded_with_its_key() -> None:
     fleet = Fleet({ONE: logs(1)})
 
     (item,) = [item async for item in Backfill(fleet, "status", [ONE])]
@@ -172,7 +172,7 @@ async def test_no_more_than_a_page_of_each_vehicle_under_way_is_held() -> None:
         ("cursor", 5),
     ],
 )
-async def test_an_argument_that_is_none_is_refused_before_anything_is_sent(argument: str, value: object) -> None:
+async def test_an_invalid_argument_is_refused_before_anything_is_sent(argument: str, value: object) -> None:
     fleet = Fleet({})
     given: dict[str, Any] = {"log": "status", "until": START + MINUTE, argument: value}
 
@@ -270,7 +270,7 @@ async def test_a_vehicle_that_cannot_be_decoded_is_read_by_its_id() -> None:
     assert sorted(await all_of(Backfill(fleet, "status"))) == at(1, 1) + at(2, 2)
 
 
-async def test_a_vehicle_without_even_an_id_is_told_of() -> None:
+async def test_a_vehicle_without_an_id_is_reported() -> None:
     fleet = Fleet({ONE: logs(1), "evse1": logs(2)})
     fleet.undecodable = {"evse1"}
 
@@ -305,7 +305,7 @@ async def test_an_api_that_is_down_is_waited_for(status: int) -> None:
     assert fleet.clock.naps == [5, 10, 20]
 
 
-async def test_vehicles_that_never_answer_fail_in_the_end() -> None:
+async def test_vehicles_without_a_response_fail_eventually() -> None:
     fleet = Fleet({vehicle_id(number): logs(1) for number in range(5)})
     fleet.fail = lambda number, request: refusal(503, request) if number > 1 else None
 

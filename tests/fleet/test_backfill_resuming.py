@@ -62,7 +62,7 @@ async def test_items_after_a_cursor_come_again() -> None:
     assert len(rest) == 3
 
 
-async def test_going_on_reads_no_more_than_the_pages_that_were_not_given_out() -> None:
+async def test_resuming_reads_only_the_pages_that_were_not_yielded() -> None:
     fleet = Fleet({vehicle_id(1): logs(*range(10))}, page_size=2)
     backfill = Backfill(fleet, "status")
     for _ in range(5):
@@ -85,7 +85,7 @@ async def test_a_first_page_that_was_pushed_down_meanwhile_leaves_nothing_out() 
     assert before + after == [f"1/{text_at(minute * MINUTE)}" for minute in (4, 3, 2, 1)]
 
 
-async def test_what_cannot_be_decoded_is_told_once_across_runs() -> None:
+async def test_an_undecodable_log_is_reported_once_across_runs() -> None:
     fleet = Fleet({vehicle_id(1): logs(*range(8))}, page_size=4)
     fleet.undecodable = {text_at(minute * MINUTE) for minute in (6, 5, 2, 1)}
     whole = [item.key async for item in Backfill(fleet, "status")]
@@ -109,7 +109,7 @@ async def test_a_cursor_is_short() -> None:
     assert len(backfill.cursor) < 100
 
 
-async def test_a_cursor_that_somebody_wrote_is_refused() -> None:
+async def test_a_forged_cursor_is_refused() -> None:
     forged = write_cursor(Saved("status", "", 0, None, True, (("evse1", None, "", 0),), ()))  # type: ignore[arg-type]  # forged
     with pytest.raises(InvalidArgument):
         Backfill(Fleet({}), "status", cursor=forged)
@@ -259,7 +259,7 @@ async def test_a_wait_that_is_cut_short_loses_nothing_and_leaves_no_task() -> No
     assert len(await all_of(backfill)) == 8
 
 
-async def test_what_was_answered_before_a_step_was_cancelled_is_not_asked_again() -> None:
+async def test_responses_from_before_a_cancellation_are_not_requested_again() -> None:
     fleet = Fleet({vehicle_id(number): logs(1) for number in range(3)})
     stuck = asyncio.Event()
     send = fleet.send

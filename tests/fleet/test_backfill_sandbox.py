@@ -113,7 +113,7 @@ def log_at(minute: int, **fields: object) -> dict[str, object]:
     return {"url": url, "sampled_at": at, "logged_at": at, **fields}
 
 
-async def test_a_log_that_cannot_be_decoded_is_told_of_and_the_rest_goes_on(ev: EvEnergy, network: Network) -> None:
+async def test_an_undecodable_log_is_reported_and_the_rest_continues(ev: EvEnergy, network: Network) -> None:
     page = [log_at(3), log_at(2, is_charging="perhaps"), log_at(1)]
     network.answer("GET", f"/vehicles/{vehicle_id(1)}/status_logs?page_size=100", page)
 

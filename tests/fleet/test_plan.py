@@ -169,7 +169,7 @@ longest delays
         ("budget", 10.0),
     ],
 )
-def test_an_argument_that_is_none_is_refused_by_name(argument: str, value: object) -> None:
+def test_an_invalid_argument_is_refused_by_name(argument: str, value: object) -> None:
     given: dict[str, Any] = {"vehicles": 10, "every": 60, argument: value}
 
     with pytest.raises(InvalidArgument) as raised:

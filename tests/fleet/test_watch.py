@@ -39,7 +39,7 @@ def unavailable(request: Request[Any]) -> ServiceUnavailable:
     return ServiceUnavailable(Response(request, "", 503, {}, b"", b""))
 
 
-async def test_at_first_each_vehicle_is_added_and_no_old_log_is_told() -> None:
+async def test_at_first_each_vehicle_is_added_and_no_old_log_is_delivered() -> None:
     api, cars, _ = fleet(250)
     events = await cycle(api.watch(logs={"status"}))
     assert names(events) == ["VehicleAdded"] * 250 + ["CycleFinished"]
@@ -67,7 +67,7 @@ async def test_only_vehicles_whose_newest_log_changed_are_read_and_each_log_come
     assert [api.reads(car) for car in (first, second, third)] == [1, 1, 0]
 
 
-async def test_a_log_that_arrives_late_is_told_with_the_next_and_marked() -> None:
+async def test_a_log_that_arrives_late_is_delivered_with_the_next_and_marked() -> None:
     api, [car, *_], _ = fleet()
     watch = api.watch(every=300, logs={"status"}, reread_share=0)
     car.log(1)
@@ -218,7 +218,7 @@ async def test_a_vehicle_is_removed_only_after_a_complete_snapshot_and_a_404_of_
     assert [event.vehicle_id for event in events if isinstance(event, VehicleAdded)] == [gone.id]
 
 
-async def test_a_fleet_that_shrinks_at_once_is_said_to_and_nobody_is_removed() -> None:
+async def test_a_fleet_that_shrinks_at_once_is_reported_and_no_vehicle_is_removed() -> None:
     api, cars, _ = fleet(40)
     watch = api.watch(every=300, logs={"status"})
     await cycle(watch)
@@ -252,7 +252,7 @@ async def test_one_vehicle_that_fails_does_not_stop_the_others_and_is_read_again
     assert keys(await cycle(watch)) == [f"{sick.id}/status/{text(1)}"]
 
 
-async def test_a_log_that_cannot_be_decoded_is_told_once_and_holds_nothing_up() -> None:
+async def test_an_undecodable_log_is_reported_once_and_delays_nothing() -> None:
     api, [car, *_], _ = fleet()
     car.log(1)
     car.status.append(Log(text(2), at(2), bad=True))
@@ -408,7 +408,7 @@ async def test_batches_are_full_or_old() -> None:
     await batches.aclose()
 
 
-async def test_progress_is_told_after_each_step() -> None:
+async def test_progress_is_reported_after_each_step() -> None:
     api, _, _ = fleet(250)
     seen: list[tuple[str, int]] = []
 

@@ -71,7 +71,7 @@ async def test_what_is_stored_between_a_first_look_and_a_crash_is_not_lost() -> 
     assert keys(events) == [f"{car.id}/status/{text(10)}"]
 
 
-async def test_of_a_log_that_is_stored_twice_the_first_is_told() -> None:
+async def test_of_a_log_that_is_stored_twice_the_first_is_delivered() -> None:
     api, [car, *_], _ = fleet()
     car.status += [Log(text(2), at(3), stored=at(2.5)), Log(text(2), at(3), stored=at(3)), Log(text(2), at(7))]
     watch = watching(api)
@@ -185,7 +185,7 @@ async def test_each_log_that_cannot_be_decoded_has_a_key_of_its_own() -> None:
     assert len(failed) == len(set(failed)) == 3
 
 
-async def test_a_snapshot_whose_cursor_is_refused_begins_anew() -> None:
+async def test_a_snapshot_whose_cursor_is_refused_starts_over() -> None:
     api, cars, _ = fleet(5, page_size=2)
 
     def refuse(number: int, request: Request[Any]) -> Exception | None:
@@ -219,7 +219,7 @@ async def test_a_newest_log_that_is_deleted_costs_nothing_and_hides_nothing() ->
     assert keys(await cycle(watch)) == [f"{car.id}/status/{text(12)}"]
 
 
-async def test_the_first_log_of_a_vehicle_that_had_none_is_told() -> None:
+async def test_the_first_log_of_a_vehicle_without_logs_is_delivered() -> None:
     api, [car, *_], _ = fleet()
     car.status.clear()
     car.log(3)
@@ -279,7 +279,7 @@ async def test_what_is_late_is_known_after_a_restart() -> None:
     assert [(event.log.sampled_at, event.late) for event in told] == [(at(2), True), (at(9), False)]
 
 
-async def test_a_vehicle_that_comes_again_goes_on_with_its_logs_where_it_was() -> None:
+async def test_a_vehicle_that_returns_resumes_its_logs_where_they_ended() -> None:
     api, cars, clock = fleet(40)
     car = cars[0]
     car.log(1)
@@ -325,7 +325,7 @@ async def test_an_event_can_be_acknowledged_while_the_next_one_is_waited_for(mon
     assert keys(await cycle(watching(api))) == keys(following)
 
 
-async def test_a_client_that_was_closed_is_said_to_be() -> None:
+async def test_a_closed_client_is_named_in_the_error() -> None:
     api, _, _ = fleet()
     watch = watching(api)
     await cycle(watch)

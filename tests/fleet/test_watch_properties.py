@@ -117,7 +117,7 @@ def failure(number: int, request: Request[Any], failures: set[int]) -> Exception
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(plans)
-def test_each_log_is_told_once_whatever_arrives_when_and_through_any_crash(plan: Plan) -> None:
+def test_each_log_is_delivered_once_whatever_arrives_when_and_through_any_crash(plan: Plan) -> None:
     asyncio.run(run(plan))
 
 

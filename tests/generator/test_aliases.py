@@ -226,7 +226,7 @@ def test_without_renames_nothing_is_there_for_them(tmp_path: Path) -> None:
     ("was", "now"),
     [("Home", "Gone"), ("Thing.odometer", "Thing.gone"), ("things.reconnect", "things.gone"), ("Mood.A", "State.GOOD")],
 )
-def test_an_alias_of_what_is_not_there_is_told_and_not_made(was: str, now: str, tmp_path: Path) -> None:
+def test_an_alias_of_a_missing_name_is_reported_and_not_generated(was: str, now: str, tmp_path: Path) -> None:
     found = with_renames({was: now}, tmp_path)
     assert any(f"renames: {was}: finds nothing" in warning for warning in found.report.warnings)
     assert found.package.renamed_models == found.package.renamed_functions == ()

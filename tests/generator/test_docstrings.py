@@ -129,7 +129,7 @@ def test_prose_has_the_names_that_python_has(http: str, python: str) -> None:
     assert endpoint.parameters[1].description == "As in `sampled_at_gte`."
 
 
-def test_a_scope_is_said_once() -> None:
+def test_a_scope_is_mentioned_once() -> None:
     scopes: dict[str, Any] = {"security": [{"o": ["things:read"]}]}
     assert two_operations("Needs `things:read`.", **scopes).endpoint("things.get").footer == "`GET /things/{thing_id}`."
     told = two_operations("Reads one.", **scopes).endpoint("things.get").footer

@@ -100,7 +100,7 @@ def test_prose_stays_prose(text: str) -> None:
             assert ast.dump(strings(source)[0]) == ast.dump(strings(plain.files[name])[0]), name
 
 
-def test_prose_is_told_as_it_was_written() -> None:
+def test_prose_is_emitted_as_it_was_written() -> None:
     text = 'Say "hello" to C:\\dir and """x""" {{ y }}.'
     told = strings(made(full_of(text)).files["models/_t.py"])[1]
     assert text in {" ".join(each.split()) for each in told}

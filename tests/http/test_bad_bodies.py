@@ -50,7 +50,7 @@ def names(regions: Any) -> list[str]:
         (b"[NaN]", "application/json", r"\$"),
     ],
 )
-async def test_an_answer_that_is_no_json_says_what_it_is(
+async def test_a_response_that_is_not_json_is_named(
     ev: EvEnergy, network: Network, body: bytes, content_type: str, said: str
 ) -> None:
     network.answer("GET", "/regions", body=body, content_type=content_type)
@@ -176,7 +176,7 @@ async def truncated(line: Connection, server: RawServer) -> None:
             await line.send(reply(b'[{"name":', 200))
 
 
-async def test_one_connection_does_for_good_and_bad_answers_alike() -> None:
+async def test_one_connection_serves_good_and_bad_responses_alike() -> None:
     connector = aiohttp.TCPConnector(limit=1)
     async with RawServer(truncated) as server, aiohttp.ClientSession(connector=connector) as session:
         ev = EvEnergy(StaticToken("t"), base_url=server.base_url, session=session, deadline=5)
@@ -190,9 +190,7 @@ async def test_one_connection_does_for_good_and_bad_answers_alike() -> None:
 
 
 @pytest.mark.parametrize("status", [200, 204])
-async def test_an_update_may_answer_with_the_resource_or_with_nothing(
-    ev: EvEnergy, network: Network, status: int
-) -> None:
+async def test_an_update_may_return_the_resource_or_nothing(ev: EvEnergy, network: Network, status: int) -> None:
     network.answer("PATCH", f"/vehicles/{VEHICLE}", {"id": VEHICLE}, status=200) if status == 200 else network.answer(
         "PATCH", f"/vehicles/{VEHICLE}", status=204
     )

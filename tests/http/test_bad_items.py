@@ -152,7 +152,7 @@ async def test_what_a_call_says_of_bad_items_holds_for_each_page(ev: EvEnergy) -
 
 
 @pytest.mark.usefixtures("two_pages")
-async def test_it_holds_when_a_list_is_gone_on_with_from_a_cursor(ev: EvEnergy) -> None:
+async def test_it_applies_when_a_list_is_resumed_from_a_cursor(ev: EvEnergy) -> None:
     pages = ev.regions.list(on_bad_item="skip").pages(cursor="/regions?page_after=B")
 
     assert [names(page) async for page in pages] == [["C", "E"]]
@@ -188,9 +188,7 @@ async def test_what_a_call_says_wins_over_the_client_and_its_views(clock: FakeCl
 
 
 @pytest.mark.parametrize("wrong", ["ignore", "", 0, ["skip"], UNSET])
-async def test_what_is_none_of_these_is_refused_before_anything_is_sent(
-    ev: EvEnergy, network: Network, wrong: Any
-) -> None:
+async def test_any_other_value_is_refused_before_anything_is_sent(ev: EvEnergy, network: Network, wrong: Any) -> None:
     with pytest.raises(InvalidArgument, match=r"on_bad_item: expected 'raise', 'skip', or a function"):
         ev.regions.list(on_bad_item=wrong)
 

@@ -124,7 +124,7 @@ async def test_a_line_has_method_path_status_duration_attempt_and_budget(
     assert ours(log)[0].levelno == logging.DEBUG
 
 
-async def test_each_try_and_each_wait_has_its_line(
+async def test_each_attempt_and_each_wait_has_a_line(
     log: pytest.LogCaptureFixture, ev: EvEnergy, network: Network
 ) -> None:
     network.answer("GET", "/regions", status=503, headers={"Retry-After": "7"})
@@ -140,7 +140,7 @@ async def test_each_try_and_each_wait_has_its_line(
     assert re.fullmatch(r"GET /regions: 200 in \d+ ms, attempt 3, 99999 of the budget left", last)
 
 
-async def test_an_answer_that_says_nothing_of_the_budget_is_logged_so(
+async def test_a_response_without_budget_headers_is_logged_so(
     log: pytest.LogCaptureFixture, ev: EvEnergy, network: Network
 ) -> None:
     network.answer("GET", "/regions", [], headers={"X-RateLimit-Remaining": "?"})

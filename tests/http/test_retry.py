@@ -48,7 +48,7 @@ async def test_what_is_harmless_is_tried_again_when_trouble_may_pass(
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 406, 409, 413, 418, 422, 501, 520, 302])
 @pytest.mark.parametrize("what", [GET, DELETE, POST, ACCEPT], ids=["GET", "DELETE", "POST", "idempotent POST"])
-async def test_an_answer_that_will_not_change_is_given_at_once(
+async def test_a_permanent_error_is_raised_at_once(
     ev: EvEnergy, network: Network, what: Operation[None], status: int
 ) -> None:
     script(network, [status, 200], what.method)
@@ -86,7 +86,7 @@ async def test_a_write_that_failed_at_the_server_is_not_repeated(
 
 
 @pytest.mark.parametrize("what", [POST, PATCH], ids=["POST", "PATCH"])
-async def test_a_write_without_an_answer_is_left_to_the_caller(
+async def test_a_write_without_a_response_is_left_to_the_caller(
     ev: EvEnergy, network: Network, what: Operation[None]
 ) -> None:
     script(network, [DROPPED, 201], what.method)
@@ -109,7 +109,7 @@ def test_a_timeout_is_repeated_only_where_that_is_harmless(what: Operation[None]
     assert may_repeat(request, RequestTimeout(request, "no connection", unsent=True))
 
 
-async def test_a_503_that_the_operation_itself_declares_is_its_answer(ev: EvEnergy, network: Network) -> None:
+async def test_a_503_that_the_operation_itself_declares_is_its_result(ev: EvEnergy, network: Network) -> None:
     boost = operation("POST", answers=(409, 503))
     script(network, [busy(503, 1), 200], "POST")
 
@@ -127,7 +127,7 @@ async def test_other_trouble_of_such_an_operation_passes_as_ever(ev: EvEnergy, n
     assert len(network.sent) == 3
 
 
-async def test_trouble_that_does_not_pass_ends_after_the_last_try(ev: EvEnergy, network: Network) -> None:
+async def test_persistent_trouble_ends_after_the_last_attempt(ev: EvEnergy, network: Network) -> None:
     script(network, [502, 503, 500, 504, 200], "GET")
 
     with pytest.raises(ServerError) as raised:
@@ -138,7 +138,7 @@ async def test_trouble_that_does_not_pass_ends_after_the_last_try(ev: EvEnergy, 
 
 
 @pytest.mark.parametrize("attempts", [1, 2, 7])
-async def test_there_are_as_many_tries_as_asked_for(ev: EvEnergy, network: Network, attempts: int) -> None:
+async def test_there_are_as_many_attempts_as_configured(ev: EvEnergy, network: Network, attempts: int) -> None:
     script(network, [500], "GET")
 
     with pytest.raises(ServerError):
@@ -211,7 +211,7 @@ async def test_a_repeated_read_that_finds_nothing_is_an_error(ev: EvEnergy, netw
 # --- What is known in the end
 
 
-async def test_a_write_that_may_have_worked_stays_in_doubt_when_later_tries_are_refused(
+async def test_a_write_that_may_have_worked_stays_in_doubt_when_later_attempts_are_refused(
     ev: EvEnergy, network: Network
 ) -> None:
     script(network, [DROPPED, REFUSED], "POST")

@@ -91,7 +91,7 @@ async def test_a_token_endpoint_that_is_busy_for_long_says_when_to_come_back(
     assert len(network.sent) == 1
 
 
-async def test_a_token_that_is_refused_between_two_tries_is_replaced(network: Network, clock: FakeClock) -> None:
+async def test_a_token_that_is_refused_between_two_attempts_is_replaced(network: Network, clock: FakeClock) -> None:
     script(network, [TOKEN, Answer({"access_token": "t2", "token_type": "Bearer"})], "POST", TOKEN_URL)
     script(network, [503, 401, 200], "GET")
 
@@ -118,7 +118,7 @@ def left(remaining: int, status: int = 503) -> Answer:
     return Answer(status=status, headers={"X-RateLimit-Limit": "5", "X-RateLimit-Remaining": str(remaining)})
 
 
-async def test_a_budget_that_runs_out_leaves_the_answer_there_was(network: Network, clock: FakeClock) -> None:
+async def test_an_exhausted_budget_leaves_the_last_error(network: Network, clock: FakeClock) -> None:
     script(network, [left(0), 200], "GET")
 
     async with EvEnergy(StaticToken("t"), budget=Budget(5, clock=clock), clock=clock) as ev:
@@ -143,7 +143,7 @@ async def test_a_budget_that_runs_out_leaves_the_error_there_was(network: Networ
     assert len(network.sent) == 2
 
 
-async def test_each_try_is_paid_for(network: Network, clock: FakeClock) -> None:
+async def test_each_attempt_is_counted(network: Network, clock: FakeClock) -> None:
     budget = Budget(100, clock=clock)
     script(network, [left(99), left(98), left(97, 200)], "GET")
 

@@ -134,7 +134,7 @@ STALLED: Final = [silence, slow_body]
 
 @pytest.mark.parametrize("call", [read, remove])
 @pytest.mark.parametrize("script", BROKEN)
-async def test_a_fault_that_lasts_is_met_by_each_try_of_a_read(script: Any, call: Any) -> None:
+async def test_a_lasting_fault_meets_each_attempt_of_a_read(script: Any, call: Any) -> None:
     before = asyncio.all_tasks()
     async with RawServer(script) as server:
         async with client(server) as ev:
@@ -194,7 +194,7 @@ async def test_a_refused_connection_is_tried_again_and_never_in_doubt(call: Any,
 
 
 @pytest.mark.parametrize("call", [read, create])
-async def test_a_server_that_comes_back_between_two_tries_is_found(call: Any, unused_tcp_port: int) -> None:
+async def test_a_server_that_comes_back_between_two_attempts_is_found(call: Any, unused_tcp_port: int) -> None:
     served: list[bytes] = []
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -236,7 +236,7 @@ async def test_a_fault_that_passes_goes_unseen() -> None:
     assert region.name == "A"
 
 
-async def test_a_delete_whose_answer_was_lost_has_done_its_work() -> None:
+async def test_a_delete_whose_response_was_lost_has_succeeded() -> None:
     async def deleted(line: Connection, server: RawServer) -> None:
         server.requests.append(await line.receive())
         if len(server.requests) == 1:
@@ -263,7 +263,7 @@ def distrusted(tmp_path: Path) -> ssl.SSLContext:
 
 
 @pytest.mark.parametrize("call", [read, remove, create])
-async def test_a_certificate_that_nobody_trusts_ends_it_at_once(call: Any, distrusted: ssl.SSLContext) -> None:
+async def test_an_untrusted_certificate_ends_the_call_at_once(call: Any, distrusted: ssl.SSLContext) -> None:
     connections: list[object] = []
 
     async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -423,7 +423,7 @@ async def test_calls_cancelled_one_after_the_other_leave_nothing_behind(
         await ev.close()
 
 
-async def test_a_cancelled_wait_between_two_tries_leaves_nothing_behind() -> None:
+async def test_a_cancelled_wait_between_two_attempts_leaves_nothing_behind() -> None:
     before = asyncio.all_tasks()
     clock = FakeClock(moves_by_itself=False)
     busy = FaultPlan((Rule(Unavailable(retry_after_seconds=7)),))
@@ -440,7 +440,7 @@ async def test_a_cancelled_wait_between_two_tries_leaves_nothing_behind() -> Non
     await until(lambda: ours(before) == set())
 
 
-async def test_closing_ends_the_wait_between_two_tries_with_a_clear_error() -> None:
+async def test_closing_ends_the_wait_between_two_attempts_with_a_clear_error() -> None:
     clock = FakeClock(moves_by_itself=False)
     busy = FaultPlan((Rule(Unavailable(retry_after_seconds=7)),))
     async with Sandbox(vehicles=1, faults=busy) as sandbox, client(sandbox, clock=clock) as ev:

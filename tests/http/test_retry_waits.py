@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 # --- How long it waits
 
 
-async def test_waits_are_drawn_anew_from_a_span_that_doubles(network: Network, clock: FakeClock) -> None:
+async def test_each_wait_is_drawn_from_a_span_that_doubles(network: Network, clock: FakeClock) -> None:
     script(network, [500], "GET")
     policy = Retry(attempts=7, base=2, longest=20)
 
@@ -60,7 +60,7 @@ def test_a_wait_is_within_its_bounds_whatever_the_numbers(attempt: int, base: fl
         assert delay <= base * 2 ** (attempt - 1)
 
 
-def test_waits_fill_their_whole_span_so_that_clients_do_not_come_back_together() -> None:
+def test_waits_fill_their_span_so_that_clients_do_not_come_back_together() -> None:
     source = random.Random(1)
     delays = [Retry(base=1).delay(3, source) for _ in range(1_000)]
 
@@ -98,7 +98,7 @@ async def test_a_stated_wait_may_be_longer_than_any_drawn_one(ev: EvEnergy, netw
 
 
 @pytest.mark.parametrize("nonsense", ["", "soon", "-5", "1e3", "Thu, 99 Foo 2026", "2026-03-14"])
-async def test_a_stated_wait_that_is_none_is_drawn(
+async def test_a_malformed_wait_is_replaced_by_a_random_one(
     ev: EvEnergy, network: Network, clock: FakeClock, nonsense: str
 ) -> None:
     script(network, [busy(503, nonsense), 200], "GET")
@@ -130,7 +130,7 @@ def test_a_date_is_read_to_the_second_and_one_in_the_past_is_now(when: dt.dateti
 
 @pytest.mark.parametrize("what", [GET, DELETE, POST], ids=["GET", "DELETE", "POST"])
 @pytest.mark.parametrize("status", [429, 503])
-async def test_a_wait_beyond_the_deadline_raises_at_once_with_the_time_of_the_next_try(
+async def test_a_wait_beyond_the_deadline_raises_at_once_with_the_time_of_the_next_attempt(
     ev: EvEnergy, network: Network, clock: FakeClock, what: Operation[None], status: int
 ) -> None:
     script(network, [busy(status, 61), 200], what.method)

@@ -73,14 +73,14 @@ async def test_calls_failures_and_retries_are_counted(ev: EvEnergy, network: Net
     assert len(network.sent) == sent
 
 
-async def test_a_call_that_is_refused_before_it_begins_is_none(ev: EvEnergy) -> None:
+async def test_a_call_that_is_refused_before_it_starts_is_not_counted(ev: EvEnergy) -> None:
     with pytest.raises(InvalidArgument):
         await ev.vehicles.get("nonsense of mine")
 
     assert ev.stats().calls == 0
 
 
-async def test_an_answer_that_cannot_be_understood_is_a_failure(ev: EvEnergy, network: Network) -> None:
+async def test_an_undecodable_response_is_a_failure(ev: EvEnergy, network: Network) -> None:
     network.answer("GET", "/regions", body=b"<html>")
 
     with pytest.raises(Exception, match="JSON"):

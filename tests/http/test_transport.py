@@ -152,7 +152,7 @@ async def test_a_broken_connection_fails_what_is_safe_to_repeat(script: Any, cal
 
 @pytest.mark.parametrize("call", [create, change])
 @pytest.mark.parametrize("script", BROKEN)
-async def test_a_write_without_an_answer_is_of_unknown_outcome(script: Any, call: Any) -> None:
+async def test_a_write_without_a_response_has_an_unknown_outcome(script: Any, call: Any) -> None:
     async with RawServer(script) as server, client(server) as ev:
         with pytest.raises(OutcomeUnknown) as raised:
             await call(ev)

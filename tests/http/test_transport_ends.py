@@ -121,7 +121,7 @@ def test_a_client_belongs_to_one_event_loop() -> None:
     asyncio.run(call_again(ev))
 
 
-async def test_an_answer_of_any_status_is_complete_and_never_a_transport_error() -> None:
+async def test_a_response_of_any_status_is_complete_and_never_a_transport_error() -> None:
     async def refuse(line: Connection, _: RawServer) -> None:
         while await line.receive():
             await line.send(reply(b"\xff" * 100_000, 404))

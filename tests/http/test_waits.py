@@ -153,7 +153,7 @@ async def test_a_date_to_come_back_is_read_as_seconds_from_now(network: Network,
     assert pickle.loads(pickle.dumps(raised.value)).retry_after == left  # noqa: S301  # our own bytes
 
 
-async def test_without_a_time_to_come_back_there_is_none(network: Network, clock: FakeClock) -> None:
+async def test_without_a_retry_after_there_is_no_retry_at(network: Network, clock: FakeClock) -> None:
     network.problem("GET", "/regions", 429)
     async with EvEnergy(StaticToken("t"), clock=clock, retry=Retry(attempts=1)) as ev:
         with pytest.raises(RateLimited) as raised:
@@ -169,7 +169,9 @@ class Later(random.Random):
         return max(a, b)
 
 
-async def test_a_wait_after_a_broken_connection_that_does_not_fit_is_told(network: Network, clock: FakeClock) -> None:
+async def test_a_wait_after_a_broken_connection_that_does_not_fit_is_reported(
+    network: Network, clock: FakeClock
+) -> None:
     network.fail("GET", "/regions", aiohttp.ServerDisconnectedError(), repeat=True)
     async with EvEnergy(
         StaticToken("t"), clock=clock, random=Later(), deadline=60, retry=Retry(base=90, longest=90)
@@ -182,7 +184,7 @@ async def test_a_wait_after_a_broken_connection_that_does_not_fit_is_told(networ
     assert pickle.loads(pickle.dumps(raised.value)).retry_at == raised.value.retry_at  # noqa: S301  # our own bytes
 
 
-async def test_a_wait_after_an_answer_that_does_not_fit_is_told(network: Network, clock: FakeClock) -> None:
+async def test_a_wait_after_an_error_response_that_does_not_fit_is_reported(network: Network, clock: FakeClock) -> None:
     network.problem("GET", "/regions", 502, repeat=True)
     async with EvEnergy(
         StaticToken("t"), clock=clock, random=Later(), deadline=60, retry=Retry(base=90, longest=90)
@@ -194,7 +196,7 @@ async def test_a_wait_after_an_answer_that_does_not_fit_is_told(network: Network
     assert raised.value.retry_at == clock.now() + dt.timedelta(seconds=90)
 
 
-async def test_after_the_last_try_there_is_no_next_one(network: Network, clock: FakeClock) -> None:
+async def test_after_the_last_attempt_there_is_no_next_one(network: Network, clock: FakeClock) -> None:
     network.fail("GET", "/regions", aiohttp.ServerDisconnectedError(), repeat=True)
     async with EvEnergy(StaticToken("t"), clock=clock, retry=Retry(attempts=2)) as ev:
         with pytest.raises(ConnectionFailed) as raised:

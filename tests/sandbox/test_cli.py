@@ -109,7 +109,7 @@ def test_other_machines_are_let_in_with_a_warning_only() -> None:
         (["--speed", "0"], "not in the range"),
     ],
 )
-def test_what_cant_be_is_said(options: list[str], expected: str, tmp_path: Path) -> None:
+def test_impossible_options_are_reported(options: list[str], expected: str, tmp_path: Path) -> None:
     plan = tmp_path / "plan.yaml"
     plan.write_text("rules: [{effect: stal}]")
     arguments = ["--vehicles", "1", *(str(plan) if option == "PLAN" else option for option in options)]
@@ -118,7 +118,7 @@ def test_what_cant_be_is_said(options: list[str], expected: str, tmp_path: Path)
     assert expected in done.output
 
 
-def test_a_port_that_is_taken_is_said() -> None:
+def test_a_port_in_use_is_reported() -> None:
     with _running() as said:
         port = re.search(r":(\d+)", said)
         assert port is not None
@@ -132,7 +132,7 @@ def _run(*arguments: str, code: str | None = None) -> subprocess.CompletedProces
     return subprocess.run([sys.executable, *start, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
 
 
-def test_help_tells_every_option_and_every_effect() -> None:
+def test_help_lists_every_option_and_every_effect() -> None:
     done = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200"})
     assert done.exit_code == 0
     for name in inspect.signature(run).parameters:

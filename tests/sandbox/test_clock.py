@@ -65,7 +65,7 @@ async def _everywhere(sandbox: Sandbox) -> list[str]:
 
 
 @pytest.mark.parametrize("fast", [False, True])
-async def test_every_answer_is_dated_by_the_sandboxs_clock(clock: SteppedClock, fast: bool) -> None:
+async def test_every_response_is_dated_by_the_sandboxs_clock(clock: SteppedClock, fast: bool) -> None:
     async with Sandbox(vehicles=2, clock=clock, fast=fast, control=True) as sandbox:
         assert set(await _everywhere(sandbox)) == {"Sat, 14 Mar 2026 21:05:07 GMT"}
         sandbox.advance(timedelta(days=300, milliseconds=800))
@@ -93,7 +93,7 @@ async def test_what_goes_wrong_is_dated_alike(sandbox: Sandbox, effect: Effect) 
     assert answer.headers["date"] == format_datetime(START, usegmt=True)
 
 
-async def test_an_answer_that_is_long_on_its_way_has_the_date_of_what_it_tells(client: Client) -> None:
+async def test_a_delayed_response_has_the_date_of_its_content(client: Client) -> None:
     sandbox = client.sandbox
     sandbox.faults = FaultPlan((Rule(Held()),))
     call = asyncio.create_task(client.get("/vehicles?page_size=1"))
@@ -143,7 +143,7 @@ async def test_a_day_in_minutes_is_dated_by_the_day() -> None:
 
 
 @given(st.floats(min_value=0, max_value=1e-3, exclude_min=True))
-def test_a_clock_moves_on_however_little_it_is_told_to(seconds: float) -> None:
+def test_a_clock_moves_by_any_amount(seconds: float) -> None:
     clock = SteppedClock(START)
 
     clock.advance(seconds)

@@ -137,7 +137,7 @@ async def test_every_operation_has_a_handler(document: Document) -> None:
 
 
 @pytest.mark.parametrize("name", GETS)
-async def test_a_read_that_is_not_simulated_answers_as_its_schema_says(
+async def test_an_unsimulated_read_returns_an_example_of_its_schema(
     shared: Places, document: Document, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     operation = document.operations[name]
@@ -152,7 +152,7 @@ async def test_a_read_that_is_not_simulated_answers_as_its_schema_says(
 
 
 @pytest.mark.parametrize("name", sorted(WRITES))
-async def test_a_write_that_is_not_simulated_answers_as_its_schema_says(
+async def test_an_unsimulated_write_returns_an_example_of_its_schema(
     places: Places, document: Document, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     operation = document.operations[name]
@@ -166,7 +166,7 @@ async def test_a_write_that_is_not_simulated_answers_as_its_schema_says(
 
 
 @pytest.mark.parametrize("name", GETS)
-async def test_reads_answer_as_the_document_says(shared: Places, document: Document, name: str) -> None:
+async def test_reads_conform_to_the_document(shared: Places, document: Document, name: str) -> None:
     operation, client = document.operations[name], shared.client
     paths = shared.paths(operation)
     assert paths
@@ -188,7 +188,7 @@ async def test_reads_answer_as_the_document_says(shared: Places, document: Docum
                 assert back.body == answer.body
 
 
-async def test_whole_collections_answer_as_the_document_says(shared: Places, document: Document) -> None:
+async def test_complete_collections_conform_to_the_document(shared: Places, document: Document) -> None:
     client, world = shared.client, shared.world
     for name in ("users.list", "vehicles.list", "evses.list", "charging_sub_sessions.list", "support_tickets.list"):
         operation = document.operations[name]
@@ -201,7 +201,7 @@ async def test_whole_collections_answer_as_the_document_says(shared: Places, doc
 
 
 @pytest.mark.parametrize("name", sorted(WRITES))
-async def test_writes_answer_as_the_document_says(places: Places, document: Document, name: str) -> None:
+async def test_writes_conform_to_the_document(places: Places, document: Document, name: str) -> None:
     operation, write = document.operations[name], WRITES[name]
     path, body, headers = await write(places)
     answer = await places.client.call(operation.method, path, json=body, headers=headers)
@@ -214,7 +214,7 @@ async def test_every_write_is_tried(document: Document) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(HANDLERS))
-async def test_refusals_answer_as_the_document_says(shared: Places, document: Document, name: str) -> None:
+async def test_refusals_conform_to_the_document(shared: Places, document: Document, name: str) -> None:
     operation, client = document.operations[name], shared.client
     path = shared.paths(operation)[0]
     query = _needed(shared, name)

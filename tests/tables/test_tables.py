@@ -128,7 +128,7 @@ def test_items_of_two_models_are_refused() -> None:
         table([LOG, build(models.Vehicle)])
 
 
-async def test_a_list_is_collected_whole() -> None:
+async def test_a_list_is_collected_completely() -> None:
     assert (await collect(each([LOG] * 3), models.VehicleStatusLog)).num_rows == 3
 
 
@@ -172,7 +172,7 @@ def test_a_table_goes_into_anything_that_speaks_arrow() -> None:
 
 @settings(deadline=None, max_examples=50)
 @given(st.integers(0, 2**40), st.sampled_from(["CHARGING", "new value"]), st.none() | st.integers(0, 100))
-def test_what_a_table_holds_is_what_the_document_said(odometer: int, state: str, charge: int | None) -> None:
+def test_a_table_holds_what_the_document_says(odometer: int, state: str, charge: int | None) -> None:
     raw = {"odometer_meters": odometer, "state": state, "state_of_charge_percentage": charge}
     document = codec.encode({**raw, "sampled_at": "2026-03-01T10:00:00Z", "vehicle": VEHICLE})
     [row] = table([codec.decode(document, models.VehicleStatusLog)]).to_pylist()

@@ -53,7 +53,7 @@ async def test_a_delivery_that_waited_for_one_that_failed_does_the_work_itself()
     assert len(worker.done) == 1
 
 
-async def test_cancelled_work_is_not_taken_for_done_and_blocks_nobody() -> None:
+async def test_cancelled_work_does_not_count_as_done_and_blocks_no_other() -> None:
     deduplicator, worker = Deduplicator(clock=FakeClock()), Worker()
     worker.may_end.clear()
     first, waiting, third = (asyncio.create_task(deduplicator.once("a", worker)) for _ in range(3))
@@ -116,7 +116,7 @@ async def test_the_memory_is_bounded_and_the_first_make_room() -> None:
     assert len(store) == 1, "what has expired takes no room"
 
 
-async def test_a_key_that_expired_can_be_added_anew_and_is_then_the_newest() -> None:
+async def test_an_expired_key_can_be_added_again_and_is_then_the_newest() -> None:
     clock = FakeClock()
     store = MemoryDeduplicationStore(2, clock=clock)
     assert await store.add("a", START + dt.timedelta(seconds=1)) is True
@@ -149,7 +149,7 @@ async def test_two_services_with_one_store_know_what_the_other_has_done() -> Non
     assert store.kept == {"a": START + dt.timedelta(seconds=60)}
 
 
-async def test_work_done_twice_by_two_services_at_the_same_time_is_told(caplog: pytest.LogCaptureFixture) -> None:
+async def test_work_done_by_two_services_at_the_same_time_is_reported(caplog: pytest.LogCaptureFixture) -> None:
     store, worker = SharedStore(), Worker()
     worker.may_end.clear()
     tasks = [asyncio.create_task(Deduplicator(store, clock=FakeClock()).once("a", worker)) for _ in range(2)]

@@ -63,7 +63,7 @@ async def test_a_genuine_delivery_reaches_on_event(service: Service) -> None:
     assert service.worker.done == [ID]
 
 
-async def test_a_redelivery_is_answered_with_success_and_handled_no_more(service: Service) -> None:
+async def test_a_redelivery_is_acknowledged_and_not_handled_again(service: Service) -> None:
     assert await service.post() == 204
     later = signed(BODY, timestamp=str(NOW + 60))  # a repetition is signed anew
     assert await service.post(headers=later) == 204
@@ -78,7 +78,7 @@ async def test_without_a_deduplicator_each_delivery_reaches_on_event() -> None:
         assert service.worker.done == [ID, ID]
 
 
-async def test_close_deliveries_are_all_answered_when_the_work_is_done(service: Service) -> None:
+async def test_simultaneous_deliveries_are_acknowledged_when_the_work_is_done(service: Service) -> None:
     service.worker.may_end.clear()
     answers = [asyncio.create_task(service.post()) for _ in range(3)]
     await service.worker.started.wait()
@@ -134,7 +134,7 @@ async def test_no_error_of_on_event_is_taken_for_a_refusal(raised: Exception) ->
         (BODY, signed(BODY) | {"svix-signature": "v1,ä€"}),
     ],
 )
-async def test_what_is_not_genuine_is_answered_400_and_logged_without_the_delivery(
+async def test_a_forged_delivery_is_rejected_with_400_and_logged_without_its_content(
     service: Service, caplog: pytest.LogCaptureFixture, body: bytes, headers: dict[str, str]
 ) -> None:
     assert await service.post(body, headers or {"X-Nothing": "of svix"}) == 400
@@ -144,7 +144,7 @@ async def test_what_is_not_genuine_is_answered_400_and_logged_without_the_delive
     assert mac(BODY) not in caplog.text
 
 
-async def test_a_genuine_delivery_that_makes_no_sense_is_answered_500_so_that_it_comes_again(
+async def test_an_undecodable_genuine_delivery_gets_500_so_that_it_is_redelivered(
     service: Service, caplog: pytest.LogCaptureFixture
 ) -> None:
     body = event_body(duration_minutes="five")

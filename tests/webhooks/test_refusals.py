@@ -114,7 +114,7 @@ def test_nothing_of_a_refused_message_is_parsed(monkeypatch: pytest.MonkeyPatch)
         verifier().verify(BODY, signed(BODY))
 
 
-def test_a_refusal_tells_nothing_of_delivery_or_secret() -> None:
+def test_a_refusal_shows_neither_delivery_nor_secret() -> None:
     tampered = BODY.replace(b"14200", b"99999")
     with pytest.raises(WebhookVerificationError) as caught:
         verifier().verify(tampered, signed(BODY))

@@ -251,9 +251,7 @@ def test_during_a_rotation_both_secrets_hold(keys: tuple[bytes, ...], signer: by
 
 
 @pytest.mark.parametrize("fitting", [0, 1, 2, None])
-def test_how_long_it_takes_tells_nothing_of_which_signature_fits(
-    monkeypatch: pytest.MonkeyPatch, fitting: int | None
-) -> None:
+def test_timing_does_not_reveal_which_signature_matches(monkeypatch: pytest.MonkeyPatch, fitting: int | None) -> None:
     compared: list[tuple[bytes, bytes]] = []
     in_constant_time = hmac.compare_digest
 

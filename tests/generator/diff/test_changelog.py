@@ -96,5 +96,5 @@ def test_a_changelog_without_any_release_gets_it_at_its_end() -> None:
     assert insert("# Changelog\n", {"Added": ["- `a`."]}) == "# Changelog\n\n## [Unreleased]\n\n### Added\n\n- `a`.\n"
 
 
-def test_nothing_to_tell_leaves_the_text_as_it_is() -> None:
+def test_without_changes_the_text_stays_as_it_is() -> None:
     assert insert(HEAD, {}) == HEAD

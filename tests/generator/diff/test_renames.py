@@ -80,7 +80,7 @@ def test_a_schema_whose_alias_is_there_is_no_breaking_change(tmp_path: Path) -> 
     assert (report.status, report.bump) == (1, "minor")
 
 
-def test_a_schema_whose_alias_is_promised_and_missing_is_breaking_and_said(tmp_path: Path) -> None:
+def test_a_schema_without_its_declared_alias_is_a_reported_breaking_change(tmp_path: Path) -> None:
     report = declared(tmp_path, "Home", "House", rename_schema)
 
     assert ("schema-renamed", "models.Home") in told(report.changes)
@@ -90,7 +90,7 @@ def test_a_schema_whose_alias_is_promised_and_missing_is_breaking_and_said(tmp_p
     assert report.status == 2
 
 
-def test_a_schema_renamed_and_changed_without_a_word_is_one_gone_and_one_new() -> None:
+def test_an_undeclared_rename_of_a_changed_schema_is_a_removal_and_an_addition() -> None:
     report = compare(base(), side(changed(rename_schema)))
 
     kinds = told(report.changes)

@@ -129,7 +129,7 @@ def tighten_limit(document: Json) -> None:
         (tighten_limit, 2, "patch", "patch"),
     ],
 )
-def test_the_exit_status_tells_whether_anything_breaks_and_the_version_follows_the_source(
+def test_the_exit_status_says_whether_anything_breaks_and_the_version_follows_the_source(
     edit: Edit, status: int, bump: str, below_one: str
 ) -> None:
     report = forward(edit)
@@ -219,7 +219,7 @@ def test_one_change_in_many_operations_is_one_entry() -> None:
     ) in markdown(forward(scope))
 
 
-def test_a_schema_that_travels_both_ways_is_told_once_as_what_is_worse() -> None:
+def test_a_schema_of_requests_and_responses_is_reported_once_as_the_worse_change() -> None:
     def shared(document: Json) -> None:
         document["components"]["schemas"]["Home"]["properties"]["floor"] = {"type": "integer"}
         operation(document, "POST /vehicles/{vehicle_id}/reconnect")["requestBody"] = {
@@ -246,7 +246,7 @@ def tampered(name: str, old: str, new: str, document: Json | None = None) -> Rep
     return compare(base(), attrs.evolve(other, files=files, api=read_api(files)))
 
 
-def test_a_change_of_the_api_that_no_change_of_the_document_explains_is_told_on_its_own() -> None:
+def test_a_change_of_the_api_without_one_of_the_document_is_reported_on_its_own() -> None:
     report = tampered("api/vehicles.py", "page_size: int", "page_length: int")
 
     assert told(report.changes) == {
@@ -256,7 +256,7 @@ def test_a_change_of_the_api_that_no_change_of_the_document_explains_is_told_on_
     assert report.status == 2
 
 
-def test_a_type_that_changed_in_python_alone_is_told_too() -> None:
+def test_a_type_that_changed_only_in_python_is_reported_too() -> None:
     report = tampered("models/_vehicles.py", "odometer_metres: int", "odometer_metres: float")
 
     assert [(c.kind, c.python, c.before, c.after) for c in report.changes] == [

@@ -16,7 +16,7 @@ CASES = {**OPERATIONS, **SCHEMAS}
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_change_is_told_as_what_it_is_there_and_back(name: str) -> None:
+def test_a_change_and_its_reversal_are_reported_as_what_they_are(name: str) -> None:
     case = CASES[name]
     new = side(changed(case.edit))
 

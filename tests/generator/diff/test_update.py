@@ -68,7 +68,7 @@ ENTRIES = """
 """
 
 
-def test_three_changes_of_our_own_document_are_told_as_a_careful_person_would(tmp_path: Path) -> None:
+def test_three_changes_of_our_own_document_are_reported_as_a_careful_person_would(tmp_path: Path) -> None:
     root = tmp_path / "project"
     (root / VENDORED).parent.mkdir(parents=True)
     shutil.copy(ROOT / VENDORED, root / VENDORED)
@@ -158,7 +158,7 @@ def test_a_second_run_changes_nothing(project: Path, new: str) -> None:
     assert contents(project) == before
 
 
-def test_without_vendoring_the_document_stays_and_its_changes_are_told_once(project: Path, new: str) -> None:
+def test_without_vendoring_the_document_stays_and_its_changes_are_reported_once(project: Path, new: str) -> None:
     vendored = (project / VENDORED).read_bytes()
     for _ in range(2):
         assert update(new, root=project, vendor=False, tests=None, say=lambda _: None) == DONE
@@ -169,7 +169,7 @@ def test_without_vendoring_the_document_stays_and_its_changes_are_told_once(proj
     assert "new.json" in (project / PACKAGE / "api/_document.py").read_text(encoding="utf-8")
 
 
-def test_tests_that_are_left_out_are_said_to_be(project: Path, new: str) -> None:
+def test_skipped_tests_are_reported(project: Path, new: str) -> None:
     said: list[str] = []
 
     assert update(new, root=project, tests=None, say=said.append) == DONE

@@ -79,7 +79,7 @@ VALUES = st.recursive(
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(st.sampled_from(PLACES), VALUES, st.booleans()), min_size=1, max_size=2))
-def test_whatever_stands_in_a_document_it_is_taken_or_refused(changes: list[tuple[tuple[Any, ...], Any, bool]]) -> None:
+def test_any_document_is_accepted_or_refused(changes: list[tuple[tuple[Any, ...], Any, bool]]) -> None:
     mutated = copy.deepcopy(SMALL)
     for place, value, is_added in changes:
         node: Any = mutated

@@ -190,7 +190,7 @@ def test_schemas_as_deep_as_is_allowed_are_carried_over() -> None:
     assert "A" in made(document(schemas={"Thing": thing(a=STRING), "A": deep})).classes
 
 
-def test_an_operation_without_an_id_is_named_after_its_path_and_that_is_said(tmp_path: Path) -> None:
+def test_an_operation_without_an_id_is_named_after_its_path_with_a_warning(tmp_path: Path) -> None:
     given_document = document({"/things": {"get": operation(ok(thing(a=STRING)))}})
     found = made(given_document, folder=tmp_path)
     assert found.endpoint("things.get").function == "get_thing"

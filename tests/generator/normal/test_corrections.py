@@ -137,7 +137,7 @@ def test_without_the_rule_a_body_keeps_what_only_the_server_sets(tmp_path: Path)
         ("rules: {bodies_without_read_only: {why: w}}", "rules: bodies_without_read_only: finds nothing"),
     ],
 )  # fmt: skip
-def test_a_correction_that_finds_nothing_is_told(corrections: str, told: str, tmp_path: Path) -> None:
+def test_a_correction_that_finds_nothing_is_reported(corrections: str, told: str, tmp_path: Path) -> None:
     assert any(told in warning for warning in corrected(small(), corrections, tmp_path).report.warnings)
 
 
@@ -153,7 +153,7 @@ def test_a_correction_that_finds_nothing_is_told(corrections: str, told: str, tm
         ("units: {why: w, rows: {Thing.watts: W}}", "units: Thing.watts"),
     ],
 )
-def test_a_correction_that_the_document_has_made_needless_is_told(corrections: str, told: str, tmp_path: Path) -> None:
+def test_a_correction_that_is_no_longer_needed_is_reported(corrections: str, told: str, tmp_path: Path) -> None:
     query = {"in": "query", "name": "q", "schema": STRING}
     part = {"oneOf": [STRING, ref("Part")]}
     schemas = {

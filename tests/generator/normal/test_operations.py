@@ -144,7 +144,7 @@ def test_a_page_that_is_an_object_holds_its_items_in_its_one_array() -> None:
     assert found.endpoint("things.list").outcome.returns == "Paginator[m.Thing]"
 
 
-def test_the_responses_that_are_an_operations_own_stand_beside_it() -> None:
+def test_an_operation_keeps_its_own_error_responses() -> None:
     told = {"description": "No."}
     get = operation({**ok(ref("Thing")), "503": told, "409": told, "404": told}, "thing_id")
     found = made(document({"/things/{thing_id}": item(get=get)}, {"Thing": thing(a=STRING)}))

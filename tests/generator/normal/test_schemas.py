@@ -73,7 +73,7 @@ def test_nullable_true_is_a_type_that_may_be_null(beside: Any) -> None:
     assert found.fields("ThingInner") == {"a": "str"}
 
 
-def test_what_stands_beside_a_reference_is_not_taken_for_a_type() -> None:
+def test_keywords_beside_a_reference_are_not_taken_for_a_type() -> None:
     found = made_of(thing(make={**ref("Make"), "type": "object", "description": "Its maker."}), Make=thing(name=STRING))
     assert found.fields("Thing") == {"make": "Make"}
     assert found.model("Thing").fields[0].description == "Its maker."
@@ -86,7 +86,7 @@ def test_an_any_of_with_null_beside_a_reference_says_more_than_the_reference() -
 
 
 @pytest.mark.parametrize("backwards", [False, True])
-def test_all_of_comes_to_one_object_in_either_order(backwards: bool) -> None:
+def test_all_of_becomes_one_object_in_either_order(backwards: bool) -> None:
     members = [ref("Base"), {"properties": {"more": STRING, "kind": {"type": "string", "format": "date"}}}]
     found = made_of(
         {"allOf": members[::-1] if backwards else members, "required": ["kind"]},

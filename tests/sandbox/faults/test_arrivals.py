@@ -104,7 +104,7 @@ def test_a_device_that_was_offline_hands_in_its_past_at_once() -> None:
 
 
 @pytest.mark.parametrize("kind", ["status_logs", "location_logs"])
-async def test_lists_filters_and_pages_tell_what_has_come(client: Client, kind: str) -> None:
+async def test_lists_filters_and_pages_contain_what_has_arrived(client: Client, kind: str) -> None:
     sandbox = client.sandbox
     sandbox.faults = FaultPlan((Rule(LateUploads(share=0.5, seconds=20_000)), Rule(OfflineDevices(share=0.5))))
     car = _car(sandbox)
@@ -124,7 +124,7 @@ async def test_lists_filters_and_pages_tell_what_has_come(client: Client, kind: 
     assert shown["sampled_at"] == sandbox.fleet.logs("status_logs", device=car)[-1].at
 
 
-async def test_a_late_log_tells_when_it_came(client: Client) -> None:
+async def test_a_late_log_has_its_time_of_arrival(client: Client) -> None:
     sandbox = client.sandbox
     sandbox.faults = FaultPlan((Rule(LateUploads(share=1, seconds=3_600)),))
     sandbox.advance(6 * 3_600)
@@ -181,7 +181,7 @@ async def test_logs_of_different_kinds_have_the_same_time(client: Client) -> Non
     assert (await client.get(f"/vehicles/{car}/status_logs/{times[0][5]}")).status == 200
 
 
-def test_what_is_ordered_by_its_arrival_is_late_only_where_that_is_said() -> None:
+def test_lists_ordered_by_arrival_are_late_only_if_configured() -> None:
     for operation, most in ((None, 5 * HOUR), ("vehicles.list_error_logs", 2 * DAY)):
         sandbox, _ = _made(vehicles=60)
         sandbox.faults = FaultPlan((Rule(LateUploads(share=1), operation=operation),))

@@ -114,7 +114,7 @@ async def test_a_reset_before_handling_leaves_nothing_done(sandbox: Sandbox) -> 
     assert _vehicle(sandbox).charge_limit != 61
 
 
-async def test_a_reset_after_handling_loses_the_answer_only(sandbox: Sandbox) -> None:
+async def test_a_reset_after_handling_loses_only_the_response(sandbox: Sandbox) -> None:
     sandbox.faults = _always(ResetAfter())
     answer = await _patch(sandbox)
     assert (answer.status, answer.reset) == (None, True)
@@ -252,7 +252,7 @@ async def test_required_fields_that_are_missing(sandbox: Sandbox) -> None:
     assert [new for _, new in changes] == [...]
 
 
-async def test_errors_are_not_made_odd(sandbox: Sandbox) -> None:
+async def test_error_bodies_are_not_distorted(sandbox: Sandbox) -> None:
     sandbox.faults = _always(MissingField())
     answer = await exchange(sandbox, "GET", "/v2/vehicles?page_size=0")
     assert {"title", "detail", "status"} <= set(json.loads(answer.body))

@@ -131,7 +131,7 @@ async def test_a_vehicle_that_cannot_be_connected_is_created(client: Client) -> 
     assert _errors(wrong) == ["expand"]
 
 
-async def test_what_a_driver_types_in_counts_until_the_car_tells_better(client: Client) -> None:
+async def test_a_level_typed_in_by_a_driver_counts_until_the_car_reports(client: Client) -> None:
     kinds = {it.integrated: it for it in client.sandbox.world.vehicles}
     url = f"/vehicles/{kinds['UNINTEGRATED'].id}/state_of_charge"
     typed = await client.call("PATCH", url, json={"state_of_charge_percentage": 42})
@@ -220,7 +220,7 @@ async def test_an_imported_charge_point_is_there(client: Client) -> None:
     assert (await client.get(made.body["url"])).body["latest_status_log"] is not None
 
 
-async def test_a_charge_point_that_was_not_heard_of_is_reconnected(client: Client) -> None:
+async def test_a_silent_charge_point_is_reconnected(client: Client) -> None:
     evse = next(it for it in client.sandbox.world.evses if it.reporter.charger.silences)
     url = f"/evses/{evse.id}?expand=latest_status_log"
     silent = (await client.get(url)).body["latest_status_log"]
@@ -270,7 +270,7 @@ async def test_compatibility_depends_on_the_country(client: Client) -> None:
     assert (await client.get(f"/vehicle_compatibility/check?vehicle_model_id=vmod{'0' * 26}")).status == 404
 
 
-async def test_a_password_reset_does_not_tell_who_has_an_account(client: Client) -> None:
+async def test_a_password_reset_does_not_reveal_who_has_an_account(client: Client) -> None:
     client.token = None
     known = Places(client).user.email
     answers = [

@@ -244,7 +244,7 @@ async def test_sessions_of_a_deleted_vehicle_stay_with_its_charger_and_go_with_i
     assert not [url for url in owner["evses"] if url.endswith(evse.id)]
 
 
-async def test_schedules_tell_when_the_car_is_to_charge(client: Client) -> None:
+async def test_schedules_contain_the_charging_times(client: Client) -> None:
     session = Places(client).under_way("SMART")
     sub = client.sandbox.world.sessions.sub_sessions(session, NOW)[0]
     url = f"/charging_sub_sessions/{sub.id}"

@@ -57,7 +57,7 @@ async def test_a_region_of_more_than_twenty_megabytes_is_413(client: Client) -> 
     assert answer.status == 413
 
 
-async def test_a_group_is_validated_and_then_created_whole_or_not_at_all(client: Client) -> None:
+async def test_a_group_is_validated_and_then_created_completely_or_not_at_all(client: Client) -> None:
     body = {"name": "South", "regions": [{"name": name, "geometries": [SQUARE]} for name in ("A", "B")]}
     dry = (await client.call("POST", "/region_groups:validate", json=body)).body
     assert (dry["valid"], [region["status"] for region in dry["regions"]]) == (True, ["OK", "OK"])

@@ -94,7 +94,7 @@ async def browser(clock: SteppedClock) -> AsyncIterator[Browser]:
         yield Browser(sandbox, session)
 
 
-async def test_the_page_asks_and_its_answer_leads_back_with_a_code(sandbox: Sandbox) -> None:
+async def test_the_consent_page_redirects_back_with_a_code(sandbox: Sandbox) -> None:
     async with aiohttp.ClientSession() as session:
         browser = Browser(sandbox, session)
         status, page, _ = await browser.open(**ASKED)
@@ -154,7 +154,7 @@ async def test_a_user_may_deny_or_grant_less(sandbox: Sandbox) -> None:
         {"client_id": "<script>alert(1)</script>"},
     ],
 )
-async def test_nobody_is_sent_to_an_address_that_is_not_configured(browser: Browser, change: dict[str, str]) -> None:
+async def test_no_redirect_leads_to_an_address_that_is_not_configured(browser: Browser, change: dict[str, str]) -> None:
     status, page, answer = await browser.open(**{**ASKED, **change})
     assert (status, answer) == (400, {})
     assert "<script>" not in page
@@ -301,7 +301,7 @@ async def test_a_refresh_may_ask_for_less_and_never_for_more(browser: Browser) -
     assert whole["scope"] == "user:read vehicle:read"
 
 
-async def test_refresh_tokens_expire_if_they_are_told_to(clock: SteppedClock) -> None:
+async def test_refresh_tokens_expire_if_configured(clock: SteppedClock) -> None:
     async with (
         Sandbox(vehicles=2, clock=clock, auto_consent=True, refresh_token_lifetime=100) as sandbox,
         aiohttp.ClientSession() as session,
@@ -353,7 +353,7 @@ async def test_each_user_who_consents_has_a_request_limit_of_their_own(browser: 
     assert await remaining((await browser.granted())["access_token"]) == "996"
 
 
-async def test_a_fast_clock_tells_clients_their_own_seconds() -> None:
+async def test_a_fast_clock_gives_clients_real_seconds() -> None:
     async with (
         Sandbox(vehicles=2, clock=ScaledClock(600), auto_consent=True, rate_limit=0) as sandbox,
         aiohttp.ClientSession() as session,

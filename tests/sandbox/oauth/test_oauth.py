@@ -72,7 +72,7 @@ async def test_wrong_credentials_are_an_invalid_client(sandbox: Sandbox, auth: s
     assert headers["WWW-Authenticate"].startswith("Basic")
 
 
-async def test_a_secret_of_odd_characters_works_encoded_and_plain() -> None:
+async def test_a_secret_with_unusual_characters_works_encoded_and_plain() -> None:
     async with Sandbox(vehicles=1, client_secret="a+b c%41é") as sandbox:
         assert (await _ask(sandbox, FORM, _basic("sandbox-client", "a%2Bb+c%2541%C3%A9")))[0] == 200
         assert (await _ask(sandbox, FORM, _basic("sandbox-client", "a+b c%41é")))[0] == 200
@@ -98,7 +98,7 @@ async def test_the_tokens_of_twenty_thousand_users_all_stay_valid(sandbox: Sandb
     assert (await client.get("/users/me")).status == 200
 
 
-async def test_a_sandbox_keeps_as_many_tokens_as_it_is_told_to() -> None:
+async def test_a_sandbox_keeps_as_many_tokens_as_configured() -> None:
     async with Sandbox(vehicles=1, kept_tokens=2) as sandbox, aiohttp.ClientSession() as session:
         client = Client(sandbox, session)
         tokens = [sandbox.issue_token() for _ in range(3)]
@@ -108,7 +108,7 @@ async def test_a_sandbox_keeps_as_many_tokens_as_it_is_told_to() -> None:
 
 
 @pytest.mark.parametrize("lifetime", [-1, 1e308, float("nan"), float("inf")])
-def test_a_lifetime_that_is_none_is_refused(lifetime: float) -> None:
+def test_an_invalid_lifetime_is_refused(lifetime: float) -> None:
     with pytest.raises(ValueError, match="lifetime"):
         Sandbox(vehicles=0, token_lifetime=lifetime)
     with pytest.raises(ValueError, match="lifetime"):

@@ -47,7 +47,7 @@ async def test_the_default_clock_can_be_moved_too() -> None:
         assert (sandbox.now() - before).total_seconds() >= 3_600
 
 
-async def test_it_tells_what_there_is_and_what_was_asked(sandbox: Sandbox) -> None:
+async def test_it_lists_what_exists_and_what_was_requested(sandbox: Sandbox) -> None:
     status, body = await _do(sandbox, "GET", "")
     assert (status, body["vehicles"], body["fault_rules"]) == (200, 5, 0)
     await exchange(sandbox, "GET", "/v2/vehicles")

@@ -35,7 +35,7 @@ def test_a_clock_set_back_gives_no_room() -> None:
     assert window.retry_after(3 * HOUR) == 3_600
 
 
-def test_a_limit_of_zero_admits_nobody_and_says_when_to_ask_again() -> None:
+def test_a_limit_of_zero_admits_no_request_and_says_when_to_retry() -> None:
     window = RollingWindow(0)
     assert not window.admit(0)
     assert window.retry_after(0) == 3_600

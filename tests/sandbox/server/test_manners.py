@@ -30,7 +30,7 @@ def _problem(answer: Answer, status: int) -> None:
     assert answer.body["detail"]
 
 
-async def test_every_response_tells_version_and_limit(client: Client) -> None:
+async def test_every_response_has_version_and_limit(client: Client) -> None:
     for number, target in enumerate(["/vehicles", "/vehicles?page_size=0", "/nowhere", "/tariffs", "/"], start=1):
         answer = await client.get(target)
         assert answer.headers["EvEnergy-Version"] == load().version
@@ -103,7 +103,7 @@ async def test_unknown_paths_and_methods(client: Client) -> None:
     assert (await client.call("HEAD", "/vehicle_onboarding/complete")).status == 405
 
 
-async def test_head_tells_what_get_would_and_sends_nothing(client: Client) -> None:
+async def test_head_has_the_headers_of_get_and_no_body(client: Client) -> None:
     got, head = await client.get("/vehicles?page_size=3"), await client.call("HEAD", "/vehicles?page_size=3")
     assert (head.status, head.body) == (200, None)
     for name in ("Content-Type", "Content-Length", "Link", "EvEnergy-Version"):
@@ -112,7 +112,7 @@ async def test_head_tells_what_get_would_and_sends_nothing(client: Client) -> No
     assert (await client.call("HEAD", "/vehicles?page_size=0")).status == 400
 
 
-async def test_options_tells_the_methods_without_a_token(client: Client) -> None:
+async def test_options_lists_the_methods_without_a_token(client: Client) -> None:
     client.token = None
     answer = await client.call("OPTIONS", "/vehicles")
     assert (answer.status, answer.body, answer.headers["Allow"]) == (204, None, "GET, HEAD, OPTIONS, POST")
@@ -140,7 +140,7 @@ async def test_what_is_embedded_may_need_a_scope_of_its_own(client: Client) -> N
     assert "tariff:prices:read" in refused.body["detail"]
 
 
-async def test_the_language_tells_the_country_where_none_is_named(client: Client) -> None:
+async def test_the_language_implies_the_country_if_none_is_given(client: Client) -> None:
     models = [each["id"] for each in (await client.call("GET", "/vehicle_models?page_size=100")).body]
 
     async def supported(query: str, headers: dict[str, str]) -> list[bool]:
@@ -248,7 +248,7 @@ async def test_onboarding_links_say_who_asked(client: Client) -> None:
     assert "client_id" not in (await client.get("/vehicle_makes")).body[0]["onboarding_url"]
 
 
-async def test_the_record_tells_what_was_asked_but_no_secret(client: Client) -> None:
+async def test_the_record_contains_requests_but_no_secret(client: Client) -> None:
     await client.get("/vehicles?page_size=1", headers={"User-Agent": "tests", "EvEnergy-Version": load().version})
     (served,) = client.sandbox.requests
     assert (served.method, served.path, served.status, served.operation, served.at) == (

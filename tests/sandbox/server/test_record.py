@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-async def test_it_tells_size_logs_and_faults(sandbox: Sandbox) -> None:
+async def test_it_contains_size_logs_and_faults(sandbox: Sandbox) -> None:
     vehicle = next(vehicle for vehicle in sandbox.world.vehicles if vehicle.integrated == "ACTIVE")
     answer = await exchange(sandbox, "GET", f"/v2/vehicles/{vehicle.id}/status_logs?page_size=3")
     (served,) = sandbox.requests
@@ -27,7 +27,7 @@ async def test_it_tells_size_logs_and_faults(sandbox: Sandbox) -> None:
     assert sandbox.requests[-1].logs == ()
 
 
-async def test_it_keeps_as_much_as_it_is_told_to(clock: SteppedClock) -> None:
+async def test_it_keeps_as_much_as_configured(clock: SteppedClock) -> None:
     async with Sandbox(vehicles=1, clock=clock, kept_requests=2) as sandbox:
         for size in (1, 2, 3):
             await exchange(sandbox, "GET", f"/v2/vehicles?page_size={size}")
@@ -50,7 +50,7 @@ async def test_a_file_gets_everything(clock: SteppedClock, tmp_path: Path) -> No
     assert lines[1]["headers"] == {"Authorization": "Bearer", "User-Agent": "tests"}
 
 
-async def test_a_sandbox_that_starts_again_goes_on_with_its_file(tmp_path: Path) -> None:
+async def test_a_restarted_sandbox_appends_to_its_file(tmp_path: Path) -> None:
     file = tmp_path / "record.jsonl"
     file.write_text("of another run\n")
     sandbox = Sandbox(vehicles=1, record=file)

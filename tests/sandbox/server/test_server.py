@@ -68,7 +68,7 @@ async def test_many_requests_at_once(client: Client) -> None:
     assert [len(answer.body) for answer in answers] == list(range(1, 40))
 
 
-async def test_a_body_of_any_size_is_answered(client: Client) -> None:
+async def test_a_body_of_any_size_gets_a_response(client: Client) -> None:
     vehicle = next(iter(client.sandbox.world.vehicles))
     large = b'{"smart_charging_enabled": false, "note": "%s"}' % (b"x" * 3_000_000)
     headers = {"Content-Type": "application/json"}
@@ -132,6 +132,6 @@ async def test_a_fast_world_moves_the_fleet_the_limits_and_the_tokens_together()
             assert (await ask(later))[0] == 401
 
 
-def test_tokens_are_given_out_for_known_users_only() -> None:
+def test_tokens_are_issued_for_known_users_only() -> None:
     with pytest.raises(ValueError, match="no user"):
         Sandbox(vehicles=1).issue_token(user="user1")

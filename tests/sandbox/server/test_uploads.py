@@ -45,7 +45,7 @@ async def test_a_file_goes_to_the_second_origin_without_a_token(client: Client) 
 
 
 @pytest.mark.parametrize("name", ["a b+c/d?.pdf", "Beleg €.pdf"])
-async def test_a_name_stands_in_the_address_whatever_it_is(client: Client, name: str) -> None:
+async def test_any_file_name_is_part_of_the_url(client: Client, name: str) -> None:
     file, presigned = await _started(client, name)
 
     assert (await _store(client, "PUT", presigned, b"x"))[0] == 200

@@ -49,7 +49,7 @@ async def test_what_is_held_ends_with_the_sandbox(clock: SteppedClock) -> None:
         await call
 
 
-async def test_a_redirect_leads_elsewhere(client: Client) -> None:
+async def test_a_redirect_points_to_another_origin(client: Client) -> None:
     client.sandbox.faults = FaultPlan((Rule(Redirected("https://login.example/?next=1", 307)),))
 
     answer = await client.call("DELETE", f"/vehicles/{next(iter(client.sandbox.world.vehicles)).id}")
@@ -60,7 +60,7 @@ async def test_a_redirect_leads_elsewhere(client: Client) -> None:
         Redirected(status=200)
 
 
-async def test_a_request_that_is_no_http_is_told_in_a_line(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_malformed_request_is_logged_in_one_line(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
     line = await Line.to(sandbox.origin)
     line.writer.write(b"GET /v2/vehicles HTTP/1.1\r\nBad Header: \x00\r\n\r\n")
     assert (await line.receive()).status == 400
@@ -72,7 +72,7 @@ async def test_a_request_that_is_no_http_is_told_in_a_line(sandbox: Sandbox, cap
 
 
 @pytest.mark.parametrize("effect", [TruncatedJson(cut_connection=True), SlowDrip(16, 0.0), HugeBody(10_000_000)])
-async def test_a_client_that_is_gone_before_its_answer_is_nothing_to_tell_of(
+async def test_a_client_that_disconnects_before_its_response_is_not_logged(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture, effect: Effect
 ) -> None:
     sandbox.faults = FaultPlan((Rule(Held()), Rule(effect)))

@@ -22,7 +22,7 @@ def _patch(sandbox: Sandbox) -> tuple[str, str, str]:
     )
 
 
-async def test_a_client_that_waits_for_100_is_told_to_go_on(sandbox: Sandbox) -> None:
+async def test_a_client_that_waits_for_100_continue_gets_it(sandbox: Sandbox) -> None:
     path, *headers = _patch(sandbox)
     body = b'{"maximum_charge_limit_percentage": 77}'
     line = await Line.to(sandbox.origin)

@@ -231,7 +231,7 @@ def test_there_is_something_of_everything_in_a_fleet_of_ten() -> None:
 
 
 @pytest.mark.parametrize(("vehicles", "evses"), [(0, 0), (1, 0), (0, 3), (2, 9)])
-def test_odd_sizes_of_a_world(vehicles: int, evses: int) -> None:
+def test_unusual_sizes_of_a_world(vehicles: int, evses: int) -> None:
     world = World(vehicles=vehicles, evses=evses, seed=2, start=NOW)
     assert (len(world.vehicles), len(world.evses)) == (vehicles, evses)
     assert sum(len(user.vehicles) for user in world.users) == vehicles
@@ -250,7 +250,7 @@ def test_a_location_is_home_or_not_or_unknown(world: World) -> None:
     assert told == {True, False, None}
 
 
-def test_some_telematics_tell_less(world: World) -> None:
+def test_some_telematics_report_less(world: World) -> None:
     fields = [
         log.fields()
         for vehicle in world.vehicles

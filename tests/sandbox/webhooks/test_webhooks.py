@@ -157,7 +157,7 @@ async def test_settling_ends_though_more_becomes_due_meanwhile(bench: Bench) -> 
     assert await bench.pass_(10) == [(CREATED, "csub0")]
 
 
-async def test_what_happened_before_the_start_is_not_told(clock: SteppedClock, receiver: Receiver) -> None:
+async def test_events_before_the_start_are_not_delivered(clock: SteppedClock, receiver: Receiver) -> None:
     bench = Bench(clock, receiver)
     bench.happen("csub1")
     clock.advance(5)
@@ -215,7 +215,7 @@ async def test_a_receiver_that_is_not_there_gets_it_when_it_is_back(clock: Stepp
     await bench.deliverer.stop()
 
 
-async def test_what_is_gone_meanwhile_is_not_told(bench: Bench) -> None:
+async def test_events_about_removed_resources_are_not_delivered(bench: Bench) -> None:
     bench.happen("gone")
     bench.happen("csub1")
     assert await bench.pass_(1) == [(CREATED, "csub1")]
@@ -267,7 +267,7 @@ async def test_nothing_is_left_after_the_end(clock: SteppedClock, receiver: Rece
     assert asyncio.all_tasks() == before
 
 
-async def test_a_sandbox_delivers_what_rest_tells(clock: SteppedClock, receiver: Receiver) -> None:
+async def test_webhooks_deliver_what_the_api_returns(clock: SteppedClock, receiver: Receiver) -> None:
     async with Sandbox(vehicles=30, clock=clock, webhook_url=receiver.url) as sandbox:
         sandbox.advance(24 * 3_600)
         await sandbox.settle()
@@ -306,7 +306,7 @@ def test_webhooks_stay_on_this_machine_unless_they_may_not() -> None:
 
 
 @pytest.mark.parametrize("secret", ["", "whsec_", "c2VjcmV0", "whsec_!!!!"])
-def test_a_secret_that_is_none_is_refused(secret: str) -> None:
+def test_a_malformed_secret_is_refused(secret: str) -> None:
     with pytest.raises(ValueError, match="whsec_"):
         signing_key(secret)
     with pytest.raises(ValueError, match="whsec_"):
