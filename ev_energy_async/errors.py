@@ -337,7 +337,7 @@ class AuthUnavailable(TransportError):
 
     def __str__(self) -> str:
         if self.request.operation.name == _TOKEN_REQUEST.operation.name:
-            return f"{self.consequence}: {self.reason}"
+            return f"{self.consequence}: {printable(self.reason)}"
         return super().__str__()
 
 
