@@ -81,7 +81,7 @@ async def check(sender: Sender, core: Core) -> Check:
     try:
         page = await api.list_vehicle_makes(sender, page_size=1)
         found = _reached(page.response, core.shared.clock.now(), found)
-        if core.auth is not None:
+        if core.auth is not None and (found.rate_limit is None or found.rate_limit.remaining):
             found = await _identified(sender, core, found)
     except errors.EvEnergyError as error:
         return attrs.evolve(

@@ -1,0 +1,137 @@
+"""Views with a token of their own: many users on one client, each with their own token and budget."""
+
+from __future__ import annotations
+
+import asyncio
+import tracemalloc
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from ev_energy_async import ConnectionFailed, EvEnergy, InvalidArgument, RefreshToken, StaticToken
+from tests.servers import RawServer, reply, until
+
+if TYPE_CHECKING:
+    from tests.conftest import FakeClock, Network
+    from tests.servers import Connection
+
+USER: Final = "user01HN2NJ9NMRZBXT1H6FT9N7735"
+
+
+def of(number: int) -> RefreshToken:
+    return RefreshToken("id", f"refresh-of-{number}")
+
+
+async def test_each_view_has_a_token_and_a_budget_of_its_own(network: Network) -> None:
+    network.answer("GET", "/regions", [], repeat=True)
+    async with EvEnergy(StaticToken("of-the-client"), user=USER) as app:
+        views = [app.with_auth(StaticToken(f"of-user-{number}")) for number in range(3)]
+        for each in (*views, app):
+            await each.regions.list()
+
+        assert [sent.headers["Authorization"] for sent in network.sent] == [
+            "Bearer of-user-0",
+            "Bearer of-user-1",
+            "Bearer of-user-2",
+            "Bearer of-the-client",
+        ]
+        assert [each.user for each in views] == [None] * 3, "a token of a user's own needs no context"
+        assert [each.budget.used for each in (*views, app)] == [1] * 4
+        assert views[0].stats().calls == app.stats().calls == 1
+
+
+async def test_groups_and_fleet_that_were_used_before_do_not_leak_into_a_view(network: Network) -> None:
+    network.answer("GET", "/regions", [], repeat=True)
+    async with EvEnergy(StaticToken("first")) as app:
+        await app.regions.list()
+        fleet = app.fleet
+        view = app.with_auth(StaticToken("second"))
+        await view.regions.list()
+
+        assert network.sent[-1].headers["Authorization"] == "Bearer second"
+        assert view.fleet is not fleet
+        assert view.with_options(timeout=1).has_credentials
+
+
+async def test_a_view_may_be_without_credentials(network: Network) -> None:
+    network.answer("GET", "/vehicle_makes", [])
+    async with EvEnergy(StaticToken("t")) as app:
+        await app.with_auth(None).vehicle_makes.list()
+
+    assert "Authorization" not in network.sent[-1].headers
+
+
+def test_what_cannot_authenticate_is_refused() -> None:
+    with pytest.raises(InvalidArgument, match="auth"):
+        EvEnergy().with_auth("a token")  # type: ignore[arg-type]  # as somebody without a type checker would
+
+
+async def test_closing_the_client_ends_its_views() -> None:
+    async def silence(line: Connection, server: RawServer) -> None:
+        server.requests.append(await line.receive())
+        await line.until_closed()
+
+    async with RawServer(silence) as server:
+        app = EvEnergy(base_url=server.base_url)
+        view = app.with_auth(StaticToken("t"))
+        call = asyncio.create_task(_read(view))
+        await until(lambda: bool(server.requests))
+        await app.close()
+
+        with pytest.raises(ConnectionFailed, match="closed"):
+            await call
+        with pytest.raises(ConnectionFailed, match="closed"):
+            await view.regions.list()
+
+
+async def _read(ev: EvEnergy) -> object:
+    return await ev.regions.list()
+
+
+async def test_closing_a_view_leaves_the_client_open() -> None:
+    async def answer(line: Connection, server: RawServer) -> None:
+        server.requests.append(await line.receive())
+        await line.send(reply(b"[]"))
+
+    async with RawServer(answer) as server, EvEnergy(base_url=server.base_url) as app:
+        async with app.with_auth(StaticToken("t")) as view:
+            await view.regions.list()
+        await app.regions.list()
+        await app.with_auth(StaticToken("u")).regions.list()
+
+        assert server.opened <= 3
+
+
+async def test_tokens_that_end_together_are_no_storm(clock: FakeClock) -> None:
+    under_way = most = 0
+
+    async def slowly(line: Connection, server: RawServer) -> None:
+        nonlocal under_way, most
+        request = await line.receive()
+        server.requests.append(request)
+        if b"/o/token/" in request:
+            under_way += 1
+            most = max(most, under_way)
+            await asyncio.sleep(0.002)
+            under_way -= 1
+            await line.send(reply(b'{"access_token": "a", "token_type": "Bearer", "refresh_token": "r"}'))
+        else:
+            await line.send(reply(b"[]"))
+
+    async with RawServer(slowly) as server, EvEnergy(base_url=server.base_url, clock=clock) as app:
+        await asyncio.gather(*(_read(app.with_auth(of(number))) for number in range(100)))
+
+    assert 1 < most <= 8
+
+
+async def test_twenty_thousand_views_are_small() -> None:
+    app = EvEnergy()
+    app.with_auth(of(0))
+    grants = [of(number) for number in range(1_000)]
+    tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    views: list[Any] = [app.with_auth(grant) for grant in grants]
+    after, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert (after - before) / len(views) < 4_096
