@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from ev_energy_async._version import __version__ as __version__
     from ev_energy_async.auth import Auth as Auth
     from ev_energy_async.auth import AuthorizationCode as AuthorizationCode
+    from ev_energy_async.auth import AuthorizationRequest as AuthorizationRequest
+    from ev_energy_async.auth import CallableAuth as CallableAuth
     from ev_energy_async.auth import ClientCredentials as ClientCredentials
     from ev_energy_async.auth import FileTokenStore as FileTokenStore
     from ev_energy_async.auth import MemoryTokenStore as MemoryTokenStore
@@ -113,6 +115,8 @@ else:
         auth=(
             "Auth",
             "AuthorizationCode",
+            "AuthorizationRequest",
+            "CallableAuth",
             "ClientCredentials",
             "FileTokenStore",
             "MemoryTokenStore",

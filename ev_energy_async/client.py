@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import os
 import random as random_module
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import attrs
 
@@ -43,6 +43,7 @@ from ev_energy_async.messages import (
     check_retry,
     with_more_headers,
 )
+from ev_energy_async.urls import BASE_URL
 
 if TYPE_CHECKING:
     import ssl as tls
@@ -64,7 +65,6 @@ else:
 
 __all__ = ["BASE_URL", "EvEnergy"]
 
-BASE_URL: Final = "https://api.ev.energy/v2"
 
 T = TypeVar("T")
 
@@ -334,6 +334,17 @@ class EvEnergy(Flows):
         if self._handler is None:
             self._handler = self._core.handler(self._user)
         return await self._core.call(self._handler, request, self._user, self._options)
+
+    async def authenticate(self) -> None:
+        """Obtain the access token now, not with the first request; no effect without credentials.
+
+        Raises:
+            AuthError: The credentials or the grant were refused.
+            ApiError: The token endpoint is in trouble.
+            TransportError: There was no complete response.
+        """
+        if self._core.auth is not None:
+            await self._core.auth.access_token()
 
     async def check(self) -> health.Check:
         """Check network, base URL, credentials, scopes, clock and budget with up to three requests.

@@ -16,7 +16,10 @@ from ev_energy_async._base import InvalidArgument
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["check_http_url", "is_loopback", "origin_of", "split_http_url"]
+__all__ = ["BASE_URL", "check_http_url", "is_loopback", "origin_of", "split_http_url"]
+
+BASE_URL: Final = "https://api.ev.energy/v2"
+"""The base URL of the API; its sandbox has the same."""
 
 _DEFAULT_PORTS: Final[Mapping[str, int]] = {"http": 80, "https": 443}
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?")

@@ -9,6 +9,7 @@ from ev_energy_async._lazy import face
 
 if TYPE_CHECKING:
     from ev_energy_async.auth.authorization_code import AuthorizationCode as AuthorizationCode
+    from ev_energy_async.auth.callable_auth import CallableAuth as CallableAuth
     from ev_energy_async.auth.client_credentials import ClientCredentials as ClientCredentials
     from ev_energy_async.auth.file_store import FileTokenStore as FileTokenStore
     from ev_energy_async.auth.grant import Auth as Auth
@@ -27,6 +28,7 @@ else:
     __getattr__, __dir__, __all__ = face(
         __name__,
         authorization_code=("AuthorizationCode",),
+        callable_auth=("CallableAuth",),
         client_credentials=("ClientCredentials",),
         file_store=("FileTokenStore",),
         grant=("Auth", "Grant"),

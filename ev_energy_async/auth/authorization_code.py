@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Unpack
 from urllib.parse import SplitResult, urlsplit
 
 import attrs
 
+from ev_energy_async._lazy import lazy_module
 from ev_energy_async.auth import oauth
 from ev_energy_async.auth.token import OAuthClient, Token, check_scopes, check_token, origin_of
 from ev_energy_async.errors import AuthError, InvalidArgument
 from ev_energy_async.masking import Secret
+from ev_energy_async.urls import BASE_URL, split_http_url
 
 if TYPE_CHECKING:
+    # The two imports upwards: `login` returns a client.
     from collections.abc import Sequence
 
+    from ev_energy_async import client as clients
     from ev_energy_async.auth.grant import OnToken
     from ev_energy_async.auth.oauth import AuthorizationRequest
     from ev_energy_async.auth.stores import TokenStore
+    from ev_energy_async.config import ClientOptions
     from ev_energy_async.messages import Request
 
-__all__ = ["AuthorizationCode"]
+else:
+    clients = lazy_module("ev_energy_async.client")
 
-_AUTHORIZE_URL: Final = "https://api.ev.energy" + oauth.AUTHORIZE_PATH
+__all__ = ["AuthorizationCode"]
 
 
 @attrs.frozen
@@ -34,8 +40,8 @@ class AuthorizationCode:
     Example:
         >>> app = AuthorizationCode("my-client-id", redirect_uri="https://app.example.com/callback")
         >>> pending = app.begin()                      # send the browser to pending.url, keep `pending`
-        >>> auth = app.redeem(pending, callback_url)   # doctest: +SKIP
-        >>> async with EvEnergy(auth) as ev: ...       # doctest: +SKIP
+        >>> async with await app.login(pending, callback_url) as ev:   # doctest: +SKIP
+        ...     vehicles = await ev.vehicles.list().all()
 
     Later, with a `store` that holds the token, `EvEnergy(app)` resumes from it.
 
@@ -44,7 +50,8 @@ class AuthorizationCode:
         client_secret: Its secret; None for a public client, which proves itself by PKCE.
         redirect_uri: Where the browser comes back to; registered with the application.
         scopes: Scopes to request.
-        authorize_url: Where the browser is sent.
+        base_url: Base URL of the API.
+        authorize_url: Where the browser is sent; None for the consent page beside the base URL.
         token_url: Token endpoint; None for the one beside the client's base URL.
         store: Where tokens are stored between runs and shared between processes; None to keep them in the client.
         on_token: Called with each new token, after all locks are released: store it, refresh token and all.
@@ -54,7 +61,8 @@ class AuthorizationCode:
     client_secret: str | None = attrs.field(default=None, repr=False)
     redirect_uri: str = attrs.field(kw_only=True)
     scopes: Sequence[str] = attrs.field(default=(), kw_only=True)
-    authorize_url: str = attrs.field(default=_AUTHORIZE_URL, kw_only=True)
+    base_url: str = attrs.field(default=BASE_URL, kw_only=True)
+    authorize_url: str | None = attrs.field(default=None, kw_only=True)
     token_url: str | None = attrs.field(default=None, kw_only=True)
     store: TokenStore | None = attrs.field(default=None, kw_only=True)
     on_token: OnToken | None = attrs.field(default=None, kw_only=True)
@@ -66,9 +74,9 @@ class AuthorizationCode:
         if self.client_secret is not None:
             check_token("client_secret", self.client_secret)
         check_scopes(self.scopes)
-        parts = _split("authorize_url", self.authorize_url)
-        if not parts.scheme or not parts.netloc:
-            raise InvalidArgument("authorize_url", self.authorize_url, "an absolute URL")
+        for name, url in (("base_url", self.base_url), ("authorize_url", self.authorize_url)):
+            if url is not None and split_http_url(url) is None:
+                raise InvalidArgument(name, url, "an absolute http(s) URL")
         parts = _split("redirect_uri", self.redirect_uri)
         # RFC 6749, section 3.1.2; apps have addresses without a host, as in `com.example.app:/callback` (RFC 8252).
         if not parts.scheme or not (parts.netloc or parts.path) or parts.fragment:
@@ -95,7 +103,43 @@ class AuthorizationCode:
 
     def begin(self) -> AuthorizationRequest:
         """Return a new request for a user's consent: where to send the browser, and what to keep until it is back."""
-        return oauth.authorization_request(self.client, self.authorize_url, self.redirect_uri, self.scopes)
+        parts = urlsplit(self.base_url)
+        beside = f"{parts.scheme}://{parts.netloc}{oauth.AUTHORIZE_PATH}"
+        url = beside if self.authorize_url is None else self.authorize_url
+        return oauth.authorization_request(self.client, url, self.redirect_uri, self.scopes)
+
+    async def login(
+        self, pending: AuthorizationRequest, redirected_to: str, **options: Unpack[ClientOptions]
+    ) -> clients.EvEnergy:
+        """Trade the code that the browser brought back for a token, and return a client of that user.
+
+        The code lives for one minute, so it is traded at once; see `redeem` for credentials without a client.
+
+        Args:
+            pending: The request that `begin` returned for this user.
+            redirected_to: The full address that the browser came back with.
+            options: Arguments of `EvEnergy`, such as `session`.
+
+        Raises:
+            AuthError: The user, or the server, refused.
+            InvalidArgument: The address does not belong to this request: another `state`, or no code.
+            ApiError: The token endpoint is in trouble.
+            TransportError: There was no complete response.
+
+        Example:
+            >>> async with await app.login(pending, callback_url) as ev:  # doctest: +SKIP
+            ...     me = await ev.users.get("me")
+        """
+        address = Secret(redirected_to)
+        del redirected_to  # error trackers record the variables of a frame, and it holds the code
+        settings: ClientOptions = {"base_url": self.base_url, **options, "auth": self._redeemed(pending, address)}
+        ev = clients.EvEnergy(**settings)
+        try:
+            await ev.authenticate()
+        except BaseException:
+            await ev.close()
+            raise
+        return ev
 
     def redeem(self, pending: AuthorizationRequest, redirected_to: str) -> AuthorizationCode:
         """Return the credentials that the browser brought back; the first call trades the code, which lives a minute.
@@ -112,7 +156,10 @@ class AuthorizationCode:
         """
         address = Secret(redirected_to)
         del redirected_to  # error trackers record the variables of a frame, and it holds the code
-        return attrs.evolve(self, pending=pending, code=oauth.read_redirect(pending, address))
+        return self._redeemed(pending, address)
+
+    def _redeemed(self, pending: AuthorizationRequest, redirected_to: Secret[str]) -> AuthorizationCode:
+        return attrs.evolve(self, pending=pending, code=oauth.read_redirect(pending, redirected_to))
 
     def request(self, token: Token | None) -> Request[Any]:
         """Return the request for a new token: by refresh token if there is one, else by the code.

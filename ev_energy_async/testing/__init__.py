@@ -32,6 +32,7 @@ for _name in _NEEDED:
 # Below the check, which names the extra.
 from ev_energy_async.testing.answers import api_error, page, paginated, respond  # noqa: E402
 from ev_energy_async.testing.clock import START, FakeClock, SandboxClock  # noqa: E402
+from ev_energy_async.testing.contracts import check_checkpoint, check_token_store  # noqa: E402
 from ev_energy_async.testing.factories import SEED, ModelFactory, batch, build, reseed  # noqa: E402
 from ev_energy_async.testing.fixtures import ev, ev_api, ev_factories, ev_sandbox, ev_sandbox_options  # noqa: E402
 from ev_energy_async.testing.mock_api import Answer, MockApi, Sent  # noqa: E402
@@ -49,6 +50,8 @@ __all__ = [
     "api_error",
     "batch",
     "build",
+    "check_checkpoint",
+    "check_token_store",
     "ev",
     "ev_api",
     "ev_factories",

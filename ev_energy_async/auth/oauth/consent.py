@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 import attrs
@@ -10,10 +10,12 @@ from oauthlib.common import generate_token
 from oauthlib.oauth2 import MismatchingStateError, MissingCodeError, OAuth2Error, WebApplicationClient
 from oauthlib.oauth2.rfc6749 import parameters
 
+from ev_energy_async.auth.token import Hidden
 from ev_energy_async.errors import AuthError, InvalidArgument
+from ev_energy_async.values import is_object
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ev_energy_async.auth.token import OAuthClient
     from ev_energy_async.masking import Secret
@@ -38,6 +40,26 @@ class AuthorizationRequest:
     redirect_uri: str
     state: str = attrs.field(repr=False)
     code_verifier: str | None = attrs.field(default=None, repr=False)
+
+    def to_dict(self) -> dict[str, str | None]:
+        """Return the request as JSON values, secrets included, to be kept on the server side of the user's session."""
+        return attrs.asdict(self)
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Self:
+        """Return the request that `to_dict` gave.
+
+        Raises:
+            InvalidArgument: A member is missing or is not a string.
+        """
+        if is_object(stored) and all(isinstance(stored.get(name), str) for name in ("url", "redirect_uri", "state")):
+            verifier = stored.get("code_verifier")
+            if isinstance(verifier, str | None):
+                return cls(stored["url"], stored["redirect_uri"], stored["state"], verifier)
+        hidden = Hidden(stored)
+        verifier = None
+        del stored  # error trackers record the variables of a frame
+        raise InvalidArgument("stored", hidden, "a value that `AuthorizationRequest.to_dict` returned")
 
 
 def authorization_request(

@@ -1,0 +1,214 @@
+"""Onboarding: a consent that is kept as JSON, a login that trades the code at once, tokens from elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import traceback
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ev_energy_async import (
+    AuthError,
+    AuthorizationCode,
+    AuthorizationRequest,
+    AuthUnavailable,
+    CallableAuth,
+    EvEnergy,
+    InvalidArgument,
+    Unauthorized,
+)
+from ev_energy_async.messages import Retry
+from tests.conftest import Answer, Network
+
+from .oauth_kit import APP, CALLBACK, SECRET
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.conftest import FakeClock, Sent
+
+TOKEN_URL = "https://api.ev.energy/o/token/"
+PUBLIC = AuthorizationCode("my-id", redirect_uri=CALLBACK)
+
+
+def back(pending: AuthorizationRequest, code: str = "hidden-code") -> str:
+    return f"{CALLBACK}&code={code}&state={pending.state}"
+
+
+# --- What is kept while the browser is away
+
+
+@pytest.mark.parametrize("app", [PUBLIC, APP], ids=["public", "confidential"])
+def test_a_pending_request_survives_json(app: AuthorizationCode) -> None:
+    pending = app.begin()
+
+    assert AuthorizationRequest.from_dict(json.loads(json.dumps(pending.to_dict()))) == pending
+
+
+@pytest.mark.parametrize("stored", [None, [], {}, {"url": "https://x", "redirect_uri": "y"}, {"state": "planted"}])
+def test_what_is_no_pending_request_is_refused_without_being_shown(stored: Any) -> None:
+    with pytest.raises(InvalidArgument, match="AuthorizationRequest") as raised:
+        AuthorizationRequest.from_dict(stored)
+
+    shown = traceback.TracebackException.from_exception(raised.value, capture_locals=True).stack[1:]
+    assert "planted" not in f"{raised.value} {[frame.locals for frame in shown]}"
+
+
+def test_the_consent_page_is_beside_the_base_url() -> None:
+    app = AuthorizationCode("my-id", redirect_uri=CALLBACK, base_url="http://127.0.0.1:8080/v2")
+
+    assert app.begin().url.startswith("http://127.0.0.1:8080/o/authorize/?")
+    for wrong in ("api.ev.energy", "ftp://x/y", ""):
+        with pytest.raises(InvalidArgument, match="base_url"):
+            AuthorizationCode("my-id", redirect_uri=CALLBACK, base_url=wrong)
+
+
+# --- Logging in
+
+
+@pytest.fixture
+def endpoint(network: Network) -> Network:
+    network.answer("POST", TOKEN_URL, {"access_token": "access-1", "token_type": "Bearer", "expires_in": 3600})
+    network.answer("GET", "/regions", [], repeat=True)
+    return network
+
+
+async def test_a_login_trades_the_code_at_once_and_returns_a_client(endpoint: Network, clock: FakeClock) -> None:
+    pending = PUBLIC.begin()
+
+    ev = await PUBLIC.login(pending, back(pending), clock=clock, label="mine")
+
+    assert [sent.url for sent in endpoint.sent] == [TOKEN_URL]
+    async with ev:
+        await ev.regions.list()
+    assert ev.label == "mine"
+    assert endpoint.sent[-1].headers["Authorization"] == "Bearer access-1"
+    assert endpoint.sent[0].headers["User-Agent"].startswith("ev-energy-async/")
+
+
+async def test_a_login_that_is_refused_leaves_no_client_open(network: Network) -> None:
+    network.answer("POST", TOKEN_URL, {"error": "invalid_grant"}, status=400)
+    pending = PUBLIC.begin()
+
+    with pytest.raises(AuthError, match="invalid_grant") as raised:
+        await PUBLIC.login(pending, back(pending))
+
+    frames = traceback.TracebackException.from_exception(raised.value, capture_locals=True).stack[1:]
+    ours = [frame for frame in frames if "ev_energy_async" in frame.filename]
+    assert {"login", "access_token", "_ask"} <= {frame.name for frame in ours}
+    assert "hidden-code" not in str([frame.locals for frame in ours])
+
+
+async def test_a_refused_refresh_shows_no_token_in_its_frames(network: Network, clock: FakeClock) -> None:
+    network.answer(
+        "POST", TOKEN_URL, {"access_token": "hidden-access", "token_type": "Bearer", "refresh_token": "hidden"}
+    )
+    network.answer("POST", TOKEN_URL, {"error": "invalid_grant", "error_description": "hidden"}, status=400)
+    network.answer("GET", "/regions", {"title": "hidden-access is not valid"}, status=401)
+    pending = APP.begin()
+
+    async with await APP.login(pending, back(pending), clock=clock) as ev:
+        with pytest.raises(AuthError) as raised:
+            await ev.regions.list()
+
+    frames = traceback.TracebackException.from_exception(raised.value, capture_locals=True).stack[1:]
+    shown = str([frame.locals for frame in frames if "ev_energy_async" in frame.filename])
+    assert "hidden" not in shown
+    assert SECRET not in shown
+
+
+# --- Tokens that another framework keeps
+
+
+class Session:
+    """An OAuth session of another framework: `fetched` and `refreshed` count its calls."""
+
+    def __init__(self) -> None:
+        self.fetched = self.refreshed = 0
+        self.trouble: Exception | None = None
+
+    async def fetch(self) -> str:
+        self.fetched += 1
+        if self.trouble is not None:
+            raise self.trouble
+        return f"token-{self.refreshed}"
+
+    async def refresh(self) -> str:
+        await asyncio.sleep(0)
+        self.refreshed += 1
+        return f"token-{self.refreshed}"
+
+
+@pytest.fixture
+def api(network: Network) -> Network:
+    def serve(sent: Sent) -> Answer:
+        return Answer([]) if sent.headers["Authorization"] == "Bearer token-1" else Answer({"title": "Expired"}, 401)
+
+    network.handle("GET", "/regions", serve)
+    return network
+
+
+async def test_the_function_is_asked_with_each_request(endpoint: Network, clock: FakeClock) -> None:
+    session = Session()
+    async with EvEnergy(CallableAuth(session.fetch), clock=clock) as ev:
+        await ev.regions.list()
+        await ev.regions.list()
+
+    assert session.fetched == 2
+    assert [sent.headers["Authorization"] for sent in endpoint.sent] == ["Bearer token-0"] * 2
+
+
+async def test_many_refused_requests_refresh_once(api: Network, clock: FakeClock) -> None:
+    session = Session()
+    async with EvEnergy(CallableAuth(session.fetch, refresh=session.refresh), clock=clock) as ev:
+        await asyncio.gather(*(ev.regions.list().all() for _ in range(10)))
+
+    assert session.refreshed == 1
+    assert len(api.sent) <= 20
+
+
+async def test_without_a_refresh_a_refusal_asks_once_more_and_is_the_callers(api: Network, clock: FakeClock) -> None:
+    session = Session()
+    async with EvEnergy(CallableAuth(session.fetch), clock=clock) as ev:
+        with pytest.raises(Unauthorized):
+            await ev.regions.list()
+
+    assert session.fetched == 2
+    assert len(api.sent) == 1
+
+
+def plain() -> str:
+    return "token-1"
+
+
+@pytest.mark.parametrize("fetch", [plain, lambda: Session().refresh()])
+async def test_functions_may_be_plain_or_async(api: Network, clock: FakeClock, fetch: Callable[[], Any]) -> None:
+    async with EvEnergy(CallableAuth(fetch), clock=clock) as ev:
+        await ev.regions.list()
+
+    assert len(api.sent) == 1
+
+
+async def test_an_outage_of_the_other_framework_is_transient_and_a_refusal_is_not(
+    api: Network, clock: FakeClock
+) -> None:
+    session = Session()
+    async with EvEnergy(CallableAuth(session.fetch), clock=clock, retry=Retry(attempts=3, base=0)) as ev:
+        for trouble, attempts in ((AuthUnavailable("503"), 3), (AuthError("login_required"), 1)):
+            session.fetched, session.trouble = 0, trouble
+            with pytest.raises(type(trouble)):
+                await ev.regions.list()
+            assert session.fetched == attempts
+
+    assert api.sent == []
+
+
+@pytest.mark.parametrize("wrong", ["a-token", None])
+def test_what_is_no_function_is_refused(wrong: Any) -> None:
+    with pytest.raises(InvalidArgument, match="fetch"):
+        CallableAuth(wrong)
+    if wrong is not None:
+        with pytest.raises(InvalidArgument, match="refresh"):
+            CallableAuth(plain, refresh=wrong)

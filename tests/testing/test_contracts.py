@@ -1,0 +1,127 @@
+"""The conformance kits pass what keeps the contract, and name the promise that something breaks."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import pytest
+
+from ev_energy_async import FileTokenStore, MemoryCheckpoint, MemoryTokenStore, SqliteCheckpoint, Token
+from ev_energy_async.testing import check_checkpoint, check_token_store
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+    from pathlib import Path
+
+    from ev_energy_async.checkpoint import Advance, Entry, Owner
+
+
+async def test_our_own_keep_their_contracts(tmp_path: Path) -> None:
+    kept = MemoryTokenStore()
+    await check_token_store(MemoryTokenStore)
+    await check_token_store(lambda: kept)
+    await check_token_store(lambda: FileTokenStore(tmp_path / "token.json"))
+    await check_checkpoint(MemoryCheckpoint)
+    await check_checkpoint(lambda: SqliteCheckpoint(tmp_path / "fleet.db"))
+
+
+async def test_a_factory_may_be_async() -> None:
+    async def make() -> MemoryCheckpoint:
+        return MemoryCheckpoint()
+
+    await check_checkpoint(make)
+
+
+# --- Token stores that break it
+
+
+class Columns(MemoryTokenStore):
+    async def save(self, token: Token) -> None:
+        await super().save(attrs.evolve(token, origin=None))
+
+
+class Seconds(MemoryTokenStore):
+    async def save(self, token: Token) -> None:
+        expires_at = token.expires_at and token.expires_at.replace(microsecond=0)
+        await super().save(attrs.evolve(token, expires_at=expires_at))
+
+
+class Unlocked(MemoryTokenStore):
+    def lock(self) -> Any:
+        return contextlib.nullcontext()
+
+
+class Remembers(MemoryTokenStore):
+    async def clear(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("store", "promise"),
+    [
+        (Columns, "different: origin"),
+        (Seconds, "different: expires_at"),
+        (Unlocked, "nobody else enters"),
+        (lambda: Remembers(Token("x")), "after `clear`"),
+    ],
+)
+async def test_a_token_store_that_breaks_a_promise_is_told_which(
+    store: Callable[[], MemoryTokenStore], promise: str
+) -> None:
+    with pytest.raises(AssertionError, match=promise):
+        await check_token_store(store)
+
+
+# --- Checkpoints that break it
+
+
+class Careless(MemoryCheckpoint):
+    async def advance_all(self, changes: Iterable[Advance]) -> Sequence[int]:
+        fitting: list[Advance] = []
+        for change in changes:
+            entry = await self.get(change.key)
+            fitting.append(attrs.evolve(change, expected=0 if entry is None else entry.version))
+        return await super().advance_all(fitting)
+
+
+class Recycles(MemoryCheckpoint):
+    async def advance_all(self, changes: Iterable[Advance]) -> Sequence[int]:
+        versions = await super().advance_all(changes)
+        if 0 in versions:
+            self._versions = 0
+        return versions
+
+
+class Forgets(MemoryCheckpoint):
+    async def close(self) -> None:
+        self._entries.clear()
+
+
+class Unordered(MemoryCheckpoint):
+    async def entries(self, prefix: str = "") -> AsyncIterator[tuple[str, Entry]]:
+        for key, entry in reversed([each async for each in super().entries(prefix)]):
+            yield key, entry
+
+
+class Anybodys(MemoryCheckpoint):
+    async def open(self, owner: Owner) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "promise"),
+    [
+        (Careless, "refuses a version that is not stored"),
+        (Recycles, "never given twice"),
+        (Forgets, "finds all of it again"),
+        (Unordered, "in their order"),
+        (Anybodys, "refuses another owner"),
+    ],
+)
+async def test_a_checkpoint_that_breaks_a_promise_is_told_which(
+    checkpoint: Callable[[], MemoryCheckpoint], promise: str
+) -> None:
+    with pytest.raises(AssertionError, match=promise):
+        await check_checkpoint(checkpoint)
