@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from ev_energy_async.client import EvEnergy as EvEnergy
     from ev_energy_async.clock import Clock as Clock
     from ev_energy_async.codec import Drift as Drift
+    from ev_energy_async.config import ClientOptions as ClientOptions
     from ev_energy_async.devices import NotPluggedIn as NotPluggedIn
     from ev_energy_async.errors import ApiError as ApiError
     from ev_energy_async.errors import AuthError as AuthError
@@ -144,6 +145,7 @@ else:
         client=("EvEnergy",),
         clock=("Clock",),
         codec=("Drift",),
+        config=("ClientOptions",),
         devices=("NotPluggedIn",),
         errors=(
             "ApiError",

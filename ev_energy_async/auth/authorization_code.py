@@ -7,7 +7,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import attrs
 
-from ev_energy_async._lazy import lazy_module
+import ev_energy_async  # the facade: `login` returns a client
 from ev_energy_async.auth import oauth
 from ev_energy_async.auth.token import OAuthClient, Token, check_scopes, check_token, origin_of
 from ev_energy_async.errors import AuthError, InvalidArgument
@@ -15,18 +15,13 @@ from ev_energy_async.masking import Secret
 from ev_energy_async.urls import BASE_URL, split_http_url
 
 if TYPE_CHECKING:
-    # The two imports upwards: `login` returns a client.
     from collections.abc import Sequence
 
-    from ev_energy_async import client as clients
     from ev_energy_async.auth.grant import OnToken
     from ev_energy_async.auth.oauth import AuthorizationRequest
     from ev_energy_async.auth.stores import TokenStore
-    from ev_energy_async.config import ClientOptions
     from ev_energy_async.messages import Request
 
-else:
-    clients = lazy_module("ev_energy_async.client")
 
 __all__ = ["AuthorizationCode"]
 
@@ -109,8 +104,8 @@ class AuthorizationCode:
         return oauth.authorization_request(self.client, url, self.redirect_uri, self.scopes)
 
     async def login(
-        self, pending: AuthorizationRequest, redirected_to: str, **options: Unpack[ClientOptions]
-    ) -> clients.EvEnergy:
+        self, pending: AuthorizationRequest, redirected_to: str, **options: Unpack[ev_energy_async.ClientOptions]
+    ) -> ev_energy_async.EvEnergy:
         """Trade the code that the browser brought back for a token, and return a client of that user.
 
         The code lives for one minute, so it is traded at once; see `redeem` for credentials without a client.
@@ -132,8 +127,12 @@ class AuthorizationCode:
         """
         address = Secret(redirected_to)
         del redirected_to  # error trackers record the variables of a frame, and it holds the code
-        settings: ClientOptions = {"base_url": self.base_url, **options, "auth": self._redeemed(pending, address)}
-        ev = clients.EvEnergy(**settings)
+        settings: ev_energy_async.ClientOptions = {
+            "base_url": self.base_url,
+            **options,
+            "auth": self._redeemed(pending, address),
+        }
+        ev = ev_energy_async.EvEnergy(**settings)
         try:
             await ev.authenticate()
         except BaseException:
