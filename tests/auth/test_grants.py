@@ -1,4 +1,4 @@
-"""Whole clients under each grant: what goes over the wire, from the first call to the last."""
+"""Complete clients under each grant: everything that goes over the wire, from the first call to the last."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Service(AuthServer):
 
     @property
     def calls(self) -> list[Sent]:
-        """What reached the API."""
+        """Return the requests that reached the API."""
         return [sent for sent in self.network.sent if "/v2/" in sent.url]
 
     def expire(self) -> None:
@@ -391,7 +391,7 @@ async def test_a_token_of_ones_own_is_ones_own_to_revoke() -> None:
             await ev.revoke()
 
 
-# --- What nobody gets to see
+# --- Secrets
 
 
 def _well(_: Service) -> None:

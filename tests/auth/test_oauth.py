@@ -1,4 +1,4 @@
-"""The messages of OAuth 2.0: what is asked for, what comes back, and what nobody gets to see."""
+"""The messages of OAuth 2.0: requests, responses, and the secrets in them."""
 
 from __future__ import annotations
 
@@ -270,11 +270,11 @@ def test_a_token_is_revoked_at_the_address_with_the_slash() -> None:
     assert public.authorization is None
 
 
-# --- What nobody gets to see
+# --- Secrets
 
 
 def everything(shown: object) -> str:
-    """What a log, a debugger or a traceback shows."""
+    """Return the texts of a log, a debugger and a traceback."""
     texts = [repr(shown), str(shown)]
     if isinstance(shown, BaseException):
         texts += traceback.format_exception(shown)

@@ -1,4 +1,4 @@
-"""What stays of tokens: in the store and out of it, from one consent to the next, until they are revoked."""
+"""The lifetime of tokens in and out of the store, from consent to revocation."""
 
 from __future__ import annotations
 
@@ -315,7 +315,7 @@ async def test_a_callback_may_close_the_source(server: AuthServer, clock: FakeCl
         assert await source.access_token() == "access-1"
 
 
-# --- What nobody gets to see
+# --- Secrets
 
 
 def _failing(body: bytes) -> Callable[[AuthServer], None]:

@@ -1,4 +1,4 @@
-"""Where tokens are kept: whole files, private ones, and one refresh at a time among processes."""
+"""Token stores: complete, private files, and one refresh at a time across processes."""
 
 from __future__ import annotations
 

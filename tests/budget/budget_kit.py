@@ -62,7 +62,7 @@ class HeldClock:
 
 @attrs.define
 class Answer:
-    """What the server said, and how many requests it had counted when it did."""
+    """A report of the server, and the requests that it had counted by then."""
 
     rate: RateLimit
     retry_after: float | None

@@ -1,4 +1,4 @@
-"""How much the request budget lets through, and what it makes of what the API says."""
+"""The budget admits as many requests as the API allows."""
 
 from __future__ import annotations
 

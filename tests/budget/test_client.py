@@ -1,4 +1,4 @@
-"""Whose requests a budget counts, and what a client tells it: one bucket for all who live off it, and nobody else."""
+"""The budget of a client: one bucket for all its views and users of the same budget."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-# --- What answers say
+# --- Responses
 
 
 @pytest.mark.parametrize("retry_after", ["30", "Sat, 14 Mar 2026 12:00:30 GMT"])

@@ -1,4 +1,4 @@
-"""Whatever happens in whatever order: the budget never overspends, never forgets to wake anybody, starves nobody."""
+"""In any order of events, the budget never overspends, wakes every waiter and starves none."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class BucketMachine(RuleBasedStateMachine):
             self.flying.append(Sent(next(self.numbers), permit))
 
     def least_left(self) -> int:
-        """What is left if nobody but us has spent anything since the server last spoke to us."""
+        """Return what is left if only we have spent anything since the last report."""
         known = [when for index, (when, whose) in enumerate(self.server.counted) if whose >= 0 or index < self.heard_at]
         on_the_way = sum(sent.answer is None for sent in self.flying) + len(self.lost)
         return self.server.limit - sum(when > self.now - HOUR for when in known) - on_the_way

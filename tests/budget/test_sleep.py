@@ -1,4 +1,4 @@
-"""A machine that sleeps, and the requests that are kept for commands unless told otherwise."""
+"""A machine that goes to sleep, and the default reserve for commands."""
 
 from __future__ import annotations
 

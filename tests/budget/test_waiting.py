@@ -1,4 +1,4 @@
-"""Who waits for the request budget, in which order, how a wait ends, and what is said of it."""
+"""Waiting for the budget: the order, the end of a wait, and its log lines."""
 
 from __future__ import annotations
 
@@ -248,7 +248,7 @@ async def test_a_failing_clock_wakes_the_waiters(held: HeldClock, monkeypatch: A
         await budget.acquire()
 
 
-# -- what is said ----------------------------------------------------------------------------------------------------
+# -- log lines -------------------------------------------------------------------------------------------------------
 
 
 def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:

@@ -1,4 +1,4 @@
-"""Mocks that are made after the client: a test of somebody else's code notices a call that the client would refuse."""
+"""Mocks with the specification of the client: they refuse calls that the client would refuse."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Regions up to twenty megabytes: checked and sent in little time, refused beyond, and not told in errors."""
+"""Regions up to twenty megabytes: checked and sent quickly, refused beyond, and not shown in errors."""
 
 from __future__ import annotations
 
@@ -204,7 +204,7 @@ def test_an_invalid_number_is_found_at_any_depth(number: float) -> None:
     assert encode({"a": None, "b": [None, "null"]}) == b'{"a":null,"b":[null,"null"]}'
 
 
-# --- What an error tells of it
+# --- Errors
 
 
 async def test_a_large_body_that_a_server_quotes_is_not_shown(ev: EvEnergy, network: Network) -> None:

@@ -1,4 +1,4 @@
-"""What each of the 210 operations looks like on the wire, and what becomes of its answer.
+"""Each operation on the wire: its request, and its decoded response.
 
 The expectation is worked out from the document, by a reader of its own; the code under test is called as a user calls
 it. Arguments take every parameter that there is, so no row of an operation's table goes unseen.

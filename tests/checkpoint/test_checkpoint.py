@@ -1,4 +1,4 @@
-"""Checkpoints: what was advanced stays, whatever happens to the process, and nobody undoes another's progress."""
+"""Checkpoints: progress survives anything that happens to the process, and no process undoes that of another."""
 
 from __future__ import annotations
 

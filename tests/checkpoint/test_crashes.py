@@ -65,7 +65,7 @@ def child(path: Path, limit: int = 0) -> subprocess.Popen[str]:
 
 
 async def count_in(path: Path) -> int:
-    """How far it got, after a look at the whole file."""
+    """Return how far it got, after checking the complete file."""
     async with SqliteCheckpoint(path) as checkpoint:
         await checkpoint.open(OWNER)
         async with checkpoint.transaction() as db:

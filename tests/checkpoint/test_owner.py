@@ -1,4 +1,4 @@
-"""Whose checkpoint it is: one spelling of each owner, and taking over that of another on purpose."""
+"""The owner of a checkpoint: one spelling, and taking over that of another on purpose."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every call of a client goes through: middleware, the version, the whole answer, many at once."""
+"""Calls of a client: middleware, the version, the complete response, many at once."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ async def test_another_version_in_the_response_is_warned_about_once(
     assert "1999-12-31" in record.getMessage()
 
 
-# --- The whole answer
+# --- The complete response
 
 
 async def test_a_call_with_response_returns_the_complete_response(ev: EvEnergy, network: Network) -> None:

@@ -1,4 +1,4 @@
-"""How calls are made: options of a client and of its views, a client that only reads, and time limits."""
+"""Options of a client and of its views, the read-only client, and time limits."""
 
 from __future__ import annotations
 

@@ -135,7 +135,7 @@ def run(program: str) -> str:
 
 
 async def run_beside_a_sandbox(program: str, folder: str) -> tuple[str, str]:
-    """What a program that calls a sandbox prints, and what it complains of."""
+    """Return the output and the errors of a program that calls a sandbox."""
     # Logs that only tolerant decoding reads.
     plan = FaultPlan((Rule(NullField(), operation="*.list_*_logs"),))
     async with Sandbox(vehicles=5, faults=plan) as sandbox:

@@ -1,4 +1,4 @@
-"""Bytes to models and back: what a fleet in production meets in answers, and what becomes of it."""
+"""Bytes to models and back, for all that a fleet in production meets in responses."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def without(key: str) -> bytes:
     return json.dumps({name: value for name, value in VEHICLE.items() if name != key}).encode()
 
 
-# --- Answers that depart from the schema and lose nothing
+# --- Harmless schema mismatches
 
 
 def test_an_integer_written_with_a_decimal_point_is_that_integer() -> None:
@@ -236,7 +236,7 @@ def test_a_decode_error_carries_the_path_through_arrays_and_models() -> None:
     assert raised.value.path == "$[1].latest_status_log.sampled_at"
 
 
-# --- Drift is told once
+# --- Drift is reported once
 
 
 def test_drift_is_logged_once_per_type_and_path(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,4 +1,4 @@
-"""One item that departs from the schema does not slow down its page, nor change what is said of it."""
+"""One item that departs from the schema neither slows down its page nor changes its drift."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class QuickClock:
 
     @property
     def true(self) -> dt.datetime:
-        """What time it is by the API's clock."""
+        """Return the time by the API's clock."""
         return START + dt.timedelta(seconds=self.elapsed)
 
     def now(self) -> dt.datetime:

@@ -43,7 +43,7 @@ late_minutes = st.one_of(st.just(0), st.integers(0, 15), st.integers(0, 15), st.
 
 @attrs.frozen
 class Plan:
-    """What happens in one run."""
+    """The events of one run."""
 
     logs: list[Stored]
     ordered: bool

@@ -42,14 +42,14 @@ def refusal(status: int, request: Request[Any]) -> Exception:
 
 
 def key(item: Read) -> str:
-    """What a test says of an item: the number of its vehicle, and the log or that it failed."""
+    """Return an item as tests write it: the number of its vehicle, and the log or the failure."""
     number = item.vehicle_id.removeprefix("vhcl").lstrip("0") or "0"
     return f"{number}/{item.key.rpartition('/')[2]}" if isinstance(item, LogRead) else f"{number} failed"
 
 
 @attrs.define
 class Limit:
-    """What a budget allows."""
+    """The limits of a budget."""
 
     limit: int
 
@@ -93,7 +93,7 @@ class Fleet:
 
     @property
     def lists(self) -> int:
-        """How many pages of the list of vehicles were asked for."""
+        """The number of requested pages of the list of vehicles."""
         return sum(whose == "vehicles" for whose, _ in self.asked)
 
     async def send(self, request: Request[T]) -> Response[T]:

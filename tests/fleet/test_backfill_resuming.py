@@ -1,4 +1,4 @@
-"""Backfills that are cut off, cancelled, paused and gone on with; and how they share the budget."""
+"""Backfills that are cut off, cancelled, paused and resumed, and their share of the budget."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ async def test_a_forged_cursor_is_refused() -> None:
 
 @attrs.frozen
 class Course:
-    """What happens in one backfill."""
+    """The events of one backfill."""
 
     vehicles: list[list[Stored]]
     page_size: int

@@ -1,4 +1,4 @@
-"""What a watch can say of its completeness, and what is missing."""
+"""Coverage: what a watch knows to be complete, and what is missing."""
 
 from __future__ import annotations
 

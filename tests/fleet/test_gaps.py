@@ -1,4 +1,4 @@
-"""What is known to be complete, and where it is not: rows, gaps, and how gaps close and split."""
+"""Rows and gaps of the coverage, and how gaps close and split."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ intervals = st.tuples(st.integers(0, LAST - 1), st.integers(1, 8)).map(lambda pa
 
 
 def minutes(found: Row) -> dict[int, Reason | None]:
-    """What a row says of each minute: None for known, or why it is not."""
+    """Return the state of each minute in a row: None if complete, or the reason for a gap."""
     if found.complete_from is None or found.complete_upto is None:
         return {}
     first, last = ((time - START) // dt.timedelta(minutes=1) for time in (found.complete_from, found.complete_upto))

@@ -1,4 +1,4 @@
-"""What a watch remembers of a collection: each log is delivered once, however late it comes, in bounded room."""
+"""The ledger of a collection: each log is delivered once, however late, in bounded memory."""
 
 from __future__ import annotations
 

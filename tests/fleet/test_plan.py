@@ -1,4 +1,4 @@
-"""What watching a fleet costs, worked out before anything is sent."""
+"""The plan: the cost of watching a fleet, computed before anything is sent."""
 
 from __future__ import annotations
 

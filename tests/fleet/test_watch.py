@@ -1,4 +1,4 @@
-"""Watching a fleet: what its consumer is told, once each, and what it costs."""
+"""Watching a fleet: its events, each once, and its cost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Acknowledging: after a crash the stream goes on with the first event that was not; what was, never comes again."""
+"""Acknowledging: after a crash the stream resumes with the first unacknowledged event; no other is redelivered."""
 
 from __future__ import annotations
 

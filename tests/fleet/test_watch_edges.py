@@ -1,4 +1,4 @@
-"""Watching at the edges: what a fleet and its API do now and then, and what a consumer is told of it."""
+"""Watching at the edges: rare behaviour of a fleet and its API, and the events for it."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ INTERVAL: Final = 300 * SECOND
 
 
 def after_hours(number: int) -> DeviceState:
-    """What is known of a vehicle that has reported sixty times, and has had an error."""
+    """Return the state of a vehicle that has reported sixty times and had an error."""
     begin = instant_of(START) + number * 1_234_567
     logs = [Seen(begin + count * INTERVAL, begin + count * INTERVAL + SECOND) for count in range(60)]
     end = logs[-1].at + 5 * SECOND

@@ -1,4 +1,4 @@
-"""Watching, against a model of the API: whatever arrives when, and whenever it crashes, each log is told once."""
+"""Watching a model of the API: whatever arrives when, and through any crash, each log is delivered once."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def error_log(draw: Callable[..., Any]) -> Log:
 
 @attrs.frozen
 class Plan:
-    """What happens in one run."""
+    """The events of one run."""
 
     status: list[list[Log]]
     errors: list[list[Log]]

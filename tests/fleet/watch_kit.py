@@ -128,7 +128,7 @@ class ModelFleet:
         return Fleet(self, OWNER).watch(**given)
 
     def reads(self, car: Car, kind: str = "status_logs") -> int:
-        """How often a collection was read."""
+        """Return how often a collection was read."""
         return self.asked[f"/vehicles/{car.id}/{kind}"]
 
     def with_options(self, *, priority: int | None = None) -> Self:  # noqa: ARG002  # its calls are all alike
@@ -248,12 +248,12 @@ async def cycle(watch: Watch) -> list[WatchEvent]:
 
 
 def keys(events: Iterable[WatchEvent]) -> list[str]:
-    """What logs came, by their keys."""
+    """Return the keys of the delivered logs."""
     return [event.key for event in events if isinstance(event, StatusLogged | ErrorLogged)]
 
 
 def names(events: Iterable[WatchEvent]) -> list[str]:
-    """What kinds of events came."""
+    """Return the kinds of the delivered events."""
     return [type(event).__name__ for event in events]
 
 

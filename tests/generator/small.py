@@ -69,7 +69,7 @@ def item(**operations: Any) -> Node:
 
 @attrs.frozen
 class Made:
-    """What a document came to."""
+    """The result of generating from a document."""
 
     package: ir.Package
     report: Report

@@ -1,4 +1,4 @@
-"""What was renamed keeps its old name for a minor release: it works, warns at each use, and has its type."""
+"""Old names of renamed items work for a minor release, warn at each use, and keep their type."""
 
 from __future__ import annotations
 

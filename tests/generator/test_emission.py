@@ -1,4 +1,4 @@
-"""What is written: prose that stays prose, and a tree that is the old or the new one at every moment."""
+"""Emission: prose stays prose, and the tree is the old or the new one at every moment."""
 
 from __future__ import annotations
 

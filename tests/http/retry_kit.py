@@ -1,4 +1,4 @@
-"""What tests of retries share: operations of each kind, ends that a try may come to, and networks that play them."""
+"""Shared parts of the tests of retries: kinds of operations, outcomes of an attempt, and scripted networks."""
 
 from __future__ import annotations
 

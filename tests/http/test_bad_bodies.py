@@ -162,7 +162,7 @@ async def test_a_page_of_twenty_megabytes_is_read() -> None:
     assert [make.name for make in page.data] == [make.name for make in sandbox.world.vehicle_makes]
 
 
-# --- The connection is given back, whatever the answer was
+# --- The connection is returned, whatever the response
 
 
 async def truncated(line: Connection, server: RawServer) -> None:

@@ -134,7 +134,7 @@ async def test_a_page_that_is_no_list_is_an_error_whatever_is_done_with_items(
     assert raised.value.items is None
 
 
-# --- Said by the call itself
+# --- Set by the call itself
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What takes several requests, cancelled at any step of it: nothing is held, nothing goes on, the next call works."""
+"""Calls of several requests, cancelled at any step: nothing is held or continued, and the next call works."""
 
 from __future__ import annotations
 

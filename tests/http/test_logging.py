@@ -57,7 +57,7 @@ def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
 
 
 def ours(log: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
-    """What the package logged; in debug mode asyncio has its own say on a slow machine."""
+    """Return what the package logged; asyncio may log by itself in debug mode."""
     return [record for record in log.records if record.name == LOGGER]
 
 
@@ -201,7 +201,7 @@ def refused() -> Iterator[Exception]:
 
 
 def shown(error: BaseException) -> str:
-    """What a log may come to hold of an error; the `repr` of an answered one is for a debugger, as the answer is."""
+    """Return the texts of an error that may end up in a log; the `repr` of one with a response is for debuggers."""
     parts = [str(error), *traceback.format_exception(error)]
     parts.append(error.as_curl() if isinstance(error, ApiError | TransportError) else "")
     return "".join(parts if isinstance(error, ApiError) else [*parts, repr(error)])

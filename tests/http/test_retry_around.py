@@ -1,4 +1,4 @@
-"""Retries and what a call needs besides: a token, and a request of the budget."""
+"""Retries together with tokens and the budget."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ async def test_a_401_and_then_trouble_at_the_token_endpoint_does_not_lose_a_writ
         assert (await do(ev, PATCH)).status == 201
 
 
-# --- A budget that runs out between two tries
+# --- A budget that runs out between two attempts
 
 
 def left(remaining: int, status: int = 503) -> Answer:

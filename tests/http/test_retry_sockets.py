@@ -1,4 +1,4 @@
-"""Faults over real sockets: what they come to, how often the server is asked, and what is left open (nothing).
+"""Faults over real sockets: their errors, the number of requests, and that nothing is left open.
 
 Reads may be repeated, so that a fault which lasts is met by each try; a write is sent once. Then the same question for
 cancellation: a call is cancelled at each step it takes, and the next one must find everything as it should be.

@@ -1,4 +1,4 @@
-"""How long is waited between tries, what does not fit the deadline, and who hears of it."""
+"""Waits between attempts: their length, the deadline, and the `before` hook."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""At 3 a.m.: what a client and its errors tell without asking anybody, and what they keep to themselves."""
+"""Statistics and errors: what they show without a request, and what they hide."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ def test_stats_are_a_value_that_goes_into_a_log_or_a_metric() -> None:
 
 
 def words(line: str) -> list[str]:
-    """What a shell makes of a command line."""
+    """Return the arguments that a shell makes of a command line."""
     return shlex.split(line)
 
 

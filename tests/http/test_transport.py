@@ -119,7 +119,7 @@ BROKEN: Final = [
 STALLED: Final = [silence, stalled_body]
 
 
-# --- No complete answer
+# --- No complete response
 
 
 @pytest.fixture
@@ -249,7 +249,7 @@ def target(request: bytes) -> str:
 
 
 def header(request: bytes, name: str) -> str | None:
-    """What a request has as a header, as it went over the wire."""
+    """Return a header of a request as it was sent."""
     fields = (line.partition(": ") for line in request.partition(b"\r\n\r\n")[0].decode().split("\r\n"))
     return {key.lower(): value for key, _, value in fields}.get(name.lower())
 

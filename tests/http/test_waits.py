@@ -1,4 +1,4 @@
-"""What is waited for, how long, and what an error says of it: connections, tokens, the next try."""
+"""Waits for connections, tokens and the next attempt, and the errors that report them."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ async def test_the_timeout_of_the_client_holds_for_its_token_requests() -> None:
         await server.none_open()
 
 
-# --- The next try
+# --- The next attempt
 
 
 @pytest.mark.parametrize("wait", [7, 0])
@@ -153,7 +153,7 @@ async def test_a_date_to_come_back_is_read_as_seconds_from_now(network: Network,
     assert pickle.loads(pickle.dumps(raised.value)).retry_after == left  # noqa: S301  # our own bytes
 
 
-async def test_without_a_retry_after_there_is_no_retry_at(network: Network, clock: FakeClock) -> None:
+async def test_without_the_header_there_is_no_retry_after(network: Network, clock: FakeClock) -> None:
     network.problem("GET", "/regions", 429)
     async with EvEnergy(StaticToken("t"), clock=clock, retry=Retry(attempts=1)) as ev:
         with pytest.raises(RateLimited) as raised:

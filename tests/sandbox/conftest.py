@@ -1,4 +1,4 @@
-"""A sandbox whose time stands still, a client of it, and the judge of its answers."""
+"""A sandbox with a stopped clock, a client of it, and the check of its responses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where each operation of the document can be called in a sandbox, and with which body."""
+"""Paths and bodies with which each operation can be called in a sandbox."""
 
 from __future__ import annotations
 

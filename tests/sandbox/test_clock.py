@@ -1,4 +1,4 @@
-"""One time for everything: what the clocks do, and that `Date` tells the same as the world."""
+"""Clocks: one time for everything, `Date` included."""
 
 from __future__ import annotations
 

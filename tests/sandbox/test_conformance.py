@@ -1,4 +1,4 @@
-"""Every answer of every operation against the document."""
+"""Every response of every operation conforms to the document."""
 
 import json
 import re

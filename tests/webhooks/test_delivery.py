@@ -1,4 +1,4 @@
-"""Deliveries behind aiohttp: every one is answered, genuine ones are handled."""
+"""Deliveries behind aiohttp.web: genuine ones are handled, others rejected."""
 
 from __future__ import annotations
 

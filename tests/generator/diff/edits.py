@@ -1,4 +1,4 @@
-"""Ways to change the small document, and what each comes to."""
+"""Edits of the small document, and the changes that each makes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a program reads of a comparison."""
+"""The comparison as JSON, for programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a maintainer reads of a comparison, what a program reads, and what the shell is told."""
+"""The comparison as a report, as data and as an exit status."""
 
 from __future__ import annotations
 

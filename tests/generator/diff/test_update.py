@@ -1,4 +1,4 @@
-"""The whole round for a new version of the document, on a scratch project."""
+"""`make update` from beginning to end, on a scratch project."""
 
 from __future__ import annotations
 

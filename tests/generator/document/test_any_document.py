@@ -1,4 +1,4 @@
-"""Whatever stands in a document, it is generated from or refused, and nothing else is raised."""
+"""Any document is either generated from or refused with the errors for that."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a document comes from: a file, or a server that may be anything."""
+"""Fetching a document from a file or from an untrusted server."""
 
 from __future__ import annotations
 

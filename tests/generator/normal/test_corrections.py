@@ -1,4 +1,4 @@
-"""Corrections: each kind does what it says; what no longer applies is told; what is malformed is refused."""
+"""Corrections: each kind works; those that no longer apply are reported; malformed ones are refused."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ REWRITES: dict[str, Callable[[Node], Node]] = {
 
 
 def without_prose(given: object) -> Any:
-    """What is emitted, without what only docstrings tell."""
+    """Return the emitted code without docstrings."""
     value: Any = given
     kind: Any = type(given)
     if kind is tuple:

@@ -17,7 +17,7 @@ Json: TypeAlias = "dict[str, Any] | list[Any] | str | int | float | bool | None"
 
 @attrs.frozen(kw_only=True)
 class Reply:
-    """What the API responds."""
+    """The response of the API."""
 
     body: Json = None
     status: int = 200

@@ -109,7 +109,7 @@ def run(folder: Path, *command: str, given: str = "") -> subprocess.CompletedPro
 
 @pytest.fixture(scope="module")
 def told(scratch: Path) -> dict[str, dict[str, Any]]:
-    """What came of each call."""
+    """Return the result of each call."""
     calls = {
         name: {
             "call": s.call,

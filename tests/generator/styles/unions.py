@@ -1,4 +1,4 @@
-"""Unions: told apart by a discriminator, a listed value or their keys; and text in them that must not become code."""
+"""Unions with a discriminator, a listed value or distinct keys, and texts in them that must not become code."""
 
 from __future__ import annotations
 

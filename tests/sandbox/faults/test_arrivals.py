@@ -181,7 +181,7 @@ async def test_logs_of_different_kinds_have_the_same_time(client: Client) -> Non
     assert (await client.get(f"/vehicles/{car}/status_logs/{times[0][5]}")).status == 200
 
 
-def test_lists_ordered_by_arrival_are_late_only_if_configured() -> None:
+def test_error_logs_are_late_only_if_a_rule_names_them() -> None:
     for operation, most in ((None, 5 * HOUR), ("vehicles.list_error_logs", 2 * DAY)):
         sandbox, _ = _made(vehicles=60)
         sandbox.faults = FaultPlan((Rule(LateUploads(share=1), operation=operation),))

@@ -1,4 +1,4 @@
-"""Fault plans as YAML: what is read, and what is said about what can't be."""
+"""Fault plans as YAML: reading them, and errors about invalid ones."""
 
 from pathlib import Path
 

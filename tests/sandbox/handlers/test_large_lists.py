@@ -1,4 +1,4 @@
-"""Lists of a large fleet's sessions: nobody else waits while they are worked out, and a change costs little."""
+"""Lists of a large fleet's sessions block no other request, and a change costs little."""
 
 from __future__ import annotations
 

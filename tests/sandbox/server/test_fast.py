@@ -1,4 +1,4 @@
-"""The fast mode answers what the ordinary one does."""
+"""The fast mode returns what the ordinary one does."""
 
 from __future__ import annotations
 

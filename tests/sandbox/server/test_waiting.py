@@ -1,4 +1,4 @@
-"""Answers that wait, answers that lead elsewhere, and what is told of requests under way."""
+"""Delayed responses, redirects, and requests in flight."""
 
 from __future__ import annotations
 
