@@ -23,8 +23,8 @@ __all__ = ["draw", "main"]
 ROOT: Final = Path(__file__).resolve().parents[1]
 PACKAGE: Final = "ev_energy_async"
 
-_LEFT_OUT: Final = {"_version", "_lazy"}
-"""A constant and a helper, imported from everywhere."""
+_LEFT_OUT: Final = {"_extras", "_lazy", "_version", "files", "loops", "masking"}
+"""Small helpers that packages of all layers import."""
 
 _ROW: Final = 58
 _BOX: Final = 26
