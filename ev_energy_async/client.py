@@ -88,6 +88,8 @@ class EvEnergy(Flows):
         middleware: Functions `(request, next)`, called once per call, the first outermost; they never see the token.
         converter: A converter from `codec.make_converter()` with hooks of your own for decoding.
         on_drift: Called once with each kind of departure of responses from the schema.
+        report_unknown: Whether keys that the schema does not know count as such; models drop them either way. Looking
+            for them costs about as much as decoding.
         on_bad_item: What to do with an item of a list that cannot be decoded: `raise`, `skip`, or a function.
         read_only: Whether to refuse every call that writes.
         label: The client's name in `repr`, logs and metrics.
@@ -125,6 +127,7 @@ class EvEnergy(Flows):
         middleware: Sequence[Middleware] = (),
         converter: Converter | None = None,
         on_drift: Callable[[Drift], object] | None = None,
+        report_unknown: bool = False,
         on_bad_item: OnBadItem = "raise",
         read_only: bool = False,
         label: str | None = None,
@@ -146,7 +149,7 @@ class EvEnergy(Flows):
         )
         shared = Shared(
             transport,
-            Codec(converter, on_drift),
+            Codec(converter, on_drift, report_unknown=report_unknown),
             clock or SystemClock(),
             random or random_module.Random(),  # noqa: S311  # jitter, not secrets
             tuple(middleware),

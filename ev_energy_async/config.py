@@ -57,6 +57,7 @@ class ClientOptions(TypedDict, total=False):
     middleware: Sequence[Middleware]
     converter: Converter | None
     on_drift: Callable[[Drift], object] | None
+    report_unknown: bool
     on_bad_item: OnBadItem
     read_only: bool
     label: str | None

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
 from generator import ir
 from generator.aliases import Aliases
-from generator.document import FORMS, JSON, Document, has_schema
-from generator.nodes import is_array, is_object, part
+from generator.bodies import check_binary, closure, is_raw
+from generator.document import JSON, Document
+from generator.nodes import part
 from generator.normal import REF, Corrections, Node, Normalised, Operation, Response, names, states_unit, unit_of
 from generator.problems import BadDocument, NotCarriedOver
 from generator.prose import Prose, class_text, footer
@@ -42,7 +43,7 @@ class Builder:
         Raises:
             NotCarriedOver: A schema or an operation would be missing from it.
         """
-        self._check_binary()
+        check_binary(self._normal)
         modules, groups = tuple(self._modules()), tuple(self._groups())
         emitted: set[str] = set()
         for name in (name for module in modules for name in module.names):
@@ -64,30 +65,13 @@ class Builder:
             raise NotCarriedOver(f"would not be emitted: {', '.join(lost)}")
         return package
 
-    def _check_binary(self) -> None:
-        """Refuse binary data where it has no form: in JSON, and inside the values of a form."""
-        for operation in self._normal.operations:
-            bodies = [(r.media, r.schema) for r in operation.responses.values()]
-            for media, schema in [*bodies, (operation.body_media, operation.body)]:
-                if schema is None or not has_schema(media):
-                    continue
-                roots: list[Node] = [schema]
-                if media == FORMS[0]:
-                    # A part may be a file, or several parts of one name.
-                    shape = self._schemas.get(schema.get("$ref", "").removeprefix(REF), schema)
-                    parts = [p.get("items", p) for p in shape.get("properties", {}).values()]
-                    roots = [p for p in parts if p.get("format") != "binary"]
-                nodes = [*roots, *(self._schemas[name] for name in self._closure(roots))]
-                if any(kind.name == "File" for node in nodes for kind in _types(node, self._schemas)):
-                    raise BadDocument(f"{operation.key}: {media}: `format: binary` has no form in it")
-
     # Models
 
     def _modules(self) -> list[ir.ModelModule]:
         homes = self._homes()
         tags = sorted({o.tags[0] for o in self._normal.operations}, reverse=True)
         titles = {names.snake(tag): tag for tag in tags if names.snake(tag) != _SHARED}
-        in_bodies = self._closure(o.body for o in self._normal.operations if o.body is not None)
+        in_bodies = closure((o.body for o in self._normal.operations if o.body is not None), self._schemas)
         modules: list[ir.ModelModule] = []
         for home in sorted(set(homes.values()), key=lambda h: (titles.get(h, h), h)):
             mine = [name for name in sorted(self._schemas) if homes[name] == home]
@@ -109,28 +93,12 @@ class Builder:
             roots = [a.schema for a in operation.responses.values() if a.schema is not None]
             roots += [operation.body] if operation.body is not None else []
             roots += [p["schema"] for p in operation.parameters]
-            for name in self._closure(roots):
+            for name in closure(roots, self._schemas):
                 reached[name].add(names.snake(operation.tags[0]))
         for tags, payload in self._normal.webhooks.values():
-            for name in self._closure([payload]):
+            for name in closure([payload], self._schemas):
                 reached[name].add(names.snake(tags[0]))
         return {name: (next(iter(tags)) if len(tags) == 1 else "") or _SHARED for name, tags in reached.items()}
-
-    def _closure(self, roots: Iterable[Node]) -> set[str]:
-        """Return the names of all schemas that can be reached from some."""
-        found: set[str] = set()
-        waiting: list[Any] = list(roots)
-        while waiting:
-            node = waiting.pop()
-            if is_array(node):
-                waiting += node
-            elif is_object(node):
-                name = node["$ref"].removeprefix(REF) if isinstance(node.get("$ref"), str) else None
-                if name is not None and name not in found:
-                    found.add(name)
-                    waiting.append(self._schemas[name])
-                waiting += [v for k, v in node.items() if k != "$ref"]
-        return found
 
     def _enum(self, name: str) -> ir.Enum:
         node = self._schemas[name]
@@ -317,7 +285,7 @@ class Builder:
         if node is None:
             return None
         said = self._prose.of_python(operation.body_description)
-        if _is_raw(operation.body_media, node):
+        if is_raw(operation.body_media, node):
             return ir.Body(Type("scalar", "bytes"), operation.body_media, said, ())
         name = node.get("$ref", "").removeprefix(REF)
         if name and "properties" in self._schemas[name]:
@@ -354,7 +322,7 @@ class Builder:
 
     def _response_type(self, response: Response) -> Type:
         schema: Node = response.schema or {}
-        return Type("scalar", "bytes") if _is_raw(response.media, schema) else type_of(schema, self._schemas)
+        return Type("scalar", "bytes") if is_raw(response.media, schema) else type_of(schema, self._schemas)
 
     def _item(self, operation: Operation, into: Type | None) -> tuple[Type | None, str | None]:
         if into is None:
@@ -366,17 +334,6 @@ class Builder:
         if len(arrays) != 1:
             raise NotCarriedOver(f"{operation.key}: pages that are objects, without one array of items")
         return next(t for t in arrays[0].type.members if t.kind == "list").of[0], arrays[0].key
-
-
-def _types(node: Node, schemas: dict[str, Node]) -> Iterator[Type]:
-    """Yield the types in a schema, those of its properties among them."""
-    for each in [*node.get("properties", {}).values()] or [node]:
-        yield from type_of(each, schemas).walk()
-
-
-def _is_raw(media: str, schema: Node) -> bool:
-    """Whether a body is bytes: of no media type whose form is known."""
-    return schema.get("format") == "binary" and not has_schema(media)
 
 
 def _check_names(groups: tuple[ir.Group, ...], functions: set[str]) -> None:

@@ -34,7 +34,7 @@ NOTHING_DONE: Final = 2
 
 def run_tests(root: Path) -> int:
     """Run the project's tests; returns the exit status."""
-    return subprocess.run([sys.executable, "-m", "pytest", "-q"], cwd=root, check=False).returncode
+    return subprocess.run([sys.executable, "-m", "pytest", "-q", "-n", "auto"], cwd=root, check=False).returncode
 
 
 def update(

@@ -22,6 +22,7 @@ from ev_energy_async.codec.slices import AT_ONCE, SLICE, groups
 from ev_energy_async.codec.strict import BROKEN, decode_certain, decoder, keys_of, reason
 from ev_energy_async.codec.types import is_model, is_union, members, origin, shape, spoken
 from ev_energy_async.codec.unions import choose_model
+from ev_energy_async.codec.unknown import unknown_keys
 from ev_energy_async.errors import DecodeError
 
 if TYPE_CHECKING:
@@ -86,11 +87,19 @@ class Codec:
     Args:
         converter: A converter from `make_converter`, with your own hooks; None for one without.
         on_drift: Called with each kind of drift once.
+        report_unknown: Whether unknown keys are drift; looking for them costs about as much as decoding.
     """
 
-    def __init__(self, converter: Converter | None = None, on_drift: Callable[[Drift], object] | None = None) -> None:
+    def __init__(
+        self,
+        converter: Converter | None = None,
+        on_drift: Callable[[Drift], object] | None = None,
+        *,
+        report_unknown: bool = False,
+    ) -> None:
         self._converter = converter
         self._on_drift = on_drift
+        self._report_unknown = report_unknown
         self._reported: set[Drift] = set()
         self._hooked: dict[Any, bool] = {}
 
@@ -120,12 +129,16 @@ class Codec:
             DecodeError: It is not JSON, or does not match the type; carries the path.
         """
         try:
-            return (yield from self._steps(data, into))
+            made = yield from self._steps(data, into)
         except DecodeError:
             if is_utf8(data):
                 raise
             self.report(Drift(spoken(_item_of(into) or into), "$", "text"))
-            return (yield from self._steps(replaced(data), into))
+            data = replaced(data)
+            made = yield from self._steps(data, into)
+        for owner, key in unknown_keys(data, made) if self._report_unknown else ():
+            self.report(Drift(owner, key, "unknown"))
+        return made
 
     def _steps(self, data: bytes, into: Any) -> Generator[None, None, Any]:
         if len(data) > AT_ONCE and not self._has_hook(into):

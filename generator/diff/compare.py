@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from generator.diff.change import NOT_COMPARED, Report
+from generator.diff.change import NOT_COMPARED, Change, Report
 from generator.diff.left_out import compare_facts
 from generator.diff.operations import compare_operations
 from generator.diff.reconcile import reconcile
@@ -57,9 +57,31 @@ def compare(old: Side, new: Side, corrections: Path = FILE, version: str | None 
                 for each in entries
                 if each.is_due(version or _version())
             ),
+            *_suggestions(told),
             *(warning for warning in new.warnings if warning not in old.warnings),
         ),
     )
+
+
+def _suggestions(changes: list[Change]) -> list[str]:
+    """Return a note for each model that lost one field and got another of its type: it may be a rename."""
+    gone: dict[str, list[Change]] = {}
+    come: dict[str, list[Change]] = {}
+    for change in changes:
+        found = gone if change.kind == "response-field-removed" else come
+        if change.kind in {"response-field-removed", "response-field-added", "required-response-field-added"}:
+            found.setdefault(change.python.rpartition(".")[0], []).append(change)
+    pairs = [(was[0], come[owner][0]) for owner, was in gone.items() if len(was) == len(come.get(owner, ())) == 1]
+    return [
+        f"{was.at} is gone, and {now.at} is new and of its type ({now.after}). If it is a rename, say so in "
+        f"{FILE.name}: `renames: [{{was: {was.at}, now: {now.at}, since: ..., why: ...}}]`."
+        for was, now in pairs
+        if _bare(was.before) == _bare(now.after)
+    ]
+
+
+def _bare(annotation: str) -> str:
+    return annotation.replace(" | UnsetType", "")
 
 
 def _version() -> str:

@@ -14,7 +14,7 @@ from generator.diff.change import Change
 from generator.diff.side import Side
 from generator.diff.types import listed
 from generator.document import lookup
-from generator.nodes import escaped, is_object, part
+from generator.nodes import escaped, is_array, is_object, part
 from generator.normal import REF, Node, Operation
 
 # Keywords of a schema that the normal form leaves out.
@@ -23,6 +23,8 @@ _LEFT_OUT: Final = (
     "dependentSchemas", "dependentRequired", "if", "then", "else", "not", "contains", "propertyNames",
     "patternProperties", "contentEncoding", "contentMediaType", "readOnly", "writeOnly",
 )  # fmt: skip
+
+_MARKS: Final = ("readOnly", "writeOnly", "uniqueItems")
 
 _Facts = dict[str, set[str]]
 
@@ -145,7 +147,12 @@ def _of_schema(data: dict[str, Any], node: Any, classes: set[str]) -> _Facts:
         reference = node.get("$ref")
         if isinstance(reference, str) and reference not in classes and reference not in inside:
             walk(lookup(data, reference), path, (*inside, reference))
-        here |= {f"{key}: {json.dumps(node[key], sort_keys=True)}" for key in _LEFT_OUT if key in node}
+        here |= {
+            f"{key}: {json.dumps(_in_order(node[key]), sort_keys=True)}"
+            for key in _LEFT_OUT
+            # A mark that is not set says what its absence says.
+            if key in node and not (node[key] is False and key in _MARKS)
+        }
         if node.get("properties") and isinstance(node.get("additionalProperties"), bool):
             here.add(f"additionalProperties: {json.dumps(node['additionalProperties'])}")
         for name, child in part(node, "properties").items():
@@ -158,6 +165,17 @@ def _of_schema(data: dict[str, Any], node: Any, classes: set[str]) -> _Facts:
 
     walk(node, "", ())
     return found
+
+
+def _in_order(value: Any) -> Any:
+    """Return a keyword's value with its lists in one order, where the order has no meaning."""
+    if is_array(value):
+        return [_in_order(each) for each in value]
+    if not is_object(value):
+        return value
+    made = {key: _in_order(each) for key, each in value.items()}
+    unordered = {key: each for key, each in made.items() if key in {"required", "enum", "type"} and is_array(each)}
+    return {**made, **{key: sorted(each, key=json.dumps) for key, each in unordered.items()}}
 
 
 def _followed(data: dict[str, Any], node: Any) -> dict[str, Any]:

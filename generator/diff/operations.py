@@ -107,7 +107,8 @@ class _Pair:
         yield from self._callers()
         yield from self._responses()
         if self.old.deprecated != self.new.deprecated:
-            yield self._change("operation-deprecated" if self.new.deprecated else "operation-undeprecated")
+            kind = "operation-deprecated" if self.new.deprecated else "operation-undeprecated"
+            yield self._change(kind, "", "", f"api.{self.new.function}", f"ev.{self.new.name}", *_many(self.new))
         if self.old.operation_id != self.new.operation_id:
             yield self._change("operation-id-changed", self.old.operation_id or "none", self.new.operation_id or "none")
 
@@ -219,6 +220,8 @@ class _Pair:
 
     def _body(self) -> Iterator[Change]:
         old, new = self.old.body, self.new.body
+        if old is not None and new is not None and self.old.body_media != self.new.body_media:
+            yield self._change("body-media-changed", self.old.body_media, self.new.body_media)
         if old == new:
             return
         touches = (f"api.{self.new.function}", f"api.{self.new.function}(fields)")
@@ -263,11 +266,14 @@ class _Pair:
             side.api.annotation(f"api.{o.function}")
             for side, o in ((self.old_side, self.old), (self.new_side, self.new))
         ]
-        old, new = self.old.success, self.new.success
+        old, new = _success(self.old), _success(self.new)
         found = "same"
-        if old and new:
-            before = Types(self.old_side.normal.schemas, self.renames.schemas).atoms(old.schema or {})
-            found = relation(before, Types(self.new_side.normal.schemas).atoms(new.schema or {}))
+        if old is not None and new is not None:
+            before = Types(self.old_side.normal.schemas, self.renames.schemas).atoms(old)
+            found = relation(before, Types(self.new_side.normal.schemas).atoms(new))
+            media = [listed(sorted(_media(o))) for o in (self.old, self.new)]
+            if media[0] != media[1]:
+                yield self._change("response-media-changed", *media)
         if old is None and new is not None:
             yield self._change("response-added", "", returns[1], *here)
         elif new is None and old is not None:
@@ -282,7 +288,7 @@ class _Pair:
             ([_empty(o) for o in (self.old, self.new)], ("response-may-be-empty", "response-never-empty")),
             ([_located(o) for o in (self.old, self.new)], ("response-may-redirect", "response-never-redirects")),
         ):
-            if was != does and old and new:
+            if was != does and old is not None and new is not None:
                 yield self._change(kinds[0] if does else kinds[1], "", "", *here)
         yield from self._declared()
 
@@ -326,9 +332,19 @@ def _body_name(node: Node | None, renames: Renames | None) -> str:
     return f"models.{called}" if name else "a mapping" if "additionalProperties" in node else "nothing in it"
 
 
+def _success(operation: Operation) -> Node | None:
+    """Return what a call returns, whichever success it is; None without a body."""
+    schemas = [each.schema for each in operation.successes.values() if each.schema is not None]
+    return schemas[0] if len(schemas) == 1 else {"anyOf": schemas} if schemas else None
+
+
+def _media(operation: Operation) -> set[str]:
+    return {each.media for each in operation.successes.values() if each.schema is not None}
+
+
 def _empty(operation: Operation) -> bool:
-    return not operation.lists and any(s.startswith("2") and a.schema is None for s, a in operation.responses.items())
+    return not operation.lists and any(each.schema is None for each in operation.successes.values())
 
 
 def _located(operation: Operation) -> bool:
-    return any(s.startswith("3") for s in operation.responses)
+    return operation.redirects

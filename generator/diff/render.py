@@ -33,6 +33,12 @@ def _entry(same: list[Change], *, pointers: bool) -> str:
     return f"- {mark}{subjects} {text}{unseen}.{f' {at}' if at else ''}"
 
 
+_BREAKING: Final = (
+    "Wire: a released client fails with the new server. Source: code fails with the SDK that is generated anew.",
+    "",
+)
+
+
 def changelog(report: Report) -> dict[Section, list[str]]:
     """Return the entries of a changelog by section; changes without effect have none."""
     noticed = [change for change in report.changes if change.rule.bump != _WITHOUT_EFFECT]
@@ -49,7 +55,7 @@ def markdown(report: Report) -> str:
     parts += [("Without effect on users", [c for c in report.changes if c.rule.bump == _WITHOUT_EFFECT])]
     for title, some in parts:
         if some:
-            lines += [f"## {title}", "", *entries(some, pointers=True), ""]
+            lines += [f"## {title}", "", *(_BREAKING if title == "Breaking" else ()), *entries(some, pointers=True), ""]
     if report.notes:
         lines += ["## To look at", "", *(f"- {note}" for note in report.notes), ""]
     if report.changes:
@@ -71,8 +77,7 @@ def _legend(report: Report) -> list[str]:
     lines = [
         "## Why",
         "",
-        "Wire: an old client meets the new server. Source: old code meets the SDK generated from the new document; the",
-        "version follows the source (semver.org, items 4 and 6 to 8).",
+        "The version follows the source (semver.org, items 4 and 6 to 8).",
         "",
         "| Change | Wire | Source | Version | Reason |",
         "|---|---|---|---|---|",

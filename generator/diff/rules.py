@@ -115,6 +115,9 @@ OPERATIONS: Final[dict[str, Rule]] = {
         "no longer {heeds} `as_user`",
         "The header is sent and not heeded: a response that was narrowed to a user no longer is.",
     ),
+    "response-media-changed": _wire(
+        "Changed", "{returns} {after} instead of {before}", "An old client does not ask for it, and may be refused."
+    ),
     "paging-added": _both(
         "Changed",
         "{returns} `{after}` instead of `{before}`: the response comes in pages",
@@ -162,6 +165,9 @@ OPERATIONS: Final[dict[str, Rule]] = {
     "body-added": _fine("minor", "Added", "{takes} a body (`{after}`)", "Nothing in it is required."),
     "required-body-added": _both(
         "Added", "{takes} a body (`{after}`) with required keys", "Calls without it are refused, by SDK and server."
+    ),
+    "body-media-changed": _wire(
+        "Changed", "{takes} {after} instead of {before}", "An old client sends the other, and may be refused."
     ),
     "body-type-changed": _both(
         "Changed", "{takes} another body (`{after}` instead of `{before}`)", "What was sent is refused."
@@ -232,6 +238,11 @@ SCHEMAS: Final[dict[str, Rule]] = {
         "Changed", "{is} {after} instead of {before}", "Neither old decoders nor old code know what to do with it."
     ),
     "response-field-added": _fine("minor", "Added", "{is} new (`{after}`)", "Unknown keys are ignored."),
+    "required-response-field-added": _source(
+        "Added",
+        "{is} new and always there (`{after}`)",
+        "Unknown keys are ignored; code that builds the model itself, as tests do, has to give it.",
+    ),
     "response-field-removed": _source(
         "Removed",
         "{is} gone (was `{before}`)",
@@ -253,7 +264,11 @@ SCHEMAS: Final[dict[str, Rule]] = {
         "may be absent (`{after}` instead of `{before}`)",
         "An old client delivers UNSET and reports a drift; type checkers ask for a check.",
     ),
-    "response-field-required": _fine("patch", "Changed", "{is} always there", "A check for UNSET does no harm."),
+    "response-field-required": _source(
+        "Changed",
+        "{is} always there",
+        "A check for UNSET does no harm; code that builds the model itself, as tests do, has to give it.",
+    ),
     "response-field-nullable": _source(
         "Changed",
         "may be null (`{after}` instead of `{before}`)",

@@ -219,7 +219,8 @@ class _Pair:
             yield from self._within(prop, now[prop], raw, new["properties"][now[prop]], old, new)
         for prop in sorted(set(new["properties"]) - set(now.values())):
             required = "required-body-field-added" if prop in new["required"] else "body-field-added"
-            yield self._field(self._pick("response-field-added", required), prop, after=self._hint(prop))
+            response = "required-response-field-added" if prop in new["required"] else "response-field-added"
+            yield self._field(self._pick(response, required), prop, after=self._hint(prop))
 
     def _within(self, was: str, prop: str, one: Node, other: Node, old: Node, new: Node) -> Iterator[Change]:
         """Yield what changed in a field that was there and is."""

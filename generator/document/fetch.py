@@ -80,7 +80,11 @@ def _within(deadline: float, url: str) -> bytes:
     except queue.Empty:
         raise BadDocument(f"{url}: not complete after {deadline:g} s") from None
     if isinstance(found, Exception):
-        raise found
+        try:
+            raise found
+        finally:
+            # Its traceback holds this frame, and with it the connection.
+            del found
     return found
 
 

@@ -73,6 +73,32 @@ OPERATIONS: dict[str, Case] = {
         {"response-added": f"{VEHICLES}.delete"},
         {"response-removed": f"{VEHICLES}.delete"},
     ),
+    "another kind of success": Case(
+        respond(GET, s202=response(ref("Home"))),
+        {"returns-widened": f"{VEHICLES}.get", "status-added": f"{VEHICLES}.get"},
+        {"returns-narrowed": f"{VEHICLES}.get", "status-removed": f"{VEHICLES}.get"},
+    ),
+    "another media type of a response": Case(
+        lambda d: d["paths"]["/home"]["get"]["responses"].update(
+            {"200": {"description": "", "content": {"application/hal+json": {"schema": ref("Home")}}}}
+        ),
+        {"response-media-changed": "ev.home.get"},
+        {"response-media-changed": "ev.home.get"},
+    ),
+    "another media type of a body": Case(
+        lambda d: d["paths"]["/vehicles"]["post"].update(
+            requestBody={
+                "required": True,
+                "content": {
+                    "application/merge-patch+json": next(
+                        iter(d["paths"]["/vehicles"]["post"]["requestBody"]["content"].values())
+                    )
+                },
+            }
+        ),
+        {"body-media-changed": f"{VEHICLES}.create"},
+        {"body-media-changed": f"{VEHICLES}.create"},
+    ),
     "an empty response": Case(
         respond(GET, s204={"description": "Empty."}),
         {"response-may-be-empty": f"{VEHICLES}.get", "status-added": f"{VEHICLES}.get"},

@@ -42,6 +42,11 @@ SCHEMAS: dict[str, Case] = {
         {"response-field-added": "models.Vehicle.vin"},
         {"response-field-removed": "models.Vehicle.vin"},
     ),
+    "a field that every response has": Case(
+        both(put("Vehicle", "vin", STRING), require("Vehicle", "vin")),
+        {"required-response-field-added": "models.Vehicle.vin"},
+        {"response-field-removed": "models.Vehicle.vin"},
+    ),
     "a response's field that is always there": Case(
         require("Vehicle", "home"),
         {"response-field-required": "models.Vehicle.home"},

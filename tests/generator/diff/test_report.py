@@ -63,6 +63,8 @@ Breaking. Calls for a major release; while the version is 0.x, for a minor relea
 
 ## Breaking
 
+Wire: a released client fails with the new server. Source: code fails with the SDK that is generated anew.
+
 - **Breaking (wire):** `ev.home.get` needs the scope `vehicle:write`. `#/paths/~1home/get`
 - **Breaking (wire, source):** `ev.vehicles.list(make=...)` is new and required (`str`). \
 `#/paths/~1vehicles/get/parameters/4`
@@ -85,8 +87,7 @@ Breaking. Calls for a major release; while the version is 0.x, for a minor relea
 
 ## Why
 
-Wire: an old client meets the new server. Source: old code meets the SDK generated from the new document; the
-version follows the source (semver.org, items 4 and 6 to 8).
+The version follows the source (semver.org, items 4 and 6 to 8).
 
 | Change | Wire | Source | Version | Reason |
 |---|---|---|---|---|

@@ -86,6 +86,8 @@ def test_of_a_schema_that_travels_both_ways_the_worse_meaning_covers_the_other(k
     ("kind", "wire", "source"),
     [
         ("response-field-added", False, False),
+        ("response-field-required", False, True),
+        ("required-response-field-added", False, True),
         ("response-value-added", False, False),
         ("response-field-removed", False, True),
         ("required-parameter-added", True, True),

@@ -84,9 +84,13 @@ class _Host(BaseHTTPRequestHandler):
         pass
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = False  # so that closing it waits for them
+
+
 @pytest.fixture
 def host() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Host)
+    server = _Server(("127.0.0.1", 0), _Host)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     stopped.clear()
