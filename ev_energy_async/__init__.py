@@ -106,6 +106,8 @@ if TYPE_CHECKING:
     from ev_energy_async.messages import RetryEvent as RetryEvent
     from ev_energy_async.onboarding import OnboardingResult as OnboardingResult
     from ev_energy_async.onboarding import parse_onboarding_redirect as parse_onboarding_redirect
+    from ev_energy_async.scopes import Scope as Scope
+    from ev_energy_async.scopes import scopes_for as scopes_for
     from ev_energy_async.values import UNSET as UNSET
     from ev_energy_async.values import UnsetType as UnsetType
     from ev_energy_async.warmup import preload as preload
@@ -214,6 +216,7 @@ else:
             "OnboardingResult",
             "parse_onboarding_redirect",
         ),
+        scopes=("Scope", "scopes_for"),
         values=(
             "UNSET",
             "UnsetType",

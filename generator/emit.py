@@ -21,6 +21,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from generator.ir import Field, ModelModule, Package
 from generator.normal import Normalised
 from generator.problems import NotCarriedOver
+from generator.scopes import scopes_of
 from generator.swap import alone, put_in_place, recover, scratch
 from generator.types import UNSET, Type, union
 
@@ -61,6 +62,7 @@ def render(package: Package, normalised: Normalised) -> dict[str, str]:
     files["api/groups.py"] = page("groups.py.jinja", groups=package.groups)
     files["api/__init__.py"] = page("api_init.py.jinja", groups=package.groups, renamed=package.renamed_functions)
     files["api/_document.py"] = page("document.py.jinja", document=normalised.source, version=normalised.api_version)
+    files["api/_scopes.py"] = page("scopes.py.jinja", scopes=scopes_of(normalised))
     files[TABLES] = package.tables
     return files
 

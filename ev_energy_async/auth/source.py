@@ -49,8 +49,18 @@ Exchange: TypeAlias = Callable[[Request[Any]], Awaitable["RawResponse"]]
 """Sends a request to the token or revocation endpoint."""
 
 
-def decide(token: Token | None, rejected: Secret[str] | None, now: dt.datetime) -> Literal["use", "renew", "replace"]:
-    """Return what to do with a token: use it, use it and renew it in the background, or replace it first."""
+def decide(
+    token: Token | None, rejected: Secret[str] | None, now: dt.datetime, jitter: float = 0.0
+) -> Literal["use", "renew", "replace"]:
+    """Return what to do with a token: use it, use it and renew it in the background, or replace it first.
+
+    Args:
+        token: The token; None if there is none.
+        rejected: The token that was just refused; None if none was.
+        now: The current time.
+        jitter: From 0 to 1: how much earlier it is renewed in the background, up to twice as early. It spreads tokens
+            that expire together.
+    """
     if token is None or Secret(token.access_token) == rejected:
         return "replace"
     if token.expires_at is None:
@@ -58,7 +68,7 @@ def decide(token: Token | None, rejected: Secret[str] | None, now: dt.datetime) 
     left = token.expires_at - now
     if left <= _window(token, MANDATORY, _MANDATORY_SHARE):
         return "replace"
-    return "renew" if left <= _window(token, ADVISORY, _ADVISORY_SHARE) else "use"
+    return "renew" if left <= _window(token, ADVISORY, _ADVISORY_SHARE) * (1 + jitter) else "use"
 
 
 def _window(token: Token, longest: dt.timedelta, share: float) -> dt.timedelta:
@@ -75,12 +85,14 @@ class TokenSource:
         grant: How new tokens are requested, and where they are stored.
         exchange: Sends a request to the token endpoint.
         clock: Where time comes from.
+        jitter: From 0 to 1: how much earlier than others it renews its tokens; see `decide`.
     """
 
-    def __init__(self, grant: Grant, exchange: Exchange, clock: Clock) -> None:
+    def __init__(self, grant: Grant, exchange: Exchange, clock: Clock, jitter: float = 0.0) -> None:
         self._grant = grant
         self._exchange = exchange
         self._clock = clock
+        self._jitter = jitter
         self._store = MemoryTokenStore() if grant.store is None else grant.store
         self._token: Token | None = None
         # Obtained and not stored yet: what bought it may be spent.
@@ -115,11 +127,11 @@ class TokenSource:
         now = self._clock.now()
         if refused is None and token is not None and token is self._fresh and now < self._fresh_until:
             return token.access_token
-        todo = decide(token, refused, now)
+        todo = decide(token, refused, now, self._jitter)
         if todo == "use" and token is not None and token.expires_at is not None:
             # Until then there is nothing to decide.
             self._fresh = token
-            self._fresh_until = token.expires_at - _window(token, ADVISORY, _ADVISORY_SHARE)
+            self._fresh_until = token.expires_at - _window(token, ADVISORY, _ADVISORY_SHARE) * (1 + self._jitter)
         if token is not None and todo != "replace":
             if todo == "renew" and self._fetching is None and self._clock.monotonic() >= self._renew_from:
                 self._start(Secret(token.access_token))

@@ -167,7 +167,8 @@ class Core:
             return
         self._token_url = credentials.token_url
         self.stands_for_an_application = credentials.for_application
-        self.auth = self.tokens = auth_package.TokenSource(credentials, self._exchange, self.shared.clock)
+        jitter = self.shared.random.random()
+        self.auth = self.tokens = auth_package.TokenSource(credentials, self._exchange, self.shared.clock, jitter)
 
     @property
     def budget(self) -> Budget:
