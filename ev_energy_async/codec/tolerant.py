@@ -255,18 +255,20 @@ def _best(converter: Converter, value: Any, fitting: list[Any]) -> Any:
     walk = _walk.get()
     path, drift = list(walk.path), list(walk.drift)
     attempts: list[tuple[int, int, Any, list[Drift]]] = []
-    failure: _Mismatch | None = None
+    failure: tuple[_Mismatch, list[str | int]] | None = None
     for index, member in enumerate([*models, *others]):
         try:
             made = converter.structure(value, member)
         except _Mismatch as error:
-            failure = failure or error
+            failure = failure or (error, list(walk.path))
         else:
             attempts.append((len(walk.drift), index, made, list(walk.drift)))
         walk.path[:], walk.drift[:] = path, drift
     if not attempts:
         assert failure is not None  # noqa: S101  # each member failed
-        raise failure
+        # Where the likeliest departs from its schema says most.
+        mismatch, walk.path[:] = failure
+        raise mismatch
     # The one that departs from its schema least; of equals the likeliest.
     _, _, made, walk.drift[:] = min(attempts, key=lambda attempt: attempt[:2])
     if is_guess:
