@@ -286,7 +286,7 @@ class EvEnergy(Flows):
 
     @property
     def options(self) -> CallOptions:
-        """How this client, or this view of it, makes calls; `with_options` changes it."""
+        """The options of calls on this client or view; `with_options` changes them."""
         return self._options
 
     @property

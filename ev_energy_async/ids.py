@@ -83,7 +83,7 @@ class ResourceId:
 
     @property
     def created_at(self) -> dt.datetime:
-        """When the ID was created, aware, in UTC: the first 48 bits are milliseconds (ULID specification).
+        """The time of creation, aware, in UTC: the first 48 bits are milliseconds (ULID specification).
 
         Raises:
             InvalidArgument: That is after the year 9999.

@@ -1,6 +1,6 @@
-"""Instants as whole nanoseconds since 1970: the API writes more digits of a second than a `datetime` holds.
+"""Instants as integer nanoseconds since 1970: the API writes more digits of a second than a `datetime` holds.
 
-Logs are ordered, told apart and stored by them. Pure.
+Logs are ordered, distinguished and stored by them.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ __all__ = ["ALWAYS", "MICROSECOND", "NEVER", "SECOND", "SKEW", "instant", "insta
 MICROSECOND: Final = 1_000
 SECOND: Final = 1_000_000_000
 SKEW: Final = 300 * SECOND
-"""How far clocks may be apart: the API's, this machine's, a device's."""
+"""The tolerated difference between clocks: the API's, this machine's, a device's."""
 
 ALWAYS: Final = -(2**62)
 NEVER: Final = 2**62
-"""The bounds of what is told apart, in the years 1823 and 2116."""
+"""The bounds of what is distinguished, in the years 1823 and 2116."""
 
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICRO: Final = dt.timedelta(microseconds=1)

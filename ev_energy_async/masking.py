@@ -1,4 +1,4 @@
-"""What may be shown: secrets that mask themselves, and foreign text made safe to print.
+"""Secrets that mask themselves, and foreign text made safe to print.
 
 Error trackers and debuggers record the local variables of failing calls, so a secret is never held as plain `str`,
 `bytes` or a mapping of them between the caller and the wire. Everything that holds one uses `Secret`; everything that

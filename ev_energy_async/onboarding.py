@@ -27,7 +27,7 @@ _CHOICES: Final = (("make", "vmak"), ("model", "vmod"), ("trim", "trim"))
 
 @attrs.frozen
 class OnboardingResult:
-    """What a redirect at the end of onboarding says.
+    """The result in a redirect at the end of onboarding.
 
     Attributes:
         vehicle_ids: IDs of the vehicles that were connected; empty if none was.
@@ -98,7 +98,7 @@ def _split(argument: str, url: object) -> SplitResult:
     try:
         if isinstance(url, str):
             return urlsplit(url)
-    except ValueError:  # as for a host that is none
+    except ValueError:  # as for an invalid host
         pass
     raise InvalidArgument(argument, url, "a URL")
 

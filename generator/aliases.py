@@ -1,4 +1,4 @@
-"""Old names that live on for one minor release: what `renames` in corrections.yaml come to in generated code.
+"""Old names that live on for one minor release: the generated code for `renames` in corrections.yaml.
 
 `build` asks here for the aliases of models, of fields of responses and of operations; using one warns. How an entry
 looks, and what a comparison of documents makes of it, stands in `diff.renames`.
@@ -98,7 +98,7 @@ class Aliases:
         found: dict[str, ir.Renamed] = {}
         for each in self._renamed_operations:
             was, now = names.function_name(each.was, self._paths), self._operations[each.now].function
-            # A new path may come to the same function.
+            # A new path may have the same function.
             if was != now:
                 _check_gone(was, each, {*taken, *found})
                 found[was] = ir.Renamed(names.check_name(was, f"renames: {each.was}"), now, each.since)

@@ -193,7 +193,7 @@ class Builder:
         for name in sorted({*by_group, *renamed}):
             operations = by_group.get(name, [])
             endpoints = [self._endpoint(o) for o in sorted(operations, key=lambda o: o.name)]
-            # Items of a collection can be had one by one, so many can be had at once.
+            # Items of a collection that can be fetched one by one can be fetched many at a time.
             many = [e.function for e in endpoints if e.attribute == "get" and len(e.placed("path")) == 1]
             many += [r.function for r in renamed.get(name, ()) if r.attribute == "get" and r.gets_item]
             groups.append(

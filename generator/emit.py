@@ -151,7 +151,7 @@ def prose(text: str, indent: int = 4, first: int = 0) -> str:
 
 
 def docstring(text: str, indent: int) -> str:
-    """Return prose as a whole docstring: its first sentence on a line of its own, if that fits one."""
+    """Return prose as a complete docstring: its first sentence on a line of its own, if that fits one."""
     one = prose(text, indent, first=3)
     if "\n" not in one and indent + len(one) + 6 <= _WIDTH:
         return f'"""{one}"""'

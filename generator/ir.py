@@ -76,7 +76,7 @@ class Enum:
 
     @property
     def guard(self) -> str:
-        """Name of the member that stands for unlisted values, for type checkers only."""
+        """Name of the member for unlisted values, for type checkers only."""
         taken = {name for name, _ in self.members}
         return next(name for name in ("UNLISTED", "UNLISTED_", "UNLISTED__") if name not in taken)
 
@@ -146,7 +146,7 @@ class Body:
 
     @property
     def hint(self) -> str:
-        """The annotation of a body that is given as a whole."""
+        """The annotation of a body that is passed as one object."""
         if self.type is None:
             return "None"
         return "Mapping[str, Any]" if self.type.kind == "map" else self.type.write("m.")
@@ -238,7 +238,7 @@ class Endpoint:
 
 @attrs.frozen
 class RenamedEndpoint:
-    """An old name on a group, of a function that may stand in the module of another.
+    """An old name on a group, of a function that may be in the module of another.
 
     Attributes:
         attribute: The old name.
@@ -273,7 +273,7 @@ class Group:
 
     @property
     def elsewhere(self) -> tuple[tuple[str, str], ...]:
-        """Module and name of each function that stands in the module of another group."""
+        """Module and name of each function that is in the module of another group."""
         return tuple(sorted({(r.home, r.function) for r in self.renamed if r.home != self.name}))
 
 

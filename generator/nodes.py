@@ -26,7 +26,7 @@ def is_object(node: object) -> TypeGuard[dict[str, Any]]:
 
 
 def part(node: dict[str, Any], *keys: str) -> dict[str, Any]:
-    """Return an object inside of an object; an empty one where there is none."""
+    """Return an object inside of an object; an empty one if it is missing."""
     for key in keys:
         inner = node.get(key)
         if not is_object(inner):

@@ -164,7 +164,7 @@ class _Rendered:
         for operation in self._normalised.operations:
             text = text.replace(f"{operation.method.upper()} {self._path(operation)} ", f"{operation.key} ")
         text = re.sub(r"(?<=/schemas/)S\d+", lambda m: self._names.get(m[0], m[0]), text)
-        # Its strings refuse to be printed, and what stands in their place says nothing.
+        # Its strings cannot be printed: their text is a placeholder.
         return re.sub(r"<[\w.]*UntrustedString object at 0x[0-9a-f]+>", "...", text)
 
     def _parameter(self, parameter: Node) -> Node:

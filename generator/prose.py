@@ -68,7 +68,7 @@ def footer(operation: Operation, said: str) -> str:
 
 
 def class_text(own: str, places: Sequence[Place]) -> str:
-    """Return what to say of a class: its own description, or where it stands and what is said of it there.
+    """Return the description of a class: its own, or that of the place where it is used.
 
     Args:
         own: The description that the schema has.

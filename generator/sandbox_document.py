@@ -74,7 +74,7 @@ def _bare(node: Any) -> Any:
 
 
 def _with_null(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return what `nullable: true`, a word of OpenAPI 3.0, is in the schemas of 3.1."""
+    """Return what `nullable: true`, a keyword of OpenAPI 3.0, is in the schemas of 3.1."""
     if schema.get("type") == "null" or (is_array(schema.get("type")) and "null" in schema["type"]):
         return schema
     return {"anyOf": [schema, {"type": "null"}]}

@@ -60,7 +60,7 @@ def put_in_place(made: Path, package: Path, owned: tuple[str, ...]) -> None:
     Args:
         made: The new generation: files at their paths below the package. On the file system of the package.
         package: The package.
-        owned: What a generation owns, below the package: folders as a whole, and files.
+        owned: The folders and files below the package that a generation owns.
     """
     beside = _beside(package, "new")
     _remove(beside)
@@ -106,7 +106,7 @@ def _beside(package: Path, what: str) -> Path:
 
 
 def _remove(folder: Path) -> None:
-    """Remove a folder; under another name first, so that half of one is never taken for a whole."""
+    """Remove a folder; under another name first, so that a partial one is never taken for a complete one."""
     old = _beside(folder, "old")
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():

@@ -1,4 +1,4 @@
-"""The whole round for a new version of the document: `python -m generator update SPEC`.
+"""Adopt a new version of the document: `python -m generator update SPEC`.
 
     compare -> changelog -> generate -> vendor -> test
 
@@ -54,7 +54,7 @@ def update(
         vendor: Whether the document is copied into the tree; else only what is generated from it is.
         note: A sentence for the changelog, above the entries.
         tests: What runs the tests in a folder and returns their exit status; None to leave them out.
-        say: Takes what is told on the way.
+        say: Receives progress messages.
 
     Returns:
         The exit status.

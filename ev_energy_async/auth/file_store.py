@@ -296,7 +296,7 @@ def _is_at(path: Path, handle: int) -> bool:
 
 
 def _note_holder(path: Path) -> None:
-    """Write the ID of this process into the lock file, for whoever waits too long."""
+    """Write the ID of this process into the lock file, for the error of those who wait too long."""
     with path.open("r+b") as file:
         file.seek(_HOLDER_OFFSET)
         file.write(str(os.getpid()).encode())

@@ -315,7 +315,7 @@ class Codec:
         return value
 
     def report(self, drift: Drift) -> None:
-        """Log drift and tell the listener, the first time it is seen."""
+        """Log drift and call the listener, the first time it is seen."""
         if drift in self._reported or len(self._reported) >= _MOST_DRIFT:
             return
         self._reported.add(drift)

@@ -77,7 +77,7 @@ def pieces(data: bytes) -> Generator[None, None, list[bytes]]:
     beginning = re.escape(head[1] if head else "")
     found += [piece.strip().encode() for piece in re.split(rf",\s*(?={beginning})", rest)]
     if len(found) == 1:
-        raise DecodeError("JSON is malformed: its items cannot be told apart")
+        raise DecodeError("JSON is malformed: its items cannot be separated")
     return found
 
 

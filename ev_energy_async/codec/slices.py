@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["AT_ONCE", "SLICE", "groups"]
 
 AT_ONCE: Final = 128 * 1024
-"""Bytes of a document that is decoded in one go."""
+"""The size in bytes up to which a document is decoded at once."""
 
 SLICE: Final = 64 * 1024
 """Bytes of a group of items, at least; it is longer by one item at most."""

@@ -22,7 +22,7 @@ _LONGEST_STATED: Final = 366 * 86_400.0
 
 
 def count(text: str | None) -> int | None:
-    """Return a whole number, not negative; None if the text is anything else."""
+    """Return a non-negative integer; None if the text is anything else."""
     return int(text) if text is not None and _COUNT.fullmatch(text.strip()) else None
 
 

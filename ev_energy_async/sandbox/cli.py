@@ -237,7 +237,7 @@ def run(
             control=control,
             fast=fast,
         )
-    except (ValueError, OSError, ModuleNotFoundError) as error:  # a plan, a URL, a secret, a user that is none
+    except (ValueError, OSError, ModuleNotFoundError) as error:  # an invalid plan, URL, secret or user
         raise typer.BadParameter(str(error)) from error
     try:
         asyncio.run(_serve(sandbox, console, host))
@@ -261,7 +261,7 @@ async def _serve(sandbox: Sandbox, console: Console, host: str) -> None:
             console.print(f"Warning: on {host} everybody in the network can reach the sandbox.", style="yellow")
         if sandbox.unsimulated:
             names = ", ".join(sandbox.unsimulated)
-            console.print(f"Warning: not simulated, answered with examples from the schema: {names}", style="yellow")
+            console.print(f"Warning: not simulated, responds with examples of the schema: {names}", style="yellow")
         _introduce(sandbox, console)
         # A fleet stays as long as the process: nothing is gained by searching it for garbage again and again.
         gc.collect()

@@ -137,7 +137,7 @@ class Timekeeper:
         return datetime.now(UTC) if isinstance(self.clock, ScaledClock) else self.clock.now()
 
     def advance(self, by: float | timedelta) -> None:
-        """Move the clock forward and wake whoever waits for it.
+        """Move the clock forward and wake its sleepers.
 
         Raises:
             RuntimeError: the clock is not one that can be moved.

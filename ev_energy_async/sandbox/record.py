@@ -21,7 +21,7 @@ _TOLD_HEADERS: Final = (
     "Expect",
     "User-Agent",
 )
-# What may stand in a query and opens something: tokens, codes, the signature of a presigned URL.
+# Credentials that a query may contain: tokens, codes, the signature of a presigned URL.
 _SECRETS: Final = re.compile(
     r"(?<=[?&])((?:[\w.%-]*(?:token|secret|signature|credential|password|verifier|key)|code|state)=)[^&]+",
     re.IGNORECASE,

@@ -69,7 +69,7 @@ def table(items: Iterable[Model], model: type[Model] | None = None, *, flatten: 
     rows = list(items)
     if model is None:
         if not rows:
-            raise InvalidArgument("model", None, "the class of the items, since there are none")
+            raise InvalidArgument("model", None, "the class of the items, since the list is empty")
         model = type(rows[0])
     made = pa.Table.from_batches([record_batch(rows, model)])
     return _flat_table(made) if flatten else made

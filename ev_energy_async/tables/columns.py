@@ -76,7 +76,7 @@ class Column:
         return pa.field(self.name, self.type, nullable=self.nullable, metadata=self.metadata or None)
 
     def value(self, owner: Model) -> Any:
-        """Return what stands in this column for a model: None for what is unset or null."""
+        """Return the value of this column for a model: None for unset and null."""
         value = getattr(owner, self.field)
         if value is UNSET or value is None:
             return None

@@ -1,4 +1,4 @@
-"""Whole lists as one table, and endless sources as record batches of bounded size."""
+"""Complete lists as one table, and endless sources as record batches of bounded size."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Batch:
 
 
 async def collect(items: AsyncIterable[M], model: type[M] | None = None, *, flatten: bool = False) -> pa.Table:
-    """Return a whole list as a table.
+    """Return a complete list as a table.
 
     Args:
         items: A paginator, or any other asynchronous iterable of models of one class.
@@ -75,7 +75,7 @@ async def batches(source: AsyncIterable[Any], *, size: int = _ROWS) -> AsyncIter
 
     Args:
         source: An asynchronous iterable of models, or of events with a `log`.
-        size: Rows of a batch at the most.
+        size: Maximum number of rows in a batch.
 
     Raises:
         InvalidArgument: `size` is not above zero.

@@ -31,7 +31,7 @@ _DEFAULT_SIZE: Final = 10_000
 
 
 class DeduplicationStore(Protocol):
-    """Where a `Deduplicator` keeps the keys of completed deliveries.
+    """A store for the keys of completed deliveries; a `Deduplicator` uses it.
 
     Processes that share a store know what the others have done. In Redis `contains` is EXISTS, and `add` is SET with NX
     and EXAT. Exceptions of a store pass through: the delivery is then not acknowledged.

@@ -266,7 +266,7 @@ def _signer(secret: str) -> Webhook:
 
 
 class _Hidden:
-    """Stands for a secret in an error."""
+    """A placeholder for a secret in an error."""
 
     def __repr__(self) -> str:
         return "one that is not shown"

@@ -58,9 +58,9 @@ class Report:
     Attributes:
         old: How the old document is named.
         new: How the new one is named.
-        changes: What changed, in the order in which it is told.
+        changes: The changes, in the order of the report.
         only_docstrings: Whether the generated code differs although nothing changed.
-        notes: What a maintainer has to know besides.
+        notes: Further notes for maintainers.
     """
 
     old: str

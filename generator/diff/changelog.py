@@ -29,9 +29,9 @@ def insert(text: str, entries: Mapping[Section, Sequence[str]], note: str = "") 
     """Return a changelog with entries added below Unreleased.
 
     Args:
-        text: The changelog as it is; empty if there is none yet.
+        text: The current changelog; empty if it does not exist yet.
         entries: Lines to add, by the section that they belong to.
-        note: A sentence about the release as a whole, above all sections.
+        note: A sentence about the release, above all sections.
     """
     lines = (text or HEAD).rstrip("\n").split("\n")
     start = next((i for i, line in enumerate(lines) if _UNRELEASED.match(line)), None)

@@ -1,7 +1,7 @@
 """Changes that concern no generated name: in what the normal form leaves out, and in what is hand-written.
 
 Defaults, conditions and the like are neither sent nor checked by the SDK; servers and token addresses are stated by the
-hand-written client. A change of them is told all the same, so that none goes unseen.
+hand-written client. Changes to them are reported all the same, so that none goes unnoticed.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ def _of_operation(data: dict[str, Any], operation: Operation, classes: set[str])
 def _of_schema(data: dict[str, Any], node: Any, classes: set[str]) -> _Facts:
     """Return the keywords that are left out of the properties of a schema, by their path in it.
 
-    A reference to one of some classes ends it, since those are told of on their own. Other references and compositions
+    A reference to one of some classes ends it, since those are reported on their own. Other references and compositions
     are looked through, so that the way they are written makes no difference.
     """
     found: _Facts = {}

@@ -19,7 +19,7 @@ PACKAGE: Final = "ev_energy_async"
 # Parameters that bind a function to its client; no caller gives them.
 _BOUND: Final = ("sender",)
 
-# Aliases into hand-written modules cannot be resolved, as these are not there: nothing to tell a maintainer.
+# Aliases into hand-written modules cannot be resolved, as these are not there: nothing to report.
 logging.getLogger("griffe").setLevel(logging.ERROR)
 
 
@@ -119,7 +119,7 @@ def _facts(tree: griffe.Object | griffe.Alias) -> list[tuple[str, Fact]]:
     facts: list[tuple[str, Fact]] = []
     models = tree.members["models"]
     for name, member in models.members.items():
-        # Modules of models are private; what they hold is seen through the names that the package gives out.
+        # Modules of models are private; their content is seen through the names that the package exports.
         if not name.startswith("_") and _is_ours(member) and not member.is_module:
             facts += _class(f"models.{name}", member)
     for name, module in tree.members["api"].members.items():

@@ -24,7 +24,7 @@ def reconcile(old: Side, new: Side, changes: list[Change]) -> list[Change]:
     before, after = old.api.facts, new.api.facts
     differing = {name for name in {*before, *after} if before.get(name) != after.get(name)}
     told = [_checked(change, differing, set(after)) for change in changes]
-    # A schema gains or loses its TypedDict as bodies begin or cease to hold it: the bodies' changes are told.
+    # A schema gains or loses its TypedDict as bodies begin or cease to hold it: the bodies' changes are reported.
     derived = {f"models.{name}Fields" for name in old.in_bodies ^ new.in_bodies}
     explained = _Explained([*told, Change("schema-added", "", "", touches=frozenset(f"{d}*" for d in derived))])
     extra = [
@@ -65,7 +65,7 @@ def _covers(touches: Iterable[str], name: str, *, below: bool = False) -> bool:
 
 
 class _Explained:
-    """Tells which differences of the API the changes of the document explain."""
+    """Finds the differences of the API that changes of the document explain."""
 
     def __init__(self, changes: list[Change]) -> None:
         self._touches = frozenset[str]().union(*(c.touches for c in changes))

@@ -13,7 +13,7 @@
         ...
 
 An entry says what a comparison cannot know: that two things are one. Where it finds its old name in the old document
-and the new one in the new, a change is told as a rename, and the contents are compared across it.
+and the new one in the new, a change is reported as a rename, and the contents are compared across it.
 """
 
 from __future__ import annotations

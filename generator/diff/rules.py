@@ -2,8 +2,8 @@
 
 Two questions are asked of each change, since their responses differ:
 
-* wire: does an OLD client, as released, come to grief with the NEW server?
-* source: does OLD code come to grief with the SDK generated from the NEW document, at run time or in a type checker?
+* wire: does an OLD client, as released, fail with the NEW server?
+* source: does OLD code fail with the SDK generated from the NEW document, at run time or in a type checker?
 
 The version that a change calls for follows the source alone (https://semver.org, items 6 to 8): a path that moved
 breaks every released client, yet the release that knows the new path changes no line of anybody's code, and must reach
@@ -12,7 +12,7 @@ source, `minor` what adds or deprecates something, `patch` what mends or merely 
 can notice.
 
 Below 1.0 item 4 leaves all of that free. What package managers take for compatible there is the same second number
-(`~=0.1.2`), so `minor` stands for what breaks source and `patch` for all else.
+(`~=0.1.2`), so `minor` is for what breaks source and `patch` for all else.
 """
 
 from __future__ import annotations
@@ -379,7 +379,7 @@ OTHERS: Final[dict[str, Rule]] = {
 }  # fmt: skip
 
 RULES: Final[dict[str, Rule]] = {**OPERATIONS, **PARAMETERS, **SCHEMAS, **OTHERS}
-# The order in which changes are told.
+# The order of changes in the report.
 ORDER: Final[dict[str, int]] = {kind: place for place, kind in enumerate(RULES)}
 
 _VERBS: Final = ("take", "need", "heed", "return", "declare")
@@ -391,5 +391,5 @@ def sentence(rule: Rule, before: str, after: str, *, many: bool) -> str:
     text = rule.text.format(
         before=before, after=after, **verbs, **{"is": "are" if many else "is", "has": "have" if many else "has"}
     )
-    # What the generated code does not show has no type to tell.
+    # Items that the generated code does not contain have no type to report.
     return re.sub(r" \((was )?``\)", "", text)

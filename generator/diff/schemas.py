@@ -1,7 +1,7 @@
 """Changes in the schemas of a document: models and their fields, enums and their values, maps.
 
 What a change means depends on how a schema travels. In a response the server speaks and the client must cope; in a body
-the client speaks and the server must. A schema that does both is told once, as what is worse.
+the client speaks and the server must. A schema that does both is reported once, as the worse change.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ def _decode(raw: bytes, name: str) -> Any:
         try:
             return json.loads(raw, object_pairs_hook=_once, parse_constant=_no_number, parse_int=_integer)
         except json.JSONDecodeError as error:
-            # YAML has braces, too; but what ends where JSON would be told by YAML in words that mislead.
+            # YAML has braces too, but its errors about truncated JSON are misleading.
             if not re.match(rb"\s*\{\s*['\w]", raw):
                 raise BadDocument(f"{name}: not JSON: {error}") from error
         except RecursionError as error:
@@ -172,7 +172,7 @@ class _Builder:
 
     def _alias(self, event: Any) -> None:
         if event.anchor not in self._anchors:
-            raise self._fail(event, f"the alias *{event.anchor} stands for nothing, or for what it is part of")
+            raise self._fail(event, f"the alias *{event.anchor} refers to nothing, or to what it is part of")
         value, size = self._anchors[event.anchor]
         if self._stack and is_object(self._stack[-1].value) and self._stack[-1].key is None:
             raise self._fail(event, "an alias as a key")

@@ -54,7 +54,7 @@ def check(document: dict[str, Any]) -> None:
     """Check a document, from its root down.
 
     Raises:
-        BadDocument: Something is not what stands in this place of an OpenAPI document, or a reference is dangling.
+        BadDocument: Something is not what OpenAPI has in this place, or a reference is dangling.
     """
     _Checker(document).document()
 

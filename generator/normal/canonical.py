@@ -60,7 +60,7 @@ class Canonical:
                 raise BadDocument(f"components.schemas.{self._under_way[0]}: allOf goes on for {_LONGEST_CHAIN} steps")
             self._under_way.append(name)
             made = self.of(self._raw[name])
-            # Whether it takes null is said where it is referred to: a class is none of its own instances.
+            # References say whether null is allowed: a class is not one of its own instances.
             self._done[name] = {k: v for k, v in made.items() if k != "x-nullable"}
             self._under_way.pop()
         return self._done[name]
@@ -200,12 +200,12 @@ class Canonical:
         patterns = list(part(node, "patternProperties").values())
         if not patterns:
             return None if extra is None or extra is False else self.of(extra)
-        # Without a word on other keys, they may hold anything.
+        # If nothing is said about other keys, they may hold anything.
         form, nullable = self._union([*patterns, *([] if extra is False else [True if extra is None else extra])])
         return {**form, "x-nullable": True} if nullable and form else form
 
     def _enum(self, node: Node, *, nullable: bool) -> tuple[Node, bool] | None:
-        """Return the form of an enum; None if its values make none, and its type is all that can be said."""
+        """Return the form of an enum; None if its values make none, and only its type is known."""
         values = [v for v in node["enum"] if v is not None]
         if not values:
             return {"type": "null"}, True

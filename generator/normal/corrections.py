@@ -17,7 +17,7 @@ from generator.problems import BadDocument, Report
 
 FILE: Final = Path(__file__).resolve().parent.parent / "corrections.yaml"
 
-# What an entry of each kind has besides its reason; the first is its address.
+# The keys of each kind of entry in addition to its reason; the first is its address.
 _LISTS: Final[dict[str, tuple[str, ...]]] = {
     "nullable": ("at",),
     "types": ("at", "also"),
@@ -164,7 +164,7 @@ class Corrections:
 
 
 def _either(node: Any, other: dict[str, Any]) -> dict[str, Any]:
-    """Return a property that takes something else as well; what is said of the property itself stays in its place."""
+    """Return a property that takes something else as well; the description of the property itself is kept."""
     beside = {key: node[key] for key in BESIDE if key in node} if is_object(node) else {}
     made = {"anyOf": [node, other], **beside}
     return Located(made, node.at) if isinstance(node, Located) else made

@@ -36,7 +36,7 @@ class Discriminators:
                 self.note(schemas[name]["discriminator"], [*self.extending(name), name], base=name)
 
     def extending(self, name: str) -> list[str]:
-        """Return the schemas that a discriminator of a base schema chooses among, besides itself; none without one."""
+        """Return the schemas that the discriminator of a base schema chooses from, except itself; none without one."""
         node = self._raw.get(name)
         if not is_object(node) or "discriminator" not in node or node.keys() & {"oneOf", "anyOf"}:
             return []

@@ -9,7 +9,7 @@ from generator.nodes import Located, is_object
 
 Node = dict[str, Any]
 
-# What stands beside a type, and is no part of it.
+# Keywords beside a type that are not part of it.
 BESIDE: Final[tuple[str, ...]] = ("description", "readOnly", "writeOnly", "deprecated", "x-nullable")
 BOUNDS: Final[tuple[str, ...]] = ("pattern", "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems")
 

@@ -153,7 +153,7 @@ def _places(node: Node, owner: str, name: str = "", prop: str = "") -> list[_Ano
     members: list[Node] = node.get("anyOf", [])
     several = sum(map(_needs_name, members)) > 1
     for i in range(len(members)):
-        # The members stand in an order of their own by now, so that their numbers do not depend on the document's.
+        # The members have an order of their own by now, so that their numbers do not depend on the document's.
         look(members, i, f"{name}_option_{i + 1}" if several else name, prop)
     return found
 

@@ -142,7 +142,7 @@ def is_keyword(name: str) -> bool:
 
 
 def check_identifier(name: str, what: str) -> str:
-    """Return a name that can stand in generated code.
+    """Return a name that is valid in generated code.
 
     Raises:
         BadDocument: It is no identifier of plain letters, or a keyword.
@@ -158,7 +158,7 @@ def check_name(name: str, what: str) -> str:
     """Return a name that a function, a parameter or a group of operations can have.
 
     Raises:
-        BadDocument: It is none, a keyword, private, or a name that modules of operations use.
+        BadDocument: It is not an identifier, a keyword, private, or a name that modules of operations use.
     """
     check_identifier(name, what)
     if name.startswith("_") or name in _IN_OPERATIONS:
@@ -181,7 +181,7 @@ def check_class(name: str, what: str) -> str:
     """Return a name that a class can have.
 
     Raises:
-        BadDocument: It is none, or hides a builtin or a name that generated modules use.
+        BadDocument: It is not an identifier, or hides a builtin or a name that generated modules use.
     """
     check_identifier(name, what)
     cure = "correct it in corrections.yaml (`classes`)"
@@ -196,7 +196,7 @@ def check_field(name: str, what: str) -> str:
     """Return a name that a field of a model can have: the key itself, since models have the keys of the wire.
 
     Raises:
-        BadDocument: It is none, or would hide what the annotations of other fields mean.
+        BadDocument: It is not an identifier, or would hide what the annotations of other fields mean.
     """
     check_identifier(name, what)
     if name.startswith("_") or name in _IN_MODELS:
@@ -255,7 +255,7 @@ def _distinct(
     made = {key: check_identifier(corrected[key], str(key)) for key in rule if key in corrected}
 
     def order(key: Key) -> tuple[bool, bool, str]:
-        # Those whose name needs no change keep it, whatever else comes to the same.
+        # Names that need no change are kept, whatever else would get the same name.
         written = key[-1] if isinstance(key, tuple) else key
         return not _is_free(rule[key], reserved), rule[key] != written, str(key)
 

@@ -172,7 +172,7 @@ class Operations:
                 return None
             if "x-root" in node:
                 return {**self.roots[node["x-root"]], **{k: v for k, v in node.items() if k != "x-root"}}
-            # What is collected stands for itself, or for the items of an array.
+            # The collected schema is the value itself or the items of an array.
             return {**node, "items": named(node["items"])} if "x-root" in node.get("items", ()) else node
 
         responses = {s: attrs.evolve(a, schema=named(a.schema)) for s, a in operation.responses.items()}
@@ -209,7 +209,7 @@ class Operations:
         return True
 
     def _root(self, name: str, node: Node) -> Node:
-        """Note a schema for naming; returns what stands for it until then."""
+        """Record a schema for naming, and return its placeholder."""
         free, number = name, 2
         while free in self.roots and not same_shape(self.roots[free], node):
             free, number = f"{name}{number}", number + 1

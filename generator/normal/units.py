@@ -36,7 +36,7 @@ def unit_of(name: str) -> str | None:
     return None
 
 
-# How prose writes a unit, besides the symbol itself.
+# Spellings of a unit in prose, in addition to its symbol.
 _WORDS: Final = {
     "%": r"per ?cent|percentage",
     "W": r"watts",

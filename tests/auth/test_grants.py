@@ -215,7 +215,7 @@ async def test_a_thousand_calls_with_refused_credentials_make_one_request(servic
 @pytest.mark.parametrize(
     ("status", "kind", "text"),
     [
-        (200, DecodeError, "the token endpoint answered with text/html, not JSON"),
+        (200, DecodeError, "the token endpoint responded with text/html, not JSON"),
         (502, ServerError, "^502 for POST /o/token/"),
     ],
 )

@@ -94,7 +94,7 @@ def test_a_code_that_has_expired_is_an_auth_error() -> None:
     ],
 )
 def test_what_is_no_json_is_named_by_its_content_type(body: bytes, kind: str) -> None:
-    with pytest.raises(DecodeError, match=f"the token endpoint answered with {kind}, not JSON") as raised:
+    with pytest.raises(DecodeError, match=f"the token endpoint responded with {kind}, not JSON") as raised:
         read_token(answer(body, kind=kind), START)
 
     assert SECRET not in f"{raised.value!r} {' '.join(traceback.format_exception(raised.value))}"

@@ -73,7 +73,7 @@ def read_token(response: RawResponse, now: dt.datetime, request: Request[Any] | 
         if response.status != _OK:
             raise error_for(response) from None
         kind = printable(response.headers.get("Content-Type", "no content type"))
-        raise DecodeError(f"the token endpoint answered with {kind}, not JSON", "$", response) from None
+        raise DecodeError(f"the token endpoint responded with {kind}, not JSON", "$", response) from None
     code = members.text("error")
     if code in _DEFINITIVE:
         raise AuthError(code, _description(members, request or response.request))

@@ -63,7 +63,7 @@ class Latency(Effect):
 
 @attrs.frozen
 class Stall(Effect):
-    """The request is neither handled nor answered until the client gives up or `seconds` have passed (None: never)."""
+    """The request is neither handled nor responded to until the client gives up or `seconds` pass (None: never)."""
 
     kind: ClassVar[str] = "stall"
     seconds: float | None = None

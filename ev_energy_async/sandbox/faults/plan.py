@@ -99,7 +99,7 @@ class Rule:
     path: str | None = None
     """A glob over raw paths below the base URL (`/vehicles/*`) or from the root (`/o/token/`); `*` takes in slashes."""
     method: str | None = None
-    """The HTTP method; every one if it is None."""
+    """The HTTP method; None for every one."""
     probability: float = 1.0
     count: int | None = None
     """The most times it strikes."""

@@ -62,7 +62,7 @@ def plan_of(plain: object) -> FaultPlan:
     _only(raw, ("rules", "seed"), "the plan")
     seed = raw.get("seed", 7)
     if not isinstance(seed, int) or isinstance(seed, bool):
-        raise FaultPlanError(f"seed should be a whole number, not {seed!r}")
+        raise FaultPlanError(f"seed should be an integer, not {seed!r}")
     rules = raw.get("rules")
     if not isinstance(rules, list):
         raise FaultPlanError(f"rules should be a list, not {_told(rules)}")

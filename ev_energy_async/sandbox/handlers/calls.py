@@ -35,4 +35,4 @@ class Call:
 
 
 Handler = Callable[[Call], Reply]
-"""Answers a call; raises `Problem` where it can't."""
+"""Responds to a call, or raises `Problem`."""

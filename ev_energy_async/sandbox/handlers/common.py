@@ -37,7 +37,7 @@ def found(collection: Collection[T], id_: str) -> T:
     """Return the thing of that ID.
 
     Raises:
-        Problem: 404 if there is none.
+        Problem: 404 if it does not exist.
     """
     thing = collection.get(id_)
     if thing is None:
@@ -109,7 +109,7 @@ def stamp(call: Call, name: str) -> Instant | None:
     """Return a cursor that is a timestamp.
 
     Raises:
-        Problem: 400 if it is none.
+        Problem: 400 if it is invalid.
     """
     written = call.query.text(name)
     if written is None:
@@ -165,7 +165,7 @@ def referred(collection: Collection[T], name: str, value: str) -> T:
     """Return the thing whose URL a member of the body is.
 
     Raises:
-        Problem: 400 if there is none.
+        Problem: 400 if it is missing.
     """
     thing = collection.get(value.rstrip("/").rpartition("/")[2])
     if thing is None:

@@ -28,7 +28,7 @@ def get_vehicle(call: Call) -> Reply:
 
 
 def create_vehicle(call: Call) -> Reply:
-    """Return a vehicle without integration, that stands in for a car which can't be connected."""
+    """Return a vehicle without integration, for a car that cannot be connected."""
     user, body = call.user, call.body
     if user is None:
         raise invalid({"EvEnergy-User": ["This operation needs a user."]})
@@ -62,7 +62,7 @@ def update_vehicle(call: Call) -> Reply:
     vehicle, body = found_vehicle(call), call.body
     if "battery_size_watt_hours" in body:
         if vehicle.integrated != "UNINTEGRATED":
-            raise invalid({"battery_size_watt_hours": ["The vehicle's integration tells this."]})
+            raise invalid({"battery_size_watt_hours": ["The vehicle's integration reports this."]})
         vehicle.battery_watt_hours = body["battery_size_watt_hours"] // _BATTERY_STEP * _BATTERY_STEP
     vehicle.charge_limit = body.get("maximum_charge_limit_percentage", vehicle.charge_limit)
     vehicle.vehicle_class = body.get("vehicle_class", vehicle.vehicle_class)
@@ -175,7 +175,7 @@ def delete_evse(call: Call) -> Reply:
 
 
 def reconnect_evse(call: Call) -> Reply:
-    """Return a link for the owner, who follows it within minutes: then the charge point is heard of again."""
+    """Return a link for the owner, who follows it within minutes: then the charge point reports again."""
     evse = found_evse(call)
     call.world.revive(evse, call.now + _LINK_IS_FOLLOWED_IN, call.now)
     return Reply(HTTPStatus.CREATED, {"url": _connect_url(evse.id, call)})

@@ -214,7 +214,7 @@ def _known_user(call: Call) -> str:
 
 
 def _vehicle_model(call: Call, choice: dict[str, str]) -> VehicleTrim | None:
-    """Return the trim that a choice of make, model or trim comes to; None where nothing is chosen."""
+    """Return the trim for a choice of make, model or trim; None if nothing is chosen."""
     if "trim_id" in choice:
         return found(call.world.vehicle_trims, choice["trim_id"])
     model: VehicleModel | None = None

@@ -144,7 +144,7 @@ def list_messages(call: Call) -> Reply:
 
 
 def get_message(call: Call) -> Reply:
-    """Return one thing that was said on a ticket."""
+    """Return one message of a ticket."""
     return written(call, found_record(call, "messages", "message_id", _ticket(call)))
 
 

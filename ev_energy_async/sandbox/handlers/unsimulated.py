@@ -1,4 +1,4 @@
-"""Answers operations that the sandbox does not simulate yet, with examples of what their schemas describe.
+"""Responds to operations that the sandbox does not simulate yet, with examples of their schemas.
 
 The document may gain an operation before the sandbox learns it: its shape can be tried at once, though nothing that is
 written is kept.

@@ -1,6 +1,6 @@
 """The authorization endpoint `/o/authorize/` (RFC 6749, section 4.1.1): a page on which a user allows or denies access.
 
-There are no passwords in the sandbox: whoever opens the page chooses which user to be. For tests and CI, one user can
+There are no passwords in the sandbox: visitors of the page choose which user to be. For tests and CI, one user can
 consent at once. No I/O, time comes in as an argument.
 """
 
@@ -70,7 +70,7 @@ class _Unanswerable(Exception):
 
 
 class ConsentDesk:
-    """Answers `/o/authorize/`."""
+    """Serves `/o/authorize/`."""
 
     def __init__(self, issuer: TokenIssuer, users: Collection[User], *, auto_consent: str | bool = False) -> None:
         """Make a desk for the users of a world.

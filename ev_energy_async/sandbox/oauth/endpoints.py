@@ -47,7 +47,7 @@ class _Client:
 
 
 class OAuth:
-    """Answers everything below `/o/`."""
+    """Serves everything below `/o/`."""
 
     def __init__(self, issuer: TokenIssuer, desk: ConsentDesk) -> None:
         self.issuer = issuer

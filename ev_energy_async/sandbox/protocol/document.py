@@ -1,6 +1,6 @@
 """The API's description as the sandbox reads it: operations by name, and the schemas they refer to.
 
-`document.json` stands beside this module; it is read on first use.
+`document.json` is beside this module, and is read on first use.
 """
 
 import json

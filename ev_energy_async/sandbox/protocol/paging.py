@@ -34,7 +34,7 @@ class Ordered(Protocol[T_co, C_contra]):
 
 
 class Page(NamedTuple, Generic[T]):
-    """One page, and the query parameter that leads to each neighbour (None: there is none)."""
+    """One page, and the query parameters of its neighbours (None if it has none)."""
 
     items: Sequence[T]
     next: tuple[str, str] | None

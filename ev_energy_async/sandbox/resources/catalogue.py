@@ -1,4 +1,4 @@
-"""The catalogues besides vehicles and charge points: home energy devices, feeds, time zones, subscriptions."""
+"""The catalogues other than vehicles and charge points: home energy devices, feeds, time zones, subscriptions."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ _USER_ID: Final = re.compile(r"user[A-Z\d]{26}")
 
 @attrs.frozen
 class Route:
-    """The operation that a request calls, or the reason there is none."""
+    """The operation that a request calls, or the reason why it calls none."""
 
     operation: Operation | None = None
     """None for the OAuth endpoints, and where nothing is."""
@@ -58,7 +58,7 @@ class Route:
 
 
 class Api:
-    """Answers requests, one after the other."""
+    """Responds to requests, one after the other."""
 
     def __init__(
         self,
@@ -94,7 +94,7 @@ class Api:
         return self.origin + PREFIX
 
     def route(self, request: Request) -> Route:
-        """Return the operation that a request calls, or the reason there is none."""
+        """Return the operation that a request calls, or the reason why it calls none."""
         try:
             below = _below(request.path)
             if request.method == "OPTIONS":
@@ -259,7 +259,7 @@ def _check_accept(operation: Operation, request: Request) -> None:
         return
     ranges = [entry for entry in accept.split(",") if not _ZERO_QUALITY.search(entry)]
     if _JSON_RANGES.isdisjoint(entry.partition(";")[0].strip().lower() for entry in ranges):
-        raise Problem(HTTPStatus.NOT_ACCEPTABLE, "The answer is application/json, which Accept leaves out.")
+        raise Problem(HTTPStatus.NOT_ACCEPTABLE, "The response is application/json, which Accept does not include.")
 
 
 def _check_scopes(operation: Operation, caller: Caller) -> None:

@@ -27,7 +27,7 @@ class Caller:
 
 
 class Callers:
-    """Tells callers apart and keeps their request limits: one for each application and user, one for each address."""
+    """Identifies callers and keeps their request limits: one per application and user, one per address."""
 
     def __init__(self, tokens: TokenIssuer, *, rate_limit: int, anonymous_limit: int, speed: float = 1.0) -> None:
         self.rate_limit = rate_limit

@@ -69,7 +69,7 @@ class Controlled(Protocol):
 
 
 class Control:
-    """Answers everything below `/_sandbox/`."""
+    """Serves everything below `/_sandbox/`."""
 
     def __init__(self, sandbox: Controlled) -> None:
         self._sandbox = sandbox

@@ -1,7 +1,7 @@
 """The fast mode: what fleets are polled with, `GET /vehicles`, from items that were encoded before.
 
 An item is encoded anew when another log is its vehicle's newest one; all are when anything was written to the world
-over HTTP. So the answers are the same as without it, they only cost less. What a test changes in `Sandbox.world` by
+over HTTP. So the responses are the same as without it, at a lower cost. What a test changes in `Sandbox.world` by
 hand is not noticed here. No I/O.
 """
 
@@ -57,7 +57,7 @@ class _Page:
 
 
 class FastPages:
-    """Answers the application's own `GET /vehicles`."""
+    """Serves the application's own `GET /vehicles`."""
 
     def __init__(self, document: Document, world: World) -> None:
         self._document = document

@@ -21,7 +21,7 @@ Serve = Callable[[Request, Problem | None], Awaitable[Outcome]]
 
 
 class _Briefly(logging.Filter):
-    """Tells of a request that is no HTTP in a line, not in the traceback of a parser."""
+    """Logs a malformed request in one line instead of a parser's traceback."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Let every record pass."""

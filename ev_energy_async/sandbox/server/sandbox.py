@@ -165,7 +165,7 @@ class Sandbox:
         self._ahead: asyncio.Task[None] | None = None
         self._running = False
         self.unsimulated = tuple(sorted(set(document.operations).difference(HANDLERS)))
-        """The operations of the document that the sandbox answers with examples of their schemas alone."""
+        """The operations of the document that the sandbox does not simulate: it returns examples of their schemas."""
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -245,7 +245,7 @@ class Sandbox:
         return self._listener.most_under_way
 
     def uploaded(self, file_id: str) -> bytes | None:
-        """Return the content uploaded for a rebate evidence file, or None if there is none."""
+        """Return the content uploaded for a rebate evidence file; None if nothing was uploaded."""
         upload = self.world.upload(file_id)
         return None if upload is None else upload.content
 
@@ -321,7 +321,7 @@ class Sandbox:
         self._running = True
         if self.unsimulated:
             _LOG.warning(
-                "The sandbox does not simulate these operations and answers them with examples from their schemas: %s",
+                "The sandbox does not simulate these operations and returns examples of their schemas: %s",
                 ", ".join(self.unsimulated),
             )
         if self._deliverer is not None:

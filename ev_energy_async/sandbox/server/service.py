@@ -84,7 +84,7 @@ class _Struck:
 
 
 class Service:
-    """Answers requests as the API does, but for the faults."""
+    """Responds to requests as the API does, apart from faults."""
 
     def __init__(self, api: Api, plan: FaultPlan, now: Instant) -> None:
         """Put a plan into force at `now`."""
@@ -102,7 +102,7 @@ class Service:
         return self._serve(request, now, route, lambda: self.api.answer(request, now, refusal, route))
 
     def serve_elsewhere(self, request: Request, now: Instant, answer: Callable[[], Reply]) -> Outcome:
-        """Return the same for a request that is none of the API's."""
+        """Return the same for a request that is not one of the API."""
         return self._serve(request, now, Route(), answer)
 
     def _serve(self, request: Request, now: Instant, route: Route, answer: Callable[[], Reply]) -> Outcome:
@@ -168,7 +168,7 @@ class Service:
                 case _:
                     struck.late.append(strike)
                     continue
-            break  # it is answered, or never will be
+            break  # it has a response, or will never have one
         return struck
 
     def _make_odd(self, reply: Reply, schema: dict[str, Any] | None, struck: _Struck, now: Instant) -> None:

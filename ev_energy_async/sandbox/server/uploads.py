@@ -1,7 +1,7 @@
 """The second origin: where the presigned URLs of the rebates' evidence lead to. No I/O.
 
-It answers as an object store does, errors in XML (docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html). A
-presigned URL is its own permission and ends after an hour; a request that carries an access token besides is refused,
+It responds as an object store does, with errors in XML (docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html). A
+presigned URL is its own permission and ends after an hour; a request that also carries an access token is refused,
 since the token would have been given to another host.
 """
 
@@ -17,7 +17,7 @@ from ev_energy_async.sandbox.world import SIGNATURE, Upload
 
 
 class Uploads:
-    """Answers `PUT` and `GET` at the presigned URLs."""
+    """Serves `PUT` and `GET` at the presigned URLs."""
 
     def __init__(self, find: Callable[[str], Upload | None]) -> None:
         """Make a store of files.

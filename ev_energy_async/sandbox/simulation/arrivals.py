@@ -56,7 +56,7 @@ class _Manner(NamedTuple):
     since: Instant | None
     until: Instant | None
     draws: int
-    """Tells its chance from that of others."""
+    """Separates its random numbers from those of others."""
 
     def concerns(self, kind: LogKind) -> bool:
         if self.operation is None:

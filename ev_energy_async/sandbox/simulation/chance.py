@@ -7,7 +7,7 @@ _MASK: Final = (1 << 64) - 1
 
 
 def mix(*parts: int) -> int:
-    """Fold whole numbers into one well-scattered 64-bit number.
+    """Fold integers into one well-scattered 64-bit number.
 
     The finaliser is splitmix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, OOPSLA 2014).
     """

@@ -19,8 +19,8 @@ _COMMAND: Final = 23
 _OCPP: Final = 24
 
 _MAINS_VOLTS: Final = 230
-_REFUSALS: Final = 0.04  # share of the OCPP calls that are answered with an error
-_SILENCES: Final = 0.02  # share of the OCPP calls that are never answered
+_REFUSALS: Final = 0.04  # share of the OCPP calls that return an error
+_SILENCES: Final = 0.02  # share of the OCPP calls without a response
 
 _PASSING: Final = (
     Failure(404, "CHARGER_NOT_FOUND", "DEVICE", "The charger is not on this account."),

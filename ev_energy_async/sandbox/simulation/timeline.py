@@ -63,7 +63,7 @@ class Timeline:
         self._latest_until: Instant = 0
         self._revision = -1
         self.latest_json: bytes | None = None
-        """Room for whoever writes the newest log as JSON; emptied when another one is the newest."""
+        """A cache for the newest log as JSON; emptied when another one is the newest."""
 
     def newest_first(self, now: Instant, before: Instant | None = None) -> Iterator[Log]:
         """Yield the logs that are there at `now`, from the newest (older than `before`) back."""

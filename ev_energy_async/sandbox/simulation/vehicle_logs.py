@@ -45,7 +45,7 @@ class Connection(NamedTuple):
     silences: Silences
     """The stretches of silence."""
     error_rate: float
-    """Passing errors a day."""
+    """Transient errors per day."""
     knows_home: bool
     """Whether the user's home location is known."""
     unlinked: Silences = ()
@@ -268,7 +268,7 @@ class VehicleReporter:
         return self._heard(logs)
 
     def status_log_now(self, now: Instant) -> StatusLog | None:
-        """Return a sample of the present, taken beside the usual ones; None where nothing is heard."""
+        """Return an additional sample of the present; None while the vehicle is silent."""
         if not self.hears(now):
             return None
         day = self.life.day_of(now)

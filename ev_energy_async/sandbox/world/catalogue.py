@@ -1,6 +1,6 @@
 """The makes, models, trims and tariffs that the sandbox's catalogue is built from. Data only.
 
-The names are those of real products, so that screens look alive; what stands beside them is made up or rounded.
+The names are those of real products, so that screens look realistic; the figures are invented or rounded.
 """
 
 from typing import Final, NamedTuple

@@ -26,7 +26,7 @@ class Logged:
     kind: str
     """The collection, such as `status_logs`."""
     at: str
-    """The timestamp that identifies the log, as it stands in its URL and in the record's `Served.logs`."""
+    """The timestamp that identifies the log, as written in its URL and in the record's `Served.logs`."""
     visible_at: datetime
     """The moment from which it could be read; for a late log long after its own time."""
 

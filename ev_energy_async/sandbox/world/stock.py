@@ -49,7 +49,7 @@ _HOME_CHARGER_WATTS: Final = 7_400
 _SECOND_CAR_CHARGER_WATTS: Final = 3_600
 _SMART: Final = 0.85  # shares of the cars
 _BAD_LINKS: Final = 0.06
-_OFFLINE_EVERY: Final = 12  # one charge point in so many is not heard of any more
+_OFFLINE_EVERY: Final = 12  # one charge point in so many is silent
 _RECENT_DAYS: Final = 4_000  # days and log lists kept worked out
 _RECENT_LOGS: Final = 400
 

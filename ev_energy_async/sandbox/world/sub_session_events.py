@@ -1,4 +1,4 @@
-"""The feed of sub-sessions that begin and end, for whoever delivers webhooks. No I/O, no clock."""
+"""The feed of sub-sessions that begin and end, for the delivery of webhooks. Does no I/O and has no clock."""
 
 from __future__ import annotations
 

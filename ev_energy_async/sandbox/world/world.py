@@ -123,7 +123,7 @@ class World(Stock):
         return True
 
     def revive(self, evse: Evse, at: Instant, now: Instant) -> None:
-        """Let a charge point that is not heard of be heard again from a moment to come."""
+        """Let a silent charge point report again from a future moment."""
         reporter = evse.reporter
         reporter.charger = reporter.charger._replace(silences=restore(reporter.charger.silences, at))
         self._changed(evse.plug, reporter.life, now)

@@ -69,7 +69,7 @@ TEXTS: dict[str, tuple[str | bytes, str]] = {
     "Swagger 2": ("swagger: '2.0'\npaths: {}", "Swagger 2 is not supported"),
     "no paths": ("openapi: 3.1.0\ninfo: {version: 1}", "`paths` is missing"),
     "no version": ("openapi: 3.1.0\ninfo: {}\npaths: {}", "/info/version"),
-    "an alias of itself": ("openapi: &a [*a]", "stands for nothing, or for what it is part of"),
+    "an alias of itself": ("openapi: &a [*a]", "refers to nothing, or to what it is part of"),
     "a YAML bomb": (
         "a0: &a0 [x, x]\n" + "".join(f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}, *a{i - 1}]\n" for i in range(1, 40)),
         "line 13: with its aliases in place, more than 1,000,000 values",

@@ -58,7 +58,7 @@ def test_every_effect_has_a_name_and_needs_nothing_more(kind: str) -> None:
         (None, "the plan should be a mapping with `rules` and, if wanted, `seed`, not nothing"),
         ({"rule": []}, "the plan has no 'rule', 'rules' perhaps?"),
         ({}, "rules should be a list, not nothing"),
-        ({"rules": [], "seed": "x"}, "seed should be a whole number, not 'x'"),
+        ({"rules": [], "seed": "x"}, "seed should be an integer, not 'x'"),
         ({"rules": [{"effect": "stall"}, 5]}, "rule 2 should be a mapping with `effect` and what it is about, not 5"),
         ({"rules": [{"path": "/x"}]}, "rule 1 has no effect; the effects are latency, stall, "),
         ({"rules": [{"effect": "latncy"}]}, "rule 1: there is no effect 'latncy', 'latency' perhaps?"),
