@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import ev_energy_async
 from ev_energy_async import api, codec, models
 from ev_energy_async._extras import MissingExtra
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["preload"]
 
+_ROOT: Final = Path(__file__).parent
 # Third-party modules that their own packages import when they are first needed.
 _LIBRARIES: Final = ("cattrs", "oauthlib.oauth2")
 # Programs and test kits, which no service runs beside its event loop.
@@ -34,7 +35,7 @@ def preload() -> None:
     Example:
         >>> await asyncio.to_thread(ev_energy_async.preload)  # doctest: +SKIP
     """
-    for name in (*_LIBRARIES, *_modules(ev_energy_async.__path__, "ev_energy_async.")):
+    for name in (*_LIBRARIES, *_modules([str(_ROOT)], "ev_energy_async.")):
         _load(name)
     for name in models.__all__:
         getattr(models, name)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar, get_args
 
 import msgspec
 
-from ev_energy_async import codec as face
+from ev_energy_async._lazy import lazy_module
 from ev_energy_async.codec.damage import is_utf8, pieces, pieces_by_key, replaced
 from ev_energy_async.codec.drift import Drift
 from ev_energy_async.codec.slices import AT_ONCE, SLICE, groups
@@ -29,6 +29,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from cattrs import Converter
+
+    from ev_energy_async.codec import tolerant
+else:
+    # cattrs costs 45 ms, and most programs never need it.
+    tolerant = lazy_module("ev_energy_async.codec.tolerant")
 
 __all__ = ["Codec", "decode", "finish", "make_converter", "warm"]
 
@@ -232,7 +237,7 @@ class Codec:
             part = bytes(raw)
             if len(part) > AT_ONCE and name in kinds:
                 try:
-                    document[name] = face.Decoded((yield from self._steps(part, kinds[name])))
+                    document[name] = tolerant.Decoded((yield from self._steps(part, kinds[name])))
                 except DecodeError as error:
                     raise DecodeError(error.reason, f"$.{name}{error.path[1:]}") from error
                 yield
@@ -299,7 +304,7 @@ class Codec:
             return False
         hooked = self._hooked.get(into)
         if hooked is None:
-            hooked = self._hooked[into] = face.has_hook(self._converter, into)
+            hooked = self._hooked[into] = tolerant.has_hook(self._converter, into)
         return hooked
 
     def _decode_tolerantly(self, data: bytes, into: Any) -> Any:
@@ -309,7 +314,7 @@ class Codec:
         if self._converter is None:
             self._converter = make_converter()
             self._hooked.clear()
-        value, drift = face.structure(self._converter, document, into)
+        value, drift = tolerant.structure(self._converter, document, into)
         for item in drift:
             self.report(item)
         return value
@@ -375,7 +380,7 @@ def make_converter() -> Converter:
         >>> converter.register_structure_hook(float, lambda value, _: round(value, 3))
         >>> client = EvEnergy(credentials, converter=converter)  # doctest: +SKIP
     """
-    return face.TolerantConverter()
+    return tolerant.TolerantConverter()
 
 
 _default: Final = Codec()
