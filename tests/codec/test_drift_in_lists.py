@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from ev_energy_async import DecodeError, Drift
-from ev_energy_async import codec as _codec
-from ev_energy_async.codec import Codec
+from ev_energy_async.codec import Codec, tolerant
 from ev_energy_async.models import VehicleStatusLog
 
 GOOD = {"url": "https://api.ev.energy/v2/x", "is_charging": True}
@@ -31,13 +30,13 @@ def test_the_items_come_in_their_order_and_the_drift_is_reported() -> None:
 
 def test_only_the_item_that_departs_takes_the_slow_way(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
-    structure = _codec.structure
+    structure = tolerant.structure
 
     def watched(converter: Any, document: Any, into: Any) -> Any:
         seen.append(into)
         return structure(converter, document, into)
 
-    monkeypatch.setattr(_codec, "structure", watched)
+    monkeypatch.setattr(tolerant, "structure", watched)
 
     Codec().decode(page(*[GOOD] * 99, {**GOOD, "odometer_meters": 70.0}), LOGS)
 

@@ -11,9 +11,8 @@ from uuid import UUID
 import pytest
 
 from ev_energy_async import DecodeError, models
-from ev_energy_async import codec as face
 from ev_energy_async.client import EvEnergy
-from ev_energy_async.codec import Codec, decode, decode_strict, encode, make_converter
+from ev_energy_async.codec import Codec, decode, decode_strict, encode, make_converter, tolerant
 
 if TYPE_CHECKING:
     from tests.conftest import Network
@@ -109,13 +108,13 @@ def test_a_hook_switches_the_fast_way_off_for_what_contains_its_type_and_only_th
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     slow: list[Any] = []
-    structure = face.structure
+    structure = tolerant.structure
 
     def noting(converter: Any, document: Any, into: Any) -> Any:
         slow.append(into)
         return structure(converter, document, into)
 
-    monkeypatch.setattr(face, "structure", noting)
+    monkeypatch.setattr(tolerant, "structure", noting)
     converter = make_converter()
     converter.register_structure_hook(models.VehicleStatusLog, lambda value, _: value)
     codec = Codec(converter)
@@ -133,7 +132,7 @@ def test_a_hook_switches_the_fast_way_off_for_what_contains_its_type_and_only_th
 
 
 def test_without_hooks_a_converter_leaves_the_fast_way_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(face, "structure", None)
+    monkeypatch.setattr(tolerant, "structure", None)
 
     assert Codec(make_converter()).decode(document(), models.Vehicle) == decode(document(), models.Vehicle)
 
