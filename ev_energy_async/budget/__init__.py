@@ -1,6 +1,6 @@
-"""The budget of requests in a rolling hour, and who spends it next.
+"""The rolling-hour budget of requests: how many are left, and whose turn is next.
 
-Every request passes through it on its way to the wire; it counts, it never sends.
+Every request passes through it on its way to the wire; it counts, and never sends.
 """
 
 from typing import TYPE_CHECKING

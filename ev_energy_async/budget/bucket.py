@@ -13,7 +13,6 @@ those in flight, and those that ended without a header.
 from __future__ import annotations
 
 import math
-from collections import deque
 from heapq import merge
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -27,13 +26,13 @@ if TYPE_CHECKING:
 __all__ = ["Bucket", "Permit", "Outlook"]
 
 _WINDOW: Final = 3600.0
-# Two clocks that each keep time well still drift apart by some tenths of a second in an hour.
+# Two good clocks still drift apart by some tenths of a second in an hour.
 _DRIFT: Final = 1.0
 _SPENT_FOR: Final = _WINDOW + _DRIFT
 _SURELY_SPENT_FOR: Final = _WINDOW - _DRIFT
-# A request that nobody waits for any more may still be on its way; by then it has arrived or never will.
+# A request whose caller has given up may still be on its way; by then it has arrived or never will.
 _ARRIVES_WITHIN: Final = 60.0
-_BLIND: Final = 4  # requests under way at once as long as nothing is known of the bucket
+_BLIND: Final = 4  # concurrent requests while nothing is known of the bucket
 _PAUSE: Final = 60.0
 _LONGEST_PAUSE: Final = 900.0
 _RESERVED: Final = 0.02  # the part of a limit that is kept for urgent requests unless told otherwise
@@ -41,11 +40,11 @@ _RESERVED: Final = 0.02  # the part of a limit that is kept for urgent requests 
 
 @attrs.define(eq=False)
 class Permit:
-    """The right to send one request, given back through `Bucket.settle`, `refused`, `forget` or `release`.
+    """The right to send one request, ended by `Bucket.settle`, `refused`, `forget` or `release`.
 
     Attributes:
         at: When it was given; the request is sent then or later.
-        probe: Whether it was given on suspicion, to hear how the bucket stands.
+        probe: Whether it was given although the bucket seems empty, to learn how much is left.
     """
 
     at: float
@@ -53,11 +52,11 @@ class Permit:
 
 
 class Outlook(NamedTuple):
-    """When the next request can be sent, in the seconds of the caller's clock.
+    """When the next request can be sent, in seconds of the caller's clock.
 
     Attributes:
-        soonest: Not before this, whatever the answers under way say.
-        likely: At this moment, if none of them tells otherwise; infinite if it is they who have to tell.
+        soonest: Not before this, whatever the pending responses report.
+        likely: At this moment, unless one of them reports otherwise; infinite if it depends on them alone.
     """
 
     soonest: float
@@ -65,13 +64,13 @@ class Outlook(NamedTuple):
 
     @property
     def guess(self) -> float:
-        """What to tell somebody who asks, never infinite."""
+        """The estimate to report, never infinite."""
         return self.soonest if self.likely == math.inf else self.likely
 
 
 @attrs.define(eq=False)
 class _Second:
-    """Requests that ended within one second; what is said of them holds for the one it suits least."""
+    """Requests that ended within one second; each attribute is the most cautious of theirs."""
 
     first: float
     last: float
@@ -85,17 +84,18 @@ class _Second:
 
 
 class _Ledger:
-    """Requests in the order in which they ended, by the second: a million of them take no more room than 3,600.
+    """Requests in the order in which they ended, by the second: a million take no more room than 3,600.
 
     Attributes:
-        total: How many they are.
+        total: Their number.
         quiet_until: Before this none of them leaves the window.
     """
 
     def __init__(self) -> None:
         self.total = 0
         self.quiet_until = math.inf
-        self._seconds: deque[_Second] = deque()
+        # At most 3,600. An empty deque would take 760 bytes, and each of many users has a budget.
+        self._seconds: list[_Second] = []
 
     def __iter__(self) -> Iterator[_Second]:
         return iter(self._seconds)
@@ -113,34 +113,34 @@ class _Ledger:
         self._seconds.append(_Second(at, at, sent, 1, surely_counted))
 
     def pop_free(self, now: float) -> list[_Second]:
-        """Remove what has left the window, and return it."""
+        """Remove and return the requests that have left the window."""
         gone: list[_Second] = []
         while self._seconds and self._seconds[0].free_at <= now:
-            gone.append(self._seconds.popleft())
+            gone.append(self._seconds.pop(0))
             self.total -= gone[-1].count
         self.quiet_until = self._seconds[0].free_at if self._seconds else math.inf
         return gone
 
 
 class Reported:
-    """What the API's headers say is left, at least.
+    """The least that the API's headers leave.
 
     Attributes:
-        at: When it last said so; minus infinity if it never did.
+        at: When it was last reported; minus infinity if never.
     """
 
     def __init__(self) -> None:
         self.at = -math.inf
-        self._newest = -math.inf  # when the newest request that was answered was granted
-        # Answers that may be the last word, the lowest `remaining` first: (when it came, remaining).
-        self._low: deque[tuple[float, int]] = deque()
-        # Requests that ended without word, until a request granted later is answered: [counted by then, how many].
-        self._untold: deque[tuple[float, int]] = deque()
+        self._newest = -math.inf  # when the newest request with a response was permitted
+        # Responses that may be the most recent, the lowest `remaining` first: (arrival, remaining).
+        self._low: list[tuple[float, int]] = []
+        # Requests that ended without a header, until a later one has a response: (counted by then, how many).
+        self._untold: list[tuple[float, int]] = []
         self._untold_total = 0
         self._regained = 0
 
     def left(self, in_flight: int) -> int:
-        """Return what is left for requests that are not under way yet; below zero if it may be overdrawn."""
+        """Return what is left for requests that are not in flight yet; below zero if it may be overdrawn."""
         return self._low[0][1] - in_flight - self._untold_total + self._regained
 
     def hear(self, now: float, granted: float, remaining: int) -> None:
@@ -148,17 +148,17 @@ class Reported:
         self._newest = max(self._newest, granted)
         self._regained = 0
         while self._low and self._low[0][0] < self._newest:
-            self._low.popleft()
+            self._low.pop(0)
         while self._low and self._low[-1][1] >= remaining:
             self._low.pop()
         self._low.append((now, remaining))
         while self._untold and self._untold[0][0] < self._newest:
-            self._untold_total -= self._untold.popleft()[1]
+            self._untold_total -= self._untold.pop(0)[1]
 
     def miss(self, now: float, counted_by: float) -> None:
-        """Note a request that was perhaps counted, at the latest then."""
+        """Note a request that may have been counted, at the latest then."""
         while self._untold and self._untold[0][0] + _SPENT_FOR <= now:
-            self._untold_total -= self._untold.popleft()[1]
+            self._untold_total -= self._untold.pop(0)[1]
         self._untold_total += 1
         if self._untold and counted_by - self._untold[-1][0] < 1.0:
             before, count = self._untold.pop()
@@ -167,7 +167,7 @@ class Reported:
             self._untold.append((counted_by, 1))
 
     def regains(self, gone: _Second) -> bool:
-        """Whether requests that left the window were surely still in it when the word was given."""
+        """Whether requests that left the window were certainly still in it at the last report."""
         return gone.sent + _SURELY_SPENT_FOR > self.at
 
     def regain(self, gone: _Second) -> None:
@@ -175,25 +175,25 @@ class Reported:
             self._regained += gone.surely_counted
 
     def lapse(self) -> None:
-        """Forget it all: what it spoke of has left the window, and nothing is known of what others spent since."""
+        """Forget the reports: their requests have left the window, and what others spent since is unknown."""
         self.at = -math.inf
         self._low.clear()
         self._regained = 0
 
 
 class Bucket:
-    """One bucket of requests per rolling hour, as far as it can be known from here.
+    """One bucket of requests per rolling hour, as far as this process can know it.
 
     Args:
-        limit: Requests per rolling hour until the API tells.
+        limit: Requests per rolling hour until the API reports it.
         share: The fraction of the limit that this process may use.
         reserve: Requests that only urgent ones may take; None for 2 % of the limit.
 
     Attributes:
-        limit: Requests per rolling hour, as the API last told.
+        limit: Requests per rolling hour, as last reported.
         own_limit: Requests per rolling hour that this process may use.
-        in_flight: Requests granted that have not ended.
-        blocked_until: Before this nothing is granted to anybody, since a 429 said so.
+        in_flight: Permitted requests that have not ended.
+        blocked_until: No permits before this, since a 429 said so.
     """
 
     def __init__(self, limit: int, share: float = 1.0, reserve: int | None = None) -> None:
@@ -201,7 +201,7 @@ class Bucket:
         self._share = share
         self._reserve = reserve
         self._set_limit(limit)
-        self._limit_of = -math.inf  # when the request whose answer told the limit was granted
+        self._limit_of = -math.inf  # when the request that reported the limit was permitted
         self._answered = _Ledger()
         self._abandoned = _Ledger()
         self._reported = Reported()
@@ -241,7 +241,7 @@ class Bucket:
         return Outlook(soonest if self.in_flight else likely, likely)
 
     def settle(self, now: float, permit: Permit, rate: RateLimit | None) -> None:
-        """Note a complete answer that was no refusal, and what its headers say of the bucket."""
+        """Note a complete response other than 429, and what its headers report."""
         self._end(now, permit)
         self._answered.add(now, permit.at, 0 if rate is None else 1)
         if rate is None:
@@ -252,13 +252,13 @@ class Bucket:
         self._hear(now, permit, rate.limit, rate.remaining)
 
     def refused(self, now: float, permit: Permit, rate: RateLimit | None, retry_after: float | None) -> None:
-        """Note a 429: nothing is granted until `retry_after` seconds from now have passed.
+        """Note a 429: no permits for `retry_after` seconds, at most an hour.
 
-        Whether a refused request counts is the API's secret; here it does.
+        Whether the API counts a refused request is not documented; here it counts.
         """
         self._end(now, permit)
         self._answered.add(now, permit.at, 0)
-        # A refusal that is not for want of requests still says: no more now. So nothing is left, whatever it adds.
+        # Whatever the reason of a refusal: it means no more requests now.
         self._hear(now, permit, self.limit if rate is None else rate.limit, 0)
         if permit.at > self._refused_at:  # the first of those refused together
             self._refusals += 1
@@ -272,27 +272,27 @@ class Bucket:
         self._probe_at = self.blocked_until
 
     def forget(self, now: float, permit: Permit) -> None:
-        """Note that a request ended without a complete answer: it may have been counted, or be so soon."""
+        """Note that a request ended without a complete response: it may have been counted, or be counted soon."""
         self._end(now, permit)
         self._abandoned.add(now + _ARRIVES_WITHIN, permit.at, 0)
         self._untold(now, permit, now + _ARRIVES_WITHIN)
 
     def release(self, now: float, permit: Permit) -> None:
-        """Note that a request was surely never sent."""
+        """Note that a request was certainly never sent."""
         self._end(now, permit)
 
     def remaining(self, now: float, *, urgent: bool = False) -> int:
-        """Return how many requests could be granted at once."""
+        """Return how many permits could be given at once."""
         self._expire(now)
         if now < self.blocked_until:
             return 0
         keep = 0 if urgent else self._kept
-        # The reserve is one of requests that are known to be left: before they are, it holds nobody back.
+        # The reserve is kept only of requests that are known to be left.
         told = self._reported.left(self.in_flight) - keep if self._known() else _BLIND - self.in_flight
         return max(0, min(self._own_left() - keep, told))
 
     def used(self, now: float) -> int:
-        """Return how many requests of the bucket are spent by everybody, as far as it is known."""
+        """Return how many requests of the bucket are spent, by others too as far as is known."""
         self._expire(now)
         own = self._spent()
         return max(own, self.limit - self._reported.left(self.in_flight)) if self._known() else own
@@ -316,7 +316,7 @@ class Bucket:
         return self.own_limit - self._spent()
 
     def _set_limit(self, limit: int) -> None:
-        # Never nothing at all: without a request now and then nobody would hear of better times.
+        # At least one: without a request now and then, nobody would learn that the limit is higher again.
         self.limit = max(1, limit)
         self.own_limit = max(1, int(self.limit * self._share))
         reserve = int(self.own_limit * _RESERVED) if self._reserve is None else self._reserve
@@ -332,10 +332,10 @@ class Bucket:
             wanted -= second.count
             if wanted <= 0:
                 return second.free_at
-        return now + _SPENT_FOR  # those under way must end first
+        return now + _SPENT_FOR  # those in flight must end first
 
     def _told_at(self, now: float, wanted: int) -> float:
-        """Return when the word leaves room for this many, or when it is worth asking for a new one."""
+        """Return when the reports leave room for this many, or when it is worth sending a probe."""
         if not self._known():
             return now if self.in_flight < _BLIND else math.inf
         wanted -= self._reported.left(self.in_flight)
@@ -348,7 +348,7 @@ class Bucket:
             wanted -= second.surely_counted if self._reported.regains(second) else 0
             if wanted <= 0:
                 return second.free_at
-        # What the word spoke of has left the window by then, and a few go ahead as at the start.
+        # By then the reported requests have left the window, and a few go ahead as at the start.
         return min(asked, self._reported.at + _SPENT_FOR)
 
     def _expire(self, now: float) -> None:

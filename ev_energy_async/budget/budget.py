@@ -1,13 +1,13 @@
 """The rolling-hour request budget: who may send next, and when.
 
-The API grants each pair of application and user a number of requests per rolling hour. A `Budget` keeps one such bucket
-for a client, or for several that share it: whoever wants to send waits in `Budget.acquire` for their turn, and gives
-back through the `Spending` how it ended. The arithmetic is `_bucket.Bucket`, the order `_turns.Turns`; here both meet
-asyncio. It never sends anything, and needs of the world only a clock.
+The API allows each pair of application and user a number of requests per rolling hour. A `Budget` keeps one such bucket
+for a client, or for several that share it: a call waits for its turn in `Budget.acquire`, and reports its end through
+the `Spending`. The arithmetic is `bucket.Bucket`, the order `queue.Turns`; here both meet asyncio. It never sends
+anything; all it needs is a clock.
 
-Turns are fair: higher `priority` first, in the order of arrival within one priority. So that nobody starves, after nine
-turns in a row that passed over somebody who has waited longer, the tenth is for whoever has waited longest, even
-if it takes a request of the reserve.
+Turns are fair: higher `priority` first, and in the order of arrival within one priority. So that nobody starves, after
+nine turns in a row that passed over an older waiter, the tenth goes to the oldest, even if it takes a request of the
+reserve.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ _SHORTEST_NAP: Final = 0.001
 
 
 class NotInTime(EvEnergyError):
-    """No request is free before the deadline. A client turns it into the error that names the call.
+    """No request is free before the deadline. The client raises the error that names the call.
 
     Attributes:
-        retry_at: When it is worth trying again, aware; as far as it is known.
-        retry_at_monotonic: The same in the seconds of the budget's clock.
+        retry_at: When a request is free again, aware, as far as is known.
+        retry_at_monotonic: The same in seconds of the budget's clock.
     """
 
     def __init__(self, retry_at: dt.datetime, retry_at_monotonic: float) -> None:
@@ -75,12 +75,12 @@ class BudgetClosed(EvEnergyError):
 
 
 class Spending:
-    """One request taken from the budget; say how it ended, once. A context manager, for ends that nobody foresaw.
+    """One request taken from the budget; report once how it ended. A context manager, for unexpected ends.
 
-    A block left without a word counts as spent: the request may have reached the API.
+    A block that is left without a report counts as spent: the request may have reached the API.
 
     Attributes:
-        waited: How long it took to get it, in seconds.
+        waited: Seconds spent waiting for it.
 
     Example:
         >>> with await budget.acquire(deadline=request.options.deadline_at) as spending:  # doctest: +SKIP
@@ -104,19 +104,19 @@ class Spending:
         self.waited = waited
 
     def settle(self, rate: RateLimit | None) -> None:
-        """Say that an answer came, and what its headers tell of the bucket; None if they are missing."""
+        """Report a response with what its headers say of the bucket; None if they are missing."""
         if self._close():
             self._bucket.settle(self._now(), self._permit, rate)
             self._changed()
 
     def refused(self, rate: RateLimit | None, retry_after: float | None) -> None:
-        """Say that the answer was 429: nobody sends until `retry_after` seconds have passed, or a while if None."""
+        """Report a 429: nobody sends for `retry_after` seconds, or for a while if None; at most an hour."""
         if self._close():
             self._bucket.refused(self._now(), self._permit, rate, retry_after)
             self._changed()
 
     def release(self) -> None:
-        """Say that the request surely never left this machine, so that it is not spent."""
+        """Report that the request certainly never left this machine, so that it is not spent."""
         if self._close():
             self._bucket.release(self._now(), self._permit)
             self._changed()
@@ -140,17 +140,17 @@ class Budget:
     """A bucket of requests per rolling hour, and the queue before it. Belongs to one event loop.
 
     Args:
-        limit: Requests per rolling hour until the API's headers tell.
-        share: The fraction of the limit that this process may use, where several live off one bucket.
+        limit: Requests per rolling hour until the API's headers report it.
+        share: The fraction of the limit that this process may use, where several share one bucket.
         reserve: Requests that only calls with a `priority` above zero may take, so that a command passes when polls
             have used up the rest; None for 2 % of the limit, which is 20 of 1,000.
         clock: Where time comes from, for tests.
 
-    At the start nothing is known of what was spent before: a few requests go ahead, and the others wait for what their
-    answers tell. The same holds after an hour without an answer.
+    At first nothing is known of what was spent before: a few requests go ahead, and the others wait for their headers.
+    The same holds after an hour without a response.
 
-    Where others used up the bucket, nobody knows when it frees up: then one request goes alone, at the time that a 429
-    named, or a minute after the last answer and less often if that was in vain.
+    If others used up the bucket, nobody knows when it frees up: then one request goes alone, at the time that a 429
+    stated, or a minute after the last response and less often if that was in vain.
 
     Raises:
         InvalidArgument: A number is out of bounds, or the reserve leaves nothing.
@@ -182,7 +182,7 @@ class Budget:
 
     @property
     def limit(self) -> int:
-        """Requests per rolling hour, as the API last told."""
+        """Requests per rolling hour, as the API last reported."""
         return self._bucket.limit
 
     @property
@@ -192,38 +192,38 @@ class Budget:
 
     @property
     def remaining(self) -> int:
-        """How many requests of priority 0 could go at once; a few as long as the API has not told."""
+        """Number of requests of priority 0 that could be sent at once; a few until the API has reported it."""
         return self._bucket.remaining(self._now())
 
     @property
     def used(self) -> int:
-        """How many requests of the bucket were spent in the last hour, by others too as far as the API told."""
+        """Number of requests spent in the last hour, by others too as far as the API reported."""
         return self._bucket.used(self._now())
 
     @property
     def waiting(self) -> int:
-        """How many calls wait for their turn."""
+        """Number of calls that wait for their turn."""
         return len(self._queue)
 
     @property
     def next_free(self) -> dt.datetime | None:
-        """When a request of priority 0 that came now could go, as far as it is known; None if at once."""
+        """When a new request of priority 0 could be sent, aware, as far as is known; None if at once."""
         now = self._now()
         if not self._queue and self._bucket.remaining(now) > 0:
             return None
         return self._wall(now, self._bucket.outlook(now, ahead=len(self._queue)).guess)
 
     async def acquire(self, *, priority: int = 0, deadline: float | None = None) -> Spending:
-        """Wait for a request to be free, and take it.
+        """Wait until a request is free, and take it.
 
-        Cancelling the wait is safe at any moment: what was about to be given goes to the next.
+        The wait can be cancelled at any moment: a request that was about to be given goes to the next.
 
         Args:
-            priority: Higher comes first; above zero the reserve may be used.
-            deadline: Until when to wait, in the seconds of the clock's `monotonic`; None for as long as it takes.
+            priority: Higher goes first; above zero the reserve may be used.
+            deadline: How long to wait, in seconds of the clock's `monotonic`; None for as long as it takes.
 
         Raises:
-            NotInTime: None is free before the deadline; at once if that can be foreseen.
+            NotInTime: No request is free before the deadline; raised at once if that can be foreseen.
             BudgetClosed: The budget was closed, now or while waiting.
         """
         if self._closed:
@@ -237,7 +237,7 @@ class Budget:
         return Spending(self._bucket, permit, self._now, self._pump, self._now() - now)
 
     async def close(self) -> None:
-        """Wake all who wait with `BudgetClosed`, and let nobody in any more."""
+        """End all waits with `BudgetClosed`, and refuse new ones."""
         self._closed = True
         for waiter in list(self._queue):
             self._dismiss(waiter, BudgetClosed())
@@ -281,7 +281,7 @@ class Budget:
             if waiter in self._queue:
                 self._queue.remove(waiter)
             elif not outcome.cancelled() and not isinstance(given := outcome.result(), Exception):
-                # The turn came in the same moment as the cancellation: the next one has it.
+                # The turn came at the same moment as the cancellation: it goes to the next.
                 self._bucket.release(self._now(), given)
             self._pump()
             raise
@@ -290,7 +290,7 @@ class Budget:
         return found
 
     def _pump(self) -> None:
-        """Give what is free to whose turn it is; called whenever something may have changed."""
+        """Give free requests to the next waiters; called whenever something may have changed."""
         if not self._queue and self._timer is None:
             return
         now = self._now()
@@ -322,7 +322,7 @@ class Budget:
             self._set_alarm(waiter)
 
     def _dismiss_late(self, now: float) -> None:
-        """Tell those whose deadline comes before the time that a 429 set."""
+        """End the waits whose deadline comes before the time that a 429 set."""
         late = [waiter for waiter in self._queue if waiter.deadline <= self._blocked_until]
         for waiter in late:
             self._dismiss(waiter, self._not_in_time(now, self._bucket.outlook(now).guess))
@@ -345,14 +345,14 @@ class Budget:
 
     def _set_alarm(self, waiter: Waiter) -> None:
         if len(self._alarms) > 2 * len(self._queue) + 16:
-            # Most of them are for waiters who have left.
+            # Most of them are for waiters that have left.
             self._alarms = [alarm for alarm in self._alarms if alarm[2] in self._queue]
             heapify(self._alarms)
         if waiter.alarm < math.inf:
             heappush(self._alarms, (waiter.alarm, waiter.number, waiter))
 
     def _arrange(self, now: float) -> None:
-        """Set the one timer to the moment at which there is something to do, if nobody calls before."""
+        """Set the one timer to the next moment at which there is something to do."""
         if not self._queue:
             self._alarms.clear()
             self._stop_timer()
@@ -382,7 +382,7 @@ class Budget:
             return  # another has taken its place
         self._timer = None
         if isinstance(error, Exception):
-            # Without a clock nobody would ever be woken.
+            # Without a clock nobody would be woken.
             for waiter in list(self._queue):
                 self._dismiss(waiter, error)
         self._pump()

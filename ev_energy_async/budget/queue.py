@@ -1,7 +1,7 @@
-"""Who waits for a request, and whose turn it is: the queue behind `budget.Budget`, which alone uses it.
+"""The queue in front of `budget.Budget`, which alone uses it.
 
-Higher priority comes first, and within one priority who came first. After nine turns in a row that passed over somebody
-who has waited longer, the tenth is for whoever has waited longest. Pure: it neither waits nor wakes.
+Higher priorities go first, and equal ones in the order of arrival. After nine turns in a row that passed over an older
+waiter, the tenth goes to the oldest. Pure: it neither waits nor wakes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["LONG_WAIT", "Turns", "Waiter"]
 
 LONG_WAIT: Final = 60.0
-"""Seconds after which a wait is worth a word in the log."""
+"""Seconds after which a wait is logged."""
 
 _IN_A_ROW: Final = 9
 
@@ -27,11 +27,11 @@ class Waiter:
     """A call that waits.
 
     Attributes:
-        outcome: Takes the permit, or the error that ends the wait.
+        outcome: The permit, or the error that ends the wait.
         number: Its place in the order of arrival.
-        priority: Higher comes first; above zero the reserve is theirs too.
-        since: When it came, in the seconds of the clock, as `deadline`.
-        deadline: When it stops waiting; infinite if never.
+        priority: Higher goes first; above zero it may use the reserve.
+        since: When it arrived, in seconds of the clock.
+        deadline: When it stops waiting, in seconds of the clock; infinite if never.
         warned: Whether its long wait was logged.
     """
 
@@ -49,12 +49,12 @@ class Waiter:
 
     @property
     def alarm(self) -> float:
-        """When it wants to be looked at, whether or not a request is free."""
+        """When it needs attention, whether or not a request is free."""
         return self.deadline if self.warned else min(self.deadline, self.since + LONG_WAIT)
 
 
 class Turns:
-    """Those who wait, in order: `len`, `in` and removal take the same time for ten and for ten thousand."""
+    """The waiters in order; `len`, `in` and removal take constant time."""
 
     def __init__(self) -> None:
         self._levels: dict[int, OrderedDict[int, Waiter]] = {}
@@ -72,12 +72,12 @@ class Turns:
         return waiter.number in self._levels.get(waiter.priority, ())
 
     def add(self, waiter: Waiter) -> None:
-        """Let somebody wait, behind all of the same priority."""
+        """Add a waiter, behind all of the same priority."""
         self._levels.setdefault(waiter.priority, OrderedDict())[waiter.number] = waiter
         self._size += 1
 
     def remove(self, waiter: Waiter) -> None:
-        """Let somebody go, wherever they stand."""
+        """Remove a waiter, wherever it is."""
         level = self._levels[waiter.priority]
         del level[waiter.number]
         self._size -= 1
@@ -85,11 +85,11 @@ class Turns:
             del self._levels[waiter.priority]
 
     def ahead_of(self, priority: int) -> int:
-        """Return how many come before somebody who arrives now."""
+        """Return how many go before a waiter that arrives now."""
         return sum(len(level) for found, level in self._levels.items() if found >= priority)
 
     def first(self) -> tuple[Waiter, bool]:
-        """Return whose turn it is, and whether the reserve is theirs too."""
+        """Return whose turn it is, and whether it may use the reserve."""
         top = self._head(max(self._levels))
         oldest = self._oldest()
         if oldest is not top and self._passed_over >= _IN_A_ROW:
@@ -97,7 +97,7 @@ class Turns:
         return top, top.priority > 0
 
     def serve(self, waiter: Waiter) -> None:
-        """Remove who had their turn."""
+        """Remove a waiter that had its turn."""
         self._passed_over = 0 if waiter is self._oldest() else self._passed_over + 1
         self.remove(waiter)
 

@@ -15,6 +15,7 @@ import attrs
 from ev_energy_async import AuthorizationCode, ClientCredentials, RefreshToken, Response
 from ev_energy_async.auth.oauth import REVOKE_PATH
 from ev_energy_async.auth.source import TokenSource
+from tests.conftest import Answer
 
 if TYPE_CHECKING:
     import pytest
@@ -22,11 +23,13 @@ if TYPE_CHECKING:
     from ev_energy_async import Request, TokenStore
     from ev_energy_async.auth.grant import OnToken
     from ev_energy_async.messages.request import RawResponse
-    from tests.conftest import FakeClock
+    from tests.conftest import FakeClock, Network, Sent
 
 SECRET: Final = "s3cr3t-0f-the-tests"
 CALLBACK: Final = "https://app.example.com/callback?from=ev"
 LIFE: Final = 36_000
+TOKEN_URL: Final = "https://api.ev.energy/o/token/"
+REVOKE_URL: Final = "https://api.ev.energy/o/revoke_token/"
 UNAVAILABLE: Final = (503, b"<html>Back soon</html>")
 REFUSED: Final = (400, b'{"error": "invalid_grant", "error_description": "Revoked."}')
 APP: Final = AuthorizationCode("my-id", SECRET, redirect_uri=CALLBACK)
@@ -137,3 +140,48 @@ class AuthServer:
         grant = RefreshToken("my-id", "refresh-0", SECRET) if grant is None else grant
         grant = attrs.evolve(grant, store=store, on_token=on_token)
         return TokenSource(grant, self.exchange, clock)
+
+
+class Service(AuthServer):
+    """An authorization server on a network, and an API that takes its newest token alone."""
+
+    def __init__(self, network: Network, **options: Any) -> None:
+        super().__init__(**options)
+        self.network = network
+        network.handle("POST", TOKEN_URL, self._reply)
+        network.handle("POST", REVOKE_URL, self._reply)
+        network.handle("GET", "/regions", self._serve)
+        network.handle("POST", "/vehicles", lambda _: Answer({"id": "vhcl01HRFF3SEVSCRAV9B3CHVDFN0H"}, 201))
+
+    def _reply(self, sent: Sent) -> Answer:
+        status, body = self.answer(sent.url.removeprefix("https://api.ev.energy"), sent.body)
+        kind = "application/json" if body.startswith(b"{") else "text/html"
+        return Answer(status=status, body=body, content_type=kind)
+
+    def _serve(self, sent: Sent) -> Answer:
+        is_newest = sent.headers.get("Authorization") == f"Bearer access-{self.issued}"
+        return Answer([]) if is_newest else Answer({"title": "Expired"}, 401)
+
+    @property
+    def calls(self) -> list[Sent]:
+        """Return the requests that reached the API."""
+        return [sent for sent in self.network.sent if "/v2/" in sent.url]
+
+    def expire(self) -> None:
+        """Take no token any more that was given out so far."""
+        self.issued += 1
+
+
+def consented(app: AuthorizationCode, service: AuthServer, code: str = "a-code/&") -> AuthorizationCode:
+    """The settings after a user has consented."""
+    service.codes.add(code)
+    pending = app.begin()
+    url = f"{CALLBACK}&code={code.replace('/', '%2F').replace('&', '%26')}&state={pending.state}"
+    return app.redeem(pending, url)
+
+
+async def in_use(source: TokenSource, clock: FakeClock, left: float) -> str:
+    """A token that has so many seconds left."""
+    token = await source.access_token()
+    clock.advance(LIFE - left)
+    return token

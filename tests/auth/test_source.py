@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import logging
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
@@ -21,22 +20,12 @@ from ev_energy_async.auth.source import decide
 from ev_energy_async.masking import Secret
 from tests.conftest import START, FakeClock
 
-from .oauth_kit import APP, LIFE, REFUSED, SECRET, UNAVAILABLE, AuthServer, consent, logged, settle
-
-if TYPE_CHECKING:
-    from ev_energy_async.auth.source import TokenSource
+from .oauth_kit import REFUSED, SECRET, UNAVAILABLE, AuthServer, in_use, logged, settle
 
 
 @pytest.fixture
 def server() -> AuthServer:
     return AuthServer()
-
-
-async def in_use(source: TokenSource, clock: FakeClock, left: float) -> str:
-    """A token that has so many seconds left."""
-    token = await source.access_token()
-    clock.advance(LIFE - left)
-    return token
 
 
 # --- The decision
@@ -244,44 +233,6 @@ async def test_when_the_time_is_up_callers_wait_and_hear_of_the_trouble(server: 
     assert await source.access_token() == "access-2", "an outage is no refusal: the next call tries again"
 
 
-# --- Rotation
-
-
-async def test_each_refresh_uses_the_newest_refresh_token(server: AuthServer, clock: FakeClock) -> None:
-    source = server.source(clock)
-    for _ in range(3):
-        await source.access_token()
-        clock.advance(LIFE)
-
-    assert [form["refresh_token"] for form in server.forms] == ["refresh-0", "refresh-1", "refresh-2"]
-    assert server.reused == []
-
-
-async def test_a_refresh_token_is_kept_where_the_server_gives_no_new_one(clock: FakeClock) -> None:
-    server = AuthServer(rotates=False)
-    store = MemoryTokenStore()
-    told: list[Token] = []
-    source = server.source(clock, consent(), store=store, on_token=told.append)
-    for _ in range(3):
-        await source.access_token()
-        clock.advance(LIFE)
-
-    assert [form.get("refresh_token") for form in server.forms] == [None, "refresh-1", "refresh-1"]
-    assert [token.refresh_token for token in told] == ["refresh-1"] * 3
-    stored = await store.load()
-    assert stored is not None
-    assert stored.refresh_token == "refresh-1"
-
-
-async def test_a_refresh_token_of_the_settings_is_kept_as_well(clock: FakeClock) -> None:
-    told: list[Token] = []
-    source = AuthServer(rotates=False).source(clock, on_token=told.append)
-
-    await source.access_token()
-
-    assert told[0].refresh_token == "refresh-0"
-
-
 # --- Handing tokens on
 
 
@@ -415,59 +366,3 @@ async def test_a_refusal_inside_the_callback_is_not_one_of_the_token(server: Aut
     with pytest.raises(AuthError, match="of another client"):
         await source.access_token(rejected="access-1")
     assert len(server.forms) == 2
-
-
-# --- Refusals
-
-
-async def test_credentials_that_are_refused_are_not_tried_again_and_again(server: AuthServer, clock: FakeClock) -> None:
-    source = server.source(clock)
-    server.instead = [REFUSED]
-
-    for _ in range(100):
-        with pytest.raises(AuthError, match="invalid_grant: Revoked"):
-            await source.access_token()
-        clock.advance(0.59)
-    assert len(server.forms) == 1
-
-    clock.advance(1)
-    assert await source.access_token() == "access-1"
-    assert len(server.forms) == 2
-
-
-async def test_each_who_waits_hears_of_a_refusal(server: AuthServer, clock: FakeClock) -> None:
-    source = server.source(clock)
-    server.instead = [REFUSED]
-
-    errors = await asyncio.gather(*(source.access_token() for _ in range(1_000)), return_exceptions=True)
-
-    assert {type(error) for error in errors} == {AuthError}
-    assert len(server.forms) == 1
-
-
-async def test_a_refusal_of_a_renewal_takes_nothing_from_the_token_in_use(server: AuthServer, clock: FakeClock) -> None:
-    source = server.source(clock)
-    await in_use(source, clock, left=100)
-    server.instead = [REFUSED]
-
-    assert await source.access_token() == "access-1"
-    await settle()
-    assert await source.access_token() == "access-1"
-
-    with pytest.raises(AuthError, match="Revoked"):
-        await source.access_token(rejected="access-1")
-    assert len(server.forms) == 2
-
-
-async def test_after_a_missing_consent_a_token_in_the_store_is_found_at_once(
-    server: AuthServer, clock: FakeClock
-) -> None:
-    store = MemoryTokenStore()
-    source = server.source(clock, APP, store=store)
-    with pytest.raises(AuthError, match="no_consent"):
-        await source.access_token()
-    assert server.forms == []
-
-    await store.save(Token("of another process"))
-
-    assert await source.access_token() == "of another process"

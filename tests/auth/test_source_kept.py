@@ -351,3 +351,41 @@ async def test_neither_log_nor_error_shows_a_token(
     shown = f"{caplog.text} {raised.value} {raised.value!r} {source.token!r} {vars(cast('Any', raised.value))!r}"
     assert "hidden" not in shown
     assert SECRET not in shown
+
+
+# --- Rotation
+
+
+async def test_each_refresh_uses_the_newest_refresh_token(server: AuthServer, clock: FakeClock) -> None:
+    source = server.source(clock)
+    for _ in range(3):
+        await source.access_token()
+        clock.advance(LIFE)
+
+    assert [form["refresh_token"] for form in server.forms] == ["refresh-0", "refresh-1", "refresh-2"]
+    assert server.reused == []
+
+
+async def test_a_refresh_token_is_kept_where_the_server_gives_no_new_one(clock: FakeClock) -> None:
+    server = AuthServer(rotates=False)
+    store = MemoryTokenStore()
+    told: list[Token] = []
+    source = server.source(clock, consent(), store=store, on_token=told.append)
+    for _ in range(3):
+        await source.access_token()
+        clock.advance(LIFE)
+
+    assert [form.get("refresh_token") for form in server.forms] == [None, "refresh-1", "refresh-1"]
+    assert [token.refresh_token for token in told] == ["refresh-1"] * 3
+    stored = await store.load()
+    assert stored is not None
+    assert stored.refresh_token == "refresh-1"
+
+
+async def test_a_refresh_token_of_the_settings_is_kept_as_well(clock: FakeClock) -> None:
+    told: list[Token] = []
+    source = AuthServer(rotates=False).source(clock, on_token=told.append)
+
+    await source.access_token()
+
+    assert told[0].refresh_token == "refresh-0"
