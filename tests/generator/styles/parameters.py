@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.generator.small import item, operation, ref
-from tests.generator.styles.kit import Style
+from tests.generator.small import document, item, operation, ref
+from tests.generator.styles.kit import Refused, Style
 
 TEXT = {"type": "string"}
 DATE, TIME, UUID_, DECIMAL = ({**TEXT, "format": f} for f in ("date", "date-time", "uuid", "decimal"))
@@ -112,5 +112,36 @@ PARAMETERS = {
         "['a,b']",
         "items without commas, which separate them in a header, got ['a,b']",
         "header",
+    ),
+}
+
+
+def _one(schema: Any, where: str = "query", path: str = "/a", **rest: Any) -> dict[str, Any]:
+    parameter = {"in": where, "name": "p", "schema": schema, "required": where == "path", **rest}
+    return document({path: item(get=operation(parameters=[parameter]))})
+
+
+PARAMETERS_REFUSED = {
+    "a cookie": Refused(document=_one(TEXT, "cookie"), told=r"GET /a \? p: cookie parameters cannot be sent"),
+    "deepObject": Refused(
+        document=_one({"type": "object", "properties": {"a": TEXT}}, style="deepObject", explode=True),
+        told="GET /a . p: style 'deepObject', explode true: cannot be sent",
+    ),
+    "a comma-joined list": Refused(
+        document=_one(many(TEXT), explode=False), told="GET /a . p: style 'form', explode false: cannot be sent"
+    ),
+    "a pipe-joined list": Refused(
+        document=_one(many(TEXT), style="pipeDelimited", explode=False),
+        told="GET /a . p: style 'pipeDelimited', explode false: cannot be sent",
+    ),
+    "a list in the path": Refused(
+        document=_one(many(TEXT), "path", "/a/{p}"),
+        told="GET /a/{p} . p: style 'simple', explode false: cannot be sent",
+    ),
+    "a list of lists": Refused(
+        document=_one(many(many(TEXT))), told="GET /a . p: only text, numbers and lists of them"
+    ),
+    "one of two types": Refused(
+        document=_one({"oneOf": [TEXT, {"type": "integer"}]}), told="GET /a . p: only text, numbers and lists of them"
     ),
 }
