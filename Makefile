@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test tour check check-sandbox soak diagram generate update bench bench-quick clean
+.PHONY: help demo test test-floors test-newest tour check check-sandbox soak diagram generate update bench bench-quick clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -23,6 +23,22 @@ demo: $(READY)  ## watch a fleet of 1,000 vehicles on the embedded sandbox (LIVE
 
 test: $(READY)  ## run the tests
 	$(BIN)/python -m pytest -q -n auto
+
+# What a program with the oldest allowed dependencies runs: all but the tools of a maintainer.
+CORE := $(wildcard $(addprefix tests/,auth backends budget calls checkpoint client codec devices http messages secrets test_errors.py test_ids.py test_masking.py))
+
+test-floors:  ## run the core's tests at the exact floors of pyproject.toml, in .venv-floors
+	test -x .venv-floors/bin/python || $(PYTHON) -m venv .venv-floors
+	.venv-floors/bin/python -c 'import tomllib; print(*(each.replace(">=", "==") for each in tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"] if ";" not in each), sep="\n")' > .venv-floors/floors.txt
+	.venv-floors/bin/python -m pip install --quiet --disable-pip-version-check "pip>=25.1"
+	.venv-floors/bin/python -m pip install --quiet --disable-pip-version-check --constraint .venv-floors/floors.txt --editable '.[cli,sandbox]' --group test
+	.venv-floors/bin/python -m pytest -q -n auto $(CORE)
+
+test-newest:  ## run the core's tests at the newest versions of all dependencies, in .venv-newest
+	test -x .venv-newest/bin/python || $(PYTHON) -m venv .venv-newest
+	.venv-newest/bin/python -m pip install --quiet --disable-pip-version-check "pip>=25.1"
+	.venv-newest/bin/python -m pip install --quiet --disable-pip-version-check --upgrade --upgrade-strategy eager --editable '.[cli,sandbox]' --group test
+	.venv-newest/bin/python -m pytest -q -n auto $(CORE)
 
 check: $(READY)  ## check format, lint, types, layers, generated code and the document
 	$(BIN)/ruff format --check --quiet .
@@ -60,4 +76,4 @@ bench-quick: $(READY)  ## measure against hand-written clients, one minute; fail
 	@$(BIN)/python -m benchmarks --quick
 
 clean:  ## remove the virtual environment and caches
-	rm -rf $(VENV) benchmarks/.venvs .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	rm -rf $(VENV) .venv-floors .venv-newest benchmarks/.venvs .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist

@@ -1,6 +1,7 @@
-"""Connecting a user's vehicle: the address for the user's browser, what the browser brings back, and where to start.
+"""Vehicle onboarding: the URL for the user's browser, and the redirect that it comes back with.
 
-The addresses are built and read without I/O; only the walk through the catalogue asks the API.
+The client's methods of the same names call these. URLs are built and read without I/O; only the walk through the
+catalogue sends requests.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from urllib.parse import SplitResult, parse_qs, urlencode, urlsplit
 
 import attrs
 
+from ev_energy_async import api
 from ev_energy_async.errors import InvalidArgument
 from ev_energy_async.ids import id_text
 
@@ -31,7 +33,7 @@ class OnboardingResult:
 
     Attributes:
         vehicle_ids: IDs of the vehicles that were connected; empty if none was.
-        parameters: All parameters of the address, each with its values in order.
+        parameters: All parameters of the URL, each with its values in order.
     """
 
     vehicle_ids: tuple[str, ...]
@@ -48,19 +50,19 @@ def onboarding_url(
     trim: Ref | None = None,
     redirect_uri: str | None = None,
 ) -> str:
-    """Return the address at which a user's browser starts to connect a vehicle.
+    """Return the URL at which a user's browser starts to connect a vehicle.
 
     Args:
         base_url: Base URL of the API.
         client_id: ID of the OAuth application.
-        user: Whose vehicle it will be.
-        make: Make to start with; without any choice the user picks one.
+        user: The user whose vehicle it will be.
+        make: Make to start with; without make, model and trim the user picks one.
         model: Model to start with.
         trim: Trim to start with.
         redirect_uri: Where the browser goes at the end; scheme and host must be registered with the application.
 
     Raises:
-        InvalidArgument: One of them is not what it should be, or more than one choice is given.
+        InvalidArgument: One of them is not as described, or more than one of make, model and trim is given.
     """
     given = {"make": make, "model": model, "trim": trim}
     chosen = [name for name, value in given.items() if value is not None]
@@ -79,13 +81,13 @@ def onboarding_url(
 
 
 def parse_onboarding_redirect(url: str) -> OnboardingResult:
-    """Read the address that a user's browser comes back with; `vehicle_uid` is repeated, once for each vehicle.
+    """Read the URL that a user's browser comes back with; `vehicle_uid` is repeated, once for each vehicle.
 
     Args:
-        url: The whole address, or its query.
+        url: The complete URL, or its query.
 
     Raises:
-        InvalidArgument: It is no address, or a `vehicle_uid` is no ID of a vehicle.
+        InvalidArgument: It is no URL, or a `vehicle_uid` is no ID of a vehicle.
     """
     parts = _split("url", url)
     query = parts.query if "?" in url or parts.scheme or url.startswith("/") else url
@@ -108,32 +110,30 @@ async def find_onboarding_url(
 ) -> str | None:
     """Walk from a make over its models to its trims, to the first `onboarding_url` there is.
 
-    A make without one is not specific enough, so its models are asked, and then the trims of these.
+    A make without one is not specific enough: the models follow, and then their trims (the API's guide).
 
     Args:
-        sender: The client; `as_user` puts the user's ID into the address.
+        sender: The client; `as_user` puts the user's ID into the URL.
         make: The make.
-        model: Name of the model to go on with, case aside; None for any.
-        trim: Name of the trim to go on with, case aside; None for any.
+        model: Name of the model, in any case; None for any.
+        trim: Name of the trim, in any case; None for any.
 
     Returns:
-        The address; None if nothing of the kind can be connected.
+        The URL; None if nothing of the kind can be connected.
 
     Raises:
         InvalidArgument: It is no make.
         ApiError: The API refused.
     """
-    from ev_energy_async.api import get_vehicle_make, list_vehicle_models, list_vehicle_trims  # noqa: PLC0415  # lazy
-
-    start = await get_vehicle_make(sender, make)
+    start = await api.get_vehicle_make(sender, make)
     if start.onboarding_url and model is None and trim is None:
         return start.onboarding_url
-    async for each in list_vehicle_models(sender, make_id=start.id, page_size=100):
+    async for each in api.list_vehicle_models(sender, make_id=start.id, page_size=100):
         if model is not None and each.name.casefold() != model.casefold():
             continue
         if each.onboarding_url and trim is None:
             return each.onboarding_url
-        async for variant in list_vehicle_trims(sender, model_id=each.id, page_size=100):
+        async for variant in api.list_vehicle_trims(sender, model_id=each.id, page_size=100):
             if variant.onboarding_url and (trim is None or variant.name.casefold() == trim.casefold()):
                 return variant.onboarding_url
     return None

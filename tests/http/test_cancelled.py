@@ -23,7 +23,7 @@ from ev_energy_async.sandbox import Sandbox, SteppedClock
 from tests.conftest import START, FakeClock
 from tests.servers import RawServer, until
 
-from .test_retry_sockets import cancel_after
+from .test_cancelled_steps import cancel_after
 from .test_transport import STALLED
 
 if TYPE_CHECKING:
