@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ev_energy_async.masking import Secret
 
-__all__ = ["bound_headers", "competes", "is_cut_off", "is_header_limit", "middlewares"]
+__all__ = ["bound_headers", "competes", "is_cut_off", "is_decompression_limit", "is_header_limit", "middlewares"]
 
 _LARGEST_HEAD: Final = 256 * 1024
 _NO_INFO: Final = aiohttp.RequestInfo(URL(), "", CIMultiDictProxy(CIMultiDict()), URL())
@@ -79,6 +79,12 @@ def is_cut_off(headers: Mapping[str, str], body: bytes) -> bool:
     except msgspec.DecodeError as error:
         return "truncated" in str(error)
     return False
+
+
+def is_decompression_limit(error: BaseException) -> bool:
+    """Whether aiohttp gave up a compressed body that grows too large, as 3.13 does; the error has a name alone."""
+    cause = error.__cause__
+    return cause is not None and (type(cause).__name__ == "DecompressSizeError" or is_decompression_limit(cause))
 
 
 def is_header_limit(error: aiohttp.ClientResponseError) -> bool:

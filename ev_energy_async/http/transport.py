@@ -27,6 +27,7 @@ from ev_energy_async.http.aiohttp_guards import (
     bound_headers,
     competes,
     is_cut_off,
+    is_decompression_limit,
     is_header_limit,
     middlewares,
 )
@@ -221,12 +222,16 @@ class Transport:
             return await response.read()
         chunks: list[bytes] = []
         size = 0
-        async for chunk in response.content.iter_chunked(_CHUNK):
-            size += len(chunk)
-            if size > largest:
-                found: RawResponse = Response(shown, "", response.status, response.headers.copy(), b"", b"")
-                raise DecodeError(f"the body is larger than {largest:,} bytes", "$", found)
-            chunks.append(chunk)
+        try:
+            async for chunk in response.content.iter_chunked(_CHUNK):
+                size += len(chunk)
+                if size > largest:
+                    raise _too_large(shown, response, largest)
+                chunks.append(chunk)
+        except aiohttp.ClientPayloadError as error:
+            if is_decompression_limit(error):
+                raise _too_large(shown, response, largest) from error
+            raise
         return b"".join(chunks)
 
     def _failure(self, shown: Request[Any], attempt: Attempt, error: Exception) -> TransportError:
@@ -329,6 +334,11 @@ def _drop_frames(error: BaseException, outer: BaseException | None) -> None:
             waiting += [each.__cause__, each.__context__]
 
 
+def _too_large(shown: Request[Any], response: aiohttp.ClientResponse, largest: int) -> DecodeError:
+    head: RawResponse = Response(shown, "", response.status, response.headers.copy(), b"", b"")
+    return DecodeError(f"the body is larger than {largest:,} bytes", "$", head)
+
+
 def _quotes(error: Exception) -> bool:
     """Whether the text of an error holds a URL or a piece of a body, which may be secret or personal."""
     return isinstance(error, aiohttp.InvalidURL | aiohttp.ClientResponseError | aiohttp.ClientPayloadError)
@@ -336,6 +346,9 @@ def _quotes(error: Exception) -> bool:
 
 def _reason(error: Exception) -> str:
     """Describe a failure without the URL, whose query may hold personal data."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        # Before 3.14 it has no `os_error`: asking for it is an AttributeError.
+        return f"{type(error).__name__}: {error.certificate_error}"
     if isinstance(error, aiohttp.ClientConnectorError):
         return f"{type(error).__name__}: {error.os_error.strerror or type(error.os_error).__name__}"
     if isinstance(error, aiohttp.ClientPayloadError):

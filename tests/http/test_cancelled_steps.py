@@ -83,7 +83,7 @@ async def test_a_call_may_be_cancelled_at_any_step(
             asked = len(sandbox.requests)
             await asyncio.wait_for(call(ev), 5)
             assert len(sandbox.requests) > asked
-            assert budget.remaining >= 990, "the headers have told, and nothing is thought to be under way"
+            assert budget.remaining >= 970, "the headers have told, and nothing is thought to be under way"
             assert not connector._acquired, "the one connection is back"  # pyright: ignore[reportPrivateUsage]
             await ev.close()
             await until(lambda: ours(before) == set())
