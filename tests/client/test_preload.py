@@ -21,12 +21,14 @@ PROGRAM: Final = """
 import asyncio
 import datetime as dt
 import io
+import logging
 import sys
 
 import ev_energy_async
 from blockbuster import BlockBuster
 from ev_energy_async import otel, webhooks
 
+logging.basicConfig()
 START = dt.datetime(2026, 1, 1, tzinfo=dt.timezone.utc)
 nowhere = io.StringIO()
 GONE = "vhcl01HRFF3SEVSCRAV9B3CHVDFN0H"
