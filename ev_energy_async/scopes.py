@@ -25,18 +25,19 @@ def scopes_for(*operations: str) -> list[Scope]:
         >>> [str(scope) for scope in scopes_for("vehicles.list", "charging_sessions.boost_start")]
         ['charging_session:write', 'vehicle:read']
     """
-    return sorted({Scope(scope) for name in operations for scope in _operation(name).scopes})
+    return sorted({Scope(scope) for name in operations for scope in _needed(name)})
 
 
-def _operation(name: str) -> Operation[Any]:
-    group = name.partition(".")[0] if isinstance(name, str) else ""
+def _needed(operation: str) -> tuple[str, ...]:
+    group = operation.partition(".")[0] if isinstance(operation, str) else ""
     if group.isidentifier() and not group.startswith("_"):
         try:
             module = importlib.import_module(f"ev_energy_async.api.{group}")
         except ModuleNotFoundError:
             pass
         else:
-            for found in vars(module).values():
-                if isinstance(found, Operation) and found.name == name:
-                    return found
-    raise InvalidArgument("operations", name, "the name of an operation on the client, as in 'vehicles.list'")
+            values: list[Any] = list(vars(module).values())
+            for found in values:
+                if isinstance(found, Operation) and found.name == operation:
+                    return found.scopes
+    raise InvalidArgument("operations", operation, "the name of an operation on the client, as in 'vehicles.list'")

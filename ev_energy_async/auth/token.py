@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeGuard
 import attrs
 
 from ev_energy_async.errors import InvalidArgument
-from ev_energy_async.values import is_object
+from ev_energy_async.values import is_array, is_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -134,13 +134,12 @@ def _fault(stored: Any) -> str | None:
     if not is_object(stored):
         return "its members"
     found: dict[str, Any] = stored
-    scopes = found.get("scopes")
     checks = {
         "`version` 1": found.get("version") == _VERSION,
         "an access token": _is_token(found.get("access_token")),
         "`refresh_token`, a string or null": _is_text(found, "refresh_token"),
         "`origin`, a string or null": _is_text(found, "origin"),
-        "`scopes`, a list of strings": isinstance(scopes, list | tuple) and all(isinstance(s, str) for s in scopes),
+        "`scopes`, a list of strings": _is_texts(found.get("scopes")),
         "`expires_at`, a time with a zone or null": _is_instant(found, "expires_at"),
         "`obtained_at`, a time with a zone or null": _is_instant(found, "obtained_at"),
     }
@@ -149,6 +148,10 @@ def _fault(stored: Any) -> str | None:
 
 def _is_text(stored: dict[str, Any], name: str) -> bool:
     return name in stored and isinstance(stored[name], str | None)
+
+
+def _is_texts(value: object) -> bool:
+    return is_array(value) and all(isinstance(item, str) for item in value)
 
 
 def _is_instant(stored: dict[str, Any], name: str) -> bool:

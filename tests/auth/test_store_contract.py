@@ -92,7 +92,11 @@ def test_what_is_no_stored_token_is_refused(stored: Any) -> None:
         Token.from_dict(stored)
 
 
-@pytest.mark.parametrize("make", [lambda _: MemoryTokenStore(), FileTokenStore], ids=["memory", "file"])
+def in_memory(_: Path) -> MemoryTokenStore:
+    return MemoryTokenStore()
+
+
+@pytest.mark.parametrize("make", [in_memory, FileTokenStore], ids=["memory", "file"])
 def test_a_store_works_in_one_loop_after_another_under_contention_too(
     tmp_path: Path, make: Callable[[Path], TokenStore]
 ) -> None:

@@ -107,7 +107,10 @@ async def test_a_sleep_ends_soon_after_the_machine_wakes_up(monkeypatch: pytest.
         slept += 3600  # while the timer of the loop stood still
         await sleep(0)
 
-    monkeypatch.setattr(time, "clock_gettime", lambda which: gettime(which) + slept)
+    def read(which: int) -> float:
+        return gettime(which) + slept
+
+    monkeypatch.setattr(time, "clock_gettime", read)
     monkeypatch.setattr(asyncio, "sleep", nap)
     await SystemClock().sleep(3000)
 
