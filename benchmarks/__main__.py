@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _RESULTS: Final = environments.ROOT / "benchmarks" / "results"
-_PARTS: Final = ("cold", "warm", "slow", "endurance", "watch")
+_PARTS: Final = ("cold", "warm", "slow", "endurance", "gaps", "watch")
 _QUICK: Final = Sizes(rounds=6, cold_rounds=5, decodes=200, requests=1_000, fleet=5_000, pages=50)
 _SMALL: Final = Sizes(
     rounds=3,
@@ -35,6 +35,7 @@ _SMALL: Final = Sizes(
     waiting=2_000,
     growth=5_000,
     watched=(200, 2_000),
+    megabytes=4,
     cycles=2,
 )
 

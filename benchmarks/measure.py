@@ -44,6 +44,7 @@ class Sizes:
         growth: Requests during which memory must not grow.
         watched: The sizes of the small and the large fleet that are watched.
         cycles: Measured cycles of the watch.
+        megabytes: The size of the large body.
     """
 
     rounds: int = 9
@@ -56,6 +57,7 @@ class Sizes:
     growth: int = 200_000
     watched: tuple[int, int] = (1_000, 50_000)
     cycles: int = 3
+    megabytes: int = 64
 
 
 class Server(AbstractContextManager["Server"]):
@@ -319,6 +321,11 @@ class Run:
         found = self.alone("endurance", server, "growth", "ours", str(sizes.growth))
         self.samples["growth_traced"]["ours"].append(found["traced"])
         self.samples["growth_resident"]["ours"].append(found["resident"])
+
+    def gaps(self, server: Server) -> None:
+        """Measure how long the event loop stands still for a large body."""
+        self._say("a body of 64 MB")
+        self.samples["gap"]["ours"] = self.alone("gaps", server, str(self.sizes.megabytes), "3")["gaps"]
 
     def watch(self, server: Server) -> None:
         """Measure watching a small and a large fleet."""

@@ -79,6 +79,7 @@ ROWS: Final = (
     Row("queued", "Failures of 10,000 calls queued for longer than `timeout`", "", 1.0, (Target("value", 0.0),)),
     Row("growth_traced", "Growth over 200,000 requests (tracemalloc)", "KB", 1e-3, (Target("value", 200e3),)),
     Row("growth_resident", "Growth over 200,000 requests (RSS)", "KB", 1e-3, (Target("value", 2_000e3),)),
+    Row("gap", "Longest pause of the event loop while 64 MB are decoded", "ms", 1e3, (Target("value", 250e-3),)),
     Row("watch_cycle", "Watch: one cycle of 50,000 vehicles, 5 % of them changed", "s", 1.0, (Target("value", 5.0),)),
     Row(
         "watch_growth",

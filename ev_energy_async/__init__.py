@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from ev_energy_async.client import EvEnergy as EvEnergy
     from ev_energy_async.clock import Clock as Clock
     from ev_energy_async.codec import Drift as Drift
+    from ev_energy_async.codec import personal_fields as personal_fields
+    from ev_energy_async.codec import redacted as redacted
     from ev_energy_async.config import ClientOptions as ClientOptions
     from ev_energy_async.devices import NotPluggedIn as NotPluggedIn
     from ev_energy_async.errors import ApiError as ApiError
@@ -97,6 +99,7 @@ if TYPE_CHECKING:
     from ev_energy_async.fleet import WatchEvent as WatchEvent
     from ev_energy_async.http import Stats as Stats
     from ev_energy_async.ids import ResourceId as ResourceId
+    from ev_energy_async.ids import reference_id as reference_id
     from ev_energy_async.messages import BadItem as BadItem
     from ev_energy_async.messages import Middleware as Middleware
     from ev_energy_async.messages import RateLimit as RateLimit
@@ -110,6 +113,8 @@ if TYPE_CHECKING:
     from ev_energy_async.scopes import scopes_for as scopes_for
     from ev_energy_async.values import UNSET as UNSET
     from ev_energy_async.values import UnsetType as UnsetType
+    from ev_energy_async.values import expanded as expanded
+    from ev_energy_async.values import or_none as or_none
     from ev_energy_async.warmup import preload as preload
 else:
     __getattr__, __dir__, __all__ = face(
@@ -146,7 +151,7 @@ else:
         ),
         client=("EvEnergy",),
         clock=("Clock",),
-        codec=("Drift",),
+        codec=("Drift", "personal_fields", "redacted"),
         config=("ClientOptions",),
         devices=("NotPluggedIn",),
         errors=(
@@ -202,7 +207,7 @@ else:
             "WatchEvent",
         ),
         http=("Stats",),
-        ids=("ResourceId",),
+        ids=("ResourceId", "reference_id"),
         messages=(
             "BadItem",
             "Middleware",
@@ -217,9 +222,6 @@ else:
             "parse_onboarding_redirect",
         ),
         scopes=("Scope", "scopes_for"),
-        values=(
-            "UNSET",
-            "UnsetType",
-        ),
+        values=("UNSET", "UnsetType", "expanded", "or_none"),
         warmup=("preload",),
     )

@@ -10,18 +10,15 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, runtime_checkable
+from typing import Final, Protocol, TypeAlias, runtime_checkable
 from urllib.parse import unquote, urlsplit
 
 import attrs
 
 from ev_energy_async._base import InvalidArgument
-from ev_energy_async.values import plain
+from ev_energy_async.values import UnsetType, plain
 
-if TYPE_CHECKING:
-    from ev_energy_async.values import UnsetType
-
-__all__ = ["Identified", "Ref", "ResourceId", "id_text"]
+__all__ = ["Identified", "Ref", "ResourceId", "id_text", "reference_id"]
 
 # Characters that would end a path segment or start another, and the mark of percent-encoding.
 _FORBIDDEN: Final = re.compile(r"[/?#\\% ]")
@@ -96,6 +93,19 @@ class ResourceId:
 
     def __str__(self) -> str:
         return self.prefix + self.ulid
+
+
+def reference_id(reference: str | Identified | UnsetType | None) -> str | None:
+    """Return the ID in a reference field, be it a URL or an expanded object; None if it is null or unset.
+
+    Raises:
+        InvalidArgument: It has no ID.
+
+    Example:
+        >>> reference_id("https://api.ev.energy/v2/users/user01HN2NJ9NMRZBXT1H6FT9N7735")
+        'user01HN2NJ9NMRZBXT1H6FT9N7735'
+    """
+    return None if reference is None or isinstance(reference, UnsetType) else id_text("reference", reference)
 
 
 Ref: TypeAlias = "str | ResourceId | Identified"

@@ -17,10 +17,23 @@ from collections.abc import Callable, Mapping
 from enum import Enum, IntEnum, StrEnum
 from numbers import Integral, Real
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, TypeGuard, TypeVar, dataclass_transform
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    ClassVar,
+    Final,
+    Literal,
+    Self,
+    TypeGuard,
+    TypeVar,
+    dataclass_transform,
+)
 
 import attrs
 from msgspec import UNSET, Meta, UnsetType
+
+from ev_energy_async._lazy import lazy_module
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,12 +48,14 @@ __all__ = [
     "OpenModel",
     "OpenStrEnum",
     "UnsetType",
+    "expanded",
     "is_array",
     "is_mapping",
     "is_object",
     "model",
     "open_keys",
     "open_models_made",
+    "or_none",
     "plain",
     "set_fields",
     "tagged",
@@ -55,7 +70,11 @@ _MOST_UNKNOWN_MEMBERS: Final = 1_000
 
 _unknown_members: dict[type[Enum], dict[Any, Any]] = {}
 
+# Models know how to encode themselves, with a codec that is made of models: by name, so that the import contract holds.
+_codec: Final[Any] = lazy_module("ev_energy_async.codec")
+
 E = TypeVar("E", bound=Enum)
+M = TypeVar("M", bound="Model")
 T = TypeVar("T")
 
 
@@ -72,6 +91,24 @@ def _unknown_member(cls: type[E], value: Any, plain: Any) -> E:
         known[value] = member
     found: E = member
     return found
+
+
+def or_none(value: T | UnsetType | None) -> T | None:
+    """Return a value, or None if it is unset or null.
+
+    Example:
+        >>> or_none(vehicle.description) or "no description"  # doctest: +SKIP
+    """
+    return None if isinstance(value, UnsetType) else value
+
+
+def expanded(reference: str | M | UnsetType | None) -> M | None:
+    """Return the object of a reference field; None if it is not expanded, null or unset.
+
+    Example:
+        >>> trim = expanded(vehicle.trim)  # doctest: +SKIP
+    """
+    return reference if isinstance(reference, Model) else None
 
 
 def plain(value: Any) -> Any:
@@ -193,6 +230,59 @@ class Model:  # noqa: PLW1641  # mutable, so not hashable
         if type(other) is not type(self):
             return NotImplemented
         return all(getattr(self, a.name) == getattr(other, a.name) for a in self.__attrs_attrs__)
+
+    def to_dict(self, mode: Literal["python", "json"] = "python") -> dict[str, Any]:
+        """Return the keys that are set, as JSON has them, with nested models as dictionaries too.
+
+        Absent keys stay absent, null is None, enums are their values.
+
+        Args:
+            mode: `python` keeps times, decimals and UUIDs; `json` has them as text, so that `json.dumps` takes the
+                result.
+
+        Raises:
+            InvalidArgument: `mode` is neither.
+
+        Example:
+            >>> from ev_energy_async.models import LatLong
+            >>> LatLong(latitude=51.5, longitude=-0.1).to_dict()
+            {'latitude': 51.5, 'longitude': -0.1}
+        """
+        made: dict[str, Any] = _codec.to_dict(self, mode)
+        return made
+
+    def to_json(self) -> str:
+        """Return the model as a JSON document, as the API has it."""
+        document: bytes = _codec.encode(self)
+        return document.decode()
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Make a model of what `to_dict` returned, in either mode.
+
+        Raises:
+            DecodeError: It does not match the model; carries the path.
+        """
+        made: Self = _codec.from_dict(data, cls)
+        return made
+
+    @classmethod
+    def from_json(cls, data: str | bytes) -> Self:
+        """Make a model of a JSON document.
+
+        Raises:
+            DecodeError: It is not JSON, or does not match the model; carries the path.
+        """
+        made: Self = _codec.decode(data.encode(errors="surrogatepass") if isinstance(data, str) else data, cls)
+        return made
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        return _codec.pydantic_schema(cls, handler)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> Any:
+        return handler(schema["json_schema_input_schema"])
 
 
 class _Made(threading.local):

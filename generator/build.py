@@ -22,6 +22,8 @@ _SPECIAL = ("409", "413", "422", "503")
 # The module of schemas that several tags share, or none reaches.
 _SHARED = "shared"
 
+_METHODS_OF_MODELS = frozenset({"from_dict", "from_json", "to_dict", "to_json"})
+
 
 class Builder:
     """Builds what is emitted for one document."""
@@ -140,6 +142,8 @@ class Builder:
         node = self._schemas[name]
         corrected = self._named("fields", {prop: f"{name}.{prop}" for prop in node["properties"]}, str)
         called = names.fields(node["properties"], corrected)
+        for taken in sorted(_METHODS_OF_MODELS & set(called.values())):
+            raise BadDocument(f"{name}.{taken}: a name that every model has; correct it (`names`)")
         made: list[ir.Field] = []
         # The ID, then required ones, then by name: the order of the document has no say.
         for prop, raw in sorted(

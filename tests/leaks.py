@@ -234,9 +234,7 @@ def _listen_to_wire(patch: pytest.MonkeyPatch) -> None:
     exchange, send = transport.Transport.exchange, client.EvEnergy.send
 
     @functools.wraps(exchange)
-    async def exchanged(
-        self: Any, request: Request[Any], url: str | Secret[str], shown: Request[Any], stream: Any = None
-    ) -> Any:
+    async def exchanged(self: Any, request: Request[Any], url: Any, shown: Request[Any], stream: Any = None) -> Any:
         if not _watches:
             return await exchange(self, request, url, shown, stream)
         watch = _watches[-1]
@@ -245,7 +243,7 @@ def _listen_to_wire(patch: pytest.MonkeyPatch) -> None:
             watch.learn(url.reveal())
         for each in (request, shown):
             watch.keep("shown of a request", repr(each), str(each), each.as_curl())
-        answer: Any = await exchange(self, request, url, shown, stream)
+        answer = await exchange(self, request, url, shown, stream)
         watch.learn_from(answer[2])
         return answer
 

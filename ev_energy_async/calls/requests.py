@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, TypeGuard, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeGuard, TypeVar
 from urllib.parse import quote
 from uuid import UUID
 
@@ -101,7 +101,7 @@ def _pairs(param: Param, value: object) -> list[tuple[str, str]]:
     wire = param.wire or param.name
     if param.kind != "array":
         return [(wire, _text(param, value))]
-    if isinstance(value, str | bytes) or is_mapping(value) or not _is_iterable(value):
+    if isinstance(value, str | bytes | Mapping) or not _is_iterable(value):
         kinds = {"string": "strings", "boolean": "booleans", "uuid": "UUIDs"}
         items = kinds.get(param.items, f"{param.items}s")
         raise InvalidArgument(param.name, value, f"a list of {_listed(param) if param.values else items}")
@@ -220,9 +220,9 @@ def _encoded_body(media: str, into: Any, body: object, fields: Mapping[str, obje
     if into is bytes or media.startswith("text/"):
         if not isinstance(body, into):
             raise InvalidArgument("body", body, "bytes" if into is bytes else "a string")
-        if isinstance(body, bytes):
-            return media, body
-        return f"{media}; charset=utf-8", _unicode("body", str(body)).encode()
+        if isinstance(body, str):
+            return f"{media}; charset=utf-8", _unicode("body", body).encode()
+        return media, bytes(body)
     if media not in {MULTIPART, URLENCODED}:
         return media, _body(into, body, fields)
     given = _keys(fields or {} if body is UNSET else body)
@@ -252,13 +252,15 @@ def _files(value: object) -> list[File]:
     if isinstance(value, bytes):
         return [File(value)]
     if isinstance(value, list | tuple):
-        return [file for item in cast("Sequence[object]", value) for file in _files(item)]
+        items: Iterable[object] = value
+        return [file for item in items for file in _files(item)]
     return [value] if isinstance(value, File) else []
 
 
 def _without_content(value: object) -> object:
     if isinstance(value, list | tuple):
-        return [_without_content(item) for item in cast("Sequence[object]", value)]
+        items: Iterable[object] = value
+        return [_without_content(item) for item in items]
     return File(b"") if isinstance(value, File | bytes) else value
 
 

@@ -13,9 +13,15 @@ if TYPE_CHECKING:
     from ev_energy_async.codec.codec import finish as finish
     from ev_energy_async.codec.codec import make_converter as make_converter
     from ev_energy_async.codec.codec import warm as warm
+    from ev_energy_async.codec.dicts import from_dict as from_dict
+    from ev_energy_async.codec.dicts import keyed as keyed
+    from ev_energy_async.codec.dicts import pydantic_schema as pydantic_schema
+    from ev_energy_async.codec.dicts import to_dict as to_dict
     from ev_energy_async.codec.drift import Drift as Drift
     from ev_energy_async.codec.encoding import encode as encode
     from ev_energy_async.codec.encoding import lost_keys as lost_keys
+    from ev_energy_async.codec.personal import personal_fields as personal_fields
+    from ev_energy_async.codec.personal import redacted as redacted
     from ev_energy_async.codec.slices import AT_ONCE as AT_ONCE
     from ev_energy_async.codec.strict import decode_strict as decode_strict
     from ev_energy_async.codec.tolerant import Decoded as Decoded
@@ -28,8 +34,10 @@ else:
     __getattr__, __dir__, __all__ = face(
         __name__,
         codec=("Codec", "decode", "finish", "make_converter", "warm"),
+        dicts=("from_dict", "keyed", "pydantic_schema", "to_dict"),
         drift=("Drift",),
         encoding=("encode", "lost_keys"),
+        personal=("personal_fields", "redacted"),
         slices=("AT_ONCE",),
         strict=("decode_strict",),
         tolerant=("Decoded", "TolerantConverter", "has_hook", "structure"),

@@ -148,6 +148,7 @@ class Codec:
     def _steps(self, data: bytes, into: Any) -> Generator[None, None, Any]:
         if len(data) > AT_ONCE and not self._has_hook(into):
             inner = _inner(data, into)
+            yield
             item = _item_of(inner)
             if item is not None:
                 return (yield from self._list_steps(data, item))
@@ -178,6 +179,7 @@ class Codec:
                 is_large = count == 1 and len(group) > AT_ONCE
                 try:
                     if is_large:
+                        yield
                         made.append((yield from self._steps(group[1:-1].strip(), item)))
                     elif is_model(item):
                         made += yield from self._group(group, item, repairs)
@@ -228,6 +230,7 @@ class Codec:
             keys = keys_of(data)
         except BROKEN as error:
             raise DecodeError(*reason(error)) from error
+        yield
         known = shape(into)
         kinds = {field.key: field.hint for field in known.fields}
         if known.more is not None:

@@ -25,6 +25,8 @@ SLICE: Final = 64 * 1024
 
 # How often a cut is guessed before the end of the item is looked up.
 _GUESSES: Final = 4
+# How far from its beginning a group may end by a guess; the end of a larger item is looked up.
+_WINDOW: Final = 4 * SLICE
 _ARRAY: Final = re.compile(rb"[ \t\n\r]*\[[ \t\n\r]*")
 _COMMA: Final = re.compile(rb"[ \t\n\r]*,[ \t\n\r]*")
 # The first bytes of an item: its brackets and, of an object, the first key.
@@ -68,7 +70,7 @@ def groups(data: bytes) -> Iterator[tuple[bytes, int]]:
 
 def _guessed(data: bytes, at: int, end: int, cut: re.Pattern[bytes]) -> tuple[int, int, int] | None:
     """Return where a group ends, the number of its items, and where the next begins; None if it cannot be guessed."""
-    for found in islice(cut.finditer(data, at + SLICE, end), _GUESSES):
+    for found in islice(cut.finditer(data, at + SLICE, min(end, at + _WINDOW)), _GUESSES):
         try:
             # From one comma to another, a text is well-formed only if both stand between items.
             return found.start(), len(_ITEMS.decode(b"[%b]" % data[at : found.start()])), found.end()

@@ -14,29 +14,18 @@ PYTEST_DONT_REWRITE: there are no assertions in here, and a conftest may import 
 
 from __future__ import annotations
 
-import importlib
-from typing import Final
+from ev_energy_async._extras import extra
 
-_NEEDED: Final = ("aioresponses", "polyfactory", "pytest", "pytest_asyncio", "standardwebhooks")
+_NEEDED = ("aioresponses", "polyfactory", "pytest", "pytest_asyncio", "standardwebhooks", "ulid")
 
-for _name in _NEEDED:
-    try:
-        importlib.import_module(_name)
-    except ModuleNotFoundError as error:
-        if error.name != _name:
-            raise
-        raise ModuleNotFoundError(
-            f"ev_energy_async.testing needs {_name}: pip install 'ev-energy-async[testing]'", name=_name
-        ) from None
-
-# Below the check, which names the extra.
-from ev_energy_async.testing.answers import api_error, page, paginated, respond  # noqa: E402
-from ev_energy_async.testing.clock import START, FakeClock, SandboxClock  # noqa: E402
-from ev_energy_async.testing.contracts import check_checkpoint, check_token_store  # noqa: E402
-from ev_energy_async.testing.factories import SEED, ModelFactory, batch, build, reseed  # noqa: E402
-from ev_energy_async.testing.fixtures import ev, ev_api, ev_factories, ev_sandbox, ev_sandbox_options  # noqa: E402
-from ev_energy_async.testing.mock_api import Answer, MockApi, Sent  # noqa: E402
-from ev_energy_async.testing.signing import sign  # noqa: E402
+with extra("testing", __name__, *_NEEDED):
+    from ev_energy_async.testing.answers import api_error, page, paginated, respond
+    from ev_energy_async.testing.clock import START, FakeClock, SandboxClock
+    from ev_energy_async.testing.contracts import check_checkpoint, check_token_store
+    from ev_energy_async.testing.factories import SEED, ModelFactory, batch, build, reseed
+    from ev_energy_async.testing.fixtures import ev, ev_api, ev_factories, ev_options, ev_sandbox, ev_sandbox_options
+    from ev_energy_async.testing.mock_api import Answer, MockApi, Sent
+    from ev_energy_async.testing.signing import sign
 
 __all__ = [
     "Answer",
@@ -55,6 +44,7 @@ __all__ = [
     "ev",
     "ev_api",
     "ev_factories",
+    "ev_options",
     "ev_sandbox",
     "ev_sandbox_options",
     "page",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 import pytest_asyncio
 
-from ev_energy_async import ClientCredentials, EvEnergy
+from ev_energy_async import ClientCredentials, EvEnergy, sandbox
 from ev_energy_async.testing.clock import START, SandboxClock
 from ev_energy_async.testing.factories import reseed
 from ev_energy_async.testing.mock_api import MockApi
@@ -17,15 +17,13 @@ if TYPE_CHECKING:
 
     from ev_energy_async.sandbox import Sandbox
 
-__all__ = ["ev", "ev_api", "ev_factories", "ev_sandbox", "ev_sandbox_options"]
+__all__ = ["ev", "ev_api", "ev_factories", "ev_options", "ev_sandbox", "ev_sandbox_options"]
 
 _VEHICLES: Final = 20
 
 
 def _stands_still(options: dict[str, Any]) -> bool:
-    from ev_energy_async.sandbox import SteppedClock  # noqa: PLC0415  # only if it is used
-
-    return isinstance(options.get("clock", SteppedClock(START)), SteppedClock)
+    return isinstance(options.get("clock", sandbox.SteppedClock(START)), sandbox.SteppedClock)
 
 
 @pytest.fixture
@@ -43,23 +41,35 @@ async def ev_sandbox(ev_sandbox_options: dict[str, Any]) -> AsyncIterator[Sandbo
 
     Its time moves with `ev_sandbox.advance(seconds)`; what it was asked is in `ev_sandbox.requests`.
     """
-    from ev_energy_async.sandbox import Sandbox, SteppedClock  # noqa: PLC0415  # only if it is used
+    options: dict[str, Any] = {"vehicles": _VEHICLES, "clock": sandbox.SteppedClock(START), **ev_sandbox_options}
+    async with sandbox.Sandbox(**options) as running:
+        yield running
 
-    options: dict[str, Any] = {"vehicles": _VEHICLES, "clock": SteppedClock(START), **ev_sandbox_options}
-    async with Sandbox(**options) as sandbox:
-        yield sandbox
+
+@pytest.fixture
+def ev_options() -> dict[str, Any]:
+    """Return further arguments for the client of `ev`; override this fixture to change them.
+
+    See `ev_energy_async.EvEnergy`; those that are given here win, `auth` and `clock` too.
+    """
+    return {}
 
 
 @pytest_asyncio.fixture
-async def ev(ev_sandbox: Sandbox, ev_sandbox_options: dict[str, Any]) -> AsyncIterator[EvEnergy]:
+async def ev(
+    ev_sandbox: Sandbox, ev_sandbox_options: dict[str, Any], ev_options: dict[str, Any]
+) -> AsyncIterator[EvEnergy]:
     """A client of `ev_sandbox`, with the credentials of its application.
 
     Where time in the sandbox stands still, as it does by default, it is the client's time too: what the client sleeps,
     between retries or for the budget, moves the sandbox on, and the test does not wait.
     """
-    auth = ClientCredentials(ev_sandbox.client_id, ev_sandbox.client_secret, token_url=ev_sandbox.token_url)
-    clock = SandboxClock(ev_sandbox) if _stands_still(ev_sandbox_options) else None
-    async with EvEnergy(auth, base_url=ev_sandbox.base_url, clock=clock) as client:
+    options: dict[str, Any] = {
+        "auth": ClientCredentials(ev_sandbox.client_id, ev_sandbox.client_secret, token_url=ev_sandbox.token_url),
+        "base_url": ev_sandbox.base_url,
+        "clock": SandboxClock(ev_sandbox) if _stands_still(ev_sandbox_options) else None,
+    }
+    async with EvEnergy(**{**options, **ev_options}) as client:
         yield client
 
 

@@ -12,7 +12,7 @@ import datetime as dt
 import hmac
 import re
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, cast
 
 import msgspec
 
@@ -184,9 +184,9 @@ def verify(
     return WebhookVerifier(secret, tolerance=tolerance, clock=clock).verify(body, headers)
 
 
-def _raw(body: object) -> bytes:
+def _raw(body: Any) -> bytes:
     if isinstance(body, bytes | bytearray | memoryview):
-        return bytes(body)
+        return bytes(cast("bytes", body))
     if isinstance(body, str):
         try:
             return body.encode()
@@ -221,12 +221,12 @@ def _pairs(headers: Any) -> Iterable[tuple[object, object]]:
         split = [(name, value) for name, value in pairs]
     except (TypeError, ValueError):  # not iterable, or not of pairs
         raise InvalidArgument("headers", type(headers).__name__, "a mapping, or pairs of name and value") from None
-    # One value a name is what most mappings have; some, as those of AWS Lambda, have a list of them.
-    return [
-        (name, each)
-        for name, value in split
-        for each in (value if isinstance(headers, Mapping) and isinstance(value, list | tuple) else (value,))
-    ]
+    # Most mappings have one value for a name; some, as those of AWS Lambda, have a list of them.
+    found: list[tuple[object, object]] = []
+    for name, value in split:
+        is_list = isinstance(headers, Mapping) and isinstance(value, list | tuple)
+        found += [(name, each) for each in (cast("list[object]", value) if is_list else [value])]
+    return found
 
 
 def _header_text(value: object) -> str:

@@ -256,9 +256,8 @@ def _distinct(
 
     def order(key: Key) -> tuple[bool, bool, str]:
         # Names that need no change are kept, whatever else would get the same name.
-        # Of a parameter, its place and its name are the key.
-        is_own = str(key) == rule[key] or str(key).endswith(f", {rule[key]!r})")
-        return not _is_free(rule[key], reserved), not is_own, str(key)
+        written = key[-1] if isinstance(key, tuple) else key
+        return not _is_free(rule[key], reserved), rule[key] != written, str(key)
 
     for key in sorted(rule.keys() - made.keys(), key=order):
         name = rule[key]

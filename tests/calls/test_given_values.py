@@ -225,7 +225,8 @@ async def test_one_reference_in_place_of_several_is_refused(ev: EvEnergy, networ
 
 
 def test_the_options_of_get_many_are_those_of_the_single_gets() -> None:
-    groups = [getattr(EvEnergy, name) for name in dir(EvEnergy)]
-    functions = [vars(group)["get_many"]._function for group in groups if hasattr(group, "get_many")]
+    groups: list[Any] = [getattr(EvEnergy, name) for name in dir(EvEnergy)]
+    many: list[Any] = [vars(group)["get_many"] for group in groups if hasattr(group, "get_many")]
+    functions: list[Any] = [each._function for each in many]
     parameters = [each for function in functions for each in inspect.signature(function).parameters.values()]
     assert set(GetOptions.__annotations__) == {each.name for each in parameters if each.kind is each.KEYWORD_ONLY}

@@ -180,9 +180,11 @@ async def test_a_handle_has_the_operations_of_its_collection(ev: EvEnergy, netwo
 @pytest.mark.parametrize("group", ["vehicles", "evses", "home_batteries", "boundary_meters", "ct_clamps"])
 def test_every_operation_on_one_device_is_on_its_handle(group: str) -> None:
     handle = next(each for each in vars(device).values() if getattr(each, "kind", None) == group)
+    of_group: Any = getattr(EvEnergy, group)
+    operations: dict[str, Any] = of_group.__dict__
     of_one = {
         name
-        for name, each in vars(getattr(EvEnergy, group)).items()
+        for name, each in operations.items()
         if isinstance(each, endpoint) and [*signature(each.__wrapped__).parameters, "", ""][1].endswith("_id")
     }
     assert "get" in of_one

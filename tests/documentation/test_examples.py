@@ -43,8 +43,7 @@ def on_the_sandbox(ev_sandbox: Sandbox, readers_client: EvEnergy, monkeypatch: p
 
     @functools.wraps(make)
     def make_on_the_sandbox(client: EvEnergy, auth: Any = None, **options: Any) -> None:
-        defaults: dict[str, Any] = {"base_url": ev_sandbox.base_url, "clock": readers_client.clock}
-        make(client, auth, **(defaults | options))
+        make(client, auth, **{"base_url": ev_sandbox.base_url, "clock": readers_client.clock, **options})
 
     monkeypatch.setattr(EvEnergy, "__init__", make_on_the_sandbox)
 

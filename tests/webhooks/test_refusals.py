@@ -19,7 +19,7 @@ from ev_energy_async.webhooks import WebhookVerificationError
 from tests.webhooks.test_verifier import BODY, ID, NOW, OLD_KEY, mac, signed, verifier
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 
 @pytest.mark.parametrize("name", ["svix-id", "svix-timestamp", "svix-signature"])
@@ -153,6 +153,14 @@ def _asgi(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
     return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
 
+def _pairs(headers: Mapping[str, str]) -> list[tuple[str, str]]:
+    return list(headers.items())
+
+
+def _iterator(headers: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    return iter(headers.items())
+
+
 def _lists(headers: Mapping[str, str]) -> dict[str, list[str]]:
     return {name: [value] for name, value in headers.items()}
 
@@ -164,14 +172,14 @@ def _message(headers: Mapping[str, str]) -> Message:
     return made
 
 
-@pytest.mark.parametrize("kind", [_asgi, _lists, _message, lambda h: list(h.items()), lambda h: iter(h.items())])
+@pytest.mark.parametrize("kind", [_asgi, _lists, _message, _pairs, _iterator])
 def test_headers_come_in_whatever_type_a_framework_has_for_them(kind: Callable[[Mapping[str, str]], Any]) -> None:
     assert verifier().verify(BODY, kind(signed(BODY))).id == ID
     with pytest.raises(WebhookVerificationError):
         verifier().verify(BODY, kind(signed(BODY) | {"svix-signature": "v1,AAAA"}))
 
 
-@pytest.mark.parametrize("kind", [_asgi, lambda h: list(h.items())])
+@pytest.mark.parametrize("kind", [_asgi, _pairs])
 def test_a_doubled_header_is_refused_in_pairs_too(kind: Callable[[Mapping[str, str]], Any]) -> None:
     with pytest.raises(WebhookVerificationError, match="more than once"):
         verifier().verify(BODY, kind(signed(BODY)) * 2)

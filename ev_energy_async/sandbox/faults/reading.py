@@ -22,7 +22,7 @@ from ev_energy_async.sandbox.faults.plan import EFFECTS, FaultPlan, Rule
 
 _KINDS: Final[dict[str, tuple[tuple[type, ...], str]]] = {
     "float": ((int, float), "a number"),
-    "int": ((int,), "an integer"),
+    "int": ((int,), "a whole number"),
     "bool": ((bool,), "true or false"),
     "str": ((str,), "text"),
 }

@@ -81,7 +81,7 @@ def test_every_effect_has_a_name_and_needs_nothing_more(kind: str) -> None:
             "rule 1: html_error: status is an HTTP error from 400 to 599, not 200",
         ),
         ({"rules": [{"effect": "stall", "probability": 2}]}, "rule 1: probability is a number from 0 to 1, not 2"),
-        ({"rules": [{"effect": "stall", "count": 1.5}]}, "rule 1: count should be an integer, not 1.5"),
+        ({"rules": [{"effect": "stall", "count": 1.5}]}, "rule 1: count should be a whole number, not 1.5"),
         ({"rules": [{"effect": "stall", "probability": None}]}, "rule 1: probability should be a number, not nothing"),
         ({"rules": [{"effect": "stall", "pathh": "/x"}]}, "rule 1 has no 'pathh', 'path' perhaps?"),
         ({"rules": [{"effect": "webhook_lost", "path": "/x"}]}, "rule 1: a webhook has no path"),

@@ -1,0 +1,214 @@
+"""Models go out as dictionaries and JSON, through pydantic and FastAPI, and without personal data."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+from decimal import Decimal
+from typing import Annotated, Any, Final
+
+import pytest
+from fastapi import Body, FastAPI
+from httpx import ASGITransport, AsyncClient
+from pydantic import BaseModel, ValidationError
+
+from ev_energy_async import (
+    UNSET,
+    DecodeError,
+    EvEnergy,
+    InvalidArgument,
+    codec,
+    expanded,
+    models,
+    or_none,
+    personal_fields,
+    redacted,
+    reference_id,
+)
+from ev_energy_async.models import LatLong, LocationDetail, Region, User, Vehicle, VehicleStatusLog, VehicleTrim
+from ev_energy_async.testing import build
+from ev_energy_async.values import Model
+
+USER: Final = "https://api.ev.energy/v2/users/user01HN2NJ9NMRZBXT1H6FT9N7735"
+EVERY: Final[list[type[Model]]] = [
+    each for name in models.__all__ if isinstance(each := getattr(models, name), type) and issubclass(each, Model)
+]
+TIME: Final = dt.datetime(2026, 3, 14, 12, 0, 0, 250_000, tzinfo=dt.UTC)
+
+
+@pytest.mark.parametrize("model", EVERY, ids=lambda model: model.__name__)
+def test_every_model_comes_back_as_it_went_out(model: type[Model]) -> None:
+    made = build(model)
+    assert model.from_json(made.to_json()) == made
+    assert model.from_json(made.to_json().encode()) == made
+    assert model.from_dict(made.to_dict()) == made
+    as_json = made.to_dict("json")
+    assert model.from_dict(json.loads(json.dumps(as_json))) == made
+    assert as_json == json.loads(codec.encode(made))
+
+
+def test_absent_stays_absent_and_null_is_null() -> None:
+    log = VehicleStatusLog(is_charging=None)
+    assert log.to_dict() == log.to_dict("json") == {"is_charging": None}
+    assert log.to_json() == '{"is_charging":null}'
+    assert VehicleStatusLog.from_dict({}) == VehicleStatusLog()
+
+
+def test_values_are_those_of_python_or_of_json() -> None:
+    log = VehicleStatusLog(sampled_at=TIME, state=models.VehicleStatusLogState("CHARGING"), vehicle=build(Vehicle))
+    python = log.to_dict()
+    assert python["sampled_at"] == TIME
+    assert type(python["state"]) is str
+    assert type(python["vehicle"]) is dict
+    assert log.to_dict("json")["sampled_at"] == "2026-03-14T12:00:00.250000Z"
+
+
+def test_decimals_are_text_in_json() -> None:
+    found = [
+        (member, made.to_dict("json")[key])
+        for made in map(build, EVERY)
+        for key, member in made.to_dict().items()
+        if isinstance(member, Decimal)
+    ]
+    assert found
+    assert [text for _, text in found] == [str(member) for member, _ in found]
+
+
+@pytest.mark.parametrize("data", ["{", "[]", '{"id": 5}', "\ud83d"])
+def test_what_is_no_such_model_is_a_decode_error(data: str) -> None:
+    with pytest.raises(DecodeError):
+        Vehicle.from_json(data)
+
+
+def test_another_mode_is_refused() -> None:
+    mode: Any = "yaml"
+    with pytest.raises(InvalidArgument, match="mode"):
+        VehicleStatusLog().to_dict(mode)
+
+
+async def test_what_a_client_knows_of_itself_is_encoded_alike() -> None:
+    async with EvEnergy(label="mine") as ev:
+        assert json.loads(codec.encode(ev.stats()))["label"] == "mine"
+
+
+# --- pydantic and FastAPI
+
+
+class Garage(BaseModel):
+    """A model of a service's own."""
+
+    vehicle: Vehicle
+    logs: list[VehicleStatusLog] = []
+    trim: VehicleTrim | None = None
+
+
+def test_a_model_is_a_field_of_pydantic() -> None:
+    garage = Garage(vehicle=build(Vehicle), logs=[VehicleStatusLog(sampled_at=TIME)])
+    text = garage.model_dump_json()
+    assert json.loads(text)["vehicle"] == garage.vehicle.to_dict("json")
+    assert Garage.model_validate_json(text) == garage
+    assert garage.model_dump()["logs"] == [{"sampled_at": TIME}]
+    assert isinstance(Garage.model_validate({"vehicle": garage.vehicle.to_dict()}).vehicle, Vehicle)
+
+
+@pytest.mark.parametrize("given", [{"id": 5}, 7, "text", None])
+def test_pydantic_says_what_is_wrong(given: Any) -> None:
+    with pytest.raises(ValidationError, match="expected"):
+        Garage(vehicle=given)
+
+
+@pytest.mark.parametrize("mode", ["validation", "serialization"])
+def test_pydantic_describes_the_fields(mode: Any) -> None:
+    schema = Garage.model_json_schema(mode=mode)
+    text = json.dumps(schema)
+    assert "smart_charging_enabled" in text
+    assert "date-time" in text
+    assert set(re.findall(r'"#/\$defs/(.*?)"', text)) == set(schema["$defs"])
+
+
+def service() -> FastAPI:
+    app = FastAPI()
+    vehicle = build(Vehicle)
+
+    def one() -> Vehicle:
+        return vehicle
+
+    def several() -> list[Vehicle]:
+        return [vehicle]
+
+    def echo(body: Annotated[Vehicle, Body()]) -> Vehicle:
+        return body
+
+    app.get("/one")(one)
+    app.get("/several")(several)
+    app.post("/echo")(echo)
+    return app
+
+
+async def test_fastapi_takes_and_returns_models() -> None:
+    async with AsyncClient(transport=ASGITransport(service()), base_url="http://test") as client:
+        one = (await client.get("/one")).json()
+        assert Vehicle.from_dict(one).to_dict("json") == one
+        assert (await client.get("/several")).json() == [one]
+        assert (await client.post("/echo", json=one)).json() == one
+        refused = await client.post("/echo", json={"id": 5})
+        assert refused.status_code == 422
+        assert "$.id" in refused.text
+        document = (await client.get("/openapi.json")).json()
+    assert "smart_charging_enabled" in json.dumps(document["paths"]["/one"]) + json.dumps(document["components"])
+
+
+# --- References, unset values, personal data
+
+
+def test_a_reference_is_its_object_or_its_id() -> None:
+    trim = build(VehicleTrim)
+    vehicle = build(Vehicle, trim=trim, user=USER)
+    assert expanded(vehicle.trim) is trim
+    assert expanded(vehicle.user) is None
+    assert reference_id(vehicle.user) == USER.rpartition("/")[2]
+    assert reference_id(vehicle.trim) == trim.id
+    assert reference_id(None) is reference_id(UNSET) is None
+    with pytest.raises(InvalidArgument):
+        reference_id("https://api.ev.energy/")
+
+
+def test_what_is_unset_is_none() -> None:
+    assert or_none(UNSET) is None
+    assert or_none(None) is None
+    assert or_none(0) == 0
+
+
+@pytest.mark.parametrize(
+    ("model", "fields"),
+    [
+        (User, {"email", "full_name"}),
+        (LocationDetail, {"address_1", "address_2", "city", "postal_code", "coordinates"}),
+        (LatLong, {"latitude", "longitude"}),
+        (Vehicle, {"user"}),
+        (models.GeoJsonPolygon, set[str]()),
+        (Region, set[str]()),
+    ],
+)
+def test_personal_fields_are_known(model: type[Model], fields: set[str]) -> None:
+    assert personal_fields(model) >= fields
+    assert fields or not personal_fields(model)
+
+
+def test_a_redacted_model_tells_of_nobody() -> None:
+    user = build(User, email="kim@example.com", full_name="Kim Larsen")
+    vehicle = build(Vehicle, user=user, description=f"of {USER}")
+    shown = redacted({"vehicles": [vehicle], "at": TIME, "location": LatLong(latitude=51.5, longitude=-0.1)})
+    text = json.dumps(shown)
+    for personal in ("kim@example.com", "Kim Larsen", "51.5", "user01HN2"):
+        assert personal not in text
+    assert shown["vehicles"][0]["id"] == vehicle.id
+    assert shown["vehicles"][0]["user"] == "**REDACTED**"
+    assert redacted(VehicleStatusLog(is_charging=None)) == {"is_charging": None}
+
+
+def test_only_models_have_personal_fields() -> None:
+    not_a_model: Any = dict
+    with pytest.raises(InvalidArgument, match="the class of a model"):
+        personal_fields(not_a_model)
