@@ -35,7 +35,7 @@ _ARRIVES_WITHIN: Final = 60.0
 _BLIND: Final = 4  # concurrent requests while nothing is known of the bucket
 _PAUSE: Final = 60.0
 _LONGEST_PAUSE: Final = 900.0
-_RESERVED: Final = 0.02  # the part of a limit that is kept for urgent requests unless told otherwise
+_RESERVED: Final = 0.02  # the default share of a limit that is reserved for urgent requests
 
 
 @attrs.define(eq=False)
@@ -265,8 +265,8 @@ class Bucket:
         self._refused_at = now
         if retry_after is None or not retry_after >= 0:
             retry_after = self._pause
-        # Whatever a response states, an hour refills the bucket. Many who were told the same time come back together:
-        # whoever is refused again and again stays away longer.
+        # Whatever a response states, an hour refills the bucket. Clients with the same time come back together:
+        # repeated refusals lengthen the wait.
         wait = max(min(retry_after, _WINDOW), min(_PAUSE, 2.0 ** min(self._refusals - 1, 10)))
         self.blocked_until = max(self.blocked_until, now + wait)
         self._probe_at = self.blocked_until
