@@ -105,7 +105,7 @@ class ApiError(EvEnergyError):
         self.response = response
         self.request: Request[Any] = response.request
         self.status = response.status
-        self.problem = problem or Problem.parse(response.status, _without_secrets(response))
+        self.problem = problem or Problem.of(response)
         super().__init__(response, self.problem)
 
     def __str__(self) -> str:
@@ -120,25 +120,11 @@ class ApiError(EvEnergyError):
         return self.request.as_curl()
 
 
-def _without_secrets(response: RawResponse) -> bytes:
-    """Return the body without the credentials of the call: a server may quote them anywhere in it."""
-    secrets = known_secrets(response.request)
-    if not any(secret and secret.reveal().encode() in response.body for secret in secrets):
-        return response.body
-    return masked(response.body.decode(errors="replace"), secrets).encode()
-
-
 class ReauthenticationRequired(EvEnergyError):
     """The credentials are no longer accepted: ask the user to log in again, or the operator to check them.
 
     The base of `AuthError` and `Unauthorized`, so that one clause catches both. An outage of the token endpoint is
     never one: it is a `TransportError` or a `ServerError`, and the stored token is kept.
-
-    Example:
-        >>> try:  # doctest: +SKIP
-        ...     vehicles = await ev.vehicles.list().all()
-        ... except ReauthenticationRequired:
-        ...     ask_the_user_to_log_in_again()
     """
 
 
@@ -162,16 +148,15 @@ class NotFound(ApiError):
     """404: no such resource, or none that the token may see."""
 
     def __str__(self) -> str:
-        if not self._is_no_route():
-            return super().__str__()
         host = urlsplit(self.response.url).netloc.rpartition("@")[2]
-        return f"{super().__str__()} ({host} has no such path: check base_url)"
+        hint = f" ({host} has no such path: check base_url)" if self._is_no_route() else ""
+        return super().__str__() + hint
 
     def _is_no_route(self) -> bool:
         """Whether the path itself is unknown: a collection always exists, and the API describes what it misses."""
-        is_described = "problem+json" in self.response.headers.get("Content-Type", "")
-        is_page = "page=" in self.request.query  # a page number beyond the last is a 404 too
-        return not is_described or not (self.request.operation.path_params or is_page)
+        # A page number beyond the last is a 404 too.
+        may_be_missing = self.request.operation.path_params or "page=" in self.request.query
+        return not may_be_missing or "problem+json" not in self.response.headers.get("Content-Type", "")
 
 
 class MethodNotAllowed(ApiError):
@@ -315,9 +300,6 @@ class AuthUnavailable(TransportError):
         reason: Description of the failure; must hold no secret.
         request: The request that needed the token; the client fills it in.
         transient: Whether another attempt may succeed.
-
-    Example:
-        >>> raise AuthUnavailable("the identity provider is down")  # doctest: +SKIP
     """
 
     consequence: ClassVar[str] = "no access token for the moment"

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 __all__ = ["Secret", "masked", "printable", "reveal", "without_userinfo"]
 
 S = TypeVar("S", str, bytes)
-V = TypeVar("V")
 
 _LONGEST_SHOWN: Final = 1_000
 """Characters of a server's text that are shown."""
@@ -35,8 +34,8 @@ class Secret(Generic[S]):
     no local variable ever holds the plain value:
 
         token = Secret(await auth.access_token())
-        request = request.with_headers({"Authorization": token.prefixed("Bearer ")})   # a Secret again
-        session.request(..., headers={name: reveal(value) for name, value in request.headers.items()})
+        request = request.changed(authorization=token.prefixed("Bearer "))   # a Secret again
+        session.request(..., headers={"Authorization": request.authorization.reveal()})
 
     A parameter that arrives as plain `str` (`rejected`, for one) is rebound first: `rejected = Secret(rejected)`.
     Two secrets are equal if their values are. A pickled secret loses its value: it never leaves the process.
@@ -67,7 +66,10 @@ class Secret(Generic[S]):
         return len(self._value)
 
     def __eq__(self, other: object) -> bool:
-        return self._value == other._value if isinstance(other, Secret) else NotImplemented
+        if not isinstance(other, Secret):
+            return NotImplemented
+        theirs: Secret[Any] = other
+        return bool(self._value == theirs._value)
 
     def __hash__(self) -> int:
         return hash(self._value)
@@ -79,9 +81,9 @@ class Secret(Generic[S]):
         return Secret, (self._value[:0],)
 
 
-def reveal(value: Secret[S] | V) -> S | V:
-    """Return the plain value of a secret, and anything else as it is."""
-    return value.reveal() if isinstance(value, Secret) else value
+def reveal(value: Secret[str] | str) -> str:
+    """Return the plain value of a secret, and any other text as it is."""
+    return value if isinstance(value, str) else value.reveal()
 
 
 def masked(text: str, secrets: Iterable[Secret[Any]]) -> str:

@@ -234,7 +234,9 @@ def _listen_to_wire(patch: pytest.MonkeyPatch) -> None:
     exchange, send = transport.Transport.exchange, client.EvEnergy.send
 
     @functools.wraps(exchange)
-    async def exchanged(self: Any, request: Request[Any], url: Any, shown: Request[Any], stream: Any = None) -> Any:
+    async def exchanged(
+        self: Any, request: Request[Any], url: str | Secret[str], shown: Request[Any], stream: Any = None
+    ) -> Any:
         if not _watches:
             return await exchange(self, request, url, shown, stream)
         watch = _watches[-1]

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ev_energy_async import InvalidArgument
-from ev_energy_async.masking import Secret, masked, printable, reveal, without_userinfo
+from ev_energy_async.masking import Secret, masked, printable, without_userinfo
 
 
 @pytest.mark.parametrize("plain", ["a-token-of-somebody", b"a-token-of-somebody"])
@@ -21,7 +21,7 @@ def test_a_secret_shows_itself_nowhere(plain: Any) -> None:
 
     shown = [repr(secret), str(secret), f"{secret}", f"{secret!r}", repr({"Authorization": secret}), repr([secret])]
     assert not any("a-token" in text for text in shown)
-    assert secret.reveal() == plain == reveal(secret)
+    assert secret.reveal() == plain
     assert not isinstance(secret, str | bytes), "serialisers of error trackers print these as they are"
 
 

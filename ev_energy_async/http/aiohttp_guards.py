@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 import msgspec
+from aiohttp.client_proto import ResponseHandler
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["bound_headers", "competes", "is_cut_off", "is_decompression_limit", "is_header_limit", "middlewares"]
 
 _LARGEST_HEAD: Final = 256 * 1024
-_NO_INFO: Final = aiohttp.RequestInfo(URL(), "", CIMultiDictProxy(CIMultiDict()), URL())
+_NO_INFO: Final = aiohttp.RequestInfo(URL(), "", CIMultiDictProxy(CIMultiDict[str]()), URL())
 _BOUNDS_HEADERS: Final = tuple(map(int, aiohttp.__version__.split(".")[:2])) >= (3, 14)
 
 
@@ -98,7 +99,7 @@ def bound_headers(connection: Connection) -> None:
     if _BOUNDS_HEADERS or protocol is None:
         return
     # A kept connection had a bound for the request before this one.
-    read = type(protocol).data_received.__get__(protocol)
+    read = ResponseHandler.data_received.__get__(protocol)
     received, body_before = 0, protocol._payload  # noqa: SLF001  # the head has come when this changes
 
     def bounded(data: bytes) -> None:

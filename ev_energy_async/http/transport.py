@@ -350,7 +350,8 @@ def _reason(error: Exception) -> str:
         # Before 3.14 it has no `os_error`: asking for it is an AttributeError.
         return f"{type(error).__name__}: {error.certificate_error}"
     if isinstance(error, aiohttp.ClientConnectorError):
-        return f"{type(error).__name__}: {error.os_error.strerror or type(error.os_error).__name__}"
+        cause: OSError = error.os_error
+        return f"{type(error).__name__}: {cause.strerror or type(cause).__name__}"
     if isinstance(error, aiohttp.ClientPayloadError):
         return "the connection broke off within the body"
     return type(error).__name__

@@ -23,7 +23,7 @@ from ev_energy_async.values import is_array, is_mapping, is_object
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ev_energy_async.messages.request import Request
+    from ev_energy_async.messages.request import RawResponse, Request
 
 __all__ = ["Problem", "credentials_in", "known_secrets", "secrets_of", "without_input"]
 
@@ -98,6 +98,14 @@ class Problem:
         parts = [self.title if not self.detail else f"{self.title}: {self.detail}"]
         parts += [f"{field}: {' '.join(messages)}" for field, messages in self.field_errors.items()]
         return "; ".join(parts)
+
+    @classmethod
+    def of(cls, response: RawResponse) -> Problem:
+        """Return the problem in a response, without the credentials of the call: a server may quote them anywhere."""
+        secrets, body = known_secrets(response.request), response.body
+        if any(secret and secret.reveal().encode() in body for secret in secrets):
+            body = masked(body.decode(errors="replace"), secrets).encode()
+        return cls.parse(response.status, body)
 
     def __str__(self) -> str:
         return printable(self.text)
