@@ -28,8 +28,7 @@
     │   └── Unauthorized           the API refused the token, and there is no other
     └── WebhookVerificationError   a delivery that is not provably genuine and recent
 
-Pure: no I/O. The text of an error never shows a token, a secret, a query string or a body, and what it quotes of a
-server is escaped and cut.
+Pure. The text of an error shows no token, secret, query string or body, and a server's words escaped and cut.
 """
 
 from __future__ import annotations

@@ -68,8 +68,8 @@ class Secret(Generic[S]):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
-        theirs: Secret[Any] = other
-        return bool(self._value == theirs._value)
+        theirs: Any = other  # pyright: ignore[reportUnknownVariableType]  # a Secret of something
+        return bool(self._value == theirs.reveal())
 
     def __hash__(self) -> int:
         return hash(self._value)

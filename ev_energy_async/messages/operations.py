@@ -123,7 +123,7 @@ class Operation(Generic[T_co]):
 
     def type_for(self, status: int) -> Any:
         """Return the type that the body of a response is decoded to; None if a response of this status has none."""
-        others = {} if self.by_status is None else self.by_status()
+        others: Mapping[int, Any] = {} if self.by_status is None else self.by_status()
         return others[status] if status in others else self.answer_type()
 
 
