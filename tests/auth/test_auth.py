@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import base64
 import datetime as dt
+import ssl
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, unquote_plus
 
+import aiohttp
 import pytest
+from aiohttp.client_reqrep import ConnectionKey
 
 from ev_energy_async import (
     ApiError,
@@ -317,6 +320,20 @@ async def test_trouble_at_the_token_endpoint_is_no_refusal(
 
 async def test_an_unreachable_token_endpoint_is_a_failed_connection(network: Network) -> None:
     async with EvEnergy(ClientCredentials("my-id", SECRET), retry=Retry(attempts=1)) as ev:
+        with pytest.raises(ConnectionFailed):
+            await ev.regions.list()
+
+    assert [sent.url for sent in network.sent] == [TOKEN_URL]
+
+
+async def test_a_certificate_that_nobody_trusts_is_not_asked_for_again(network: Network, clock: FakeClock) -> None:
+    key = ConnectionKey(
+        "api.ev.energy", 443, is_ssl=True, ssl=True, proxy=None, proxy_auth=None, proxy_headers_hash=None
+    )
+    error = ssl.SSLCertVerificationError("self-signed certificate")
+    network.fail("POST", TOKEN_URL, aiohttp.ClientConnectorCertificateError(key, error), repeat=True)
+
+    async with EvEnergy(ClientCredentials("an-id", SECRET), clock=clock) as ev:
         with pytest.raises(ConnectionFailed):
             await ev.regions.list()
 
