@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-floors test-newest tour check check-sandbox soak diagram generate update bench bench-quick clean
+.PHONY: help demo test test-floors test-newest tour examples check check-sandbox soak diagram generate update bench bench-quick clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -51,6 +51,17 @@ check: $(READY)  ## check format, lint, types, layers, generated code and the do
 
 tour: $(READY)  ## call every operation on a sandbox, and list what was verified
 	@$(BIN)/python -m tests.tour
+
+examples: $(READY)  ## check and test the programs in examples/ (HA=a Python that has Home Assistant: that one too)
+	$(BIN)/mypy examples tests/examples
+	$(BIN)/pyright --pythonpath $(BIN)/python examples tests/examples
+	$(BIN)/python -m pytest -q tests/examples
+ifdef HA
+	cd examples/home_assistant/custom_components && \
+		$(CURDIR)/$(BIN)/mypy --strict --python-version 3.13 --python-executable $(HA) -p ev_energy
+	$(BIN)/pyright -p examples/home_assistant --pythonpath $(HA)
+	cd examples/home_assistant && $(HA) -m pytest -q
+endif
 
 check-sandbox: $(READY)  ## run schemathesis against a sandbox, about two minutes (ARGS=options for schemathesis)
 	@$(BIN)/python -m tests.check_sandbox $(ARGS)

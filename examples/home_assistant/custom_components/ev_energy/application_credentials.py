@@ -1,0 +1,21 @@
+"""How the credentials of an OAuth application are used: authorization code with PKCE."""
+
+from homeassistant.components.application_credentials import ClientCredential
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.config_entry_oauth2_flow import LocalOAuth2ImplementationWithPkce
+
+from . import const
+
+
+async def async_get_auth_implementation(
+    hass: HomeAssistant, auth_domain: str, credential: ClientCredential
+) -> LocalOAuth2ImplementationWithPkce:
+    """Return the OAuth implementation of an application."""
+    return LocalOAuth2ImplementationWithPkce(
+        hass,
+        auth_domain,
+        credential.client_id,
+        authorize_url=f"{const.API}/o/authorize/",
+        token_url=f"{const.API}/o/token/",
+        client_secret=credential.client_secret,
+    )
