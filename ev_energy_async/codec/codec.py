@@ -11,7 +11,7 @@ converter is also the place for hooks: a hook for a type sends everything that c
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
 
 import msgspec
 
@@ -19,9 +19,8 @@ from ev_energy_async._lazy import lazy_module
 from ev_energy_async.codec.damage import is_utf8, pieces, pieces_by_key, replaced
 from ev_energy_async.codec.drift import Drift
 from ev_energy_async.codec.slices import AT_ONCE, SLICE, groups
-from ev_energy_async.codec.strict import BROKEN, decode_certain, decoder, keys_of, reason
-from ev_energy_async.codec.types import is_model, is_union, members, origin, shape, spoken
-from ev_energy_async.codec.unions import choose_model
+from ev_energy_async.codec.strict import BROKEN, decode_certain, decoder, keys_of, likely_member, reason
+from ev_energy_async.codec.types import is_model, origin, shape, spoken
 from ev_energy_async.codec.unknown import unknown_keys
 from ev_energy_async.errors import DecodeError
 
@@ -147,7 +146,7 @@ class Codec:
 
     def _steps(self, data: bytes, into: Any) -> Generator[None, None, Any]:
         if len(data) > AT_ONCE and not self._has_hook(into):
-            inner = _inner(data, into)
+            inner = likely_member(data, into)
             yield
             item = _item_of(inner)
             if item is not None:
@@ -337,24 +336,6 @@ def _document(data: bytes) -> Any:
         return msgspec.json.decode(data)
     except BROKEN as error:
         raise DecodeError(*reason(error)) from error
-
-
-def _inner(data: bytes, into: Any) -> Any:
-    """Return the member of a union that a large document is likely to be; another type itself."""
-    if origin(into) is Annotated:
-        return _inner(data, get_args(into)[0])
-    if not is_union(into):
-        return into
-    is_object = data.lstrip().startswith(b"{")
-    fitting = [each for each in members(into) if (is_model(each) if is_object else origin(each) is list)]
-    if len(fitting) > 1 and is_object:
-        try:
-            keys = keys_of(data)
-            fitting, is_guess = choose_model(fitting, keys, lambda key: msgspec.json.decode(keys[key]))
-        except BROKEN:
-            return into  # whose decoding says what is wrong
-        fitting = [] if is_guess else fitting[:1]
-    return fitting[0] if len(fitting) == 1 else into
 
 
 def _item_of(into: Any) -> Any:

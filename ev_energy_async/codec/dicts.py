@@ -1,7 +1,6 @@
 """Models as dictionaries, and models in pydantic.
 
-The methods of `values.Model` call these, and so does `redacted` for users. Pure; pydantic is never imported, its hooks
-are only answered.
+The methods of `values.Model` call these. Pure; pydantic is not imported, only its hooks are implemented.
 """
 
 from __future__ import annotations

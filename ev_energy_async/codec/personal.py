@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["personal_fields", "redacted"]
 
 REDACTED: Final = "**REDACTED**"
-"""What stands in place of personal data; Home Assistant writes it so."""
+"""The text in place of personal data, as in Home Assistant's diagnostics."""
 
 # The fields of the document that say who or where somebody is: names, addresses, coordinates, identifiers of devices
 # and accounts, free text, references to users.

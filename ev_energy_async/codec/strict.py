@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from contextvars import ContextVar
 from functools import lru_cache
-from typing import Any, Final, get_args
+from typing import Annotated, Any, Final, get_args
 
 import msgspec
 
@@ -19,7 +19,7 @@ from ev_energy_async.codec.unions import choose_model, choose_scalar, may_be
 from ev_energy_async.errors import DecodeError
 from ev_energy_async.values import open_models_made
 
-__all__ = ["BROKEN", "decode_certain", "decode_strict", "decode_whole", "decoder", "keys_of", "reason"]
+__all__ = ["BROKEN", "decode_certain", "decode_strict", "decode_whole", "decoder", "keys_of", "likely_member", "reason"]
 
 # The errors of msgspec for bytes that are not a JSON document; the last for one nested deeper than the stack.
 BROKEN: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -56,8 +56,26 @@ def keys_of(data: bytes) -> dict[str, msgspec.Raw]:
     return _KEYS.decode(data)
 
 
+def likely_member(data: bytes, into: Any) -> Any:
+    """Return the member of a union that a large document is likely to be; another type itself."""
+    if origin(into) is Annotated:
+        return likely_member(data, get_args(into)[0])
+    if not is_union(into):
+        return into
+    is_object = data.lstrip().startswith(b"{")
+    fitting = [each for each in members(into) if (is_model(each) if is_object else origin(each) is list)]
+    if len(fitting) > 1 and is_object:
+        try:
+            keys = keys_of(data)
+            fitting, is_guess = choose_model(fitting, keys, lambda key: msgspec.json.decode(keys[key]))
+        except BROKEN:
+            return into  # whose decoding says what is wrong
+        fitting = [] if is_guess else fitting[:1]
+    return fitting[0] if len(fitting) == 1 else into
+
+
 def decode_certain(data: bytes, into: Any) -> Any:
-    """Decode as `decode_strict` does, and refuse as well what only a guess can tell the schema of."""
+    """Decode as `decode_strict` does, and also refuse objects whose schema would be a guess."""
     token = _refuses_guesses.set(True)
     try:
         return decode_strict(data, into)
