@@ -170,7 +170,7 @@ class AuthorizationCode:
         if refresh_token is not None:
             return oauth.refresh_request(self.client, refresh_token)
         if self.pending is None or self.code is None:
-            raise AuthError("no_consent", "no token is stored and no user has consented: call `begin`, then `redeem`")
+            raise AuthError("no_consent", "no token is stored and no user has consented: call `begin`, then `login`")
         return oauth.code_request(self.client, self.pending, self.code)
 
 

@@ -6,7 +6,7 @@ import hashlib
 import os
 import secrets
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Final
@@ -85,15 +85,13 @@ class Service:
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
         """Keep the watch running."""
-        async with self.ev, self.checkpoint:
+        async with self.ev, self.checkpoint, asyncio.TaskGroup() as tasks:
             async with self.checkpoint.transaction() as db:
                 for table in TABLES:
                     await db.execute(table)
-            watching = asyncio.create_task(self.watch())
+            watching = tasks.create_task(self.watch())  # its failure ends the lifespan, and is logged
             yield
             watching.cancel()
-            with suppress(asyncio.CancelledError):
-                await watching
 
     async def watch(self) -> None:
         """Record each status log of the fleet exactly once: rows and progress are one transaction."""

@@ -233,7 +233,7 @@ def test_a_code_is_traded_with_the_verifier_in_place_of_a_secret() -> None:
 
 @pytest.mark.parametrize("token", [None, Token("old")])
 def test_without_consent_there_is_nothing_to_trade(token: Token | None) -> None:
-    with pytest.raises(AuthError, match=r"no_consent: .*`begin`, then `redeem`"):
+    with pytest.raises(AuthError, match=r"no_consent: .*`begin`, then `login`"):
         PUBLIC.request(token)
 
 
