@@ -8,7 +8,7 @@ and forgotten afterwards.
 from ev_energy_async.sandbox.simulation import evse_logs, vehicle_logs
 from ev_energy_async.sandbox.simulation.arrivals import Arrivals, Arrived
 from ev_energy_async.sandbox.simulation.chance import mix, share, source
-from ev_energy_async.sandbox.simulation.charging import (
+from ev_energy_async.sandbox.simulation.episodes import (
     BOOST,
     INTERVAL,
     SMART,
@@ -22,8 +22,8 @@ from ev_energy_async.sandbox.simulation.charging import (
     spans,
     usage,
 )
-from ev_energy_async.sandbox.simulation.days import EFFICIENCY, Activity, Habits
 from ev_energy_async.sandbox.simulation.evse_logs import Charger, EvseReporter, OcppLog
+from ev_energy_async.sandbox.simulation.habits import EFFICIENCY, Activity, Habits
 from ev_energy_async.sandbox.simulation.household import Flows, Household, Households
 from ev_energy_async.sandbox.simulation.life import RETAINED_DAYS, Days, Life
 from ev_energy_async.sandbox.simulation.log_kinds import Log, LogKind

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from ev_energy_async.sandbox.instants import MINUTE, SECOND, Instant, text
 from ev_energy_async.sandbox.simulation.chance import source
-from ev_energy_async.sandbox.simulation.days import PLUGGED, Activity, Stage
+from ev_energy_async.sandbox.simulation.habits import PLUGGED, Activity, Stage
 from ev_energy_async.sandbox.simulation.life import Life
 from ev_energy_async.sandbox.simulation.log_kinds import Log, LogKind
 from ev_energy_async.sandbox.simulation.sampling import lateness, passing, samples, uuid

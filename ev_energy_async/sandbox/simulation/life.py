@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from ev_energy_async.sandbox.instants import DAY, HOUR, MINUTE, SECOND, Instant
 from ev_energy_async.sandbox.simulation.chance import mix, share, source
-from ev_energy_async.sandbox.simulation.days import Dawn, Habits, Stage, live_a_day, replan
+from ev_energy_async.sandbox.simulation.habits import Dawn, Habits, Stage, live_a_day, replan
 from ev_energy_async.sandbox.simulation.recent import Recent
 
 RETAINED_DAYS: Final = 31

@@ -6,7 +6,7 @@ from typing import Final
 from uuid import UUID
 
 from ev_energy_async.sandbox.instants import HOUR, MINUTE, SECOND, Instant
-from ev_energy_async.sandbox.simulation.days import Stage
+from ev_energy_async.sandbox.simulation.habits import Stage
 
 _VERY_LATE: Final = 0.006  # share of the logs that come hours late
 _LATE: Final = 0.05  # share of the logs that come minutes late, or later

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple, TypeVar
 
 from ev_energy_async.sandbox.instants import MINUTE, SECOND, Instant
 from ev_energy_async.sandbox.simulation.chance import source
-from ev_energy_async.sandbox.simulation.days import EFFICIENCY, PLUGGED, Activity, Stage
+from ev_energy_async.sandbox.simulation.habits import EFFICIENCY, PLUGGED, Activity, Stage
 from ev_energy_async.sandbox.simulation.life import Life
 from ev_energy_async.sandbox.simulation.log_kinds import Log, LogKind
 from ev_energy_async.sandbox.simulation.sampling import lateness, passing, samples, uuid

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from ev_energy_async.sandbox.instants import DAY, HOUR, MINUTE, Instant, instant
-from ev_energy_async.sandbox.simulation.days import PLUGGED, Activity, Stage
+from ev_energy_async.sandbox.simulation.habits import PLUGGED, Activity, Stage
 from ev_energy_async.sandbox.simulation.life import RETAINED_DAYS
 from ev_energy_async.sandbox.simulation.vehicle_logs import LocationLog, StatusLog
 from ev_energy_async.sandbox.world.entities import Evse, Vehicle

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from ev_energy_async.sandbox.instants import MINUTE, Instant
-from ev_energy_async.sandbox.simulation.days import PLUGGED, Activity, Stage
+from ev_energy_async.sandbox.simulation.habits import PLUGGED, Activity, Stage
 from ev_energy_async.sandbox.simulation.life import Life
 
 INTERVAL: Final = 30 * MINUTE
