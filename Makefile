@@ -18,7 +18,7 @@ $(READY): pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[cli,sandbox]' --group dev
 	touch $@
 
-demo: $(READY)  ## watch a fleet of 1,000 vehicles on the embedded sandbox (LIVE=1: on the real API, read-only)
+demo: $(READY)  ## watch a fleet of 10,000 vehicles on the embedded sandbox (LIVE=1: on the real API, read-only)
 	@$(BIN)/python -m ev_energy_async.demo $(if $(filter 1,$(LIVE)),--live)
 
 test: $(READY)  ## run the tests

@@ -38,13 +38,11 @@ from ev_energy_async.models import Vehicle, VehicleIntegrated, VehicleStatusLog
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
-    from ev_energy_async.fleet import Progress, WatchEvent
+    from ev_energy_async.fleet import Plan, Progress, WatchEvent
     from ev_energy_async.sandbox import Sandbox
 
 # A connected vehicle that has not reported for this long needs attention.
 _STALE: Final = dt.timedelta(hours=12)
-# More often than the budget allows if vehicles report every half hour: the watch stretches it.
-_EVERY: Final = dt.timedelta(minutes=5)
 _LIVE_EVERY: Final = dt.timedelta(minutes=1)
 _LIVE_CYCLES: Final = 2
 # How often vehicles of the sandbox report.
@@ -53,7 +51,7 @@ _SHOWN: Final = 12
 # The resolution of `datetime` in seconds: a shorter sleep would never end.
 _LEAST: Final = 1e-6
 COLUMNS: Final = (
-    *("cycle", "began", "status", "late", "errors", "links", "added", "removed", "failed"),
+    *("cycle", "began", "newest", "history", "late", "errors", "links", "added", "removed", "failed"),
     *("requests", "naive", "left"),
 )
 
@@ -69,6 +67,9 @@ class Board:
         last_error: The latest error of each.
         cycles: The rows of the table, one per cycle.
         doing: The current activity.
+        delays: Seconds from the storing of the newest logs to their delivery.
+        spent: Requests by purpose, without those of the first cycle, which reads what is new to it.
+        hours: How long the other cycles took.
     """
 
     vehicles: dict[str, Vehicle] = attrs.field(factory=dict[str, Vehicle])
@@ -77,6 +78,10 @@ class Board:
     last_error: dict[str, str] = attrs.field(factory=dict[str, str])
     cycles: list[tuple[str, ...]] = attrs.field(factory=list[tuple[str, ...]])
     doing: str = "the first snapshot"
+    delays: list[float] = attrs.field(factory=list[float])
+    spent: Counter[str] = attrs.field(factory=Counter[str])
+    hours: float = 0.0
+    now: Callable[[], dt.datetime] | None = None
     _seen: Counter[str] = attrs.field(factory=Counter[str])
     _requests: int = 0
     _one_by_one: int = 0
@@ -85,9 +90,12 @@ class Board:
         """Add an event."""
         self._seen[type(event).__name__] += 1
         match event:
-            case StatusLogged(vehicle_id=vehicle_id, log=log, late=late):
-                self._seen["late"] += late
+            case StatusLogged(vehicle_id=vehicle_id, log=log):
+                self._seen["late"] += event.late
+                self._seen[event.via] += 1
                 self._note_report(vehicle_id, log)
+                if event.via == "snapshot" and self.now is not None and isinstance(log.logged_at, dt.datetime):
+                    self.delays.append((self.now() - log.logged_at).total_seconds())
             case ErrorLogged(vehicle_id=vehicle_id, log=log):
                 self.errors[vehicle_id] += 1
                 self.last_error[vehicle_id] = str(log.error_code)
@@ -113,7 +121,10 @@ class Board:
         one_by_one = 2 * cycle.vehicles
         self._requests += cycle.spent.total
         self._one_by_one += one_by_one
-        kinds = (StatusLogged, "late", ErrorLogged, IntegrationChanged, VehicleAdded, VehicleRemoved, PollFailed)
+        if cycle.cycle > 1:
+            self.spent.update(attrs.asdict(cycle.spent))
+            self.hours += max(cycle.duration, cycle.every) / 3_600
+        kinds = ("snapshot", "read", "late", ErrorLogged, IntegrationChanged, VehicleAdded, VehicleRemoved, PollFailed)
         counts = (seen[kind if isinstance(kind, str) else kind.__name__] for kind in kinds)
         numbers = (*counts, cycle.spent.total, one_by_one, cycle.budget_remaining)
         self.cycles.append((str(cycle.cycle), f"{cycle.began_at:%H:%M}", *(f"{each:,}" for each in numbers)))
@@ -125,7 +136,7 @@ class Board:
         self.doing = f"cycle {progress.cycle}: {at}; {progress.vehicles:,} vehicles, {progress.spent.total:,} requests"
 
     def __rich__(self) -> Group:
-        table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
+        table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
         for name in COLUMNS:
             table.add_column(name, justify="right", no_wrap=True)
         for row in self.cycles:
@@ -138,6 +149,31 @@ class Board:
         share = self._requests / self._one_by_one if self._one_by_one else 0
         naive = f"reading every vehicle in every cycle takes {self._one_by_one:,}"
         return f"{self._requests:,} requests; {naive} ({share:.1%})"
+
+    def requests(self, plan: Plan) -> Table:
+        """Return the requests an hour by purpose, beside those that were planned."""
+        table = Table(title="requests an hour", box=box.SIMPLE_HEAD, pad_edge=False)
+        for name in ("for", "planned", "made"):
+            table.add_column(name, justify="left" if name == "for" else "right")
+        for name, planned in attrs.asdict(plan.requests).items():
+            if name != "backfill":
+                made = self.spent[name] / self.hours if self.hours else 0.0
+                table.add_row(name, f"{planned:,.0f}", f"{made:,.0f}")
+        made = sum(self.spent.values()) / self.hours if self.hours else 0.0
+        table.add_row("all", f"{plan.requests.total:,.0f}", f"{made:,.0f}")
+        return table
+
+    @property
+    def freshness(self) -> str:
+        """How long after their storing the newest logs were delivered."""
+        if not self.delays:
+            return "No vehicle has reported."
+        ranked = sorted(self.delays)
+        half, last = ranked[len(ranked) // 2], ranked[int(0.99 * (len(ranked) - 1))]
+        return (
+            f"{len(ranked):,} newest logs were delivered after {half / 60:.1f} min (half of them)"
+            f" and {last / 60:.1f} min (99 %)"
+        )
 
     def worst(self, now: dt.datetime) -> Table:
         """Return the vehicles that need attention, those with the most errors first."""
@@ -231,15 +267,14 @@ async def client(
     # A fixed time, so that the same seed shows the same.
     clock = SteppedClock(dt.datetime(2026, 3, 16, 7, 0, tzinfo=dt.UTC))
     async with Sandbox(vehicles=vehicles, seed=seed, clock=clock) as sandbox:
-        console.print(
-            f"A sandbox with {vehicles:,} vehicles and simulated time listens on {sandbox.base_url}.", soft_wrap=True
-        )
         credentials = ClientCredentials(sandbox.client_id, sandbox.client_secret, token_url=sandbox.token_url)
         async with EvEnergy(credentials, base_url=sandbox.base_url, clock=SkippingClock(sandbox)) as ev:
             yield ev, lambda cycle: let_happen(sandbox, cycle)
 
 
-async def watch(ev: EvEnergy, board: Board, cycles: int, every: dt.timedelta, happens: Callable[[int], object]) -> None:
+async def watch(
+    ev: EvEnergy, board: Board, cycles: int, every: dt.timedelta | None, happens: Callable[[int], object]
+) -> None:
     """Watch the fleet for some cycles."""
     watched = ev.fleet.watch(every=every, on_progress=board.note_progress)
     async with watched:
@@ -266,20 +301,26 @@ async def run(vehicles: int, seed: int, cycles: int, console: Console, *, live: 
 
 async def _run(board: Board, vehicles: int, seed: int, cycles: int, console: Console, *, live: bool) -> None:
     started = time.perf_counter()
-    every = _LIVE_EVERY if live else _EVERY
+    every = _LIVE_EVERY if live else None
     async with client(vehicles, seed, console, live=live) as (ev, happens):
+        plan = ev.fleet.plan(vehicles, report_every=_REPORT_EVERY)
         if not live:
-            plan = ev.fleet.plan(vehicles, every=every, report_every=_REPORT_EVERY)
-            console.print(f"\n{plan}\n", highlight=False, soft_wrap=True)
+            console.print(f"{plan}\n", highlight=False, soft_wrap=True)
+            about = f"A sandbox with {vehicles:,} vehicles listens on {ev.base_url}; its time is simulated.\n"
+            console.print(about, soft_wrap=True)
+        board.now = ev.clock.now
         with Live(board, console=console, refresh_per_second=8):
             await watch(ev, board, cycles, every, happens)
         console.print(board.worst(ev.clock.now()))
+        if not live:
+            console.print(board.requests(plan))
+        console.print(f"{board.freshness}.", highlight=False, soft_wrap=True)
     console.print(f"[bold]{board.verdict}; {time.perf_counter() - started:.1f} s.[/bold]", soft_wrap=True)
 
 
 def main(
     *,
-    vehicles: Annotated[int, typer.Option(min=1, help="Size of the simulated fleet.")] = 1_000,
+    vehicles: Annotated[int, typer.Option(min=1, help="Size of the simulated fleet.")] = 10_000,
     seed: Annotated[int, typer.Option(help="Seed of the simulated fleet.")] = 7,
     cycles: Annotated[int, typer.Option(min=1, help="Number of cycles; at most two on the real API.")] = 4,
     live: Annotated[

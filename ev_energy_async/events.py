@@ -2,7 +2,6 @@
 
 from ev_energy_async.fleet.events import (
     CycleFinished,
-    Delays,
     ErrorLogged,
     FleetEvent,
     FleetShrank,
@@ -18,7 +17,6 @@ from ev_energy_async.fleet.events import (
 
 __all__ = [
     "CycleFinished",
-    "Delays",
     "ErrorLogged",
     "FleetEvent",
     "FleetShrank",

@@ -16,7 +16,9 @@ async def test_the_demo_watches_a_fleet_and_says_what_it_costs() -> None:
     shown = io.StringIO()
     board = await demo.run(40, 7, 3, Console(file=shown, width=120), live=False)
     text = shown.getvalue()
-    assert "40 vehicles every 5 min" in text
+    assert text.splitlines()[0].startswith("40 vehicles fit: the newest status within 5 min")
+    assert re.search(r"snapshot +12 +\d+", text)
+    assert "newest logs were delivered after" in text
     assert [row[0] for row in board.cycles] == ["1", "2", "3"]
     assert "vehicles need attention" in text
     assert "connection lost" in text

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 # Seeds whose consumers acknowledge in a transaction with their rows, and one by one.
 IN_TRANSACTIONS, ONE_BY_ONE = 5, 4
-SMALL = Options(vehicles=24, minutes=40, reread_every=1_800, kills=3, pauses=2, timeout=0.4, stall=0.1)
+SMALL = Options(vehicles=24, minutes=40, complete_within=1_800, kills=3, pauses=2, timeout=0.4, stall=0.1)
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +61,7 @@ async def test_error_logs_are_delivered_once_too() -> None:
 
 
 async def test_a_killed_and_paused_consumer_gets_no_committed_event_twice(tmp_path: Path) -> None:
-    options = attrs.evolve(SMALL, kills=2, pauses=1, minutes=20, reread_every=900)
+    options = attrs.evolve(SMALL, kills=2, pauses=1, minutes=20, complete_within=900)
     verdict = await harness.run(options, IN_TRANSACTIONS, tmp_path)
     assert verdict.is_good, verdict
     assert verdict.repeated == verdict.trouble

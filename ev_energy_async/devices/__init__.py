@@ -25,8 +25,11 @@ if TYPE_CHECKING:
     from ev_energy_async.devices.failures import settle as settle
     from ev_energy_async.devices.handles import Handles as Handles
     from ev_energy_async.devices.history import Ascending as Ascending
+    from ev_energy_async.devices.history import Portion as Portion
     from ev_energy_async.devices.history import cradle_of as cradle_of
+    from ev_energy_async.devices.history import in_order as in_order
     from ev_energy_async.devices.history import pages_of as pages_of
+    from ev_energy_async.devices.history import read_back as read_back
     from ev_energy_async.devices.kinds import DEVICES as DEVICES
     from ev_energy_async.devices.kinds import PAGE_SIZE as PAGE_SIZE
     from ev_energy_async.devices.kinds import DeviceKind as DeviceKind
@@ -58,7 +61,7 @@ else:
             "VehicleHandle",
         ),
         handles=("Handles",),
-        history=("Ascending", "cradle_of", "pages_of"),
+        history=("Ascending", "Portion", "cradle_of", "in_order", "pages_of", "read_back"),
         kinds=(
             *("DEVICES", "PAGE_SIZE", "DeviceKind", "LogKind"),
             *("VehicleLog", "WatchedLog", "log_name", "log_names"),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ev_energy_async.calls import Page, Paginator
     from ev_energy_async.messages import Response
 
-__all__ = ["Ascending", "ListLogs", "Portion", "prefetched", "read_back"]
+__all__ = ["Ascending", "ListLogs", "Portion", "in_order", "prefetched", "read_back"]
 
 T = TypeVar("T")
 L = TypeVar("L")
@@ -186,7 +186,7 @@ class Ascending(Generic[L]):
                 self._done = True
                 earliest = ALWAYS if self._since is None else instant_of(self._since)
                 self.reach = earliest if portion.complete else portion.logs[-1].at
-                return Portion(_in_order(portion.logs), complete=portion.complete, answer=portion.answer)
+                return Portion(in_order(portion.logs), complete=portion.complete, answer=portion.answer)
             self._end, self._known = portion.logs[0].at, portion.logs[-1].at
             self._span = self._usual = _span_for(portion.logs)
             self._split = True
@@ -215,7 +215,7 @@ class Ascending(Generic[L]):
             half = (min(upper, newest) - begin) // 2
             self._usual = max(_SHORTEST, min(_span_for(portion.logs), half))
             self._span = max(self._usual, (oldest - begin) // 2) if self._in_gap else self._usual
-        logs = _in_order(placed for placed in portion.logs if placed.text not in self._edge)
+        logs = in_order(placed for placed in portion.logs if placed.text not in self._edge)
         self._done = last
         if begin is not None:
             self._span = max(_SHORTEST, self._next_span(upper, len(logs)))
@@ -246,7 +246,7 @@ class Ascending(Generic[L]):
         return begin if self._since is None else max(begin, self._since)
 
 
-def _in_order(logs: Iterable[Placed]) -> list[Placed]:
+def in_order(logs: Iterable[Placed]) -> list[Placed]:
     """Return logs, the oldest first, each once: of one that is stored twice under one time, what was stored first."""
     found: dict[str, Placed] = {}
     for placed in logs:

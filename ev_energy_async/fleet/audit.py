@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 import msgspec
 
-from ev_energy_async.devices import Allowance, Patience, Stream, is_fatal, outcomes_of, settle
+from ev_energy_async.devices import DEVICES, Allowance, Patience, Stream, is_fatal, outcomes_of, settle
 from ev_energy_async.errors import EvEnergyError, InvalidArgument
 from ev_energy_async.fleet.backfill import PRIORITY
 from ev_energy_async.fleet.events import ErrorLogged, PollFailed, StatusLogged
 from ev_energy_async.fleet.owner import found_owner
-from ev_energy_async.fleet.watch import Emitter, Journal, Reading, decoded
+from ev_energy_async.fleet.watch import Emitter, FleetState, Journal, Reading
 from ev_energy_async.instants import instant_of
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ev_energy_async.devices import ServerTime
     from ev_energy_async.fleet.events import WatchEvent
     from ev_energy_async.fleet.owner import TokenOwner
-    from ev_energy_async.fleet.watch import DeviceState, FleetClient
+    from ev_energy_async.fleet.watch import FleetClient
 
 __all__ = ["Audit", "AuditReport"]
 
@@ -141,8 +141,8 @@ class Audit(Stream["StatusLogged | ErrorLogged | PollFailed"]):
         self._time = time
         self._owner = owner
         self._journal = Journal(checkpoint, name)
-        self._live: dict[str, DeviceState] = {}
-        self._emitter = Emitter(self._journal, self._live)
+        self._state = FleetState()
+        self._emitter = Emitter(self._journal, self._state)
         self._events: deque[tuple[int, WatchEvent]] = self._emitter.events
         self._logs = logs
         self._since, self._until = since, until
@@ -251,15 +251,14 @@ class Audit(Stream["StatusLogged | ErrorLogged | PollFailed"]):
     async def _load(self) -> None:
         if self._is_loaded:
             return
-        self._live.clear()
         owner = await found_owner(self._owner, self._clock, self._patience)
         async with aclosing(self._journal.load(owner)) as rows:
-            meta = await decoded(rows, self._live)
+            await self._state.load(rows)
         if self._resumed is not None and self._resumed.logs:
             self._logs = self._resumed.logs
-        self._logs = tuple(meta.kinds if self._logs is None else self._logs)
+        self._logs = tuple(self._state.meta.kinds if self._logs is None else self._logs)
         begin, resumed = instant_of(self._since), self._resumed
-        for device_id in sorted(each for each, known in self._live.items() if known.is_here):
+        for device_id in sorted(each for each, state in self._state.devices.items() if state.is_here):
             if resumed is None or device_id >= resumed.device_id or device_id in resumed.failed:
                 self._waiting.extend(_Collection(device_id, log, begin) for log in self._logs)
         self._is_loaded = True
@@ -300,7 +299,7 @@ class Audit(Stream["StatusLogged | ErrorLogged | PollFailed"]):
         each.reading = Reading(
             self._client,
             each.device_id,
-            each.log,
+            DEVICES["vehicles"].logs[each.log],
             self._time,
             down_to=each.read_to,
             since=self._since,

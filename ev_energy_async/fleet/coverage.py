@@ -30,8 +30,10 @@ _NOTHING: Final = dt.timedelta(0)
 class Reason(StrEnum):
     """Why logs are not known to be complete."""
 
+    UNREAD = "unread"
+    """Snapshots have shown newer logs, and what lies before them was not read yet."""
     BUDGET = "budget"
-    """The hourly budget did not allow to read them yet."""
+    """The hourly budget did not allow to read them."""
     NOT_FOUND = "not found"
     """The API answered 404 for the vehicle."""
     REFUSED = "refused"

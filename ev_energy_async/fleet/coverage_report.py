@@ -1,11 +1,11 @@
-"""What of a fleet's logs is complete, told from the rows that a watch keeps in its checkpoint. Pure."""
+"""Makes a coverage from the rows that a watch keeps in its checkpoint. Pure."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
 from ev_energy_async.fleet.coverage import Coverage, Gap, Reason, Row, join_gaps
-from ev_energy_async.instants import ALWAYS, MICROSECOND, SECOND, moment
+from ev_energy_async.instants import MICROSECOND, SECOND, moment
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -40,24 +40,27 @@ def coverage_of(meta: Meta, vehicles: Mapping[str, DeviceState], now: int) -> Co
     )
 
 
-def _row(meta: Meta, vehicle_id: str, kind: str, known: DeviceState, now: int, *, overdue: bool) -> Row:
-    ledger = known.ledger(kind)
-    troubles = dict(known.trouble)
-    # A snapshot in which the vehicle could not be seen says nothing of its newest log.
-    trouble = troubles.get(kind) or (troubles.get("vehicle") if kind == "status" else None)
-    upto = ledger.read_at
-    if kind == "status" and trouble is None and not known.behind:
+def _row(meta: Meta, device_id: str, log: str, state: DeviceState, now: int, *, overdue: bool) -> Row:
+    ledger = state.ledger(log)
+    troubles = dict(state.trouble)
+    # A snapshot in which the device could not be seen says nothing of its newest log.
+    trouble = troubles.get(log) or (troubles.get("vehicle") if log == "status" else None)
+    upto, is_behind = ledger.read_at, log == "status" and state.behind > 0
+    if is_behind:
+        # A newer log was shown than any read has seen, and nothing is known of what lies before it.
+        upto = max(upto, state.behind)
+    elif log == "status" and trouble is None:
         # That its newest log was still the same says that there is none after it.
         upto = max(upto, meta.snapshot_at)
-    gaps = [Gap(moment(begin), _after(begin, end), Reason(why)) for of, begin, end, why in known.gaps if of == kind]
-    reason = trouble or (Reason.DOWNTIME if overdue else Reason.BUDGET if known.behind else None)
-    start = max(known.since, upto)
+    gaps = [Gap(moment(begin), _after(begin, end), Reason(why)) for of, begin, end, why in state.gaps if of == log]
+    reason = trouble or (Reason.DOWNTIME if overdue else Reason.UNREAD if is_behind else None)
+    start = max(state.since, upto)
     if reason is not None and now - start >= MICROSECOND:
         gaps.append(Gap(moment(start), moment(now), Reason(reason)))
-    if upto <= known.since or ledger.read_at == ALWAYS:
-        return Row(vehicle_id, kind, gaps=join_gaps(gaps))
-    as_of = moment(ledger.known_as_of(known.since))
-    return Row(vehicle_id, kind, moment(known.since), moment(upto), as_of, _from(gaps, known.since))
+    if upto <= state.since:
+        return Row(device_id, log, gaps=join_gaps(gaps))
+    as_of = max(ledger.known_as_of(state.since), state.since)
+    return Row(device_id, log, moment(state.since), moment(upto), moment(as_of), _from(gaps, state.since))
 
 
 def _after(begin: int, end: int) -> dt.datetime:

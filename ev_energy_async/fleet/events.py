@@ -1,12 +1,12 @@
-"""What a watch over a fleet tells: one class an event, each acknowledged by its consumer.
+"""The events of a watch: one class an event, each acknowledged by its consumer.
 
-`fleet` yields them. An event carries a `key` that is the same whenever it is delivered again, so that a sink can drop
-what it has.
+`fleet.watch` yields them. An event carries a `key` that is the same whenever it is delivered again, so that a sink can
+drop what it has.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import attrs
 
@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CycleFinished",
-    "Delays",
+    "DeviceEvent",
     "ErrorLogged",
     "FleetEvent",
     "FleetShrank",
     "IntegrationChanged",
     "Lateness",
+    "LogEvent",
     "PollFailed",
     "Spent",
     "StatusLogged",
@@ -35,15 +36,15 @@ __all__ = [
 
 
 async def _nothing() -> None:
-    """Do nothing: what stands alone has nobody to tell."""
+    """No effect outside a watch."""
 
 
 @attrs.frozen(kw_only=True)
 class FleetEvent:
-    """What all events have.
+    """The base of all events.
 
     Attributes:
-        key: What tells this event from all others of the same checkpoint; the same if it is delivered again.
+        key: The identity of this event in its checkpoint; the same if it is delivered again.
     """
 
     key: str
@@ -62,87 +63,100 @@ class FleetEvent:
 
 
 @attrs.frozen(kw_only=True)
-class StatusLogged(FleetEvent):
+class DeviceEvent(FleetEvent):
+    """An event of one device.
+
+    Attributes:
+        vehicle_id: Which vehicle.
+        kind: The collection that it is of.
+    """
+
+    vehicle_id: str
+    kind: str = "vehicles"
+
+    @property
+    def device_id(self) -> str:
+        """Which device, whatever its kind."""
+        return self.vehicle_id
+
+
+@attrs.frozen(kw_only=True)
+class LogEvent(DeviceEvent):
+    """A log was delivered.
+
+    Attributes:
+        late: Whether the API stored it late: a read had already seen a later one.
+        out_of_order: Whether a later one was delivered before it.
+        via: `snapshot` if a snapshot showed it as the newest one, `read` if it was read with the history.
+    """
+
+    late: bool = False
+    out_of_order: bool = False
+    via: Literal["snapshot", "read"] = "read"
+
+
+@attrs.frozen(kw_only=True)
+class StatusLogged(LogEvent):
     """A vehicle has a new status log.
 
     Attributes:
-        vehicle_id: Whose.
         log: The log.
-        late: Whether a log with a later `sampled_at` was delivered before it.
     """
 
-    vehicle_id: str
     log: VehicleStatusLog
-    late: bool = False
 
 
 @attrs.frozen(kw_only=True)
-class ErrorLogged(FleetEvent):
+class ErrorLogged(LogEvent):
     """An exchange with a vehicle's telematics has failed.
 
     Attributes:
-        vehicle_id: Whose.
         log: The log.
-        late: Whether a log with a later `logged_at` was delivered before it.
     """
 
-    vehicle_id: str
     log: VehicleAPIErrorLog
-    late: bool = False
 
 
 @attrs.frozen(kw_only=True)
-class VehicleAdded(FleetEvent):
-    """A vehicle is seen for the first time, or again after it was removed; at first that is each.
+class VehicleAdded(DeviceEvent):
+    """A vehicle is seen for the first time, or again after it was removed. At first that is each vehicle.
 
     Attributes:
-        vehicle_id: Which.
         vehicle: The vehicle, with its newest status log.
     """
 
-    vehicle_id: str
     vehicle: Vehicle
 
 
 @attrs.frozen(kw_only=True)
-class VehicleRemoved(FleetEvent):
-    """A vehicle is gone: a complete snapshot was without it, and the API answers 404 for it.
-
-    Attributes:
-        vehicle_id: Which.
-    """
-
-    vehicle_id: str
+class VehicleRemoved(DeviceEvent):
+    """A vehicle is gone: a complete snapshot was without it, and the API responds with 404 for it."""
 
 
 @attrs.frozen(kw_only=True)
-class IntegrationChanged(FleetEvent):
+class IntegrationChanged(DeviceEvent):
     """The connection to a vehicle has changed, as from ACTIVE to INACTIVE.
 
     Attributes:
-        vehicle_id: Whose.
         before: What `integrated` was.
         after: What it is.
         vehicle: The vehicle as it is now.
     """
 
-    vehicle_id: str
     before: str
     after: str
     vehicle: Vehicle
 
 
 @attrs.frozen(kw_only=True)
-class PollFailed(FleetEvent):
-    """A vehicle could not be read; the others go on, and it is tried again.
+class PollFailed(DeviceEvent):
+    """A vehicle could not be read. The others go on, and it is retried in a later cycle.
 
     Attributes:
-        vehicle_id: Which.
         log_kind: What was read: `status`, `error`, `command`, `location`, or `vehicle` for the vehicle itself.
         error: Why it failed.
     """
 
-    vehicle_id: str
     log_kind: str
     error: EvEnergyError = attrs.field(eq=False)
 
@@ -162,26 +176,26 @@ class FleetShrank(FleetEvent):
 
 @attrs.frozen(kw_only=True)
 class Spent:
-    """Calls that a cycle has made, by what for. What was repeated counts once.
+    """Requests of a cycle by purpose. A request that was retried counts once.
 
     Attributes:
         snapshot: Pages of the snapshot.
-        status: Pages of status logs of vehicles that changed.
+        history: Pages of status logs of vehicles that have changed.
         errors: Pages of error logs.
-        reread: Pages of the rotation that reads again what is past.
-        checks: Vehicles that were looked up, for the snapshot was without them.
+        late: Pages of status logs of vehicles not read for long, for logs that came late.
+        checks: Vehicles that were looked up because the snapshot was without them.
     """
 
     snapshot: int = 0
-    status: int = 0
+    history: int = 0
     errors: int = 0
-    reread: int = 0
+    late: int = 0
     checks: int = 0
 
     @property
     def total(self) -> int:
         """All of them."""
-        return self.snapshot + self.status + self.errors + self.reread + self.checks
+        return self.snapshot + self.history + self.errors + self.late + self.checks
 
 
 @attrs.frozen(kw_only=True)
@@ -202,49 +216,40 @@ class Lateness:
 
 
 @attrs.frozen(kw_only=True)
-class Delays:
-    """How long it takes at the worst until a log is delivered once the API has it, in seconds, if nothing fails.
-
-    Attributes:
-        status: A status log that is the newest of its vehicle.
-        errors: An error log of a vehicle that looks well; None if error logs are not read.
-        late: A status log that is older than the newest one, and not found with it; None if status logs are not read.
-    """
-
-    status: float
-    errors: float | None
-    late: float | None
-
-
-@attrs.frozen(kw_only=True)
 class CycleFinished(FleetEvent):
-    """A cycle is done.
+    """A cycle is done: a snapshot, and the reads that ended since the cycle before.
 
     Attributes:
         cycle: Its number, from 1 on in one checkpoint.
-        began_at: When it began, aware.
+        began_at: When its snapshot was begun, aware.
         duration: How long it took, in seconds.
-        every: From its beginning to that of the next, in seconds; longer than asked for if the budget is short.
+        every: From the beginning of this snapshot to that of the next, in seconds; longer than asked for if the budget
+            does not allow it.
+        complete_within: How soon every log is delivered that the API stores in time, in seconds; longer than asked for
+            if the budget does not allow it, infinite if history cannot keep up, None without history.
+        fits: Whether the budget allows what was asked for.
         vehicles: Vehicles in the snapshot.
-        changed: Vehicles whose newest log changed.
+        changed: Vehicles that showed a new log.
+        waiting: Vehicles whose history is to be read.
         failed: Vehicles that could not be read.
-        spent: The calls it made.
-        lateness: How late the status logs were that it delivered; None if there were none.
+        spent: The requests it made.
+        lateness: How late the status logs were stored that were read in it; None if there were none.
         budget_remaining: Requests left of the hourly budget.
-        delays: The longest delays to be expected.
     """
 
     cycle: int
     began_at: dt.datetime
     duration: float
     every: float
+    complete_within: float | None
+    fits: bool
     vehicles: int
     changed: int
+    waiting: int
     failed: int
     spent: Spent
     lateness: Lateness | None
     budget_remaining: int
-    delays: Delays
 
 
 WatchEvent: TypeAlias = (

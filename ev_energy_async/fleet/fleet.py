@@ -7,33 +7,34 @@ their arguments.
 from __future__ import annotations
 
 import datetime as dt
+import warnings
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, Final, Literal, Unpack, overload
+from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, Unpack, overload
 
 from ev_energy_async.checkpoint import MemoryCheckpoint
 from ev_energy_async.clock import seconds, utc, utc_bounds
 from ev_energy_async.devices import DEVICES, PAGE_SIZE, ServerTime, log_names
 from ev_energy_async.errors import InvalidArgument
-from ev_energy_async.fleet import plan as _plan
+from ev_energy_async.fleet.allotment import ERROR_SHARE, PAST
 from ev_energy_async.fleet.audit import Audit, AuditReport
 from ev_energy_async.fleet.backfill import Backfill, LogRead
 from ev_energy_async.fleet.coverage import Coverage, Gap, Reason
 from ev_energy_async.fleet.coverage_report import coverage_of
 from ev_energy_async.fleet.owner import TokenOwner
-from ev_energy_async.fleet.plan import Plan, PlanOptions
+from ev_energy_async.fleet.plan import Plan, PlanOptions, plan, within_of
 from ev_energy_async.fleet.watch import (
     Batch,
-    DeviceState,
     Engine,
     FleetClient,
+    FleetState,
     Journal,
     Progress,
     Rules,
     Settings,
     Watch,
-    decoded,
 )
 from ev_energy_async.instants import SECOND, instant_of
+from ev_energy_async.values import UNSET
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from ev_energy_async.clock import Duration
     from ev_energy_async.devices import VehicleLog, WatchedLog
     from ev_energy_async.ids import Ref
+    from ev_energy_async.values import UnsetType
 
 __all__ = [
     "Audit",
@@ -61,11 +63,25 @@ __all__ = [
     "Watch",
 ]
 
-_EVERY: Final = 300.0
 _CONCURRENCY: Final = 20
 _STALE: Final = dt.timedelta(hours=12)
 _MAX_SHRINK: Final = 0.05
 _LOGS: Final = DEVICES["vehicles"].watched
+
+
+_REPLACED: Final = {
+    "read_every": "history is read in full pages, as `complete_within=` and the budget allow",
+    "reread_every": "late logs are found with the history, within `complete_within=`",
+    "reread_share": "late logs are found with the history, within `complete_within=`",
+}
+
+
+class _Replaced(TypedDict, total=False):
+    """Arguments of `watch` that have no effect any more."""
+
+    read_every: Duration | None
+    reread_every: Duration
+    reread_share: float
 
 
 class Fleet:
@@ -113,92 +129,97 @@ class Fleet:
 
     def watch(
         self,
-        every: Duration = _EVERY,
-        read_every: Duration | None = None,
+        every: Duration | None = None,
+        complete_within: Duration | UnsetType | None = UNSET,
         logs: Collection[WatchedLog] = _LOGS,
         checkpoint: Checkpoint | None = None,
         on_progress: Callable[[Progress], object] | None = None,
         *,
+        order: Literal["newest", "time"] = "newest",
+        cycles: int | None = None,
         ack: Literal["next", "explicit"] = "next",
         since: dt.datetime | None = None,
         concurrency: int = _CONCURRENCY,
         stale: Duration = _STALE,
-        past: Duration = _plan.PAST,
-        error_share: float = _plan.ERROR_SHARE,
-        reread_share: float = _plan.REREAD_SHARE,
-        reread_every: Duration = _plan.REREAD_EVERY,
+        past: Duration = PAST,
+        error_share: float = ERROR_SHARE,
         max_shrink: float = _MAX_SHRINK,
         name: str = "watch",
+        **replaced: Unpack[_Replaced],
     ) -> Watch:
-        """Return an endless stream of what happens to the fleet, from where the checkpoint says.
+        """Return a stream of what happens to the fleet, from where the checkpoint says; endless unless told otherwise.
 
-        It tells each status and error log once, vehicles that come and go, connections that break.
+        It delivers each status and error log once, vehicles that come and go, and connections that break.
 
-        Each cycle takes a snapshot, 100 vehicles a request, and reads the status logs of those vehicles only whose
-        newest log has changed, back to the last one that was delivered. A log that comes late does not show in a
-        snapshot: it is found when its vehicle is read next, or by a rotation that reads the past of each vehicle again.
-        Error logs show in no snapshot either: those of vehicles that look unwell (a connection that breaks, no log for
-        long, errors of late) are read at once, the others in a rotation. If the budget is too small for `every`, the
-        interval is stretched. Failures that pass are waited out.
+        A snapshot shows 100 vehicles a request, each with its newest status log, which is delivered at once. What lies
+        between two of them is read with the history of the vehicle, rarely and in full pages, which finds logs that
+        came late as well. Error logs show in no snapshot: those of vehicles that look unwell (a connection that breaks,
+        no log for long, recent errors) are read at once, the others in a rotation. Requests are spread over the hour;
+        how often what is done follows from the budget, as `plan` shows it. Transient failures are waited out.
 
         Without a checkpoint it begins anew each time: with all vehicles as `VehicleAdded`, and with the logs that the
         API stores from then on.
 
         Args:
-            every: From the beginning of one cycle to that of the next, at the least; seconds or a `timedelta`.
-            read_every: How often the logs of a vehicle are read at the most; None for each cycle in which they changed.
-                Logs then come later, and more of them with each request.
-            logs: What to read besides snapshots: `status`, `error`, both or nothing.
-            checkpoint: Where it keeps how far it got. It is opened if need be, and not closed.
+            every: From the beginning of one snapshot to that of the next, seconds or a `timedelta`; chosen by the
+                budget unless given, and stretched if the budget does not allow it.
+            complete_within: How soon every log is to be delivered; chosen unless given, and stretched before `every`
+                is. None for no history: the newest logs that snapshots show, and nothing between.
+            logs: What to deliver: `status`, `error`, both or nothing.
+            checkpoint: Where it keeps its progress. It is opened if need be, and not closed.
             on_progress: Called with a `Progress` after each step; must not block.
+            order: `newest`: the newest log of a vehicle at once, those before it when they are read. `time`: the logs
+                of a vehicle in the order of their time, each once a read has proven that nothing lies between.
+            cycles: End after so many snapshots and the reads that are due by then; None for never.
             ack: `next`: asking for the next event acknowledges the last one. `explicit`: `event.ack()` does, and all
-                events before it are acknowledged with it. What is not acknowledged comes again after a restart.
+                events before it are acknowledged with it. Unacknowledged events are redelivered after a restart.
             since: Begin with the logs from this time on, for vehicles of which the checkpoint knows nothing.
-            concurrency: How many log collections are read at once.
+            concurrency: How many logs are read at once.
             stale: After how long without a status log a vehicle looks unwell.
-            past: How far back the past is read again.
+            past: How late logs may be stored and are still found.
             error_share: The share of the hourly budget that error logs may take.
-            reread_share: The share of it that reading the past again may take.
-            reread_every: How often the past of a vehicle is read again at the most.
             max_shrink: What share of the vehicles may be missing from a snapshot, to be looked up one by one; if more
-                are, `FleetShrank` says so, and none is taken as removed.
-            name: What tells this watch from others in the same checkpoint.
+                are, `FleetShrank` says so, and no vehicle is taken as removed.
+            name: The name of this watch in its checkpoint.
 
         Raises:
             InvalidArgument: An argument is not what it should be.
 
         Example:
-            >>> async for event in ev.fleet.watch(every=300, checkpoint=SqliteCheckpoint("fleet.db")):  # doctest: +SKIP
+            >>> async for event in ev.fleet.watch(checkpoint=SqliteCheckpoint("fleet.db")):  # doctest: +SKIP
             ...     print(event)
         """
         names = log_names("logs", logs, _LOGS)
-        if ack not in {"next", "explicit"}:
-            raise InvalidArgument("ack", ack, "'next' or 'explicit'")
-        for argument, share in (
-            ("error_share", error_share),
-            ("reread_share", reread_share),
-            ("max_shrink", max_shrink),
-        ):
+        for argument, value, allowed in (("ack", ack, ("next", "explicit")), ("order", order, ("newest", "time"))):
+            if value not in allowed:
+                raise InvalidArgument(argument, value, " or ".join(map(repr, allowed)))
+        for argument, share in (("error_share", error_share), ("max_shrink", max_shrink)):
             if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
                 raise InvalidArgument(argument, share, "a fraction from 0 to 1")
-        if since is not None:
-            utc("since", since)
+        for argument in replaced:
+            if argument not in _REPLACED:
+                raise TypeError(f"watch() got an unexpected keyword argument {argument!r}")
+            warnings.warn(
+                f"{argument}= has no effect any more; {_REPLACED[argument]}", DeprecationWarning, stacklevel=2
+            )
+        within = within_of(complete_within)
         rules = Rules(
             status="status" in names,
             errors="error" in names,
-            read_every=0 if read_every is None else _nanoseconds("read_every", read_every),
-            since=None if since is None else instant_of(since),
+            reads=within != 0,
+            in_order=order == "time",
+            since=None if since is None else instant_of(utc("since", since)),
             past=_nanoseconds("past", past),
             stale=_nanoseconds("stale", stale),
             max_shrink=max_shrink,
         )
         settings = Settings(
-            every=seconds("every", every),
+            every=None if every is None else seconds("every", every),
+            complete_within=within,
             rules=rules,
             concurrency=_at_least_one("concurrency", concurrency),
             error_share=error_share,
-            reread_share=reread_share,
-            reread_every=seconds("reread_every", reread_every),
+            cycles=None if cycles is None else _at_least_one("cycles", cycles),
             on_progress=on_progress,
             name=name,
         )
@@ -252,13 +273,13 @@ class Fleet:
             InvalidArgument: There was no watch, and no checkpoint is given.
             CheckpointError: The checkpoint cannot be read, or is another's.
         """
-        vehicles: dict[str, DeviceState] = {}
+        state = FleetState()
         kept = self._kept(checkpoint)
         owner = self._owner_of(kept)
         found = await owner.find() if isinstance(owner, TokenOwner) else owner
         async with aclosing(Journal(kept, name).load(found)) as rows:
-            meta = await decoded(rows, vehicles)
-        return coverage_of(meta, vehicles, max(self._time.now(), meta.snapshot_at))
+            await state.load(rows)
+        return coverage_of(state.meta, state.devices, max(self._time.now(), state.meta.snapshot_at))
 
     def audit(
         self,
@@ -308,24 +329,24 @@ class Fleet:
             time=self._time,
         )
 
-    def plan(self, vehicles: int, every: Duration = _EVERY, **options: Unpack[PlanOptions]) -> Plan:
-        """Return what watching so many vehicles takes of the budget, and how often it allows; see `Plan`.
+    def plan(self, vehicles: int, every: Duration | None = None, **options: Unpack[PlanOptions]) -> Plan:
+        """Return what watching so many vehicles takes of the budget, and what it gives; printed it is a table.
 
         Args:
             vehicles: How many vehicles there are.
-            every: From the beginning of a cycle to that of the next; seconds or a `timedelta`.
-            options: `changed` or `report_every`, how often vehicles report; `backfills`, requests an hour to set aside;
-                and what `watch` takes: `logs`, `read_every`, `error_share`, `reread_share`, `reread_every`, `past`.
-                `budget`: requests an hour, those of this client by default.
+            every: From the beginning of a snapshot to that of the next, seconds or a `timedelta`; None to choose it.
+            options: `report_every`, how often a vehicle reports; `complete_within`, `logs`, `error_share` and `past` as
+                `watch` takes them; `backfills`, requests an hour to set aside; `budget`, requests an hour, those of
+                this client by default.
 
         Raises:
             InvalidArgument: An argument is not what it should be.
 
         Example:
-            >>> print(ev.fleet.plan(50_000, every=300, changed=0.05))  # doctest: +SKIP
+            >>> print(ev.fleet.plan(50_000, report_every=1_800))  # doctest: +SKIP
         """
         options.setdefault("budget", self._client.budget.allowance)
-        return _plan.plan(vehicles, every, **options)
+        return plan(vehicles, every, **options)
 
     def _owner_of(self, checkpoint: Checkpoint) -> Owner | TokenOwner:
         # What is in the memory of this process alone, nobody else can open: no request is spent on its owner.

@@ -25,7 +25,7 @@ async def test_an_audit_finds_what_came_late_and_mends_it() -> None:
     for minutes in range(1, 60):
         car.log(minutes)
     missed = [car.log(minutes, late=300, digits="5").text for minutes in (5, 17, 31)]
-    watch = api.watch(every=300, logs={"status"}, reread_share=0)
+    watch = api.watch(every=300, logs={"status"})
     told = await run(watch, 14)
     assert len(told) == 59
     clock.elapsed += 36_000
@@ -39,13 +39,13 @@ async def test_an_audit_finds_what_came_late_and_mends_it() -> None:
     # Now they are delivered, also for the watch.
     again = await watched.audit(at(0), at(60), checkpoint=api.checkpoint)
     assert again.is_clean
-    assert await run(api.watch(every=300, logs={"status"}, reread_every=300), 3) == []
+    assert await run(api.watch(every=300, logs={"status"}, complete_within=300), 3) == []
 
 
 async def test_an_audit_resumes_with_what_was_not_acknowledged() -> None:
     api, [car, *_], clock = fleet()
     car.log(50)
-    await run(api.watch(every=300, logs={"status"}, reread_share=0), 12)
+    await run(api.watch(every=300, logs={"status"}), 12)
     missed = [f"{car.id}/status/{car.log(minutes, late=300).text}" for minutes in (5, 17, 31)]
     clock.elapsed += 36_000
     audit = Fleet(api, OWNER).audit(at(0), at(60), checkpoint=api.checkpoint)
@@ -70,7 +70,7 @@ async def test_an_audit_beside_a_watch_undoes_nothing() -> None:
     api, [car, *_], _ = fleet()
     car.log(1)
     late = car.log(2, late=100)
-    watch = api.watch(every=300, logs={"status"}, reread_share=0)
+    watch = api.watch(every=300, logs={"status"})
     await run(watch, 2)
     api.clock.elapsed += 36_000
     audit = Fleet(api, OWNER).audit(at(0), at(60), checkpoint=api.checkpoint)
@@ -78,7 +78,7 @@ async def test_an_audit_beside_a_watch_undoes_nothing() -> None:
     car.log(610)
     api.clock.elapsed += 3_600
     # What it gave out before it knew of the audit cannot be acknowledged; then it loads the checkpoint again.
-    assert await run(watch, 1) == [f"{car.id}/status/{late.text}", f"{car.id}/status/{text(610)}"]
+    assert set(await run(watch, 1)) == {f"{car.id}/status/{text(610)}"}
     assert await run(api.watch(every=300, logs={"status"}), 1) == []
 
 

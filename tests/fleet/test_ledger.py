@@ -56,6 +56,25 @@ class Server:
             return msgspec.json.decode(msgspec.json.encode(ledger.with_delivered(new[:acked])), type=Ledger)
         return ledger.with_reading(logs, reach=reach, read_at=self.now)
 
+    def look(self, ledger: Ledger) -> Ledger:
+        """Deliver the newest log, as a snapshot shows it."""
+        newest = max(self.logs.values(), default=None)
+        if newest is None or not ledger.unseen([newest])[0]:
+            return ledger
+        self.delivered.append(newest.at)
+        return ledger.with_direct(newest.at)
+
+    def page(self, ledger: Ledger) -> Ledger:
+        """Read one page, however far back it goes, and deliver."""
+        logs = sorted(self.logs.values(), reverse=True)[:PAGE]
+        if not logs:
+            return ledger
+        self.delivered += [log.at for log, unseen in zip(logs, ledger.unseen(logs), strict=True) if unseen]
+        reach = logs[-1].at if len(self.logs) > PAGE else ALWAYS
+        if reach > ledger.target:
+            return ledger.with_gap(logs, reach=reach, read_at=self.now)
+        return ledger.with_reading(logs, reach=reach, read_at=self.now)
+
 
 ARRIVALS = st.tuples(
     st.just("log"),
@@ -70,13 +89,16 @@ STEPS = st.one_of(
     st.tuples(st.just("poll"), st.just(0), st.just(0)),
     st.tuples(st.just("poll"), st.just(0), st.just(0)),
     st.tuples(st.just("die"), st.integers(0, 5), st.just(0)),
-    st.tuples(st.just("reread"), st.integers(60, 4_000), st.just(0)),
+    st.tuples(st.just("look"), st.just(0), st.just(0)),
+    st.tuples(st.just("look"), st.just(0), st.just(0)),
+    st.tuples(st.just("page"), st.just(0), st.just(0)),
+    st.tuples(st.just("deep"), st.integers(60, 4_000), st.just(0)),
 )
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(STEPS, max_size=60), st.booleans())
-def test_each_log_is_delivered_once_and_all_are_after_a_rereading(
+def test_each_log_is_delivered_once_and_all_are_after_a_deep_read(
     steps: list[tuple[str, int, int]], begins_empty: bool
 ) -> None:
     server = Server()
@@ -98,6 +120,10 @@ def test_each_log_is_delivered_once_and_all_are_after_a_rereading(
             server.now += first * MINUTE
         elif step == "poll":
             ledger = server.poll(ledger)
+        elif step == "look":
+            ledger = server.look(ledger)
+        elif step == "page":
+            ledger = server.page(ledger)
         elif step == "die":
             ledger = server.poll(ledger, acked=first)
         else:

@@ -1,4 +1,4 @@
-"""The plan: the cost of watching a fleet, computed before anything is sent."""
+"""Plans: what watching takes of the hourly budget and what it gives, by the rule that a running watch follows."""
 
 from __future__ import annotations
 
@@ -6,171 +6,168 @@ import datetime as dt
 import math
 from typing import Any, Final
 
+import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ev_energy_async.errors import InvalidArgument
-from ev_energy_async.fleet.plan import Plan, interval_for, plan
+from ev_energy_async.fleet.allotment import FILL, HOUR, Demand, allot
+from ev_energy_async.fleet.plan import plan
 
-HOUR: Final = 3_600
-DAY: Final = 86_400
+DAY: Final = 86_400.0
+MINUTE: Final = 60.0
 
 
-def test_a_fleet_that_fits_says_what_takes_how_much() -> None:
-    made = plan(2_000, 600)
+# --- The table of the documentation
 
-    assert made.requests.snapshot == 20 * 6, "20 pages of 100 vehicles, six times an hour"
-    assert made.requests.status == pytest.approx(0.05 * 2_000 * 6)
-    assert made.requests.errors == 100, "a tenth of the budget"
-    assert made.requests.reread == 50, "a twentieth of it"
-    assert made.requests.backfill == 0
-    assert made.requests.total == pytest.approx(120 + 600 + 100 + 50)
+
+@pytest.mark.parametrize(
+    ("vehicles", "every", "within"),
+    [(100, 5, 0.1), (1_000, 5, 2.5), (5_000, 5, 20), (10_000, 14, 24.5), (20_000, 51, 34)],
+)
+def test_half_hourly_reports_on_the_usual_budget(vehicles: int, every: float, within: float) -> None:
+    made = plan(vehicles, report_every=1_800, budget=980)
+
     assert made.fits
-    assert made.every == made.asked == 600
-    assert made.effective == made.requests
-    assert made.spare == pytest.approx(130)
+    assert made.every <= every * MINUTE
+    assert made.complete_within is not None
+    assert made.complete_within <= within * HOUR
+    assert made.requests.total <= 0.95 * 980 + 1e-6
 
 
-def test_a_fleet_that_is_too_much_is_looked_at_less_often() -> None:
-    made = plan(1_000, 60, report_every=300)
+def test_a_small_fleet_gets_every_log_at_once_and_leaves_most_of_the_budget() -> None:
+    made = plan(100, report_every=1_800)
 
-    # Each of them changes every five minutes, and is read then.
-    assert made.requests.status == 1_000 * HOUR / 300
+    assert made.every == made.complete_within == 300
+    assert made.requests.total < 300
+    assert made.spare > 700
+
+
+def test_a_fleet_that_is_too_large_gets_half_of_the_room_for_each_and_is_told_so() -> None:
+    made = plan(50_000, report_every=1_800)
+
     assert not made.fits
-    # At longer intervals each is read once a cycle, on top of 10 pages of the snapshot; 850 requests are for that.
-    assert made.every == made.shortest_every == pytest.approx(1_010 * HOUR / 850)
-    assert made.effective.total == pytest.approx(1_000)
-    assert made.spare == pytest.approx(0, abs=1e-3)
-    assert made.cycle_share == pytest.approx(0.85)
-    assert interval_for(60, 1_010, 1_000, made.cycle_share) == pytest.approx(made.every)
+    assert made.complete_within == math.inf
+    assert made.requests.snapshot == pytest.approx(made.requests.history)
+    assert plan(50_000, report_every=1_800, budget=made.fitting_budget).fits
+    assert not plan(50_000, report_every=1_800, budget=made.fitting_budget - 1).fits
 
 
-def test_snapshots_alone_carry_a_hundred_vehicles_a_request() -> None:
-    assert plan(100_000, HOUR, logs=set()).requests.total == 1_000
-    assert plan(100_000, HOUR, logs=set()).fits
-    assert not plan(100_001, HOUR, logs=set()).fits
-    assert plan(101, HOUR).requests.snapshot == 2
-    assert plan(0, HOUR).requests.snapshot == 1, "an empty page is a request too"
+def test_without_history_snapshots_have_the_whole_room() -> None:
+    made = plan(50_000, report_every=1_800, complete_within=None)
+
+    assert made.fits
+    assert made.complete_within is None
+    assert (made.requests.history, made.requests.late) == (0, 0)
+    assert made.every < 36 * MINUTE
 
 
-def test_the_rotations_take_their_share_and_no_more_than_they_need() -> None:
-    many, few = plan(50_000, HOUR), plan(20, HOUR)
+def test_where_history_cannot_keep_up_snapshots_give_way_down_to_one_in_two_hours() -> None:
+    rates = [Demand(devices=10_000, rate=rate, budget=980) for rate in (2, 3, 4, 5, 6)]
+    found = [allot(demand) for demand in rates]
 
-    assert (many.requests.errors, many.requests.reread) == (100, 50)
-    assert few.requests.errors == 20, "each vehicle once a cycle"
-    assert few.requests.reread == pytest.approx(20 / 24), "each vehicle once a day"
-    assert few.delays.errors == HOUR
-    assert few.delays.late == pytest.approx(DAY)
-
-
-def test_the_delays_are_those_of_the_cycle_and_of_the_rotations() -> None:
-    made = plan(2_000, 600, read_every=1_800)
-
-    assert made.delays.status == 1_800 + 600
-    assert made.delays.errors == pytest.approx(2_000 / 100 * HOUR)
-    assert made.delays.late == pytest.approx(2_000 / 50 * HOUR)
+    fitting = [each.every for each in found if each.fits]
+    assert fitting == sorted(fitting)
+    assert len(fitting) >= 3
+    for demand, each in zip(rates, found, strict=True):
+        if each.fits:
+            assert each.history >= demand.devices * demand.rate / FILL - 1e-6
+            assert each.every <= 7_200 + 1e-6
+    assert not found[-1].fits
 
 
-def test_what_is_not_read_costs_nothing_and_has_no_delay() -> None:
-    status, errors = plan(500, 600, logs={"status"}), plan(500, 600, logs={"error"})
+def test_what_is_asked_for_is_kept_and_complete_within_is_stretched_first() -> None:
+    free = plan(10_000, report_every=1_800)
+    often = plan(10_000, 700, report_every=1_800, complete_within=dt.timedelta(hours=24))
 
-    assert (status.requests.errors, status.delays.errors) == (0, None)
-    assert (errors.requests.status, errors.requests.reread, errors.delays.late) == (0, 0, None)
-
-
-def test_reading_seldom_costs_less_and_takes_longer() -> None:
-    often, seldom = plan(100, 60, report_every=60), plan(100, 60, report_every=60, read_every=1_200)
-
-    assert seldom.requests.status == pytest.approx(often.requests.status / 20)
-    assert seldom.delays.status > often.delays.status
-
-
-def test_a_past_of_many_logs_takes_many_pages() -> None:
-    made = plan(1, 300, report_every=60, past=dt.timedelta(days=3), reread_every=dt.timedelta(hours=1))
-
-    assert made.requests.reread == pytest.approx(3 * 1_440 / 100 + 0.5)
+    assert often.every == 700
+    assert not often.fits
+    assert free.complete_within is not None
+    assert often.complete_within is not None
+    assert DAY < often.complete_within < math.inf
+    seldom = plan(10_000, 1_800, report_every=1_800, complete_within=dt.timedelta(hours=24))
+    assert seldom.fits
+    assert seldom.every == 1_800
 
 
-def test_backfills_are_a_part_of_it() -> None:
-    without, with_them = plan(2_000, 600), plan(2_000, 600, backfills=300)
+def test_logs_that_come_later_than_a_page_reaches_are_paid_for_by_snapshots() -> None:
+    usual = allot(Demand(devices=10_000, budget=980))
+    late = allot(Demand(devices=10_000, budget=980, lateness=2 * DAY))
 
-    assert with_them.requests.total == pytest.approx(without.requests.total + 300)
-    assert with_them.every > without.every
-    assert with_them.cycle_share == pytest.approx(without.cycle_share - 0.3)
-
-
-def test_what_no_interval_makes_fit_says_so() -> None:
-    made = plan(10, 300, backfills=1_001)
-
-    assert made.shortest_every == made.every == math.inf
-    assert not made.fits
-    assert "never" in str(made)
-    assert made.effective.total == pytest.approx(10 * 0.05 / 300 * HOUR / 100 + 10 / 24 + 1_001), "full pages only"
+    assert late.late > 5 * usual.late
+    assert late.every > usual.every
+    assert late.total <= 0.95 * 980 + 1e-6
 
 
-def test_a_rotation_without_requests_never_comes_round() -> None:
-    made = plan(10, 300, error_share=0, reread_share=0)
+def test_what_is_set_aside_for_backfills_is_missing() -> None:
+    assert plan(10_000, backfills=300).every > plan(10_000).every
+    assert plan(10_000, backfills=300).requests.backfill == 300
 
-    assert made.delays.errors == made.delays.late == math.inf
+
+def test_what_is_not_read_takes_nothing() -> None:
+    status, errors, neither = plan(5_000, logs={"status"}), plan(5_000, logs={"error"}), plan(5_000, logs=())
+
+    assert status.requests.errors == 0
+    assert (errors.requests.history, errors.requests.late, errors.complete_within) == (0, 0, None)
+    assert neither.requests.total == neither.requests.snapshot
 
 
-def test_the_table_reads_well() -> None:
-    assert (
-        str(plan(2_000, 600))
-        == """\
-2,000 vehicles every 10 min: fits, 870 of 1,000 requests an hour
+def test_an_empty_fleet_costs_a_page() -> None:
+    assert plan(0).requests.total == plan(0).requests.snapshot == 12
 
-requests an hour              10 min   of the budget
-snapshot                       120.0           12.0%
-status                         600.0           60.0%
-errors                         100.0           10.0%
-reread                          50.0            5.0%
-backfill                         0.0            0.0%
-total                          870.0           87.0%
 
-shortest interval         4 min 48 s
-longest delays
-  status                      20 min
-  errors                        20 h
-  late                      1 d 16 h"""
+# --- What it prints
+
+
+def test_the_first_line_is_a_sentence() -> None:
+    assert str(plan(10_000, report_every=1_800)).splitlines()[0] == (
+        "10,000 vehicles fit: the newest status within 13 min 14 s, every log within 24 h 13 min, for 950 of 1,000"
+        " requests an hour"
     )
-    stretched = str(plan(2_000, 60))
-    assert "does not fit" in stretched
-    assert all(len(line) <= 100 for line in stretched.splitlines())
+    assert str(plan(1)).startswith("1 vehicle fits: ")
+    assert ": the newest status within 1 h 8 min; every log needs 2,0" in str(plan(50_000)).splitlines()[0]
+
+
+@pytest.mark.parametrize("vehicles", [1, 1_000, 10_000, 50_000, 1_000_000])
+def test_the_table_has_no_never_and_nothing_above_the_budget(vehicles: int) -> None:
+    text = str(plan(vehicles, report_every=1_800))
+
+    assert "never" not in text
+    assert "inf" not in text
+    shares = [float(word.rstrip("%")) for word in text.split() if word.endswith("%")]
+    assert shares
+    assert max(shares) <= 100
+
+
+# --- Arguments
 
 
 @pytest.mark.parametrize(
     ("argument", "value"),
     [
         ("vehicles", -1),
-        ("vehicles", 1.5),
         ("vehicles", True),
-        ("vehicles", "10"),
+        ("vehicles", 1.5),
         ("every", 0),
-        ("every", "60"),
-        ("every", math.nan),
-        ("logs", "statuses"),
-        ("logs", {"err"}),
-        ("logs", None),
-        ("logs", [["status"]]),
-        ("changed", 1.01),
-        ("changed", -0.1),
-        ("changed", math.nan),
+        ("every", "300"),
+        ("complete_within", -1),
+        ("changed", 1.1),
         ("report_every", 0),
-        ("read_every", dt.timedelta(0)),
         ("error_share", 2),
-        ("reread_share", "0.1"),
-        ("reread_every", -1),
         ("past", 0),
         ("backfills", -1),
         ("backfills", math.inf),
         ("budget", 0),
-        ("budget", 10.0),
+        ("budget", 99.5),
+        ("logs", "statuses"),
+        ("logs", {"err"}),
+        ("logs", None),
+        ("logs", [["status"]]),
     ],
 )
-def test_an_invalid_argument_is_refused_by_name(argument: str, value: object) -> None:
-    given: dict[str, Any] = {"vehicles": 10, "every": 60, argument: value}
+def test_an_argument_that_is_none_is_refused_by_name(argument: str, value: Any) -> None:
+    given: dict[str, Any] = {"vehicles": 100, argument: value}
 
     with pytest.raises(InvalidArgument) as raised:
         plan(**given)
@@ -179,89 +176,53 @@ def test_an_invalid_argument_is_refused_by_name(argument: str, value: object) ->
     assert raised.value.given is value
 
 
-def test_two_ways_to_say_how_often_vehicles_report_are_one_too_many() -> None:
+def test_one_of_the_rates_is_enough() -> None:
     with pytest.raises(InvalidArgument, match="report_every"):
-        plan(10, 60, changed=0.1, report_every=60)
+        plan(100, 300, changed=0.1, report_every=60)
+    assert plan(1_000, 300, changed=1 / 6) == plan(1_000, 300, report_every=1_800)
 
 
-# --- Properties
+# --- Laws
 
-fleets = st.fixed_dictionaries(
-    {"vehicles": st.integers(0, 200_000), "every": st.floats(0.5, 5 * DAY)},
-    optional={
-        "logs": st.sampled_from([set[str](), {"status"}, {"error"}, {"status", "error"}]),
-        "report_every": st.floats(1, 10 * DAY),
-        "read_every": st.floats(1, DAY),
-        "error_share": st.floats(0, 1),
-        "reread_share": st.floats(0, 1),
-        "backfills": st.integers(0, 2_000),
-        "budget": st.integers(1, 50_000),
-    },
+demands = st.builds(
+    Demand,
+    devices=st.integers(0, 200_000),
+    rate=st.floats(0, 60),
+    budget=st.floats(20, 100_000),
+    every=st.one_of(st.none(), st.floats(30, DAY)),
+    complete_within=st.one_of(st.none(), st.just(0.0), st.floats(600, 10 * DAY)),
+    error_share=st.floats(0, 0.3),
+    lateness=st.one_of(st.just(0.0), st.floats(3_600, 4 * DAY)),
+    is_status=st.booleans(),
 )
-QUICK: Final = settings(max_examples=150, deadline=None)
 
 
-def steady(given: dict[str, Any], every: float) -> Plan:
-    """The plan for the same vehicles, as often as they report, at another interval."""
-    reporting = {"report_every": given.get("report_every", given["every"] / 0.05)}
-    changed: dict[str, Any] = {**given, **reporting, "every": every}
-    return plan(**changed)
+@settings(max_examples=400, deadline=None)
+@given(demands)
+def test_an_allotment_is_within_the_budget_and_says_what_it_gives(demand: Demand) -> None:
+    found = allot(demand)
+
+    assert found.total <= 0.95 * demand.budget + 1
+    assert min(found.snapshot, found.history, found.errors, found.late, found.slack) >= 0
+    pages = max(1, math.ceil(demand.devices / 100))
+    assert found.snapshot * found.every <= pages * HOUR * (1 + 1e-6)
+    assert found.every >= (demand.every or 300) * (1 - 1e-9)
+    if demand.every is not None and found.fits and demand.is_status:
+        assert found.every == pytest.approx(demand.every)
+    if found.complete_within is not None and math.isfinite(found.complete_within):
+        assert found.history * FILL >= min(demand.devices * demand.rate, found.history * FILL) - 1e-6
+        if demand.complete_within and found.fits:
+            assert found.complete_within <= demand.complete_within + found.every + 1
+    if not demand.is_status or demand.complete_within == 0:
+        assert found.history == found.late == 0
 
 
-@QUICK
-@given(fleet=fleets)
-def test_a_plan_fits_if_and_only_if_its_requests_are_within_the_budget(fleet: dict[str, Any]) -> None:
-    made = plan(**fleet)
+@settings(max_examples=200, deadline=None)
+@given(demands, st.floats(1, 5))
+def test_a_larger_budget_is_never_worse(demand: Demand, times: float) -> None:
+    demand = attrs.evolve(demand, lateness=0.0)
+    small, large = allot(demand), allot(attrs.evolve(demand, budget=times * demand.budget))
 
-    assert made.fits == (made.requests.total <= made.budget)
-    assert made.every == (made.asked if made.fits else made.shortest_every)
-    assert made.every >= made.asked
-    assert made.effective.total <= made.budget or made.every == math.inf
-    assert not math.isnan(made.effective.total)
-
-
-@QUICK
-@given(fleet=fleets)
-def test_the_shortest_interval_fits_and_none_that_is_shorter(fleet: dict[str, Any]) -> None:
-    made = plan(**fleet)
-
-    if made.shortest_every == math.inf:
-        assert not steady(fleet, 366 * DAY).fits
-        return
-    assert steady(fleet, made.shortest_every * (1 + 1e-6)).fits
-    assert not steady(fleet, made.shortest_every * (1 - 1e-6)).fits
-
-
-@QUICK
-@given(fleet=fleets, more=st.integers(1, 10_000), longer=st.floats(1.001, 10))
-def test_more_vehicles_cost_more_and_longer_intervals_less(fleet: dict[str, Any], more: int, longer: float) -> None:
-    made = steady(fleet, fleet["every"])
-    larger = steady({**fleet, "vehicles": fleet["vehicles"] + more}, fleet["every"])
-    slower = steady(fleet, fleet["every"] * longer)
-
-    slack = 1e-9 * made.requests.total
-    assert larger.requests.total >= made.requests.total - slack
-    assert larger.shortest_every >= made.shortest_every * (1 - 1e-6)
-    assert slower.requests.total <= made.requests.total + slack
-    assert slower.shortest_every == pytest.approx(made.shortest_every, rel=1e-6), "it hangs on the fleet alone"
-
-
-@QUICK
-@given(fleet=fleets)
-def test_the_rotations_stay_within_their_shares(fleet: dict[str, Any]) -> None:
-    made = plan(**fleet)
-
-    assert made.requests.errors <= fleet.get("error_share", 0.1) * made.budget
-    assert made.requests.errors <= made.vehicles * HOUR / made.asked * (1 + 1e-9)
-    assert made.requests.reread <= fleet.get("reread_share", 0.05) * made.budget
-
-
-@QUICK
-@given(every=st.floats(1, DAY), cost=st.integers(0, 10_000), budget=st.integers(1, 50_000), share=st.floats(0.001, 1))
-def test_a_stretched_interval_keeps_its_share_of_the_budget(every: float, cost: int, budget: int, share: float) -> None:
-    found = interval_for(every, cost, budget, share)
-
-    assert found >= every
-    assert cost * HOUR / found <= budget * share * (1 + 1e-9) or found == math.inf
-    if found > every and found != math.inf:
-        assert cost * HOUR / (found * (1 - 1e-6)) > budget * share
+    assert large.fits or not small.fits
+    if demand.complete_within is None and demand.every is None:
+        assert large.snapshot >= small.snapshot * (1 - 1e-6) or not small.fits

@@ -39,7 +39,7 @@ def with_logs(count: int = 3, logs: int = 4) -> ModelFleet:
 
 
 def watch(api: ModelFleet, **options: Any) -> Watch:
-    return api.watch(**{"every": 300, "logs": {"status"}, "reread_share": 0, **options})
+    return api.watch(**{"every": 300, "logs": {"status"}, "order": "time", **options})
 
 
 async def some(stream: Watch, count: int) -> list[WatchEvent]:

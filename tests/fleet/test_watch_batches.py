@@ -30,7 +30,7 @@ def reporting() -> ModelFleet:
 @pytest.mark.parametrize("ack", ["next", "explicit"])
 async def test_a_batch_that_an_error_cuts_short_comes_with_the_next_one(ack: str) -> None:
     api = reporting()
-    watch = api.watch(every=300, logs={"status"}, reread_share=0, ack=ack)
+    watch = api.watch(every=300, logs={"status"}, ack=ack)
     await (await cycle(watch))[-1].ack()
 
     def refuse(_: int, request: Request[Any]) -> Exception | None:
@@ -44,7 +44,7 @@ async def test_a_batch_that_an_error_cuts_short_comes_with_the_next_one(ack: str
     told = keys(await anext(watch.batches(max_items=1_000, max_age=3_600)))
     assert len(told) == len(set(told)) == 3 * 59
     # Nobody has acknowledged any of it yet.
-    again = api.watch(every=300, logs={"status"}, reread_share=0).batches(max_items=1_000, max_age=3_600)
+    again = api.watch(every=300, logs={"status"}).batches(max_items=1_000, max_age=3_600)
     assert set(keys(await anext(again))) == set(told)
 
 
@@ -60,7 +60,7 @@ async def test_waiting_for_a_batch_can_be_cancelled_at_every_step_and_loses_noth
             return await original(request)
 
         monkeypatch.setattr(api, "send", send)
-        watch = api.watch(every=300, logs={"status"}, reread_share=0)
+        watch = api.watch(every=300, logs={"status"})
         task = asyncio.create_task(anext(watch.batches(max_items=500, max_age=7_200)))
         for _ in range(steps):
             await asyncio.sleep(0)

@@ -75,6 +75,7 @@ class Plan:
     pause: float
     page_size: int
     explicit: bool
+    order: str
 
 
 # Seconds that this machine's clock is ahead; up to ten years.
@@ -102,6 +103,7 @@ plans = st.builds(
     pause=st.sampled_from([0.0, 0.0, 7.0]),
     page_size=st.integers(3, PAGE),
     explicit=st.booleans(),
+    order=st.sampled_from(["newest", "newest", "time"]),
 )
 
 
@@ -138,7 +140,11 @@ async def run(plan: Plan) -> None:
     horizon = HOURS * 3_600 + 5 * 3_600 + 2 * 3_600
     for crash in crashes:
         stream = api.watch(
-            every=plan.every, past=86_400, reread_every=3_600, ack="explicit" if plan.explicit else "next"
+            every=plan.every,
+            complete_within=3_600,
+            past=86_400,
+            order=plan.order,
+            ack="explicit" if plan.explicit else "next",
         )
         count = 0
         async for event in stream:
@@ -152,8 +158,11 @@ async def run(plan: Plan) -> None:
                 of = f"{event.vehicle_id}/{type(event).__name__}"
                 when = instant(event.key.rpartition("/")[2])
                 assert when is not None
-                if not event.late:
+                if not event.out_of_order:
                     assert when > newest.get(of, ALWAYS), "out of order, and not marked"
+                assert not event.late or event.out_of_order or event.via == "snapshot"
+                if plan.order == "time":
+                    assert event.via == "read"
                 newest[of] = max(when, newest.get(of, ALWAYS))
             if crash is None and isinstance(event, CycleFinished) and clock.elapsed > horizon:
                 break

@@ -46,7 +46,7 @@ class Job:
         life: The number of its predecessors.
         seed: The seed of its random source.
         every: Seconds between cycles.
-        reread_every: Seconds between two readings of the past.
+        complete_within: Seconds within which every log is delivered.
         logs: The kinds of logs.
         limit: Requests per hour.
         timeout: Seconds for an attempt, by the machine's clock.
@@ -62,7 +62,7 @@ class Job:
     life: int
     seed: int
     every: float
-    reread_every: float
+    complete_within: float
     logs: tuple[WatchedLog, ...]
     limit: int
     timeout: float
@@ -87,7 +87,7 @@ async def consume(job: Job) -> None:
             logs=job.logs,
             checkpoint=checkpoint,
             ack="next" if job.mode == "next" else "explicit",
-            reread_every=job.reread_every,
+            complete_within=job.complete_within,
         )
         if job.mode == "transaction":
             await _in_transactions(job, watch, checkpoint, clock)

@@ -86,7 +86,7 @@ class _Run:
             life=self.life,
             seed=self.seed,
             every=options.every,
-            reread_every=options.reread_every,
+            complete_within=options.complete_within,
             logs=options.logs,
             limit=options.limit,
             timeout=options.timeout,

@@ -282,13 +282,14 @@ def cost_of(rows: Sequence[Row], requests: Iterable[Served], broken: Sequence[dt
                 group.unseen += bool(new)
     requested = minimum = rotation = naive = 0
     for cycle, pages, read in zip(cycles, snapshots, groups, strict=True):
-        # The rotation reads after the snapshot and the changed collections.
-        rest = list(read)
+        # Of the reads for late logs it is known how many pages they had: those that found least for most pages.
+        rest = sorted(read, key=lambda group: (group.pages - group.unseen, group.pages))
         turn = 0
-        while rest and turn < cycle.reread:
+        while rest and turn < cycle.late:
             turn += rest.pop().pages
         requested += pages + sum(group.pages for group in rest)
-        minimum += -(-cycle.vehicles // _PAGE) + sum(group.unseen for group in rest)
+        # A read that proves that nothing lies between two logs of snapshots takes a page, and finds nothing.
+        minimum += -(-cycle.vehicles // _PAGE) + sum(max(1, group.unseen) for group in rest)
         rotation += turn
         naive += cycle.vehicles
     return Cost(cycles=len(cycles), requests=requested, minimum=minimum, rotation=rotation, naive=naive)

@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ev_energy_async.fleet.coverage import Row
-from ev_energy_async.fleet.watch.cycle import Cycle
 from ev_energy_async.fleet.watch.emitter import Emitter
 from ev_energy_async.fleet.watch.journal import Journal
 from ev_energy_async.fleet.watch.ledger import Ledger
+from ev_energy_async.fleet.watch.rotation import LateRotation
 from ev_energy_async.instants import SECOND
 
 if TYPE_CHECKING:
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from ev_energy_async.fleet.watch.cycle import Change
     from ev_energy_async.fleet.watch.ledger import Seen
+    from ev_energy_async.fleet.watch.look import Step
+    from ev_energy_async.models import Vehicle
 
     Mutant: TypeAlias = Callable[[pytest.MonkeyPatch], object]
 
@@ -30,6 +31,10 @@ _HALF_AN_HOUR: Final = 1_800 * SECOND
 
 
 def _nothing(*_: object) -> None: ...
+
+
+def _nobody(*_: object, **__: object) -> list[str]:
+    return []
 
 
 def _always(*_: object) -> bool:
@@ -49,7 +54,7 @@ def _forgets_late_logs(patch: pytest.MonkeyPatch) -> None:
 
 def _never_rereads(patch: pytest.MonkeyPatch) -> None:
     """Leave the rotation out."""
-    patch.setattr(Cycle, "rotate_past", _nothing)
+    patch.setattr(LateRotation, "next", _nobody)
 
 
 def _begins_late(patch: pytest.MonkeyPatch) -> None:
@@ -81,13 +86,13 @@ def _writes_nothing(patch: pytest.MonkeyPatch) -> None:
 
 
 def _never_says_late(patch: pytest.MonkeyPatch) -> None:
-    """Deliver late logs as if they came in order."""
-    honest: Callable[..., None] = Emitter._tell_logs  # a mutant of this very class
+    """Deliver logs that are out of order as if they came in order."""
+    honest: Callable[..., None] = Emitter._emit  # a mutant of this very class
 
-    def tell(emitter: Emitter, *args: Any) -> None:
-        honest(emitter, *args[:-1], _nothing)
+    def emit(emitter: Emitter, *args: Any, **fields: Any) -> None:
+        honest(emitter, *args, **{name: value for name, value in fields.items() if name != "out_of_order"})
 
-    patch.setattr(Emitter, "_tell_logs", tell)
+    patch.setattr(Emitter, "_emit", emit)
 
 
 def _hides_departures(patch: pytest.MonkeyPatch) -> None:
@@ -97,14 +102,14 @@ def _hides_departures(patch: pytest.MonkeyPatch) -> None:
 
 def _hides_arrivals(patch: pytest.MonkeyPatch) -> None:
     """Say nothing of vehicles that came."""
-    honest = Emitter.change
+    honest: Callable[..., None] = Emitter._step  # a mutant of this very class
 
-    def change(emitter: Emitter, made: Change) -> None:
-        honest(emitter, made)
+    def step(emitter: Emitter, vehicle: Vehicle, made: Step, *args: Any) -> None:
+        honest(emitter, vehicle, made, *args)
         if made.what == "added":
             emitter.events.pop()
 
-    patch.setattr(Emitter, "change", change)
+    patch.setattr(Emitter, "_step", step)
 
 
 def _claims_everything(patch: pytest.MonkeyPatch) -> None:

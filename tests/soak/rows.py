@@ -40,14 +40,14 @@ class Finished:
         began: When it began.
         ended: When it ended.
         vehicles: Number of vehicles.
-        reread: Pages of the rotation.
+        late: Pages that were read again for late logs.
     """
 
     number: int
     began: dt.datetime
     ended: dt.datetime
     vehicles: int
-    reread: int
+    late: int
 
 
 @attrs.frozen
@@ -89,10 +89,10 @@ def row_of(event: WatchEvent, life: int, seen: dt.datetime) -> Row:
     """Return an event as a row."""
     at, late, cycle = "", False, None
     if isinstance(event, StatusLogged | ErrorLogged):
-        at, late = event.key.rpartition("/")[2], event.late
+        at, late = event.key.rpartition("/")[2], event.out_of_order
     elif isinstance(event, CycleFinished):
         ended = event.began_at + dt.timedelta(seconds=event.duration)
-        cycle = Finished(event.cycle, event.began_at, ended, event.vehicles, event.spent.reread)
+        cycle = Finished(event.cycle, event.began_at, ended, event.vehicles, event.spent.late)
     elif isinstance(event, PollFailed):
         assert event.error is not None
     return Row(life, event.key, getattr(event, "vehicle_id", ""), at, late, seen, cycle)
@@ -129,10 +129,8 @@ def read(path: Path, mode: str) -> list[Row]:
 def _row(life: int, key: str, vehicle: str, at: str, late: int, seen: str, cycle: str | None) -> Row:
     finished = None
     if cycle is not None:
-        number, began, ended, vehicles, reread = json.loads(cycle)
-        finished = Finished(
-            number, dt.datetime.fromisoformat(began), dt.datetime.fromisoformat(ended), vehicles, reread
-        )
+        number, began, ended, vehicles, late = json.loads(cycle)
+        finished = Finished(number, dt.datetime.fromisoformat(began), dt.datetime.fromisoformat(ended), vehicles, late)
     return Row(life, key, vehicle, at, bool(late), dt.datetime.fromisoformat(seen), finished)
 
 

@@ -81,7 +81,7 @@ class _Consumer:
             logs=options.logs,
             checkpoint=self.checkpoint,
             ack="explicit",
-            reread_every=options.reread_every,
+            complete_within=options.complete_within,
         )
 
     async def live(self, chance: random.Random, is_over: Callable[[], bool]) -> bool:

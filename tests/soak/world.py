@@ -44,7 +44,7 @@ class Options:
         kills: How often the consumer is killed; with simulated time, abandoned.
         pauses: How often it is paused; with simulated time, cancelled.
         every: Seconds between cycles.
-        reread_every: Seconds between two readings of the past.
+        complete_within: Seconds within which every log is delivered, and the past is read again.
         logs: The kinds of logs.
         limit: Requests per hour that the API allows.
         faults: Whether the API fails.
@@ -58,7 +58,7 @@ class Options:
     kills: int = 3
     pauses: int = 1
     every: float = 300.0
-    reread_every: float = 3_600.0
+    complete_within: float = 3_600.0
     logs: tuple[WatchedLog, ...] = ("status",)
     limit: int = _PLENTY
     faults: bool = True
@@ -72,7 +72,7 @@ class Options:
 
         It is cycles that count, not time: a watch that waits for its budget may pass over an hour.
         """
-        return math.ceil(_ROUNDS * self.reread_every / self.every) + 3
+        return math.ceil(_ROUNDS * self.complete_within / self.every) + 3
 
 
 def arrivals() -> tuple[Rule, ...]:

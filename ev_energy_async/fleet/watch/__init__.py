@@ -8,28 +8,28 @@ from typing import TYPE_CHECKING
 from ev_energy_async._lazy import face
 
 if TYPE_CHECKING:
-    from ev_energy_async.fleet.watch.allotment import Settings as Settings
     from ev_energy_async.fleet.watch.collection import Reading as Reading
-    from ev_energy_async.fleet.watch.cycle import Rules as Rules
     from ev_energy_async.fleet.watch.emitter import Emitter as Emitter
     from ev_energy_async.fleet.watch.engine import Engine as Engine
-    from ev_energy_async.fleet.watch.engine import FleetClient as FleetClient
-    from ev_energy_async.fleet.watch.engine import Progress as Progress
     from ev_energy_async.fleet.watch.journal import Journal as Journal
+    from ev_energy_async.fleet.watch.look import Rules as Rules
+    from ev_energy_async.fleet.watch.settings import FleetClient as FleetClient
+    from ev_energy_async.fleet.watch.settings import Progress as Progress
+    from ev_energy_async.fleet.watch.settings import Settings as Settings
     from ev_energy_async.fleet.watch.state import DeviceState as DeviceState
+    from ev_energy_async.fleet.watch.state import FleetState as FleetState
     from ev_energy_async.fleet.watch.state import Meta as Meta
-    from ev_energy_async.fleet.watch.state import decoded as decoded
     from ev_energy_async.fleet.watch.stream import Batch as Batch
     from ev_energy_async.fleet.watch.stream import Watch as Watch
 else:
     __getattr__, __dir__, __all__ = face(
         __name__,
-        allotment=("Settings",),
         collection=("Reading",),
-        cycle=("Rules",),
         emitter=("Emitter",),
-        engine=("Engine", "FleetClient", "Progress"),
+        engine=("Engine",),
         journal=("Journal",),
-        state=("DeviceState", "Meta", "decoded"),
+        look=("Rules",),
+        settings=("FleetClient", "Progress", "Settings"),
+        state=("DeviceState", "FleetState", "Meta"),
         stream=("Batch", "Watch"),
     )

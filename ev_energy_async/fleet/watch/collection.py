@@ -1,38 +1,32 @@
-"""Reading one log collection of one vehicle for a watch, back to what was delivered, portion by portion.
+"""Reads one log of one device for a watch, back to what was delivered, portion by portion.
 
 Asks through the `Sender` it is given, counts what it asked, and says what could not be decoded. Delivers nothing.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import msgspec
 
 from ev_energy_async import api
-from ev_energy_async.devices import PAGE_SIZE, Ascending, Placed, cradle_of, last_segment, place
+from ev_energy_async.devices import PAGE_SIZE, Ascending, Placed, cradle_of, in_order, last_segment, place, read_back
 from ev_energy_async.errors import DecodeError
-from ev_energy_async.fleet.watch.state import TIMES, seen
+from ev_energy_async.fleet.watch.state import seen
 from ev_energy_async.ids import ResourceId
 from ev_energy_async.instants import ALWAYS, NEVER, instant
 from ev_energy_async.values import UNSET
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable
 
     from ev_energy_async.calls import Paginator
-    from ev_energy_async.devices import ServerTime
+    from ev_energy_async.devices import LogKind, Portion, ServerTime
     from ev_energy_async.fleet.watch.ledger import Seen
     from ev_energy_async.messages import BadItem, Request, Response, Sender
 
 __all__ = ["BadLog", "Counted", "Reading", "identity_of"]
-
-_LISTS: Final[dict[str, Callable[..., Paginator[Any]]]] = {
-    "status": api.list_vehicle_status_logs,
-    "error": api.list_vehicle_error_logs,
-}
 
 
 class Counted:
@@ -68,61 +62,69 @@ class BadLog:
 
 
 class Reading:
-    """A reading that is under way.
+    """A read of one log of one device that is under way.
 
     Args:
         sender: What to ask through.
-        vehicle_id: Whose logs.
-        kind: `status` or `error`.
+        device_id: Whose log.
+        row: Which log.
         time: The API's time.
         down_to: How far back at the least; ALWAYS for all there is.
         since: Not to ask for what is older; None to take whole pages.
         until: Not to ask for what is newer.
         is_kept: Whether `logs` keeps all portions, not the last one alone.
+        is_one_page: Whether to read no more than a page, however far back that goes.
 
     Attributes:
-        logs: The logs that were read, as a ledger knows them.
+        logs: The entries that were read, as a ledger knows them.
         upto: Up to which instant the portions so far are without gaps.
-        bad: What could not be decoded, since it was last taken.
+        newest: The newest entry that was read.
+        bad: The entries that could not be decoded, since this was last taken.
     """
 
     def __init__(
         self,
         sender: Sender,
-        vehicle_id: str,
-        kind: str,
+        device_id: str,
+        row: LogKind,
         time: ServerTime,
         *,
         down_to: int,
         since: dt.datetime | None = None,
         until: dt.datetime | None = None,
         is_kept: bool = True,
+        is_one_page: bool = False,
     ) -> None:
-        self.vehicle_id = vehicle_id
-        self.kind = kind
+        self.device_id = device_id
+        self.row = row
+        self.log = row.log
         self.logs: list[Seen] = []
         self.newest: Placed | None = None
         self.bad: list[BadLog] = []
         self.upto = ALWAYS
         self._is_kept = is_kept
+        self._is_one_page = is_one_page
         self._edge = NEVER
         self._sender = Counted(sender)
         self._time = time
         self._read_at = ALWAYS
+        self._has_begun = False
         self._counted = 0
         self._portions = 0
         self._ready: tuple[list[Placed], bool] | None = None
+        self._begin = None if down_to <= ALWAYS else down_to + 1
+        self._page: Portion | None = None
         self._ascending: Ascending[Any] = Ascending(
             self._paginator,
-            TIMES[kind],
-            begin=None if down_to <= ALWAYS else down_to + 1,
+            row.time,
+            begin=self._begin,
             since=since,
             until=until,
-            cradle=cradle_of(_created_at(vehicle_id)),
+            cradle=cradle_of(_created_at(device_id)),
         )
 
     def __repr__(self) -> str:
-        return f"<Reading {self.vehicle_id}/{self.kind}>"
+        return f"<Reading {self.device_id}/{self.log}>"
 
     @property
     def is_long(self) -> bool:
@@ -130,9 +132,16 @@ class Reading:
         return self._portions > 1
 
     @property
+    def is_cut(self) -> bool:
+        """Whether it ended before it got down to where it should."""
+        return self._page is not None and self._page.cut
+
+    @property
     def reach(self) -> int:
         """Down to where it is without gaps, once it is through."""
-        return self._ascending.reach
+        if self._page is None:
+            return self._ascending.reach
+        return ALWAYS if self._page.complete else self._page.logs[0].at
 
     @property
     def read_at(self) -> int:
@@ -150,25 +159,31 @@ class Reading:
         Raises:
             ApiError: The API refused.
             TransportError: There was no complete response.
-            DecodeError: An answer cannot be understood.
+            DecodeError: A response cannot be understood.
         """
         if self._ready is not None:
             return
         self.bad = []
         began = self._time.now()
-        is_first = self._ascending.answer is None
-        portion = await self._ascending.next()
-        if is_first:
-            self._read_at = self._time.read_at(self._ascending.answer, began)
+        portion = await (self._one_page() if self._is_one_page else self._ascending.next())
+        if not self._has_begun:
+            answer = None if portion is None else portion.answer
+            self._read_at = self._time.read_at(answer or self._ascending.answer, began)
+            self._has_begun = True
         self.upto = NEVER if portion is None else portion.upto
         self._ready = ([], False) if portion is None else (portion.logs, portion.upto != NEVER)
 
+    async def _one_page(self) -> Portion:
+        found = await read_back(self._paginator(None, None), self.row.time, down_to=self._begin, most_pages=1)
+        self._page = attrs.evolve(found, logs=in_order(found.logs))
+        return self._page
+
     def take(self) -> tuple[list[Placed], bool]:
-        """Return the logs of the portion that was read, oldest first, and whether there are more."""
+        """Return the entries of the portion that was read, oldest first, and whether there are more."""
         assert self._ready is not None, "taken before it was fetched"  # noqa: S101
         (logs, has_more), self._ready = self._ready, None
         self._portions += 1
-        portion = [seen(placed, self.kind) for placed in logs]
+        portion = [seen(placed, self.row) for placed in logs]
         if self._is_kept:
             self.logs += portion
         else:
@@ -180,14 +195,17 @@ class Reading:
         return logs, has_more
 
     def _paginator(self, since: dt.datetime | None, until: dt.datetime | None) -> Paginator[Any]:
-        time = TIMES[self.kind]
+        time = self.row.time
         bounds = {f"{time}_gte": since, f"{time}_lte": until}
         given = {name: bound for name, bound in bounds.items() if bound is not None}
-        lister = _LISTS[self.kind]
-        return lister(self._sender, self.vehicle_id, page_size=PAGE_SIZE, on_bad_item=self._put_aside, **given)
+        lister = getattr(api, self.row.function)
+        found: Paginator[Any] = lister(
+            self._sender, self.device_id, page_size=PAGE_SIZE, on_bad_item=self._put_aside, **given
+        )
+        return found
 
     def _put_aside(self, item: BadItem) -> object:
-        self.bad.append(BadLog(_place_of(item.raw, TIMES[self.kind]), DecodeError(item.reason, item.path)))
+        self.bad.append(BadLog(_place_of(item.raw, self.row.time), DecodeError(item.reason, item.path)))
         return UNSET
 
 
@@ -219,8 +237,8 @@ def identity_of(reference: Any) -> str | None:
     return last_segment(url) if isinstance(url, str) else place(reference, "sampled_at").text
 
 
-def _created_at(vehicle_id: str) -> dt.datetime | None:
+def _created_at(device_id: str) -> dt.datetime | None:
     try:
-        return ResourceId.parse(vehicle_id).created_at
+        return ResourceId.parse(device_id).created_at
     except ValueError:
         return None

@@ -1,4 +1,7 @@
-"""How a watch makes events of what it finds, and what each changes in the checkpoint once it is acknowledged."""
+"""Makes the events of a watch, and says what each changes in the checkpoint once it is acknowledged.
+
+The only part that changes the state of the fleet: an event and the state that goes with it are made together.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,11 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from ev_energy_async.devices import place
 from ev_energy_async.errors import BudgetExhausted, DecodeError, NotFound, RateLimited, ServerError, TransportError
 from ev_energy_async.fleet.coverage import Reason
 from ev_energy_async.fleet.events import (
     CycleFinished,
-    Delays,
     ErrorLogged,
     FleetShrank,
     IntegrationChanged,
@@ -21,37 +24,40 @@ from ev_energy_async.fleet.events import (
     VehicleRemoved,
 )
 from ev_energy_async.fleet.watch.cycle import lateness_of
-from ev_energy_async.fleet.watch.state import FLEET, DeviceState
-from ev_energy_async.instants import ALWAYS, SECOND
+from ev_energy_async.fleet.watch.rotation import LateRotation
+from ev_energy_async.fleet.watch.state import FLEET
+from ev_energy_async.instants import ALWAYS, SECOND, instant
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Callable, Mapping
 
     import msgspec
 
-    from ev_energy_async.budget import Budget
     from ev_energy_async.devices import Placed
     from ev_energy_async.errors import EvEnergyError
     from ev_energy_async.fleet.events import WatchEvent
     from ev_energy_async.fleet.watch.collection import Reading
-    from ev_energy_async.fleet.watch.cycle import Change, Cycle
+    from ev_energy_async.fleet.watch.cycle import Cycle
     from ev_energy_async.fleet.watch.journal import Journal, RowValue
     from ev_energy_async.fleet.watch.ledger import Seen
-    from ev_energy_async.fleet.watch.state import Meta
+    from ev_energy_async.fleet.watch.look import Look, Step
+    from ev_energy_async.fleet.watch.state import DeviceState, FleetState, Meta
     from ev_energy_async.messages import BadItem
+    from ev_energy_async.models import Vehicle
 
 __all__ = ["Emitter", "reason_of"]
 
-# A vehicle that was silent for so long has a past to catch up on, which may come in any order.
+# A device that was silent for so long has a past to catch up on, which may come in any order.
 _SILENCE: Final = 2 * 3_600 * SECOND
-_MOST_GAPS: Final = 50
+# How long it is given for that.
+_SOON: Final = 1_800 * SECOND
 _MOST_LATENESS: Final = 100_000
-_VEHICLE: Final = re.compile(rb'"id"\s*:\s*"(vhcl\w+)"')
+_ID: Final = re.compile(rb'"id"\s*:\s*"(vhcl\w+)"')
+_EVENTS: Final = {"status": StatusLogged, "error": ErrorLogged}
 
 
 def reason_of(error: EvEnergyError) -> Reason:
-    """Return why something is missing, given the error that it was asked for in vain."""
+    """Return why something is missing, given the error that asking for it ended with."""
     if isinstance(error, BudgetExhausted | RateLimited):
         return Reason.BUDGET
     if isinstance(error, NotFound):
@@ -64,115 +70,133 @@ def reason_of(error: EvEnergyError) -> Reason:
 
 
 class Emitter:
-    """Makes events, in the order in which they are to be given out.
+    """Makes events, in the order in which they are to be delivered.
 
     Attributes:
-        events: Those that were not given out, each with the number of its entry in the journal.
-        soon: Vehicles to which logs come late, so that more may be on their way: their past is to be read soon.
+        events: Those that were not handed over, each with the number of its entry in the journal.
+        late: The rotation for logs that come late.
+        on_late: Called with how late a log was stored, in seconds, after later ones had been read.
     """
 
-    def __init__(self, journal: Journal, live: dict[str, DeviceState]) -> None:
+    def __init__(self, journal: Journal, state: FleetState) -> None:
         self.events: deque[tuple[int, WatchEvent]] = deque()
-        self.soon: set[str] = set()
+        self.late = LateRotation()
+        self.on_late: Callable[[float], object] = lambda _lateness: None
         self._journal = journal
-        self._live = live
+        self._state = state
 
-    def _tell(self, event: Callable[..., WatchEvent], changes: Mapping[str, RowValue], /, **fields: Any) -> None:
+    def _emit(self, event: Callable[..., WatchEvent], changes: Mapping[str, RowValue], /, **fields: Any) -> None:
         number = self._journal.enter(changes)
         self.events.append((number, event(ack=partial(self._journal.acknowledge, number), **fields)))
 
-    def change(self, change: Change) -> None:
-        """Tell what a snapshot says of a vehicle."""
-        vehicle, known = change.vehicle, change.known
-        self._live[vehicle.id] = known
-        rows = {vehicle.id: known}
-        name = f"{vehicle.id}/{change.what}/{known.changes}"
-        if change.what == "added":
-            self._tell(VehicleAdded, rows, key=name, vehicle_id=vehicle.id, vehicle=vehicle)
-        elif change.what == "integration":
-            fields: dict[str, Any] = {"before": change.before, "after": known.integrated, "vehicle": vehicle}
-            self._tell(IntegrationChanged, rows, key=name, vehicle_id=vehicle.id, **fields)
+    def looked(self, vehicle: Vehicle, look: Look) -> None:
+        """Deliver what a snapshot shows of a device."""
+        before = self._state.devices.get(vehicle.id)
+        for step in look.steps:
+            rows = {vehicle.id: step.state}
+            self._state.apply(rows)
+            self._step(vehicle, step, rows, "" if before is None else before.integrated)
+
+    def _step(self, vehicle: Vehicle, step: Step, rows: Mapping[str, DeviceState], before: str) -> None:
+        common: dict[str, Any] = {"vehicle_id": vehicle.id}
+        if step.what == "status":
+            newest: Any = vehicle.latest_status_log
+            text = place(newest, "sampled_at").text
+            common |= {"late": step.is_late, "out_of_order": step.is_out_of_order, "via": "snapshot", "log": newest}
+            self._emit(StatusLogged, rows, key=f"{vehicle.id}/status/{text}", **common)
+            return
+        key = f"{vehicle.id}/{step.what}/{step.state.changes}"
+        if step.what == "added":
+            self._emit(VehicleAdded, rows, key=key, vehicle=vehicle, **common)
+        elif step.what == "integration":
+            changed = {"before": before, "after": step.state.integrated, "vehicle": vehicle}
+            self._emit(IntegrationChanged, rows, key=key, **changed, **common)
         else:
             self._journal.enter(rows)
 
-    def removed(self, vehicle_id: str) -> None:
-        """Tell that a vehicle is gone."""
-        known = self._live[vehicle_id]
-        known = self._live[vehicle_id] = known.but(is_here=False, changes=known.changes + 1)
-        key = f"{vehicle_id}/removed/{known.changes}"
-        self._tell(VehicleRemoved, {vehicle_id: known}, key=key, vehicle_id=vehicle_id)
+    def removed(self, device_id: str) -> None:
+        """Report that a device is gone."""
+        state = self._state.devices[device_id]
+        state = state.but(is_here=False, changes=state.changes + 1)
+        self._state.apply({device_id: state})
+        key = f"{device_id}/removed/{state.changes}"
+        self._emit(VehicleRemoved, {device_id: state}, key=key, vehicle_id=device_id)
 
     def shrunk(self, cycle: Cycle, before: int, after: int) -> None:
-        """Tell that many vehicles are missing at once."""
-        self._tell(FleetShrank, {}, key=f"fleet/shrank/{cycle.number}", before=before, after=after)
+        """Report that many devices are missing at once."""
+        self._emit(FleetShrank, {}, key=f"fleet/shrank/{cycle.number}", before=before, after=after)
 
     def absent(self, cycle: Cycle) -> None:
-        """Note which vehicles the snapshot was without: it does not say that they have no new logs."""
-        expected = {each: self._live[each] for each in cycle.absent}
+        """Note which devices the snapshot was without: it does not say that they have no new logs."""
+        expected = {each: self._state.devices[each] for each in cycle.absent}
         rows = {
-            each: known.with_trouble("vehicle", Reason.DOWNTIME)
-            for each, known in expected.items()
-            if "vehicle" not in dict(known.trouble)
+            each: state.with_trouble("vehicle", Reason.DOWNTIME)
+            for each, state in expected.items()
+            if "vehicle" not in dict(state.trouble)
         }
-        self._live.update(rows)
+        self._state.apply(rows)
         if rows:
             self._journal.enter(rows)
 
+    def page_done(self, meta: Meta) -> None:
+        """Note how far a snapshot has got."""
+        self._state.meta = meta
+        self._journal.enter({FLEET: meta})
+
     def failed(
-        self, cycle: Cycle | None, vehicle_id: str, kind: str, error: EvEnergyError, place: int | None = None
+        self, cycle: Cycle | None, device_id: str, log: str, error: EvEnergyError, place: int | None = None
     ) -> None:
-        """Tell that a vehicle could not be read; `place` tells a log of it from others."""
+        """Report that a device could not be read; `place` tells an entry of its log from others."""
         rows: dict[str, RowValue] = {}
-        known = self._live.get(vehicle_id)
-        if known is not None:
-            rows[vehicle_id] = self._live[vehicle_id] = known.with_trouble(kind, reason_of(error))
+        state = self._state.devices.get(device_id)
+        if state is not None:
+            rows[device_id] = state = state.with_trouble(log, reason_of(error))
+            self._state.apply({device_id: state})
         number = 0 if cycle is None else cycle.number
         if cycle is not None:
-            cycle.failed.add(vehicle_id)
-        key = f"{vehicle_id}/{kind}/failed/{number}" + ("" if place is None else f"/{place}")
-        self._tell(PollFailed, rows, key=key, vehicle_id=vehicle_id, log_kind=kind, error=error)
+            cycle.failed.add(device_id)
+        key = f"{device_id}/{log}/failed/{number}" + ("" if place is None else f"/{place}")
+        self._emit(PollFailed, rows, key=key, vehicle_id=device_id, log_kind=log, error=error)
 
-    def bad_vehicle(self, cycle: Cycle, item: BadItem) -> None:
-        """Tell that a vehicle in the snapshot cannot be decoded. It is there nevertheless."""
-        found = _VEHICLE.search(item.raw)
-        vehicle_id = "" if found is None else found[1].decode()
-        cycle.here.add(vehicle_id)
-        self.failed(cycle, vehicle_id, "vehicle", DecodeError(item.reason, item.path))
+    def bad_device(self, cycle: Cycle, item: BadItem) -> None:
+        """Report that a device in the snapshot cannot be decoded. It is there nevertheless."""
+        found = _ID.search(item.raw)
+        device_id = "" if found is None else found[1].decode()
+        cycle.here.add(device_id)
+        self.failed(cycle, device_id, "vehicle", DecodeError(item.reason, item.path))
 
-    def logs(
-        self,
-        cycle: Cycle | None,
-        reading: Reading,
-        logs: list[Placed],
-        *,
-        has_more: bool,
-        top: int | None,
-        past: int,
-    ) -> None:
-        """Tell of the logs of a portion that were not delivered before, and note what was read.
+    def logs(self, cycle: Cycle | None, reading: Reading, logs: list[Placed], *, has_more: bool, past: int) -> None:
+        """Deliver the logs of a portion that were not delivered before, and note what was read.
 
         Args:
             cycle: The cycle under way.
             reading: What brought them.
             logs: The portion, oldest first.
-            has_more: Whether the reading goes on.
-            top: The latest log that was delivered before this reading; None if none was.
-            past: Back to which time it must reach to count as a turn of the rotation; NEVER if it is one.
+            has_more: Whether the read goes on.
+            past: How late logs may be stored, in nanoseconds.
         """
-        known = self._with_gaps(cycle, self._live[reading.vehicle_id], reading)
-        delivered, new = _new(known, reading, logs)
-        kind = reading.kind
+        state = self._with_gaps(cycle, self._state.devices[reading.device_id], reading)
+        delivered, new = _new(state, reading, logs)
+        log = reading.log
+        before = state.ledger(log)
+        seen_to = before.seen_to if before.read_at > ALWAYS else ALWAYS
         if has_more:
-            after = known.with_delivered(kind, delivered)
-            after = after.but(behind=after.behind or reading.read_at) if kind == "status" else after
+            after = state.with_delivered(log, delivered)
+            if log == "status":
+                after = after.but(behind=after.behind or max(before.read_at, state.since))
         else:
-            after = _through(known, reading, top=top, past=past)
+            after = _through(state, reading, past=past)
             oldest = min((each.at for each in delivered), default=None)
-            if oldest is not None and top is not None and not -_SILENCE < oldest - top < _SILENCE:
-                self.soon.add(reading.vehicle_id)
-        self._tell_logs(known, reading, new, delivered, after, lambda at: top is not None and at < top)
-        if cycle is not None and kind == "status" and len(cycle.lateness) < _MOST_LATENESS:
-            cycle.lateness += [(stored - at) / SECOND for at, stored in delivered if stored is not None]
+            if oldest is not None and seen_to > ALWAYS and not -_SILENCE < oldest - seen_to < _SILENCE:
+                self.late.soon[reading.device_id] = reading.read_at + _SOON
+        self._deliver(state, reading, new, delivered, after, seen_to)
+        if log == "status":
+            stored_late = [(stored - at) / SECOND for at, stored in delivered if stored is not None]
+            if cycle is not None and len(cycle.lateness) < _MOST_LATENESS:
+                cycle.lateness += stored_late
+            for at, stored in delivered:
+                if stored is not None and at < seen_to:
+                    self.on_late((stored - at) / SECOND)
 
     def audited(self, reading: Reading, logs: list[Placed], begin: int, end: int, *, gaps_from: int | None) -> None:
         """Deliver the logs of a portion of an audit that were not delivered before, and note what was read.
@@ -184,104 +208,113 @@ class Emitter:
             end: Up to when; not included.
             gaps_from: Where the audit began, if it is through: gaps between there and `end` are closed.
         """
-        kind = reading.kind
-        known = self._with_gaps(None, self._live[reading.vehicle_id], reading)
-        delivered, new = _new(known, reading, logs)
-        after = known.with_ledger(
-            kind, known.ledger(kind).with_window(reading.logs, begin, end, read_at=reading.read_at)
-        )
+        log = reading.log
+        state = self._with_gaps(None, self._state.devices[reading.device_id], reading)
+        delivered, new = _new(state, reading, logs)
+        ledger = state.ledger(log).with_window(reading.logs, begin, end, read_at=reading.read_at)
+        after = state.with_ledger(log, ledger)
         if gaps_from is not None:
-            after = after.but(gaps=tuple(gap for gap in known.gaps if not _is_closed(gap, kind, gaps_from, end)))
-        self._tell_logs(known, reading, new, delivered, after, lambda _: True)
+            after = after.but(gaps=tuple(gap for gap in state.gaps if not _is_closed(gap, log, gaps_from, end)))
+        self._deliver(state, reading, new, delivered, after, None)
 
-    def _tell_logs(
+    def _deliver(
         self,
-        known: DeviceState,
+        state: DeviceState,
         reading: Reading,
         new: list[Placed],
         delivered: list[Seen],
         after: DeviceState,
-        is_late: Callable[[int], bool],
+        seen_to: int | None,
     ) -> None:
-        vehicle_id, kind = reading.vehicle_id, reading.kind
-        self._live[vehicle_id] = after
-        event = StatusLogged if kind == "status" else ErrorLogged
+        device_id, log = reading.device_id, reading.log
+        last = state.ledger(log).last
+        self._state.apply({device_id: after})
         for count, placed in enumerate(new, 1):
-            row: RowValue = after if count == len(new) else partial(_partly, known, kind, delivered, count)
-            key = f"{vehicle_id}/{kind}/{placed.text}"
-            fields = {"vehicle_id": vehicle_id, "log": placed.log, "late": is_late(placed.at)}
-            self._tell(event, {vehicle_id: row}, key=key, **fields)
-        if not new and after != known:
-            self._journal.enter({vehicle_id: after})
+            row: RowValue = after if count == len(new) else partial(_partly, state, log, delivered, count)
+            self._emit(
+                _EVENTS[log],
+                {device_id: row},
+                key=f"{device_id}/{log}/{placed.text}",
+                vehicle_id=device_id,
+                log=placed.log,
+                late=seen_to is None or placed.at < seen_to,
+                out_of_order=placed.at < last,
+            )
+            last = max(last, placed.at)
+        if not new and after != state:
+            self._journal.enter({device_id: after})
 
-    def _with_gaps(self, cycle: Cycle | None, known: DeviceState, reading: Reading) -> DeviceState:
-        """Tell of logs that cannot be decoded, each once, and return what is known with them missing."""
+    def _with_gaps(self, cycle: Cycle | None, state: DeviceState, reading: Reading) -> DeviceState:
+        """Report the entries that cannot be decoded, each once, and return the state with them missing."""
         for index, bad in enumerate(reading.bad):
             at = bad.at if bad.at is not None else reading.read_at
-            gap = (reading.kind, at, at, Reason.UNDECODABLE.value)
-            if bad.at is None or gap not in known.gaps:
-                known = known.but(gaps=(*known.gaps, gap)[-_MOST_GAPS:])
-                self._live[reading.vehicle_id] = known
+            gap = (reading.log, at, at, Reason.UNDECODABLE.value)
+            if bad.at is None or gap not in state.gaps:
+                self._state.apply({reading.device_id: state.with_gap(*gap)})
                 place = index if bad.at is None else bad.at
-                self.failed(cycle, reading.vehicle_id, reading.kind, bad.error, place)
-                known = self._live[reading.vehicle_id]
-        return known
+                self.failed(cycle, reading.device_id, reading.log, bad.error, place)
+                state = self._state.devices[reading.device_id]
+        return state
 
-    def finished(
-        self, cycle: Cycle, meta: Meta, *, began_at: dt.datetime, duration: float, budget: Budget, delays: Delays
-    ) -> None:
-        """Tell that a cycle is done."""
-        self._tell(
+    def finished(self, cycle: Cycle, meta: Meta, **fields: Any) -> None:
+        """Report that a cycle is done."""
+        self._state.meta = meta
+        self._emit(
             CycleFinished,
             {FLEET: meta},
             key=f"fleet/cycle/{cycle.number}",
             cycle=cycle.number,
-            began_at=began_at,
-            duration=duration,
             every=meta.every,
-            vehicles=len(cycle.here),
             changed=cycle.changed,
             failed=len(cycle.failed),
             spent=cycle.totals(),
             lateness=lateness_of(cycle.lateness),
-            budget_remaining=budget.remaining,
-            delays=delays,
+            **fields,
         )
 
 
-def _new(known: DeviceState, reading: Reading, logs: list[Placed]) -> tuple[list[Seen], list[Placed]]:
+def _new(state: DeviceState, reading: Reading, logs: list[Placed]) -> tuple[list[Seen], list[Placed]]:
     """Return which logs of a portion were not delivered, in two forms."""
     portion = reading.logs[len(reading.logs) - len(logs) :]
-    flags = known.ledger(reading.kind).unseen(portion)
+    flags = state.ledger(reading.log).unseen(portion)
     pairs = [pair for pair, is_new in zip(zip(portion, logs, strict=True), flags, strict=True) if is_new]
     return [each for each, _ in pairs], [placed for _, placed in pairs]
 
 
-def _is_closed(gap: tuple[str, int, int, str], kind: str, begin: int, end: int) -> bool:
-    """Whether a gap is closed when a time was read; what cannot be decoded still cannot."""
+def _is_closed(gap: tuple[str, int, int, str], log: str, begin: int, end: int) -> bool:
+    """Return whether a gap is closed when a time was read; what cannot be decoded still cannot."""
     of, since, until, why = gap
-    return of == kind and begin <= since and until <= end and why != Reason.UNDECODABLE.value
+    return of == log and begin <= since and until <= end and why != Reason.UNDECODABLE.value
 
 
-def _partly(known: DeviceState, kind: str, delivered: list[Seen], count: int) -> msgspec.Struct:
-    return known.with_delivered(kind, delivered[:count])
+def _partly(state: DeviceState, log: str, delivered: list[Seen], count: int) -> msgspec.Struct:
+    return state.with_delivered(log, delivered[:count])
 
 
-def _through(known: DeviceState, reading: Reading, *, top: int | None, past: int) -> DeviceState:
-    """Return what is known of a vehicle after a reading that is through."""
-    kind, read_at = reading.kind, reading.read_at
-    before = known.ledger(kind)
-    ledger = before.with_reading(reading.logs, reach=reading.reach, read_at=read_at)
-    if reading.reach <= past:
-        ledger = ledger.with_reread(read_at)
-    known = known.with_ledger(kind, ledger).without_trouble(kind)
-    if kind == "status":
-        known = known.but(behind=0)
-        if reading.newest is not None:
-            known = known.but(hint=reading.newest.text)
-    if reading.reach == ALWAYS and top is not None and not any(each.at <= top for each in reading.logs):
+def _through(state: DeviceState, reading: Reading, *, past: int) -> DeviceState:
+    """Return the state of a device after a read that is through."""
+    log, read_at, reach = reading.log, reading.read_at, reading.reach
+    before = state.ledger(log)
+    deep_target = before.deep_target(past)
+    if reading.is_cut and reach > before.target:
+        ledger = before.with_gap(reading.logs, reach=reach, read_at=read_at)
+        state = state.with_gap(log, before.target, reach, Reason.BUDGET.value)
+    else:
+        ledger = before.with_reading(reading.logs, reach=reach, read_at=read_at)
+        gaps = tuple(gap for gap in state.gaps if gap[3] != Reason.BUDGET or not _is_closed(gap, log, reach, read_at))
+        state = state if len(gaps) == len(state.gaps) else state.but(gaps=gaps)
+    # The first log of a window stands just after where it begins.
+    if reach <= deep_target + 1:
+        ledger = ledger.with_deep_read(read_at)
+    state = state.with_ledger(log, ledger).without_trouble(log)
+    if log == "status":
+        newest = None if state.hint is None else instant(state.hint)
+        # A log that was shown and that this read has not seen came since, or the read came from a copy that lags.
+        is_behind = newest is not None and newest > ledger.seen_to
+        state = state.but(behind=max(read_at, state.since) if is_behind else 0)
+    top = before.top
+    if before.instants and reach == ALWAYS and not any(each.at <= top for each in reading.logs):
         # Where there was a log, there is none any more, and none before it.
         first = reading.logs[0].at if reading.logs else read_at
-        gap = (kind, top, first, Reason.RETENTION.value)
-        known = known.but(gaps=(*known.gaps, gap)[-_MOST_GAPS:])
-    return known
+        state = state.with_gap(log, top, first, Reason.RETENTION.value)
+    return state

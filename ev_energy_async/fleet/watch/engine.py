@@ -1,107 +1,67 @@
-"""What drives a watch: cycles of snapshots and readings, in bounded steps, each noted at its end in one go.
+"""Drives a watch: snapshots and reads when they are due, in bounded steps, each noted at its end in one go.
 
 It starts no task that outlives a step, and steps are made while somebody waits for an event: so it can be cancelled,
-left and gone on with at any point. What follows from a snapshot is decided by `_cycle`, what of a collection is new by
-`_ledger`, what an acknowledgement writes by `_journal`; here they meet the API, time and errors.
+left and resumed at any point. What is due is decided by `scheduler`, what follows from a snapshot by `look` and
+`cycle`, what of a log is new by `ledger`, what an acknowledgement writes by `journal`; here they meet the API, time and
+errors.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 from contextlib import aclosing
-from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
-import attrs
-
-from ev_energy_async import api
 from ev_energy_async.devices import (
     MOST_WAITS,
-    PAGE_SIZE,
-    Backfilling,
     Patience,
-    ServerTime,
     is_fatal,
     is_refusal,
     is_transient,
     outcomes_of,
-    pages_of,
-    settle,
 )
-from ev_energy_async.errors import DecodeError, EvEnergyError, NotFound, Unauthorized
+from ev_energy_async.errors import ApiError, DecodeError, EvEnergyError, Unauthorized
 from ev_energy_async.fleet.owner import found_owner
-from ev_energy_async.fleet.watch.allotment import Allotment, Settings
-from ev_energy_async.fleet.watch.collection import Counted, Reading
 from ev_energy_async.fleet.watch.cycle import Cycle
 from ev_energy_async.fleet.watch.emitter import Emitter
+from ev_energy_async.fleet.watch.jobs import Lookup, PageJob, ReadJob
 from ev_energy_async.fleet.watch.journal import Journal
-from ev_energy_async.fleet.watch.state import FLEET, DeviceState, Meta, decoded
-from ev_energy_async.instants import ALWAYS, NEVER, SKEW, moment
-from ev_energy_async.values import UNSET
+from ev_energy_async.fleet.watch.look import Usual, look_at
+from ev_energy_async.fleet.watch.reads import Reads
+from ev_energy_async.fleet.watch.rotation import next_for_errors
+from ev_energy_async.fleet.watch.scheduler import Scheduler
+from ev_energy_async.fleet.watch.settings import Progress, Provision
+from ev_energy_async.fleet.watch.state import FLEET, FleetState, Meta
+from ev_energy_async.instants import ALWAYS, SECOND, moment
 
 if TYPE_CHECKING:
     from collections import deque
 
-    from ev_energy_async.budget import Budget
-    from ev_energy_async.calls import Page
     from ev_energy_async.checkpoint import Checkpoint, CheckpointConflict, Owner
-    from ev_energy_async.devices import Job
-    from ev_energy_async.fleet.events import Spent, WatchEvent
+    from ev_energy_async.devices import ServerTime
+    from ev_energy_async.fleet.events import WatchEvent
     from ev_energy_async.fleet.owner import TokenOwner
-    from ev_energy_async.fleet.watch.cycle import LogRequest
-    from ev_energy_async.messages import BadItem
+    from ev_energy_async.fleet.watch.settings import FleetClient, Settings
 
-__all__ = ["Engine", "FleetClient", "Progress", "Settings"]
+__all__ = ["Engine"]
 
 _LOG: Final = logging.getLogger("ev_energy_async")
 # So often the checkpoint is loaded again before a cycle is finished.
 _MOST_CONFLICTS: Final = 3
-
-
-class FleetClient(Backfilling, Protocol):
-    """What a fleet needs of a client: to send, to know time, and what may be spent."""
-
-    @property
-    def budget(self) -> Budget:
-        """The hourly budget of requests."""
-        ...
-
-
-@attrs.frozen(kw_only=True)
-class Progress:
-    """How far a cycle is.
-
-    Attributes:
-        cycle: Its number.
-        phase: `snapshot` while that is read, else `logs`.
-        vehicles: Vehicles that were seen in it.
-        waiting: Log collections that are still to be read.
-        spent: The calls it has made.
-    """
-
-    cycle: int
-    phase: str
-    vehicles: int
-    waiting: int
-    spent: Spent
-
-
-@attrs.define
-class _Active:
-    """A reading under way, and why."""
-
-    wanted: LogRequest
-    reading: Reading
-    top: int | None
-    calls: int = 0
+# Below calls of the application; a backfill comes after both.
+_SNAPSHOT, _HISTORY = -1, -2
+# How long history waits where others have used up the budget.
+_SHORT: Final = 5.0
 
 
 class Engine:
-    """Reads a fleet and tells of it.
+    """Reads a fleet and makes events of what it finds.
 
     Attributes:
-        live: What is known of each vehicle, with all that was told.
+        state: The state of each device, with all that was delivered.
         clock: Where time comes from.
+        finished: How many cycles were finished.
     """
 
     def __init__(
@@ -113,48 +73,57 @@ class Engine:
         time: ServerTime,
     ) -> None:
         self.clock = client.clock
-        self._time = time
-        self.live: dict[str, DeviceState] = {}
-        self.meta = Meta()
-        self._client = client
+        self.state = FleetState()
+        self.finished = 0
+        self._client = client.with_options(priority=_SNAPSHOT)
         self._owner = owner
         self._settings = settings
         self._rules = settings.rules
+        self._time = time
         self._journal = Journal(checkpoint, settings.name)
-        self._emitter = Emitter(self._journal, self.live)
+        self._emitter = Emitter(self._journal, self.state)
         self._events: deque[tuple[int, WatchEvent]] = self._emitter.events
+        self._provision = Provision(settings, client.budget, self.clock)
+        self._scheduler = Scheduler(self.clock.monotonic())
+        self._emitter.on_late = self._provision.note_late
+        reader = client.with_options(priority=_HISTORY)
+        self._reads = Reads(reader, time, self._rules, self.state, self._scheduler, self._provision, self._emitter)
         self._is_loaded = self._has_begun = False
         self._given = 0
         self._cycle: Cycle | None = None
-        self._active: dict[tuple[str, str], _Active] = {}
-        self._allotment = Allotment(settings, client.budget)
-        self._due = float("-inf")
-        self._patience = Patience("watching the fleet", client.clock)
-        self._is_refused = False
-        self._has_shrunk = self._has_planned = False
+        self._due = -math.inf
+        self._patience = Patience("watching the fleet", self.clock)
+        self._is_refused = self._has_shrunk = False
         self._overtaken = 0
+
+    # --- What the stream asks for
 
     async def next(self, most: int = 1, age: float = 0.0) -> list[WatchEvent]:
         """Return the next events: as soon as there are so many, or the first of them has waited so many seconds.
 
-        None is given out before all are: where this fails or is cancelled, they come with the next call.
+        Events are returned together or not at all: where this fails or is cancelled, they come with the next call.
+        None are returned once the last cycle is finished.
         """
         if not self._is_loaded or self._journal.is_overtaken:
             await self._load()
         deadline: float | None = None
-        while len(self._events) < most:
+        while len(self._events) < most and not self._is_over():
             if self._events and deadline is None:
                 deadline = self.clock.monotonic() + age
             if deadline is not None and self.clock.monotonic() >= deadline:
                 break
             await self._step(deadline)
         if self._has_begun:
-            # All that comes after the first look counts, whatever becomes of this process.
-            await self._journal.write({FLEET: self.meta})
+            # All that comes after the first look counts.
+            await self._journal.write({FLEET: self.state.meta})
             self._has_begun = False
         given = [self._events.popleft() for _ in range(min(most, len(self._events)))]
-        self._given, _ = given[-1]
+        if given:
+            self._given, _ = given[-1]
         return [event for _, event in given]
+
+    def _is_over(self) -> bool:
+        return self._settings.cycles is not None and self.finished >= self._settings.cycles
 
     async def acknowledge(self) -> None:
         """Acknowledge what was given out; nothing if nothing was, or if it has to be given out again."""
@@ -177,50 +146,73 @@ class Engine:
             if self._overtaken == 1:
                 _LOG.warning("another process has advanced the checkpoint; the watch loads it again and goes on")
         self._given, self._cycle = 0, None
-        self._active.clear()
+        self._reads.clear()
         self._events.clear()
-        self.live.clear()
         owner = await found_owner(self._owner, self.clock, self._patience)
         async with aclosing(self._journal.load(owner)) as rows:
-            self.meta = await decoded(rows, self.live)
+            await self.state.load(rows)
+        self._scheduler.forget_all()
+        self._provide(self.clock.monotonic())
+        for device_id, state in self.state.devices.items():
+            if state.is_here and (state.behind or any(what == "status" for what, _ in state.trouble)):
+                self._reads.want(device_id, state.behind, is_initial=state.behind <= state.since)
         self._is_loaded = True
+
+    # --- Steps
 
     async def _step(self, deadline: float | None) -> None:
         """Do what can be done at once, or wait until something can."""
         now = self.clock.monotonic()
         wait = self._patience.delay
-        if wait <= 0 and self._cycle is None:
-            if now >= self._due:
-                self._cycle = self._begin(now)
-            elif not self._active:
-                wait = self._due - now
-        if wait > 0:
-            await self.clock.sleep(wait if deadline is None else max(0.0, min(wait, deadline - now)))
-            return
-        await self._read(self._cycle)
+        if wait <= 0:
+            if self._cycle is None and now >= self._due:
+                self._begin(now)
+            jobs = self._jobs(now)
+            if jobs:
+                await self._run(jobs)
+                return
+            if self._cycle is not None and self._may_finish(self._cycle, now):
+                self._finish(self._cycle, now)
+                return
+            wait = self._next_at(now) - now
+        await self.clock.sleep(max(0.0, wait if deadline is None else min(wait, deadline - now)))
 
-    def _begin(self, now: float) -> Cycle:
-        is_first = self.meta.since == ALWAYS
-        return Cycle(self.meta, self._rules, self._time.now(), now, is_first=is_first)
+    def _begin(self, now: float) -> None:
+        meta = self.state.meta
+        cycle = self._cycle = Cycle(meta, self._time.now(), now)
+        cycle.is_first = meta.since == ALWAYS
+        is_recent = cycle.began - meta.snapshot_at <= round(2 * self._provision.every * SECOND)
+        is_paced = (is_recent or self.finished > 0) and self._settings.cycles is None
+        self._scheduler.begin_pass(now, is_paced=is_paced)
+        self._reads.retry()
 
-    async def _read(self, cycle: Cycle | None) -> None:
-        """Ask what is to be asked next, all at once, and note what came of it."""
-        settings = self._settings
+    def _jobs(self, now: float) -> list[PageJob | ReadJob | Lookup]:
+        """Return what is to be asked now, all at once."""
+        cycle, scheduler, most = self._cycle, self._scheduler, self._settings.concurrency
+        jobs: list[PageJob | ReadJob | Lookup] = []
+        if cycle is not None and not cycle.is_complete and scheduler.page_at(now) <= now:
+            jobs.append(PageJob(self._client, cycle))
         if cycle is not None:
-            while cycle.queue and len(self._active) < settings.concurrency:
-                self._activate(cycle, cycle.queue.popleft())
-        snapshot = cycle is not None and not cycle.is_complete and len(cycle.queue) < settings.concurrency
-        active = list(self._active.values())
-        missing = [] if cycle is None else list(cycle.missing)[: settings.concurrency]
-        if cycle is not None and not (snapshot or missing or cycle.queue or self._holds_up(active)):
-            self._finish(cycle)
-            return
-        jobs: list[Job] = [each.reading.fetch for each in active]
-        jobs += [partial(self._look_up, vehicle_id) for vehicle_id in missing]
-        bad: list[BadItem] = []
-        if cycle is not None and snapshot:
-            jobs.append(partial(self._page, cycle, bad))
-        outcomes = await outcomes_of(jobs)
+            jobs += [Lookup(self._client, device_id) for device_id in list(cycle.missing)[:most]]
+        return jobs if self._client.budget.remaining <= len(jobs) else [*jobs, *self._reads.due(now, most)]
+
+    def _next_at(self, now: float) -> float:
+        """Return when something is to be done next."""
+        times: list[float] = []
+        if self._cycle is None:
+            times.append(self._due)
+        elif self._cycle.is_complete:
+            times.append(max(self._next_due(self._cycle, now), now))
+        else:
+            times.append(self._scheduler.page_at(now))
+        reads = self._reads.next_at(now)
+        if reads < math.inf:
+            # Where others have used up the budget, history gives way, and looks again before long.
+            times.append(max(reads, now + _SHORT) if self._client.budget.remaining <= 0 else reads)
+        return min(times)
+
+    async def _run(self, jobs: list[PageJob | ReadJob | Lookup]) -> None:
+        outcomes = await outcomes_of([job.run for job in jobs])
         fatal = next((each for each in outcomes if isinstance(each, Exception) and is_fatal(each)), None)
         if isinstance(fatal, Unauthorized) and not self._is_refused:
             # Two tokens may end one after the other, as where the process was stopped for long; not three.
@@ -231,168 +223,185 @@ class Engine:
             raise fatal
         self._is_refused = False
         trouble: list[EvEnergyError] = []
-        if cycle is not None and snapshot:
-            self._note_page(cycle, outcomes.pop(), bad, trouble)
-        self._note_readings(active, outcomes[: len(active)], trouble)
-        if cycle is not None:
-            for vehicle_id, outcome in zip(missing, outcomes[len(active) :], strict=True):
-                self._note_lookup(cycle, vehicle_id, outcome, trouble)
+        reads: list[tuple[ReadJob, Any]] = []
+        for job, outcome in zip(jobs, outcomes, strict=True):
+            if isinstance(job, PageJob):
+                self._note_page(job, outcome, trouble)
+            elif isinstance(job, Lookup):
+                self._note_lookup(job, outcome, trouble)
+            else:
+                reads.append((job, outcome))
+        for purpose, calls in self._reads.note(reads, self._cycle, self.clock.monotonic()):
+            self._spend(purpose, calls, self.clock.monotonic())
         if trouble:
             self._patience.fail(trouble)
-        else:
+        elif len(reads) < len(jobs):
             self._patience.succeed()
-        if cycle is not None and settings.on_progress is not None:
-            phase = "logs" if cycle.is_complete else "snapshot"
-            waiting = len(cycle.queue) + len(self._active)
-            settings.on_progress(
-                Progress(
-                    cycle=cycle.number, phase=phase, vehicles=len(cycle.here), waiting=waiting, spent=cycle.totals()
-                )
-            )
+        self._report_progress()
 
-    def _holds_up(self, active: list[_Active]) -> bool:
-        """Whether a reading is to be waited for; one that has a long past to read goes on beside the next cycle."""
-        return any(not each.reading.is_long for each in active)
+    # --- Snapshots
 
-    def _activate(self, cycle: Cycle, wanted: LogRequest) -> None:
-        key = wanted.vehicle_id, wanted.kind
-        known = self.live.get(wanted.vehicle_id)
-        if known is None or key in self._active:
-            return
-        ledger = known.ledger(wanted.kind)
-        down_to = ledger.target
-        if wanted.why == "reread":
-            down_to = min(down_to, cycle.began - self._rules.past)
-        elif wanted.kind == "error":
-            # Nothing reads its past again, and a log may show a little after the time that it states.
-            down_to = max(ALWAYS, down_to - SKEW)
-        reading = Reading(self._client, wanted.vehicle_id, wanted.kind, self._time, down_to=down_to)
-        self._active[key] = _Active(wanted, reading, None if ledger.last == ALWAYS else ledger.last)
-
-    async def _page(self, cycle: Cycle, bad: list[BadItem]) -> tuple[Page[Any], int]:
-        """Return the next page of the snapshot, and how many calls it took."""
-
-        def put_aside(item: BadItem) -> object:
-            bad.append(item)
-            return UNSET
-
-        sender = Counted(self._client)
-        vehicles = api.list_vehicles(sender, expand=["latest_status_log"], page_size=PAGE_SIZE, on_bad_item=put_aside)
-        async with aclosing(pages_of(vehicles, cycle.cursor)) as pages:
-            return await anext(pages), sender.calls
-
-    async def _look_up(self, vehicle_id: str) -> bool:
-        """Return whether a vehicle is still there."""
-        try:
-            await api.get_vehicle(self._client, vehicle_id)
-        except NotFound:
-            return False
-        return True
-
-    def _note_page(self, cycle: Cycle, outcome: Any, bad: list[BadItem], trouble: list[EvEnergyError]) -> None:
+    def _note_page(self, job: PageJob, outcome: Any, trouble: list[EvEnergyError]) -> None:
+        cycle, now = job.cycle, self.clock.monotonic()
         if isinstance(outcome, EvEnergyError):
             is_garbled = isinstance(outcome, DecodeError) and self._patience.failures < MOST_WAITS
-            if not (is_garbled or is_transient(outcome)):
-                # From its beginning when it is asked for again, for it may have been the cursor that was refused.
-                cycle.cursor = None
+            if is_garbled or is_transient(outcome):
+                trouble.append(outcome)
+                return
+            # From its beginning when it is asked for again, for it may have been the cursor that was refused.
+            was_resumed = cycle.is_resumed and isinstance(outcome, ApiError)
+            cycle.restart(self._time.now())
+            if not was_resumed:
                 raise outcome
-            trouble.append(outcome)
             return
-        page, calls = outcome
-        cycle.spent["snapshot"] += calls
+        page = outcome
+        self._spend("snapshot", job.calls, now)
+        self._scheduler.page_done(1, now)
         if cycle.cursor is None:
             cycle.began = self._time.read_at(page.response, cycle.began)
-            if self.meta.since == ALWAYS:
-                self.meta = Meta(since=cycle.began)
+            if self.state.meta.since == ALWAYS:
+                self.state.meta = Meta(since=cycle.began)
                 self._has_begun = True
-        for item in bad:
-            self._emitter.bad_vehicle(cycle, item)
-        for change in cycle.take(page, self.live):
-            self._emitter.change(change)
+        else:
+            self._time.read_at(page.response, cycle.began)
+        for item in job.bad:
+            self._emitter.bad_device(cycle, item)
+        cycle.usual = Usual.of(cycle.began, self._rules)
+        for vehicle in page:
+            self._look(cycle, vehicle)
         cycle.cursor = page.next_cursor
+        self._emitter.page_done(self._meta_in(cycle))
         if page.next_cursor is None:
-            self._end_snapshot(cycle)
+            self._end_snapshot(cycle, now)
 
-    def _end_snapshot(self, cycle: Cycle) -> None:
-        shrunk = cycle.end_snapshot(self.live)
+    def _look(self, cycle: Cycle, vehicle: Any) -> None:
+        if vehicle.id in cycle.here:
+            return
+        cycle.here.add(vehicle.id)
+        state = self.state.devices.get(vehicle.id)
+        look = look_at(
+            vehicle,
+            state,
+            self.state.meta,
+            self._rules,
+            began=cycle.began,
+            usual=cycle.usual,
+            is_first=cycle.is_first,
+            within=0.0 if self._provision.reads_at_once else self._provision.within,
+        )
+        if look is None:
+            return
+        self._emitter.looked(vehicle, look)
+        cycle.changed += look.is_changed
+        shown = (step for step in look.steps if step.what == "status" and step.stored is not None)
+        cycle.lateness += [((step.stored or step.at) - step.at) / SECOND for step in shown]
+        if look.per_hour:
+            self._provision.outlook.learn(vehicle.id, look.per_hour)
+        if look.is_unwell and vehicle.id not in self._scheduler.errors:
+            self._scheduler.errors.appendleft(vehicle.id)
+        if look.due is not None and (vehicle.id, "status") not in self._reads.active:
+            behind = self.state.devices[vehicle.id].behind
+            self._reads.want(vehicle.id, behind, due=look.due, is_initial=look.is_initial)
+
+    def _meta_in(self, cycle: Cycle) -> Meta:
+        """Return the state of the fleet in the middle of a snapshot."""
+        meta = self.state.meta
+        began = ALWAYS if cycle.cursor is None else cycle.began
+        return Meta(meta.cycle, meta.since, meta.snapshot_at, meta.every, meta.kinds, cycle.cursor, began)
+
+    def _end_snapshot(self, cycle: Cycle, now: float) -> None:
+        devices, rules, scheduler = self.state.devices, self._rules, self._scheduler
+        shrunk = cycle.end_snapshot(devices, rules)
+        cycle.took = now - cycle.began_monotonic
         self._emitter.absent(cycle)
         if shrunk is not None and not self._has_shrunk:
             self._emitter.shrunk(cycle, *shrunk)
         self._has_shrunk = shrunk is not None
-        count = len(cycle.here)
-        if self._rules.errors:
-            cycle.rotate_errors(self.live, self._allotment.errors(count))
-        if self._rules.status:
-            cycle.rotate_past(self.live, self._allotment.turns(count), self._emitter.soon)
+        self._provide(now)
+        provision = self._provision
+        if rules.errors:
+            count = provision.turns("errors", len(devices)) - len(scheduler.errors)
+            scheduler.errors.extend(next_for_errors(devices, set(scheduler.errors), count, cycle.began))
+        if rules.status and rules.reads:
+            count = provision.turns("late", len(devices)) - len(scheduler.late)
+            before = cycle.began - round(provision.late_every * SECOND)
+            rotation, waiting = self._emitter.late, set(scheduler.late)
+            scheduler.late.extend(
+                rotation.next(devices, waiting, count, now=self._time.now(), before=before, number=cycle.number)
+            )
 
-    def _note_readings(self, active: list[_Active], outcomes: list[Any], trouble: list[EvEnergyError]) -> None:
-        failures: list[tuple[_Active, EvEnergyError]] = []
-        good = 0
-        for each, outcome in zip(active, outcomes, strict=True):
-            self._spend(each)
-            if isinstance(outcome, EvEnergyError):
-                failures.append((each, outcome))
-            else:
-                good += 1
-                self._note_logs(each)
-        waits, failed = settle(failures, answered=good > 0, waits=self._patience.failures)
-        trouble += waits
-        for each, error in failed:
-            self._drop(each)
-            if each.wanted.why == "reread":
-                self._allotment.give_back()
-                self._emitter.soon.add(each.wanted.vehicle_id)
-            self._emitter.failed(self._cycle, each.wanted.vehicle_id, each.wanted.kind, error)
-
-    def _note_logs(self, each: _Active) -> None:
-        logs, has_more = each.reading.take()
-        if not has_more:
-            self._drop(each)
-            if each.wanted.why == "reread":
-                self._allotment.learn(each.calls)
-        is_turn = each.wanted.why == "reread"
-        past = NEVER if is_turn else self._time.now() - self._rules.past
-        self._emitter.logs(self._cycle, each.reading, logs, has_more=has_more, top=each.top, past=past)
-
-    def _drop(self, each: _Active) -> None:
-        del self._active[each.wanted.vehicle_id, each.wanted.kind]
-
-    def _spend(self, each: _Active) -> None:
-        calls = each.reading.calls()
-        each.calls += calls
-        self._allotment.spend(each.wanted.why, calls)
-        if self._cycle is not None:
-            self._cycle.spent[each.wanted.why] += calls
-
-    def _note_lookup(self, cycle: Cycle, vehicle_id: str, outcome: Any, trouble: list[EvEnergyError]) -> None:
+    def _note_lookup(self, job: Lookup, outcome: Any, trouble: list[EvEnergyError]) -> None:
+        cycle = self._cycle
+        assert cycle is not None, "devices are looked up within a cycle"  # noqa: S101
         if isinstance(outcome, EvEnergyError) and is_refusal(outcome):
             trouble.append(outcome)
             return
-        cycle.missing.remove(vehicle_id)
+        cycle.missing.remove(job.device_id)
         if isinstance(outcome, EvEnergyError):
-            self._emitter.failed(cycle, vehicle_id, "vehicle", outcome)
+            self._emitter.failed(cycle, job.device_id, "vehicle", outcome)
             return
-        cycle.spent["checks"] += 1
+        self._spend("checks", 1, self.clock.monotonic())
         if not outcome:
-            self._emitter.removed(vehicle_id)
+            self._emitter.removed(job.device_id)
+            self._scheduler.forget([job.device_id])
+            self._provision.outlook.forget([job.device_id])
 
-    def _finish(self, cycle: Cycle) -> None:
-        vehicles = len(cycle.here)
-        self._allotment.stretch(cycle.totals())
-        self._due = cycle.began_monotonic + self._allotment.every
+    def _spend(self, purpose: str, calls: int, now: float) -> None:
+        self._provision.spend(calls, now)
+        if self._cycle is not None:
+            self._cycle.spent[purpose] += calls
+
+    # --- Cycles
+
+    def _next_due(self, cycle: Cycle, now: float) -> float:
+        elapsed = (self._time.now() - cycle.began) / SECOND if cycle.is_resumed else now - cycle.began_monotonic
+        return now + max(0.0, self._provision.every - elapsed)
+
+    def _may_finish(self, cycle: Cycle, now: float) -> bool:
+        """Return whether a cycle is done: its snapshot is, and so are reads, unless the next snapshot is due."""
+        if not cycle.is_complete or cycle.missing:
+            return False
+        if self._settings.cycles is not None:
+            # Nobody is going to read it later.
+            return not self._reads.active and not self._scheduler.is_due(self._time.now())
+        is_waiting = any(not job.reading.is_long for job in self._reads.active.values())
+        return not is_waiting or self._next_due(cycle, now) <= now
+
+    def _provide(self, now: float) -> None:
+        allotment, pages = self._provision.choose(len(self.state.devices), now)
+        self._scheduler.follow(allotment, pages, now)
+
+    def _finish(self, cycle: Cycle, now: float) -> None:
+        self._provide(now)
+        self._due = self._next_due(cycle, now)
+        if not self._scheduler.is_paced and self._settings.cycles is None:
+            # A snapshot that was taken faster is followed by one at even intervals, whose last page must not be late.
+            pages = self._provision.pages
+            self._due = min(self._due, cycle.began_monotonic + cycle.took + self._provision.every / pages)
         self._cycle = None
         self._overtaken = 0
-        if not self._has_planned:
-            self._has_planned = True
-            found = self._allotment.plan(vehicles)
-            _LOG.log(logging.INFO if found.fits else logging.WARNING, "watching the fleet: %s", found)
-        duration = self.clock.monotonic() - cycle.began_monotonic
-        self.meta = Meta(cycle.number, self.meta.since, cycle.began, self._allotment.every, self._rules.logs)
+        self.finished += 1
+        provision, meta, began = self._provision, self.state.meta, cycle.began
+        provision.announce(len(self.state.devices), now)
+        # A snapshot that another process has begun does not say which devices it was without.
+        snapshot_at = meta.snapshot_at if cycle.is_resumed else began
         self._emitter.finished(
             cycle,
-            self.meta,
-            began_at=moment(cycle.began),
-            duration=duration,
-            budget=self._client.budget,
-            delays=self._allotment.delays(vehicles, duration),
+            Meta(cycle.number, meta.since, snapshot_at, provision.every, self._rules.logs),
+            began_at=moment(began),
+            duration=max(0.0, self.clock.monotonic() - cycle.began_monotonic),
+            complete_within=provision.complete_within,
+            fits=provision.fits,
+            vehicles=len(cycle.here),
+            waiting=self._scheduler.waiting,
+            budget_remaining=self._client.budget.remaining,
         )
+
+    def _report_progress(self) -> None:
+        cycle, report = self._cycle, self._settings.on_progress
+        if cycle is None or report is None:
+            return
+        phase = "logs" if cycle.is_complete else "snapshot"
+        waiting = self._scheduler.waiting + len(self._reads.active)
+        spent = cycle.totals()
+        report(Progress(cycle=cycle.number, phase=phase, vehicles=len(cycle.here), waiting=waiting, spent=spent))

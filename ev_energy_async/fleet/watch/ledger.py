@@ -1,11 +1,13 @@
-"""What a watch remembers of one log collection of one vehicle, in a few hundred bytes: which logs were delivered.
+"""The memory of a watch for one log collection of one device, in a few hundred bytes: which logs were delivered.
 
-Pure: no I/O, no clock. Instants are whole nanoseconds since 1970, as in `_seen`. A ledger never changes; what happens
-to it gives a new one, so that what is delivered and what is acknowledged can be told apart by holding both.
+Pure: no I/O, no clock. Instants are whole nanoseconds since 1970. A ledger never changes; what happens to it gives a
+new one, so that what is delivered and what is acknowledged can be told apart by holding both.
 
-From `floor` on each log that was delivered is remembered by its instant, exactly. Below it there is no room for that:
-there the time at which the API stored a log (`logged_at`) tells whether it was there when the collection was last read
-so far back. That time and ours may differ a little, so those that were stored around the reading are remembered too.
+From `floor` on each log that a read has delivered is remembered by its instant, exactly. Below it there is no room for
+that: there the time at which the API stored a log (`logged_at`) tells whether it was there when the collection was last
+read so far back. Two clocks of the API may differ a little, so logs that were stored around the reading are remembered
+too. Logs that were delivered straight from a snapshot are remembered apart: a snapshot proves nothing about what lies
+before its log, so the next read goes back to the newest log that a *read* has seen.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Self
 import msgspec
 from msgspec.structs import replace
 
-from ev_energy_async.instants import ALWAYS, MICROSECOND, NEVER, SKEW
+from ev_energy_async.instants import ALWAYS, MICROSECOND, NEVER, SECOND, SKEW
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -32,9 +34,9 @@ __all__ = ["Ledger", "Seen"]
 # room on it for some that are new before it does not reach the last of them any more.
 _MOST: Final = 80
 _KEPT: Final = 40
-# A floor that rises leaves a step behind. A vehicle with this many steps reports faster than it is read again.
 # Of packed numbers: the unit and the width of the steps, and the first number. All in little-endian order.
 _HEAD: Final = Struct("<HBq")
+# A floor that rises leaves a step behind. A device with this many reports faster than it is read again.
 _MOST_STEPS: Final = 64
 
 
@@ -61,8 +63,9 @@ class Ledger(msgspec.Struct, frozen=True, array_like=True, gc=False):
             the floor), and of the time before which the API stored what was delivered of it.
         extras: Delivered logs below the floor that their time of storing does not tell, sorted.
         fresh: Delivered logs from the floor on that were stored shortly before the last reading, or after.
-        reread_at: When all of the past was last read again; ALWAYS if it was not.
+        deep_at: The last read that reached down to where late logs are still to be expected; see `deep_target`.
         last: The latest instant that was delivered, also where that lies below the floor; ALWAYS if none was.
+        direct: The logs that were delivered from snapshots and that no read has seen since, sorted and packed.
     """
 
     floor: int
@@ -71,8 +74,9 @@ class Ledger(msgspec.Struct, frozen=True, array_like=True, gc=False):
     steps: tuple[tuple[int, int], ...] = ()
     extras: tuple[int, ...] = ()
     fresh: tuple[tuple[int, int], ...] = ()
-    reread_at: int = ALWAYS
+    deep_at: int = ALWAYS
     last: int = ALWAYS
+    direct: bytes = b""
 
     @classmethod
     def after(cls, at: int, read_at: int) -> Self:
@@ -82,7 +86,7 @@ class Ledger(msgspec.Struct, frozen=True, array_like=True, gc=False):
             at: Where its newest log stands, which counts as delivered, as do those before it.
             read_at: When this was seen. What the API stores later counts, wherever it stands.
         """
-        return cls(at, _packed([at]), read_at, ((at, read_at),), last=at)
+        return cls(at, _packed([at]), read_at, ((at, read_at),), deep_at=read_at, last=at)
 
     @classmethod
     def since(cls, at: int, *, stored: int = NEVER) -> Self:
@@ -92,11 +96,11 @@ class Ledger(msgspec.Struct, frozen=True, array_like=True, gc=False):
             at: Where it begins to count.
             stored: What the API stored from this time on counts even if it stands before that.
         """
-        return cls(at, steps=((at, stored),))
+        return cls(at, steps=((at, stored),), deep_at=min(at, stored))
 
     @property
     def top(self) -> int:
-        """The latest instant that was delivered; the floor if none was."""
+        """The latest instant that a read has seen; the floor if none was seen."""
         return _unpacked(self.instants)[-1] if self.instants else self.floor
 
     @property
@@ -106,9 +110,43 @@ class Ledger(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return min(self.top, self.read_at) if self.instants else self.floor
 
     @property
+    def seen_to(self) -> int:
+        """The latest instant that a read has seen, of those that were not ahead of the API's clock."""
+        limit = self.read_at + SKEW
+        top = self.top
+        if not self.instants or top <= limit:
+            return top
+        return max((at for at in _unpacked(self.instants) if at <= limit), default=self.floor)
+
+    def deep_target(self, past: int) -> int:
+        """Return how far back a read must reach to find what came up to `past` late since the last one that did.
+
+        Args:
+            past: How late logs may be stored, in nanoseconds.
+        """
+        if self.deep_at <= ALWAYS:
+            return ALWAYS
+        below, stored = self.steps[0] if self.steps else (ALWAYS, ALWAYS)
+        # What lies below a floor that was asked for does not count.
+        lowest = below if stored == NEVER else ALWAYS
+        return max(lowest, self.deep_at - past - SKEW)
+
+    @property
+    def per_hour(self) -> float:
+        """How many logs an hour the collection gets, as the last ones that a read has seen tell; 0 if unknown."""
+        numbers = _unpacked(self.instants)
+        span = numbers[-1] - numbers[0] if len(numbers) > 1 else 0
+        return (len(numbers) - 1) * 3_600 * SECOND / span if span else 0.0
+
+    @property
+    def unread(self) -> int:
+        """How many logs were delivered from snapshots and have not been seen by a read."""
+        return _count(self.direct)
+
+    @property
     def memory(self) -> frozenset[int]:
         """The instants that were delivered and are remembered."""
-        return frozenset(_unpacked(self.instants)).union(self.extras)
+        return frozenset(_unpacked(self.instants)).union(self.extras, _unpacked(self.direct))
 
     def unseen(self, logs: Iterable[Seen]) -> list[bool]:
         """Return for each log whether it is one to deliver."""
@@ -125,6 +163,21 @@ class Ledger(msgspec.Struct, frozen=True, array_like=True, gc=False):
                 complete = self.steps[step][1] if step < len(bounds) else NEVER
                 wanted.append(stored is not None and stored >= complete)
         return wanted
+
+    def with_direct(self, at: int) -> Self:
+        """Return the ledger after a log was delivered from a snapshot."""
+        numbers = _unpacked(self.direct)
+        if at not in numbers:
+            numbers.append(at)
+        return replace(self, direct=_packed(sorted(numbers)), last=max(self.last, at))
+
+    def without_oldest_direct(self) -> Self:
+        """Return the ledger without all but the newest logs from snapshots, where no read is ever going to see them."""
+        if self.unread <= _MOST:
+            return self
+        numbers = _unpacked(self.direct)[-_KEPT:]
+        ledger = self.risen(numbers[0], NEVER, ())
+        return replace(ledger, direct=_packed(numbers))
 
     def with_delivered(self, delivered: Iterable[Seen]) -> Self:
         """Return the ledger after some logs of a reading were delivered, but not yet all of them."""
@@ -154,7 +207,7 @@ class Ledger(msgspec.Struct, frozen=True, array_like=True, gc=False):
         """
         complete = read_at - SKEW
         around = {at: stored for at, stored in logs if stored is not None and stored >= complete}
-        ledger = self.with_delivered(self._told_exactly(logs))
+        ledger = self.with_delivered(self._told_exactly(logs)).without_direct(logs, reach)
         if reach < self.floor:
             ledger = ledger.covered(reach, self.floor, complete, around)
         else:
@@ -168,6 +221,34 @@ class Ledger(msgspec.Struct, frozen=True, array_like=True, gc=False):
             read_at=max(self.read_at, read_at),
             fresh=tuple(sorted((at, stored) for at, stored in around.items() if at >= ledger.floor)),
         )
+
+    def without_direct(self, logs: Iterable[Seen], reach: int) -> Self:
+        """Return the ledger after a read that reached so far has seen some of what snapshots had delivered.
+
+        What it has not reached is remembered among the exceptions, for the time of its storing may not tell it.
+        """
+        if not self.direct:
+            return self
+        found = {log.at for log in logs}
+        left = [at for at in _unpacked(self.direct) if at not in found]
+        below = {at for at in left if at < reach}
+        direct = _packed(at for at in left if at >= reach)
+        return replace(self, direct=direct, extras=tuple(sorted({*self.extras, *below})))
+
+    def with_gap(self, logs: Collection[Seen], *, reach: int, read_at: int) -> Self:
+        """Return the ledger after a read that did not get down to `target`; nothing between there and `reach` was read.
+
+        Args:
+            logs: What the read brought.
+            reach: Down to where it is without gaps.
+            read_at: When it was made.
+        """
+        target = self.target
+        known = self.with_delivered(self._told_exactly(logs)).without_direct(logs, reach)
+        # All that was delivered below stays an exception, so that whoever reads the gap delivers the rest of it.
+        kept = {at for at in _unpacked(known.instants) if target <= at < reach}
+        known = known.risen(target, self.read_at - SKEW, dict(self.fresh)).risen(reach, ALWAYS, kept)
+        return known.with_reading(logs, reach=reach, read_at=read_at)
 
     def _told_exactly(self, logs: Iterable[Seen]) -> list[Seen]:
         """Return which of the logs are to be remembered one by one: those from the floor on, and new ones below."""
@@ -217,7 +298,9 @@ class Ledger(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     def known_as_of(self, since: int) -> int:
         """Return the time before which the API stored all that is known to be delivered, of what lies after `since`."""
-        return min([self.read_at, *(complete for below, complete in self.steps if below > since)])
+        # What lies in a gap was not read at all, which the gap says.
+        steps = (complete for below, complete in self.steps if below > since and complete > ALWAYS)
+        return min([self.read_at, *steps])
 
     def risen(self, floor: int, complete: int, around: Collection[int]) -> Self:
         """Return the ledger with a higher floor; what lies below it was delivered if it was stored before `complete`.
@@ -235,9 +318,9 @@ class Ledger(msgspec.Struct, frozen=True, array_like=True, gc=False):
         extras = {*self.extras, *(at for at in numbers[:cut] if at in around)}
         return replace(self, floor=floor, instants=_packed(numbers[cut:]), steps=steps, extras=tuple(sorted(extras)))
 
-    def with_reread(self, read_at: int) -> Self:
-        """Return the ledger after its past was read again."""
-        return replace(self, reread_at=read_at)
+    def with_deep_read(self, read_at: int) -> Self:
+        """Return the ledger after a read that reached down to `deep_target`."""
+        return replace(self, deep_at=max(self.deep_at, read_at))
 
 
 def _bounded(steps: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
@@ -265,6 +348,14 @@ def _packed(numbers: Iterable[int]) -> bytes:
         scaled.byteswap()
     raw = scaled.tobytes()
     return _HEAD.pack(unit, width, found[0]) + b"".join(raw[place::8] for place in range(width))
+
+
+def _count(packed: bytes) -> int:
+    """Return how many numbers are packed."""
+    if not packed:
+        return 0
+    _, width, _ = _HEAD.unpack_from(packed)
+    return (len(packed) - _HEAD.size) // width + 1 if width else 1
 
 
 def _unpacked(packed: bytes) -> array[int]:

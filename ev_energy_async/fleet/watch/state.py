@@ -1,4 +1,7 @@
-"""What a watch knows of a vehicle, and of the fleet: the rows of its checkpoint. Pure values."""
+"""The state of a watch: what it knows of each device and of the fleet, as the rows of its checkpoint have it.
+
+Pure values, and `FleetState`, which holds those of a running watch and is changed in one place only, its `apply`.
+"""
 
 from __future__ import annotations
 
@@ -6,32 +9,38 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from ev_energy_async.checkpoint import CheckpointError
+from ev_energy_async.devices import DEVICES
 from ev_energy_async.fleet.watch.ledger import Ledger, Seen
 from ev_energy_async.instants import ALWAYS, instant_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
 
-    from ev_energy_async.devices import Placed
+    from ev_energy_async.devices import LogKind, Placed
 
-__all__ = ["FLEET", "TIMES", "DeviceState", "Meta", "decoded", "seen"]
+__all__ = ["FLEET", "DeviceState", "FleetState", "Meta", "decoded", "seen"]
 
-# The row of the fleet as a whole; no vehicle has such an ID.
+# The row of the fleet as a whole; no device has such an ID.
 FLEET: Final = "fleet"
-
-# The time that orders the logs of each kind.
-TIMES: Final = {"status": "sampled_at", "error": "logged_at"}
+_VERSION: Final = 2
+# Where the ledger of a log stands in the row of a device.
+_PLACES: Final[dict[str, dict[str, int]]] = {
+    kind: {log: place for place, log in enumerate(row.watched)} for kind, row in DEVICES.items()
+}
 
 
 class Meta(msgspec.Struct, frozen=True, array_like=True):
-    """What is known of the fleet.
+    """The state of the fleet as a whole.
 
     Attributes:
         cycle: Number of the last cycle that is finished.
         since: From when on logs count.
         snapshot_at: When the last complete snapshot was begun; ALWAYS before the first.
         every: Seconds from one cycle to the next, at that time.
-        kinds: The kinds of logs that are read.
+        kinds: The logs that are read.
+        cursor: The page that the snapshot under way goes on with; None if there is none.
+        began: When that snapshot was begun; ALWAYS if there is none.
     """
 
     cycle: int = 0
@@ -39,88 +48,189 @@ class Meta(msgspec.Struct, frozen=True, array_like=True):
     snapshot_at: int = ALWAYS
     every: float = 0.0
     kinds: tuple[str, ...] = ()
+    cursor: str | None = None
+    began: int = ALWAYS
 
 
 class DeviceState(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What is known of a vehicle.
+    """The state of a device.
 
     Attributes:
+        version: The version of this row.
+        kind: The collection that it is of.
+        epoch: The lease under which it was written; 0 without one.
         integrated: Its `integrated`.
-        hint: What tells its newest status log from others, as of the last reading; None if it has none.
+        hint: The identity of its newest status log, as last shown; None if it has none.
         since: From when on its logs count.
         is_here: Whether it is there; it stays known after it was removed.
         changes: How often it was added, removed or changed its connection.
-        status: What was delivered of its status logs, packed: see `ledger`; None if they are not read.
-        error: The same of its error logs.
-        gaps: What is missing: kind, from when, until when, why.
-        trouble: Why the last reading of a kind failed: kind and reason; `vehicle` for the snapshot.
-        behind: Since when it has status logs that were not read; 0 if it has none.
+        logs: What was delivered of each log that is watched, in the order of the table, packed: see `ledger`.
+        gaps: What is missing: log, from when, until when, why.
+        trouble: Why the last read of a log failed: log and reason; the device's noun for the snapshot.
+        behind: Up to when its logs are proven, if a newer one was shown than any read has seen; 0 if none was.
     """
 
-    integrated: str = ""
-    hint: str | None = None
-    since: int = ALWAYS
-    is_here: bool = True
-    changes: int = 0
-    status: bytes | None = None
-    error: bytes | None = None
-    gaps: tuple[tuple[str, int, int, str], ...] = ()
-    trouble: tuple[tuple[str, str], ...] = ()
-    behind: int = 0
+    version: int
+    kind: str
+    epoch: int
+    integrated: str
+    hint: str | None
+    since: int
+    is_here: bool
+    changes: int
+    logs: tuple[bytes | None, ...]
+    gaps: tuple[tuple[str, int, int, str], ...]
+    trouble: tuple[tuple[str, str], ...]
+    behind: int
 
-    def ledger(self, kind: str) -> Ledger:
-        """Return what was delivered of a kind."""
-        packed: bytes | None = getattr(self, kind)
+    @classmethod
+    def new(
+        cls, integrated: str, hint: str | None, since: int, *, kind: str = "vehicles", changes: int = 1
+    ) -> DeviceState:
+        """Return the state of a device that is seen for the first time."""
+        logs = (None,) * len(_PLACES[kind])
+        return cls(_VERSION, kind, 0, integrated, hint, since, True, changes, logs, (), (), 0)  # is here
+
+    def ledger(self, log: str) -> Ledger:
+        """Return what was delivered of a log."""
+        packed = self.logs[_PLACES[self.kind][log]]
         return Ledger.since(self.since) if packed is None else _LEDGER.decode(packed)
 
     def but(self, **changes: Any) -> DeviceState:
         """Return the same with some changes."""
         return msgspec.structs.replace(self, **changes)
 
-    def with_ledger(self, kind: str, ledger: Ledger) -> DeviceState:
-        """Return the same with what was delivered of a kind."""
-        return self.but(**{kind: _PACKER.encode(ledger)})
+    def with_ledger(self, log: str, ledger: Ledger) -> DeviceState:
+        """Return the same with what was delivered of a log."""
+        place = _PLACES[self.kind][log]
+        return self.but(logs=(*self.logs[:place], _PACKER.encode(ledger), *self.logs[place + 1 :]))
 
-    def with_delivered(self, kind: str, delivered: list[Seen]) -> DeviceState:
-        """Return the same with some logs of a kind delivered."""
-        return self.with_ledger(kind, self.ledger(kind).with_delivered(delivered))
+    def with_delivered(self, log: str, delivered: list[Seen]) -> DeviceState:
+        """Return the same with some entries of a log delivered."""
+        return self.with_ledger(log, self.ledger(log).with_delivered(delivered))
 
-    def with_trouble(self, kind: str, reason: str) -> DeviceState:
-        """Return the same with why the last reading of a kind failed."""
-        return self.but(trouble=(*self.without_trouble(kind).trouble, (kind, reason)))
+    def with_gap(self, log: str, begin: int, end: int, why: str) -> DeviceState:
+        """Return the same with a gap; of very many the oldest are forgotten."""
+        return self.but(gaps=(*self.gaps, (log, begin, end, why))[-_MOST_GAPS:])
 
-    def without_trouble(self, kind: str) -> DeviceState:
-        """Return the same with the last reading of a kind a success; itself if it was one."""
-        others = tuple(pair for pair in self.trouble if pair[0] != kind)
+    def with_trouble(self, what: str, reason: str) -> DeviceState:
+        """Return the same with why the last read of a log failed."""
+        return self.but(trouble=(*self.without_trouble(what).trouble, (what, reason)))
+
+    def without_trouble(self, what: str) -> DeviceState:
+        """Return the same with the last read of a log a success; itself if it was one."""
+        others = tuple(pair for pair in self.trouble if pair[0] != what)
         return self if len(others) == len(self.trouble) else self.but(trouble=others)
 
 
+_MOST_GAPS: Final = 50
 # A ledger in pieces takes several times the room that it takes packed, and few are needed at a time.
 _PACKER: Final = msgspec.msgpack.Encoder()
 _LEDGER: Final = msgspec.msgpack.Decoder(Ledger)
-_KNOWN: Final = msgspec.json.Decoder(DeviceState)
+_STATE: Final = msgspec.json.Decoder(DeviceState)
+_META: Final = msgspec.json.Decoder(Meta)
 
 
-def seen(placed: Placed, kind: str) -> Seen:
-    """Return a log as a ledger knows it."""
-    if kind == "error":
-        # Its time is that of its storing.
+class _First(msgspec.Struct, frozen=True, array_like=True):
+    """A row of version 1, which had no version; see `DeviceState`."""
+
+    integrated: str
+    hint: str | None
+    since: int
+    is_here: bool
+    changes: int
+    status: bytes | None
+    error: bytes | None
+    gaps: tuple[tuple[str, int, int, str], ...]
+    trouble: tuple[tuple[str, str], ...]
+    behind: int
+
+
+_FIRST: Final = msgspec.json.Decoder(_First)
+
+
+def _converted(text: str) -> DeviceState:
+    """Return the state in a row of version 1."""
+    old = _FIRST.decode(text)
+    state = DeviceState.new(old.integrated, old.hint, old.since, changes=old.changes)
+    behind = old.behind
+    for log, packed in (("status", old.status), ("error", old.error)):
+        if packed is None:
+            continue
+        ledger = _LEDGER.decode(packed)
+        if ledger.deep_at == ALWAYS:
+            # The past was not read again yet; what counts was stored since.
+            ledger = ledger.with_deep_read(old.since)
+        if log == "status" and behind:
+            behind = max(old.since, ledger.read_at)
+        state = state.with_ledger(log, ledger)
+    return state.but(is_here=old.is_here, gaps=old.gaps, trouble=old.trouble, behind=behind)
+
+
+class FleetState:
+    """The state of a running watch.
+
+    Attributes:
+        devices: The state of each device, with all that was delivered.
+        meta: The state of the fleet as a whole.
+    """
+
+    def __init__(self) -> None:
+        self.devices: dict[str, DeviceState] = {}
+        self.meta = Meta()
+
+    def apply(self, changes: Mapping[str, DeviceState]) -> None:
+        """Take the new states of some devices."""
+        self.devices.update(changes)
+
+    async def load(self, rows: AsyncIterator[tuple[str, str]]) -> None:
+        """Begin anew with the rows of a checkpoint.
+
+        Raises:
+            CheckpointError: A row cannot be understood.
+        """
+        self.devices.clear()
+        self.meta = await decoded(rows, self.devices)
+
+
+def seen(placed: Placed, row: LogKind) -> Seen:
+    """Return an entry of a log as a ledger knows it."""
+    if row.time == row.stored:
         return Seen(placed.at, placed.at)
-    stored = placed.log.logged_at
+    stored = getattr(placed.log, row.stored, None)
     return Seen(placed.at, instant_of(stored) if stored else None)
 
 
 async def decoded(rows: AsyncIterator[tuple[str, str]], into: dict[str, DeviceState]) -> Meta:
-    """Decode the rows of a checkpoint: those of vehicles into a mapping by their IDs, that of the fleet is returned."""
+    """Decode the rows of a checkpoint: those of devices into a mapping by their IDs, that of the fleet is returned.
+
+    Raises:
+        CheckpointError: A row cannot be understood.
+    """
     meta = Meta()
     shared: dict[object, Any] = {}
     async for name, text in rows:
-        if name == FLEET:
-            meta = msgspec.json.decode(text, type=Meta)
-            continue
-        known = into[name] = _KNOWN.decode(text)
-        # What many vehicles have in common is there once.
-        for field in ("integrated", "since", "error"):
-            value = getattr(known, field)
-            msgspec.structs.force_setattr(known, field, shared.setdefault(value, value))
+        try:
+            if name == FLEET:
+                meta = _META.decode(text)
+                continue
+            # A row of version 1 begins with a text.
+            state = into[name] = _converted(text) if text.startswith('["') else _STATE.decode(text)
+        except msgspec.MsgspecError as error:
+            raise _unreadable(name, error) from error
+        if state.version != _VERSION or state.kind not in DEVICES:
+            raise _unreadable(name, f"it is of version {state.version}, of {state.kind!r}")
+        # What many devices have in common is there once.
+        for field in ("kind", "integrated", "since"):
+            value = getattr(state, field)
+            msgspec.structs.force_setattr(state, field, shared.setdefault(value, value))
+        common = tuple(shared.setdefault(each, each) if index else each for index, each in enumerate(state.logs))
+        msgspec.structs.force_setattr(state, "logs", common)
     return meta
+
+
+def _unreadable(name: str, why: object) -> CheckpointError:
+    return CheckpointError(
+        f"the row {name!r} cannot be understood: {why}. Restore the checkpoint from a backup, or begin anew with"
+        " another file or another `name=`"
+    )

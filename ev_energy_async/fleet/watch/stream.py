@@ -50,7 +50,7 @@ class Watch(Stream["WatchEvent"]):
         self._ack = ack
 
     def __repr__(self) -> str:
-        return f"<Watch of {len(self._engine.live)} vehicles{', closed' if self._is_over else ''}>"
+        return f"<Watch of {len(self._engine.state.devices)} vehicles{', closed' if self._is_over else ''}>"
 
     async def __anext__(self) -> WatchEvent:
         """Return the next event, as soon as there is one.
@@ -61,13 +61,15 @@ class Watch(Stream["WatchEvent"]):
             AuthError: The credentials were refused.
             CheckpointConflict: Another process advances the checkpoint time and again.
             CheckpointError: The checkpoint cannot be read or written, or is another's.
-            StopAsyncIteration: It was closed.
+            StopAsyncIteration: It was closed, or its last cycle is finished.
         """
         return await super().__anext__()
 
     async def _next(self) -> WatchEvent:
-        [event] = await self._several()
-        return event
+        events = await self._several()
+        if not events:
+            raise StopAsyncIteration
+        return events[0]
 
     async def batches(self, max_items: int = 1_000, max_age: Duration = 60) -> AsyncGenerator[Batch]:
         """Yield events in batches, for sinks that take many at once; `Batch.ack` acknowledges all of one.
@@ -95,6 +97,8 @@ class Watch(Stream["WatchEvent"]):
                 if self._is_over:
                     return
                 batch = Batch(await self._several(max_items, age))
+                if not batch:
+                    return
             yield batch
 
     async def _several(self, most: int = 1, age: float = 0.0) -> list[WatchEvent]:

@@ -1,0 +1,277 @@
+"""What follows from one device as a snapshot shows it. Pure decisions.
+
+A snapshot proves nothing about what lies before the log that it shows. So that log is delivered at once, and the device
+is *behind* until a read has seen it: then all between is known to be delivered too.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import attrs
+
+from ev_energy_async.fleet.allotment import COMPLETE_WITHIN
+from ev_energy_async.fleet.watch.collection import identity_of
+from ev_energy_async.fleet.watch.ledger import Ledger, Seen
+from ev_energy_async.fleet.watch.scheduler import deadline_of
+from ev_energy_async.fleet.watch.state import DeviceState
+from ev_energy_async.instants import ALWAYS, SKEW, instant, instant_of, moment
+
+if TYPE_CHECKING:
+    from ev_energy_async.devices import WatchedLog
+    from ev_energy_async.fleet.watch.state import Meta
+    from ev_energy_async.models import Vehicle
+
+__all__ = ["INACTIVE", "Look", "Rules", "Step", "Usual", "look_at"]
+
+INACTIVE: Final = "INACTIVE"
+# So many logs that no read has seen are remembered one by one; beyond that they wait for a read.
+_MOST_UNREAD: Final = 500
+
+
+@attrs.frozen(kw_only=True)
+class Rules:
+    """The rules of a watch; durations in nanoseconds.
+
+    Attributes:
+        status: Whether status logs are delivered.
+        errors: Whether error logs are read.
+        reads: Whether the history between snapshots is read.
+        in_order: Whether logs are held back until a read has proven that nothing lies between.
+        since: From when on logs count, as asked for; None for from now on.
+        past: How late logs may be stored and are still found.
+        stale: After what time without a status log a device looks unwell.
+        max_shrink: The share of devices that may be missing from a snapshot at once.
+    """
+
+    status: bool
+    errors: bool
+    since: int | None
+    past: int
+    stale: int
+    max_shrink: float
+    reads: bool = True
+    in_order: bool = False
+
+    @property
+    def logs(self) -> tuple[WatchedLog, ...]:
+        """The logs that are delivered."""
+        return (*(("status",) if self.status else ()), *(("error",) if self.errors else ()))
+
+
+@attrs.frozen
+class Step:
+    """A change to the state of a device, and what is delivered with it.
+
+    Attributes:
+        what: `added`, `integration`, `status`, or `quiet` for what nobody needs to hear.
+        state: The state from then on.
+        at: The instant of a status log.
+        stored: When the API stored it.
+        is_late: Whether it was stored late: a read has seen a later one.
+        is_out_of_order: Whether a later one was delivered.
+    """
+
+    what: str
+    state: DeviceState
+    at: int = ALWAYS
+    stored: int | None = None
+    is_late: bool = False
+    is_out_of_order: bool = False
+
+
+@attrs.define
+class Look:
+    """What follows from a look at a device.
+
+    Attributes:
+        steps: The changes, in their order.
+        due: By when its history is to be read; None if it need not be.
+        is_initial: Whether nothing of a past that counts was read yet.
+        per_hour: How many logs it stores in an hour; 0 if unknown.
+        is_changed: Whether it shows a log that is new.
+        is_unwell: Whether its error logs are to be read now.
+    """
+
+    steps: list[Step] = attrs.field(factory=list[Step])
+    due: int | None = None
+    is_initial: bool = False
+    per_hour: float = 0.0
+    is_changed: bool = False
+    is_unwell: bool = False
+
+
+class Usual(NamedTuple):
+    """The times between which an unchanged newest log says nothing, as texts to the second.
+
+    Comparing texts takes a fraction of the time that reading them takes, and most devices show what they showed before.
+
+    Attributes:
+        after: Devices with an older one have fallen silent.
+        before: A later one is ahead of the API's clock.
+    """
+
+    after: str
+    before: str
+
+    @classmethod
+    def of(cls, began: int, rules: Rules) -> Usual:
+        """Return those of a snapshot."""
+        silent = _to_the_second(began - rules.stale) if rules.errors else ""
+        return cls(silent, _to_the_second(began + SKEW))
+
+    def holds(self, text: str) -> bool:
+        """Return whether a time is surely between them."""
+        # RFC 3339 in UTC; other spellings are read in full.
+        return text[-1:] == "Z" and text[10:11] == "T" and self.after < text[:19] < self.before
+
+
+def _to_the_second(at: int) -> str:
+    return f"{moment(at):%Y-%m-%dT%H:%M:%S}"
+
+
+def look_at(
+    vehicle: Vehicle,
+    state: DeviceState | None,
+    meta: Meta,
+    rules: Rules,
+    *,
+    began: int,
+    usual: Usual,
+    is_first: bool,
+    within: float,
+) -> Look | None:
+    """Return what follows from a device as a snapshot shows it; None if nothing does.
+
+    Args:
+        vehicle: The device.
+        state: What is known of it; None if nothing is.
+        meta: What is known of the fleet.
+        rules: The rules of the watch.
+        began: When the snapshot was begun, by the API's clock.
+        usual: The times that go with it.
+        is_first: Whether nothing was known of the fleet before it.
+        within: How soon every log is to be delivered, in seconds; 0 for at once.
+    """
+    newest = vehicle.latest_status_log
+    hint = identity_of(newest)
+    is_unchanged = (
+        state is not None
+        and state.hint == hint
+        and state.is_here
+        and vehicle.integrated == state.integrated
+        and not state.trouble
+    )
+    if is_unchanged and (hint is None or usual.holds(hint)):
+        return None
+    at = None if hint is None else instant(hint)
+    is_silent = rules.errors and at is not None and _falls_silent(at, meta, rules, began)
+    is_ahead = at is not None and at > began + SKEW
+    if is_unchanged and not (is_silent or is_ahead):
+        return None
+    found = Look(is_unwell=is_silent)
+    was_seen = state is not None and state.is_here and not any(what == "vehicle" for what, _ in state.trouble)
+    if state is None or not state.is_here:
+        state = _added(vehicle, state, meta, rules, hint, began=began, is_first=is_first)
+        found.steps.append(Step("added", state))
+    elif vehicle.integrated != state.integrated:
+        state = state.but(integrated=str(vehicle.integrated), changes=state.changes + 1)
+        found.steps.append(Step("integration", state))
+        found.is_unwell = found.is_unwell or (rules.errors and vehicle.integrated == INACTIVE)
+    before = state
+    state = state.without_trouble("vehicle")
+    if rules.status and at is not None and (hint != state.hint or is_ahead):
+        proven = meta.snapshot_at if was_seen else ALWAYS
+        state = _look_at_log(found, state, newest, at, rules, within, proven=proven, began=began, is_ahead=is_ahead)
+    if hint != state.hint:
+        state = state.but(hint=hint)
+    if state is not before:
+        found.steps.append(Step("quiet", state))
+    return found
+
+
+def _look_at_log(
+    found: Look,
+    state: DeviceState,
+    newest: Any,
+    at: int,
+    rules: Rules,
+    within: float,
+    *,
+    proven: int,
+    began: int,
+    is_ahead: bool,
+) -> DeviceState:
+    """Take a newest log that differs from the one before, and return the state with it."""
+    ledger = state.ledger("status")
+    stored = _stored(newest)
+    found.is_changed = is_new = ledger.unseen([Seen(at, stored)])[0]
+    seen_to = ledger.seen_to
+    is_behind = at > seen_to if ledger.read_at > ALWAYS else is_new
+    can_deliver = (
+        not isinstance(newest, str) and not rules.in_order and (ledger.unread < _MOST_UNREAD or not rules.reads)
+    )
+    if not state.behind and (is_behind or (is_new and not can_deliver)):
+        state = state.but(behind=max(ledger.read_at, state.since, proven))
+    if is_new and can_deliver:
+        direct = ledger.with_direct(at)
+        if not rules.reads:
+            direct = direct.without_oldest_direct()
+        state = state.with_ledger("status", direct)
+        found.steps.append(Step("status", state, at, stored, is_late=at < seen_to, is_out_of_order=at < ledger.last))
+    if state.behind and rules.reads:
+        found.per_hour = ledger.per_hour
+        found.is_initial = ledger.read_at == ALWAYS
+        is_at_once = not within and not is_ahead
+        due = 0 if is_at_once else deadline_of(state.behind, within or COMPLETE_WITHIN, found.per_hour)
+        # What is ahead of the API's clock cannot be caught up with, and is no reason to read before it is time.
+        found.due = None if is_ahead and due > began else due
+    return state
+
+
+def _added(
+    vehicle: Vehicle,
+    state: DeviceState | None,
+    meta: Meta,
+    rules: Rules,
+    hint: str | None,
+    *,
+    began: int,
+    is_first: bool,
+) -> DeviceState:
+    """Return what is known of a device that was not there before."""
+    integrated = str(vehicle.integrated)
+    if state is not None:
+        return state.but(integrated=integrated, is_here=True, changes=state.changes + 1)
+    given = rules.since
+    if given is not None:
+        since, status = given, Ledger.since(given)
+    elif not is_first:
+        # It was added since the last snapshot, and so were its logs, or they were stored by then.
+        since = max(meta.since, meta.snapshot_at - SKEW)
+        status = Ledger.since(since, stored=since)
+    else:
+        since = began
+        at = None if hint is None else instant(hint)
+        stored = _stored(vehicle.latest_status_log)
+        if at is None:
+            status = Ledger.since(ALWAYS).with_deep_read(since)
+        elif stored is not None and stored >= since:
+            # It came while the snapshot was being read, and perhaps not alone.
+            status = Ledger.since(since, stored=since)
+        else:
+            status = Ledger.after(at, since)
+    # A newest log that counts as delivered is no news.
+    new = DeviceState.new(integrated, hint if status.instants else None, since)
+    return new.with_ledger("status", status).with_ledger("error", Ledger.since(since))
+
+
+def _falls_silent(newest: int, meta: Meta, rules: Rules, began: int) -> bool:
+    """Return whether a device has fallen silent since the last snapshot."""
+    before = meta.snapshot_at
+    return began - newest > rules.stale and (before == ALWAYS or before - newest <= rules.stale)
+
+
+def _stored(newest: Any) -> int | None:
+    """Return when the API stored a device's newest status log; None if it does not say."""
+    return None if isinstance(newest, str) or not newest or not newest.logged_at else instant_of(newest.logged_at)

@@ -1,0 +1,65 @@
+"""What a watch has learned of its fleet, as far as its budget depends on it. Pure.
+
+The engine tells it what it reads, and the rule in `allotment` is given what it expects.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ev_energy_async.fleet.allotment import HOUR, REPORT_EVERY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["Outlook"]
+
+_DAY: Final = 86_400.0
+_USUAL: Final = HOUR / REPORT_EVERY
+# Lateness that a page has room for anyway.
+_NOTABLE: Final = 3_600.0
+
+
+class Outlook:
+    """What is to be expected of a fleet.
+
+    Args:
+        now: The time, in seconds of a monotonic clock.
+    """
+
+    def __init__(self, now: float) -> None:
+        self._began = now
+        self._rates: dict[str, float] = {}
+        self._sum = 0.0
+        self._lateness = 0.0
+        self._late_at = now
+
+    def learn(self, device_id: str, per_hour: float) -> None:
+        """Learn how many logs a device stores in an hour."""
+        self._sum += per_hour - self._rates.get(device_id, 0.0)
+        self._rates[device_id] = per_hour
+
+    def forget(self, device_ids: Iterable[str]) -> None:
+        """Forget devices that are gone."""
+        for device_id in device_ids:
+            self._sum -= self._rates.pop(device_id, 0.0)
+
+    def rate(self, devices: int, now: float) -> float:
+        """Return the logs per device and hour that are to be expected.
+
+        A device of which nothing is known is taken to report as usual at first, and after a day to be silent.
+        """
+        if not devices:
+            return _USUAL
+        unknown = max(0, devices - len(self._rates)) * max(0.0, 1 - (now - self._began) / _DAY)
+        return max(0.0, self._sum + unknown * _USUAL) / devices
+
+    def note_late(self, lateness: float, now: float) -> None:
+        """Learn that a log was stored so many seconds after it was sampled, and after later ones had been read."""
+        if lateness >= _NOTABLE:
+            self._lateness, self._late_at = max(lateness, self.lateness(now)), now
+
+    def lateness(self, now: float) -> float:
+        """Return how late logs are to be expected, in seconds. Half of it is forgotten in a week."""
+        found = self._lateness * 0.5 ** (max(0.0, now - self._late_at) / (7 * _DAY))
+        return found if found >= _NOTABLE else 0.0
