@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Coverage", "Gap", "Gaps", "Reason", "Row", "close_gaps", "join_gaps"]
 
-_SHOWN: Final = 20
+_SHOWN: Final = 10
+_MOST_BARS: Final = 24
+_HOUR: Final = dt.timedelta(hours=1)
+_DAY: Final = dt.timedelta(days=1)
+_EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _NOTHING: Final = dt.timedelta(0)
 
 
@@ -152,25 +156,72 @@ class Coverage:
         """Return all gaps with the row that has them, those of the worst row first."""
         return tuple((row, gap) for row in self._worst_first() for gap in row.gaps)
 
+    @property
+    def complete_to(self) -> dt.datetime | None:
+        """Up to when the logs of all vehicles are known without a gap; None if that is true of no time."""
+        ends = [None if row.complete_upto is None else _first_gap(row) for row in self.rows]
+        known = [end for end in ends if end is not None]
+        return min(known) if known and len(known) == len(ends) else None
+
     def __str__(self) -> str:
-        """Show the worst rows as a table of plain text."""
+        """Show up to when all is complete, what is missing when and why, and the worst rows."""
         rows = self._worst_first()
         with_gaps = sum(bool(row.gaps) for row in rows)
         unread = sum(row.complete_upto is None for row in rows)
-        summary = f"{len(rows):,} collections of logs, {with_gaps:,} with gaps, {unread:,} never read"
+        lines = [f"{len(rows):,} collections of logs, {with_gaps:,} with gaps, {unread:,} never read"]
         if not rows:
-            return summary
-        lines: list[tuple[str, ...]] = [("vehicle", "log", "complete from", "up to", "as of", "gaps", "missing", "why")]
-        lines += map(_cells, rows[:_SHOWN])
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        table = [
-            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
-        ]
-        rest = [f"... and {len(rows) - _SHOWN:,} more"] if len(rows) > _SHOWN else []
-        return "\n".join([summary, "", *table, *rest])
+            return lines[0]
+        if self.complete_to is not None:
+            lines.append(f"all complete up to {_shown(self.complete_to)}")
+        missing = _by_time(rows)
+        if missing:
+            lines += ["", *_table([("missing", "collections", "why"), *missing])]
+        worst = [row for row in rows if row.gaps or row.complete_upto is None][:_SHOWN]
+        if worst:
+            head = ("vehicle", "log", "complete from", "up to", "as of", "gaps", "missing", "why")
+            lines += ["", *_table([head, *map(_cells, worst)])]
+            rest = sum(bool(row.gaps) or row.complete_upto is None for row in rows) - len(worst)
+            lines += [f"... and {rest:,} more"] if rest else []
+        return "\n".join(lines)
 
     def _worst_first(self) -> list[Row]:
         return sorted(self.rows, key=_badness)
+
+
+def _first_gap(row: Row) -> dt.datetime | None:
+    """Return where the first gap of a row begins, or where it ends if it has none."""
+    return min((gap.begin for gap in row.gaps), default=row.complete_upto)
+
+
+def _by_time(rows: Sequence[Row]) -> list[tuple[str, ...]]:
+    """Return how many rows have gaps in each hour, or in each day where they are spread over more, and why."""
+    gaps = [(row, gap) for row in rows for gap in row.gaps]
+    if not gaps:
+        return []
+    first, last = min(gap.begin for _, gap in gaps), max(gap.end for _, gap in gaps)
+    step = _HOUR if last - first <= _MOST_BARS * _HOUR else _DAY
+    found: dict[tuple[dt.datetime, str], int] = {}
+    for _, gap in gaps:
+        at = max(_floor(gap.begin, step), _floor(last, step) - (_MOST_BARS - 1) * step)
+        while at < gap.end:
+            found[at, gap.reason.value] = found.get((at, gap.reason.value), 0) + 1
+            at += step
+    form = "%Y-%m-%d %H:00" if step == _HOUR else "%Y-%m-%d"
+    return [(f"{at:{form}}", f"{count:,}", why) for (at, why), count in sorted(found.items())]
+
+
+def _floor(time: dt.datetime, step: dt.timedelta) -> dt.datetime:
+    since = time.astimezone(dt.UTC) - _EPOCH
+    return _EPOCH + since // step * step
+
+
+def _shown(time: dt.datetime) -> str:
+    return f"{time.astimezone(dt.UTC):%Y-%m-%d %H:%M}"
+
+
+def _table(lines: Sequence[tuple[str, ...]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
 
 
 def _badness(row: Row) -> tuple[bool, dt.timedelta, float, str, str]:
@@ -183,7 +234,7 @@ def _badness(row: Row) -> tuple[bool, dt.timedelta, float, str, str]:
 def _cells(row: Row) -> tuple[str, ...]:
     reasons = ", ".join(dict.fromkeys(gap.reason.value for gap in row.gaps))
     times = (row.complete_from, row.complete_upto, row.as_of)
-    shown = ("-" if time is None else f"{time.astimezone(dt.UTC):%Y-%m-%d %H:%M}" for time in times)
+    shown = ("-" if time is None else _shown(time) for time in times)
     missing = str(dt.timedelta(seconds=-(-row.missing // dt.timedelta(seconds=1)))) if row.gaps else ""
     return row.vehicle_id, row.log_kind, *shown, str(len(row.gaps)), missing, reasons
 

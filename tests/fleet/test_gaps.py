@@ -89,24 +89,43 @@ def test_the_gaps_come_with_whose_they_are_the_worst_first() -> None:
     assert Coverage((small, large, row(0, 10))).gaps() == ((large, gap(1, 2)), (large, gap(5, 9)), (small, gap(1, 2)))
 
 
-def test_the_table_shows_the_worst_first_and_says_how_many_there_are() -> None:
+def test_the_table_says_up_to_when_all_is_complete_then_what_is_missing_when_and_the_worst() -> None:
     rows = [row(0, 60, vehicle=f"vhcl{number:04}") for number in range(1_020)]
-    rows[500] = Row("vhcl0500", "status")
     rows[700] = row(0, 60, gap(1, 31, Reason.BUDGET), gap(40, 41, Reason.NOT_FOUND), vehicle="vhcl0700")
     rows[900] = row(0, 50, vehicle="vhcl0900")
 
+    assert str(Coverage(tuple(rows))).splitlines() == [
+        "1,020 collections of logs, 1 with gaps, 0 never read",
+        "all complete up to 2026-03-14 12:01",
+        "",
+        "missing           collections  why",
+        "2026-03-14 12:00  1            budget",
+        "2026-03-14 12:00  1            not found",
+        "",
+        "vehicle   log     complete from     up to             as of             gaps  missing  why",
+        "vhcl0700  status  2026-03-14 12:00  2026-03-14 13:00  2026-03-14 13:00  2     0:31:00  budget, not found",
+    ]
+    rows[500] = Row("vhcl0500", "status")
+    lines = str(Coverage(tuple(rows))).splitlines()
+    assert lines[0] == "1,020 collections of logs, 1 with gaps, 1 never read"
+    assert lines[7].split() == ["vhcl0500", "status", "-", "-", "-", "0"], "and no time is complete for all"
+    assert str(Coverage()) == "0 collections of logs, 0 with gaps, 0 never read"
+
+
+def test_a_large_fleet_is_a_histogram_and_not_a_list_of_the_like() -> None:
+    rows = [row(0, 600, gap(1, 90, Reason.UNREAD), vehicle=f"vhcl{number:05}") for number in range(5_000)]
+
     lines = str(Coverage(tuple(rows))).splitlines()
 
-    assert lines[0] == "1,020 collections of logs, 1 with gaps, 1 never read"
-    assert lines[2].split() == ["vehicle", "log", "complete", "from", "up", "to", "as", "of", "gaps", "missing", "why"]
-    assert lines[3].split() == ["vhcl0500", "status", "-", "-", "-", "0"]
-    assert lines[4] == (
-        "vhcl0700  status  2026-03-14 12:00  2026-03-14 13:00  2026-03-14 13:00  2     0:31:00  budget, not found"
-    )
-    assert lines[5].startswith("vhcl0900"), "furthest behind"
-    assert lines[-1] == "... and 1,000 more"
-    assert len(lines) == 3 + 20 + 1
-    assert str(Coverage()) == "0 collections of logs, 0 with gaps, 0 never read"
+    assert lines[4:6] == ["2026-03-14 12:00  5,000        unread", "2026-03-14 13:00  5,000        unread"]
+    assert lines[-1] == "... and 4,990 more"
+    assert len(lines) == 19
+
+
+def test_gaps_over_weeks_are_counted_by_day() -> None:
+    found = str(Coverage((row(0, 60 * 24 * 40, gap(0, 60 * 24 * 3)),)))
+
+    assert "2026-03-15  1            downtime" in found
 
 
 # --- Properties: each minute is known, or missing for a reason; a dictionary says the same

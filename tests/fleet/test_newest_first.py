@@ -353,20 +353,6 @@ async def test_too_many_unread_logs_pause_direct_delivery(monkeypatch: pytest.Mo
     assert len(found) == len(set(found)) >= 9
 
 
-async def test_without_history_only_newest_logs_come_and_nothing_is_read() -> None:
-    api, [car, *_], _ = fleet()
-    for minutes in range(1, 600):
-        car.log(minutes)
-    watch = api.watch(logs={"status"}, complete_within=None, ack="explicit")
-    events = await cycles(watch, 110)
-    assert [each for each, *_ in told(events)] == [text(minutes) for minutes in range(5, 546, 5)]
-    assert api.reads(car) == 0
-    [row] = (await Fleet(api, OWNER).coverage(api.checkpoint)).of(car.id)
-    assert [gap.reason for gap in row.gaps] == [Reason.UNREAD]
-    state = await state_of(api, car)
-    assert len(state.ledger("status").direct) < 300
-
-
 async def test_where_history_cannot_keep_up_a_visit_reads_a_page_and_the_rest_is_a_gap(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -396,3 +382,17 @@ async def test_where_history_cannot_keep_up_a_visit_reads_a_page_and_the_rest_is
         pair for pair in (await Fleet(api, OWNER).coverage(api.checkpoint)).gaps() if pair[1].reason == Reason.BUDGET
     ]
     assert not gaps
+
+
+async def test_a_log_from_the_time_of_a_long_snapshot_is_not_taken_for_one_that_is_ahead() -> None:
+    api, cars, _ = fleet(4, page_size=1)
+    watch = api.watch(every=3_600, logs={"status"}, ack="explicit")
+    await cycles(watch, 1)
+    for car in cars:
+        for minutes in range(10, 600, 10):
+            car.log(minutes)
+    # The last page of a snapshot is shown long after it was begun.
+    events = await cycles(watch, 3)
+    assert not any([(await state_of(api, car)).behind for car in cars])
+    found = keys(events)
+    assert len(found) == len(set(found)) > 40

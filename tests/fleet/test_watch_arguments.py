@@ -8,11 +8,13 @@ import msgspec
 import pytest
 
 from ev_energy_async.checkpoint import CheckpointError
+from ev_energy_async.fleet import Fleet
+from ev_energy_async.fleet.coverage import Reason
 from ev_energy_async.fleet.events import CycleFinished
 from ev_energy_async.fleet.watch.ledger import Ledger
 from ev_energy_async.instants import instant_of
 
-from .test_newest_first import cycles, state_of
+from .test_newest_first import cycles, state_of, told
 from .watch_kit import OWNER, at, end, fleet, keys, names, text, vehicle_id
 
 
@@ -76,3 +78,17 @@ async def test_a_row_that_cannot_be_understood_is_an_error_that_says_what_to_do(
     await api.checkpoint.advance(f"watch/{vehicle_id(0)}", 0, value)
     with pytest.raises(CheckpointError, match=r"cannot be understood.*Restore"):
         await anext(api.watch())
+
+
+async def test_without_history_only_newest_logs_come_and_nothing_is_read() -> None:
+    api, [car, *_], _ = fleet()
+    for minutes in range(1, 600):
+        car.log(minutes)
+    watch = api.watch(logs={"status"}, complete_within=None, ack="explicit")
+    events = await cycles(watch, 110)
+    assert [each for each, *_ in told(events)] == [text(minutes) for minutes in range(5, 546, 5)]
+    assert api.reads(car) == 0
+    [row] = (await Fleet(api, OWNER).coverage(api.checkpoint)).of(car.id)
+    assert [gap.reason for gap in row.gaps] == [Reason.UNREAD]
+    state = await state_of(api, car)
+    assert len(state.ledger("status").direct) < 300

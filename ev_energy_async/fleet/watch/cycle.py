@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from ev_energy_async.fleet.events import Lateness, Spent
-from ev_energy_async.fleet.watch.look import Usual
+from ev_energy_async.instants import ALWAYS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,7 +39,6 @@ class Cycle:
         is_resumed: Whether its snapshot was begun by another process.
         cursor: Where the snapshot goes on; None at its beginning.
         is_complete: Whether the snapshot is.
-        usual: The times between which an unchanged newest log says nothing.
         took: How long the snapshot took, in seconds, once it is complete.
         here: The devices that were seen in it.
         absent: The devices that were expected and are not in it.
@@ -57,7 +58,6 @@ class Cycle:
         self.cursor: str | None = meta.cursor
         self.is_complete = False
         self.took = 0.0
-        self.usual = Usual("", "")
         self.here: set[str] = set()
         self.absent: list[str] = []
         self.missing: deque[str] = deque()
@@ -65,6 +65,11 @@ class Cycle:
         self.failed: set[str] = set()
         self.spent = dict.fromkeys(PURPOSES, 0)
         self.lateness: list[float] = []
+
+    def under_way(self, meta: Meta) -> Meta:
+        """Return the state of the fleet in the middle of the snapshot, to be resumed from there."""
+        began = ALWAYS if self.cursor is None else self.began
+        return msgspec.structs.replace(meta, cursor=self.cursor, began=began)
 
     def restart(self, now: int) -> None:
         """Begin the snapshot anew, as where its cursor is refused."""

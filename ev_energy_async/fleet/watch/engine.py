@@ -257,24 +257,23 @@ class Engine:
         page = outcome
         self._spend("snapshot", job.calls, now)
         self._scheduler.page_done(1, now)
+        shown_at = self._time.read_at(page.response, cycle.began if cycle.cursor is None else self._time.now())
         if cycle.cursor is None:
-            cycle.began = self._time.read_at(page.response, cycle.began)
+            cycle.began = shown_at
             if self.state.meta.since == ALWAYS:
                 self.state.meta = Meta(since=cycle.began)
                 self._has_begun = True
-        else:
-            self._time.read_at(page.response, cycle.began)
         for item in job.bad:
             self._emitter.bad_device(cycle, item)
-        cycle.usual = Usual.of(cycle.began, self._rules)
+        usual = Usual.of(shown_at, self._rules)
         for vehicle in page:
-            self._look(cycle, vehicle)
+            self._look(cycle, vehicle, shown_at, usual)
         cycle.cursor = page.next_cursor
-        self._emitter.page_done(self._meta_in(cycle))
+        self._emitter.page_done(cycle.under_way(self.state.meta))
         if page.next_cursor is None:
             self._end_snapshot(cycle, now)
 
-    def _look(self, cycle: Cycle, vehicle: Any) -> None:
+    def _look(self, cycle: Cycle, vehicle: Any, shown_at: int, usual: Usual) -> None:
         if vehicle.id in cycle.here:
             return
         cycle.here.add(vehicle.id)
@@ -285,7 +284,8 @@ class Engine:
             self.state.meta,
             self._rules,
             began=cycle.began,
-            usual=cycle.usual,
+            shown_at=shown_at,
+            usual=usual,
             is_first=cycle.is_first,
             within=0.0 if self._provision.reads_at_once else self._provision.within,
         )
@@ -302,12 +302,6 @@ class Engine:
         if look.due is not None and (vehicle.id, "status") not in self._reads.active:
             behind = self.state.devices[vehicle.id].behind
             self._reads.want(vehicle.id, behind, due=look.due, is_initial=look.is_initial)
-
-    def _meta_in(self, cycle: Cycle) -> Meta:
-        """Return the state of the fleet in the middle of a snapshot."""
-        meta = self.state.meta
-        began = ALWAYS if cycle.cursor is None else cycle.began
-        return Meta(meta.cycle, meta.since, meta.snapshot_at, meta.every, meta.kinds, cycle.cursor, began)
 
     def _end_snapshot(self, cycle: Cycle, now: float) -> None:
         devices, rules, scheduler = self.state.devices, self._rules, self._scheduler

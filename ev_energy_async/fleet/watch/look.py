@@ -115,10 +115,10 @@ class Usual(NamedTuple):
     before: str
 
     @classmethod
-    def of(cls, began: int, rules: Rules) -> Usual:
-        """Return those of a snapshot."""
-        silent = _to_the_second(began - rules.stale) if rules.errors else ""
-        return cls(silent, _to_the_second(began + SKEW))
+    def of(cls, shown_at: int, rules: Rules) -> Usual:
+        """Return those of a page of a snapshot."""
+        silent = _to_the_second(shown_at - rules.stale) if rules.errors else ""
+        return cls(silent, _to_the_second(shown_at + SKEW))
 
     def holds(self, text: str) -> bool:
         """Return whether a time is surely between them."""
@@ -137,6 +137,7 @@ def look_at(
     rules: Rules,
     *,
     began: int,
+    shown_at: int,
     usual: Usual,
     is_first: bool,
     within: float,
@@ -149,6 +150,7 @@ def look_at(
         meta: What is known of the fleet.
         rules: The rules of the watch.
         began: When the snapshot was begun, by the API's clock.
+        shown_at: When the device was shown, which may be an hour later.
         usual: The times that go with it.
         is_first: Whether nothing was known of the fleet before it.
         within: How soon every log is to be delivered, in seconds; 0 for at once.
@@ -165,8 +167,8 @@ def look_at(
     if is_unchanged and (hint is None or usual.holds(hint)):
         return None
     at = None if hint is None else instant(hint)
-    is_silent = rules.errors and at is not None and _falls_silent(at, meta, rules, began)
-    is_ahead = at is not None and at > began + SKEW
+    is_silent = rules.errors and at is not None and _falls_silent(at, meta, rules, shown_at)
+    is_ahead = at is not None and at > shown_at + SKEW
     if is_unchanged and not (is_silent or is_ahead):
         return None
     found = Look(is_unwell=is_silent)
@@ -182,7 +184,9 @@ def look_at(
     state = state.without_trouble("vehicle")
     if rules.status and at is not None and (hint != state.hint or is_ahead):
         proven = meta.snapshot_at if was_seen else ALWAYS
-        state = _look_at_log(found, state, newest, at, rules, within, proven=proven, began=began, is_ahead=is_ahead)
+        state = _look_at_log(
+            found, state, newest, at, rules, within, proven=proven, shown_at=shown_at, is_ahead=is_ahead
+        )
     if hint != state.hint:
         state = state.but(hint=hint)
     if state is not before:
@@ -199,7 +203,7 @@ def _look_at_log(
     within: float,
     *,
     proven: int,
-    began: int,
+    shown_at: int,
     is_ahead: bool,
 ) -> DeviceState:
     """Take a newest log that differs from the one before, and return the state with it."""
@@ -225,7 +229,7 @@ def _look_at_log(
         is_at_once = not within and not is_ahead
         due = 0 if is_at_once else deadline_of(state.behind, within or COMPLETE_WITHIN, found.per_hour)
         # What is ahead of the API's clock cannot be caught up with, and is no reason to read before it is time.
-        found.due = None if is_ahead and due > began else due
+        found.due = None if is_ahead and due > shown_at else due
     return state
 
 
