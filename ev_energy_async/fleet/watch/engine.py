@@ -51,8 +51,7 @@ _LOG: Final = logging.getLogger("ev_energy_async")
 _MOST_CONFLICTS: Final = 3
 # Below calls of the application; a backfill comes after both.
 _SNAPSHOT, _HISTORY = -1, -2
-# How long history waits where others have used up the budget.
-_SHORT: Final = 5.0
+_SHORT: Final = 5.0  # seconds that history waits where others have used up the budget
 
 
 class Engine:
