@@ -159,7 +159,7 @@ class Body:
 
 @attrs.frozen
 class Outcome:
-    """What comes of a call.
+    """The result of a call.
 
     Attributes:
         into: Type of the response, for a list of arrays that of an item; None if no response has a body.

@@ -1,4 +1,4 @@
-"""What logs and errors show while tokens are obtained: no secret."""
+"""Logs and errors show no secret while tokens are obtained."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ NAMES: Final = frozenset(
         "yesterday",
     }
 )
-"""What examples use without saying where it comes from: each reader has their own."""
+"""Names that examples use without saying where they come from: each reader has their own."""
 
 _DATABASE: Final = "readers.db"
 _PATIENCE: Final = 12

@@ -73,7 +73,7 @@ def code(files: dict[str, str]) -> Iterator[ast.AST]:
 
 
 def shapes(found: Made) -> set[str]:
-    """What code does, names and constants aside: statements, what is imported, what is called."""
+    """Return the statements, imports and calls of generated code, without its names and constants."""
     told: set[str] = set()
     for node in code(found.files):
         if isinstance(node, ast.Import | ast.ImportFrom):

@@ -1,4 +1,4 @@
-"""How long a generation takes, and how much memory: 12 s and 500 MB for our document, 30 s for one three times it."""
+"""The time and the memory that a generation takes: 12 s and 500 MB for our document, 30 s for one three times it."""
 
 from __future__ import annotations
 
