@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
 __all__ = ["MissingExtra", "extra"]
 
@@ -19,7 +19,7 @@ class MissingExtra(ModuleNotFoundError):
 
 
 @contextmanager
-def extra(name: str, needed_by: str, *packages: str) -> Iterator[None]:
+def extra(name: str, needed_by: str, *packages: str) -> Generator[None, None, None]:
     """Name the extra to install if an import inside the block finds one of its packages missing.
 
     Args:

@@ -50,6 +50,7 @@ __all__ = [
     "UnsetType",
     "expanded",
     "is_array",
+    "is_list",
     "is_mapping",
     "is_object",
     "model",
@@ -145,6 +146,11 @@ def is_mapping(value: object) -> TypeGuard[Mapping[Any, Any]]:
 def is_array(value: object) -> TypeGuard[list[Any]]:
     """Whether decoded JSON is an array."""
     return isinstance(value, list)
+
+
+def is_list(value: object) -> TypeGuard[list[Any] | tuple[Any, ...]]:
+    """Whether a value is a list or a tuple."""
+    return isinstance(value, list | tuple)
 
 
 class OpenStrEnum(StrEnum):

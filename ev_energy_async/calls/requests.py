@@ -25,7 +25,7 @@ from ev_energy_async.clock import utc_text
 from ev_energy_async.errors import DecodeError
 from ev_energy_async.ids import id_text
 from ev_energy_async.messages import Request, check_on_bad_item
-from ev_energy_async.values import UNSET, File, Model, is_mapping, plain, set_fields
+from ev_energy_async.values import UNSET, File, Model, is_list, is_mapping, plain, set_fields
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,7 +101,7 @@ def _pairs(param: Param, value: object) -> list[tuple[str, str]]:
     wire = param.wire or param.name
     if param.kind != "array":
         return [(wire, _text(param, value))]
-    if isinstance(value, str | bytes | Mapping) or not _is_iterable(value):
+    if isinstance(value, str | bytes) or is_mapping(value) or not _is_iterable(value):
         kinds = {"string": "strings", "boolean": "booleans", "uuid": "UUIDs"}
         items = kinds.get(param.items, f"{param.items}s")
         raise InvalidArgument(param.name, value, f"a list of {_listed(param) if param.values else items}")
@@ -218,11 +218,13 @@ def _is_iterable(value: object) -> TypeGuard[Iterable[object]]:
 def _encoded_body(media: str, into: Any, body: object, fields: Mapping[str, object] | None) -> tuple[str, bytes]:
     """Return the content type and the bytes of a body."""
     if into is bytes or media.startswith("text/"):
-        if not isinstance(body, into):
-            raise InvalidArgument("body", body, "bytes" if into is bytes else "a string")
-        if isinstance(body, str):
-            return f"{media}; charset=utf-8", _unicode("body", body).encode()
-        return media, bytes(body)
+        if into is bytes:
+            if not isinstance(body, bytes):
+                raise InvalidArgument("body", body, "bytes")
+            return media, body
+        if not isinstance(body, str):
+            raise InvalidArgument("body", body, "a string")
+        return f"{media}; charset=utf-8", _unicode("body", body).encode()
     if media not in {MULTIPART, URLENCODED}:
         return media, _body(into, body, fields)
     given = _keys(fields or {} if body is UNSET else body)
@@ -251,16 +253,14 @@ def _keys(body: object) -> Mapping[str, object]:
 def _files(value: object) -> list[File]:
     if isinstance(value, bytes):
         return [File(value)]
-    if isinstance(value, list | tuple):
-        items: Iterable[object] = value
-        return [file for item in items for file in _files(item)]
+    if is_list(value):
+        return [file for item in value for file in _files(item)]
     return [value] if isinstance(value, File) else []
 
 
 def _without_content(value: object) -> object:
-    if isinstance(value, list | tuple):
-        items: Iterable[object] = value
-        return [_without_content(item) for item in items]
+    if is_list(value):
+        return [_without_content(item) for item in value]
     return File(b"") if isinstance(value, File | bytes) else value
 
 

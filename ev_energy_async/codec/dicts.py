@@ -22,6 +22,7 @@ __all__ = ["from_dict", "keyed", "pydantic_schema", "to_dict"]
 
 M = TypeVar("M", bound=Model)
 
+_CONTAINERS: Final[frozenset[Any]] = frozenset({list, dict})
 # TypedDicts by model: pydantic describes and resolves these itself, circles included.
 _described: Final[dict[type[Model], Any]] = {}
 
@@ -111,6 +112,6 @@ def _described_type(hint: Any) -> Any:
     kind: Any = origin(hint)
     if kind is Annotated:
         return _described_type(get_args(hint)[0])
-    if kind is list or kind is dict:
+    if kind in _CONTAINERS:
         return kind[tuple(map(_described_type, get_args(hint)))]
     return hint

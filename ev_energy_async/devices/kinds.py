@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Collection
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypeGuard, cast
 
 import attrs
 
@@ -143,6 +143,10 @@ def log_name(argument: str, log: object, allowed: Collection[str]) -> str:
     return log
 
 
+def _is_collection(value: object) -> TypeGuard[Collection[object]]:
+    return isinstance(value, Collection)
+
+
 def log_names(argument: str, logs: object, allowed: Collection[str]) -> frozenset[str]:
     """Return the names of some logs; one may be given by itself.
 
@@ -150,6 +154,6 @@ def log_names(argument: str, logs: object, allowed: Collection[str]) -> frozense
         InvalidArgument: They are no collection, or one of them is none of those that are allowed.
     """
     given = [logs] if isinstance(logs, str) else logs
-    if not isinstance(given, Collection) or not all(log == "errors" or log in allowed for log in given):
+    if not _is_collection(given) or not all(log == "errors" or log in allowed for log in given):
         raise InvalidArgument(argument, logs, f"any of {', '.join(map(repr, allowed))}")
     return frozenset(log_name(argument, each, allowed) for each in given)

@@ -346,12 +346,13 @@ def _quotes(error: Exception) -> bool:
 
 def _reason(error: Exception) -> str:
     """Describe a failure without the URL, whose query may hold personal data."""
+    name = type(error).__name__
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         # Before 3.14 it has no `os_error`: asking for it is an AttributeError.
-        return f"{type(error).__name__}: {error.certificate_error}"
+        return f"{name}: {error.certificate_error}"
     if isinstance(error, aiohttp.ClientConnectorError):
         cause: OSError = error.os_error
-        return f"{type(error).__name__}: {cause.strerror or type(cause).__name__}"
+        return f"{name}: {cause.strerror or type(cause).__name__}"
     if isinstance(error, aiohttp.ClientPayloadError):
         return "the connection broke off within the body"
-    return type(error).__name__
+    return name

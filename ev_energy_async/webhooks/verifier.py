@@ -20,7 +20,7 @@ from ev_energy_async import codec as _codec
 from ev_energy_async._extras import extra
 from ev_energy_async.clock import Clock, Duration, SystemClock, seconds
 from ev_energy_async.errors import DecodeError, InvalidArgument, WebhookVerificationError
-from ev_energy_async.values import UNSET, UnsetType
+from ev_energy_async.values import UNSET, UnsetType, is_list
 from ev_energy_async.webhooks.events import EVENT_TYPES, Event, Payload, UnknownEvent
 
 with extra("webhooks", "WebhookVerifier", "standardwebhooks"):
@@ -218,14 +218,14 @@ def _svix_headers(headers: Headers) -> tuple[str, str, str]:
 def _pairs(headers: Any) -> Iterable[tuple[object, object]]:
     try:
         pairs = list(headers.items() if hasattr(headers, "items") else headers)
-        split = [(name, value) for name, value in pairs]
+        split: list[tuple[object, object]] = [(name, value) for name, value in pairs]
     except (TypeError, ValueError):  # not iterable, or not of pairs
         raise InvalidArgument("headers", type(headers).__name__, "a mapping, or pairs of name and value") from None
     # Most mappings have one value for a name; some, as those of AWS Lambda, have a list of them.
     found: list[tuple[object, object]] = []
     for name, value in split:
-        is_list = isinstance(headers, Mapping) and isinstance(value, list | tuple)
-        found += [(name, each) for each in (cast("list[object]", value) if is_list else [value])]
+        values = value if isinstance(headers, Mapping) and is_list(value) else [value]
+        found += [(name, each) for each in values]
     return found
 
 

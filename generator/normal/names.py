@@ -12,7 +12,7 @@ import builtins
 import keyword
 import re
 from collections.abc import Iterable, Mapping
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
 
 from generator.problems import BadDocument
 
@@ -255,9 +255,10 @@ def _distinct(
     made = {key: check_identifier(corrected[key], str(key)) for key in rule if key in corrected}
 
     def order(key: Key) -> tuple[bool, bool, str]:
+        text = str(key)
         # Names that need no change are kept, whatever else would get the same name.
-        written = key[-1] if isinstance(key, tuple) else key
-        return not _is_free(rule[key], reserved), rule[key] != written, str(key)
+        written: object = cast("tuple[object, ...]", key)[-1] if isinstance(key, tuple) else key
+        return not _is_free(rule[key], reserved), rule[key] != written, text
 
     for key in sorted(rule.keys() - made.keys(), key=order):
         name = rule[key]

@@ -133,7 +133,7 @@ class Operations:
         name = self._name(raw, lists=lists)
         function = names.check_name(names.function_name(name, self._paths), raw.key)
         body, body_text = self._body(raw, name, function)
-        keywords = {} if body is None else self._shape(body).get("properties", {})
+        keywords: Node = {} if body is None else self._shape(body).get("properties", {})
         responses = {s: self._named_response(a, function, s) for s, a in responses.items()}
         scopes, public = self._security(raw)
         return Operation(

@@ -226,7 +226,7 @@ async def test_expand_is_a_list_of_listed_names(ev: EvEnergy, expand: Any) -> No
 def test_a_list_of_any_text_is_no_text(value: Any) -> None:
     param = Param("names", "array")
     with pytest.raises(InvalidArgument, match="names"):
-        build_request(Operation(name="things.list", method="GET", path="/things", query=(param,)), query=[value])
+        build_request(Operation[None](name="things.list", method="GET", path="/things", query=(param,)), query=[value])
 
 
 async def test_text_that_utf_8_has_not_is_refused(ev: EvEnergy) -> None:

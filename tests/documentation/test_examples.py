@@ -43,7 +43,8 @@ def on_the_sandbox(ev_sandbox: Sandbox, readers_client: EvEnergy, monkeypatch: p
 
     @functools.wraps(make)
     def make_on_the_sandbox(client: EvEnergy, auth: Any = None, **options: Any) -> None:
-        make(client, auth, **{"base_url": ev_sandbox.base_url, "clock": readers_client.clock, **options})
+        ours: dict[str, Any] = {"base_url": ev_sandbox.base_url, "clock": readers_client.clock}
+        make(client, auth, **{**ours, **options})
 
     monkeypatch.setattr(EvEnergy, "__init__", make_on_the_sandbox)
 

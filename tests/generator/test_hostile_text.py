@@ -51,7 +51,7 @@ def full_of(text: str, name: str) -> Node:
         {"in": "query", "name": "e", "schema": ref("E")},
     ]
     told: Node = {"summary": text, "description": text, "tags": [text]}
-    responses = {**ok(union), "202": {"description": text, "content": {"text/csv": {}}}}
+    responses: Node = {**ok(union), "202": {"description": text, "content": {"text/csv": {}}}}
     get = operation(responses, "thing_id", parameters=parameters, security=[{"o": [text]}], deprecated=True, **told)
     post = operation(ok(ref("One")), requestBody={**body(ref("Body")), "description": text}, operationId=text, **told)
     form = {"content": {"multipart/form-data": {"schema": thing(**{name: {"type": "string", "format": "binary"}})}}}

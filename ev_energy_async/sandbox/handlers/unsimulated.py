@@ -29,7 +29,7 @@ def answer_from_schema(call: Call) -> Reply:
     made = example_of(document, schema, chance)
     body = made if is_list else made | _known(schema, call)
     is_page = is_list or not _PAGING.isdisjoint(call.operation.placed("query"))
-    link = {"Link": link_header(Page([], None, None), call.url, call.query.raw)} if is_page else {}
+    link = {"Link": link_header(Page[object]([], None, None), call.url, call.query.raw)} if is_page else {}
     return Reply(status, body, link)
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 import pytest
-import yaml
 
 from generator import ir
 from generator.__main__ import main
@@ -119,7 +118,7 @@ def test_everything_rewritten_at_once_is_emitted_to_the_same_code(document: Node
     for change in ("inlined", "hoisted", "parameters of the path", "equal titles", "other prose", "other order"):
         document = REWRITES[change](document)
     spec = tmp_path / "published.yaml"
-    spec.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+    spec.write_text(json.dumps(document), encoding="utf-8")  # which is YAML too
     assert main(["--spec", str(spec)], root=tmp_path) == 0
     ours, theirs = ROOT / PACKAGE, tmp_path / PACKAGE
     names = {
