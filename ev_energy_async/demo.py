@@ -165,7 +165,7 @@ class Board:
 
     @property
     def freshness(self) -> str:
-        """How long after their storing the newest logs were delivered."""
+        """The time from the storing of the newest logs to their delivery, in words."""
         if not self.delays:
             return "No vehicle has reported."
         ranked = sorted(self.delays)

@@ -1,4 +1,4 @@
-"""How the credentials of an OAuth application are used: authorization code with PKCE."""
+"""The use of the credentials of an OAuth application: authorization code with PKCE."""
 
 from homeassistant.components.application_credentials import ClientCredential
 from homeassistant.core import HomeAssistant

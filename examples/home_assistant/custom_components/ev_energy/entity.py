@@ -1,4 +1,4 @@
-"""What sensors and buttons of a vehicle share."""
+"""The part that sensors and buttons of a vehicle share."""
 
 from homeassistant.helpers.device_registry import DeviceInfo
 from homeassistant.helpers.entity import EntityDescription
