@@ -383,4 +383,4 @@ def test_a_handle_is_made_of_an_id_a_url_or_the_resource() -> None:
         models.Region(id=VEHICLE),
     ):
         assert ev.vehicle(reference).id == VEHICLE
-    assert repr(ev.vehicle(VEHICLE)) == f"<Vehicle {VEHICLE}>"
+    assert repr(ev.vehicle(VEHICLE)) == f"<VehicleHandle {VEHICLE}>"
