@@ -135,6 +135,7 @@ async def test_coverage_ends_where_a_read_ended_and_never_runs_backwards() -> No
             car.log(minutes)
     watch = api.watch(logs={"status"})
     before: dict[str, dt.datetime] = {}
+    coverage = await Fleet(api, OWNER).coverage(api.checkpoint)
     for _ in range(12):
         await cycles(watch, 1)
         coverage = await Fleet(api, OWNER).coverage(api.checkpoint)
@@ -231,7 +232,7 @@ async def test_a_copy_that_lags_costs_a_read_and_nothing_else(monkeypatch: pytes
     car.log(3)
     watch = api.watch(logs={"status"}, ack="explicit")
     await cycles(watch, 1)
-    listed = api._listed
+    listed = api.listed
 
     def lagging(logs: list[Log]) -> list[Log]:
         return [log for log in listed(logs) if log.at < instant_of(at(2))]
@@ -239,14 +240,14 @@ async def test_a_copy_that_lags_costs_a_read_and_nothing_else(monkeypatch: pytes
     original = api.send
 
     async def send(request: Any) -> Any:
-        monkeypatch.setattr(api, "_listed", lagging if request.path.endswith("status_logs") else listed)
+        monkeypatch.setattr(api, "listed", lagging if request.path.endswith("status_logs") else listed)
         return await original(request)
 
     monkeypatch.setattr(api, "send", send)
     events = await cycles(watch, 1)
     assert (await state_of(api, car)).behind > 0
     monkeypatch.setattr(api, "send", original)
-    monkeypatch.setattr(api, "_listed", listed)
+    monkeypatch.setattr(api, "listed", listed)
     car.log(8)
     events += await cycles(watch, 2)
     assert [each for each, *_ in told(events)] == [text(3), text(8)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +13,6 @@ from ev_energy_async.errors import (
     ConnectionFailed,
     DecodeError,
     Forbidden,
-    InvalidArgument,
     ServiceUnavailable,
 )
 from ev_energy_async.fleet.events import (
@@ -299,29 +297,6 @@ async def test_since_begins_in_the_past() -> None:
     events = await cycle(api.watch(logs={"status"}, since=at(-300), concurrency=1, order="time"))
     told = [event for event in events if isinstance(event, StatusLogged) and event.vehicle_id == car.id]
     assert [event.log.sampled_at for event in told] == [at(minutes) for minutes in sorted({*range(-300, 0, 2), -1})]
-
-
-@pytest.mark.parametrize(
-    "given",
-    [
-        {"every": 0},
-        {"every": "60"},
-        {"complete_within": -1},
-        {"logs": {"statuses"}},
-        {"ack": "later"},
-        {"concurrency": 0},
-        {"error_share": 1.5},
-        {"order": "oldest"},
-        {"cycles": 0},
-        {"since": dt.datetime(2026, 1, 1)},  # noqa: DTZ001  # the naive time is the point
-    ],
-)
-async def test_bad_arguments_are_refused_before_anything_is_asked(given: dict[str, Any]) -> None:
-    api, _, _ = fleet()
-    [name] = given
-    with pytest.raises(InvalidArgument, match=name):
-        api.watch(**given)
-    assert api.count == 0
 
 
 async def test_a_slow_consumer_slows_the_polling() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import msgspec
 import pytest
 
 from ev_energy_async.checkpoint import CheckpointError
+from ev_energy_async.errors import InvalidArgument
 from ev_energy_async.fleet import Fleet
 from ev_energy_async.fleet.coverage import Reason
 from ev_energy_async.fleet.events import CycleFinished
@@ -55,7 +57,7 @@ async def test_the_checkpoint_of_the_version_before_is_converted() -> None:
         ledger = list(msgspec.structs.astuple(seen)[:8])
         ledger[2], ledger[6] = now, -(2**62)
         packed = msgspec.msgpack.encode(ledger)
-        row = ["ACTIVE", text(-1), since, True, 1, packed, None, [], [], now if each is behind else 0]
+        row: list[Any] = ["ACTIVE", text(-1), since, True, 1, packed, None, [], [], now if each is behind else 0]
         old[each.id] = msgspec.json.encode(row).decode()
     meta = [7, since, now, 300.0, ["status"]]
     await api.checkpoint.open(OWNER)
@@ -92,3 +94,26 @@ async def test_without_history_only_newest_logs_come_and_nothing_is_read() -> No
     assert [gap.reason for gap in row.gaps] == [Reason.UNREAD]
     state = await state_of(api, car)
     assert len(state.ledger("status").direct) < 300
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"every": 0},
+        {"every": "60"},
+        {"complete_within": -1},
+        {"logs": {"statuses"}},
+        {"ack": "later"},
+        {"concurrency": 0},
+        {"error_share": 1.5},
+        {"order": "oldest"},
+        {"cycles": 0},
+        {"since": dt.datetime(2026, 1, 1)},  # noqa: DTZ001  # the naive time is the point
+    ],
+)
+async def test_bad_arguments_are_refused_before_anything_is_asked(given: dict[str, Any]) -> None:
+    api, _, _ = fleet()
+    [name] = given
+    with pytest.raises(InvalidArgument, match=name):
+        api.watch(**given)
+    assert api.count == 0

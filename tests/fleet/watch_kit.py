@@ -166,7 +166,7 @@ class ModelFleet:
         return self._logs(request, car, parts[2], asked)
 
     def _logs(self, request: Request[Any], car: Car, kind: str, asked: dict[str, str]) -> tuple[Any, dict[str, str]]:
-        found = self._listed(car.status if kind == "status_logs" else car.errors)
+        found = self.listed(car.status if kind == "status_logs" else car.errors)
         time = TIMES[kind]
         for name in (f"{time}__gte", f"{time}__lte"):
             if name in asked:
@@ -186,7 +186,8 @@ class ModelFleet:
                 request.on_bad_item(BadItem(index, b'{"url": "%s"}' % url, "no number", "$.odometer_meters"))
         return items, link
 
-    def _listed(self, logs: list[Log]) -> list[Log]:
+    def listed(self, logs: list[Log]) -> list[Log]:
+        """The logs that are there now, the newest first."""
         now = self.clock.true
         return sorted((log for log in logs if log.visible <= now < log.gone), key=lambda log: (log.at, log.text))[::-1]
 
@@ -206,7 +207,7 @@ class ModelFleet:
         return models.VehicleAPIErrorLog(url=url, logged_at=time)
 
     def _vehicle(self, car: Car, expands: list[str]) -> models.Vehicle:
-        listed = self._listed(car.status)
+        listed = self.listed(car.status)
         newest: models.VehicleStatusLog | str | None = None
         if listed:
             log: models.VehicleStatusLog = self._model(car, "status_logs", listed[0])

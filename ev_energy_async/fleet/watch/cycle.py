@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PURPOSES", "Cycle", "lateness_of"]
 
-PURPOSES: Final = ("snapshot", "history", "errors", "late", "checks")
+PURPOSES: Final[tuple[str, ...]] = ("snapshot", "history", "errors", "late", "checks")
 
 
 class Cycle:
