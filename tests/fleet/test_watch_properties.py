@@ -160,7 +160,7 @@ async def run(plan: Plan) -> None:
                 assert when is not None
                 if not event.out_of_order:
                     assert when > newest.get(of, ALWAYS), "out of order, and not marked"
-                assert not event.late or event.out_of_order or event.via == "snapshot"
+                assert not event.late or event.out_of_order or event.via == "snapshot", "late, and in order"
                 if plan.order == "time":
                     assert event.via == "read"
                 newest[of] = max(when, newest.get(of, ALWAYS))

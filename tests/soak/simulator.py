@@ -262,7 +262,7 @@ def _run(watch: _Watch, seconds: float, error_requests: Callable[[float], float]
             page += 1
             if page == watch.pages:
                 assert watch.allotment is not None
-                scheduler._slot = max(watch.began + watch.allotment.every, watch.now)
+                due = max(watch.began + watch.allotment.every, watch.now)
         for purpose in ("history", "late"):
             while scheduler.due(purpose, watch.now):
                 name = scheduler.take(purpose)

@@ -179,7 +179,7 @@ class Emitter:
         delivered, new = _new(state, reading, logs)
         log = reading.log
         before = state.ledger(log)
-        seen_to = before.seen_to if before.read_at > ALWAYS else ALWAYS
+        seen_to = before.seen_to if before.instants else ALWAYS
         if has_more:
             after = state.with_delivered(log, delivered)
             if log == "status":

@@ -222,7 +222,16 @@ def _look_at_log(
         if not rules.reads:
             direct = direct.without_oldest_direct()
         state = state.with_ledger("status", direct)
-        found.steps.append(Step("status", state, at, stored, is_late=at < seen_to, is_out_of_order=at < ledger.last))
+        found.steps.append(
+            Step(
+                "status",
+                state,
+                at,
+                stored,
+                is_late=bool(ledger.instants) and at < seen_to,
+                is_out_of_order=at < ledger.last,
+            )
+        )
     if state.behind and rules.reads:
         found.per_hour = ledger.per_hour
         found.is_initial = ledger.read_at == ALWAYS
