@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+FOLDERS = ("benchmarks", "docs", "ev_energy_async", "examples", "generator", "tests")
+GENERATED = ("ev_energy_async/api/", "ev_energy_async/models/")
 LINT = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(no_cache=True, no_logo=True))"
 
 
@@ -23,3 +25,13 @@ def test_the_picture_in_the_documentation_shows_the_imports_as_they_are(tmp_path
     subprocess.run([sys.executable, ROOT / "docs" / "layers.py", drawn], check=True)
     committed = ROOT / "docs" / "layers.svg"
     assert drawn.read_text("utf-8") == committed.read_text("utf-8"), "run `make diagram`"
+
+
+def test_no_hand_written_file_exceeds_400_lines() -> None:
+    files = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")]
+    names = {path.relative_to(ROOT).as_posix(): path for path in files if ".venvs" not in path.parts}
+    lengths = {
+        name: len(path.read_bytes().splitlines()) for name, path in names.items() if not name.startswith(GENERATED)
+    }
+    assert lengths
+    assert {name: length for name, length in lengths.items() if length > 400} == {}
