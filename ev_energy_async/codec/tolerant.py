@@ -117,7 +117,8 @@ class TolerantConverter(Converter):
     def register_structure_hook(self, cl: Any, func: Any = None) -> Any:
         """Register a hook for a type, as cattrs does."""
         if func is None:
-            return super().register_structure_hook(cl)  # without the type beside it: cattrs reads it off the function
+            super().register_structure_hook(cl)  # without the type beside it: cattrs reads it off the function
+            return cl  # as a decorator has it; older versions of cattrs return None
         if self._ready:
             self._user_hooks.append(
                 (

@@ -8,16 +8,14 @@ import sqlite3
 import stat
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any, Final
+from tempfile import mkdtemp
+from typing import Any, Final
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ev_energy_async.checkpoint import Advance, CheckpointError, Owner, SqliteCheckpoint
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 OWNER: Final = Owner("https://api.ev.energy/v2", "my-app", "user1")
 ROWS: Final = {f"watch/vhcl{number:026}": f'{{"version":1,"at":{number},"text":"{"x" * 60}"}}' for number in range(40)}
@@ -64,9 +62,8 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_file_with_a_flipped_bit_holds_all_it_held_or_is_refused(written: Path, tmp_path: Path, seed: int) -> None:
     random, damaged = Random(seed), bytearray(written.read_bytes())
     damaged[random.randrange(len(damaged))] ^= 1 << random.randrange(8)
-    path = tmp_path / "fleet.db"
-    for left in tmp_path.iterdir():
-        left.unlink()
+    # A folder for each example: SQLite may still be removing files of the one before.
+    path = Path(mkdtemp(dir=tmp_path)) / "fleet.db"
     path.write_bytes(damaged)
 
     try:
