@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from generator.emit import ROOT, compare, write
+from generator.emit import ROOT, compare, done_to, write
 from generator.generate import VENDORED, generate, source_name
 from generator.problems import GenerationError, Report
 
@@ -54,7 +54,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     for note in report.notes if options.verbose else ():
         print(f"note: {note}")  # noqa: T201  # a command line
     for path in changed:
-        print(f"{'out of step' if options.check else 'wrote'}: ev_energy_async/{path}")  # noqa: T201  # a command line
+        print(f"{'out of step' if options.check else done_to(path, root)}: ev_energy_async/{path}")  # noqa: T201  # a command line
     if options.check and changed:
         print("run `make generate`", file=sys.stderr)  # noqa: T201  # a command line
         return _DIFFERENT

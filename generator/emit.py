@@ -82,6 +82,11 @@ def write(files: dict[str, str], root: Path = ROOT) -> list[str]:
     return changed
 
 
+def done_to(path: str, root: Path = ROOT) -> str:
+    """Return how a path that `write` returned has changed: `wrote` or `removed`."""
+    return "wrote" if (root / PACKAGE / path).exists() else "removed"
+
+
 def compare(files: dict[str, str], root: Path = ROOT) -> list[str]:
     """Return the paths in which the tree differs from what would be generated; nothing is written to it."""
     target = root / PACKAGE

@@ -21,8 +21,8 @@ from typing import Final
 import attrs
 
 from generator.diff import changelog, compare, insert, markdown, read_side
-from generator.document import fetch, is_url
-from generator.emit import PACKAGE, ROOT, write
+from generator.document import fetch, is_url, read
+from generator.emit import PACKAGE, ROOT, done_to, write
 from generator.generate import VENDORED
 from generator.problems import GenerationError
 
@@ -66,6 +66,7 @@ def update(
     """
     vendored = root / VENDORED
     raw = fetch(spec)
+    read(raw, spec)  # one that is no document is refused by the name that the maintainer gave it
     source = VENDORED.as_posix() if vendor else spec if is_url(spec) else Path(spec).name
     old, new = read_side(vendored, VENDORED.as_posix()), read_side(raw, source)
     report = attrs.evolve(compare(old, new), new=spec)
@@ -91,7 +92,7 @@ def update(
         raise
     say(f"{CHANGELOG}: {'entries under Unreleased' if after != before else 'nothing to add'}")
     for path in changed:
-        say(f"wrote: {PACKAGE}/{path}")
+        say(f"{done_to(path, root)}: {PACKAGE}/{path}")
     say(
         f"vendored: {VENDORED}"
         if vendor

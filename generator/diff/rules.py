@@ -351,7 +351,7 @@ OTHERS: Final[dict[str, Rule]] = {
         "Changed", "{has} `{after}` for data instead of `{before}`", "An old receiver cannot decode it."
     ),
     "api-version-changed": _fine(
-        "patch",
+        "minor",
         "Changed",
         "{is} `{after}` instead of `{before}`",
         "Released clients go on asking for the version they were generated for.",

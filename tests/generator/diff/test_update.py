@@ -229,10 +229,31 @@ def test_a_bad_document_changes_nothing(project: Path, tmp_path: Path) -> None:
     bad.write_text("swagger: '2.0'\n", encoding="utf-8")
     before = contents(project)
 
-    with pytest.raises(BadDocument, match="Swagger 2"):
+    with pytest.raises(BadDocument, match=r"bad\.yaml: Swagger 2"):
         update(str(bad), root=project, tests=None, say=lambda _: None)
 
     assert contents(project) == before
+
+
+def test_a_file_that_is_no_longer_generated_is_reported_as_removed(project: Path, new: str) -> None:
+    said: list[str] = []
+
+    update(new, root=project, tests=None, say=said.append)
+
+    assert "removed: ev_energy_async/api/home.py" in said
+    assert "wrote: ev_energy_async/api/__init__.py" in said
+
+
+def test_another_version_of_the_api_is_at_least_a_minor_change(project: Path, tmp_path: Path) -> None:
+    document = copy.deepcopy(BASE)
+    document["info"]["version"] = "3"
+    path = tmp_path / "three.json"
+    path.write_text(json.dumps(document), encoding="utf-8")
+    said: list[str] = []
+
+    update(str(path), root=project, tests=None, say=said.append)
+
+    assert "minor" in said[0]
 
 
 def test_entries_written_by_hand_are_kept(project: Path, new: str) -> None:
