@@ -1,6 +1,6 @@
 """Following a log collection live: every log once, through outages, late arrivals and restarts.
 
-`LogQuery.follow` in `logs` makes a `Follow`. What it remembers is `_seen.Memory`, how it reads is `_history`; here both
+`LogQuery.follow` in `logs` makes a `Follow`. What it remembers is `seen.Memory`, how it reads is `history`; here both
 meet time and errors. It starts no task: everything happens while somebody waits for the next log.
 """
 
@@ -31,7 +31,7 @@ __all__ = ["Every", "Follow", "Polling"]
 L = TypeVar("L")
 
 Every: TypeAlias = "Duration | Callable[[L | None], Duration]"
-"""How long from one reading to the next: seconds, a `timedelta`, or a function that gives one.
+"""The time from one read to the next: seconds, a `timedelta`, or a function that returns one.
 
 The function is called after each reading with the newest log that was read, or None if there was none since the start.
 """

@@ -1,6 +1,6 @@
 """When somebody who is in no hurry may go on: within a share of the hourly budget, and after what was in the way.
 
-`follow` asks here before each reading, `_backfill` before each step. It waits and sends nothing itself.
+`follow` asks here before each reading, `backfill` before each step. It waits and sends nothing itself.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _TOGETHER: Final = 30.0
 
 
 class Polling(Sender, Protocol):
-    """What handles on devices need of a client: to send, and to know time."""
+    """The part of a client that device handles need: sending, and the time."""
 
     @property
     def clock(self) -> Clock:
@@ -45,7 +45,7 @@ class _Limited(Protocol):
 
 
 class Backfilling(Polling, Protocol):
-    """What a backfill needs of a client: to send with a priority, to know time, and the limit of the budget."""
+    """The part of a client that a backfill needs: sending with a priority, the time, and the limit of the budget."""
 
     @property
     def budget(self) -> _Limited:
@@ -75,7 +75,7 @@ class Allowance:
 
     @property
     def size(self) -> int:
-        """How many requests an hour it is; at least one."""
+        """Requests per hour; at least one."""
         return max(1, int(self._sender.budget.limit * self._share))
 
     def left(self) -> int:
@@ -105,7 +105,7 @@ class Allowance:
 
 
 class Patience:
-    """How long to wait after failures that are everybody's: longer with each, and said once in the log.
+    """The waits after failures that affect every device: longer with each, and logged once.
 
     Args:
         what: What waits, for the log.

@@ -1,4 +1,4 @@
-"""What a follower of one log collection remembers: which logs it has seen, which still wait to be given out.
+"""The memory of a follower of one log collection: the logs it has seen, and those still to be delivered.
 
 Pure: no I/O, no clock. `follow` feeds it what it reads. Instants are whole nanoseconds since 1970, since the API writes
 more digits of a second than a `datetime` holds.
@@ -28,7 +28,7 @@ __all__ = ["Memory", "Placed", "last_segment", "place"]
 L = TypeVar("L")
 
 KEPT: Final = 100
-"""How many logs are remembered, however old: those of one page, so that a late one among them is told apart."""
+"""Logs that are remembered however old they are: one page, so that a late one among them is told apart."""
 
 _FORMAT: Final = "1."
 
@@ -74,7 +74,7 @@ def place(log: Any, field: str, response: Response[Any] | None = None) -> Placed
 
 
 class Memory(Generic[L]):
-    """What was seen of one collection, and what of it was not given out yet.
+    """The logs seen in one collection, and those of them that are still to be delivered.
 
     Everything from `floor` on that was ever read is remembered, so each log is given out once. What is older is out of
     memory and never given out. The floor rises with time: memory holds the logs of the lateness window and those of
@@ -109,7 +109,7 @@ class Memory(Generic[L]):
 
     @property
     def waiting(self) -> int:
-        """How many logs were read and not given out."""
+        """Number of logs that were read and not delivered yet."""
         return len(self._waiting)
 
     def begin(self, logs: Iterable[Placed], *, read_at: int, complete: bool) -> None:

@@ -57,7 +57,7 @@ class Commanding(Protocol):
 
     @property
     def options(self) -> CallOptions:
-        """How the client makes calls."""
+        """The options of the client's calls."""
         ...
 
     @property

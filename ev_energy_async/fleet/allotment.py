@@ -19,12 +19,12 @@ HOUR: Final = 3_600.0
 EVERY: Final = 300.0
 """The interval of snapshots that is aimed at, in seconds."""
 COMPLETE_WITHIN: Final = 86_400.0
-"""How soon every log is aimed to be delivered, in seconds."""
+"""The time within which every log should be delivered, in seconds."""
 REPORT_EVERY: Final = 1_800.0
-"""How often a device is taken to report until more is known, in seconds."""
+"""The interval at which a device is assumed to report until more is known, in seconds."""
 ERROR_SHARE: Final = 0.05
 PAST: Final = 3 * 86_400.0
-"""How late a log may be stored and is still found, in seconds."""
+"""The longest delay of storing after which a log is still found, in seconds."""
 FILL: Final = 65
 """So many new logs make a page worth reading; with 75 to 88 a simulated watch fell behind more and more."""
 
@@ -37,7 +37,7 @@ _SLOWEST: Final = 7_200.0
 
 @attrs.frozen(kw_only=True)
 class Demand:
-    """What an allotment is made from.
+    """The input of an allotment.
 
     Attributes:
         devices: How many devices there are.

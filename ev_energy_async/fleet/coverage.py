@@ -1,4 +1,4 @@
-"""What is known to be complete of each vehicle's logs, and where it is not, and why.
+"""Coverage: the intervals in which each device's logs are known to be complete, and the gaps with their reasons.
 
 Pure: no I/O, no clock. `coverage_report` makes the rows from what a watch keeps in its checkpoint. All intervals hold
 their beginning and not their end, so that neighbours touch and do not overlap.
@@ -72,7 +72,7 @@ class Gap:
 
     @property
     def length(self) -> dt.timedelta:
-        """How long it is."""
+        """Its length."""
         return self.end - self.begin
 
 
@@ -82,7 +82,7 @@ Gaps = tuple[Gap, ...]
 
 @attrs.frozen
 class Row:
-    """What is known of one kind of logs of one vehicle.
+    """Coverage of one kind of logs of one device.
 
     Attributes:
         vehicle_id: Whose.
@@ -102,7 +102,7 @@ class Row:
 
     @property
     def missing(self) -> dt.timedelta:
-        """How long its gaps are, in all."""
+        """The total length of its gaps."""
         return sum((gap.length for gap in self.gaps), _NOTHING)
 
     def complete(self, since: dt.datetime, until: dt.datetime) -> bool:
@@ -117,7 +117,7 @@ class Row:
 
 @attrs.frozen
 class Coverage:
-    """What is known to be complete of a fleet's logs.
+    """Coverage of a fleet's logs.
 
     Attributes:
         rows: One for each vehicle and kind of logs.

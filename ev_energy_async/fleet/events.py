@@ -200,7 +200,7 @@ class Spent:
 
 @attrs.frozen(kw_only=True)
 class Lateness:
-    """How long status logs took from `sampled_at` to `logged_at`, in seconds.
+    """The delay of status logs from `sampled_at` to `logged_at`, in seconds.
 
     Attributes:
         p50: Half of them took no longer.
@@ -262,4 +262,4 @@ WatchEvent: TypeAlias = (
     | FleetShrank
     | CycleFinished
 )
-"""What `fleet.watch` yields."""
+"""The events that `fleet.watch` yields."""

@@ -59,7 +59,7 @@ class Usage:
 
 @attrs.frozen(kw_only=True)
 class Plan:
-    """What a watch takes, and what it gives for it.
+    """The cost of a watch in requests, and the freshness and completeness it buys.
 
     Attributes:
         vehicles: How many there are.

@@ -1,4 +1,4 @@
-"""How the devices of a simulated fleet report: when each log is sampled, and when the API stores it."""
+"""Mixes of reporting in a simulated fleet: when each log is sampled, and when the API stores it."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ class _Device:
 
 @attrs.define(kw_only=True)
 class Result:
-    """What a run has given.
+    """The result of a run.
 
     Attributes:
         devices: How many devices there were.

@@ -2,7 +2,7 @@
 
 It starts no task that outlives a step: everything happens while somebody waits for the next log. A step reads one page
 for each of some vehicles, all at the same time, and what it read is given out before the next. Where each vehicle is,
-and the cursor, is `_lanes`.
+and the cursor, is in `positions`.
 """
 
 from __future__ import annotations

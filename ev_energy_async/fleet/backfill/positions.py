@@ -1,6 +1,6 @@
 """Where a backfill is: per vehicle the page and what was given out of it, and all of that as a cursor.
 
-Pure: no I/O, no clock. `_backfill` reads the pages and asks here what of them is still to be given out.
+Pure: no I/O, no clock. `backfill` reads the pages and asks here which of their logs are still to be delivered.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ def digest(vehicle_ids: Sequence[str]) -> str:
 
 
 class Saved(msgspec.Struct, frozen=True, array_like=True):
-    """What a cursor holds.
+    """The content of a cursor.
 
     Attributes:
         of: What is read: the kind of logs and the bounds in time.

@@ -1,6 +1,6 @@
 """Which vehicles a backfill reads, and which of their logs: what it was asked for, checked; and the list of vehicles.
 
-Pure: no I/O. `_backfill` asks the API for the list, and here what follows from a page of it.
+Pure: no I/O. `backfill` asks the API for the list, and this module what follows from a page of it.
 """
 
 from __future__ import annotations

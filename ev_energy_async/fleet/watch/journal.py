@@ -1,4 +1,4 @@
-"""What was delivered but is not acknowledged yet, and how it gets into the checkpoint once it is.
+"""The journal of events delivered and not yet acknowledged; acknowledged ones are written to the checkpoint.
 
 Each event of a stream brings along what becomes of the rows of the checkpoint when it is acknowledged. Acknowledging is
 cumulative: all changes up to an event are written in one go, compared with what is there. Knows nothing of fleets.
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Journal", "RowValue"]
 
 RowValue: TypeAlias = "msgspec.Struct | Callable[[], msgspec.Struct]"
-"""What a row is to hold, or a function that tells when it is time to write it."""
+"""The value of a row, or a function that returns it when it is time to write."""
 
 _LOG: Final = logging.getLogger("ev_energy_async")
 _MANY: Final = 100_000

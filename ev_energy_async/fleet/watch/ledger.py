@@ -53,7 +53,7 @@ class Seen(NamedTuple):
 
 
 class Ledger(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What was delivered of one collection.
+    """The logs delivered from one collection.
 
     Attributes:
         floor: From where on each delivered log is remembered.
@@ -105,7 +105,7 @@ class Ledger(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     @property
     def target(self) -> int:
-        """How far back the collection must be read, to miss nothing that comes in the order of time."""
+        """The time back to which the collection must be read so that nothing stored in order is missed."""
         # A log from the future, of a clock that is ahead, says nothing of what comes before it.
         return min(self.top, self.read_at) if self.instants else self.floor
 
@@ -133,14 +133,14 @@ class Ledger(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     @property
     def per_hour(self) -> float:
-        """How many logs an hour the collection gets, as the last ones that a read has seen tell; 0 if unknown."""
+        """Logs per hour, by the last ones that a read has seen; 0 if unknown."""
         numbers = _unpacked(self.instants)
         span = numbers[-1] - numbers[0] if len(numbers) > 1 else 0
         return (len(numbers) - 1) * 3_600 * SECOND / span if span else 0.0
 
     @property
     def unread(self) -> int:
-        """How many logs were delivered from snapshots and have not been seen by a read."""
+        """Number of logs delivered from snapshots that no read has seen yet."""
         return _count(self.direct)
 
     @property

@@ -1,4 +1,4 @@
-"""What follows from one device as a snapshot shows it. Pure decisions.
+"""Decisions about one device, from its appearance in a snapshot. Pure.
 
 A snapshot proves nothing about what lies before the log that it shows. So that log is delivered at once, and the device
 is *behind* until a read has seen it: then all between is known to be delivered too.
@@ -82,7 +82,7 @@ class Step:
 
 @attrs.define
 class Look:
-    """What follows from a look at a device.
+    """The decisions that follow from a look at a device.
 
     Attributes:
         steps: The changes, in their order.

@@ -1,4 +1,4 @@
-"""What a watch has learned of its fleet, as far as its budget depends on it. Pure.
+"""The facts about a fleet that a watch learns and its budget depends on. Pure.
 
 The engine tells it what it reads, and the rule in `allotment` is given what it expects.
 """
@@ -21,7 +21,7 @@ _NOTABLE: Final = 3_600.0
 
 
 class Outlook:
-    """What is to be expected of a fleet.
+    """The expected reporting of a fleet.
 
     Args:
         now: The time, in seconds of a monotonic clock.

@@ -188,7 +188,7 @@ class Scheduler:
 
     @property
     def waiting(self) -> int:
-        """How many devices wait for their history to be read."""
+        """Number of devices whose history waits to be read."""
         return len(self.history) + len(self.initial)
 
     def due(self, purpose: str, now: float) -> int:

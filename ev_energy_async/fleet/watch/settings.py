@@ -31,7 +31,7 @@ _NOTABLE: Final = 1.5
 
 
 class FleetClient(Backfilling, Protocol):
-    """What a fleet needs of a client: to send, to know time, and what may be spent."""
+    """The part of a client that a fleet needs: sending, the time, and the budget."""
 
     @property
     def budget(self) -> Budget:
@@ -41,7 +41,7 @@ class FleetClient(Backfilling, Protocol):
 
 @attrs.frozen(kw_only=True)
 class Progress:
-    """How far a cycle is.
+    """The progress of a cycle.
 
     Attributes:
         cycle: Its number.
@@ -84,7 +84,7 @@ class Settings:
 
 
 class Provision:
-    """What the budget provides for a watch as things are.
+    """The share of the budget that a watch has at present.
 
     Args:
         settings: The settings of the watch.
@@ -114,7 +114,7 @@ class Provision:
 
     @property
     def complete_within(self) -> float | None:
-        """How soon every log is delivered; see `Allotment`."""
+        """The time within which every log is delivered; see `Allotment`."""
         return self._allotment.complete_within
 
     @property
@@ -140,7 +140,7 @@ class Provision:
 
     @property
     def late_every(self) -> float:
-        """How often the past of a device is read again, in seconds."""
+        """The interval at which the past of a device is read again, in seconds."""
         return self._allotment.late_every
 
     def turns(self, purpose: str, devices: int) -> int:

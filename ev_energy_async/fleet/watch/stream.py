@@ -1,6 +1,6 @@
 """A watch over a fleet, as its consumer sees it: a stream of events, one by one or in batches, each to be acknowledged.
 
-`fleet` makes it; `_engine` does the work, while somebody waits for the next event and at no other time.
+`fleet` makes it; `engine` does the work, while somebody waits for the next event and at no other time.
 """
 
 from __future__ import annotations
