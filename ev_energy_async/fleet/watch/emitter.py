@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from ev_energy_async.messages import BadItem
     from ev_energy_async.models import Vehicle
 
-__all__ = ["Emitter", "reason_of"]
+__all__ = ["Emitter", "reason_of", "state_after"]
 
 # A device that was silent for so long has a past to catch up on, which may come in any order.
 _SILENCE: Final = 2 * 3_600 * SECOND
@@ -185,7 +185,7 @@ class Emitter:
             if log == "status":
                 after = after.but(behind=after.behind or max(before.read_at, state.since))
         else:
-            after = _through(state, reading, past=past)
+            after = state_after(state, reading, past=past)
             oldest = min((each.at for each in delivered), default=None)
             if oldest is not None and seen_to > ALWAYS and not -_SILENCE < oldest - seen_to < _SILENCE:
                 self.late.soon[reading.device_id] = reading.read_at + _SOON
@@ -291,7 +291,7 @@ def _partly(state: DeviceState, log: str, delivered: list[Seen], count: int) -> 
     return state.with_delivered(log, delivered[:count])
 
 
-def _through(state: DeviceState, reading: Reading, *, past: int) -> DeviceState:
+def state_after(state: DeviceState, reading: Reading, *, past: int) -> DeviceState:
     """Return the state of a device after a read that is through."""
     log, read_at, reach = reading.log, reading.read_at, reading.reach
     before = state.ledger(log)

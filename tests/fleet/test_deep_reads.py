@@ -1,0 +1,52 @@
+"""Which reads count as having looked for late logs: those that reach down to where such logs may still turn up."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import attrs
+
+from ev_energy_async.fleet.watch.emitter import state_after
+from ev_energy_async.fleet.watch.ledger import Ledger
+from ev_energy_async.fleet.watch.state import DeviceState
+from ev_energy_async.instants import SECOND, SKEW
+
+HOUR: Final = 3_600 * SECOND
+PAST: Final = 72 * HOUR
+READ: Final = 1_000 * HOUR
+STATE: Final = DeviceState.new("ACTIVE", None, 0).with_ledger("status", Ledger.after(READ, READ))
+
+
+@attrs.frozen
+class Read:
+    """A read that is through and found nothing new."""
+
+    read_at: int
+    reach: int
+    log: str = "status"
+    logs: tuple[Any, ...] = ()
+    is_cut: bool = False
+
+
+def deep_at_after(*reads: Read) -> int:
+    state = STATE
+    for read in reads:
+        state = state_after(state, read, past=PAST)  # type: ignore[arg-type]  # what it uses of a Reading
+    return state.ledger("status").deep_at
+
+
+def test_a_read_that_stops_above_the_past_is_no_turn_of_the_rotation() -> None:
+    assert deep_at_after(Read(READ + HOUR, reach=READ)) == READ
+    assert deep_at_after(Read(READ + HOUR, reach=READ - PAST - SKEW + 2)) == READ
+
+
+def test_a_read_that_reaches_the_whole_past_is_one() -> None:
+    assert deep_at_after(Read(READ + HOUR, reach=READ - PAST - SKEW)) == READ + HOUR
+
+
+def test_the_past_is_measured_from_the_last_deep_read_and_not_from_the_last_read() -> None:
+    shallow = Read(READ + 10 * HOUR, reach=READ + 9 * HOUR)
+    almost = Read(READ + 20 * HOUR, reach=READ + 10 * HOUR - PAST - SKEW)
+
+    assert deep_at_after(shallow, almost) == READ
+    assert deep_at_after(shallow, attrs.evolve(almost, reach=READ - PAST - SKEW)) == READ + 20 * HOUR
