@@ -255,15 +255,24 @@ class _Lock:
         )
 
     def _guard_existing(self, target: Path) -> bool:
-        """Lock the token file, if there is one; whether nobody else has it."""
+        """Lock the token file, or its folder while there is none; whether nobody else has it.
+
+        Either keeps others out even if the lock file is deleted while it is held.
+        """
         try:
             handle = os.open(target, os.O_RDONLY)
         except FileNotFoundError:
-            return True
+            return self._guard_folder(target)
         except OSError as error:
             self.release()
             raise TokenStoreError(f"{target}: {error.strerror}") from error
         return self._lock_file(handle) and _is_at(target, handle)
+
+    def _guard_folder(self, target: Path) -> bool:
+        if fcntl is None:  # pragma: no cover  # on Windows, where an open lock file cannot be deleted
+            return True
+        # Whoever had the folder may have saved the first token since it was looked for.
+        return self._lock_file(os.open(target.parent, os.O_RDONLY)) and not target.exists()
 
     def _lock_file(self, handle: int) -> bool:
         if fcntl is None:  # pragma: no cover  # on Windows

@@ -120,6 +120,19 @@ async def test_deleting_the_lock_file_does_not_release_the_lock(path: Path) -> N
     assert await store.load() == FULL
 
 
+async def test_deleting_the_lock_file_before_there_is_a_token_does_not_release_the_lock_either(path: Path) -> None:
+    store = FileTokenStore(path)
+
+    async with store.lock():
+        path.with_name("token.json.lock").unlink()
+        assert not await is_free(path)
+        await store.save(FULL)
+        assert not await is_free(path), "now the token file is there, and locked"
+
+    assert await is_free(path)
+    assert await store.load() == FULL
+
+
 async def test_a_lock_file_that_is_a_link_is_not_followed(path: Path) -> None:
     elsewhere = path.with_name("elsewhere")
     path.with_name("token.json.lock").symlink_to(elsewhere)
