@@ -108,7 +108,8 @@ async def upload_rebate_evidence(
         await asyncio.to_thread(file.open)
         response = await uploader.put(request, target, _chunks(file, size, progress))
     finally:
-        await asyncio.to_thread(file.close)
+        # Shielded: a second cancellation would otherwise take the closing off the queue of the threads.
+        await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, file.close))
     if response.status not in _SUCCESSES:
         raise error_for(response)
     finished = await api.finish_rebate_evidence_file_upload(sender, file_id)
