@@ -28,10 +28,10 @@ UNIONS = {
         paths=posts("/hostile", thing(e=one_of(ref("HostileA"), ref("HostileB")))),
         schemas={
             "HostileA": {"enum": ["a | b"]},
-            "HostileB": {"enum": ["a | __import__('os').system('touch /tmp/was-code') #"]},
+            "HostileB": {"enum": ["a | __import__('os').system('touch was-code') #"]},
         },
-        call="""ev.hostile.create(e="a | __import__('os').system('touch /tmp/was-code') #")""",
-        sends="""POST /hostile {"e":"a | __import__('os').system('touch /tmp/was-code') #"}""",
+        call="""ev.hostile.create(e="a | __import__('os').system('touch was-code') #")""",
+        sends="""POST /hostile {"e":"a | __import__('os').system('touch was-code') #"}""",
         returns="None",
     ),
     "a discriminator with a mapping": Style(
