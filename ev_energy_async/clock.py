@@ -22,7 +22,7 @@ RandomSource: TypeAlias = random.Random
 
 
 _LONGEST_NAP: Final = 10.0
-# The clock that goes on while the machine sleeps: on Linux and on macOS it has different names, and on Windows
+# The clock that keeps running while the machine sleeps: on Linux and on macOS it has different names, and on Windows
 # `time.monotonic` is one. See clock_gettime(2) of each.
 _STEADY: Final[int | None] = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
 

@@ -241,7 +241,7 @@ class _Lock:
             self._lock.release()
 
     def timed_out(self, patience: float) -> TokenStoreError:
-        """Return the error for a lock that was not to be had, with the process that holds it."""
+        """Return the error for a lock that could not be acquired, naming the process that holds it."""
         path = _lock_path(_target(self._path))
         try:
             with path.open("rb") as file:

@@ -150,7 +150,7 @@ class Budget:
     The same holds after an hour without a response.
 
     If others used up the bucket, nobody knows when it frees up: then one request goes alone, at the time that a 429
-    stated, or a minute after the last response and less often if that was in vain.
+    stated, or a minute after the last response and less often while that fails.
 
     Raises:
         InvalidArgument: A number is out of bounds, or the reserve leaves nothing.

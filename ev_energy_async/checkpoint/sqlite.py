@@ -308,7 +308,7 @@ class SqliteCheckpoint:
 
 
 def _in_progress(connection: sqlite3.Connection) -> sqlite3.Connection:
-    """Return the connection if its transaction goes on: SQLite ends it by itself, as when the disk is full."""
+    """Return the connection if its transaction is still open: SQLite ends it by itself, as when the disk is full."""
     if not connection.in_transaction:
         raise CheckpointError("the transaction was undone; nothing of it was kept")
     return connection

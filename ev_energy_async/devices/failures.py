@@ -60,7 +60,7 @@ def settle(
 
     Args:
         failures: What failed in one step, none of it fatal.
-        answered: Whether anything in that step was answered.
+        answered: Whether any request of that step got a response.
         waits: How many steps in a row were waited out before.
 
     Returns:
@@ -73,7 +73,7 @@ def settle(
 
 
 async def outcomes_of(jobs: Sequence[Job]) -> list[Any]:
-    """Return the result of each job, or the error it ends with. None goes on when this is cancelled."""
+    """Return the result of each job, or the error it ends with. All are cancelled with it."""
 
     async def outcome(job: Job) -> Any:
         try:

@@ -51,7 +51,7 @@ class Follow(Stream[L]):
     done; `aclose`, or leaving its `async with`, ends it for good.
 
     Attributes:
-        cursor: Where to go on after the last log, for `follow(cursor=...)`; None until the collection was read.
+        cursor: Where to resume after the last log, for `follow(cursor=...)`; None until the collection was read.
         late: Whether the last log is older than one that came before it.
     """
 
@@ -98,7 +98,7 @@ class Follow(Stream[L]):
 
     @property
     def cursor(self) -> str | None:
-        """Where to go on after the last log, for `follow(cursor=...)`; None until the collection was read.
+        """Where to resume after the last log, for `follow(cursor=...)`; None until the collection was read.
 
         Text of about a thousand characters, made when asked for.
         """
@@ -170,18 +170,18 @@ class Follow(Stream[L]):
             self._reading = None
             self._finish(memory)
             return
-        if self._reading.answer is not self._dated:
-            self._dated = self._reading.answer
+        if self._reading.response is not self._dated:
+            self._dated = self._reading.response
             self._began = self._time.read_at(self._dated, self._began)
         memory.take(portion.logs, read_at=self._began, upto=portion.upto, hold=self._ordered)
         self._has_read = True
 
     async def _baseline(self) -> Memory[L]:
-        """Read what is there already."""
+        """Read what exists already."""
         memory = Memory[L](ALWAYS, self._lateness)
 
-        def down_to(answer: Response[Any]) -> int:
-            self._began = self._time.read_at(answer, self._began)
+        def down_to(response: Response[Any]) -> int:
+            self._began = self._time.read_at(response, self._began)
             return self._began - self._lateness - SKEW
 
         portion: Portion = await read_back(self._read(None, self._until), self._field, down_to=down_to)

@@ -1,7 +1,8 @@
 """Reading a log collection back and forth: page by page with the next one on its way, and oldest first in windows.
 
 The API lists the newest logs first. To go the other way through a long past without holding all of it, it is read in
-windows of time, each as long as a few pages last. Asks through what it is given; `logs` and `follow` use it.
+windows of time, each as long as a few pages last. Requests go through the paginator that is handed in.
+`logs` and `follow` use it.
 """
 
 from __future__ import annotations
@@ -30,9 +31,9 @@ L = TypeVar("L")
 ListLogs: TypeAlias = "Callable[[dt.datetime | None, dt.datetime | None], Paginator[L]]"
 """Lists the logs between two times, both included; None for no bound."""
 
-# A window that turns out longer than this many pages is made shorter, and what was read of it dropped.
+# A window longer than this many pages is shortened, and what was read of it is dropped.
 _MOST_PAGES: Final = 8
-# How many logs a window is made to hold: a few full pages, and far from too many.
+# The number of logs that a window should hold: a few full pages, well below the limit.
 _AIM: Final = 300
 _GROWTH: Final = 8
 _SHORTEST: Final = SECOND // 1_000
@@ -45,23 +46,23 @@ class Portion:
 
     Attributes:
         logs: The logs; the newest first as `read_back` gives them, the oldest first from `Ascending`.
-        upto: Up to which instant there are no others.
-        complete: Whether there are no older ones within what was asked for.
-        cut: Whether it was given up, for there were too many.
-        answer: The first answer; None if it had none.
+        upto: The instant up to which there are no others.
+        complete: Whether there are no older ones within the bounds.
+        cut: Whether the read was abandoned because there were too many.
+        response: The first response; None if there was none.
     """
 
     logs: list[Placed]
     upto: int = NEVER
     complete: bool = True
     cut: bool = False
-    answer: Response[Any] | None = None
+    response: Response[Any] | None = None
 
 
 async def prefetched(fetch: Callable[[], Awaitable[T | None]]) -> AsyncGenerator[T]:
     """Yield what a function fetches until that is None, the next one on its way while the consumer works.
 
-    One task at the most, which ends with the generator. An error is raised when its turn has come.
+    There is at most one task, and it ends with the generator. An error is raised in its place among the items.
     """
     task: asyncio.Task[T | None] | None = None
     try:
@@ -83,7 +84,7 @@ async def _awaited(fetch: Callable[[], Awaitable[T]]) -> T:
 
 
 def pages_of(paginator: Paginator[L], cursor: str | None = None) -> AsyncGenerator[Page[L]]:
-    """Return the pages of a list as the generator that they are, to be closed."""
+    """Return the pages of a list as a generator, which the caller closes."""
     return cast("AsyncGenerator[Page[L]]", paginator.pages(cursor=cursor))
 
 
@@ -104,22 +105,22 @@ async def read_back(
         most_pages: Give up if there are more pages to read than this.
     """
     logs: list[Placed] = []
-    answer: Response[Any] | None = None
+    response: Response[Any] | None = None
     count = 0
     limit: int | None = None
     async with aclosing(pages_of(paginator)) as pages:
         async for page in pages:
             count += 1
-            if answer is None:
-                answer = page.response
-                limit = down_to(answer) if callable(down_to) else down_to
+            if response is None:
+                response = page.response
+                limit = down_to(response) if callable(down_to) else down_to
             logs += [place(log, field, page.response) for log in page]
             complete = page.next_cursor is None
             if complete or (limit is not None and logs and logs[-1].at < limit):
-                return Portion(logs, complete=complete, answer=answer)
+                return Portion(logs, complete=complete, response=response)
             if count == most_pages:
-                return Portion(logs, complete=False, cut=True, answer=answer)
-    return Portion(logs, answer=answer)
+                return Portion(logs, complete=False, cut=True, response=response)
+    return Portion(logs, response=response)
 
 
 class Ascending(Generic[L]):
@@ -129,16 +130,16 @@ class Ascending(Generic[L]):
         read: Lists the logs between two times.
         field: The field with the time of a log.
         begin: Where to begin; None for the first log there is.
-        since: What is asked for at the least, as the caller bounded it.
-        until: The same at the most.
-        cradle: A time before which there is hardly a log.
+        since: The caller's lower bound.
+        until: The caller's upper bound.
+        cradle: A time before which there is hardly any log.
 
-    A short past is one portion: whole pages read back to `begin`, and what else they hold. Only when that is too much
-    it is read in windows. A call of `next` that fails or is cancelled can be repeated.
+    A short past is one portion: whole pages read back to `begin`, and whatever else they hold. A longer one is read in
+    windows. A call of `next` that fails or is cancelled can be repeated.
 
     Attributes:
-        answer: The first answer; None before it.
-        reach: Down to which instant the portions are without gaps, once they are all there; ALWAYS for all there is.
+        response: The first response; None before it.
+        reach: The instant down to which the portions have no gaps, once all have been read; ALWAYS for everything.
     """
 
     def __init__(
@@ -151,7 +152,7 @@ class Ascending(Generic[L]):
         until: dt.datetime | None,
         cradle: int,
     ) -> None:
-        self.answer: Response[Any] | None = None
+        self.response: Response[Any] | None = None
         self.reach = ALWAYS if begin is None else begin
         self._read = read
         self._field = field
@@ -173,7 +174,7 @@ class Ascending(Generic[L]):
         Raises:
             ApiError: The API refused.
             TransportError: There was no complete response.
-            DecodeError: An answer cannot be understood.
+            DecodeError: A response cannot be decoded.
         """
         if self._done:
             return None
@@ -181,12 +182,12 @@ class Ascending(Generic[L]):
             portion = await read_back(
                 self._read(self._since, self._until), self._field, down_to=self._begin, most_pages=_MOST_PAGES
             )
-            self.answer = self.answer or portion.answer
+            self.response = self.response or portion.response
             if not portion.cut:
                 self._done = True
                 earliest = ALWAYS if self._since is None else instant_of(self._since)
                 self.reach = earliest if portion.complete else portion.logs[-1].at
-                return Portion(in_order(portion.logs), complete=portion.complete, answer=portion.answer)
+                return Portion(in_order(portion.logs), complete=portion.complete, response=portion.response)
             self._end, self._known = portion.logs[0].at, portion.logs[-1].at
             self._span = self._usual = _span_for(portion.logs)
             self._split = True
@@ -223,22 +224,22 @@ class Ascending(Generic[L]):
         self._begin = upper
         # Bounds are inclusive, so that what stands on this one comes again.
         self._edge = frozenset(placed.text for placed in portion.logs if placed.at >= upper - MICROSECOND)
-        return Portion(logs, upto=NEVER if last else upper, complete=last, answer=portion.answer)
+        return Portion(logs, upto=NEVER if last else upper, complete=last, response=portion.response)
 
     def _most_pages(self) -> int | None:
-        """Return after how many pages a window is too long."""
+        """Return the number of pages beyond which a window is too long."""
         if self._begin is not None and self._span <= _SHORTEST:
             return None
-        # A gap is crossed in long steps, of which one page says enough.
+        # A gap is crossed in long steps; one page of each is enough.
         return 1 if self._in_gap and self._span > self._usual else _MOST_PAGES
 
     def _next_span(self, upper: int, count: int) -> int:
-        """Return how long the window is to be that follows one with so many logs."""
+        """Return the length of the window that follows one with this many logs."""
         if count and self._in_gap:
             return self._usual
         if count:
             return int(self._span * min(_GROWTH, max(1 / _GROWTH, _AIM / count)))
-        # Nothing here. Halve the way to the next log that is known of, or go on in longer and longer steps.
+        # Nothing here. Halve the way to the next log that is known of, or take longer and longer steps.
         ahead = (self._known - upper) // 2 if self._known > upper else self._span * _GROWTH
         return max(self._usual, ahead)
 
@@ -247,7 +248,7 @@ class Ascending(Generic[L]):
 
 
 def in_order(logs: Iterable[Placed]) -> list[Placed]:
-    """Return logs, the oldest first, each once: of one that is stored twice under one time, what was stored first."""
+    """Return logs, the oldest first, each once: of two that are stored under one time, the one stored first."""
     found: dict[str, Placed] = {}
     for placed in logs:
         other = found.setdefault(placed.text, placed)
@@ -262,10 +263,10 @@ def _by_time(placed: Placed) -> tuple[int, str]:
 
 
 def _span_for(logs: list[Placed]) -> int:
-    """Return how long a window is that holds some hundred logs, if they go on like these."""
+    """Return the length of a window that holds a few hundred logs, at the rate of these."""
     return max(_SHORTEST, (logs[0].at - logs[-1].at) * _AIM // len(logs))
 
 
 def cradle_of(created_at: dt.datetime | None) -> int:
-    """Return an instant before which a device has hardly a log: its making, or long ago if that is not known."""
+    """Return an instant before which a device has hardly any log: its creation, or long ago if that is not known."""
     return instant_of(created_at or dt.datetime(2015, 1, 1, tzinfo=dt.UTC))

@@ -129,7 +129,7 @@ class LogQuery(Generic[L]):
         ordered: bool = False,
         cursor: str | None = None,
     ) -> Follow[L]:
-        """Return an iterator over the logs that goes on with those to come; each log exactly once.
+        """Return an iterator over the logs that continues with those to come; each log exactly once.
 
         Each reading takes full pages, back to what was seen and over the lateness, so one request as a rule. Failures
         that pass are waited out, and logged once each.
@@ -144,7 +144,7 @@ class LogQuery(Generic[L]):
             since: Where to begin; that of the query by default. Without either, what comes from now on.
             ordered: Whether to hold logs back until `lateness` has passed, to yield them in the order of their time.
                 If not, they come as soon as they are seen, those of one reading in order.
-            cursor: Where an earlier iterator was; `since` counts no more. It holds what was given out lately.
+            cursor: Where an earlier iterator was; it overrides `since`. It holds the logs delivered lately.
 
         Raises:
             InvalidArgument: An argument is not what it should be, or the cursor is of another collection.

@@ -1,4 +1,4 @@
-"""When somebody who is in no hurry may go on: within a share of the hourly budget, and after what was in the way.
+"""When unhurried work may continue: within a share of the hourly budget, and after failures that affect everything.
 
 `follow` asks here before each reading, `backfill` before each step. It waits and sends nothing itself.
 """
@@ -113,7 +113,7 @@ class Patience:
 
     Attributes:
         what: What waits.
-        failures: How many there have been since something was answered.
+        failures: How many there have been since the last success.
     """
 
     def __init__(self, what: str, clock: Clock) -> None:
@@ -124,11 +124,11 @@ class Patience:
 
     @property
     def delay(self) -> float:
-        """Seconds until the next try; not above zero if it may be at once."""
+        """Seconds until the next attempt; zero or less if it may begin at once."""
         return self._due - self._clock.monotonic()
 
     def fail(self, errors: Sequence[EvEnergyError]) -> None:
-        """Take a try that has failed."""
+        """Take note of an attempt that failed."""
         delay = min(_PATIENCE * 2 ** min(self.failures, 10), _LONGEST_WAIT)
         for error in errors:
             retry_at: dt.datetime | None = getattr(error, "retry_at", None)
@@ -136,12 +136,12 @@ class Patience:
                 announced = (retry_at - self._clock.now()).total_seconds()
                 delay = max(delay, min(announced, _LONGEST_ANNOUNCED))
         if not self.failures:
-            _LOG.warning("%s is interrupted, next try in %.0f s: %s", self.what, delay, errors[0])
+            _LOG.warning("%s is interrupted; next attempt in %.0f s: %s", self.what, delay, errors[0])
         self.failures += 1
         self._due = self._clock.monotonic() + delay
 
     def succeed(self) -> None:
-        """Take a try that was answered."""
+        """Take note of an attempt that succeeded."""
         if self.failures:
-            _LOG.info("%s goes on after %d failures", self.what, self.failures)
+            _LOG.info("%s resumed after %d failures", self.what, self.failures)
             self.failures = 0

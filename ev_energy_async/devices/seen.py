@@ -55,7 +55,7 @@ def place(log: Any, field: str, response: Response[Any] | None = None) -> Placed
     Args:
         log: The log.
         field: Its field with the time that orders the collection.
-        response: The answer that held it, for the error.
+        response: The response that held it, for the error.
 
     Raises:
         DecodeError: It has neither.
@@ -76,9 +76,9 @@ def place(log: Any, field: str, response: Response[Any] | None = None) -> Placed
 class Memory(Generic[L]):
     """The logs seen in one collection, and those of them that are still to be delivered.
 
-    Everything from `floor` on that was ever read is remembered, so each log is given out once. What is older is out of
-    memory and never given out. The floor rises with time: memory holds the logs of the lateness window and those of
-    one page, whichever are more, and what was not given out.
+    Everything from `floor` on that was ever read is remembered, so each log is delivered once. Whatever is older is
+    forgotten and never delivered. The floor rises with time: memory holds the logs of the lateness window and those of
+    one page, whichever are more, and those not delivered yet.
 
     Args:
         floor: Where memory begins.
@@ -87,7 +87,7 @@ class Memory(Generic[L]):
     Attributes:
         floor: Where memory begins.
         reach: How far back the next reading must go, to miss nothing that is late by no more than the lateness.
-        top: The latest time that was given out; None before the first.
+        top: The latest time that was delivered; None before the first.
         newest: The log with the latest time of those that were read; None before the first, and on a fresh cursor.
     """
 
@@ -113,7 +113,7 @@ class Memory(Generic[L]):
         return len(self._waiting)
 
     def begin(self, logs: Iterable[Placed], *, read_at: int, complete: bool) -> None:
-        """Take what is there already as given out: to follow what comes from now on.
+        """Count what exists already as delivered, to follow only what comes from now on.
 
         Args:
             logs: The newest logs, with no gaps.
@@ -147,7 +147,7 @@ class Memory(Generic[L]):
         self._until = min(read_at - self._lateness, upto) if hold else NEVER
 
     def next(self) -> tuple[L, bool] | None:
-        """Give out the next log, and whether it is late: older than one given out before. None if there is none."""
+        """Return the next log, and whether it is late: older than one delivered before. None if there is none."""
         if not self._waiting:
             return None
         at = self._waiting[0].at
@@ -160,12 +160,12 @@ class Memory(Generic[L]):
         return log, late
 
     def forget(self) -> None:
-        """Let go of what is not needed any more; when all that could be given out was."""
+        """Forget what is no longer needed; called when everything that could be delivered was."""
         reach = min(self.reach, self._waiting[0].at) if self._waiting else self.reach
         self.floor, self._seen = self._needed(self._seen, reach)
 
     def cursor(self, of: str) -> str:
-        """Return what `resume` goes on from, as a short text: what was given out, not what waits.
+        """Return what `resume` continues from, as a short text: what was delivered, not what waits.
 
         Args:
             of: What collection it is of.

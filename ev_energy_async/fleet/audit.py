@@ -78,7 +78,7 @@ class AuditReport:
 
 
 class _Cursor(msgspec.Struct, frozen=True, array_like=True):
-    """The content of a cursor: the bounds and logs of the audit, the device to go on with, those that failed."""
+    """The content of a cursor: the bounds and logs of the audit, the next device, those that failed."""
 
     since: int
     until: int
@@ -239,7 +239,7 @@ class Audit(Stream["StatusLogged | ErrorLogged | PollFailed"]):
         return event
 
     async def _acknowledge(self) -> None:
-        """Acknowledge what was given out, and what changed without an event."""
+        """Acknowledge what was delivered, and what changed without an event."""
         self._given = self._journal.enter({})
         await self._journal.acknowledge(self._given)
         while self._begun and self._is_done(self._begun[0]):

@@ -150,7 +150,7 @@ class IntegrationChanged(DeviceEvent):
 
 @attrs.frozen(kw_only=True)
 class PollFailed(DeviceEvent):
-    """A vehicle could not be read. The others go on, and it is retried in a later cycle.
+    """A vehicle could not be read. The others are not affected, and it is retried in a later cycle.
 
     Attributes:
         log_kind: What was read: `status`, `error`, `command`, `location`, or `vehicle` for the vehicle itself.

@@ -148,7 +148,7 @@ class Core:
         self.stands_for_an_application = False
         if credentials is not None:
             self._identify(credentials)
-        # A budget that was handed in may be shared with other clients, and goes on without this one.
+        # A budget that was handed in may be shared with other clients and outlives this one.
         self._owns_budget = budget is None
         self._budget = budget
         self._limits: set[asyncio.Timeout] = set()

@@ -8,10 +8,10 @@ Two questions are asked of each change, since their responses differ:
 The version that a change calls for follows the source alone (https://semver.org, items 6 to 8): a path that moved
 breaks every released client, yet the release that knows the new path changes no line of anybody's code, and must reach
 those who pin `~=1.4`; a scope that is needed from now on is needed by each release alike. So `major` is what breaks
-source, `minor` what adds or deprecates something, `patch` what mends or merely informs the client, `none` what no user
+source, `minor` what adds or deprecates something, `patch` what fixes or merely informs the client, `none` what no user
 can notice.
 
-Below 1.0 item 4 leaves all of that free. What package managers take for compatible there is the same second number
+Below 1.0 item 4 leaves all of that free. What package managers treat as compatible there is the same second number
 (`~=0.1.2`), so `minor` is for what breaks source and `patch` for all else.
 """
 
@@ -84,7 +84,7 @@ OPERATIONS: Final[dict[str, Rule]] = {
         "minor",
         "Deprecated",
         "{is} now called `{after}`; the old name warns for one minor release",
-        "Names are not on the wire, and the old one goes on working, with a DeprecationWarning.",
+        "Names are not on the wire, and the old one keeps working, with a DeprecationWarning.",
     ),
     "operation-moved": _wire(
         "Changed", "moved from `{before}` to `{after}`", "Old clients call an address that is gone; the name stays."
@@ -96,7 +96,7 @@ OPERATIONS: Final[dict[str, Rule]] = {
         "{needs} the scope {after}",
         "A token without it is refused with 403, whichever release sends it; no line of code changes.",
     ),
-    "scope-removed": _fine("patch", "Changed", "no longer {needs} the scope {before}", "A token with it does as well."),
+    "scope-removed": _fine("patch", "Changed", "no longer {needs} the scope {before}", "A token that has it still works."),
     "token-required": _wire(
         "Changed", "{needs} a token now", "Calls of a client without credentials are refused with 401."
     ),
@@ -106,10 +106,10 @@ OPERATIONS: Final[dict[str, Rule]] = {
     "user-required": _wire(
         "Changed",
         "{needs} `as_user` under client credentials",
-        "Calls in nobody's name are refused with 400; the signature stays.",
+        "Calls without a user are refused with 400; the signature stays.",
     ),
     "user-not-required": _fine("patch", "Changed", "no longer {needs} `as_user`", "A user may still be named."),
-    "user-accepted": _fine("minor", "Changed", "{heeds} `as_user`", "Calls in nobody's name go on as before."),
+    "user-accepted": _fine("minor", "Changed", "{heeds} `as_user`", "Calls without a user work as before."),
     "user-ignored": _wire(
         "Changed",
         "no longer {heeds} `as_user`",
@@ -121,7 +121,7 @@ OPERATIONS: Final[dict[str, Rule]] = {
     "paging-added": _both(
         "Changed",
         "{returns} `{after}` instead of `{before}`: the response comes in pages",
-        "An old client sees the first page alone; `await` gives a page where it gave the whole.",
+        "An old client sees the first page alone; `await` returns one page where it returned everything.",
     ),
     "paging-removed": _source(
         "Changed",
@@ -186,7 +186,7 @@ PARAMETERS: Final[dict[str, Rule]] = {
         "Removed", "{is} gone", "The server refuses it or no longer filters by it; the keyword is gone."
     ),
     "parameter-required": _both("Changed", "{is} required now", "Calls without it are refused, by SDK and server."),
-    "parameter-optional": _fine("minor", "Changed", "{is} optional now", "Calls with it go on as before."),
+    "parameter-optional": _fine("minor", "Changed", "{is} optional now", "Calls with it work as before."),
     "parameter-widened": _fine(
         "minor", "Changed", "{takes} `{after}` instead of `{before}`", "What was sent may still be sent."
     ),
@@ -310,7 +310,7 @@ SCHEMAS: Final[dict[str, Rule]] = {
     "body-field-renamed": _both(
         "Changed", "{is} now called `{after}`", "The server knows the new key alone; so does the signature."
     ),
-    "body-field-optional": _fine("minor", "Changed", "{is} optional now", "Bodies with it go on as before."),
+    "body-field-optional": _fine("minor", "Changed", "{is} optional now", "Bodies with it work as before."),
     "body-field-required": _both("Changed", "{is} required now", "Bodies without it are refused, by SDK and server."),
     "body-field-nullable": _fine(
         "minor", "Changed", "may be null (`{after}` instead of `{before}`)", "What was sent may still be sent."
@@ -346,7 +346,7 @@ SCHEMAS: Final[dict[str, Rule]] = {
 
 OTHERS: Final[dict[str, Rule]] = {
     "webhook-added": _fine("minor", "Added", "{is} a new message (`{after}`)", "A receiver ignores types it ignores."),
-    "webhook-removed": _wire("Removed", "{is} no longer sent", "A receiver waits in vain; no name of the SDK is gone."),
+    "webhook-removed": _wire("Removed", "{is} no longer sent", "Receivers get it no longer; no name is gone."),
     "webhook-payload-changed": _both(
         "Changed", "{has} `{after}` for data instead of `{before}`", "An old receiver cannot decode it."
     ),
@@ -354,7 +354,7 @@ OTHERS: Final[dict[str, Rule]] = {
         "minor",
         "Changed",
         "{is} `{after}` instead of `{before}`",
-        "Released clients go on asking for the version they were generated for.",
+        "Released clients keep requesting the version they were generated for.",
     ),
     "by-hand": _fine(
         "none",

@@ -149,7 +149,7 @@ class Resolver:
         if reference in inside:
             raise BadDocument(f"{at}: {reference} contains itself, and is no class that could be referred to")
         if len(inside) >= _LONGEST_CHAIN:
-            raise BadDocument(f"{at}: references go on for more than {_LONGEST_CHAIN} steps")
+            raise BadDocument(f"{at}: references are nested for more than {_LONGEST_CHAIN} steps")
         target = self.schema(lookup(self._document, reference, at), reference[1:], (*inside, reference))
         beside = {k: v for k, v in node.items() if k not in {"$ref", "x-inline"}}
         if not beside or not is_object(target):

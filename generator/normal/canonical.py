@@ -57,7 +57,9 @@ class Canonical:
             if name in self._under_way:
                 raise BadDocument(f"components.schemas.{name}: allOf goes in a circle ({chain})")
             if len(self._under_way) >= _LONGEST_CHAIN:
-                raise BadDocument(f"components.schemas.{self._under_way[0]}: allOf goes on for {_LONGEST_CHAIN} steps")
+                raise BadDocument(
+                    f"components.schemas.{self._under_way[0]}: allOf is nested for {_LONGEST_CHAIN} steps"
+                )
             self._under_way.append(name)
             made = self.of(self._raw[name])
             # References say whether null is allowed: a class is not one of its own instances.

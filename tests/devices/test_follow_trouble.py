@@ -78,7 +78,7 @@ async def test_a_failure_that_passes_is_waited_out_and_logged_once(
     assert await take(logs, 4) == texts(*server.logs)
     interrupted, goes_on = (record.getMessage() for record in caplog.records)
     assert "is interrupted" in interrupted
-    assert "goes on after 6 failures" in goes_on
+    assert "resumed after 6 failures" in goes_on
     if kind == "budget":
         assert 27 * 60 in server.clock.naps, "until the budget frees up"
 

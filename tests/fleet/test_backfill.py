@@ -291,7 +291,7 @@ async def test_a_refusal_for_want_of_budget_is_everybodys_and_waited_out(caplog:
     assert sorted(await all_of(Backfill(fleet, "status"))) == at(1, 1) + at(2, 2)
     assert fleet.clock.naps[0] == 30 * 60
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"] * 2
-    assert "the backfill of status is interrupted, next try in 1800 s" in caplog.text
+    assert "the backfill of status is interrupted; next attempt in 1800 s" in caplog.text
 
 
 @pytest.mark.parametrize("status", [429, 503])

@@ -1,7 +1,7 @@
 """Reading the past of many vehicles at once, merged, through failures and restarts; `fleet.logs` gives it.
 
 It starts no task that outlives a step: everything happens while somebody waits for the next log. A step reads one page
-for each of some vehicles, all at the same time, and what it read is given out before the next. Where each vehicle is,
+for each of some vehicles, all at the same time, and delivers what it read before the next. Where each vehicle is,
 and the cursor, is in `positions`.
 """
 
@@ -75,11 +75,12 @@ class Backfill(Stream["LogRead | PollFailed"]):
 
     The logs of one vehicle come newest first, those of several in turns, a page at a time. At most `concurrency`
     vehicles are read at the same time, and at most one page of each is held. Logs that the API gets meanwhile may be
-    missed: to go on into the future is what `fleet.watch` is for.
+    missed: following the fleet into the future is what `fleet.watch` is for.
 
-    A vehicle that cannot be read gives a `PollFailed`, after the client's own retries, and the others go on; it stays
-    in the cursor, and a run that goes on from there tries it again. So does one that ended: it then reads just those.
-    A log that cannot be decoded gives a `PollFailed` too, and the rest of its vehicle goes on. Where the API refuses
+    A vehicle that cannot be read gives a `PollFailed`, after the client's own retries, and the others are not
+    affected; it stays in the cursor, and a run resumed from there retries it. So does one that ended: it then reads
+    only those.
+    A log that cannot be decoded gives a `PollFailed` too, and the rest of its vehicle follows. Where the API refuses
     everybody for want of budget, or does not answer at all, the backfill waits, and says so in the log, once.
 
     With all vehicles (`vehicles=None`) they are listed first, page by page between the reads, and those are left out
@@ -150,7 +151,7 @@ class Backfill(Stream["LogRead | PollFailed"]):
 
     @property
     def cursor(self) -> str:
-        """Where to go on after the last item, for `logs(cursor=...)`.
+        """Where to resume after the last item, for `logs(cursor=...)`.
 
         Text, made when asked for: some 4,000 characters with 50 vehicles under way, and 20 to 60 for each that failed.
         """
@@ -176,7 +177,7 @@ class Backfill(Stream["LogRead | PollFailed"]):
             ApiError: The list of vehicles was refused.
             DecodeError: The list of vehicles cannot be understood.
             InvalidArgument: The cursor names pages that there are none of.
-            StopAsyncIteration: All was given out; or it was closed.
+            StopAsyncIteration: Everything was delivered, or it was closed.
         """
         return await super().__anext__()
 
@@ -192,7 +193,7 @@ class Backfill(Stream["LogRead | PollFailed"]):
         return f"<Backfill {self._selection.text}{', closed' if self._is_over else ''}>"
 
     def _held(self) -> Read | None:
-        """Give out what was read and not given out yet."""
+        """Deliver what was read and not delivered yet."""
         if self._failures:
             return self._failures.popleft()
         while self._giving:
@@ -232,7 +233,7 @@ class Backfill(Stream["LogRead | PollFailed"]):
             # As a single call raises it, say from an auth of the caller's own.
             raise failures.exceptions[0] from None
         finally:
-            # What was answered counts, even if the step was cancelled.
+            # Responses that arrived count, even if the step was cancelled.
             self._giving.extend(vehicle for vehicle in reads if vehicle)
         self._settle()
 
@@ -242,7 +243,7 @@ class Backfill(Stream["LogRead | PollFailed"]):
             await self._clock.sleep(self._patience.delay)
         while not (left := self._allowance.left()):
             delay = self._allowance.free_in()
-            said = "%s has taken its share of the budget, %d requests an hour; it goes on in %.0f s"
+            said = "%s has taken its share of the budget, %d requests an hour; it continues in %.0f s"
             _LOG.warning(said, self._patience.what, self._allowance.size, delay)
             await self._clock.sleep(delay)
         return min(self._concurrency, left)

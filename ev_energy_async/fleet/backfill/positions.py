@@ -1,4 +1,4 @@
-"""Where a backfill is: per vehicle the page and what was given out of it, and all of that as a cursor.
+"""Where a backfill is: per vehicle the page and what was delivered of it, and all of that as a cursor.
 
 Pure: no I/O, no clock. `backfill` reads the pages and asks here which of their logs are still to be delivered.
 """
@@ -35,9 +35,9 @@ class SavedPosition(NamedTuple):
 
     Attributes:
         vehicle_id: Which.
-        page: The cursor of the page to be read or given out; None for the first.
-        below: The identity of the last log that was given out; empty if none was.
-        bad: How many items of the page that cannot be decoded were given out; they come before its logs.
+        page: The cursor of the page to be read or delivered; None for the first.
+        below: The identity of the last log that was delivered; empty if none was.
+        bad: The number of delivered items of the page that cannot be decoded; they come before its logs.
     """
 
     vehicle_id: str
@@ -47,7 +47,7 @@ class SavedPosition(NamedTuple):
 
 
 class Item(NamedTuple):
-    """An item of a page that is to be given out: a log, or why it is none.
+    """An item of a page that is to be delivered: a log, or why it is none.
 
     Attributes:
         text: What tells it from the others of its collection.
@@ -64,11 +64,11 @@ class Position:
     """One vehicle on its way through its pages.
 
     Args:
-        saved: Where it goes on.
+        saved: Where it continues.
 
     Attributes:
-        saved: Where a cursor has to go on, to give out nothing twice and leave nothing out.
-        is_over: Whether all was given out.
+        saved: Where a cursor has to continue, to deliver nothing twice and leave nothing out.
+        is_over: Whether everything was delivered.
     """
 
     __slots__ = ("_left", "_next", "_skips", "is_over", "saved")
@@ -92,7 +92,7 @@ class Position:
         """
         bad, logs = _sorted(page, time)
         if self._skips:
-            # Logs that have come since shift the first page: what was given out may be further down, on the next one.
+            # Logs that have come since shift the first page: what was delivered may be further down, on the next one.
             bad = bad[self.saved.bad :]
             last = (instant(self.saved.below) or 0, self.saved.below)
             logs = [placed for placed in logs if not self.saved.below or (placed.at, placed.text) < last]
@@ -113,7 +113,7 @@ class Position:
         return entry
 
     def _turn(self) -> None:
-        """Go on to the next page if this one is given out."""
+        """Turn to the next page if this one is delivered."""
         if not self._left:
             self.saved = self.saved._replace(page=self._next, bad=0)
             self.is_over = self._next is None

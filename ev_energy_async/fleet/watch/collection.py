@@ -167,8 +167,8 @@ class Reading:
         began = self._time.now()
         portion = await (self._one_page() if self._is_one_page else self._ascending.next())
         if not self._has_begun:
-            answer = None if portion is None else portion.answer
-            self._read_at = self._time.read_at(answer or self._ascending.answer, began)
+            response = None if portion is None else portion.response
+            self._read_at = self._time.read_at(response or self._ascending.response, began)
             self._has_begun = True
         self.upto = NEVER if portion is None else portion.upto
         self._ready = ([], False) if portion is None else (portion.logs, portion.upto != NEVER)

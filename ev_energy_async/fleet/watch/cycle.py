@@ -37,7 +37,7 @@ class Cycle:
         began: When its snapshot was begun, by the API's clock.
         is_first: Whether nothing was known of the fleet before it.
         is_resumed: Whether its snapshot was begun by another process.
-        cursor: Where the snapshot goes on; None at its beginning.
+        cursor: Where the snapshot continues; None at its beginning.
         is_complete: Whether the snapshot is.
         took: How long the snapshot took, in seconds, once it is complete.
         here: The devices that were seen in it.

@@ -172,7 +172,7 @@ class Emitter:
             cycle: The cycle under way.
             reading: What brought them.
             logs: The portion, oldest first.
-            has_more: Whether the read goes on.
+            has_more: Whether the read continues.
             past: How late logs may be stored, in nanoseconds.
         """
         state = self._with_gaps(cycle, self._state.devices[reading.device_id], reading)

@@ -125,7 +125,7 @@ class Engine:
         return self._settings.cycles is not None and self.finished >= self._settings.cycles
 
     async def acknowledge(self) -> None:
-        """Acknowledge what was given out; nothing if nothing was, or if it has to be given out again."""
+        """Acknowledge what was delivered; nothing if nothing was, or if it has to be delivered again."""
         if self._given and not self._journal.is_overtaken:
             await self._journal.acknowledge(self._given)
 
@@ -143,7 +143,7 @@ class Engine:
             # Another process may have gone on from here for a while, and ended; two at a time get nowhere.
             self._overtaken += 1
             if self._overtaken == 1:
-                _LOG.warning("another process has advanced the checkpoint; the watch loads it again and goes on")
+                _LOG.warning("another process has advanced the checkpoint; the watch reloads it and continues")
         self._given, self._cycle = 0, None
         self._reads.clear()
         self._events.clear()

@@ -1,7 +1,7 @@
 """The journal of events delivered and not yet acknowledged; acknowledged ones are written to the checkpoint.
 
 Each event of a stream brings along what becomes of the rows of the checkpoint when it is acknowledged. Acknowledging is
-cumulative: all changes up to an event are written in one go, compared with what is there. Knows nothing of fleets.
+cumulative: all changes up to an event are written at once, compared with what is stored. Knows nothing of fleets.
 """
 
 from __future__ import annotations

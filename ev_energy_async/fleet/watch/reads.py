@@ -68,7 +68,7 @@ class Reads:
         self._retries.clear()
 
     def due(self, now: float, most: int) -> list[ReadJob]:
-        """Return the reads that go on or begin now, so many at the most."""
+        """Return the reads to continue or begin now, at most so many."""
         if self._patience.delay > 0:
             return []
         scheduler = self._scheduler

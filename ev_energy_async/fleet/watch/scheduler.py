@@ -212,11 +212,11 @@ class Scheduler:
         self._purses[purpose].spend(requests, now)
 
     def may(self, purpose: str, now: float) -> bool:
-        """Return whether a read of a purpose may go on now."""
+        """Return whether a read of a purpose may continue now."""
         return self._purses[purpose].left(now) > 0
 
     def next_at(self, now: float, under_way: Collection[str] = ()) -> float:
-        """Return when the next read may be begun, or go on; infinite if none is wanted.
+        """Return when the next read may begin or continue; infinite if none is wanted.
 
         Args:
             now: The time.

@@ -39,7 +39,7 @@ class Meta(msgspec.Struct, frozen=True, array_like=True):
         snapshot_at: When the last complete snapshot was begun; ALWAYS before the first.
         every: Seconds from one cycle to the next, at that time.
         kinds: The logs that are read.
-        cursor: The page that the snapshot under way goes on with; None if there is none.
+        cursor: The page with which the snapshot under way continues; None if there is none.
         began: When that snapshot was begun; ALWAYS if there is none.
     """
 

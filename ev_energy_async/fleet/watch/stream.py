@@ -74,7 +74,7 @@ class Watch(Stream["WatchEvent"]):
     async def batches(self, max_items: int = 1_000, max_age: Duration = 60) -> AsyncGenerator[Batch]:
         """Yield events in batches, for sinks that take many at once; `Batch.ack` acknowledges all of one.
 
-        A batch is given out when it is full, or when its first event is so old; a step that is under way is waited for.
+        A batch is delivered when it is full, or when its first event is that old; a step under way is awaited.
         With `ack="next"`, asking for the next batch acknowledges the last one.
 
         Args:

@@ -160,11 +160,11 @@ DOCUMENTS: dict[str, tuple[Node, str]] = {
     "allOf of text": (schema(X={"allOf": [STRING, thing(a=STRING)]}), "allOf of something that is no object"),
     "references without an end": (
         schema(**chain(80, lambda r: {"type": "array", "items": r}), Y=thing(x=ref("S0"))),
-        "go on for more than 50 steps",
+        "nested for more than 50 steps",
     ),
     "allOf without an end": (
         schema(**chain(200, lambda r: {"allOf": [r, thing(b=STRING)]})),
-        "allOf goes on for 50 steps",
+        "allOf is nested for 50 steps",
     ),
     "references that multiply": (
         schema(
