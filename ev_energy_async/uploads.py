@@ -129,7 +129,7 @@ def _host(url: Secret[str]) -> str:
 
 
 class _File:
-    """A file to upload, opened and read in threads. A caller that waits for a thread may be cancelled; the thread is not.
+    """A file to upload, opened and read in threads. Whoever waits for a thread may be cancelled; the thread is not.
 
     The lock makes `close` wait for a thread at work: a file that is just being opened is closed too.
     """

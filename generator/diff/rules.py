@@ -96,7 +96,7 @@ OPERATIONS: Final[dict[str, Rule]] = {
         "{needs} the scope {after}",
         "A token without it is refused with 403, whichever release sends it; no line of code changes.",
     ),
-    "scope-removed": _fine("patch", "Changed", "no longer {needs} the scope {before}", "A token that has it still works."),
+    "scope-removed": _fine("patch", "Changed", "no longer {needs} the scope {before}", "A token that has it works."),
     "token-required": _wire(
         "Changed", "{needs} a token now", "Calls of a client without credentials are refused with 401."
     ),

@@ -93,7 +93,7 @@ The version follows the source (semver.org, items 4 and 6 to 8).
 |---|---|---|---|---|
 | scope-added | breaks | fine | patch | A token without it is refused with 403, whichever release sends it; \
 no line of code changes. |
-| scope-removed | fine | fine | patch | A token with it does as well. |
+| scope-removed | fine | fine | patch | A token that has it works. |
 | operation-id-changed | fine | fine | none | Names do not derive from it. |
 | required-parameter-added | breaks | breaks | major | Calls without it are refused, by SDK and server. |
 | response-field-added | fine | fine | minor | Unknown keys are ignored. |
