@@ -26,8 +26,8 @@ from ev_energy_async.config import (
     check_origins,
     check_ssl,
     check_text,
+    check_user,
     from_environment,
-    user_id,
 )
 from ev_energy_async.flows import Flows
 from ev_energy_async.http import VERSION_HEADER, Core, Shared, Stats, Transport
@@ -168,8 +168,8 @@ class EvEnergy(Flows):
             label=label,
             base_url=transport.base_url,
         )
-        self._core = Core(shared, auth, budget)
-        self._user = None if user is None else user_id(user)
+        self._core = Core(shared, auth, budget, label)
+        self._user = None if user is None else check_user(user)
         self._options = options
         self._owns_core = True
         self._handler: Handler | None = None
@@ -211,15 +211,16 @@ class EvEnergy(Flows):
         Raises:
             InvalidArgument: It is no user.
         """
-        return self._view(_user=user_id(user))
+        return self._view(_user=check_user(user))
 
-    def with_auth(self, auth: Auth | Grant | None) -> Self:
+    def with_auth(self, auth: Auth | Grant | None, *, label: str | None = None) -> Self:
         """Return a view of this client with a token and a budget of its own, as for one user of many.
 
         It shares session, codec and limits with the client, and ends with it; closing the view ends its token fetch.
 
         Args:
             auth: As for the constructor; each user's own grant under the authorization-code flow.
+            label: The view's name in `repr`, logs and metrics; None for that of the client.
 
         Raises:
             InvalidArgument: It cannot authenticate a client.
@@ -229,7 +230,8 @@ class EvEnergy(Flows):
             ...     me = await app.with_auth(grant).users.get("me")
         """
         check_auth(auth, allow_http=self._core.shared.allow_http)
-        return self._view(_core=self._core.with_credentials(auth), _user=None)
+        named = self._options if label is None else attrs.evolve(self._options, label=label)
+        return self._view(_core=self._core.with_credentials(auth, named.label), _user=None, _options=named)
 
     def with_options(
         self,
@@ -280,7 +282,7 @@ class EvEnergy(Flows):
         return self._core.shared.transport.base_url
 
     @property
-    def user(self) -> str | None:
+    def user_id(self) -> str | None:
         """ID of the user in whose context this client calls; None if there is none."""
         return self._user
 
@@ -297,7 +299,7 @@ class EvEnergy(Flows):
     @property
     def label(self) -> str | None:
         """The client's name in `repr`, logs and metrics; None if it has none."""
-        return self._core.shared.label
+        return self._options.label
 
     @property
     def budget(self) -> Budget:

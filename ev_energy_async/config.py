@@ -34,8 +34,8 @@ __all__ = [
     "check_origins",
     "check_ssl",
     "check_text",
+    "check_user",
     "from_environment",
-    "user_id",
 ]
 
 VARIABLES: Final = ("CLIENT_ID", "CLIENT_SECRET", "TOKEN", "USER", "BASE_URL", "TOKEN_URL", "ALLOW_HTTP")
@@ -137,7 +137,7 @@ def check_ssl(context: tls.SSLContext | None, session: object) -> tls.SSLContext
     return context
 
 
-def user_id(user: Ref) -> str:
+def check_user(user: Ref) -> str:
     """Return the ID of a user in whose context a client may call.
 
     Raises:

@@ -16,7 +16,7 @@ from ev_energy_async._base import InvalidArgument
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["BASE_URL", "check_http_url", "is_loopback", "origin_of", "split_http_url"]
+__all__ = ["BASE_URL", "beside", "check_http_url", "is_loopback", "origin_of", "split_http_url"]
 
 BASE_URL: Final = "https://api.ev.energy/v2"
 """The base URL of the API; its sandbox has the same."""
@@ -64,6 +64,12 @@ def check_http_url(argument: str, url: object, *, allow_http: bool = False) -> S
     if parts.scheme == "http" and not (allow_http or is_loopback(parts.hostname or "")):
         raise InvalidArgument(argument, url, "an https URL; allow_http=True (EV_ENERGY_ALLOW_HTTP=1) permits http")
     return parts
+
+
+def beside(url: str, path: str) -> str:
+    """Return the URL of a path on the origin of another URL."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}{path}"
 
 
 def is_loopback(host: str) -> bool:

@@ -15,7 +15,12 @@ if TYPE_CHECKING:
     from ev_energy_async.auth.grant import Auth as Auth
     from ev_energy_async.auth.grant import Grant as Grant
     from ev_energy_async.auth.oauth.consent import AuthorizationRequest as AuthorizationRequest
+    from ev_energy_async.auth.oauth.endpoints import AUTHORIZE_PATH as AUTHORIZE_PATH
+    from ev_energy_async.auth.oauth.endpoints import AUTHORIZE_URL as AUTHORIZE_URL
+    from ev_energy_async.auth.oauth.endpoints import REVOKE_PATH as REVOKE_PATH
+    from ev_energy_async.auth.oauth.endpoints import REVOKE_URL as REVOKE_URL
     from ev_energy_async.auth.oauth.endpoints import TOKEN_PATH as TOKEN_PATH
+    from ev_energy_async.auth.oauth.endpoints import TOKEN_URL as TOKEN_URL
     from ev_energy_async.auth.refresh_token import RefreshToken as RefreshToken
     from ev_energy_async.auth.source import TokenSource as TokenSource
     from ev_energy_async.auth.static_token import StaticToken as StaticToken
@@ -32,7 +37,15 @@ else:
         client_credentials=("ClientCredentials",),
         file_store=("FileTokenStore",),
         grant=("Auth", "Grant"),
-        oauth=("AuthorizationRequest", "TOKEN_PATH"),
+        oauth=(
+            "AUTHORIZE_PATH",
+            "AUTHORIZE_URL",
+            "AuthorizationRequest",
+            "REVOKE_PATH",
+            "REVOKE_URL",
+            "TOKEN_PATH",
+            "TOKEN_URL",
+        ),
         refresh_token=("RefreshToken",),
         source=("TokenSource",),
         static_token=("StaticToken",),

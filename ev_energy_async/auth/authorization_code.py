@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, Unpack, overload
 from urllib.parse import SplitResult, urlsplit
 
 import attrs
@@ -12,18 +12,37 @@ from ev_energy_async.auth import oauth
 from ev_energy_async.auth.token import OAuthClient, Token, check_scopes, check_token, origin_of
 from ev_energy_async.errors import AuthError, InvalidArgument
 from ev_energy_async.masking import Secret
-from ev_energy_async.urls import BASE_URL, split_http_url
+from ev_energy_async.urls import BASE_URL, beside, split_http_url
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ev_energy_async.auth.grant import OnToken
+    from ev_energy_async.auth.grant import Auth, Grant, OnToken
     from ev_energy_async.auth.oauth import AuthorizationRequest
     from ev_energy_async.auth.stores import TokenStore
     from ev_energy_async.messages import Request
 
 
 __all__ = ["AuthorizationCode"]
+
+
+class Parent(Protocol):
+    """A client that users log in through."""
+
+    def with_auth(self, auth: Auth | Grant | None, *, label: str | None = None) -> Self:
+        """Return a view with a token of its own."""
+        ...
+
+    async def authenticate(self) -> None:
+        """Obtain the access token now."""
+        ...
+
+    async def close(self) -> None:
+        """Close the client or view."""
+        ...
+
+
+C = TypeVar("C", bound=Parent)
 
 
 @attrs.frozen
@@ -47,7 +66,7 @@ class AuthorizationCode:
         scopes: Scopes to request.
         base_url: Base URL of the API.
         authorize_url: Where the browser is sent; None for the consent page beside the base URL.
-        token_url: Token endpoint; None for the one beside the client's base URL.
+        token_url: Token endpoint; None for the one beside the base URL: this one, if it is given, or the client's.
         store: Where tokens are stored between runs and shared between processes; None to keep them in the client.
         on_token: Called with each new token, after all locks are released: store it, refresh token and all.
     """
@@ -76,6 +95,8 @@ class AuthorizationCode:
         # RFC 6749, section 3.1.2; apps have addresses without a host, as in `com.example.app:/callback` (RFC 8252).
         if not parts.scheme or not (parts.netloc or parts.path) or parts.fragment:
             raise InvalidArgument("redirect_uri", self.redirect_uri, "an absolute URI without a fragment")
+        if self.token_url is None and self.base_url != BASE_URL:
+            object.__setattr__(self, "token_url", beside(self.base_url, oauth.TOKEN_PATH))
 
     @property
     def client(self) -> OAuthClient:
@@ -98,14 +119,25 @@ class AuthorizationCode:
 
     def begin(self) -> AuthorizationRequest:
         """Return a new request for a user's consent: where to send the browser, and what to keep until it is back."""
-        parts = urlsplit(self.base_url)
-        beside = f"{parts.scheme}://{parts.netloc}{oauth.AUTHORIZE_PATH}"
-        url = beside if self.authorize_url is None else self.authorize_url
+        url = beside(self.base_url, oauth.AUTHORIZE_PATH) if self.authorize_url is None else self.authorize_url
         return oauth.authorization_request(self.client, url, self.redirect_uri, self.scopes)
 
+    @overload
     async def login(
-        self, pending: AuthorizationRequest, redirected_to: str, **options: Unpack[ev_energy_async.ClientOptions]
-    ) -> ev_energy_async.EvEnergy:
+        self, pending: AuthorizationRequest, redirected_to: str, *, client: C, label: str | None = None
+    ) -> C: ...
+    @overload
+    async def login(
+        self,
+        pending: AuthorizationRequest,
+        redirected_to: str,
+        *,
+        client: None = None,
+        **options: Unpack[ev_energy_async.ClientOptions],
+    ) -> ev_energy_async.EvEnergy: ...
+    async def login(
+        self, pending: AuthorizationRequest, redirected_to: str, *, client: Any = None, **options: Any
+    ) -> Any:
         """Trade the code that the browser brought back for a token, and return a client of that user.
 
         The code lives for one minute, so it is traded at once; see `redeem` for credentials without a client.
@@ -113,26 +145,38 @@ class AuthorizationCode:
         Args:
             pending: The request that `begin` returned for this user.
             redirected_to: The full address that the browser came back with.
-            options: Arguments of `EvEnergy`, such as `session`.
+            client: A client to log in through, as for many users over one transport: what is returned is a view of it
+                (see `EvEnergy.with_auth`), with a token and a budget of its own. None for a client of its own.
+            options: Arguments of `EvEnergy`, such as `session`; beside `client` only `label`.
 
         Raises:
             AuthError: The user, or the server, refused.
-            InvalidArgument: The address does not belong to this request: another `state`, or no code.
+            InvalidArgument: The address does not belong to this request: another `state`, or no code; or there are
+                options beside `client`.
             ApiError: The token endpoint is in trouble.
             TransportError: There was no complete response.
 
         Example:
             >>> async with await app.login(pending, callback_url) as ev:  # doctest: +SKIP
             ...     me = await ev.users.get("me")
+
+        For many users over one transport:
+
+            >>> ev = await app.login(pending, callback_url, client=shared, label="a user")  # doctest: +SKIP
         """
         address = Secret(redirected_to)
         del redirected_to  # error trackers record the variables of a frame, and it holds the code
-        settings: ev_energy_async.ClientOptions = {
-            "base_url": self.base_url,
-            **options,
-            "auth": self._redeemed(pending, address),
-        }
-        ev = ev_energy_async.EvEnergy(**settings)
+        if client is None:
+            settings: ev_energy_async.ClientOptions = {
+                "base_url": self.base_url,
+                **options,
+                "auth": self._redeemed(pending, address),
+            }
+            ev = ev_energy_async.EvEnergy(**settings)
+        elif options.keys() - {"label"}:
+            raise InvalidArgument("options", sorted(options), "no option but `label` beside `client`")
+        else:
+            ev = client.with_auth(self._redeemed(pending, address), label=options.get("label"))
         try:
             await ev.authenticate()
         except BaseException:

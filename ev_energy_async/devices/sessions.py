@@ -61,7 +61,7 @@ class Commanding(Protocol):
         ...
 
     @property
-    def user(self) -> str | None:
+    def user_id(self) -> str | None:
         """ID of the user whose context the client calls in."""
         ...
 
@@ -92,7 +92,7 @@ class _Command:
 
     def narrow(self, user: str) -> None:
         """Send what follows in the context of a user, unless the client has one."""
-        if self._client.user is None:
+        if self._client.user_id is None:
             self._client = self._client.as_user(user)
 
     async def send(self, request: Request[T]) -> Response[T]:

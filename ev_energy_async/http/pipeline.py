@@ -11,7 +11,6 @@ import asyncio
 import logging
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
-from urllib.parse import urlsplit
 from weakref import WeakSet
 
 import attrs
@@ -33,6 +32,7 @@ from ev_energy_async.messages import (
     Response,
     with_more_headers,
 )
+from ev_energy_async.urls import beside
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -120,6 +120,7 @@ class Core:
         shared: What it shares with the other views.
         credentials: A grant, an object with `access_token`, or None.
         budget: The request budget to share with other clients; None for one of its own.
+        label: The client's name in logs and statistics.
     """
 
     __slots__ = (
@@ -134,13 +135,17 @@ class Core:
         "_token_url",
         "auth",
         "credentials",
+        "label",
         "shared",
         "stands_for_an_application",
         "tokens",
     )
 
-    def __init__(self, shared: Shared, credentials: Auth | Grant | None, budget: Budget | None = None) -> None:
+    def __init__(
+        self, shared: Shared, credentials: Auth | Grant | None, budget: Budget | None = None, label: str | None = None
+    ) -> None:
         self.shared = shared
+        self.label = label
         self.credentials = credentials
         self.tokens: TokenSource | None = None
         self.auth: Auth | None = None
@@ -155,9 +160,9 @@ class Core:
         self._calls = self._failures = self._retries = 0
         self._last_success: dt.datetime | None = None
 
-    def with_credentials(self, credentials: Auth | Grant | None) -> Core:
+    def with_credentials(self, credentials: Auth | Grant | None, label: str | None) -> Core:
         """Return a core with another token and a budget of its own; it ends with this client."""
-        derived = Core(self.shared, credentials)
+        derived = Core(self.shared, credentials, label=label)
         self.shared.derived.add(derived)
         return derived
 
@@ -268,10 +273,10 @@ class Core:
     async def _exchange(self, request: Request[Any]) -> RawResponse:
         """Send a request to the token or revocation endpoint."""
         stated = self._token_url
-        parts = urlsplit(stated or self.shared.transport.base_url)
         is_revocation = request.operation.name == "oauth.revoke"
-        url = stated if stated and not is_revocation else f"{parts.scheme}://{parts.netloc}{request.path}"
-        request = request.changed(options=CallOptions(self.shared.timeout, label=self.shared.label))
+        origin = stated or self.shared.transport.base_url
+        url = stated if stated and not is_revocation else beside(origin, request.path)
+        request = request.changed(options=CallOptions(self.shared.timeout, label=self.label))
         # The form holds codes and tokens: errors carry the request without it.
         shown = Request(
             request.operation, request.path, headers=request.without_secrets().headers, options=request.options
@@ -289,7 +294,7 @@ class Core:
         """Return the figures, without a request."""
         token = None if self.tokens is None else self.tokens.token
         return Stats(
-            label=self.shared.label,
+            label=self.label,
             calls=self._calls,
             failures=self._failures,
             under_way=len(self._limits),

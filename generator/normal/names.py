@@ -25,8 +25,8 @@ _VERBS: Final = {"get": "get", "post": "create", "patch": "update", "put": "repl
 FACADE: Final = frozenset({
     "as_user", "authenticate", "base_url", "boundary_meter", "budget", "check", "clock", "close", "ct_clamp", "evse",
     "find_onboarding_url", "fleet", "from_env", "has_credentials", "home_battery", "label", "link_origins", "login",
-    "onboarding_url", "options", "revoke", "send", "stats", "upload_rebate_evidence", "user", "vehicle", "with_auth",
-    "with_options",
+    "onboarding_url", "options", "revoke", "send", "stats", "upload_rebate_evidence", "user_id", "vehicle",
+    "with_auth", "with_options",
 })  # fmt: skip
 
 

@@ -101,7 +101,7 @@ async def test_views_share_the_token(ev: EvEnergy, issuer: Issuer) -> None:
 
 
 async def test_no_token_is_fetched_before_it_is_needed(ev: EvEnergy, issuer: Issuer) -> None:
-    assert ev.user is None
+    assert ev.user_id is None
     assert issuer.issued == 0
 
 

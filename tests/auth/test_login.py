@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import traceback
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_type
 
+import attrs
 import pytest
 
 from ev_energy_async import (
@@ -19,6 +20,8 @@ from ev_energy_async import (
     InvalidArgument,
     Unauthorized,
 )
+from ev_energy_async.auth import AUTHORIZE_URL, REVOKE_URL, TOKEN_URL
+from ev_energy_async.client import BASE_URL
 from ev_energy_async.messages import Retry
 from tests.conftest import Answer, Network
 
@@ -29,8 +32,11 @@ if TYPE_CHECKING:
 
     from tests.conftest import FakeClock, Sent
 
-TOKEN_URL = "https://api.ev.energy/o/token/"
 PUBLIC = AuthorizationCode("my-id", redirect_uri=CALLBACK)
+
+
+def origin(url: str) -> str:
+    return url.removesuffix("/v2")
 
 
 def back(pending: AuthorizationRequest, code: str = "hidden-code") -> str:
@@ -86,6 +92,44 @@ async def test_a_login_trades_the_code_at_once_and_returns_a_client(endpoint: Ne
     assert ev.label == "mine"
     assert endpoint.sent[-1].headers["Authorization"] == "Bearer access-1"
     assert endpoint.sent[0].headers["User-Agent"].startswith("ev-energy-async/")
+
+
+async def test_users_log_in_over_the_transport_of_one_client(endpoint: Network, clock: FakeClock) -> None:
+    async with EvEnergy(clock=clock, label="app") as shared:
+        pending = PUBLIC.begin()
+        ev = await PUBLIC.login(pending, back(pending), client=shared, label="kim")
+        assert_type(ev, EvEnergy)
+        await shared.regions.list()
+        await ev.regions.list()
+
+        assert [sent.headers.get("Authorization") for sent in endpoint.sent] == [None, None, "Bearer access-1"]
+        assert (shared.label, ev.label, ev.stats().label) == ("app", "kim", "kim")
+        assert "'kim'" in repr(ev)
+        assert shared.with_auth(PUBLIC).label == "app"
+        await ev.close()
+        await shared.regions.list()
+
+        options: Any = {"timeout": 5}
+        with pytest.raises(InvalidArgument, match="beside `client`"):
+            await PUBLIC.login(pending, back(pending), client=shared, **options)
+
+
+@pytest.mark.parametrize("at", [None, "http://127.0.0.1:8080/v2"])
+async def test_all_endpoints_are_beside_the_base_url_wherever_it_is_given(network: Network, at: str | None) -> None:
+    base_url = at or BASE_URL
+    token_url, revoke_url = (url.replace("https://api.ev.energy", origin(base_url)) for url in (TOKEN_URL, REVOKE_URL))
+    network.answer("POST", token_url, {"access_token": "access-1", "token_type": "Bearer"}, repeat=True)
+    network.answer("POST", revoke_url, repeat=True)
+    app = attrs.evolve(PUBLIC, base_url=base_url)
+    pending = app.begin()
+
+    async with await app.login(pending, back(pending)) as ev, EvEnergy(app.redeem(pending, back(pending))) as other:
+        await ev.revoke()
+        await other.authenticate()
+        await other.revoke()
+
+    assert pending.url.startswith(AUTHORIZE_URL.replace("https://api.ev.energy", origin(base_url)))
+    assert [sent.url for sent in network.sent] == [token_url, revoke_url] * 2
 
 
 async def test_a_login_that_is_refused_leaves_no_client_open(network: Network) -> None:

@@ -95,7 +95,7 @@ async def test_the_rest_comes_from_the_environment_too(network: Network) -> None
 
     async with EvEnergy.from_env(environ) as ev:
         await ev.regions.list()
-        assert (ev.base_url, ev.user) == ("https://gateway.example/v2", USER)
+        assert (ev.base_url, ev.user_id) == ("https://gateway.example/v2", USER)
 
     assert network.sent[-1].headers["EvEnergy-User"] == f"https://gateway.example/v2/users/{USER}"
 
@@ -123,7 +123,7 @@ def test_arguments_win_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
 
     ev = EvEnergy.from_env(user=OTHER)
 
-    assert (ev.base_url, ev.user) == ("https://gateway.example/v2", OTHER)
+    assert (ev.base_url, ev.user_id) == ("https://gateway.example/v2", OTHER)
 
 
 # --- The constructor
@@ -183,8 +183,8 @@ async def test_a_view_shares_session_and_token_and_closes_nothing() -> None:
 async def test_a_view_may_be_of_another_user_than_its_client() -> None:
     ev = EvEnergy(user=USER)
 
-    assert ev.user == USER
-    assert ev.as_user(OTHER).user == OTHER
+    assert ev.user_id == USER
+    assert ev.as_user(OTHER).user_id == OTHER
     assert repr(ev.as_user(OTHER)) == f"<EvEnergy {BASE} as {OTHER}>"
     assert isinstance(ev.as_user(OTHER), EvEnergy)
 

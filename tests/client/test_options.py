@@ -108,9 +108,9 @@ def test_a_view_keeps_its_user_and_its_class() -> None:
 
     view = Mine(user=USER).with_options(timeout=1)
 
-    assert view.user == USER
+    assert view.user_id == USER
     assert type(view) is Mine
-    assert view.as_user(USER).with_options().user == USER
+    assert view.as_user(USER).with_options().user_id == USER
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ async def test_each_view_has_a_token_and_a_budget_of_its_own(network: Network) -
             "Bearer of-user-2",
             "Bearer of-the-client",
         ]
-        assert [each.user for each in views] == [None] * 3, "a token of a user's own needs no context"
+        assert [each.user_id for each in views] == [None] * 3, "a token of a user's own needs no context"
         assert [each.budget.used for each in (*views, app)] == [1] * 4
         assert views[0].stats().calls == app.stats().calls == 1
 
