@@ -167,7 +167,7 @@ class AuthorizationCode:
         address = Secret(redirected_to)
         del redirected_to  # error trackers record the variables of a frame, and it holds the code
         if client is None:
-            settings: ev_energy_async.ClientOptions = {
+            settings: Any = {
                 "base_url": self.base_url,
                 **options,
                 "auth": self._redeemed(pending, address),
