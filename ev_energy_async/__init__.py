@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from ev_energy_async.codec import personal_fields as personal_fields
     from ev_energy_async.codec import redacted as redacted
     from ev_energy_async.config import ClientOptions as ClientOptions
+    from ev_energy_async.devices import CommandNotConfirmed as CommandNotConfirmed
     from ev_energy_async.devices import NotPluggedIn as NotPluggedIn
     from ev_energy_async.errors import ApiError as ApiError
     from ev_energy_async.errors import AuthError as AuthError
@@ -153,7 +154,7 @@ else:
         clock=("Clock",),
         codec=("Drift", "personal_fields", "redacted"),
         config=("ClientOptions",),
-        devices=("NotPluggedIn",),
+        devices=("CommandNotConfirmed", "NotPluggedIn"),
         errors=(
             "ApiError",
             "AuthError",

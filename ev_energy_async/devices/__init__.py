@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from ev_energy_async.devices.seen import Placed as Placed
     from ev_energy_async.devices.seen import last_segment as last_segment
     from ev_energy_async.devices.seen import place as place
+    from ev_energy_async.devices.sessions import CommandNotConfirmed as CommandNotConfirmed
     from ev_energy_async.devices.sessions import NotPluggedIn as NotPluggedIn
     from ev_energy_async.devices.stream import Stream as Stream
 else:
@@ -68,6 +69,6 @@ else:
         ),
         pacing=("Allowance", "Backfilling", "Patience"),
         seen=("Placed", "last_segment", "place"),
-        sessions=("NotPluggedIn",),
+        sessions=("CommandNotConfirmed", "NotPluggedIn"),
         stream=("Stream",),
     )

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from ev_energy_async import models as m
     from ev_energy_async.calls import Paginator
+    from ev_energy_async.clock import Duration
     from ev_energy_async.devices.logs import Since
     from ev_energy_async.devices.pacing import Polling
     from ev_energy_async.ids import Ref
@@ -168,26 +169,38 @@ class VehicleHandle(Device):
         """Return the charging session that the vehicle is in; None if it is not plugged in."""
         return await sessions.current_session(self._client, self.id)
 
-    async def boost(self) -> m.ChargingSession:
+    async def boost(self, *, wait: Duration | None = None) -> m.ChargingSession:
         """Charge now, at full power, whatever the price and the carbon intensity.
 
         The session is found first: by the vehicle's user, all within one deadline and at a command's priority. Of a
         vehicle without a user, only the newest 1,000 sessions that the token may see are looked through.
 
+        Args:
+            wait: How long to wait until the session shows the boost, after the API accepted it, in seconds. It is
+                looked at at once and then ever more rarely: six times in 30 s. None to return at once.
+
         Returns:
-            The session, boosted.
+            The session, boosted; with its sub-sessions expanded if it was waited for.
 
         Raises:
+            InvalidArgument: `wait` is not above zero.
             NotFound: There is no such vehicle.
-            NotPluggedIn: The vehicle is in no session.
-            Conflict: The session cannot be boosted, or smart charging is off.
+            NotPluggedIn: The vehicle is in no session, or was unplugged meanwhile.
+            Conflict: The session cannot be boosted, or smart charging is off; `.problem` has the API's reason.
             ServiceUnavailable: The command could not be delivered to the vehicle or the charger.
-        """
-        return await sessions.boost(self._client, self.id)
+            CommandNotConfirmed: The session did not show the boost within `wait`, or could not be read.
 
-    async def end_boost(self) -> m.ChargingSession:
-        """End the boost and return to smart charging; see `boost` for errors."""
-        return await sessions.end_boost(self._client, self.id)
+        Example:
+            >>> try:  # doctest: +SKIP
+            ...     await ev.vehicle(vehicle_id).boost(wait=30)
+            ... except (NotPluggedIn, Conflict, CommandNotConfirmed) as error:
+            ...     print(error)
+        """
+        return await sessions.boost(self._client, self.id, wait)
+
+    async def end_boost(self, *, wait: Duration | None = None) -> m.ChargingSession:
+        """End the boost and return to smart charging; see `boost` for arguments and errors."""
+        return await sessions.end_boost(self._client, self.id, wait)
 
 
 class EvseHandle(Device):

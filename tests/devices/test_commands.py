@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from inspect import signature
 from typing import TYPE_CHECKING, Any, Final
@@ -12,22 +13,30 @@ from ev_energy_async import (
     ApiError,
     Budget,
     BudgetExhausted,
+    CommandNotConfirmed,
     Conflict,
     EvEnergy,
     EvEnergyError,
+    Forbidden,
+    InvalidArgument,
     NotFound,
     Response,
+    Retry,
     ServiceUnavailable,
     StaticToken,
+    expanded,
 )
 from ev_energy_async.calls import endpoint
 from ev_energy_async.devices import device
 from ev_energy_async.devices.sessions import NotPluggedIn
+from ev_energy_async.models import ChargingSubSession, ChargingSubSessionMode
+from ev_energy_async.testing import build
+from tests.conftest import Answer
 
 if TYPE_CHECKING:
     from ev_energy_async import Request
     from ev_energy_async.messages import Handler
-    from tests.conftest import FakeClock, Network
+    from tests.conftest import FakeClock, Network, Sent
 
 USER: Final = "user01HN2NJ9NMRZBXT1H6FT9N7735"
 VEHICLE: Final = "vhcl01HRFF3SEVSCRAV9B3CHVDFN0H"
@@ -202,6 +211,102 @@ async def test_what_is_not_plugged_in_cannot_be_commanded(ev: EvEnergy, network:
     assert isinstance(raised.value, EvEnergyError)
     assert raised.value.vehicle_id == VEHICLE
     assert {sent.method for sent in network.sent} == {"GET"}
+
+
+# --- Waiting for the effect
+
+
+def showing(network: Network, *modes: str | int | None) -> None:
+    """Let the session show one mode after the other, then the last; None is its end, a number is an error."""
+    plugged_in(network, [OURS])
+    for path in ("boost_start", "boost_end"):
+        network.answer("POST", f"/charging_sessions/{SESSION}/{path}", OURS)
+    left = list(modes)
+
+    def serve(_: Sent) -> Answer:
+        mode = left.pop(0) if len(left) > 1 else left[0]
+        if isinstance(mode, int):
+            return Answer({"title": "No"}, mode)
+        return Answer({**OURS, "end": None if mode else NOON, "sub_sessions": [sub_session(mode or "SMART")]})
+
+    network.handle("GET", re.compile(rf"{BASE}/charging_sessions/{SESSION}\?expand=sub_sessions"), serve)
+
+
+def sub_session(mode: str) -> dict[str, Any]:
+    return build(ChargingSubSession, mode=ChargingSubSessionMode(mode), end=None).to_dict("json")
+
+
+@pytest.mark.parametrize(
+    ("command", "modes", "naps"),
+    [
+        ("boost", ["BOOST"], []),
+        ("boost", ["SMART", 503, "BOOST"], [1, 2]),
+        ("end_boost", ["SMART"], []),
+        ("end_boost", ["BOOST", "BOOST", "BOOST", "SMART"], [1, 2, 4]),
+    ],
+)
+async def test_a_command_waits_until_the_session_shows_its_effect(
+    network: Network, clock: FakeClock, command: str, modes: list[str | int], naps: list[int]
+) -> None:
+    showing(network, *modes)
+    async with EvEnergy(StaticToken("t"), clock=clock, retry=Retry(attempts=1)) as ev:
+        session = await getattr(ev.vehicle(VEHICLE), command)(wait=30)
+
+    assert expanded(session.sub_sessions[0]).mode == modes[-1]
+    assert clock.naps == naps
+
+
+async def test_a_command_without_effect_in_time_says_so_at_six_requests(network: Network, clock: FakeClock) -> None:
+    showing(network, "SMART")
+    async with EvEnergy(StaticToken("t"), clock=clock) as ev:
+        with pytest.raises(CommandNotConfirmed, match="still in mode SMART after 30 s") as raised:
+            await ev.vehicle(VEHICLE).boost(wait=dt.timedelta(seconds=30))
+
+    assert (raised.value.mode, raised.value.session_id, raised.value.vehicle_id) == ("SMART", SESSION, VEHICLE)
+    assert [sent.url for sent in network.sent].count(f"{BASE}/charging_sessions/{SESSION}?expand=sub_sessions") == 6
+    assert clock.monotonic() == 30
+
+
+async def test_a_session_that_cannot_be_read_is_not_asked_for_again(network: Network, clock: FakeClock) -> None:
+    showing(network, 403)
+    async with EvEnergy(StaticToken("t"), clock=clock) as ev:
+        with pytest.raises(CommandNotConfirmed, match="could not be read") as raised:
+            await ev.vehicle(VEHICLE).boost(wait=30)
+
+    assert isinstance(raised.value.__cause__, Forbidden)
+    assert raised.value.mode is None
+    assert clock.naps == []
+
+
+async def test_a_vehicle_that_is_unplugged_meanwhile_is_not_plugged_in(network: Network, clock: FakeClock) -> None:
+    showing(network, "SMART", None)
+    async with EvEnergy(StaticToken("t"), clock=clock) as ev:
+        with pytest.raises(NotPluggedIn):
+            await ev.vehicle(VEHICLE).boost(wait=30)
+
+    assert clock.naps == [1]
+
+
+@pytest.mark.parametrize("wait", [0, -1, "30", True])
+async def test_a_wait_that_is_none_is_refused_before_anything_is_sent(
+    ev: EvEnergy, network: Network, wait: Any
+) -> None:
+    with pytest.raises(InvalidArgument, match="wait"):
+        await ev.vehicle(VEHICLE).boost(wait=wait)
+
+    assert network.sent == []
+
+
+async def test_the_reason_of_the_api_is_in_the_refusal(ev: EvEnergy, network: Network) -> None:
+    plugged_in(network, [OURS])
+    why = "Smart charging is off for the vehicle."
+    network.problem("POST", f"/charging_sessions/{SESSION}/boost_start", 409, detail=why)
+
+    with pytest.raises(Conflict, match=why) as raised:
+        await ev.vehicle(VEHICLE).boost(wait=30)
+
+    assert raised.value.problem is not None
+    assert raised.value.problem.detail == why
 
 
 @pytest.mark.parametrize(("command", "path"), [("boost", "boost_start"), ("end_boost", "boost_end")])
