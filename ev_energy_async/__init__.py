@@ -100,6 +100,7 @@ if TYPE_CHECKING:
     from ev_energy_async.fleet import WatchEvent as WatchEvent
     from ev_energy_async.http import Stats as Stats
     from ev_energy_async.ids import ResourceId as ResourceId
+    from ev_energy_async.ids import expanded as expanded
     from ev_energy_async.ids import reference_id as reference_id
     from ev_energy_async.messages import BadItem as BadItem
     from ev_energy_async.messages import Middleware as Middleware
@@ -114,7 +115,6 @@ if TYPE_CHECKING:
     from ev_energy_async.scopes import scopes_for as scopes_for
     from ev_energy_async.values import UNSET as UNSET
     from ev_energy_async.values import UnsetType as UnsetType
-    from ev_energy_async.values import expanded as expanded
     from ev_energy_async.values import or_none as or_none
     from ev_energy_async.warmup import preload as preload
 else:
@@ -208,7 +208,7 @@ else:
             "WatchEvent",
         ),
         http=("Stats",),
-        ids=("ResourceId", "reference_id"),
+        ids=("ResourceId", "expanded", "reference_id"),
         messages=(
             "BadItem",
             "Middleware",
@@ -223,6 +223,6 @@ else:
             "parse_onboarding_redirect",
         ),
         scopes=("Scope", "scopes_for"),
-        values=("UNSET", "UnsetType", "expanded", "or_none"),
+        values=("UNSET", "UnsetType", "or_none"),
         warmup=("preload",),
     )

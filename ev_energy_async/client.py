@@ -261,20 +261,16 @@ class EvEnergy(Flows):
         Example:
             >>> vehicle = await ev.with_options(timeout=5, retry=Retry(attempts=1)).vehicles.get(id)  # doctest: +SKIP
         """
-        given: dict[str, Any] = {}
-        if timeout is not None:
-            given["timeout"] = seconds("timeout", timeout)
-        if deadline is not None:
-            given["deadline"] = seconds("deadline", deadline)
-        if retry is not None:
-            given["retry"] = check_retry(retry)
-        if headers is not None:
-            given["headers"] = with_more_headers(self._options.headers, check_headers(headers))
-        if priority is not None:
-            given["priority"] = check_priority(priority)
-        if on_bad_item is not None:
-            given["on_bad_item"] = check_on_bad_item(on_bad_item)
-        return self._view(_options=attrs.evolve(self._options, **given))
+        given: dict[str, Any] = {
+            "timeout": None if timeout is None else seconds("timeout", timeout),
+            "deadline": None if deadline is None else seconds("deadline", deadline),
+            "retry": None if retry is None else check_retry(retry),
+            "headers": None if headers is None else with_more_headers(self._options.headers, check_headers(headers)),
+            "priority": None if priority is None else check_priority(priority),
+            "on_bad_item": None if on_bad_item is None else check_on_bad_item(on_bad_item),
+        }
+        changes = {name: value for name, value in given.items() if value is not None}
+        return self._view(_options=attrs.evolve(self._options, **changes))
 
     @property
     def base_url(self) -> str:

@@ -23,8 +23,6 @@
     │   └── AuthUnavailable        no access token for the moment
     ├── DecodeError                a complete response that cannot be understood
     ├── NotExactlyOne              `.one()` of a list that is empty or has more items
-    ├── NotPluggedIn               a command on a vehicle that is in no charging session (in `devices`)
-    ├── CommandNotConfirmed        a command that was accepted, and whose effect was not seen in time (in `devices`)
     ├── ReauthenticationRequired   the user, or whoever holds the credentials, must log in again
     │   ├── AuthError              the token endpoint refused the credentials or the grant
     │   └── Unauthorized           the API refused the token, and there is no other

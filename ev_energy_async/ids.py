@@ -10,15 +10,21 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from typing import Final, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeVar, overload, runtime_checkable
 from urllib.parse import unquote, urlsplit
 
 import attrs
 
 from ev_energy_async._base import InvalidArgument
-from ev_energy_async.values import UnsetType, plain
+from ev_energy_async.values import Model, UnsetType, plain
 
-__all__ = ["Identified", "Ref", "ResourceId", "id_text", "reference_id"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Identified", "Ref", "ResourceId", "expanded", "id_text", "reference_id"]
+
+M = TypeVar("M", bound=Model)
+N = TypeVar("N", bound=Model)
 
 # Characters that would end a path segment or start another, and the mark of percent-encoding.
 _FORBIDDEN: Final = re.compile(r"[/?#\\% ]")
@@ -93,6 +99,27 @@ class ResourceId:
 
     def __str__(self) -> str:
         return self.prefix + self.ulid
+
+
+@overload
+def expanded(reference: str | M | UnsetType | None) -> M | None: ...
+@overload
+def expanded(
+    reference: str | M | UnsetType | None, following: Callable[[M], str | N | UnsetType | None], /
+) -> N | None: ...
+def expanded(reference: Any, following: Callable[[Any], Any] | None = None) -> Any:
+    """Return the object of a reference field; None if it is not expanded, null or unset.
+
+    Args:
+        reference: The value of the field, or an object.
+        following: A reference field of that object, to return the object of that one instead.
+
+    Example:
+        >>> model = expanded(vehicle.trim, lambda trim: trim.model)  # doctest: +SKIP
+        >>> make = expanded(model, lambda model: model.make)  # doctest: +SKIP
+    """
+    found = reference if isinstance(reference, Model) else None
+    return found if found is None or following is None else expanded(following(found))
 
 
 def reference_id(reference: str | Identified | UnsetType | None) -> str | None:

@@ -48,7 +48,6 @@ __all__ = [
     "OpenModel",
     "OpenStrEnum",
     "UnsetType",
-    "expanded",
     "is_array",
     "is_list",
     "is_mapping",
@@ -101,15 +100,6 @@ def or_none(value: T | UnsetType | None) -> T | None:
         >>> or_none(vehicle.description) or "no description"  # doctest: +SKIP
     """
     return None if isinstance(value, UnsetType) else value
-
-
-def expanded(reference: str | M | UnsetType | None) -> M | None:
-    """Return the object of a reference field; None if it is not expanded, null or unset.
-
-    Example:
-        >>> trim = expanded(vehicle.trim)  # doctest: +SKIP
-    """
-    return reference if isinstance(reference, Model) else None
 
 
 def plain(value: Any) -> Any:

@@ -11,8 +11,7 @@ from ev_energy_async import api
 from ev_energy_async.clock import seconds
 from ev_energy_async.devices.failures import is_transient
 from ev_energy_async.errors import BudgetExhausted, EvEnergyError
-from ev_energy_async.ids import id_text
-from ev_energy_async.values import expanded
+from ev_energy_async.ids import expanded, id_text
 
 if TYPE_CHECKING:
     from ev_energy_async import models as m

@@ -158,9 +158,8 @@ class VehicleSummary(BaseModel):
     @classmethod
     def of(cls, vehicle: Vehicle) -> "VehicleSummary":
         """Summarize a vehicle whose make and newest log are expanded."""
-        trim = expanded(vehicle.trim)
-        model = expanded(trim.model) if trim else None
-        make = expanded(model.make) if model else None
+        model = expanded(vehicle.trim, lambda trim: trim.model)
+        make = expanded(model, lambda model: model.make)
         log = expanded(vehicle.latest_status_log)
         return cls(
             id=vehicle.id,

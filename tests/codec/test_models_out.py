@@ -6,7 +6,7 @@ import datetime as dt
 import json
 import re
 from decimal import Decimal
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, assert_type
 
 import pytest
 from fastapi import Body, FastAPI
@@ -26,7 +26,17 @@ from ev_energy_async import (
     redacted,
     reference_id,
 )
-from ev_energy_async.models import LatLong, LocationDetail, Region, User, Vehicle, VehicleStatusLog, VehicleTrim
+from ev_energy_async.models import (
+    LatLong,
+    LocationDetail,
+    Region,
+    User,
+    Vehicle,
+    VehicleMake,
+    VehicleModel,
+    VehicleStatusLog,
+    VehicleTrim,
+)
 from ev_energy_async.testing import build
 from ev_energy_async.values import Model
 
@@ -163,10 +173,16 @@ async def test_fastapi_takes_and_returns_models() -> None:
 
 
 def test_a_reference_is_its_object_or_its_id() -> None:
-    trim = build(VehicleTrim)
+    trim = build(VehicleTrim, model=build(VehicleModel, make=build(VehicleMake, name="Polestar")))
     vehicle = build(Vehicle, trim=trim, user=USER)
     assert expanded(vehicle.trim) is trim
     assert expanded(vehicle.user) is None
+    model = expanded(vehicle.trim, lambda trim: trim.model)
+    make = expanded(model, lambda model: model.make)
+    assert_type(make, VehicleMake | None)
+    assert make is not None
+    assert make.name == "Polestar"
+    assert expanded(build(Vehicle).trim, lambda trim: trim.model) is None
     assert reference_id(vehicle.user) == USER.rpartition("/")[2]
     assert reference_id(vehicle.trim) == trim.id
     assert reference_id(None) is reference_id(UNSET) is None

@@ -24,7 +24,6 @@ from ev_energy_async import (
     Retry,
     ServiceUnavailable,
     StaticToken,
-    expanded,
 )
 from ev_energy_async.calls import endpoint
 from ev_energy_async.devices import device
@@ -252,7 +251,10 @@ async def test_a_command_waits_until_the_session_shows_its_effect(
     async with EvEnergy(StaticToken("t"), clock=clock, retry=Retry(attempts=1)) as ev:
         session = await getattr(ev.vehicle(VEHICLE), command)(wait=30)
 
-    assert expanded(session.sub_sessions[0]).mode == modes[-1]
+    assert session.sub_sessions
+    newest = session.sub_sessions[0]
+    assert isinstance(newest, ChargingSubSession)
+    assert newest.mode == modes[-1]
     assert clock.naps == naps
 
 

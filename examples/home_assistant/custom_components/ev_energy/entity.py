@@ -18,9 +18,8 @@ class VehicleEntity(CoordinatorEntity[EvEnergyCoordinator]):
 
     def __init__(self, coordinator: EvEnergyCoordinator, vehicle: Vehicle, description: EntityDescription) -> None:
         super().__init__(coordinator)
-        trim = expanded(vehicle.trim)
-        model = expanded(trim.model) if trim else None
-        make = expanded(model.make) if model else None
+        model = expanded(vehicle.trim, lambda trim: trim.model)
+        make = expanded(model, lambda model: model.make)
         self.entity_description = description
         self._vehicle_id = vehicle.id
         self._attr_unique_id = f"{vehicle.id}_{description.key}"
