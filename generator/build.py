@@ -11,7 +11,19 @@ from generator.aliases import Aliases
 from generator.bodies import check_binary, closure, is_raw
 from generator.document import JSON, Document
 from generator.nodes import part
-from generator.normal import REF, Corrections, Node, Normalised, Operation, Response, names, states_unit, unit_of
+from generator.normal import (
+    NOBODY,
+    REF,
+    Corrections,
+    Node,
+    Normalised,
+    Operation,
+    Response,
+    looks_personal,
+    names,
+    states_unit,
+    unit_of,
+)
 from generator.problems import BadDocument, NotCarriedOver
 from generator.prose import Prose, class_text, footer
 from generator.sandbox_document import tables
@@ -21,8 +33,6 @@ from generator.types import ANY, Type, type_of
 _SPECIAL = ("409", "413", "422", "503")
 # The module of schemas that several tags share, or none reaches.
 _SHARED = "shared"
-
-_METHODS_OF_MODELS = frozenset({"from_dict", "from_json", "to_dict", "to_json"})
 
 
 class Builder:
@@ -142,8 +152,8 @@ class Builder:
         node = self._schemas[name]
         corrected = self._named("fields", {prop: f"{name}.{prop}" for prop in node["properties"]}, str)
         called = names.fields(node["properties"], corrected)
-        for taken in sorted(_METHODS_OF_MODELS & set(called.values())):
-            raise BadDocument(f"{name}.{taken}: a name that every model has; correct it (`names`)")
+        for taken in sorted(names.METHODS_OF_MODELS & set(called.values())):
+            raise BadDocument(f"{name}.{taken}: a name that every model has; correct it (`fields`)")
         made: list[ir.Field] = []
         # The ID, then required ones, then by name: the order of the document has no say.
         for prop, raw in sorted(
@@ -157,6 +167,9 @@ class Builder:
             if stated is not None and stated == told:
                 self._corrections.needless("units", f"{name}.{prop}")
             unit = stated or told
+            personal = self._corrections.value("personal", f"{name}.{prop}")
+            if personal is None and looks_personal(prop):
+                self._corrections.unmarked(f"{name}.{prop}")
             said = self._prose.of_python(str(raw.get("description", "")))
             made.append(
                 ir.Field(
@@ -167,6 +180,7 @@ class Builder:
                     description=f"{said} Unit: {unit}.".strip() if unit and not states_unit(said, unit) else said,
                     unit=unit,
                     deprecated=bool(raw.get("deprecated")),
+                    personal=None if personal == NOBODY else personal,
                 )
             )
         return tuple(made)

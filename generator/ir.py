@@ -20,6 +20,7 @@ class Field:
     description: str
     unit: str | None
     deprecated: bool
+    personal: str | None = None
 
     @property
     def text(self) -> str:
@@ -29,8 +30,13 @@ class Field:
 
     @property
     def metadata(self) -> dict[str, object]:
-        """The metadata of the field: its unit, and whether it is deprecated."""
-        facts = {"wire": self.key if self.key != self.name else "", "unit": self.unit, "deprecated": self.deprecated}
+        """The metadata of the field: its unit, whether it is deprecated, and what it tells about a person."""
+        facts = {
+            "wire": self.key if self.key != self.name else "",
+            "unit": self.unit,
+            "deprecated": self.deprecated,
+            "personal": self.personal,
+        }
         return {name: value for name, value in facts.items() if value}
 
 

@@ -9,9 +9,11 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final, cast
 
+import attrs
+
 from ev_energy_async.codec.dicts import keyed
 from ev_energy_async.codec.encoding import encode
-from ev_energy_async.codec.types import is_model, reachable, shape
+from ev_energy_async.codec.types import is_model, shape
 from ev_energy_async.errors import InvalidArgument
 from ev_energy_async.values import Model, is_array, is_mapping
 
@@ -23,37 +25,14 @@ __all__ = ["personal_fields", "redacted"]
 REDACTED: Final = "**REDACTED**"
 """The text in place of personal data, as in Home Assistant's diagnostics."""
 
-# The fields of the document that say who or where somebody is: names, addresses, coordinates, identifiers of devices
-# and accounts, free text, references to users.
-_PERSONAL: Final = frozenset(
-    {
-        "address_1",
-        "address_2",
-        "city",
-        "cpid",
-        "email",
-        "file_name",
-        "full_name",
-        "ip_address",
-        "latitude",
-        "longitude",
-        "message",
-        "message_clean",
-        "postal_code",
-        "serial_number",
-        "smartcar_user_id",
-        "user",
-        "user_id",
-        "vin",
-    }
-)
 _USER: Final = re.compile(r"\buser[0-7][0-9A-HJKMNP-TV-Z]{25}")
-# What makes coordinates those of a place; the boundary of a region has none of them, and is nobody's.
-_PLACES: Final = frozenset({"latitude", "longitude"})
 
 
 def personal_fields(model: type[Model]) -> frozenset[str]:
     """Return the names of the fields of a model that hold personal data: of it alone, not of the models in it.
+
+    What a field tells of a person is in its metadata, as in `attrs.fields(User).email.metadata["personal"]`:
+    `e-mail address`, `name`, `address`, `place`, `account`, `device`, `user`, or `text` that somebody wrote.
 
     Raises:
         InvalidArgument: `model` is not a model.
@@ -65,15 +44,8 @@ def personal_fields(model: type[Model]) -> frozenset[str]:
     """
     if not is_model(model):
         raise InvalidArgument("model", model, "the class of a model")
-    kind: Any = model
-    return frozenset(field.name for field in shape(kind).fields if _is_personal(field.name, field.hint))
-
-
-def _is_personal(name: str, hint: Any) -> bool:
-    if name != "coordinates":
-        return name in _PERSONAL
-    models: list[Any] = [each for each in reachable(hint) if is_model(each)]
-    return any({field.name for field in shape(each).fields} >= _PLACES for each in models)
+    fields: Any = attrs.fields(model)
+    return frozenset(field.name for field in fields if "personal" in field.metadata)
 
 
 def redacted(value: Any) -> Any:
@@ -88,10 +60,9 @@ def redacted(value: Any) -> Any:
         {'latitude': '**REDACTED**', 'longitude': '**REDACTED**'}
     """
     if isinstance(value, Model):
-        kind: Any = type(value)
-        fields = {field.key: _is_personal(field.name, field.hint) for field in shape(kind).fields}
+        personal = _personal_keys(type(value))
         return {
-            key: REDACTED if fields.get(key, False) and member is not None else redacted(member)
+            key: REDACTED if key in personal and member is not None else redacted(member)
             for key, member in keyed(value)
         }
     if is_mapping(value):
@@ -99,6 +70,12 @@ def redacted(value: Any) -> Any:
     if is_array(value) or isinstance(value, tuple | set | frozenset):
         return [redacted(item) for item in cast("Iterable[Any]", value)]
     return _plain(value)
+
+
+def _personal_keys(model: type[Model]) -> frozenset[str]:
+    kind: Any = model
+    names = personal_fields(model)
+    return frozenset(field.key for field in shape(kind).fields if field.name in names)
 
 
 def _plain(value: Any) -> Any:

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypedDict
 
+import attrs
+
 from ev_energy_async.values import Model, OpenStrEnum, model
 
 __all__ = [
@@ -31,7 +33,7 @@ class PasswordResetResultStatus(OpenStrEnum):
 class PasswordResetRequest(Model):
     """The account to send a password reset email to."""
 
-    email: str
+    email: str = attrs.field(metadata={"personal": "e-mail address"})
     """Email address of the account; the reset link is sent to it."""
 
 

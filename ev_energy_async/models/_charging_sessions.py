@@ -650,13 +650,13 @@ class ChargingSubSessionLocation(Model):
     Place of charging: its name, coordinates, address and time zone.
     """
 
-    address_1: str | UnsetType | None = UNSET
+    address_1: str | UnsetType | None = attrs.field(default=UNSET, metadata={"personal": "address"})
     """First line of the address; null if unknown."""
-    coordinates: LatLong | UnsetType | None = UNSET
+    coordinates: LatLong | UnsetType | None = attrs.field(default=UNSET, metadata={"personal": "place"})
     """Coordinates of the place. May be null, although the declared type does not say so."""
-    name: str | UnsetType = UNSET
+    name: str | UnsetType = attrs.field(default=UNSET, metadata={"personal": "place"})
     """Display name of the place."""
-    postal_code: str | UnsetType | None = UNSET
+    postal_code: str | UnsetType | None = attrs.field(default=UNSET, metadata={"personal": "address"})
     """Postal code of the place, at most 10 characters; null if unknown."""
     timezone: str | UnsetType | None = UNSET
     """Time zone of the place, as an IANA name such as `Europe/Dublin`; null if unknown."""

@@ -245,9 +245,9 @@ class EVSEConnectivity(Model):
     """Current firmware version; null if unknown."""
     highest_signal_strength_rssi_dbm_7d: int | None = attrs.field(metadata={"unit": "dBm"})
     """Strongest signal of the past seven days; null for a charger connected by WiFi. Unit: dBm."""
-    iccid: str | None
+    iccid: str | None = attrs.field(metadata={"personal": "device"})
     """Serial number (ICCID) of the charger's SIM card; null if unknown."""
-    ip_address: str | None
+    ip_address: str | None = attrs.field(metadata={"personal": "device"})
     """IP address of the charger's SIM card; null if unknown."""
     latest_status_log: str | EVSEStatusLog | None
     """Newest status log of the charger, as a URL; `expand=latest_status_log` gives the `EVSEStatusLog`.
@@ -288,7 +288,7 @@ class EVSEImportRequest(Model):
 
     provider: EVSEImportRequestProvider
     """Provider of the charger's integration. Only the listed ones support import by serial number."""
-    serial_number: str
+    serial_number: str = attrs.field(metadata={"personal": "device"})
     """Serial number (CPID), as printed on the device or shown in the provider's app."""
 
 
@@ -300,7 +300,7 @@ class EVSEOCPPCallResponse(Model):
     """OCPP error code; `NoError` means success."""
     error_description: str | UnsetType | None = UNSET
     """Human-readable description of the error; null if the call succeeded."""
-    payload: dict[str, Any] | UnsetType = UNSET
+    payload: dict[str, Any] | UnsetType = attrs.field(default=UNSET, metadata={"personal": "device"})
     """Payload of the response, as defined by OCPP for the action."""
     sampled_at: AwareDatetime | UnsetType = UNSET
     """When the response was recorded."""
@@ -321,7 +321,7 @@ class EVSEOCPPLog(Model):
     """Charger that sent or received the message, as a URL; `expand=evse` gives the `EVSE`."""
     message_id: str | UnsetType = UNSET
     """Unique ID of the OCPP call: a UUID, an integer or any other string."""
-    payload: dict[str, Any] | UnsetType = UNSET
+    payload: dict[str, Any] | UnsetType = attrs.field(default=UNSET, metadata={"personal": "device"})
     """Payload of the message, as defined by OCPP for the action."""
     response: EVSEOCPPCallResponse | UnsetType | None = UNSET
     """Response to the call; null while none has been received."""
@@ -367,7 +367,7 @@ class EVSEWaitlistRequest(Model):
     Name the charger by `evse_model_id`, or by both `evse_make_name` and `evse_model_name`.
     """
 
-    email: str
+    email: str = attrs.field(metadata={"personal": "e-mail address"})
     """Email address to notify once the charger is supported."""
     evse_make_name: str | UnsetType = UNSET
     """Manufacturer as typed by the person; requires `evse_model_name` and excludes `evse_model_id`."""

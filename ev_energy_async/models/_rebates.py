@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypedDict
 
+import attrs
+
 from ev_energy_async.values import UNSET, Model, OpenStrEnum, UnsetType, model
 
 __all__ = [
@@ -77,7 +79,7 @@ class RebateEvidenceFile(Model):
 
     id: str | UnsetType = UNSET
     """ID of the file record: `rbef` followed by a ULID."""
-    file_name: str | UnsetType = UNSET
+    file_name: str | UnsetType = attrs.field(default=UNSET, metadata={"personal": "text"})
     """Name of the file with its extension, as given when the upload was started."""
     rebate_evidence_type: str | RebateEvidenceType | UnsetType = UNSET
     """Evidence the file provides, as a URL; `expand=rebate_evidence_type` gives the `RebateEvidenceType`."""
@@ -97,7 +99,7 @@ class RebateEvidenceSupportingData(Model):
     """Whether the item is mandatory."""
     title: str
     """Label of the form item."""
-    value: str | UnsetType | None = UNSET
+    value: str | UnsetType | None = attrs.field(default=UNSET, metadata={"personal": "text"})
     """Value entered by the user, as text even for amounts; null if nothing has been entered."""
 
 
@@ -167,7 +169,7 @@ class RebateType(Model):
 class StartRebateEvidenceFileUploadRequest(Model):
     """Name of the file and the evidence it provides; the contents are uploaded later."""
 
-    file_name: str | UnsetType = UNSET
+    file_name: str | UnsetType = attrs.field(default=UNSET, metadata={"personal": "text"})
     """Name of the file with its extension, such as `receipt.pdf`."""
     rebate_evidence_type: str | UnsetType = UNSET
     """URL of the evidence type that the file provides."""

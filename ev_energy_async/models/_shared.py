@@ -579,7 +579,7 @@ class EVSE(Model):
 
     id: str
     """ID of the charger: `evse` followed by a ULID."""
-    cpid: str
+    cpid: str = attrs.field(metadata={"personal": "device"})
     """Charge point ID of the device; its format varies with make and model. `ev.evses.list` can filter by it."""
     url: str
     """URL of this charger."""
@@ -613,7 +613,7 @@ class EVSE(Model):
     """
     model: str | EVSEModel | UnsetType = UNSET
     """Model of the charger, as a URL; `expand=model` gives the `EVSEModel`."""
-    user: str | User | UnsetType = UNSET
+    user: str | User | UnsetType = attrs.field(default=UNSET, metadata={"personal": "user"})
     """Owner of the charger, as a URL; `expand=user` gives the `User`."""
 
 
@@ -626,9 +626,9 @@ class EVSELocation(Model):
     for chargers linked in the app, from the owner's home.
     """
 
-    latitude: float
+    latitude: float = attrs.field(metadata={"personal": "place"})
     """Latitude in decimal degrees; positive is north of the equator."""
-    longitude: float
+    longitude: float = attrs.field(metadata={"personal": "place"})
     """Longitude in decimal degrees; positive is east of Greenwich."""
 
 
@@ -780,9 +780,9 @@ class GridFeed(Model):
 class LatLong(Model):
     """A point on the map."""
 
-    latitude: float
+    latitude: float = attrs.field(metadata={"personal": "place"})
     """Latitude in decimal degrees; positive is north of the equator."""
-    longitude: float
+    longitude: float = attrs.field(metadata={"personal": "place"})
     """Longitude in decimal degrees; positive is east of Greenwich."""
 
 
@@ -794,19 +794,19 @@ class Location(Model):
     must all have values, or the call fails with 400. Nulls do not count as given, so send them to clear the address.
     """
 
-    address_1: str | UnsetType | None = UNSET
+    address_1: str | UnsetType | None = attrs.field(default=UNSET, metadata={"personal": "address"})
     """First line of the address, such as street and house number; null without an address."""
-    address_2: str | UnsetType | None = UNSET
+    address_2: str | UnsetType | None = attrs.field(default=UNSET, metadata={"personal": "address"})
     """Second line of the address; null if there is none."""
-    city: str | UnsetType | None = UNSET
+    city: str | UnsetType | None = attrs.field(default=UNSET, metadata={"personal": "address"})
     """Town or city; null without an address."""
-    coordinates: LatLong | UnsetType | None = UNSET
+    coordinates: LatLong | UnsetType | None = attrs.field(default=UNSET, metadata={"personal": "place"})
     """Coordinates of the place; null if unknown."""
     country_code: CountryCode | UnsetType | None = UNSET
     """Country of the address as a two-letter code; null without an address."""
     evse_site: str | EVSESite | UnsetType | None = UNSET
     """Charging site of the place, as a URL or, if expanded, an `EVSESite`. Null if it is not on a site."""
-    postal_code: str | UnsetType | None = UNSET
+    postal_code: str | UnsetType | None = attrs.field(default=UNSET, metadata={"personal": "address"})
     """Postal code of the address; null without an address."""
     state: str | UnsetType | None = UNSET
     """State, county or similar; null if the address has none."""
@@ -818,13 +818,13 @@ class Location(Model):
 class LocationDetail(Model):
     """The `default_location` of a single user: a `Location` with its current carbon intensity."""
 
-    address_1: str | UnsetType | None = UNSET
+    address_1: str | UnsetType | None = attrs.field(default=UNSET, metadata={"personal": "address"})
     """First line of the address, such as street and house number; null without an address."""
-    address_2: str | UnsetType | None = UNSET
+    address_2: str | UnsetType | None = attrs.field(default=UNSET, metadata={"personal": "address"})
     """Second line of the address; null if there is none."""
-    city: str | UnsetType | None = UNSET
+    city: str | UnsetType | None = attrs.field(default=UNSET, metadata={"personal": "address"})
     """Town or city; null without an address."""
-    coordinates: LatLong | UnsetType | None = UNSET
+    coordinates: LatLong | UnsetType | None = attrs.field(default=UNSET, metadata={"personal": "place"})
     """Coordinates of the place; null if unknown."""
     country_code: CountryCode | UnsetType | None = UNSET
     """Country of the address as a two-letter code; null without an address."""
@@ -834,7 +834,7 @@ class LocationDetail(Model):
     """Current carbon intensity at this place; null if unknown. Unit: g/kWh."""
     evse_site: str | EVSESite | UnsetType | None = UNSET
     """Charging site of the place, as a URL or, if expanded, an `EVSESite`. Null if it is not on a site."""
-    postal_code: str | UnsetType | None = UNSET
+    postal_code: str | UnsetType | None = attrs.field(default=UNSET, metadata={"personal": "address"})
     """Postal code of the address; null without an address."""
     state: str | UnsetType | None = UNSET
     """State, county or similar; null if the address has none."""
@@ -1078,11 +1078,11 @@ class User(Model):
 
     Its `tariff` and `evse_site` can be expanded.
     """
-    email: str | UnsetType = UNSET
+    email: str | UnsetType = attrs.field(default=UNSET, metadata={"personal": "e-mail address"})
     """Email address of the account."""
     evses: list[str] | UnsetType = UNSET
     """URLs of the user's chargers (EVSEs)."""
-    full_name: str | UnsetType = UNSET
+    full_name: str | UnsetType = attrs.field(default=UNSET, metadata={"personal": "name"})
     """Full name of the user; read-only."""
     joined_at: AwareDatetime | UnsetType = UNSET
     """When the user signed up to the platform."""
@@ -1120,7 +1120,7 @@ class Vehicle(Model):
 
     It can be changed only on unintegrated vehicles, and is stored to the nearest 10 Wh.
     """
-    description: str
+    description: str = attrs.field(metadata={"personal": "text"})
     """Human-readable name of the vehicle, at most 200 characters."""
     disabled: bool
     """Whether the platform no longer controls or smart-charges the vehicle, because its user unenrolled it, it was
@@ -1158,7 +1158,7 @@ class Vehicle(Model):
     """
     trim: str | VehicleTrim | UnsetType = UNSET
     """Trim of the vehicle, as a URL; `expand=trim` gives the `VehicleTrim`."""
-    user: str | User | UnsetType = UNSET
+    user: str | User | UnsetType = attrs.field(default=UNSET, metadata={"personal": "user"})
     """Owner of the vehicle, as a URL; `expand=user` gives the `User`."""
 
 

@@ -68,7 +68,7 @@ class InverterCreate(Model):
 
     model: str | UnsetType = UNSET
     """URL of the inverter's model, as listed by `ev.inverter_models.list`."""
-    user: str | UnsetType = UNSET
+    user: str | UnsetType = attrs.field(default=UNSET, metadata={"personal": "user"})
     """URL of the owner."""
 
 
@@ -147,7 +147,7 @@ class SolarArray(Model):
     """
     inverter: str | Inverter | UnsetType | None = UNSET
     """Inverter the panels are connected to, as a URL; `expand=inverter` gives the `Inverter`. Null if unknown."""
-    user: str | User | UnsetType = UNSET
+    user: str | User | UnsetType = attrs.field(default=UNSET, metadata={"personal": "user"})
     """Owner of the panels, as a URL; `expand=user` gives the `User`."""
 
 

@@ -33,9 +33,9 @@ class SolarForecastLocation(Model):
     Location the predictions apply to.
     """
 
-    latitude: float
+    latitude: float = attrs.field(metadata={"personal": "place"})
     """Latitude in decimal degrees."""
-    longitude: float
+    longitude: float = attrs.field(metadata={"personal": "place"})
     """Longitude in decimal degrees."""
 
 

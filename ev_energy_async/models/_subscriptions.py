@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import attrs
+
 from ev_energy_async.values import UNSET, Model, UnsetType, model
 
 __all__ = [
@@ -21,7 +23,7 @@ class Subscription(Model):
     """URL of the subscription."""
     offering: str | SubscriptionOffering | UnsetType | None = UNSET
     """Offering subscribed to, as a URL; `expand=offering` gives the `SubscriptionOffering`. Null if there is none."""
-    user: str | User | UnsetType = UNSET
+    user: str | User | UnsetType = attrs.field(default=UNSET, metadata={"personal": "user"})
     """The subscriber, as a URL; `expand=user` gives the `User`."""
 
 

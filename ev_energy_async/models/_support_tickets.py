@@ -202,11 +202,11 @@ class SupportTicket(Model):
     """Category assigned by AI; null if there is none."""
     ai_generated_subcategory: SupportTicketSubcategoryEnum | UnsetType | None = UNSET
     """Subcategory assigned by AI; null if there is none."""
-    attributes: dict[str, Any] | UnsetType = UNSET
+    attributes: dict[str, Any] | UnsetType = attrs.field(default=UNSET, metadata={"personal": "text"})
     """Information about the user and their devices; the keys vary."""
-    conversation_summary: str | UnsetType | None = UNSET
+    conversation_summary: str | UnsetType | None = attrs.field(default=UNSET, metadata={"personal": "text"})
     """AI-generated summary of the conversation; null if there is none."""
-    custom_fields: dict[str, Any] | UnsetType = UNSET
+    custom_fields: dict[str, Any] | UnsetType = attrs.field(default=UNSET, metadata={"personal": "text"})
     """Additional data from the support system, under keys such as `membership_level`, `legal_country`,
     `car_manufacturer` and `mobile_app`; others may occur.
     """
@@ -224,7 +224,7 @@ class SupportTicket(Model):
     """Display name of the channel the request came through, e.g. `Phone`; null if unknown."""
     status: str | UnsetType | None = UNSET
     """Display name of the status, such as `Open`, `Resolved` or `Closed`; null if unknown."""
-    subject: str | UnsetType | None = UNSET
+    subject: str | UnsetType | None = attrs.field(default=UNSET, metadata={"personal": "text"})
     """Subject line of the ticket; null if there is none."""
     tags: list[str] | UnsetType = UNSET
     """Tags of the ticket, e.g. `escalated` or `ai-categorised`."""
@@ -232,7 +232,7 @@ class SupportTicket(Model):
     """When the ticket was last changed, according to the support system; null if never."""
     type_deprecated: str | UnsetType | None = UNSET
     """Former classification, replaced by categories and subcategories; null if there is none."""
-    user: str | User | UnsetType | None = UNSET
+    user: str | User | UnsetType | None = attrs.field(default=UNSET, metadata={"personal": "user"})
     """User who opened the ticket, as a URL or, if expanded, a `User`.
 
     Null for people who had no account at the time, for example on a web form; only applications with `access_all_areas`
@@ -278,13 +278,13 @@ class SupportTicketMessage(Model):
     """ID of the message: `tmsg` followed by a ULID."""
     created_at: AwareDatetime
     """When the message was written, according to the support system."""
-    message: str
+    message: str = attrs.field(metadata={"personal": "text"})
     """Original text of the message."""
     message_type: SupportTicketMessageTypeEnum
     """Author of the message, and whether it opened the ticket."""
     position: int
     """Position of the message in the conversation, counted from 0 for the oldest."""
-    message_clean: str | UnsetType | None = UNSET
+    message_clean: str | UnsetType | None = attrs.field(default=UNSET, metadata={"personal": "text"})
     """Cleaned-up text, easier to read than `message`; null if there is none."""
 
 

@@ -91,7 +91,7 @@ class PayoutMethod(Model):
     `receiver_wallet` determines the meaning of the other two fields; all three are null until a method is set.
     """
 
-    receiver: str | None
+    receiver: str | None = attrs.field(metadata={"personal": "account"})
     """Payout destination: an email address for `PAYPAL`, a phone number for `VENMO`, a billing account number (possibly
     empty) for `BILL_CREDITS`. Null until a method is set.
     """
@@ -115,7 +115,7 @@ class PayoutMethodUpdate(Model):
 
     receiver_wallet: PayoutMethodReceiverWallet
     """Payout service to use; required even if it stays the same."""
-    receiver: str | UnsetType | None = UNSET
+    receiver: str | UnsetType | None = attrs.field(default=UNSET, metadata={"personal": "account"})
     """Email address for `PAYPAL`, phone number for `VENMO`, at most 254 characters.
 
     Must be omitted for `BILL_CREDITS`.
@@ -162,11 +162,11 @@ class RoutePlannerPreferencesUpdate(Model):
 class RoutePoint(Model):
     """A place on a saved route: origin, destination or waypoint."""
 
-    latitude: float
+    latitude: float = attrs.field(metadata={"personal": "place"})
     """Latitude in decimal degrees; positive is north of the equator."""
-    longitude: float
+    longitude: float = attrs.field(metadata={"personal": "place"})
     """Longitude in decimal degrees; positive is east of Greenwich."""
-    name: str
+    name: str = attrs.field(metadata={"personal": "place"})
     """Name of the place, at most 100 characters."""
 
 
@@ -190,7 +190,7 @@ class SavedRoute(Model):
     """Whether the user marked the route as a favourite."""
     last_used_at: AwareDatetime
     """When the route was last planned; updated with each new plan."""
-    name: str
+    name: str = attrs.field(metadata={"personal": "text"})
     """Name given by the user, at most 200 characters."""
     origin: RoutePoint
     """Start of the route."""
@@ -201,7 +201,7 @@ class SavedRoute(Model):
     """
     url: str
     """URL of this saved route."""
-    user: str
+    user: str = attrs.field(metadata={"personal": "user"})
     """URL of the user the route belongs to."""
     waypoints: list[RoutePoint]
     """Stops between origin and destination in order of travel, at most 25. Empty for a direct route."""
@@ -215,7 +215,7 @@ class SavedRouteCreate(Model):
     """Minimum battery level on arrival. Unit: %."""
     destination: RoutePoint
     """End of the route."""
-    name: str
+    name: str = attrs.field(metadata={"personal": "text"})
     """Name of the route, at most 200 characters."""
     origin: RoutePoint
     """Start of the route."""
@@ -241,7 +241,7 @@ class SavedRoutePatch(Model):
     """Whether to mark the route as a favourite."""
     last_used_at: AwareDatetime | UnsetType = UNSET
     """When the route was last planned; set it after planning the route again."""
-    name: str | UnsetType = UNSET
+    name: str | UnsetType = attrs.field(default=UNSET, metadata={"personal": "text"})
     """New name, at most 200 characters."""
     origin: RoutePoint | UnsetType = UNSET
     """New start of the route."""
@@ -263,7 +263,7 @@ class UserCreate(Model):
 
     Its `tariff` and `evse_site` can be expanded.
     """
-    email: str | UnsetType = UNSET
+    email: str | UnsetType = attrs.field(default=UNSET, metadata={"personal": "e-mail address"})
     """Email address of the account."""
 
 
@@ -322,7 +322,7 @@ class UserUpdate(Model):
 
     Its `tariff` and `evse_site` can be expanded.
     """
-    email: str | UnsetType = UNSET
+    email: str | UnsetType = attrs.field(default=UNSET, metadata={"personal": "e-mail address"})
     """Email address of the account."""
 
 

@@ -191,7 +191,7 @@ class VehicleStateOfChargeSource(OpenStrEnum):
 class SendVehicleOnboardingLinkRequest(Model):
     """Recipient and make."""
 
-    email: str
+    email: str = attrs.field(metadata={"personal": "e-mail address"})
     """Email address to send the link to."""
     make: str
     """ID of the vehicle make to connect: `vmak` followed by a ULID."""
@@ -396,14 +396,14 @@ class VehicleOnboardingCompleteRequest(Model):
     Connect SDK.
     """
 
-    auth_code: str
+    auth_code: str = attrs.field(metadata={"personal": "account"})
     """Authorization code issued by the provider after the user consented."""
     authorization_request_uid: UUID
     """UUID of the onboarding request, returned by the first step as `authorization_request_id`.
 
     Can be used only once.
     """
-    smartcar_user_id: str | UnsetType | None = UNSET
+    smartcar_user_id: str | UnsetType | None = attrs.field(default=UNSET, metadata={"personal": "account"})
     """Smartcar's `userId`, which accompanies the code in the SDK callback or redirect; null or absent for other
     providers. Never returned.
     """
@@ -529,7 +529,7 @@ class VehicleWaitlistRequest(Model):
     with 400. The server determines the country.
     """
 
-    email: str
+    email: str = attrs.field(metadata={"personal": "e-mail address"})
     """Email address to notify once the vehicle is supported."""
     program_id: str | UnsetType | None = UNSET
     """ID of the program the person came through (`prog` followed by a ULID), so that later messages can be limited to
@@ -562,9 +562,9 @@ class VehicleWrite(Model):
     """URL of a model in the catalogue. With the battery size, it determines the vehicle's trim."""
     battery_size_watt_hours: int | UnsetType = attrs.field(default=UNSET, metadata={"unit": "Wh"})
     """Nominal battery capacity, if known. Unit: Wh."""
-    description: str | UnsetType = UNSET
+    description: str | UnsetType = attrs.field(default=UNSET, metadata={"personal": "text"})
     """Name of the vehicle; if omitted, it is composed of the owner's email address and the vehicle's make and model."""
-    user: str | UnsetType = UNSET
+    user: str | UnsetType = attrs.field(default=UNSET, metadata={"personal": "user"})
     """URL of the owner; required under client credentials."""
     vehicle_class: VehicleVehicleClass | UnsetType | None = UNSET
     """Private (`PASSENGER`) or `COMMERCIAL` vehicle; null or absent if unclassified."""

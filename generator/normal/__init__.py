@@ -7,9 +7,10 @@ from generator.normal.corrections import FILE, Corrections
 from generator.normal.forms import BESIDE, Node
 from generator.normal.hoist import Place
 from generator.normal.normalise import REF, Normalised, Operation, Response, normalise
+from generator.normal.personal import NOBODY, looks_personal
 from generator.normal.units import states_unit, unit_of
 
 __all__ = [
-    "BESIDE", "FILE", "REF", "Response", "Corrections", "Node", "Normalised", "Operation", "Place", "normalise",
-    "states_unit", "unit_of",
+    "BESIDE", "FILE", "NOBODY", "REF", "Response", "Corrections", "Node", "Normalised", "Operation", "Place",
+    "looks_personal", "normalise", "states_unit", "unit_of",
 ]  # fmt: skip

@@ -34,7 +34,7 @@ _LISTS: Final[dict[str, tuple[str, ...]]] = {
     "renames": ("was", "now", "since"),
 }
 # Tables of one reason for all their rows.
-_TABLES: Final = ("prefixes", "units")
+_TABLES: Final = ("prefixes", "units", "personal")
 _RULES: Final = ("bodies_without_read_only",)
 
 
@@ -48,6 +48,7 @@ class Corrections:
         self._rules: set[str] = set()
         self._unused: dict[tuple[str, str], None] = {}
         self._needless: dict[tuple[str, str], None] = {}
+        self._unmarked: dict[str, None] = {}
         raw = path.read_bytes()
         # Nothing but comments is a file without corrections; to YAML it is no document at all.
         is_empty = all(not line.strip() or line.lstrip().startswith(b"#") for line in raw.splitlines())
@@ -97,12 +98,18 @@ class Corrections:
         """Count a correction as one that says what the document, or the rule for names, says as well."""
         self._needless[kind, key] = None
 
+    def unmarked(self, at: str) -> None:
+        """Take note of a property that looks personal, and of which the corrections say nothing."""
+        self._unmarked[at] = None
+
     def report(self, report: Report) -> None:
-        """Report what found nothing to correct, and what is not needed any more."""
+        """Report what found nothing to correct, what is not needed any more, and what may be missing."""
         for kind, key in self._unused:
             report.warn(self._name, f"{kind}: {key}: finds nothing to correct; remove it, or mend its address")
         for kind, key in self._needless:
             report.warn(self._name, f"{kind}: {key}: not needed any more, that is how it is without it; remove it")
+        for at in self._unmarked:
+            report.warn(self._name, f"personal: {at} looks personal; add what it tells, or `nobody`")
 
     def apply_to_schemas(self, schemas: dict[str, Any], takes_null: Callable[[Any], bool]) -> None:
         """Correct the types of properties in resolved component schemas, in place."""

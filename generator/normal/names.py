@@ -44,12 +44,13 @@ _IN_MODULES: Final = frozenset({
 })  # fmt: skip
 # What the generator writes beside the modules of groups, and what it could not hide behind a name.
 _OTHER_MODULES: Final = frozenset({"groups"})
-# What the body of a model's class names: a field of that name would be found in its stead. Methods of all models.
-_IN_MODELS: Final = frozenset({
+METHODS_OF_MODELS: Final = frozenset({"from_dict", "from_json", "to_dict", "to_json"})
+"""The methods of all models, which no field may hide."""
+# What the body of a model's class names: a field of that name would be found in its stead.
+_IN_MODELS: Final = METHODS_OF_MODELS | {
     "Any", "AwareDatetime", "Decimal", "File", "Literal", "Mapping", "Sequence", "UNSET", "UUID", "UnsetType", "attrs",
-    "attr_dict", "bool", "bytes", "dict", "dt", "float", "from_json", "int", "list", "open_keys", "self", "str",
-    "to_dict", "to_json",
-})  # fmt: skip
+    "attr_dict", "bool", "bytes", "dict", "dt", "float", "int", "list", "open_keys", "self", "str",
+}  # fmt: skip
 # What functions of operations call their own arguments, and what they call themselves.
 _IN_FUNCTIONS: Final = frozenset({"body", "build_request", "fields", "on_bad_item", "request", "sender"})
 

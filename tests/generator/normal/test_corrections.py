@@ -104,6 +104,17 @@ def test_a_schema_of_a_bad_name_can_be_called_otherwise(tmp_path: Path) -> None:
     assert found.fields("Thing") == {"a": "Number"}
 
 
+def test_personal_fields_are_marked_and_what_looks_like_one_is_reported(tmp_path: Path) -> None:
+    given = document(None, {"Thing": thing(secret=STRING, email=STRING, user=STRING, name=STRING)})
+    corrections = "personal: {why: w, rows: {Thing.secret: text, Thing.user: nobody}}"
+    found = corrected(given, corrections, tmp_path)
+    marked = {field.name: field.metadata.get("personal") for field in found.model("Thing").fields}
+    assert marked == {"secret": "text", "email": None, "user": None, "name": None}
+    assert [w for w in found.report.warnings if "personal" in w] == [
+        "corrections.yaml: personal: Thing.email looks personal; add what it tells, or `nobody`"
+    ]
+
+
 def test_prefixes_and_units_come_from_tables(tmp_path: Path) -> None:
     corrections = "prefixes: {why: w, rows: {thing_id: thng}}, units: {why: w, rows: {Thing.n: kWh}}"
     found = corrected(small(), corrections, tmp_path)

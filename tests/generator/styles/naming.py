@@ -46,10 +46,10 @@ NAMING = {
         returns="Clashing(id='1', id_='2', x_y_='4', x_y__='5', x_y='3')",
     ),
     "names of methods of all models": Style(
-        paths=gets("/methods", thing(to_json=STRING, to_dict=STRING, from_json=STRING)),
+        paths=gets("/methods", thing(**dict.fromkeys(("to_json", "to_dict", "from_json", "from_dict"), STRING))),
         call="ev.methods.get()",
-        reply=Reply(body={"to_json": "x"}),
-        returns="Method(to_json_='x')",
+        reply=Reply(body={"to_json": "x", "from_dict": "y"}),
+        returns="Method(from_dict_='y', to_json_='x')",
     ),
     "parameters of every awkward name": Style(
         paths={"/asked": item(get=operation(parameters=query(*KEYS)))},
