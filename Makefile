@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-floors test-newest tour examples check check-sandbox soak diagram generate update bench bench-quick clean
+.PHONY: help demo test test-floors test-newest tour examples docs docs-serve check check-sandbox soak diagram generate update bench bench-quick clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -63,6 +63,21 @@ ifdef HA
 	cd examples/home_assistant && $(HA) -m pytest -q
 endif
 
+# Zensical is 90 MB: an environment of its own, for those who build the site.
+.venv-docs/.ready: pyproject.toml
+	test -x .venv-docs/bin/python || $(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/python -m pip install --quiet --disable-pip-version-check "pip>=25.1"
+	.venv-docs/bin/python -m pip install --quiet --disable-pip-version-check --group docs
+	touch $@
+
+docs: $(READY) .venv-docs/.ready  ## build the site of the documentation in site/
+	$(BIN)/python -m docs.site
+	.venv-docs/bin/zensical build --clean --strict
+
+docs-serve: $(READY) .venv-docs/.ready  ## serve the site at http://localhost:8000 and rebuild it when a page changes
+	$(BIN)/python -m docs.site
+	.venv-docs/bin/zensical serve
+
 check-sandbox: $(READY)  ## run schemathesis against a sandbox, about two minutes (ARGS=options for schemathesis)
 	@$(BIN)/python -m tests.check_sandbox $(ARGS)
 
@@ -87,4 +102,4 @@ bench-quick: $(READY)  ## measure against hand-written clients, one minute; fail
 	@$(BIN)/python -m benchmarks --quick
 
 clean:  ## remove the virtual environment and caches
-	rm -rf $(VENV) .venv-floors .venv-newest benchmarks/.venvs .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	rm -rf $(VENV) .venv-floors .venv-newest .venv-docs site benchmarks/.venvs .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist

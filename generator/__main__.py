@@ -1,6 +1,6 @@
 """The command line of the generator: `python -m generator [--check] [-v] [--spec PATH-OR-URL]`.
 
-`python -m generator diff ...` and `python -m generator update ...` have modules of their own, which parse what follows.
+`python -m generator diff ...`, `reference ...` and `update ...` have modules of their own, which parse what follows.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from generator.emit import ROOT, compare, done_to, write
 from generator.generate import VENDORED, generate, source_name
 from generator.problems import GenerationError, Report
 
-_COMMANDS: Final = ("diff", "update")
+_COMMANDS: Final = ("diff", "reference", "update")
 _DIFFERENT: Final = 1
 _BAD: Final = 2
 
@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m generator",
         description="Generate the SDK from its document.",
-        epilog="Other commands: `diff OLD NEW`, `update`; each has its own --help.",
+        epilog="Other commands: `diff OLD NEW`, `reference FOLDER`, `update`; each has its own --help.",
     )
     parser.add_argument("--spec", default=str(ROOT / VENDORED), help=f"the document: path or URL (default: {VENDORED})")
     parser.add_argument("--check", action="store_true", help="write nothing; fail if the tree is out of step")
