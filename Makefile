@@ -40,10 +40,14 @@ test-newest:  ## run the core's tests at the newest versions of all dependencies
 	.venv-newest/bin/python -m pip install --quiet --disable-pip-version-check --upgrade --upgrade-strategy eager --editable '.[cli,sandbox]' --group test
 	.venv-newest/bin/python -m pytest -q -n auto $(CORE)
 
-check: $(READY)  ## check format, lint, types, layers, generated code and the document
+check: $(READY)  ## check format, lint, spelling, links, types, layers, generated code, examples and the document
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
+	$(BIN)/codespell
+	$(BIN)/python -m pytest -q tests/documentation/test_pages.py
 	$(BIN)/mypy
+	$(BIN)/python -m tests.documentation.blocks build/documentation
+	MYPYPATH=build/documentation $(BIN)/mypy build/documentation
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
 	$(BIN)/python -m generator --check

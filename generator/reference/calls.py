@@ -6,13 +6,12 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, Final
 
 from generator import ir
-from generator.document import Document
 from generator.nodes import is_array, is_object
-from generator.normal import Operation
+from generator.normal import Normalised, Operation
 from generator.reference.samples import Samples
 from generator.types import Type
 
@@ -22,9 +21,10 @@ _MOST_WORDS: Final = 2
 _DATETIME: Final = "dt.datetime.fromisoformat({})"
 
 
-def examples(package: ir.Package, operations: Mapping[str, Operation], document: Document) -> dict[str, str]:
+def examples(package: ir.Package, normalised: Normalised) -> dict[str, str]:
     """Return the Python code of each operation's example, formatted, by the name of the operation."""
-    samples = Samples(document)
+    samples = Samples(normalised.source)
+    operations = {operation.name: operation for operation in normalised.operations}
     endpoints = [endpoint for group in package.groups for endpoint in group.endpoints]
     text = "\n".join(f"{_MARK}{e.name}\n{_example(e, operations[e.name], samples)}" for e in endpoints)
     command = [sys.executable, "-m", "ruff", "format", "--isolated", f"--line-length={_WIDTH}", "-"]
@@ -33,9 +33,10 @@ def examples(package: ir.Package, operations: Mapping[str, Operation], document:
     return {name: code.strip() for name, code in zip(parts[1::2], parts[2::2], strict=True)}
 
 
-def responses(package: ir.Package, operations: Mapping[str, Operation], document: Document) -> dict[str, str]:
+def responses(package: ir.Package, normalised: Normalised) -> dict[str, str]:
     """Return the JSON of each operation's response by the name of the operation; those without a body are left out."""
-    samples = Samples(document)
+    samples = Samples(normalised.source)
+    operations = {operation.name: operation for operation in normalised.operations}
     found = {e.name: samples.response(operations[e.name]) for group in package.groups for e in group.endpoints}
     return {name: json.dumps(each, indent=2, ensure_ascii=False) for name, each in found.items() if each is not None}
 

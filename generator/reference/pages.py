@@ -22,7 +22,6 @@ _MOST_VALUES: Final = 12
 
 def reference(package: ir.Package, normalised: Normalised) -> dict[str, str]:
     """Return the pages by their path below the folder of the reference."""
-    operations = {operation.name: operation for operation in normalised.operations}
     homes = {name: module.name.strip("_") for module in package.modules for name in module.names}
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES / "reference"),
@@ -34,8 +33,8 @@ def reference(package: ir.Package, normalised: Normalised) -> dict[str, str]:
     )
     names: dict[str, Any] = environment.globals
     names |= {
-        "examples": examples(package, operations, normalised.source),
-        "responses": responses(package, operations, normalised.source),
+        "examples": examples(package, normalised),
+        "responses": responses(package, normalised),
         "uses": _uses(package),
         "version": normalised.api_version,
         "safe": _is_safe,

@@ -47,27 +47,27 @@ class Samples:
         return None
 
     def body(self, operation: Operation, body: ir.Body) -> dict[str, Any]:
-        """Return the keys that a call sends: those of the document's own example of the body, or else what is required.
+        """Return the keys that a call sends: those of the document's example of the body, or else what is required.
 
-        Where nothing is required, as in a PATCH, it is the first key of the example of the schema.
+        Of an example of the schema of a body that requires nothing, as in a PATCH, it is the first key.
         """
-        request = self._follow(self._raw(operation).get("requestBody", {}))
-        content = part(request, "content", "application/json")
+        content = part(self._follow(self._raw(operation).get("requestBody", {})), "content", "application/json")
         names = {field.key for field in body.fields}
         whole = self._of_media(content)
         sent = {key: value for key, value in whole.items() if key in names or not names}
-        if "example" in content:
+        required = {field.key for field in body.fields if field.required}
+        if "example" in content or (required and "example" in self._follow(content.get("schema", {}))):
             return sent
-        chosen = {field.key for field in body.fields if field.required}
-        return {key: value for key, value in sent.items() if key in chosen} or dict(list(sent.items())[:1])
+        return {key: value for key, value in sent.items() if key in required} or dict(list(sent.items())[:1])
 
     def argument(self, parameter: ir.Parameter, operation: Operation) -> Any:
         """Return a value for a parameter: JSON's, as a caller may write it."""
         if parameter.prefix:
             return self._ids.get(parameter.prefix, parameter.prefix + _ULID)
-        if parameter.values:
-            return [parameter.values[0]] if parameter.kind == "array" else parameter.values[0]
         stated = self._of_name(parameter.name, operation)
+        if parameter.values:
+            first = stated if stated in parameter.values else parameter.values[0]
+            return [first] if parameter.kind == "array" else first
         if stated is not None:
             return stated
         match parameter.kind:

@@ -7,15 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-__all__ = ["GUIDES", "PAGES", "ROOT", "Example", "examples_of"]
+__all__ = ["GUIDES", "PAGES", "ROOT", "WRITTEN", "Example", "examples_of"]
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-GUIDES: Final = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+WRITTEN: Final = frozenset({"changelog.md", "contributing.md", "reference", "security.md"})
+"""What `make docs` writes below `docs/`; it has tests of its own."""
+GUIDES: Final = (
+    ROOT / "README.md",
+    *(p for p in sorted((ROOT / "docs").rglob("*.md")) if p.relative_to(ROOT / "docs").parts[0] not in WRITTEN),
+)
 """The pages for users: their examples are run."""
 PAGES: Final = (*GUIDES, *sorted(ROOT.glob("[!R]*.md")), *sorted(ROOT.glob("[a-z]*/README.md")))
 """All pages: their links and commands are checked."""
 
-_BLOCK: Final = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
+_BLOCK: Final = re.compile(r'^```python(?: title="(not run: [^"]+)")?\n(.*?)^```', re.DOTALL | re.MULTILINE)
 _FILE: Final = re.compile(r"# (\w+\.py)\n")
 
 
@@ -27,11 +32,13 @@ class Example:
         page: The page it is on.
         line: The line of the page on which its code begins.
         code: The code.
+        excuse: Why it cannot be run, as its fence tells the reader; empty if it can.
     """
 
     page: Path
     line: int
     code: str
+    excuse: str
 
     @property
     def file(self) -> str | None:
@@ -46,7 +53,7 @@ class Example:
 def examples_of(*pages: Path) -> list[Example]:
     """Return the examples on some pages."""
     return [
-        Example(page, text.count("\n", 0, found.start(1)) + 1, found[1])
+        Example(page, text.count("\n", 0, found.start(2)) + 1, found[2], found[1] or "")
         for page in pages
         for text in (page.read_text("utf-8"),)
         for found in _BLOCK.finditer(text)

@@ -12,9 +12,9 @@ import sqlite3
 from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import AsyncMock
 
-from aiohttp import web
-
 from ev_energy_async import ClientCredentials, EvEnergy, SqliteCheckpoint
+
+from . import names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,23 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NAMES", "belongings", "run"]
 
-NAMES: Final = frozenset(
-    {
-        "app",
-        "checkpoint",
-        "credentials",
-        "ev",
-        "ids",
-        "last_week",
-        "on_event",
-        "store",
-        "today",
-        "vehicle_id",
-        "warehouse",
-        "yesterday",
-    }
-)
-"""Names that examples use without saying where they come from: each reader has their own."""
+NAMES: Final = frozenset(names.__annotations__)
 
 _DATABASE: Final = "readers.db"
 _PATIENCE: Final = 12
@@ -63,7 +47,6 @@ def belongings(sandbox: Sandbox, ev: EvEnergy) -> dict[str, Any]:
         "last_week": today - dt.timedelta(days=7),
         "store": AsyncMock(),
         "warehouse": AsyncMock(),
-        "app": web.Application(),
         "on_event": AsyncMock(),
     }
     assert owned.keys() == NAMES
@@ -81,17 +64,17 @@ async def run(code: str, sandbox: Sandbox, owned: Mapping[str, Any]) -> dict[str
 
     One that makes an event loop of its own gets a thread for it. One that never ends is stopped after a while.
     """
-    names = {"__name__": "__main__", **owned}
+    defined = {"__name__": "__main__", **owned}
     code = _with_ids_of(sandbox, code)
     compiled = compile(code, "<example>", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     async with owned["checkpoint"]:
         if "asyncio.run(" in code:
-            await asyncio.to_thread(exec, compiled, names)
-        elif inspect.iscoroutine(running := eval(compiled, names)):  # noqa: S307  # our own text
+            await asyncio.to_thread(exec, compiled, defined)
+        elif inspect.iscoroutine(running := eval(compiled, defined)):  # noqa: S307  # our own text
             await _until_it_waits_for_ever(running, owned["ev"].clock)
-    for value in {id(value): value for value in names.values() if isinstance(value, EvEnergy)}.values():
+    for value in {id(value): value for value in defined.values() if isinstance(value, EvEnergy)}.values():
         await value.close()
-    return names
+    return defined
 
 
 async def _until_it_waits_for_ever(running: Any, clock: Any) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from .pages import PAGES, ROOT
+from .pages import PAGES, ROOT, WRITTEN
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,6 +36,8 @@ def test_each_link_leads_to_a_file_and_a_heading(page: Path) -> None:
             continue
         path, _, anchor = link.partition("#")
         target = page.parent / path if path else page
+        if target.is_relative_to(ROOT / "docs") and target.relative_to(ROOT / "docs").parts[0] in WRITTEN:
+            continue  # `make docs` follows these
         if not target.exists() or (anchor and anchor not in anchors(target)):
             lost.append(link)
     assert lost == []

@@ -1,4 +1,4 @@
-"""The recipes of `docs/running.md` do what the text around them promises."""
+"""The recipes of the guides do what the text around them promises."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from fastapi import Request
 
-from ev_energy_async import EvEnergy, NotFound, StaticToken
-from ev_energy_async.testing import FakeClock, sign
+from ev_energy_async import NotFound, StaticToken
+from ev_energy_async.testing import sign
 
 from .pages import ROOT, examples_of
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 SECRET = "whsec_YSBzZWNyZXQgb2YgdGhlIGd1aWRlLCBub3QgeW91cnM="
 
 
-def run_recipe(mark: str, **given: object) -> dict[str, Any]:
+def run_recipe(page: str, mark: str, **given: object) -> dict[str, Any]:
     """Run the one example that contains a text, and return the names that it defines."""
-    [recipe] = [example for example in examples_of(ROOT / "docs" / "running.md") if mark in example.code]
+    [recipe] = [example for example in examples_of(ROOT / "docs" / page) if mark in example.code]
     names: dict[str, Any] = dict(given)
     exec(recipe.code, names)  # noqa: S102  # our own text
     return names
@@ -34,8 +34,7 @@ async def test_prometheus_collects_the_statistics_of_the_client(network: Network
     network.answer("GET", "/regions", [])
     network.problem("GET", "/users", 404)
 
-    async with EvEnergy(StaticToken("t"), label="fleet", clock=FakeClock()) as ev:
-        run_recipe("prometheus_client", ev=ev)
+    async with run_recipe("running.md", "prometheus_client", credentials=StaticToken("t"))["ev"] as ev:
         await ev.regions.list()
         with pytest.raises(NotFound):
             await ev.users.list()
@@ -59,7 +58,7 @@ async def test_middleware_runs_once_per_call(network: Network, caplog: pytest.Lo
     network.answer("GET", "/regions", [])
     caplog.set_level(logging.INFO, "root")
 
-    async with run_recipe("async def timed", credentials=StaticToken("t"))["ev"] as ev:
+    async with run_recipe("recipes.md", "async def timed", credentials=StaticToken("t"))["ev"] as ev:
         await ev.regions.list()
 
     first, second = (sent.headers["X-Request-ID"] for sent in network.sent)
@@ -73,7 +72,7 @@ async def test_fastapi_handles_a_genuine_webhook_once_and_rejects_any_other() ->
     async def on_event(event: Any) -> None:
         handled.append(event.payload)
 
-    names = run_recipe("fastapi", on_event=on_event)
+    names = run_recipe("webhooks.md", "fastapi", on_event=on_event)
     body = json.dumps({"type": "something.new", "timestamp": "2026-03-14T12:00:00Z", "data": {}}).encode()
     headers = [(name.encode(), value.encode()) for name, value in sign(body, SECRET).items()]
 
