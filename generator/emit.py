@@ -18,7 +18,9 @@ from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from generator.columns import tables_of
 from generator.ir import Field, ModelModule, Package
+from generator.lock import locked, read_lock, write_lock
 from generator.normal import Normalised
 from generator.problems import NotCarriedOver
 from generator.scopes import scopes_of
@@ -28,9 +30,10 @@ from generator.types import UNSET, Type, union
 TEMPLATES: Final = Path(__file__).with_name("templates")
 ROOT: Final = Path(__file__).resolve().parent.parent
 PACKAGE: Final = "ev_energy_async"
-# Owned by a generation, below the package: folders as a whole, and one file.
+# Owned by a generation, below the package: folders as a whole, and two files.
 FOLDERS: Final = ("models", "api")
 TABLES: Final = "sandbox/document.json"
+LOCK: Final = "tables/tables.lock.json"
 _WIDTH: Final = 120
 
 
@@ -64,7 +67,15 @@ def render(package: Package, normalised: Normalised) -> dict[str, str]:
     files["api/_document.py"] = page("document.py.jinja", document=normalised.source, version=normalised.api_version)
     files["api/_scopes.py"] = page("scopes.py.jinja", scopes=scopes_of(normalised))
     files[TABLES] = package.tables
+    files[LOCK] = write_lock(tables_of(package))
     return files
+
+
+def lock_of(files: dict[str, str], root: Path = ROOT) -> tuple[str, str]:
+    """Return the lock file of the tables, as it is below a folder and as it becomes with some generated files."""
+    path = root / PACKAGE / LOCK
+    before = path.read_text(encoding="utf-8") if path.is_file() else ""
+    return before, write_lock(locked(read_lock(files[LOCK]), read_lock(before))) if LOCK in files else before
 
 
 def write(files: dict[str, str], root: Path = ROOT) -> list[str]:
@@ -77,7 +88,7 @@ def write(files: dict[str, str], root: Path = ROOT) -> list[str]:
         made = _made(files, scratch(target), root)
         changed = _differences(made, target)
         if changed:
-            put_in_place(made, target, (*FOLDERS, TABLES))
+            put_in_place(made, target, (*FOLDERS, TABLES, LOCK))
         recover(target)
     return changed
 
@@ -102,7 +113,8 @@ def _made(files: dict[str, str], folder: Path, root: Path) -> Path:
     Raises:
         NotCarriedOver: One of them is no Python.
     """
-    for name, text in files.items():
+    _, lock = lock_of(files, root)
+    for name, text in {**files, **({LOCK: lock} if LOCK in files else {})}.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
@@ -133,8 +145,7 @@ def _differences(made: Path, target: Path) -> list[str]:
         for p in (target / folder).rglob("*")
         if p.is_file() and "__pycache__" not in p.parts
     }
-    if (target / TABLES).is_file():
-        old[TABLES] = target / TABLES
+    old |= {name: target / name for name in (TABLES, LOCK) if (target / name).is_file()}
     changed = [n for n in new if n not in old or old[n].read_bytes() != new[n].read_bytes()]
     return sorted({*changed, *(n for n in old if n not in new)})
 

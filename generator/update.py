@@ -22,8 +22,9 @@ import attrs
 
 from generator.diff import changelog, compare, insert, markdown, read_side
 from generator.document import fetch, is_url, read
-from generator.emit import PACKAGE, ROOT, done_to, write
+from generator.emit import PACKAGE, ROOT, done_to, lock_of, write
 from generator.generate import VENDORED
+from generator.lock import difference, read_lock
 from generator.problems import GenerationError
 
 CHANGELOG: Final = "CHANGELOG.md"
@@ -71,6 +72,8 @@ def update(
     old, new = read_side(vendored, VENDORED.as_posix()), read_side(raw, source)
     report = attrs.evolve(compare(old, new), new=spec)
     say(markdown(report))
+    for line in difference(*map(read_lock, lock_of(new.files, root))):
+        say(f"tables: {line}")
 
     log = root / CHANGELOG
     before = log.read_text(encoding="utf-8") if log.exists() else None

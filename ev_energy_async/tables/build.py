@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from ev_energy_async._base import InvalidArgument
 from ev_energy_async._extras import extra
 from ev_energy_async.api._document import DOCUMENT, DOCUMENT_VERSION, SHA256
-from ev_energy_async.tables.columns import Column, columns_of
+from ev_energy_async.tables.columns import columns_of, values_of
+from ev_energy_async.tables.lock import table_of
 
 with extra("tables", __name__, "pyarrow"):
     import pyarrow as pa
@@ -41,9 +42,11 @@ def schema(model: type[Model], *, flatten: bool = False) -> pa.Schema:
     Example:
         >>> schema(Vehicle).field("vin")  # doctest: +SKIP
     """
-    columns = columns_of(model)
+    columns, locked = columns_of(model), table_of(model)
     metadata: dict[bytes | str, bytes | str] = {
         "model": model.__name__,
+        "table": locked.table,
+        "table_version": str(locked.version),
         "document": DOCUMENT,
         "document_version": DOCUMENT_VERSION,
         "document_sha256": SHA256,
@@ -81,14 +84,9 @@ def record_batch(rows: list[Any], model: type[Model]) -> pa.RecordBatch:
     for index, row in enumerate(rows):
         if type(row) is not model:
             raise InvalidArgument(f"items[{index}]", type(row), f"a {model.__name__}")
-    return pa.record_batch([_array(column, rows) for column in columns], schema=schema(model))
-
-
-def _array(column: Column, rows: list[Any]) -> pa.Array[Any]:
-    values = [column.value(row) for row in rows]
-    if not column.nullable and None in values:
-        raise InvalidArgument(f"items[{values.index(None)}].{column.field}", None, "a value, since it is a key")
-    return pa.array(values, type=column.type)
+    values = values_of(rows, [column.field for column in columns])
+    arrays = [column.array(each) for column, each in zip(columns, values, strict=True)]
+    return pa.record_batch(arrays, schema=schema(model))
 
 
 def _flat_schema(nested: pa.Schema) -> pa.Schema:
