@@ -21,13 +21,16 @@ from ev_energy_async.values import Model, UnsetType, plain
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Identified", "Ref", "ResourceId", "expanded", "id_text", "reference_id"]
+__all__ = ["CROCKFORD", "Identified", "Ref", "ResourceId", "expanded", "id_text", "reference_id", "ulid"]
 
 M = TypeVar("M", bound=Model)
 N = TypeVar("N", bound=Model)
 
 # Characters that would end a path segment or start another, and the mark of percent-encoding.
 _FORBIDDEN: Final = re.compile(r"[/?#\\% ]")
+CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""The digits of a ULID."""
+
 # Crockford's digits of base 32 (ULID specification), spelled as the digits that `int` reads.
 _DIGITS: Final = str.maketrans("JKMNPQRSTVWXYZ", "IJKLMNOPQRSTUV")
 _TIME_DIGITS: Final = 10
@@ -120,6 +123,12 @@ def expanded(reference: Any, following: Callable[[Any], Any] | None = None) -> A
     """
     found = reference if isinstance(reference, Model) else None
     return found if found is None or following is None else expanded(following(found))
+
+
+def ulid(milliseconds: int, random_part: int) -> str:
+    """Return a ULID (github.com/ulid/spec): 48 bits of milliseconds since 1970 and 80 random ones, in base 32."""
+    number = milliseconds << 80 | random_part
+    return "".join(CROCKFORD[number >> shift & 31] for shift in range(125, -5, -5))
 
 
 def reference_id(reference: str | Identified | UnsetType | None) -> str | None:

@@ -29,7 +29,7 @@ with extra("tables", __name__, "pyarrow"):
     import pyarrow as pa
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
 __all__ = ["Column", "columns_of", "values_of"]
 
@@ -143,13 +143,8 @@ def columns_of(model: type[Model]) -> tuple[Column, ...]:
 
 def values_of(items: Sequence[Any], fields: Sequence[str]) -> list[list[Any]]:
     """Return the values of some fields of many models, a list each field; None for unset and null."""
-    if not items or not fields:
-        return [[] for _ in fields]
-    if len(fields) == 1:
-        rows: Iterable[Any] = [map(operator.attrgetter(fields[0]), items)]
-    else:
-        rows = zip(*map(operator.attrgetter(*fields), items), strict=True)
-    return [[None if value is UNSET else value for value in column] for column in rows]
+    # A field at a time: a tuple for each item would keep the garbage collector busy.
+    return [[None if v is UNSET else v for v in map(operator.attrgetter(field), items)] for field in fields]
 
 
 def _kind(text: str) -> Kind:

@@ -63,8 +63,9 @@ def table_of(model: object) -> LockedTable:
     Raises:
         InvalidArgument: It is no model of `ev_energy_async.models`.
     """
-    if not (isinstance(model, type) and issubclass(model, Model)) or getattr(models, model.__name__, None) is not model:
+    name = model.__name__ if isinstance(model, type) and issubclass(model, Model) else ""
+    if not name or getattr(models, name, None) is not model:
         raise InvalidArgument("model", model, "a model of ev_energy_async.models")
     if not _tables:
         _tables.update(msgspec.json.decode(_FILE.read_bytes(), type=dict[str, LockedTable]))
-    return _tables[model.__name__]
+    return _tables[name]

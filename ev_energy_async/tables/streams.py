@@ -9,6 +9,7 @@ import attrs
 from ev_energy_async._base import InvalidArgument
 from ev_energy_async.fleet import CycleFinished
 from ev_energy_async.tables.build import record_batch, table
+from ev_energy_async.tables.rows import row_of
 from ev_energy_async.values import Model
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ async def batches(source: AsyncIterable[Any], *, size: int = _ROWS) -> AsyncIter
     waiting: dict[type[Model], _Rows] = {}
     rowless: list[Any] = []
     async for item in source:
-        row = item if isinstance(item, Model) else getattr(item, "log", None)
+        row = row_of(item)
         if not isinstance(row, Model):
             rowless.append(item)
             if isinstance(item, CycleFinished):

@@ -49,6 +49,11 @@ class Watch(Stream["WatchEvent"]):
         self._engine = engine
         self._ack = ack
 
+    @property
+    def acknowledges(self) -> Literal["next", "explicit"]:
+        """What acknowledges its events: asking for the `next` one, or an `explicit` call of `ack`."""
+        return self._ack
+
     def __repr__(self) -> str:
         return f"<Watch of {len(self._engine.state.devices)} vehicles{', closed' if self._is_over else ''}>"
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import attrs
 
+from ev_energy_async.ids import CROCKFORD
+from ev_energy_async.ids import ulid as ulid_of
 from ev_energy_async.sandbox.simulation import Rates
 
 if TYPE_CHECKING:
@@ -17,9 +19,6 @@ if TYPE_CHECKING:
     from ev_energy_async.sandbox.simulation import EvseReporter, Life, Timeline, VehicleReporter
     from ev_energy_async.sandbox.world.catalogue import ChargerMakeData, ChargerModelData, MakeData, ModelData, Place
 
-CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-"""The digits of a ULID."""
-
 
 def new_id(prefix: str, created_at: Instant, chance: Random) -> str:
     """Return an ID: the collection's four letters and a ULID (github.com/ulid/spec) of the creation time."""
@@ -28,8 +27,7 @@ def new_id(prefix: str, created_at: Instant, chance: Random) -> str:
 
 def ulid(created_at: Instant, random_part: int) -> str:
     """Return a ULID of a time of creation and 80 bits."""
-    number = ((created_at // 1_000) << 80) | random_part
-    return "".join(CROCKFORD[(number >> shift) & 31] for shift in range(125, -5, -5))
+    return ulid_of(created_at // 1_000, random_part)
 
 
 def ulid_time(text: str) -> Instant:

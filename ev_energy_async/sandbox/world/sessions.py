@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import attrs
 
+from ev_energy_async.ids import CROCKFORD
 from ev_energy_async.sandbox.instants import DAY, Instant
 from ev_energy_async.sandbox.simulation import (
     Episode,
@@ -21,7 +22,7 @@ from ev_energy_async.sandbox.simulation import (
     silent,
     spans,
 )
-from ev_energy_async.sandbox.world.entities import CROCKFORD, ulid
+from ev_energy_async.sandbox.world.entities import ulid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
