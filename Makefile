@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-floors test-newest tour examples docs docs-serve check check-sandbox soak diagram generate update bench bench-quick clean
+.PHONY: help demo test services test-services test-floors test-newest tour examples docs docs-serve check check-sandbox soak diagram generate update bench bench-quick clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -22,7 +22,14 @@ demo: $(READY)  ## watch a fleet of 10,000 vehicles on the embedded sandbox (LIV
 	@$(BIN)/python -m ev_energy_async.demo $(if $(filter 1,$(LIVE)),--live)
 
 test: $(READY)  ## run the tests
-	$(BIN)/python -m pytest -q -n auto
+	$(BIN)/python -m pytest -q -n auto --ignore=tests/services
+
+services:  ## install PostgreSQL and Redis for `make test-services` (on Debian and Ubuntu)
+	@command -v apt-get >/dev/null || { echo 'install PostgreSQL and Redis with the packages of your system' >&2; exit 2; }
+	apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes postgresql redis-server
+
+test-services: $(READY)  ## run the tests against PostgreSQL and Redis, which they start (SERVICES=required: none may be skipped)
+	SERVICES=$(SERVICES) $(BIN)/python -m pytest -q -n 2 tests/services
 
 # What a program with the oldest allowed dependencies runs: all but the tools of a maintainer.
 CORE := $(wildcard $(addprefix tests/,auth backends budget calls checkpoint client codec devices http messages secrets test_errors.py test_ids.py test_masking.py))

@@ -16,12 +16,17 @@ from __future__ import annotations
 
 from ev_energy_async._extras import extra
 
-_NEEDED = ("aioresponses", "polyfactory", "pytest", "pytest_asyncio", "standardwebhooks", "ulid")
+_NEEDED = ("aioresponses", "hypothesis", "polyfactory", "pytest", "pytest_asyncio", "standardwebhooks", "ulid")
 
 with extra("testing", __name__, *_NEEDED):
     from ev_energy_async.testing.answers import api_error, page, paginated, respond
     from ev_energy_async.testing.clock import START, FakeClock, SandboxClock
-    from ev_energy_async.testing.contracts import check_checkpoint, check_token_store
+    from ev_energy_async.testing.contracts import (
+        check_checkpoint,
+        check_deduplication_store,
+        check_lease,
+        check_token_store,
+    )
     from ev_energy_async.testing.factories import SEED, ModelFactory, batch, build, reseed
     from ev_energy_async.testing.fixtures import ev, ev_api, ev_factories, ev_options, ev_sandbox, ev_sandbox_options
     from ev_energy_async.testing.mock_api import Answer, MockApi, Sent
@@ -40,6 +45,8 @@ __all__ = [
     "batch",
     "build",
     "check_checkpoint",
+    "check_deduplication_store",
+    "check_lease",
     "check_token_store",
     "ev",
     "ev_api",

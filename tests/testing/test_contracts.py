@@ -9,9 +9,18 @@ import attrs
 import pytest
 
 from ev_energy_async import FileTokenStore, MemoryCheckpoint, MemoryTokenStore, SqliteCheckpoint, Token
-from ev_energy_async.testing import check_checkpoint, check_token_store
+from ev_energy_async.lease import FileLease, MemoryLease, Term
+from ev_energy_async.testing import (
+    FakeClock,
+    check_checkpoint,
+    check_deduplication_store,
+    check_lease,
+    check_token_store,
+)
+from ev_energy_async.webhooks import MemoryDeduplicationStore
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import AsyncIterator, Callable, Iterable, Sequence
     from pathlib import Path
 
@@ -25,6 +34,13 @@ async def test_our_own_keep_their_contracts(tmp_path: Path) -> None:
     await check_token_store(lambda: FileTokenStore(tmp_path / "token.json"))
     await check_checkpoint(MemoryCheckpoint)
     await check_checkpoint(lambda: SqliteCheckpoint(tmp_path / "fleet.db"))
+
+    clock = FakeClock(moves_by_itself=False)
+    await check_lease(MemoryLease(clock=clock).rival, clock=clock)
+    await check_lease(lambda: FileLease(tmp_path / "leader"))
+    deliveries = MemoryDeduplicationStore(clock=clock)
+    await check_deduplication_store(MemoryDeduplicationStore)
+    await check_deduplication_store(lambda: deliveries, clock=clock)
 
 
 async def test_a_factory_may_be_async() -> None:
@@ -125,3 +141,51 @@ async def test_a_checkpoint_that_breaks_a_promise_is_told_which(
 ) -> None:
     with pytest.raises(AssertionError, match=promise):
         await check_checkpoint(checkpoint)
+
+
+# --- Leases and stores of deliveries that break it
+
+
+class Shared(MemoryLease):
+    async def take(self) -> Term | None:
+        return await super().take() or self._place.term
+
+
+class Repeats(MemoryLease):
+    async def take(self) -> Term | None:
+        term = await super().take()
+        return term and attrs.evolve(term, epoch=1)
+
+
+class Revives(MemoryLease):
+    async def renew(self) -> Term | None:
+        return self._extend()
+
+
+@pytest.mark.parametrize(
+    ("kind", "promise"),
+    [(Shared, "if, and only if, nobody has one"), (Repeats, "a higher epoch"), (Revives, "no other's")],
+)
+async def test_a_lease_that_breaks_a_promise_is_told_which(kind: type[MemoryLease], promise: str) -> None:
+    clock = FakeClock(moves_by_itself=False)
+    first = kind(clock=clock)
+
+    def rival() -> MemoryLease:
+        other = kind(clock=clock)
+        other._place = first._place
+        return other
+
+    with pytest.raises(AssertionError, match=promise):
+        await check_lease(rival, clock=clock)
+
+
+class AlwaysNew(MemoryDeduplicationStore):
+    async def add(self, key: str, expires_at: dt.datetime) -> bool:
+        await super().add(key, expires_at)
+        return True
+
+
+async def test_a_store_of_deliveries_that_breaks_a_promise_is_told_which() -> None:
+    kept = AlwaysNew()
+    with pytest.raises(AssertionError, match="whether a key is new"):
+        await check_deduplication_store(lambda: kept)

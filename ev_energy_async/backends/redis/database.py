@@ -1,0 +1,193 @@
+"""The connections to Redis, and the prefix of the keys. Every class of this package has one `Database`."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from ev_energy_async.errors import InvalidArgument
+from ev_energy_async.masking import Secret, masked, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+
+    from ev_energy_async.clock import Clock
+    from ev_energy_async.errors import EvEnergyError
+
+__all__ = ["PATIENCE_SECONDS", "PREFIX", "Database", "InRedis", "Place", "Script", "microseconds", "text"]
+
+Place: TypeAlias = "str | Redis"
+"""A URL as `redis.asyncio.Redis.from_url` takes it, or a client of the user's own."""
+
+PREFIX: Final = "ev-energy"
+PATIENCE_SECONDS: Final = 30.0
+"""How long to wait for a connection: a server that restarts is back by then."""
+_CONNECT_SECONDS: Final = 2.0
+_RESPONSE_SECONDS: Final = 10.0
+_FIRST_PAUSE: Final = 0.05
+_LONGEST_PAUSE: Final = 1.0
+
+
+class Script:
+    """A Lua script, sent once and then called by its digest (EVALSHA)."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.digest = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
+
+
+class Database:
+    """Connections of one object: a client of the user's, or one of its own, made when first used.
+
+    Args:
+        place: A URL, or a client.
+        prefix: What all keys begin with.
+        patience: How long to wait for a connection, in seconds.
+
+    Raises:
+        InvalidArgument: An argument is not what it should be; a URL is not shown.
+    """
+
+    def __init__(self, place: Place, prefix: str, patience: float = PATIENCE_SECONDS) -> None:
+        if not isinstance(prefix, str) or not prefix or set("{}") & set(prefix):
+            raise InvalidArgument("prefix", prefix, "a non-empty text without braces")
+        self._url: Secret[str] | None = None
+        self._secrets: list[Secret[str]] = []
+        self._given: Redis | None = None
+        if isinstance(place, Redis):
+            self._given = place
+        else:
+            self._url = _checked(place)
+            del place  # error trackers record the variables of a frame
+            written = re.search(r"(?<=:)[^:@/]+(?=@)", self._url.reveal())
+            self._secrets = [self._url, *([] if written is None else [Secret(written[0])])]
+        self._prefix = prefix
+        self._patience = patience
+        self._own: tuple[asyncio.AbstractEventLoop, Redis] | None = None
+
+    def key(self, name: str, kind: str) -> str:
+        """Return a key; those of one name are in one slot of a cluster (Redis, "Redis cluster specification")."""
+        return f"{self._prefix}:{{{name}}}:{kind}"
+
+    async def run(
+        self, kind: type[EvEnergyError], script: Script, keys: Sequence[str], arguments: Sequence[Any]
+    ) -> Any:
+        """Run a script, and return its result.
+
+        A connection is waited for; a script that may have been run is not repeated.
+
+        Raises:
+            EvEnergyError: As `kind`: Redis cannot be reached, or refuses.
+        """
+        client = self._client()
+        try:
+            await self._reach(client)
+            try:
+                return await client.evalsha(script.digest, len(keys), *keys, *arguments)
+            except NoScriptError:
+                return await client.eval(script.source, len(keys), *keys, *arguments)
+        except (RedisError, OSError, TimeoutError) as error:
+            raise kind(f"Redis: {self._told(error)}") from None
+
+    async def persists(self) -> bool | None:
+        """Return whether the server keeps an append-only file; None if it does not say."""
+        try:
+            found: Any = await self._client().info("persistence")
+        except (RedisError, OSError, TimeoutError):
+            return None
+        kept = found.get("aof_enabled") if isinstance(found, dict) else None
+        return None if kept is None else bool(int(kept))
+
+    async def close(self) -> None:
+        """Close the connections of its own; they are opened again when needed."""
+        own, self._own = self._own, None
+        if own is not None and own[0] is asyncio.get_running_loop():
+            await own[1].aclose()
+
+    async def _reach(self, client: Redis) -> None:
+        """Wait until the server answers: it may be restarting. Nothing is at stake yet."""
+        loop = asyncio.get_running_loop()
+        until, pause = loop.time() + self._patience, _FIRST_PAUSE
+        while True:
+            try:
+                await client.ping()
+            except (RedisConnectionError, RedisTimeoutError, OSError, TimeoutError):
+                if loop.time() + pause >= until:
+                    raise
+            else:
+                return
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def _client(self) -> Redis:
+        if self._given is not None:
+            return self._given
+        loop = asyncio.get_running_loop()
+        if self._own is None or self._own[0] is not loop:
+            assert self._url is not None, "it has a URL or a client"  # noqa: S101
+            client = Redis.from_url(
+                self._url.reveal(),
+                retry=Retry(NoBackoff(), 0),  # a script that was cut short may have been run
+                socket_connect_timeout=_CONNECT_SECONDS,
+                socket_timeout=_RESPONSE_SECONDS,
+            )
+            self._own = loop, client
+        return self._own[1]
+
+    def _told(self, error: Exception) -> str:
+        said = " ".join(str(error).split()) or type(error).__name__
+        return printable(masked(said, self._secrets))
+
+
+class InRedis:
+    """An object whose state is in Redis: a context manager that closes the connections of its own.
+
+    It works in one event loop after another, in one at a time.
+    """
+
+    def __init__(self, database: Place | Database, prefix: str) -> None:
+        self._database = database if isinstance(database, Database) else Database(database, prefix)
+
+    async def close(self) -> None:
+        """Close its connections, unless they are those of a client of yours; they are opened again when needed."""
+        await self._database.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+
+def text(value: str | bytes) -> str:
+    """Return a value as text, whether or not the client decodes it."""
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def microseconds(clock: Clock | None) -> str:
+    """Return the time of a clock as a script takes it; empty for the server's time."""
+    return "" if clock is None else str(round(clock.now().timestamp() * 1_000_000))
+
+
+def _checked(url: object) -> Secret[str]:
+    if isinstance(url, Secret):
+        url = url.reveal()
+    if isinstance(url, str) and url.partition("://")[0] in {"redis", "rediss", "unix"}:
+        return Secret(url)
+    kind = type(url).__name__
+    del url  # error trackers record the variables of a frame
+    raise InvalidArgument(
+        "database", f"<{kind}, not shown>", "a URL as in redis://host:6379/0, or a redis.asyncio.Redis"
+    )
