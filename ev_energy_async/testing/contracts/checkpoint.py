@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check_checkpoint"]
 
+_NO_VERSION: Final = 10**14
 _TURNS: Final = 20  # of each of three who count at the same key
 _BASE_URL: Final = "https://api.example.com/v2"
 
@@ -171,7 +172,7 @@ async def _check_any_program(clients: Sequence[Checkpoint]) -> None:
                         # To remove what is not there changes nothing, and several may.
                         Advance(
                             keys[place],
-                            model.get(keys[place], ("", 0))[1] + (not is_right),
+                            model.get(keys[place], ("", 0))[1] + (0 if is_right else _NO_VERSION),
                             value if keys[place] in model else value or "",
                         )
                         for place, value, is_right in changes
