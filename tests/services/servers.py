@@ -134,7 +134,7 @@ class PostgresServer(_Server):
         return [str(self._server), "-D", str(self._data), *(f"--{name}={value}" for name, value in settings.items())]
 
     def is_ready(self) -> bool:
-        asked = [self._server.with_name("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+        asked = [str(self._server.with_name("pg_isready")), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
         return subprocess.run(asked, check=False).returncode == 0
 
     def restart(self) -> None:
