@@ -12,23 +12,13 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import attrs
 
-from ev_energy_async import checkpoint, errors
+from ev_energy_async import checkpoint, config, errors
 from ev_energy_async import fleet as fleet_package
 from ev_energy_async._lazy import lazy_module
 from ev_energy_async.api import _document
 from ev_energy_async.calls import Group
 from ev_energy_async.clock import Clock, Duration, RandomSource, SystemClock, seconds
 from ev_energy_async.codec import Codec, Drift
-from ev_energy_async.config import (
-    ClientOptions,
-    check_auth,
-    check_base_url,
-    check_origins,
-    check_ssl,
-    check_text,
-    check_user,
-    from_environment,
-)
 from ev_energy_async.flows import Flows
 from ev_energy_async.http import VERSION_HEADER, Core, Shared, Stats, Transport
 from ev_energy_async.messages import (
@@ -59,7 +49,7 @@ if TYPE_CHECKING:
     from ev_energy_async.budget import Budget
     from ev_energy_async.fleet import Fleet
     from ev_energy_async.ids import Ref
-    from ev_energy_async.messages import Handler, Middleware, Request, Response
+    from ev_energy_async.messages import Handler, Middleware, Observer, Request, Response
 else:
     health = lazy_module("ev_energy_async.health")
 
@@ -138,13 +128,13 @@ class EvEnergy(Flows):
         clock: Clock | None = None,
         random: RandomSource | None = None,
     ) -> None:
-        check_auth(auth, allow_http=allow_http)
+        config.check_auth(auth, allow_http=allow_http)
         transport = Transport(
-            check_base_url(base_url, allow_http=allow_http),
+            config.check_base_url(base_url, allow_http=allow_http),
             session,
-            {VERSION_HEADER: check_text("version", version)},
-            user_agent=None if user_agent is None else check_text("user_agent", user_agent),
-            tls=check_ssl(ssl, session),
+            {VERSION_HEADER: config.check_text("version", version)},
+            user_agent=None if user_agent is None else config.check_text("user_agent", user_agent),
+            tls=config.check_ssl(ssl, session),
             label=label,
         )
         shared = Shared(
@@ -154,7 +144,7 @@ class EvEnergy(Flows):
             random or random_module.Random(),  # noqa: S311  # jitter, not secrets
             tuple(middleware),
             str(version),
-            check_origins(link_origins),
+            config.check_origins(link_origins),
             read_only=read_only,
             label=label,
             timeout=seconds("timeout", timeout),
@@ -169,7 +159,7 @@ class EvEnergy(Flows):
             base_url=transport.base_url,
         )
         self._core = Core(shared, auth, budget, label)
-        self._user = None if user is None else check_user(user)
+        self._user = None if user is None else config.check_user(user)
         self._options = options
         self._owns_core = True
         self._handler: Handler | None = None
@@ -184,7 +174,7 @@ class EvEnergy(Flows):
         return view
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str] = os.environ, **options: Unpack[ClientOptions]) -> Self:
+    def from_env(cls, environ: Mapping[str, str] = os.environ, **options: Unpack[config.ClientOptions]) -> Self:
         """Make a client from environment variables.
 
         Reads `EV_ENERGY_TOKEN`, or `EV_ENERGY_CLIENT_ID` and `EV_ENERGY_CLIENT_SECRET` with `EV_ENERGY_TOKEN_URL`;
@@ -198,7 +188,7 @@ class EvEnergy(Flows):
         Raises:
             InvalidArgument: None of the variables is set, or one of ID and secret without the other.
         """
-        return cls(**from_environment(environ, options))
+        return cls(**config.from_environment(environ, options))
 
     def as_user(self, user: Ref) -> Self:
         """Return a view of this client that calls in the context of a user (`EvEnergy-User`).
@@ -211,7 +201,7 @@ class EvEnergy(Flows):
         Raises:
             InvalidArgument: It is no user.
         """
-        return self._view(_user=check_user(user))
+        return self._view(_user=config.check_user(user))
 
     def with_auth(self, auth: Auth | Grant | None, *, label: str | None = None) -> Self:
         """Return a view of this client with a token and a budget of its own, as for one user of many.
@@ -229,7 +219,7 @@ class EvEnergy(Flows):
             >>> for grant in grants_of_my_users:  # doctest: +SKIP
             ...     me = await app.with_auth(grant).users.get("me")
         """
-        check_auth(auth, allow_http=self._core.shared.allow_http)
+        config.check_auth(auth, allow_http=self._core.shared.allow_http)
         named = self._options if label is None else attrs.evolve(self._options, label=label)
         return self._view(_core=self._core.with_credentials(auth, named.label), _user=None, _options=named)
 
@@ -314,7 +304,8 @@ class EvEnergy(Flows):
             client_id = getattr(self._core.credentials, "client_id", None)
             owner = checkpoint.Owner(self.base_url, client_id if isinstance(client_id, str) else None, self._user)
             is_known = self._user is not None or self._core.stands_for_an_application or self._core.auth is None
-            self._fleet = fleet_package.Fleet(self, owner if is_known else fleet_package.TokenOwner(self, owner))
+            owned = owner if is_known else fleet_package.TokenOwner(self, owner)
+            self._fleet = fleet_package.Fleet(self, owned, self._core.tell)
         return self._fleet
 
     @property
@@ -355,6 +346,10 @@ class EvEnergy(Flows):
             an operator what to do.
         """
         return await health.check(self, self._core)
+
+    def add_observer(self, observer: Observer) -> None:
+        """Tell an observer of each call of this client and its views, and of each event of their watches."""
+        self._core.shared.observers.append(observer)
 
     def stats(self) -> Stats:
         """Return figures about the client: calls, token, budget, drift. Costs no request."""

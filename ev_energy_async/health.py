@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from ev_energy_async import api, errors
+from ev_energy_async.codec import AsDict
 from ev_energy_async.urls import origin_of
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ _SCOPE: Final = "vehicle:read"
 
 
 @attrs.frozen(kw_only=True)
-class Check:
+class Check(AsDict):
     """The findings of `EvEnergy.check`; `str` gives one sentence a line.
 
     Attributes:

@@ -12,6 +12,7 @@ from urllib.parse import SplitResult, parse_qs, urlencode, urlsplit
 import attrs
 
 from ev_energy_async import api
+from ev_energy_async.codec import AsDict
 from ev_energy_async.errors import InvalidArgument
 from ev_energy_async.ids import id_text
 
@@ -28,7 +29,7 @@ _CHOICES: Final = (("make", "vmak"), ("model", "vmod"), ("trim", "trim"))
 
 
 @attrs.frozen
-class OnboardingResult:
+class OnboardingResult(AsDict):
     """The result in a redirect at the end of onboarding.
 
     Attributes:

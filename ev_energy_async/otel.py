@@ -1,21 +1,24 @@
-"""Traces and metrics for OpenTelemetry, as middleware.
+"""Traces and metrics for OpenTelemetry.
 
 For services that export telemetry; nothing in the package imports this. Needs the extra `[otel]`.
 
-    EvEnergy(credentials, middleware=[tracing(), metrics()])
+    ev = EvEnergy(credentials, middleware=[tracing(), metrics()])
+    observe(ev)
 
 One span and one measurement a call, whatever attempts it took, by the semantic conventions for HTTP clients
-(opentelemetry.io/docs/specs/semconv/http). Values of queries, headers and bodies are never recorded.
+(opentelemetry.io/docs/specs/semconv/http); requests by purpose, the budget and the freshness of watches under names of
+our own. Values of queries, headers and bodies are never recorded.
 """
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from ev_energy_async._extras import extra
 from ev_energy_async._version import __version__
+from ev_energy_async.fleet import CycleFinished, StatusLogged
 
 with extra("otel", __name__, "opentelemetry"):
     from opentelemetry import metrics as otel_metrics
@@ -23,12 +26,12 @@ with extra("otel", __name__, "opentelemetry"):
     from opentelemetry.trace import SpanKind, Status, StatusCode
 
 if TYPE_CHECKING:
-    from opentelemetry.metrics import MeterProvider
+    from opentelemetry.metrics import Meter, MeterProvider
     from opentelemetry.trace import TracerProvider
 
-    from ev_energy_async.messages import Handler, Middleware, RawResponse, Request
+    from ev_energy_async.messages import CallFinished, Handler, Middleware, Observer, RawResponse, Request
 
-__all__ = ["metrics", "tracing"]
+__all__ = ["metrics", "observe", "tracing"]
 
 _NAME: Final = "ev_energy_async"
 _FIRST_ERROR: Final = 400
@@ -123,6 +126,82 @@ def metrics(meter_provider: MeterProvider | None = None) -> Middleware:
         return response
 
     return measure_call
+
+
+class Observable(Protocol):
+    """A client that can be observed."""
+
+    def add_observer(self, observer: Observer) -> None:
+        """Tell an observer of calls and events."""
+        ...
+
+
+def observe(client: Observable, meter_provider: MeterProvider | None = None) -> None:
+    """Record the budget of a client and the freshness of its watches, besides the durations of `metrics`.
+
+    Counters: `ev_energy.requests` by `ev_energy.purpose` (`command`, `read`, `snapshot`, `history`), and
+    `ev_energy.watch.events` by `ev_energy.event`. Gauges: `ev_energy.budget.remaining`; after each cycle of a watch
+    `ev_energy.watch.vehicles`, `.waiting` and `.failed`, `.cycle.duration`, `.every` and `.complete_within` in seconds;
+    `ev_energy.watch.newest_log`, the time of the newest status log in seconds since 1970. All with `ev_energy.label` if
+    the client has a label.
+
+    Args:
+        client: The client; its views and watches are observed with it.
+        meter_provider: Where measurements go; None for the global provider.
+
+    Example:
+        >>> observe(ev)  # doctest: +SKIP
+    """
+    client.add_observer(_Recorder(otel_metrics.get_meter(_NAME, __version__, meter_provider)))
+
+
+class _Recorder:
+    """Records what a client tells of its calls and watches."""
+
+    def __init__(self, meter: Meter) -> None:
+        self._requests = meter.create_counter("ev_energy.requests", "{request}", "Requests sent.")
+        self._events = meter.create_counter("ev_energy.watch.events", "{event}", "Events that watches have delivered.")
+        self._remaining = meter.create_gauge("ev_energy.budget.remaining", "{request}", "Requests left in the hour.")
+        self._of_cycle = {
+            name: meter.create_gauge(f"ev_energy.watch.{name}", unit, text)
+            for name, unit, text in (
+                ("vehicles", "{vehicle}", "Vehicles in the last snapshot."),
+                ("waiting", "{vehicle}", "Vehicles whose history is to be read."),
+                ("failed", "{vehicle}", "Vehicles that the last cycle could not read."),
+                ("cycle.duration", "s", "Duration of the last cycle."),
+                ("every", "s", "From one snapshot to the next."),
+                ("complete_within", "s", "How soon every log is delivered."),
+            )
+        }
+        self._newest = meter.create_gauge("ev_energy.watch.newest_log", "s", "Time of the newest status log.")
+        self._newest_at: dict[str | None, float] = {}
+
+    def on_call(self, call: CallFinished) -> None:
+        labels = _labels(call.request.options.label)
+        self._requests.add(call.attempts, {**labels, "ev_energy.purpose": call.purpose})
+        self._remaining.set(call.budget_remaining, labels)
+
+    def on_event(self, label: str | None, event: object) -> None:
+        labels = _labels(label)
+        self._events.add(1, {**labels, "ev_energy.event": type(event).__name__})
+        if isinstance(event, CycleFinished):
+            for name, value in (
+                ("vehicles", event.vehicles),
+                ("waiting", event.waiting),
+                ("failed", event.failed),
+                ("cycle.duration", event.duration),
+                ("every", event.every),
+                ("complete_within", event.complete_within),
+            ):
+                if value is not None:
+                    self._of_cycle[name].set(value, labels)
+        elif isinstance(event, StatusLogged):
+            self._newest_at[label] = max(event.sampled_at.timestamp(), self._newest_at.get(label, 0.0))
+            self._newest.set(self._newest_at[label], labels)
+
+
+def _labels(label: str | None) -> dict[str, str]:
+    return {} if label is None else {"ev_energy.label": label}
 
 
 def _attributes(request: Request[Any]) -> dict[str, str | int]:

@@ -1,15 +1,19 @@
-"""Prometheus metrics: what a service sees of its clients, their calls and a watch."""
+"""Metrics for Prometheus and OpenTelemetry: what a service sees of its clients, their calls and their watches."""
 
 from __future__ import annotations
 
 import datetime as dt
 from typing import TYPE_CHECKING, Final
+from unittest.mock import create_autospec
 
 import pytest
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader, NumberDataPoint
 from prometheus_client import CollectorRegistry
 
-from ev_energy_async import ClientCredentials, CycleFinished, EvEnergy, NotFound, StaticToken
+from ev_energy_async import ClientCredentials, CycleFinished, EvEnergy, NotFound, StaticToken, StatusLogged
 from ev_energy_async.metrics import EvEnergyCollector
+from ev_energy_async.otel import observe
 from ev_energy_async.sandbox import Sandbox, SteppedClock
 from ev_energy_async.testing import SandboxClock
 from tests.conftest import START
@@ -26,11 +30,10 @@ async def test_figures_of_clients_and_their_calls_are_collected(network: Network
     )
     network.answer("GET", f"/vehicles/{VEHICLE}", status=404)
     network.answer("POST", f"/vehicles/{VEHICLE}/disconnect", status=204)
-    collector, registry = EvEnergyCollector(), CollectorRegistry()
-    registry.register(collector)
+    registry = CollectorRegistry()
 
-    async with EvEnergy(StaticToken("t"), label="mine", middleware=[collector.measure], clock=clock) as ev:
-        collector.add(ev)
+    async with EvEnergy(StaticToken("t"), label="mine", clock=clock) as ev:
+        registry.register(EvEnergyCollector(ev))
         await ev.regions.list()
         await ev.regions.list()
         with pytest.raises(NotFound):
@@ -45,44 +48,73 @@ async def test_figures_of_clients_and_their_calls_are_collected(network: Network
         assert value("ev_energy_budget_remaining") == ev.budget.remaining
         assert value("ev_energy_call_seconds_count", operation="regions.list", status="200") == 2
         assert value("ev_energy_call_seconds_count", operation="vehicles.get", status="404") == 1
-        assert value("ev_energy_requests_total", purpose="poll") == 3
+        assert value("ev_energy_requests_total", purpose="read") == 3
         assert value("ev_energy_requests_total", purpose="command") == 1
+
+        network.answer("GET", "/users/me", {"id": "x"})
+        await ev.with_auth(StaticToken("u"), label="kim").users.get("me")
+        assert value("ev_energy_call_seconds_count", client="kim", operation="users.get", status="200") == 1
 
 
 async def test_a_call_without_a_response_is_measured_by_its_error(network: Network, clock: FakeClock) -> None:
-    collector, registry = EvEnergyCollector(), CollectorRegistry()
-    registry.register(collector)
-    async with EvEnergy(StaticToken("t"), middleware=[collector.measure], clock=clock) as ev:
+    registry = CollectorRegistry()
+    async with EvEnergy(StaticToken("t"), clock=clock) as ev:
+        registry.register(EvEnergyCollector(ev))
         with pytest.raises(Exception, match="no complete response"):
             await ev.regions.list()
     assert network.sent
     labels = {"client": "", "operation": "regions.list", "status": "ConnectionFailed"}
     assert registry.get_sample_value("ev_energy_call_seconds_count", labels) == 1
-    assert registry.get_sample_value("ev_energy_requests_total", {"client": "", "purpose": "poll"}) == 4
+    assert registry.get_sample_value("ev_energy_requests_total", {"client": "", "purpose": "read"}) == 4
 
 
 async def test_the_freshness_of_a_watch_is_collected() -> None:
-    collector, registry = EvEnergyCollector(), CollectorRegistry()
-    registry.register(collector)
+    registry, reader = CollectorRegistry(), InMemoryMetricReader()
     async with Sandbox(vehicles=5, clock=SteppedClock(START)) as sandbox:
         auth = ClientCredentials(sandbox.client_id, sandbox.client_secret, token_url=sandbox.token_url)
-        async with (
-            EvEnergy(auth, base_url=sandbox.base_url, clock=SandboxClock(sandbox)) as ev,
-            ev.fleet.watch(since=START - dt.timedelta(days=1)) as watch,
-        ):
-            async for event in watch:
-                collector.observe(event)
-                if isinstance(event, CycleFinished):
-                    break
+        async with EvEnergy(auth, base_url=sandbox.base_url, clock=SandboxClock(sandbox), label="mine") as ev:
+            registry.register(EvEnergyCollector(ev))
+            observe(ev, MeterProvider([reader], shutdown_on_exit=False))
+            events = [event async for event in ev.fleet.watch(since=START - dt.timedelta(days=1), cycles=1)]
 
-    assert registry.get_sample_value("ev_energy_watch_vehicles") == 5
-    assert registry.get_sample_value("ev_energy_watch_failed") == 0
-    newest = registry.get_sample_value("ev_energy_watch_newest_log_seconds")
-    assert newest is not None
-    assert 0 < newest <= START.timestamp()
+    def value(name: str, **labels: str) -> float | None:
+        return registry.get_sample_value(f"ev_energy_{name}", {"client": "mine", **labels})
+
+    cycle = next(event for event in events if isinstance(event, CycleFinished))
+    newest = max(event.sampled_at for event in events if isinstance(event, StatusLogged)).timestamp()
+    logs = sum(isinstance(event, StatusLogged) for event in events)
+    assert value("watch_vehicles") == 5
+    assert value("watch_failed") == 0
+    assert value("watch_every_seconds") == cycle.every
+    assert value("watch_newest_log_seconds") == newest
+    assert value("watch_events_total", event="StatusLogged") == logs
+    assert value("requests_total", purpose="snapshot") == cycle.spent.snapshot == 1
+    assert value("requests_total", purpose="history")
+
+    found = _recorded(reader)
+    assert found["ev_energy.watch.vehicles", ""] == 5
+    assert found["ev_energy.watch.newest_log", ""] == newest
+    assert found["ev_energy.watch.events", "StatusLogged"] == logs
+    assert found["ev_energy.requests", "snapshot"] == 1
+    assert found["ev_energy.budget.remaining", ""] <= cycle.budget_remaining
+
+
+def _recorded(reader: InMemoryMetricReader) -> dict[tuple[str, str], float]:
+    """Return values by metric and, if it has one, purpose or event; all are of the client `mine`."""
+    data = reader.get_metrics_data()
+    assert data is not None
+    found: dict[tuple[str, str], float] = {}
+    for metric in data.resource_metrics[0].scope_metrics[0].metrics:
+        for point in metric.data.data_points:
+            assert isinstance(point, NumberDataPoint)
+            attributes = dict(point.attributes or {})
+            assert attributes.pop("ev_energy.label") == "mine"
+            found[metric.name, str(next(iter(attributes.values()), ""))] = point.value
+    return found
 
 
 def test_registering_collects_nothing() -> None:
-    registry = CollectorRegistry()
-    registry.register(EvEnergyCollector())
-    assert registry.get_sample_value("ev_energy_watch_vehicles") == 0
+    client = create_autospec(EvEnergy, instance=True)
+    CollectorRegistry().register(EvEnergyCollector(client))
+    client.stats.assert_not_called()
+    client.add_observer.assert_called_once()

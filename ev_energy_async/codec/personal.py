@@ -5,17 +5,16 @@ For users' logs and diagnostics, such as those of Home Assistant. Pure.
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import attrs
 
+from ev_energy_async.codec.asdict import json_value, public_fields
 from ev_energy_async.codec.dicts import keyed
-from ev_energy_async.codec.encoding import encode
 from ev_energy_async.codec.types import is_model, shape
 from ev_energy_async.errors import InvalidArgument
-from ev_energy_async.values import Model, is_array, is_mapping
+from ev_energy_async.values import UNSET, Model, is_array, is_mapping
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,7 +48,7 @@ def personal_fields(model: type[Model]) -> frozenset[str]:
 
 
 def redacted(value: Any) -> Any:
-    """Return a model, or a list or dictionary of models, as JSON values without personal data.
+    """Return a model, an event, or a list or dictionary of them, as JSON values without personal data.
 
     Personal fields become `**REDACTED**`, and so does text with the ID of a user, wherever it is; null and absent stay
     what they are. IDs of devices and sessions are kept.
@@ -65,6 +64,8 @@ def redacted(value: Any) -> Any:
             key: REDACTED if key in personal and member is not None else redacted(member)
             for key, member in keyed(value)
         }
+    if attrs.has(type(value)):
+        return {name: redacted(member) for name, member in public_fields(value) if member is not UNSET}
     if is_mapping(value):
         return {str(key): redacted(member) for key, member in value.items()}
     if is_array(value) or isinstance(value, tuple | set | frozenset):
@@ -79,5 +80,5 @@ def _personal_keys(model: type[Model]) -> frozenset[str]:
 
 
 def _plain(value: Any) -> Any:
-    plain = json.loads(encode(value))
+    plain = json_value(None, None, value)
     return REDACTED if isinstance(plain, str) and _USER.search(plain) else plain

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 import msgspec
 
+from ev_energy_async.codec import AsDict
 from ev_energy_async.devices import DEVICES, Allowance, Patience, Stream, is_fatal, outcomes_of, settle
 from ev_energy_async.errors import EvEnergyError, InvalidArgument
 from ev_energy_async.fleet.backfill import PRIORITY
@@ -39,7 +40,7 @@ _FORMAT: Final = "1."
 
 
 @attrs.frozen(kw_only=True)
-class AuditReport:
+class AuditReport(AsDict):
     """The findings of an audit.
 
     Attributes:

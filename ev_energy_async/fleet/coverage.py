@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from ev_energy_async.clock import utc
+from ev_energy_async.codec import AsDict
 from ev_energy_async.errors import InvalidArgument
 from ev_energy_async.ids import id_text
 
@@ -51,7 +52,7 @@ class Reason(StrEnum):
 
 
 @attrs.frozen
-class Gap:
+class Gap(AsDict):
     """A time of which logs may be missing.
 
     Attributes:
@@ -81,7 +82,7 @@ Gaps = tuple[Gap, ...]
 
 
 @attrs.frozen
-class Row:
+class Row(AsDict):
     """Coverage of one kind of logs of one device.
 
     Attributes:
@@ -116,7 +117,7 @@ class Row:
 
 
 @attrs.frozen
-class Coverage:
+class Coverage(AsDict):
     """Coverage of a fleet's logs.
 
     Attributes:

@@ -6,16 +6,21 @@ drop what it has.
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import attrs
 
+from ev_energy_async.codec import AsDict
+from ev_energy_async.devices import place
+from ev_energy_async.instants import moment
+
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Awaitable, Callable
 
     from ev_energy_async.errors import EvEnergyError
     from ev_energy_async.models import Vehicle, VehicleAPIErrorLog, VehicleStatusLog
+    from ev_energy_async.values import Model
 
 __all__ = [
     "CycleFinished",
@@ -35,12 +40,18 @@ __all__ = [
 ]
 
 
+def _time_of(log: Model, field: str) -> dt.datetime:
+    found = getattr(log, field)
+    # It may stand in the URL of the log alone.
+    return found if isinstance(found, dt.datetime) else moment(place(log, field).at)
+
+
 async def _nothing() -> None:
     """No effect outside a watch."""
 
 
 @attrs.frozen(kw_only=True)
-class FleetEvent:
+class FleetEvent(AsDict):
     """The base of all events.
 
     Attributes:
@@ -105,6 +116,11 @@ class StatusLogged(LogEvent):
 
     log: VehicleStatusLog
 
+    @property
+    def sampled_at(self) -> dt.datetime:
+        """When the state was sampled, aware; every log has such a time, by which it is known."""
+        return _time_of(self.log, "sampled_at")
+
 
 @attrs.frozen(kw_only=True)
 class ErrorLogged(LogEvent):
@@ -115,6 +131,11 @@ class ErrorLogged(LogEvent):
     """
 
     log: VehicleAPIErrorLog
+
+    @property
+    def logged_at(self) -> dt.datetime:
+        """When the failure was logged, aware; every log has such a time, by which it is known."""
+        return _time_of(self.log, "logged_at")
 
 
 @attrs.frozen(kw_only=True)
@@ -175,7 +196,7 @@ class FleetShrank(FleetEvent):
 
 
 @attrs.frozen(kw_only=True)
-class Spent:
+class Spent(AsDict):
     """Requests of a cycle by purpose. A request that was retried counts once.
 
     Attributes:
@@ -199,7 +220,7 @@ class Spent:
 
 
 @attrs.frozen(kw_only=True)
-class Lateness:
+class Lateness(AsDict):
     """The delay of status logs from `sampled_at` to `logged_at`, in seconds.
 
     Attributes:

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from ev_energy_async.checkpoint import Checkpoint, Owner
     from ev_energy_async.clock import Duration
     from ev_energy_async.devices import VehicleLog, WatchedLog
+    from ev_energy_async.fleet.events import WatchEvent
     from ev_energy_async.ids import Ref
     from ev_energy_async.values import UnsetType
 
@@ -90,11 +91,18 @@ class Fleet:
     Args:
         client: What to ask through.
         owner: The owner of its checkpoints.
+        on_event: Called with each event that a watch delivers.
     """
 
-    def __init__(self, client: FleetClient, owner: Owner | TokenOwner) -> None:
+    def __init__(
+        self,
+        client: FleetClient,
+        owner: Owner | TokenOwner,
+        on_event: Callable[[WatchEvent], object] | None = None,
+    ) -> None:
         self._client = client
         self._owner = owner
+        self._on_event = on_event
         self._checkpoint: Checkpoint | None = None
         self._is_own = False
         self._time = ServerTime(client.clock)
@@ -225,9 +233,8 @@ class Fleet:
         )
         self._is_own = checkpoint is None
         self._checkpoint = MemoryCheckpoint() if checkpoint is None else checkpoint
-        return Watch(
-            Engine(self._client, self._owner_of(self._checkpoint), self._checkpoint, settings, self._time), ack
-        )
+        owner = self._owner_of(self._checkpoint)
+        return Watch(Engine(self._client, owner, self._checkpoint, settings, self._time), ack, self._on_event)
 
     def logs(
         self,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, TypedDict
 import attrs
 
 from ev_energy_async.clock import seconds
+from ev_energy_async.codec import AsDict
 from ev_energy_async.devices import DEVICES, log_names
 from ev_energy_async.errors import InvalidArgument
 from ev_energy_async.fleet.allotment import ERROR_SHARE, EVERY, HOUR, PAST, REPORT_EVERY, Allotment, Demand, allot
@@ -34,7 +35,7 @@ _LARGER: Final = (2, 5, 10)
 
 
 @attrs.frozen(kw_only=True)
-class Usage:
+class Usage(AsDict):
     """Requests an hour by purpose. They are means: a single hour may take a little more or less.
 
     Attributes:
@@ -58,7 +59,7 @@ class Usage:
 
 
 @attrs.frozen(kw_only=True)
-class Plan:
+class Plan(AsDict):
     """The cost of a watch in requests, and the freshness and completeness it buys.
 
     Attributes:

@@ -27,6 +27,7 @@ from ev_energy_async.masking import Secret, printable
 from ev_energy_async.messages import (
     DEFAULT_TIMEOUT,
     SAFE_METHODS,
+    CallFinished,
     CallOptions,
     Request,
     Response,
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from ev_energy_async.clock import Clock, RandomSource
     from ev_energy_async.codec import Codec
     from ev_energy_async.http.transport import Transport
-    from ev_energy_async.messages import Handler, Middleware, RawResponse
+    from ev_energy_async.messages import Handler, Middleware, Observer, RawResponse
 
 __all__ = ["VERSION_HEADER", "Core", "Shared"]
 
@@ -71,6 +72,7 @@ class Shared:
         label: The client's name in logs.
         timeout: Limit of a token request, in seconds.
         allow_http: Whether a token endpoint may be unencrypted beyond this machine.
+        observers: Who is told of calls and events.
     """
 
     transport: Transport
@@ -84,6 +86,7 @@ class Shared:
     label: str | None = None
     timeout: float = DEFAULT_TIMEOUT
     allow_http: bool = False
+    observers: list[Observer] = attrs.field(factory=list[Any], init=False)
     closed: bool = attrs.field(default=False, init=False)
     _loop: asyncio.AbstractEventLoop | None = attrs.field(default=None, init=False)
     _version_warned: bool = attrs.field(default=False, init=False)
@@ -205,15 +208,30 @@ class Core:
             options=options.begun(self.shared.clock.monotonic(), request.on_bad_item),
         )
         self._calls += 1
+        started = self.shared.clock.monotonic()
         try:
             made = await self._limited(partial(self._decoded, handler), request)
-        except BaseException:
+        except BaseException as error:
             self._failures += 1
+            self._tell(request, started, getattr(error, "status", None), type(error).__name__)
             raise
         finally:
             self._retries += max(0, request.options.record.attempts - 1)
         self._last_success = self.shared.clock.now()
+        self._tell(request, started, made.status, None)
         return made
+
+    def _tell(self, request: Request[Any], started: float, status: int | None, error: str | None) -> None:
+        if self.shared.observers:
+            duration, attempts = self.shared.clock.monotonic() - started, request.options.record.attempts
+            call = CallFinished(request, status, error, duration, attempts, self.budget.remaining)
+            for observer in self.shared.observers:
+                observer.on_call(call)
+
+    def tell(self, event: object) -> None:
+        """Tell observers of an event of a watch."""
+        for observer in self.shared.observers:
+            observer.on_event(self.label, event)
 
     async def _decoded(self, handler: Handler, request: Request[T]) -> Response[T]:
         response = await handler(request)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from ev_energy_async.codec import AsDict
+
 if TYPE_CHECKING:
     import datetime as dt
 
@@ -15,7 +17,7 @@ __all__ = ["Stats"]
 
 
 @attrs.frozen
-class Stats:
+class Stats(AsDict):
     """Figures about a client; reading them costs no request.
 
     Attributes:

@@ -10,6 +10,8 @@ from ev_energy_async._lazy import face
 if TYPE_CHECKING:
     from ev_energy_async.messages.headers import retry_after_text as retry_after_text
     from ev_energy_async.messages.headers import seconds_stated as seconds_stated
+    from ev_energy_async.messages.observing import CallFinished as CallFinished
+    from ev_energy_async.messages.observing import Observer as Observer
     from ev_energy_async.messages.operations import IDEMPOTENT_METHODS as IDEMPOTENT_METHODS
     from ev_energy_async.messages.operations import SAFE_METHODS as SAFE_METHODS
     from ev_energy_async.messages.operations import Operation as Operation
@@ -45,6 +47,7 @@ else:
     __getattr__, __dir__, __all__ = face(
         __name__,
         headers=("retry_after_text", "seconds_stated"),
+        observing=("CallFinished", "Observer"),
         operations=("IDEMPOTENT_METHODS", "Operation", "Param", "SAFE_METHODS"),
         options=("check_headers", "check_on_bad_item", "check_priority", "check_retry", "with_more_headers"),
         problem=("Problem", "credentials_in", "known_secrets", "secrets_of", "without_input"),

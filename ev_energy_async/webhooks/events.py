@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import attrs
 
+from ev_energy_async.codec import AsDict
 from ev_energy_async.models import ChargingSubSessionCreatedWebhook as ChargingSubSessionCreated
 from ev_energy_async.models import ChargingSubSessionEndedWebhook as ChargingSubSessionEnded
 from ev_energy_async.values import UNSET, UnsetType
@@ -26,7 +27,7 @@ EVENT_TYPES: Final[dict[str, type[ChargingSubSessionCreated | ChargingSubSession
 
 
 @attrs.frozen
-class UnknownEvent:
+class UnknownEvent(AsDict):
     """An event of a type that this version does not know.
 
     Attributes:
@@ -45,7 +46,7 @@ Payload: TypeAlias = "ChargingSubSessionCreated | ChargingSubSessionEnded | Unkn
 
 
 @attrs.frozen
-class Event:
+class Event(AsDict):
     """A genuine delivery.
 
     Attributes:

@@ -71,11 +71,9 @@ class Service:
         self.callback_url = environ.get("PUBLIC_URL", "http://localhost:8080") + "/callback"
         self.folder = Path(environ.get("DATA_FOLDER", "data"))
         self.registry = CollectorRegistry()
-        self.collector = EvEnergyCollector()
         # Reads the whole fleet with the application's credentials; the clients of users are views of it.
-        self.ev = EvEnergy.from_env(environ, middleware=[tracing(), self.collector.measure], label="service")
-        self.collector.add(self.ev)
-        self.registry.register(self.collector)
+        self.ev = EvEnergy.from_env(environ, middleware=[tracing()], label="service")
+        self.registry.register(EvEnergyCollector(self.ev))
         self.checkpoint = SqliteCheckpoint(self.folder / "service.db")
         self.verifier = WebhookVerifier(environ["WEBHOOK_SECRET"])
         self.deduplicator = Deduplicator()
@@ -98,8 +96,6 @@ class Service:
         yesterday = dt.datetime.now(dt.UTC) - dt.timedelta(days=1)
         watch = self.ev.fleet.watch(checkpoint=self.checkpoint, ack="explicit", since=yesterday)
         async for batch in watch.batches(max_age=1):
-            for event in batch:
-                self.collector.observe(event)
             rows = [(each.key, each.vehicle_id, each.log.to_json()) for each in batch if isinstance(each, StatusLogged)]
             async with self.checkpoint.transaction() as db:
                 await db.executemany("INSERT INTO status VALUES (?, ?, ?)", rows)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import math
 import re
 from decimal import Decimal
 from typing import Annotated, Any, Final, assert_type
 
+import attrs
 import pytest
 from fastapi import Body, FastAPI
 from httpx import ASGITransport, AsyncClient
@@ -26,6 +28,12 @@ from ev_energy_async import (
     redacted,
     reference_id,
 )
+from ev_energy_async.codec import AsDict, json_value
+from ev_energy_async.events import ErrorLogged, PollFailed, StatusLogged, VehicleAdded
+from ev_energy_async.fleet import Coverage, Gap, Plan, Reason
+from ev_energy_async.fleet.coverage import Row
+from ev_energy_async.fleet.plan import Usage
+from ev_energy_async.health import Check
 from ev_energy_async.models import (
     LatLong,
     LocationDetail,
@@ -39,6 +47,7 @@ from ev_energy_async.models import (
 )
 from ev_energy_async.testing import build
 from ev_energy_async.values import Model
+from ev_energy_async.webhooks import Event, UnknownEvent
 
 USER: Final = "https://api.ev.energy/v2/users/user01HN2NJ9NMRZBXT1H6FT9N7735"
 EVERY: Final[list[type[Model]]] = [
@@ -97,9 +106,75 @@ def test_another_mode_is_refused() -> None:
         VehicleStatusLog().to_dict(mode)
 
 
-async def test_what_a_client_knows_of_itself_is_encoded_alike() -> None:
-    async with EvEnergy(label="mine") as ev:
-        assert json.loads(codec.encode(ev.stats()))["label"] == "mine"
+GAP: Final = Gap(TIME, TIME + dt.timedelta(hours=1), Reason.BUDGET)
+LOG: Final = VehicleStatusLog(sampled_at=TIME, is_charging=None)
+REPORTS: Final[list[tuple[AsDict, dict[str, Any]]]] = [
+    (EvEnergy(label="mine").stats(), {"label": "mine", "drift": [], "last_success": None, "budget_limit": 50}),
+    (
+        StatusLogged(key="k", vehicle_id="v", log=LOG),
+        {"key": "k", "via": "read", "log": {"sampled_at": "2026-03-14T12:00:00.250000Z", "is_charging": None}},
+    ),
+    (
+        PollFailed(key="k", vehicle_id="v", log_kind="status", error=DecodeError("no", "$")),
+        {"key": "k", "error": "DecodeError: no at $"},
+    ),
+    (
+        Coverage((Row("v", "status", TIME, TIME + dt.timedelta(days=1), None, (GAP,)),)),
+        {"rows": [{"vehicle_id": "v", "log_kind": "status", "as_of": None}]},
+    ),
+    (Check(findings=("a",), clock_offset=dt.timedelta(minutes=2)), {"findings": ["a"], "clock_offset": 120.0}),
+    (
+        Plan(
+            vehicles=1, budget=1, requests=Usage(history=0.5), fits=False, every=60.0, complete_within=math.inf,
+            late_every=1.0, fitting_budget=2,
+        ),
+        {"requests": {"history": 0.5}, "complete_within": None, "larger": []},
+    ),
+    (Event("msg", TIME, UnknownEvent("x.y"), b"{}"), {"payload": {"type": "x.y"}, "body": "{}"}),
+]  # fmt: skip
+
+
+def _includes(found: Any, expected: Any) -> bool:
+    if isinstance(expected, dict):
+        return all(key in found and _includes(found[key], value) for key, value in expected.items())
+    if isinstance(expected, list):
+        return len(found) == len(expected) and all(map(_includes, found, expected))
+    return bool(found == expected)
+
+
+@pytest.mark.parametrize(("report", "expected"), REPORTS, ids=[type(each).__name__ for each, _ in REPORTS])
+def test_what_is_reported_goes_out_as_models_do(report: AsDict, expected: dict[str, Any]) -> None:
+    as_json = json.loads(json.dumps(report.to_dict("json"), allow_nan=False))
+    assert _includes(as_json, expected)
+    assert json.loads(report.to_json()) == as_json
+    assert report.to_dict().keys() == as_json.keys()
+    instance: Any = report
+    by_attrs = attrs.asdict(instance, value_serializer=json_value)
+    by_attrs.pop("_ack", None)
+    assert _includes(json.loads(json.dumps(by_attrs)), expected)
+
+
+def test_values_of_python_are_kept_unless_asked_for_json() -> None:
+    made = StatusLogged(key="k", vehicle_id="v", log=LOG).to_dict()
+    assert made["log"] == {"sampled_at": TIME, "is_charging": None}
+    assert "ack" not in str(made)
+    mode: Any = "yaml"
+    with pytest.raises(InvalidArgument, match="mode"):
+        GAP.to_dict(mode)
+
+
+def test_an_event_redacts_its_models() -> None:
+    added = VehicleAdded(key="k", vehicle_id="v", vehicle=build(Vehicle, user=USER))
+    assert redacted(added)["vehicle"]["user"] == "**REDACTED**"
+
+
+def test_the_time_of_a_log_event_is_known_even_if_its_url_alone_has_it() -> None:
+    url = "https://api.ev.energy/v2/vehicles/v/status_logs/2026-03-14T12:00:00.250000Z"
+    for log in (LOG, VehicleStatusLog(url=url)):
+        event = StatusLogged(key="k", vehicle_id="v", log=log)
+        assert assert_type(event.sampled_at, dt.datetime) == TIME
+    failed = models.VehicleAPIErrorLog(logged_at=TIME)
+    assert assert_type(ErrorLogged(key="k", vehicle_id="v", log=failed).logged_at, dt.datetime) == TIME
 
 
 # --- pydantic and FastAPI

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 import attrs
 
 from ev_energy_async import api
+from ev_energy_async.codec import AsDict
 from ev_energy_async.devices import PAGE_SIZE, Allowance, Patience, Stream, is_fatal, is_transient, pages_of, settle
 from ev_energy_async.errors import EvEnergyError, InvalidArgument
 from ev_energy_async.fleet.backfill.positions import Position, Saved, SavedPosition, digest, read_cursor, write_cursor
@@ -42,7 +43,7 @@ _LOG: Final = logging.getLogger("ev_energy_async")
 
 
 @attrs.frozen(kw_only=True)
-class LogRead:
+class LogRead(AsDict):
     """A log of a vehicle's past.
 
     Attributes:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import attrs
 
+from ev_energy_async.codec import AsDict
 from ev_energy_async.devices import Backfilling
 from ev_energy_async.fleet.allotment import COMPLETE_WITHIN, HOUR, PAGE, Demand, allot
 from ev_energy_async.fleet.plan import plan_of
@@ -40,7 +41,7 @@ class FleetClient(Backfilling, Protocol):
 
 
 @attrs.frozen(kw_only=True)
-class Progress:
+class Progress(AsDict):
     """The progress of a cycle.
 
     Attributes:

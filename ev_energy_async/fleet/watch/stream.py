@@ -13,7 +13,7 @@ from ev_energy_async.devices import Stream
 from ev_energy_async.errors import InvalidArgument
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
 
     from ev_energy_async.clock import Duration
     from ev_energy_async.fleet.events import WatchEvent
@@ -44,10 +44,16 @@ class Watch(Stream["WatchEvent"]):
     a time may wait. To abandon it nothing needs to be done; `aclose`, or leaving its `async with`, ends it for good.
     """
 
-    def __init__(self, engine: Engine, ack: Literal["next", "explicit"]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        ack: Literal["next", "explicit"],
+        on_event: Callable[[WatchEvent], object] | None = None,
+    ) -> None:
         super().__init__()
         self._engine = engine
         self._ack = ack
+        self._on_event = on_event
 
     @property
     def acknowledges(self) -> Literal["next", "explicit"]:
@@ -111,6 +117,11 @@ class Watch(Stream["WatchEvent"]):
             try:
                 if self._ack == "next":
                     await self._engine.acknowledge()
-                return await self._engine.next(most, age)
+                events = await self._engine.next(most, age)
             except CheckpointConflict as conflict:
                 self._engine.give_way(conflict)
+                continue
+            if self._on_event is not None:
+                for event in events:
+                    self._on_event(event)
+            return events
