@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ev_energy_async.codec.tolerant import has_hook as has_hook
     from ev_energy_async.codec.tolerant import structure as structure
     from ev_energy_async.codec.types import members as members
+    from ev_energy_async.codec.types import shape as shape
     from ev_energy_async.codec.types import spoken as spoken
 else:
     __getattr__, __dir__, __all__ = face(
@@ -45,5 +46,5 @@ else:
         slices=("AT_ONCE",),
         strict=("decode_strict",),
         tolerant=("Decoded", "TolerantConverter", "has_hook", "structure"),
-        types=("members", "spoken"),
+        types=("members", "shape", "spoken"),
     )
