@@ -16,7 +16,8 @@ import click
 from ev_energy_async import api as operations
 from ev_energy_async.calls import Group as ClientGroup
 from ev_energy_async.calls import endpoint
-from ev_energy_async.cli import describe, kit
+from ev_energy_async.cli import describe as described
+from ev_energy_async.cli import kit
 from ev_energy_async.cli.calling import Call
 from ev_energy_async.cli.output import show
 from ev_energy_async.cli.times import DATE, FIRST_TIME, LAST_TIME
@@ -24,6 +25,8 @@ from ev_energy_async.messages import SAFE_METHODS, Operation, Param
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from ev_energy_async.cli.session import Session
 
 __all__ = ["api"]
 
@@ -73,7 +76,7 @@ class _Operations(kit.Group):
     """The operations of one group."""
 
     def __init__(self, name: str, group: type[ClientGroup], rows: list[Operation[Any]]) -> None:
-        super().__init__(_dashed(name), help=describe.for_people(group.__doc__ or ""))
+        super().__init__(_dashed(name), help=described.for_people(group.__doc__ or ""))
         self._bound = vars(group)
         self._rows = {_dashed(row.name.partition(".")[2]): row for row in rows}
         first = next(iter(self._rows))
@@ -93,7 +96,7 @@ class _Operations(kit.Group):
     def summaries(self, ctx: click.Context) -> list[tuple[str, str]]:
         """Return each operation with what it does, without making commands of them."""
         found = [(name, self._bound[_underscored(name)].__wrapped__) for name in self._rows]
-        return [(name, describe.prose_of(function).summary) for name, function in found]
+        return [(name, described.prose_of(function).summary) for name, function in found]
 
 
 class _Operation(kit.Command):
@@ -107,8 +110,8 @@ class _Operation(kit.Command):
         super().__init__(name, params=params, callback=click.pass_obj(self._call), examples=[self._example()])
 
     @cached_property
-    def _prose(self) -> describe.Prose:
-        return describe.prose_of(self._function, [each.name for each in (*self._row.query, *self._row.headers)])
+    def _prose(self) -> described.Prose:
+        return described.prose_of(self._function, [each.name for each in (*self._row.query, *self._row.headers)])
 
     def get_short_help_str(self, limit: int = 45) -> str:  # noqa: ARG002  # as click calls it
         return self._prose.summary
@@ -170,28 +173,25 @@ class _Operation(kit.Command):
                 ),
             ]
         found.append(click.Option(["--dry-run"], is_flag=True, help="Print the request instead of sending it."))
-        found.append(
-            click.Option(
-                ["--describe"],
-                is_flag=True,
-                is_eager=True,
-                expose_value=True,
-                callback=self._describe,
-                help="Print parameters, body and response, and send nothing.",
-            )
-        )
+        about = "Print parameters, body and response, and send nothing."
+        found.append(click.Option(["--describe"], is_flag=True, help=about))
         if row.method not in SAFE_METHODS:
             found.append(click.Option(["--yes", "-y"], is_flag=True, help="Send it without asking."))
         taken = {f"--{_dashed(each.name)}" for each in (*row.query, *row.headers)}
         return [each for each in found if not taken & set(each.opts)]
 
-    def _describe(self, ctx: click.Context, _: click.Parameter, value: bool) -> None:  # noqa: FBT001  # as click calls it
-        if value and not ctx.resilient_parsing:
-            found = describe.description_of(self._row, self._function)
-            show(ctx.obj, found, describe.text_of(found))
-            ctx.exit()
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments; to be described, an operation needs none."""
+        if "--describe" in args:
+            for param in self.params:
+                param.required = False
+        return super().parse_args(ctx, args)
 
-    def _call(self, session: Any, **given: Any) -> Any:
+    def _call(self, session: Session, *, describe: bool, **given: Any) -> Any:
+        if describe:
+            found = described.description_of(self._row, self._function)
+            show(session, found, described.text_of(found))
+            return None
         call = Call(session, self._row, given)
         call.confirm()
         return call.run()
