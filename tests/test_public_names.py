@@ -110,7 +110,7 @@ def test_importing_the_package_imports_none_of_it() -> None:
 def test_a_client_costs_only_what_it_needs() -> None:
     loaded = loaded_by("from ev_energy_async import EvEnergy; EvEnergy()")
     assert "ev_energy_async.client" in loaded
-    assert not {"cattrs", "oauthlib", "ulid", "jsonschema", "typer", "rich", "aiohttp.web"} & loaded
+    assert not {"cattrs", "oauthlib", "ulid", "jsonschema", "click", "rich", "aiohttp.web"} & loaded
     assert not below(loaded, "ev_energy_async.models", "ev_energy_async.sandbox")
     assert below(loaded, "ev_energy_async.api") == {"ev_energy_async.api._document", "ev_energy_async.api.groups"}
 

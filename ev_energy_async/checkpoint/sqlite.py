@@ -147,6 +147,15 @@ class SqliteCheckpoint:
                     await self._abandon(error)
                 raise
 
+    async def owner(self) -> Owner | None:
+        """Return whose checkpoint it is; None if it was opened for nobody yet.
+
+        Raises:
+            CheckpointError: It cannot be read.
+        """
+        state = await self._alone_or_joined(tables.state_of)
+        return None if state.owner is None else Owner(*state.owner)
+
     async def get(self, key: str) -> Entry | None:
         """Return the entry of a key; None if there is none."""
         return await self._alone_or_joined(partial(tables.read, key=key))

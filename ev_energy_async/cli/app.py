@@ -37,7 +37,7 @@ _COMMANDS: Final = {
     "sessions": (f"{_HERE}.logs:sessions", "Show or follow charging sub-sessions."),
     "webhooks": (f"{_HERE}.webhooks:webhooks", "Verify deliveries, or send one to try a receiver."),
     "checkpoint": (f"{_HERE}.checkpoint:checkpoint", "Look into the checkpoint of a watch, or copy it."),
-    "sandbox": ("ev_energy_async.sandbox.cli:run", "Run a local server that behaves like the API."),
+    "sandbox": ("ev_energy_async.sandbox.cli:app", "Run a local server that behaves like the API."),
     "completion": (f"{_HERE}.completion:completion", "Print the completion script of a shell."),
 }
 
@@ -70,7 +70,7 @@ class _App(Group):
         formatter.write_usage(ctx.command_path, "[OPTIONS] COMMAND [ARGS]...")
 
 
-def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:  # noqa: FBT001  # as click calls it
+def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     if value and not ctx.resilient_parsing:
         from ev_energy_async._version import __version__  # noqa: PLC0415
 
@@ -139,5 +139,5 @@ def app(ctx: click.Context) -> None:
     command. Settings come from options, then from EV_ENERGY_* in the environment, then from the profile in config.toml
     (`ev-energy whoami` shows where that is). Secrets come from a login or the environment, never from options.
     """
-    if "NO_COLOR" in os.environ and os.environ["NO_COLOR"]:
+    if os.environ.get("NO_COLOR"):  # no-color.org
         ctx.color = False

@@ -108,8 +108,8 @@ class Call:
             else:
                 raise AssertionError("the request was sent")
             headers = dict(request.headers)
-            if ev.user is not None and self._operation.user != "none":
-                headers["EvEnergy-User"] = f"{ev.base_url}/users/{ev.user}"
+            if ev.user_id is not None and self._operation.user != "none":
+                headers["EvEnergy-User"] = f"{ev.base_url}/users/{ev.user_id}"
             if ev.has_credentials:
                 headers["Authorization"] = "Bearer ***"
             url = ev.base_url + request.target
@@ -140,8 +140,8 @@ class Call:
         if operation.items is None:
             return into
         [hint] = [each.hint for each in shape(into).fields if each.key == operation.items]
-        [kind] = [kind for kind in members(hint) if get_origin(kind) is list]
-        return get_args(kind)[0]
+        [items] = [get_args(kind)[0] for kind in members(hint) if get_origin(kind) is list]
+        return items
 
     def _entries(self, page: Page[Any]) -> list[Entry]:
         """Return the items of a page as the API sent them."""
@@ -160,7 +160,7 @@ class Call:
             show(self._session, data, data)
         else:
             is_list = response.body.lstrip().startswith(b"[")
-            kind = get_args(type_) if (type_ := self._operation.type_for(response.status)) and is_list else ()
+            kind: tuple[Any, ...] = get_args(self._operation.type_for(response.status)) if is_list else ()
             view = View(
                 model=kind[0] if kind else type(data),
                 expand=self._named.get("expand", ()),
@@ -175,10 +175,11 @@ class Call:
 
 def _as_listed(value: Any, values: tuple[str | int, ...]) -> Any:
     """Return a choice, or several, as the document lists them: click gives text."""
+    several: list[Any] | None = list(value) if isinstance(value, tuple) else None
     if not values:
-        return list(value) if isinstance(value, tuple) else value
+        return value if several is None else several
     listed = {str(each): each for each in values}
-    return [listed[each] for each in value] if isinstance(value, tuple) else listed[value]
+    return listed[value] if several is None else [listed[each] for each in several]
 
 
 def _read_body(given: str) -> Any:

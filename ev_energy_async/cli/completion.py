@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 from click.shell_completion import get_completion_class
 
 from ev_energy_async.cli.kit import argument, command
-from ev_energy_async.cli.session import Session
+
+if TYPE_CHECKING:
+    from ev_energy_async.cli.session import Session
 
 __all__ = ["completion"]
 

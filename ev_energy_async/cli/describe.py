@@ -1,4 +1,4 @@
-"""What an operation is and takes, in words: from its row in the table of operations and the docstring of its function."""
+"""What an operation is and takes, in words: from its row in the table and the docstring of its function."""
 
 from __future__ import annotations
 
@@ -127,7 +127,8 @@ def _fields(into: Any) -> Iterator[dict[str, Any]]:
     if not (isinstance(into, type) and issubclass(into, Model)):
         return
     metadata = {each.name: each.metadata for each in attrs.fields(into)}
-    for field in shape(into).fields:
+    model: Any = into
+    for field in shape(model).fields:
         more = metadata[field.name]
         found: dict[str, Any] = {"name": field.key, "type": _type(field.hint), "required": field.required}
         for name in ("unit", "description"):

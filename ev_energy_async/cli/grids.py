@@ -7,12 +7,13 @@ import io
 import re
 import shutil
 import sys
-from typing import TYPE_CHECKING, Any, Final, TypeGuard
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 import msgspec
 
 from ev_energy_async.masking import printable
+from ev_energy_async.values import is_array, is_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -32,25 +33,21 @@ _REFERENCE: Final = re.compile(r"https?://[^\s?#]+/([a-z]{4}[0-9A-Z]{26})/?")
 def record(document: bytes) -> dict[str, Any]:
     """Return a JSON value by the paths of its members; a value that is no object stands under `value`."""
     found = msgspec.json.decode(document)
-    return dict(_flat(found, "")) if _is_object(found) and found else {"value": found}
+    return dict(_flat(found, "")) if is_object(found) and found else {"value": found}
 
 
 def _flat(found: Mapping[str, Any], before: str) -> Iterator[tuple[str, Any]]:
     for key, value in found.items():
-        if _is_object(value) and value:
+        if is_object(value) and value:
             yield from _flat(value, f"{before}{key}.")
         else:
             yield f"{before}{key}", value
 
 
-def _is_object(value: Any) -> TypeGuard[dict[str, Any]]:
-    return isinstance(value, dict)
-
-
 def _at(document: Any, path: str) -> Any:
     """Return the member of a document that a column shows; None if it has none."""
     for key in path.split("."):
-        if not _is_object(document):
+        if not is_object(document):
             return None
         document = document.get(key)
     return document
@@ -66,7 +63,7 @@ def _text(value: Any) -> str:
 
 def _rows(chunk: Sequence[Entry]) -> list[Any]:
     found = [msgspec.json.decode(each.json) for each in chunk]
-    return [each if _is_object(each) else {"value": each} for each in found]
+    return [each if is_object(each) else {"value": each} for each in found]
 
 
 class Csv:
@@ -78,6 +75,7 @@ class Csv:
         self._has_header = False
 
     def write(self, chunk: Sequence[Entry]) -> None:
+        """Write rows, after the header."""
         rows = _rows(chunk)
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
@@ -117,6 +115,7 @@ class Table:
         self._room = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
 
     def write(self, chunk: Sequence[Entry]) -> None:
+        """Write rows, after a header that the first of them decide on."""
         if not chunk:
             return
         if not self._is_list:
@@ -179,6 +178,8 @@ class Table:
 
 
 def _cell(value: Any) -> str:
+    if is_array(value) and all(isinstance(each, str) for each in value):
+        return ", ".join(map(_cell, value))
     text = _text(value)
     time, reference = _TIME.fullmatch(text), _REFERENCE.fullmatch(text)
     if time is not None:

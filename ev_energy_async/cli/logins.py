@@ -13,7 +13,7 @@ import attrs
 
 from ev_energy_async import AuthorizationCode, ClientCredentials, FileTokenStore, InvalidArgument, TokenStoreError
 from ev_energy_async.files import PRIVATE_FILE, make_private_folder
-from ev_energy_async.masking import Secret
+from ev_energy_async.masking import Secret, reveal
 from ev_energy_async.urls import origin_of
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Login:
             make_private_folder(folder)
             aside.unlink(missing_ok=True)
             with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE), "w") as file:
-                json.dump(fields, file, indent=2, default=Secret.reveal)
+                json.dump(fields, file, indent=2, default=reveal)
             aside.replace(path)
         except OSError as error:
             raise TokenStoreError(f"{path}: {error.strerror}") from error

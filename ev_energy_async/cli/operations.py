@@ -5,34 +5,33 @@ A group of operations is imported when it is named; nothing here knows one of th
 
 from __future__ import annotations
 
-import importlib
 import pkgutil
-import sys
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from ev_energy_async import api as operations
-from ev_energy_async.calls import Group as ClientGroup
-from ev_energy_async.calls import endpoint
 from ev_energy_async.cli import describe as described
 from ev_energy_async.cli import kit
 from ev_energy_async.cli.calling import Call
 from ev_energy_async.cli.output import show
+from ev_energy_async.cli.rows import group_of, operations_of
 from ev_energy_async.cli.times import DATE, FIRST_TIME, LAST_TIME
-from ev_energy_async.messages import SAFE_METHODS, Operation, Param
+from ev_energy_async.messages import SAFE_METHODS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ev_energy_async.calls import Group as ClientGroup
     from ev_energy_async.cli.session import Session
+    from ev_energy_async.messages import Operation, Param
 
 __all__ = ["api"]
 
 _ULID: Final = "01HRFF3SEVSCRAV9B3CHVDFN0H"
-# Bounds of a time that a day as a whole lies within: its last moment counts.
-_LAST: Final = ("_lte", "_gt", "_before")
+# Where a day means its last moment, not its first.
+_LAST: Final = ("_lte",)
 
 
 _METAVARS: Final = {
@@ -65,38 +64,28 @@ class _Api(kit.Group):
         name = _underscored(cmd_name)
         if _dashed(name) not in self.list_commands(ctx):
             return None
-        module = importlib.import_module(f"{operations.__name__}.{name}")
-        groups = [each for each in vars(module).values() if isinstance(each, type) and issubclass(each, ClientGroup)]
-        [group] = [each for each in groups if each.__module__ == module.__name__]
-        rows = [each for each in vars(module).values() if isinstance(each, Operation)]
-        return _Operations(name, group, rows)
+        return _Operations(name, group_of(name))
 
 
 class _Operations(kit.Group):
     """The operations of one group."""
 
-    def __init__(self, name: str, group: type[ClientGroup], rows: list[Operation[Any]]) -> None:
+    def __init__(self, name: str, group: type[ClientGroup]) -> None:
         super().__init__(_dashed(name), help=described.for_people(group.__doc__ or ""))
-        self._bound = vars(group)
-        self._rows = {_dashed(row.name.partition(".")[2]): row for row in rows}
+        self._rows = {_dashed(each): found for each, found in operations_of(name).items()}
         first = next(iter(self._rows))
         self.examples = (f"ev-energy api {_dashed(name)} {first} --describe",)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # as click calls it
         return list(self._rows)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # as click calls it
-        row = self._rows.get(_dashed(cmd_name))
-        if row is None:
-            return None
-        found: Any = self._bound[_underscored(_dashed(cmd_name))]
-        assert isinstance(found, endpoint), "each operation is bound to its group under its name"  # noqa: S101
-        return _Operation(row, found.__wrapped__)
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        found = self._rows.get(_dashed(cmd_name))
+        return None if found is None else _Operation(*found)
 
-    def summaries(self, ctx: click.Context) -> list[tuple[str, str]]:
+    def summaries(self, ctx: click.Context) -> list[tuple[str, str]]:  # noqa: ARG002
         """Return each operation with what it does, without making commands of them."""
-        found = [(name, self._bound[_underscored(name)].__wrapped__) for name in self._rows]
-        return [(name, described.prose_of(function).summary) for name, function in found]
+        return [(name, described.prose_of(function).summary) for name, (_, function) in self._rows.items()]
 
 
 class _Operation(kit.Command):
@@ -212,7 +201,7 @@ class _Operation(kit.Command):
         return " ".join(words)
 
 
-def _type(param: Param, kind: str) -> click.ParamType:
+def _type(param: Param, kind: str) -> click.ParamType[Any]:
     if param.values:
         return click.Choice([str(each) for each in param.values], case_sensitive=False)
     if kind == "integer":
@@ -242,13 +231,13 @@ api: Final = _Api(
     help="""Call any operation of the API: `ev-energy api GROUP OPERATION`.
 
     Names are those of the Python client, with dashes: `ev.vehicles.list_status_logs` is `vehicles list-status-logs`.
-    Lists give their first page, up to 100 items, unless there is --all or --limit. Writes ask before they are sent; where
-    nobody can be asked they need --yes.
+    Lists give their first page, up to 100 items, unless there is --all or --limit. Writes ask before they are sent;
+    where nobody can be asked they need --yes.
     """,
     examples=(
         "ev-energy api vehicles list --expand latest_status_log --limit 10",
         "ev-energy api vehicles list-status-logs vhcl01HRFF3SEVSCRAV9B3CHVDFN0H --sampled-at-gte 7d --all -o jsonl",
-        "ev-energy api vehicles update vhcl01HRFF3SEVSCRAV9B3CHVDFN0H --body '{\"maximum_charge_limit_percentage\": 80}' --dry-run",
+        "ev-energy api vehicles update vhcl01HRFF3SEVSCRAV9B3CHVDFN0H --body @settings.json --dry-run",
         "ev-energy api vehicles update --describe",
     ),
 )

@@ -6,8 +6,10 @@ Tables and CSV show it by columns, Parquet takes the models.
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import sys
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 import attrs
@@ -16,7 +18,7 @@ import msgspec
 from ev_energy_async import InvalidArgument, codec
 from ev_energy_async.cli.columns import columns_of
 from ev_energy_async.cli.grids import Csv, Table, record
-from ev_energy_async.values import Model
+from ev_energy_async.values import Model, is_list
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -44,8 +46,28 @@ class Entry:
 
 
 def entry(value: object) -> Entry:
-    """Return a model, or a value of JSON values and models, as an entry."""
-    return Entry(codec.encode(value), value if isinstance(value, Model) else None)
+    """Return a model, an event, or a value of JSON values and models, as an entry."""
+    return Entry(codec.encode(_plain(value)), value if isinstance(value, Model) else None)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value that is made of attrs classes as mappings: errors are their text, what is endless is null."""
+    if isinstance(value, Model):
+        return value
+    if isinstance(value, BaseException):
+        return str(value)
+    if isinstance(value, dt.timedelta):
+        return value.total_seconds()
+    if attrs.has(kind := _class_of(value)):
+        fields = [each.name for each in attrs.fields(kind) if not each.name.startswith("_")]
+        return {name: _plain(getattr(value, name)) for name in fields}
+    if is_list(value):
+        return [_plain(each) for each in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
+
+
+def _class_of(value: object) -> Any:
+    return type(value)
 
 
 def entries(values: Iterable[object]) -> list[Entry]:
@@ -185,6 +207,10 @@ def show(session: Session, value: object, text: str | None = None) -> None:
     """Write one value: in a table's place a text, if there is one."""
     if text is not None and session.chosen_format() == "table":
         sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
+        return
+    if is_list(value):
+        with Output(session, View()) as output:
+            output.write(entries(value))
         return
     shown = entry(value)
     keys = list(record(shown.json)) if shown.json.startswith(b"{") else []

@@ -9,7 +9,6 @@ import os
 import re
 import tomllib
 from collections import ChainMap
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Unpack
 
 import attrs
@@ -21,9 +20,11 @@ from ev_energy_async.cli.logins import Login
 from ev_energy_async.cli.session import FORMATS
 from ev_energy_async.masking import printable
 from ev_energy_async.urls import BASE_URL
+from ev_energy_async.values import is_array, is_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from ev_energy_async import ClientOptions
     from ev_energy_async.cli.session import Session
@@ -158,7 +159,7 @@ def _read(path: Path) -> dict[str, Any]:
         raise InvalidArgument("config", str(path), f"a TOML file that can be read ({printable(str(error))})") from None
     unknown = found.keys() - {"profile", "profiles"}
     if unknown:
-        raise InvalidArgument(str(path), sorted(unknown)[0], "`profile`, and tables such as [profiles.default]")
+        raise InvalidArgument(str(path), min(unknown), "`profile`, and tables such as [profiles.default]")
     profiles: Any = found.get("profiles", {})
     if not isinstance(profiles, dict):
         raise InvalidArgument(str(path), profiles, "tables such as [profiles.default]")
@@ -168,7 +169,7 @@ def _read(path: Path) -> dict[str, Any]:
 def _checked(profile: str, given: Any) -> dict[str, Any]:
     """Return the settings of a profile, if they are what they should be."""
     where = f"profiles.{profile}"
-    if not isinstance(given, dict):
+    if not is_object(given):
         raise InvalidArgument(where, given, "a table of settings")
     found: dict[str, Any] = given
     for name, value in found.items():
@@ -180,7 +181,7 @@ def _checked(profile: str, given: Any) -> dict[str, Any]:
             raise InvalidArgument(f"{where}.{name}", value, "true or false")
         if name in _TEXTS and not isinstance(value, str):
             raise InvalidArgument(f"{where}.{name}", value, "a text")
-        if name == "scopes" and not (isinstance(value, list) and all(isinstance(each, str) for each in value)):
+        if name == "scopes" and not (is_array(value) and all(isinstance(each, str) for each in value)):
             raise InvalidArgument(f"{where}.{name}", value, "a list of texts")
     return dict(found)
 

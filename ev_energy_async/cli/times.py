@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -34,11 +34,11 @@ def read_duration(text: str) -> dt.timedelta:
         if re.fullmatch(r"\d+(\.\d+)?", given):
             return dt.timedelta(seconds=float(given))
         parts = _PART.findall(given)
-        if not parts or _PART.sub("", given):
-            raise ValueError
-        return dt.timedelta(seconds=sum(float(count) * _UNITS[unit] for count, unit in parts))
+        if parts and not _PART.sub("", given):
+            return dt.timedelta(seconds=sum(float(count) * _UNITS[unit] for count, unit in parts))
     except (KeyError, OverflowError, ValueError):
-        raise ValueError(f"{text!r} is no duration, such as 90s, 30m, 1h30m or 7d") from None
+        pass
+    raise ValueError(f"{text!r} is no duration, such as 90s, 30m, 1h30m or 7d")
 
 
 def read_date(text: str, now: dt.datetime) -> dt.date:
@@ -90,7 +90,13 @@ def read_time(text: str, now: dt.datetime, *, last: bool = False) -> dt.datetime
         raise ValueError(f"{text!r} is no time, such as 7d, 90m, yesterday, 2026-11-01 or 2026-11-01T12:00Z") from None
 
 
-class _Duration(click.ParamType):
+if TYPE_CHECKING:
+    _Type = click.ParamType[Any]
+else:  # generic since click 8.5
+    _Type = click.ParamType
+
+
+class _Duration(_Type):
     name = "duration"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
@@ -102,7 +108,7 @@ class _Duration(click.ParamType):
             self.fail(str(error), param, ctx)
 
 
-class _Date(click.ParamType):
+class _Date(_Type):
     name = "day"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
@@ -114,7 +120,7 @@ class _Date(click.ParamType):
             self.fail(str(error), param, ctx)
 
 
-class _Time(click.ParamType):
+class _Time(_Type):
     name = "time"
 
     def __init__(self, *, last: bool) -> None:

@@ -1,15 +1,16 @@
-"""The command line of the sandbox. Needs the extra `[sandbox]` (typer, rich, PyYAML)."""
+"""The command line of the sandbox. Needs the extra `[sandbox]` (click, rich, PyYAML)."""
 
 import asyncio
 import contextlib
 import gc
 import shlex
 import signal
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Any, Final
 
-import typer
+import click
 from rich.console import Console
 from rich.table import Table
 
@@ -18,8 +19,6 @@ from ev_energy_async.sandbox.faults import FaultPlan, read_plan
 from ev_energy_async.sandbox.oauth import KEPT
 from ev_energy_async.sandbox.server import REDIRECT_URIS, Sandbox
 from ev_energy_async.sandbox.webhooks import WEBHOOK_SECRET, is_loopback
-
-app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 
 _LOOPBACK: Final = "127.0.0.1"
 _FIRST: Final = "first"
@@ -32,157 +31,224 @@ _WEBHOOKS: Final = "Webhooks"
 _TESTS: Final = "For tests"
 
 
-@app.command()
+class _Option(click.Option):
+    """An option that stands in a section of the help."""
+
+    def __init__(self, *args: Any, panel: str, **given: Any) -> None:
+        super().__init__(*args, **given)
+        self.panel = panel
+
+
+class _Command(click.Command):
+    """A command whose help has a section for each kind of option."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        panels: dict[str, list[tuple[str, str]]] = {}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            if record is not None:
+                panels.setdefault(getattr(param, "panel", "Options"), []).append(record)
+        for panel, records in panels.items():
+            with formatter.section(click.style(panel, bold=True)):
+                formatter.write_dl(records)
+
+
+def _option(*names: str, panel: str, **given: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    return click.option(*names, cls=_Option, panel=panel, **given)
+
+
+@_option(
+    "--vehicles",
+    type=click.IntRange(min=0),
+    metavar="N",
+    default=1000,
+    show_default=True,
+    panel=_FLEET,
+    help="How many vehicles the fleet has.",
+)
+@_option(
+    "--evses",
+    type=click.IntRange(min=0),
+    metavar="N",
+    show_default="three for every five vehicles",
+    panel=_FLEET,
+    help="How many charge points there are.",
+)
+@_option(
+    "--seed",
+    type=int,
+    metavar="N",
+    default=7,
+    show_default=True,
+    panel=_FLEET,
+    help="What the fleet is drawn from; the same seed gives the same fleet.",
+)
+@_option("--fast", is_flag=True, panel=_FLEET, help="Answer GET /vehicles from items encoded ahead, for load tests.")
+@_option(
+    "--host",
+    default=_LOOPBACK,
+    show_default=True,
+    panel=_NETWORK,
+    help="The address to listen on. Others than loopback open it to the network.",
+)
+@_option(
+    "--port",
+    type=click.IntRange(min=0, max=65535),
+    metavar="N",
+    default=0,
+    show_default=True,
+    panel=_NETWORK,
+    help="The port to listen on; 0 takes a free one.",
+)
+@_option(
+    "--upload-port",
+    type=click.IntRange(min=0, max=65535),
+    metavar="N",
+    default=0,
+    show_default=True,
+    panel=_NETWORK,
+    help="The port that presigned uploads go to.",
+)
+@_option(
+    "--rate-limit",
+    type=click.IntRange(min=0),
+    metavar="N",
+    default=1000,
+    show_default=True,
+    panel=_OAUTH,
+    help="Requests in a rolling hour for each application and user.",
+)
+@_option(
+    "--anonymous-rate-limit",
+    type=click.IntRange(min=0),
+    metavar="N",
+    default=50,
+    show_default=True,
+    panel=_OAUTH,
+    help="Requests in a rolling hour for each address without a token.",
+)
+@_option(
+    "--token-lifetime",
+    type=click.IntRange(min=1),
+    metavar="N",
+    default=36000,
+    show_default=True,
+    panel=_OAUTH,
+    help="Seconds for which an access token is valid.",
+)
+@_option(
+    "--refresh-token-lifetime",
+    type=click.IntRange(min=1),
+    metavar="N",
+    show_default="for ever",
+    panel=_OAUTH,
+    help="Seconds for which a refresh token is valid.",
+)
+@_option(
+    "--kept-tokens",
+    type=click.IntRange(min=1),
+    metavar="N",
+    default=KEPT,
+    show_default=True,
+    panel=_OAUTH,
+    help="Tokens of each kind that are kept; older ones end.",
+)
+@_option("--client-id", default="sandbox-client", show_default=True, panel=_OAUTH, help="The application's id.")
+@_option("--client-secret", default="sandbox-secret", show_default=True, panel=_OAUTH, help="The application's secret.")
+@_option(
+    "--redirect-uri",
+    multiple=True,
+    show_default=" ".join(REDIRECT_URIS),
+    panel=_OAUTH,
+    help="Where the consent page may send users back to, compared as a whole. May be repeated.",
+)
+@_option(
+    "--allowed-host",
+    multiple=True,
+    metavar="NAME",
+    panel=_NETWORK,
+    help="A further name in the Host header to accept, such as that of a container. May be repeated.",
+)
+@_option(
+    "--auto-consent",
+    metavar="USER",
+    panel=_OAUTH,
+    help=f"Answer the consent page at once in the name of this user: an ID, or `{_FIRST}`.",
+)
+@_option(
+    "--speed",
+    type=click.FloatRange(min=0.001),
+    metavar="N",
+    default=1.0,
+    show_default=True,
+    panel=_TIME,
+    help="How many times as fast as real time passes: for the fleet, the request limit and the tokens. "
+    "At 600 a day takes two and a half minutes. Clients are told real seconds in Retry-After and expires_in.",
+)
+@_option("--stepped", is_flag=True, panel=_TIME, help="Time stands still but for /_sandbox/advance. Needs --control.")
+@_option(
+    "--webhook-url",
+    panel=_WEBHOOKS,
+    help="Where sub-sessions that begin and end are delivered to, signed as Svix does.",
+)
+@_option(
+    "--webhook-secret",
+    multiple=True,
+    show_default=WEBHOOK_SECRET,
+    panel=_WEBHOOKS,
+    help="What deliveries are signed with, `whsec_` and base64. May be repeated: all sign.",
+)
+@_option("--webhook-anywhere", is_flag=True, panel=_WEBHOOKS, help="Let webhooks go to other machines than this one.")
+@_option(
+    "--faults",
+    type=click.Path(path_type=Path),
+    metavar="PLAN.YAML",
+    panel=_TESTS,
+    help="What goes wrong, and when; see above.",
+)
+@_option(
+    "--record",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    panel=_TESTS,
+    help="Write all that was served and delivered to this file, as JSON lines.",
+)
+@_option(
+    "--control",
+    is_flag=True,
+    panel=_TESTS,
+    help="Answer at /_sandbox/: POST advance, tokens, redeliver, add, remove, integrate, touch; PUT faults; "
+    "GET logs, requests, deliveries.",
+)
 def run(
     *,
-    vehicles: Annotated[
-        int, typer.Option(min=0, help="How many vehicles the fleet has.", rich_help_panel=_FLEET)
-    ] = 1_000,
-    evses: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            show_default="three for every five vehicles",
-            help="How many charge points there are.",
-            rich_help_panel=_FLEET,
-        ),
-    ] = None,
-    seed: Annotated[
-        int,
-        typer.Option(help="What the fleet is drawn from; the same seed gives the same fleet.", rich_help_panel=_FLEET),
-    ] = 7,
-    fast: Annotated[
-        bool,
-        typer.Option(
-            "--fast", help="Answer GET /vehicles from items encoded ahead, for load tests.", rich_help_panel=_FLEET
-        ),
-    ] = False,
-    host: Annotated[
-        str,
-        typer.Option(
-            help="The address to listen on. Others than loopback open it to the network.", rich_help_panel=_NETWORK
-        ),
-    ] = _LOOPBACK,
-    port: Annotated[
-        int,
-        typer.Option(min=0, max=65_535, help="The port to listen on; 0 takes a free one.", rich_help_panel=_NETWORK),
-    ] = 0,
-    upload_port: Annotated[
-        int,
-        typer.Option(min=0, max=65_535, help="The port that presigned uploads go to.", rich_help_panel=_NETWORK),
-    ] = 0,
-    rate_limit: Annotated[
-        int,
-        typer.Option(min=0, help="Requests in a rolling hour for each application and user.", rich_help_panel=_OAUTH),
-    ] = 1_000,
-    anonymous_rate_limit: Annotated[
-        int,
-        typer.Option(
-            min=0, help="Requests in a rolling hour for each address without a token.", rich_help_panel=_OAUTH
-        ),
-    ] = 50,
-    token_lifetime: Annotated[
-        int, typer.Option(min=1, help="Seconds for which an access token is valid.", rich_help_panel=_OAUTH)
-    ] = 36_000,
-    refresh_token_lifetime: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            show_default="for ever",
-            help="Seconds for which a refresh token is valid.",
-            rich_help_panel=_OAUTH,
-        ),
-    ] = None,
-    kept_tokens: Annotated[
-        int, typer.Option(min=1, help="Tokens of each kind that are kept; older ones end.", rich_help_panel=_OAUTH)
-    ] = KEPT,
-    client_id: Annotated[str, typer.Option(help="The application's id.", rich_help_panel=_OAUTH)] = "sandbox-client",
-    client_secret: Annotated[
-        str, typer.Option(help="The application's secret.", rich_help_panel=_OAUTH)
-    ] = "sandbox-secret",  # noqa: S107 - it opens nothing
-    redirect_uri: Annotated[
-        list[str] | None,
-        typer.Option(
-            show_default=" ".join(REDIRECT_URIS),
-            help="Where the consent page may send users back to, compared as a whole. May be repeated.",
-            rich_help_panel=_OAUTH,
-        ),
-    ] = None,
-    allowed_host: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME",
-            help="A further name in the Host header to accept, such as that of a container. May be repeated.",
-            rich_help_panel=_NETWORK,
-        ),
-    ] = None,
-    auto_consent: Annotated[
-        str | None,
-        typer.Option(
-            metavar="USER",
-            help=f"Answer the consent page at once in the name of this user: an ID, or `{_FIRST}`.",
-            rich_help_panel=_OAUTH,
-        ),
-    ] = None,
-    speed: Annotated[
-        float,
-        typer.Option(
-            min=0.001,
-            help="How many times as fast as real time passes: for the fleet, the request limit and the tokens. "
-            "At 600 a day takes two and a half minutes. Clients are told real seconds in Retry-After and expires_in.",
-            rich_help_panel=_TIME,
-        ),
-    ] = 1.0,
-    stepped: Annotated[
-        bool,
-        typer.Option(
-            "--stepped", help="Time stands still but for /_sandbox/advance. Needs --control.", rich_help_panel=_TIME
-        ),
-    ] = False,
-    webhook_url: Annotated[
-        str | None,
-        typer.Option(
-            help="Where sub-sessions that begin and end are delivered to, signed as Svix does.",
-            rich_help_panel=_WEBHOOKS,
-        ),
-    ] = None,
-    webhook_secret: Annotated[
-        list[str] | None,
-        typer.Option(
-            show_default=WEBHOOK_SECRET,
-            help="What deliveries are signed with, `whsec_` and base64. May be repeated: all sign.",
-            rich_help_panel=_WEBHOOKS,
-        ),
-    ] = None,
-    webhook_anywhere: Annotated[
-        bool,
-        typer.Option(
-            "--webhook-anywhere", help="Let webhooks go to other machines than this one.", rich_help_panel=_WEBHOOKS
-        ),
-    ] = False,
-    faults: Annotated[
-        Path | None,
-        typer.Option(metavar="PLAN.YAML", help="What goes wrong, and when; see above.", rich_help_panel=_TESTS),
-    ] = None,
-    record: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Write all that was served and delivered to this file, as JSON lines.",
-            rich_help_panel=_TESTS,
-        ),
-    ] = None,
-    control: Annotated[
-        bool,
-        typer.Option(
-            "--control",
-            help="Answer at /_sandbox/: POST advance, tokens, redeliver, add, remove, integrate, touch; PUT faults; "
-            "GET logs, requests, deliveries.",
-            rich_help_panel=_TESTS,
-        ),
-    ] = False,
+    vehicles: int,
+    evses: int | None,
+    seed: int,
+    fast: bool,
+    host: str,
+    port: int,
+    upload_port: int,
+    rate_limit: int,
+    anonymous_rate_limit: int,
+    token_lifetime: int,
+    refresh_token_lifetime: int | None,
+    kept_tokens: int,
+    client_id: str,
+    client_secret: str,
+    redirect_uri: tuple[str, ...],
+    allowed_host: tuple[str, ...],
+    auto_consent: str | None,
+    speed: float,
+    stepped: bool,
+    webhook_url: str | None,
+    webhook_secret: tuple[str, ...],
+    webhook_anywhere: bool,
+    faults: Path | None,
+    record: Path | None,
+    control: bool,
 ) -> None:
-    """Run a local server that behaves like the ev.energy API, with a simulated fleet of electric vehicles behind it.
+    r"""Run a local server that behaves like the ev.energy API, with a simulated fleet of electric vehicles behind it.
 
     The fleet drives, plugs in and charges as time goes by, and leaves logs of it, some of them late. Everything is in
     memory and gone at the end. Stop with Ctrl+C.
@@ -191,12 +257,10 @@ def run(
     `operation` (a glob such as vehicles.list_*_logs), `path`, `method`, `probability`, `count`, `skip`, `from_seconds`,
     `until_seconds`. The same `seed` and the same requests give the same faults. For example:
 
+    \b
     seed: 7
-
     rules:
-
     - {operation: "vehicles.*", probability: 0.05, effect: reset_after}
-
     - {path: /o/token/, count: 2, effect: {kind: unavailable, retry_after_seconds: 3}}
 
     Effects: latency, stall, held, redirected, reset_before, reset_after, truncated_json, malformed_json,
@@ -205,9 +269,9 @@ def run(
     huge_body, webhook_duplicated, webhook_delayed, webhook_lost.
     """
     if stepped and not control:
-        raise typer.BadParameter("time can only be stepped with --control", param_hint="--stepped")
+        raise click.BadParameter("time can only be stepped with --control", param_hint="--stepped")
     if stepped and speed != 1:
-        raise typer.BadParameter("time that stands still has no speed", param_hint="--speed")
+        raise click.BadParameter("time that stands still has no speed", param_hint="--speed")
     console = Console(soft_wrap=True)
     clock: Clock = SteppedClock(datetime.now(UTC)) if stepped else ScaledClock(speed)
     try:
@@ -238,7 +302,7 @@ def run(
             fast=fast,
         )
     except (ValueError, OSError, ModuleNotFoundError) as error:  # an invalid plan, URL, secret or user
-        raise typer.BadParameter(str(error)) from error
+        raise click.BadParameter(str(error)) from error
     try:
         asyncio.run(_serve(sandbox, console, host))
     except KeyboardInterrupt:  # where the loop can't take signals itself
@@ -246,8 +310,13 @@ def run(
     except OSError as error:
         where = f"write {error.filename}" if error.filename else f"listen on {host}:{port}"
         console.print(f"Can't {where}: {error.strerror}", style="red")
-        raise typer.Exit(1) from error
+        raise click.exceptions.Exit(1) from error
     console.print("Stopped.")
+
+
+app: Final = click.command(
+    cls=_Command, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)(run)
 
 
 async def _serve(sandbox: Sandbox, console: Console, host: str) -> None:

@@ -29,6 +29,16 @@ _BELOW = {
     "saved_route_id": "saved_routes",
     "dispatch_event_id": "dispatch_events",
 }
+_QUERIES = {
+    "dispatcher_logs.list": "charging_sub_session_id={sub_session}",
+    "evse_compatibility.check": "evse_model_id={evse_model}",
+    "evse_onboarding.start": "client_id=sandbox-client&user_id={user}&response_type=json&make_id={evse_make}",
+    "hem_systems.get_energy_stats": "resolution=PT30M&start=2026-03-14T08:00:00Z&end=2026-03-14T22:00:00Z",
+    "inverter_onboarding.start": "client_id=sandbox-client&user_id={user}",
+    "vehicle_compatibility.check": "vehicle_model_id={vehicle_model}",
+    "vehicle_onboarding.start": "client_id=sandbox-client&user_id={user}&response_type=json&make_id={vehicle_make}",
+}
+"""The query that these operations require."""
 _VARIABLE = re.compile(r"\{(\w+)\}")
 
 
@@ -105,6 +115,19 @@ class Places:
             if session.end > self.now + DAY // 24
             and session.plug.vehicle is not None
             and book.sub_sessions(session, self.now)[-1].span.mode == mode
+        )
+
+    def query(self, name: str) -> str:
+        """The query that an operation requires."""
+        world = self.world
+        session = self.sessions()[0]
+        return _QUERIES.get(name, "").format(
+            user=next(iter(world.users)).id,
+            sub_session=world.sessions.sub_sessions(session, self.now)[0].id,
+            evse_model=next(iter(world.evse_models)).id,
+            evse_make=next(iter(world.evse_makes)).id,
+            vehicle_model=next(iter(world.vehicle_models)).id,
+            vehicle_make=next(iter(world.vehicle_makes)).id,
         )
 
     def paths(self, operation: Operation) -> list[str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from ev_energy_async.sandbox import Sandbox
 from ev_energy_async.sandbox.cli import app, run
@@ -135,8 +135,8 @@ def _run(*arguments: str, code: str | None = None) -> subprocess.CompletedProces
 def test_help_lists_every_option_and_every_effect() -> None:
     done = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200"})
     assert done.exit_code == 0
-    for name in inspect.signature(run).parameters:
-        assert f"--{name.replace('_', '-')}" in done.output
+    for param in app.params:
+        assert param.opts[0] in done.output
     for effect in EFFECTS:
         assert effect in done.output
 
@@ -150,12 +150,12 @@ def test_every_option_of_the_sandbox_is_one_of_the_command_line() -> None:
 
 
 def test_without_the_extra_the_command_line_says_what_is_missing() -> None:
-    hide = "import sys; sys.modules['typer'] = None; from ev_energy_async.sandbox.__main__ import main; main()"
+    hide = "import sys; sys.modules['click'] = None; from ev_energy_async.sandbox.__main__ import main; main()"
     done = _run(code=hide)
     assert done.returncode == 1
     assert "ev-energy-async[sandbox]" in done.stderr
 
 
 def test_the_sandbox_itself_does_without_the_extra() -> None:
-    probe = "import sys; import ev_energy_async.sandbox; print({'typer', 'rich', 'yaml'} & set(sys.modules))"
+    probe = "import sys; import ev_energy_async.sandbox; print({'click', 'rich', 'yaml'} & set(sys.modules))"
     assert _run(code=probe).stdout.strip() == "set()"

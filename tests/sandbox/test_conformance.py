@@ -71,17 +71,6 @@ def _expansions(operation: Operation) -> list[str]:
 
 GETS = sorted(name for name, operation in load().operations.items() if operation.method == "GET")
 
-_QUERIES = {
-    "dispatcher_logs.list": "charging_sub_session_id={sub_session}",
-    "evse_compatibility.check": "evse_model_id={evse_model}",
-    "evse_onboarding.start": "client_id=sandbox-client&user_id={user}&response_type=json&make_id={evse_make}",
-    "hem_systems.get_energy_stats": "resolution=PT30M&start=2026-03-14T08:00:00Z&end=2026-03-14T22:00:00Z",
-    "inverter_onboarding.start": "client_id=sandbox-client&user_id={user}",
-    "vehicle_compatibility.check": "vehicle_model_id={vehicle_model}",
-    "vehicle_onboarding.start": "client_id=sandbox-client&user_id={user}&response_type=json&make_id={vehicle_make}",
-}
-"""The query that these operations require."""
-
 SAMPLE = 60
 """So many references of an answer are followed."""
 
@@ -115,19 +104,6 @@ async def shared() -> AsyncIterator[Places]:
         yield made
 
 
-def _needed(places: Places, name: str) -> str:
-    world = places.world
-    session = places.sessions()[0]
-    return _QUERIES.get(name, "").format(
-        user=next(iter(world.users)).id,
-        sub_session=world.sessions.sub_sessions(session, places.now)[0].id,
-        evse_model=next(iter(world.evse_models)).id,
-        evse_make=next(iter(world.evse_makes)).id,
-        vehicle_model=next(iter(world.vehicle_models)).id,
-        vehicle_make=next(iter(world.vehicle_makes)).id,
-    )
-
-
 def _headers(places: Places, operation: Operation) -> dict[str, str]:
     return {"EvEnergy-User": next(iter(places.world.users)).id} if operation.user == "required" else {}
 
@@ -141,7 +117,7 @@ async def test_an_unsimulated_read_returns_an_example_of_its_schema(
     shared: Places, document: Document, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     operation = document.operations[name]
-    target = f"{shared.paths(operation)[0]}?{_needed(shared, name)}"
+    target = f"{shared.paths(operation)[0]}?{shared.query(name)}"
     monkeypatch.delitem(HANDLERS, name)
 
     first, second = [await shared.client.get(target, headers=_headers(shared, operation)) for _ in range(2)]
@@ -173,7 +149,7 @@ async def test_reads_conform_to_the_document(shared: Places, document: Document,
     for path in paths:
         for expansion in _expansions(operation):
             size = "page_size=3" if "page_size" in operation.placed("query") else ""
-            query = "&".join(part for part in (_needed(shared, name), expansion, size) if part)
+            query = "&".join(part for part in (shared.query(name), expansion, size) if part)
             answer = await client.get(f"{path}?{query}", headers=_headers(shared, operation))
             assert answer.status == (302 if name == "inverter_onboarding.start" else 200), answer.body
             _judge(operation, answer)
@@ -217,7 +193,7 @@ async def test_every_write_is_tried(document: Document) -> None:
 async def test_refusals_conform_to_the_document(shared: Places, document: Document, name: str) -> None:
     operation, client = document.operations[name], shared.client
     path = shared.paths(operation)[0]
-    query = _needed(shared, name)
+    query = shared.query(name)
 
     async def refused(statuses: set[int], target: str, **headers: str) -> None:
         sent = {key.replace("_", "-"): value for key, value in headers.items()} | _headers(shared, operation)
@@ -233,7 +209,7 @@ async def test_refusals_conform_to_the_document(shared: Places, document: Docume
     if "expand" in operation.placed("query"):
         query = f"{query}&expand=a,b"
         await refused({400}, path)
-        query = _needed(shared, name)
+        query = shared.query(name)
     if operation.scopes:
         token = client.sandbox.issue_token(scopes=["none:read"])
         await refused({403}, path, Authorization=f"Bearer {token}")
@@ -250,7 +226,7 @@ async def test_references_lead_to_resources_that_exist(shared: Places, document:
     for name in GETS:
         operation = document.operations[name]
         for path in shared.paths(operation)[:2]:
-            answer = await client.get(f"{path}?{_needed(shared, name)}", headers=_headers(shared, operation))
+            answer = await client.get(f"{path}?{shared.query(name)}", headers=_headers(shared, operation))
             for url in islice(_urls(answer.body, client.sandbox.base_url), SAMPLE):
                 if url in seen or _NOWHERE.search(url):
                     continue

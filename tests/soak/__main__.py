@@ -11,10 +11,10 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import attrs
-import typer
+import click
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -68,18 +68,33 @@ class _Runs:
                 self.console.print(f"  {name}: {each}", highlight=False, soft_wrap=True)
 
 
+@click.command(context_settings={"show_default": True})
+@click.option("--runs", type=click.IntRange(min=0), default=2, help="Runs with a consumer in a process of its own.")
+@click.option("--steps", type=click.IntRange(min=0), default=10, help="Runs with simulated time, in this process.")
+@click.option("--seed", type=int, default=1, help="The seed of the first run; later runs count up.")
+@click.option("--vehicles", type=click.IntRange(min=1), default=2_000, help="Vehicles in runs with a consumer process.")
+@click.option(
+    "--stepped-vehicles", type=click.IntRange(min=1), default=60, help="Vehicles in runs with simulated time."
+)
+@click.option("--minutes", type=click.FloatRange(min=1), default=60, help="Duration by the sandbox's clock.")
+@click.option("--kills", type=click.IntRange(min=0), default=4, help="How often a consumer is killed.")
+@click.option(
+    "--pauses", type=click.IntRange(min=0), default=2, help="How often it is paused; with simulated time, cancelled."
+)
+@click.option("--faults/--no-faults", default=True, help="Whether the API fails.")
+@click.option("--errors/--no-errors", default=False, help="Whether error logs are read too.")
 def main(
     *,
-    runs: Annotated[int, typer.Option(min=0, help="Runs with a consumer in a process of its own.")] = 2,
-    steps: Annotated[int, typer.Option(min=0, help="Runs with simulated time, in this process.")] = 10,
-    seed: Annotated[int, typer.Option(help="The seed of the first run; later runs count up.")] = 1,
-    vehicles: Annotated[int, typer.Option(min=1, help="Vehicles in runs with a consumer process.")] = 2_000,
-    stepped_vehicles: Annotated[int, typer.Option(min=1, help="Vehicles in runs with simulated time.")] = 60,
-    minutes: Annotated[float, typer.Option(min=1, help="Duration by the sandbox's clock.")] = 60,
-    kills: Annotated[int, typer.Option(min=0, help="How often a consumer is killed.")] = 4,
-    pauses: Annotated[int, typer.Option(min=0, help="How often it is paused; with simulated time, cancelled.")] = 2,
-    faults: Annotated[bool, typer.Option(help="Whether the API fails.")] = True,
-    errors: Annotated[bool, typer.Option(help="Whether error logs are read too.")] = False,
+    runs: int,
+    steps: int,
+    seed: int,
+    vehicles: int,
+    stepped_vehicles: int,
+    minutes: float,
+    kills: int,
+    pauses: int,
+    faults: bool,
+    errors: bool,
 ) -> None:
     """Soak-test watches over a fleet, and print the results."""
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)  # it logs the connections that are cut on purpose
@@ -108,4 +123,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    main()

@@ -1,0 +1,263 @@
+"""`ev-energy fleet`: snapshots, plans, watches, coverage and audits."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+import click
+
+from ev_energy_async import SqliteCheckpoint
+from ev_energy_async.cli.exits import Incomplete
+from ev_energy_async.cli.kit import Group, argument, command, option
+from ev_energy_async.cli.output import Entry, Output, View, entries, entry, show
+from ev_energy_async.cli.rows import item_type_of
+from ev_energy_async.cli.times import DURATION, FIRST_TIME, LAST_TIME
+from ev_energy_async.fleet import CycleFinished, ErrorLogged, IntegrationChanged, LogRead, PollFailed, StatusLogged
+from ev_energy_async.values import or_none
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import AsyncGenerator
+
+    from ev_energy_async import EvEnergy
+    from ev_energy_async.cli.session import Session
+    from ev_energy_async.fleet import Progress, WatchEvent
+
+__all__ = ["fleet"]
+
+_LOGS: Final = ("status", "error")
+_STATUS_COLUMNS: Final = tuple(
+    f"latest_status_log.{name}" for name in ("sampled_at", "state", "state_of_charge_percentage", "is_charging")
+)
+_EVENT_COLUMNS: Final = ("event", "vehicle_id", "at", "what")
+_CHECKPOINT: Final[Any] = {"type": click.Path(dir_okay=False), "metavar": "FILE"}
+
+
+@contextlib.asynccontextmanager
+async def _client(session: Session, checkpoint: str | None) -> AsyncGenerator[tuple[EvEnergy, SqliteCheckpoint | None]]:
+    """Yield a client and the checkpoint in a file, both closed in the end."""
+    async with session.client() as ev, contextlib.AsyncExitStack() as stack:
+        opened = None if checkpoint is None else await stack.enter_async_context(SqliteCheckpoint(checkpoint))
+        yield ev, opened
+
+
+@command("snapshot", examples=("ev-energy fleet snapshot", "ev-energy fleet snapshot --kind evses -o csv"))
+@option("--kind", type=click.Choice(("vehicles", "evses")), default="vehicles", help="Default: vehicles.")
+def snapshot(session: Session, kind: Any) -> Any:
+    """Show every vehicle, or every charger, with its newest status log; 100 cost a request."""
+    return _snapshot(session, kind)
+
+
+async def _snapshot(session: Session, kind: Any) -> None:
+    first = ("id", "description", "integrated", *_STATUS_COLUMNS) if kind == "vehicles" else ("id", *_STATUS_COLUMNS)
+    view = View(model=item_type_of(kind, f"list_{kind}"), expand=["latest_status_log"], first=first)
+    async with session.client() as ev:
+        with Output(session, view) as output, session.progress(kind) as bar:
+            async for page in ev.fleet.snapshot(kind).pages():
+                output.write(entries(page))
+                bar.at(output.count)
+
+
+@command(
+    "plan",
+    examples=("ev-energy fleet plan 10000", "ev-energy fleet plan 50000 --report-every 30m --budget 5000 -o json"),
+)
+@argument("vehicles", type=click.IntRange(min=0), about="How many vehicles there are.")
+@option(
+    "--every", type=DURATION, metavar="DURATION", help="From one snapshot to the next. Default: as the budget allows."
+)
+@option("--complete-within", type=DURATION, metavar="DURATION", help="How soon every log is to be delivered.")
+@option("--report-every", type=DURATION, metavar="DURATION", help="How often a vehicle reports. Default: 30m.")
+@option("--budget", type=click.IntRange(min=1), metavar="N", help="Requests an hour. Default: 1,000.")
+def plan(session: Session, vehicles: int, **given: Any) -> Any:
+    """Show what watching a fleet takes of the hourly budget, and how fresh and complete it is then. Sends nothing."""
+    return _plan(session, vehicles, {name: value for name, value in given.items() if value is not None})
+
+
+async def _plan(session: Session, vehicles: int, options: Any) -> None:
+    async with session.client() as ev:
+        found = ev.fleet.plan(vehicles, **options)
+    show(session, {"headline": found.headline, **attrs.asdict(found)}, str(found))
+
+
+@command(
+    "watch",
+    examples=(
+        "ev-energy fleet watch --checkpoint fleet.db",
+        "ev-energy fleet watch --checkpoint fleet.db --cycles 1 -o jsonl >> events.jsonl",
+    ),
+)
+@option("--checkpoint", **_CHECKPOINT, help="Where it keeps its progress. Without one it begins anew each time.")
+@option(
+    "--every", type=DURATION, metavar="DURATION", help="From one snapshot to the next. Default: as the budget allows."
+)
+@option("--complete-within", type=DURATION, metavar="DURATION", help="How soon every log is to be delivered.")
+@option("--log", "logs", type=click.Choice(_LOGS), multiple=True, help="Which logs; may be repeated. Default: both.")
+@option(
+    "--order", type=click.Choice(("newest", "time")), default="newest", help="Of each vehicle's logs. Default: newest."
+)
+@option(
+    "--since", type=FIRST_TIME, metavar="TIME", help="Begin with the logs from then on, for vehicles not known yet."
+)
+@option("--cycles", type=click.IntRange(min=1), metavar="N", help="End after N cycles. Default: never.")
+def watch(session: Session, checkpoint: str | None, **given: Any) -> Any:
+    """Show what happens to the fleet: each log once, vehicles that come and go, connections that break.
+
+    An event is acknowledged in the checkpoint once it is written to stdout and the next one is asked for; after a
+    crash it goes on there. Without --cycles it goes on until Ctrl+C.
+    """
+    return _watch(session, checkpoint, given)
+
+
+async def _watch(session: Session, checkpoint: str | None, given: dict[str, Any]) -> None:
+    options: dict[str, Any] = {name: value for name, value in given.items() if value not in (None, ())}
+    is_brief = session.chosen_format(is_stream=True) in {"table", "csv"}
+    view = View(columns=_EVENT_COLUMNS if is_brief else (), first=_EVENT_COLUMNS, is_stream=True)
+    failed = 0
+    async with _client(session, checkpoint) as (ev, opened):
+        with Output(session, view) as output, session.progress("watching", given["cycles"]) as bar:
+
+            def note(progress: Progress) -> None:
+                seen = f"{progress.vehicles:,} vehicles, {progress.waiting:,} to read"
+                doing = f"cycle {progress.cycle}, {progress.phase}: {seen}"
+                bar.at(progress.cycle - 1, doing)
+
+            async for event in ev.fleet.watch(checkpoint=opened, on_progress=note, **options):
+                output.write([_brief(event) if is_brief else _event(event)])
+                failed += isinstance(event, PollFailed)
+    if failed:
+        raise Incomplete(
+            f"{failed:,} times a vehicle could not be read; a later run with the same checkpoint tries again"
+        )
+
+
+def _event(event: Any) -> Entry:
+    """Return an event with its name."""
+    found = entry(event)
+    # In front of the other members of the object.
+    return Entry(b'{"event":"%s",%s' % (type(event).__name__.encode(), found.json[1:]), found.model)
+
+
+def _brief(event: WatchEvent | LogRead) -> Entry:
+    """Return an event as a row of a table."""
+    at: dt.datetime | None = None
+    what = ""
+    match event:
+        case StatusLogged(log=log):
+            at = or_none(log.sampled_at)
+            charge = or_none(log.state_of_charge_percentage)
+            what = f"{or_none(log.state) or '?'}{'' if charge is None else f', {charge} %'}"
+        case ErrorLogged(log=log):
+            at, what = or_none(log.logged_at), str(or_none(log.error_code) or or_none(log.error_type) or "?")
+        case IntegrationChanged():
+            what = f"{event.before} to {event.after}"
+        case PollFailed():
+            what = f"{event.log_kind}: {event.error}"
+        case CycleFinished():
+            at = event.began_at
+            what = f"cycle {event.cycle}: {event.vehicles:,} vehicles, {event.spent.total:,} requests"
+        case _:
+            pass
+    row = {"event": type(event).__name__, "vehicle_id": getattr(event, "vehicle_id", None), "at": at, "what": what}
+    return entry(row)
+
+
+@command(
+    "coverage",
+    examples=(
+        "ev-energy fleet coverage --checkpoint fleet.db",
+        "ev-energy fleet coverage --checkpoint fleet.db --since yesterday --until yesterday",
+    ),
+)
+@option(
+    "--checkpoint",
+    required=True,
+    **{**_CHECKPOINT, "type": click.Path(exists=True, dir_okay=False)},
+    help="That of a watch.",
+)
+@option("--since", type=FIRST_TIME, metavar="TIME", help="Only tell whether all logs from then on are there.")
+@option("--until", type=LAST_TIME, metavar="TIME", help="Up to when; with --since.")
+def coverage(session: Session, checkpoint: str, since: Any, until: Any) -> Any:
+    """Show what of the logs is known to be complete, and what is missing and why. The watch may run meanwhile.
+
+    The exit code is 7 if logs are missing: within --since and --until if they are given.
+    """
+    if (since is None) != (until is None):
+        raise click.UsageError("--since and --until go together")
+    return _coverage(session, checkpoint, since, until)
+
+
+async def _coverage(session: Session, checkpoint: str, since: Any, until: Any) -> None:
+    async with _client(session, checkpoint) as (ev, opened):
+        found = await ev.fleet.coverage(opened)
+    show(session, list(found.rows), str(found))
+    is_complete = found.complete(since, until) if since is not None else not any(_has_gap(row) for row in found.rows)
+    if not is_complete:
+        raise Incomplete("logs are missing; `ev-energy fleet audit` reads a past time again")
+
+
+def _has_gap(row: Any) -> bool:
+    return bool(row.gaps) or row.complete_upto is None
+
+
+@command(
+    "audit",
+    examples=("ev-energy fleet audit --checkpoint fleet.db --since 2d --until yesterday",),
+)
+@option(
+    "--checkpoint",
+    required=True,
+    **{**_CHECKPOINT, "type": click.Path(exists=True, dir_okay=False)},
+    help="That of a watch, which must not run meanwhile.",
+)
+@option("--since", type=FIRST_TIME, required=True, metavar="TIME", help="From when on.")
+@option("--until", type=LAST_TIME, default="now", metavar="TIME", help="Up to when. Default: now.")
+@option(
+    "--log",
+    "logs",
+    type=click.Choice(_LOGS),
+    multiple=True,
+    help="Which logs; may be repeated. Default: those of the watch.",
+)
+@option(
+    "--share",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=0.5,
+    metavar="F",
+    help="Share of the budget. Default: 0.5.",
+)
+def audit(session: Session, checkpoint: str, **given: Any) -> Any:
+    """Read all logs of a past time again, show those that the watch had not delivered, and note that they are now.
+
+    The exit code is 7 if there were some, or if something could not be read.
+    """
+    return _audit(session, checkpoint, given)
+
+
+async def _audit(session: Session, checkpoint: str, given: dict[str, Any]) -> None:
+    is_brief = session.chosen_format() in {"table", "csv"}
+    view = View(columns=_EVENT_COLUMNS if is_brief else (), first=_EVENT_COLUMNS)
+    given["logs"] = given["logs"] or None
+    async with _client(session, checkpoint) as (ev, opened):
+        audited = ev.fleet.audit(checkpoint=opened, **given)
+        with Output(session, view) as output, session.progress("missing logs") as bar:
+            async for event in audited:
+                output.write([_brief(event) if is_brief else _event(event)])
+                bar.advance()
+    session.note(str(audited.report))
+    if not audited.report.is_clean:
+        raise Incomplete("the watch had missed logs, or some could not be read")
+
+
+fleet: Final = Group(
+    "fleet",
+    help="""Work with all vehicles at once.
+
+    `plan` tells what a watch takes of the budget, `watch` delivers each log exactly once, `coverage` tells what is
+    complete, and `audit` proves it.
+    """,
+    commands=[snapshot, plan, watch, coverage, audit],
+    examples=("ev-energy fleet plan 10000", "ev-energy fleet watch --checkpoint fleet.db"),
+)
