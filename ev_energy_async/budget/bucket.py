@@ -17,19 +17,17 @@ from heapq import merge
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import attrs
+import msgspec
+
+from ev_energy_async.budget.ledger import SPENT_FOR, WINDOW, Ledger, Reported, Second, finite
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
 
     from ev_energy_async.messages import RateLimit
 
-__all__ = ["Bucket", "Permit", "Outlook"]
+__all__ = ["Bucket", "BucketState", "Outlook", "Permit"]
 
-_WINDOW: Final = 3600.0
-# Two good clocks still drift apart by some tenths of a second in an hour.
-_DRIFT: Final = 1.0
-_SPENT_FOR: Final = _WINDOW + _DRIFT
-_SURELY_SPENT_FOR: Final = _WINDOW - _DRIFT
 # A request whose caller has given up may still be on its way; by then it has arrived or never will.
 _ARRIVES_WITHIN: Final = 60.0
 _BLIND: Final = 4  # concurrent requests while nothing is known of the bucket
@@ -68,117 +66,19 @@ class Outlook(NamedTuple):
         return self.soonest if self.likely == math.inf else self.likely
 
 
-@attrs.define(eq=False)
-class _Second:
-    """Requests that ended within one second; each attribute is the most cautious of theirs."""
+class BucketState(msgspec.Struct, frozen=True, kw_only=True):
+    """A bucket as values, for a place that several processes share; times in seconds, None for never."""
 
-    first: float
-    last: float
-    sent: float  # the earliest
-    count: int
-    surely_counted: int
-
-    @property
-    def free_at(self) -> float:
-        return self.last + _SPENT_FOR
-
-
-class _Ledger:
-    """Requests in the order in which they ended, by the second: a million take no more room than 3,600.
-
-    Attributes:
-        total: Their number.
-        quiet_until: Before this none of them leaves the window.
-    """
-
-    def __init__(self) -> None:
-        self.total = 0
-        self.quiet_until = math.inf
-        # At most 3,600. An empty deque would take 760 bytes, and each of many users has a budget.
-        self._seconds: list[_Second] = []
-
-    def __iter__(self) -> Iterator[_Second]:
-        return iter(self._seconds)
-
-    def add(self, at: float, sent: float, surely_counted: int) -> None:
-        self.total += 1
-        if not self._seconds:
-            self.quiet_until = at + _SPENT_FOR
-        elif at - (last := self._seconds[-1]).first < 1.0:
-            last.last = at
-            last.sent = min(last.sent, sent)
-            last.count += 1
-            last.surely_counted += surely_counted
-            return
-        self._seconds.append(_Second(at, at, sent, 1, surely_counted))
-
-    def pop_free(self, now: float) -> list[_Second]:
-        """Remove and return the requests that have left the window."""
-        gone: list[_Second] = []
-        while self._seconds and self._seconds[0].free_at <= now:
-            gone.append(self._seconds.pop(0))
-            self.total -= gone[-1].count
-        self.quiet_until = self._seconds[0].free_at if self._seconds else math.inf
-        return gone
-
-
-class Reported:
-    """The least that the API's headers leave.
-
-    Attributes:
-        at: When it was last reported; minus infinity if never.
-    """
-
-    def __init__(self) -> None:
-        self.at = -math.inf
-        self._newest = -math.inf  # when the newest request with a response was permitted
-        # Responses that may be the most recent, the lowest `remaining` first: (arrival, remaining).
-        self._low: list[tuple[float, int]] = []
-        # Requests that ended without a header, until a later one has a response: (counted by then, how many).
-        self._untold: list[tuple[float, int]] = []
-        self._untold_total = 0
-        self._regained = 0
-
-    def left(self, in_flight: int) -> int:
-        """Return what is left for requests that are not in flight yet; below zero if it may be overdrawn."""
-        return self._low[0][1] - in_flight - self._untold_total + self._regained
-
-    def hear(self, now: float, granted: float, remaining: int) -> None:
-        self.at = now
-        self._newest = max(self._newest, granted)
-        self._regained = 0
-        while self._low and self._low[0][0] < self._newest:
-            self._low.pop(0)
-        while self._low and self._low[-1][1] >= remaining:
-            self._low.pop()
-        self._low.append((now, remaining))
-        while self._untold and self._untold[0][0] < self._newest:
-            self._untold_total -= self._untold.pop(0)[1]
-
-    def miss(self, now: float, counted_by: float) -> None:
-        """Note a request that may have been counted, at the latest then."""
-        while self._untold and self._untold[0][0] + _SPENT_FOR <= now:
-            self._untold_total -= self._untold.pop(0)[1]
-        self._untold_total += 1
-        if self._untold and counted_by - self._untold[-1][0] < 1.0:
-            before, count = self._untold.pop()
-            self._untold.append((max(before, counted_by), count + 1))
-        else:
-            self._untold.append((counted_by, 1))
-
-    def regains(self, gone: _Second) -> bool:
-        """Whether requests that left the window were certainly still in it at the last report."""
-        return gone.sent + _SURELY_SPENT_FOR > self.at
-
-    def regain(self, gone: _Second) -> None:
-        if self.regains(gone):
-            self._regained += gone.surely_counted
-
-    def lapse(self) -> None:
-        """Forget the reports: their requests have left the window, and what others spent since is unknown."""
-        self.at = -math.inf
-        self._low.clear()
-        self._regained = 0
+    limit: int
+    limit_of: float | None
+    answered: list[tuple[float, float, float, int, int]]
+    abandoned: list[tuple[float, float, float, int, int]]
+    reported: tuple[float | None, float | None, list[tuple[float, int]], list[tuple[float, int]], int]
+    probe_at: float | None
+    pause: float
+    blocked_until: float | None
+    refused_at: float | None
+    refusals: int
 
 
 class Bucket:
@@ -188,6 +88,8 @@ class Bucket:
         limit: Requests per rolling hour until the API reports it.
         share: The fraction of the limit that this process may use.
         reserve: Requests that only urgent ones may take; None for 2 % of the limit.
+        blind: Concurrent requests while nothing is known of the bucket.
+        grain: Seconds that are counted together.
 
     Attributes:
         limit: Requests per rolling hour, as last reported.
@@ -196,14 +98,17 @@ class Bucket:
         blocked_until: No permits before this, since a 429 said so.
     """
 
-    def __init__(self, limit: int, share: float = 1.0, reserve: int | None = None) -> None:
+    def __init__(
+        self, limit: int, share: float = 1.0, reserve: int | None = None, *, blind: int = _BLIND, grain: float = 1.0
+    ) -> None:
+        self._blind = blind
         self.in_flight = 0
         self._share = share
         self._reserve = reserve
         self._set_limit(limit)
         self._limit_of = -math.inf  # when the request that reported the limit was permitted
-        self._answered = _Ledger()
-        self._abandoned = _Ledger()
+        self._answered = Ledger(grain)
+        self._abandoned = Ledger(grain)
         self._reported = Reported()
         self._probe: Permit | None = None
         self._probe_at = -math.inf
@@ -224,7 +129,7 @@ class Bucket:
                 if self._probe is not None or now < self._probe_at:
                     return None
                 probe = True
-        elif self.in_flight >= _BLIND:
+        elif self.in_flight >= self._blind:
             return None
         self.in_flight += 1
         permit = Permit(now, probe)
@@ -267,7 +172,7 @@ class Bucket:
             retry_after = self._pause
         # Whatever a response states, an hour refills the bucket. Clients with the same time come back together:
         # repeated refusals lengthen the wait.
-        wait = max(min(retry_after, _WINDOW), min(_PAUSE, 2.0 ** min(self._refusals - 1, 10)))
+        wait = max(min(retry_after, WINDOW), min(_PAUSE, 2.0 ** min(self._refusals - 1, 10)))
         self.blocked_until = max(self.blocked_until, now + wait)
         self._probe_at = self.blocked_until
 
@@ -288,7 +193,7 @@ class Bucket:
             return 0
         keep = 0 if urgent else self._kept
         # The reserve is kept only of requests that are known to be left.
-        told = self._reported.left(self.in_flight) - keep if self._known() else _BLIND - self.in_flight
+        told = self._reported.left(self.in_flight) - keep if self._known() else self._blind - self.in_flight
         return max(0, min(self._own_left() - keep, told))
 
     def used(self, now: float) -> int:
@@ -305,6 +210,45 @@ class Bucket:
     def allowance(self) -> int:
         """Requests per rolling hour that this process may use, less those that only urgent ones may take."""
         return self.own_limit - self._kept
+
+    def spent(self, now: float) -> int:
+        """Return how many requests of this process are in the window, those in flight included."""
+        self._expire(now)
+        return self._spent()
+
+    def add(self, now: float, spent: Iterable[tuple[float, float, float, int, int]]) -> None:
+        """Count requests that were made elsewhere meanwhile."""
+        self._expire(now)
+        self._answered.restore([*self._answered.state(), *spent])
+
+    def state(self) -> BucketState:
+        """Return the bucket as values, but for the permits in flight."""
+        return BucketState(
+            limit=self.limit,
+            limit_of=finite(self._limit_of),
+            answered=self._answered.state(),
+            abandoned=self._abandoned.state(),
+            reported=self._reported.state(),
+            probe_at=finite(self._probe_at),
+            pause=self._pause,
+            blocked_until=finite(self.blocked_until),
+            refused_at=finite(self._refused_at),
+            refusals=self._refusals,
+        )
+
+    def restore(self, state: BucketState, permits: Iterable[Permit]) -> None:
+        """Take the values of `state`, with the permits that are in flight."""
+        self._set_limit(state.limit)
+        self._limit_of = _never(state.limit_of)
+        self._answered.restore(state.answered)
+        self._abandoned.restore(state.abandoned)
+        self._reported.restore(state.reported)
+        self._probe_at, self._pause = _never(state.probe_at), state.pause
+        self.blocked_until, self._refused_at = _never(state.blocked_until), _never(state.refused_at)
+        self._refusals = state.refusals
+        flying = list(permits)
+        self.in_flight = len(flying)
+        self._probe = next((permit for permit in flying if permit.probe), None)
 
     def _known(self) -> bool:
         return self._reported.at > -math.inf
@@ -332,12 +276,12 @@ class Bucket:
             wanted -= second.count
             if wanted <= 0:
                 return second.free_at
-        return now + _SPENT_FOR  # those in flight must end first
+        return now + SPENT_FOR  # those in flight must end first
 
     def _told_at(self, now: float, wanted: int) -> float:
         """Return when the reports leave room for this many, or when it is worth sending a probe."""
         if not self._known():
-            return now if self.in_flight < _BLIND else math.inf
+            return now if self.in_flight < self._blind else math.inf
         wanted -= self._reported.left(self.in_flight)
         if wanted <= 0:
             return now
@@ -349,7 +293,7 @@ class Bucket:
             if wanted <= 0:
                 return second.free_at
         # By then the reported requests have left the window, and a few go ahead as at the start.
-        return min(asked, self._reported.at + _SPENT_FOR)
+        return min(asked, self._reported.at + SPENT_FOR)
 
     def _expire(self, now: float) -> None:
         if self._answered.quiet_until <= now:
@@ -357,7 +301,7 @@ class Bucket:
                 self._reported.regain(gone)
         if self._abandoned.quiet_until <= now:
             self._abandoned.pop_free(now)
-        if self._reported.at + _SPENT_FOR <= now:
+        if self._reported.at + SPENT_FOR <= now:
             self._reported.lapse()
 
     def _end(self, now: float, permit: Permit) -> None:
@@ -385,5 +329,9 @@ class Bucket:
         self._probe_at = max(now + self._pause, self.blocked_until)
 
 
-def _free_at(second: _Second) -> float:
+def _free_at(second: Second) -> float:
     return second.free_at
+
+
+def _never(at: float | None) -> float:
+    return -math.inf if at is None else at

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-    from ev_energy_async.budget.bucket import Permit
+    from ev_energy_async.budget.bucket import Outlook, Permit
     from ev_energy_async.clock import Clock
     from ev_energy_async.messages import RateLimit
 
@@ -163,7 +163,7 @@ class Budget:
             raise InvalidArgument("limit", limit, "requests per hour, at least 1")
         if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
             raise InvalidArgument("share", share, "a fraction above 0, at most 1")
-        self._bucket = Bucket(limit, share, reserve)
+        self._bucket: Bucket = Bucket(limit, share, reserve)
         usable = self._bucket.own_limit
         if reserve is not None and (
             not isinstance(reserve, int) or isinstance(reserve, bool) or not 0 <= reserve < usable
@@ -358,7 +358,7 @@ class Budget:
             self._stop_timer()
             return
         at = self._alarms[0][0] if self._alarms else math.inf
-        at = min(at, self._bucket.outlook(now, urgent=self._queue.first()[1]).likely)
+        at = min(at, self._look_at(now, self._bucket.outlook(now, urgent=self._queue.first()[1])))
         if at == math.inf or (self._timer is not None and self._timer_at <= at):
             return
         self._stop_timer()
@@ -366,6 +366,10 @@ class Budget:
         self._timer_at = at
         self._timer = asyncio.get_running_loop().create_task(nap, name="ev-energy-async budget")
         self._timer.add_done_callback(self._rang)
+
+    def _look_at(self, now: float, outlook: Outlook) -> float:  # noqa: ARG002  # a shared budget looks at the clock
+        """Return when it is worth looking again."""
+        return outlook.likely
 
     def _stop_timer(self) -> asyncio.Task[None] | None:
         timer, self._timer = self._timer, None

@@ -22,6 +22,7 @@ with extra("testing", __name__, *_NEEDED):
     from ev_energy_async.testing.answers import api_error, page, paginated, respond
     from ev_energy_async.testing.clock import START, FakeClock, SandboxClock
     from ev_energy_async.testing.contracts import (
+        check_budget,
         check_checkpoint,
         check_deduplication_store,
         check_lease,
@@ -44,6 +45,7 @@ __all__ = [
     "api_error",
     "batch",
     "build",
+    "check_budget",
     "check_checkpoint",
     "check_deduplication_store",
     "check_lease",

@@ -8,14 +8,22 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ev_energy_async.backends.postgres import (
+    PostgresBudget,
     PostgresCheckpoint,
     PostgresDeduplicationStore,
     PostgresLease,
     PostgresTokenStore,
 )
-from ev_energy_async.backends.redis import RedisCheckpoint, RedisDeduplicationStore, RedisLease, RedisTokenStore
+from ev_energy_async.backends.redis import (
+    RedisBudget,
+    RedisCheckpoint,
+    RedisDeduplicationStore,
+    RedisLease,
+    RedisTokenStore,
+)
 from ev_energy_async.testing import (
     FakeClock,
+    check_budget,
     check_checkpoint,
     check_deduplication_store,
     check_lease,
@@ -83,3 +91,11 @@ async def test_deduplication_stores_keep_their_contract(at: tuple[str, str, dict
     clock = FakeClock(moves_by_itself=False)
     async with made_by(kind, url, clock=clock, **{name: f"{value}_fake" for name, value in named.items()}) as make:
         await check_deduplication_store(make, clock=clock)
+
+
+async def test_budgets_keep_their_contract(at: tuple[str, str, dict[str, str]]) -> None:
+    database, url, named = at
+    kind = PostgresBudget if database == "postgres" else RedisBudget
+    clock = FakeClock()
+    async with made_by(kind, url, limit=20, processes=3, clock=clock, **named) as make:
+        await check_budget(make, clock=clock)

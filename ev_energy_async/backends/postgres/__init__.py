@@ -11,6 +11,7 @@ with extra("postgres", __name__, "psycopg", "psycopg_pool"):
     import psycopg as _psycopg  # noqa: F401  # so that a missing package is reported in these words
     import psycopg_pool as _psycopg_pool  # noqa: F401
 
+from ev_energy_async.backends.postgres.budget import PostgresBudget
 from ev_energy_async.backends.postgres.checkpoint import PostgresCheckpoint
 from ev_energy_async.backends.postgres.database import migrate
 from ev_energy_async.backends.postgres.deduplication import PostgresDeduplicationStore
@@ -18,6 +19,7 @@ from ev_energy_async.backends.postgres.lease import PostgresLease
 from ev_energy_async.backends.postgres.tokens import PostgresTokenStore
 
 __all__ = [
+    "PostgresBudget",
     "PostgresCheckpoint",
     "PostgresDeduplicationStore",
     "PostgresLease",
