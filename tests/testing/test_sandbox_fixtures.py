@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from typing import TYPE_CHECKING, Any
+import re
+from inspect import signature
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,14 +18,11 @@ from ev_energy_async import (
     testing as kit,
 )
 from ev_energy_async.clock import SystemClock
-from ev_energy_async.sandbox import FaultPlan, Rule, ScaledClock
+from ev_energy_async.sandbox import FaultPlan, Rule, Sandbox, ScaledClock
 from ev_energy_async.sandbox.faults import RateLimited as BusyFault
 from ev_energy_async.testing import (
     START,
 )
-
-if TYPE_CHECKING:
-    from ev_energy_async.sandbox import Sandbox
 
 pytest_plugins = ["ev_energy_async.testing"]
 
@@ -91,3 +91,15 @@ class TestWithARunningClock:
         assert len(await sandbox_client.vehicles.list()) == 1
         assert isinstance(sandbox_client.clock, SystemClock)
         assert ev_sandbox.now() > dt.datetime.now(dt.UTC), "the sandbox has a time of its own"
+
+
+def test_the_guide_and_the_docstring_name_every_argument_of_the_sandbox() -> None:
+    arguments = set(signature(Sandbox).parameters)
+    guide = (Path(__file__).parents[2] / "docs" / "testing.md").read_text()
+    table = guide[guide.index("All arguments of `Sandbox`") :]
+    assert arguments == {name for name in arguments if f"`{name}`" in table}
+    assert arguments == set(re.findall(r"^ {4,}(\w+):", Sandbox.__init__.__doc__ or "", re.MULTILINE)) - {
+        "Args",
+        "Raises",
+        "ValueError",
+    }
