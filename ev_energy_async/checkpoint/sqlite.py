@@ -186,6 +186,24 @@ class SqliteCheckpoint:
         async with self._lock:
             return await self._in_transaction(partial(tables.advance, changes=wanted))
 
+    async def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Execute a statement that reads your own tables, and return its rows; within `transaction`, as a part of it.
+
+        Alone it takes no lock that keeps other processes from writing.
+
+        Raises:
+            sqlite3.Error: As SQLite raises it; also if the statement would write.
+            CheckpointError: The checkpoint is not open.
+
+        Example:
+            >>> rows = await checkpoint.query("SELECT percentage FROM status WHERE key = ?", [key])  # doctest: +SKIP
+        """
+        work = partial(_read_only, sql=sql, parameters=parameters)
+        if self._joined() is not None:
+            return await self._run(work)
+        async with self._lock:
+            return await self._run(work)
+
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Transaction]:
         """Begin a transaction for writes of your own: they and what is advanced in it happen together or not at all.
@@ -321,6 +339,14 @@ def _in_progress(connection: sqlite3.Connection) -> sqlite3.Connection:
     if not connection.in_transaction:
         raise CheckpointError("the transaction was undone; nothing of it was kept")
     return connection
+
+
+def _read_only(connection: sqlite3.Connection, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+    connection.execute("PRAGMA query_only = ON").close()
+    try:
+        return connection.execute(sql, parameters).fetchall()
+    finally:
+        connection.execute("PRAGMA query_only = OFF").close()
 
 
 def _roll_back(connection: sqlite3.Connection) -> None:

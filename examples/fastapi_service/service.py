@@ -19,6 +19,7 @@ from pydantic import BaseModel
 from ev_energy_async import (
     AuthorizationCode,
     AuthorizationRequest,
+    CommandNotConfirmed,
     Conflict,
     EvEnergy,
     EvEnergyError,
@@ -59,6 +60,7 @@ STATUSES: Final[dict[type[EvEnergyError], HTTPStatus]] = {
     NotFound: HTTPStatus.NOT_FOUND,
     NotPluggedIn: HTTPStatus.CONFLICT,
     Conflict: HTTPStatus.CONFLICT,
+    CommandNotConfirmed: HTTPStatus.GATEWAY_TIMEOUT,
     EvEnergyError: HTTPStatus.BAD_GATEWAY,
 }
 
@@ -182,9 +184,7 @@ async def callback(request: Request, service: Services, session: Session) -> Red
     pending = service.logins.pop(session, None)
     if pending is None:
         return RedirectResponse("/login")
-    ev = service.ev.with_auth(service.grant(session).redeem(pending, str(request.url)))
-    await ev.authenticate()
-    service.users[session] = ev
+    service.users[session] = await service.grant(session).login(pending, str(request.url), client=service.ev)
     return RedirectResponse("/vehicles")
 
 
@@ -205,14 +205,13 @@ async def get_vehicle(ev: User, vehicle_id: str) -> Vehicle:
 async def get_history(ev: User, service: Services, vehicle_id: str) -> list[VehicleStatusLog]:
     """Return the newest status logs that the watch has recorded of one of the user's vehicles."""
     vehicle = await ev.vehicle(vehicle_id).get()
-    async with service.checkpoint.transaction() as db:
-        return [VehicleStatusLog.from_json(log) for (log,) in await db.execute(HISTORY, [vehicle.id])]
+    return [VehicleStatusLog.from_json(log) for (log,) in await service.checkpoint.query(HISTORY, [vehicle.id])]
 
 
 @router.post("/vehicles/{vehicle_id}/boost")
 async def boost(ev: User, vehicle_id: str) -> ChargingSession:
-    """Charge a vehicle now."""
-    return await ev.vehicle(vehicle_id).boost()
+    """Charge a vehicle now, and return its session when it shows that it does."""
+    return await ev.vehicle(vehicle_id).boost(wait=10)
 
 
 @router.post("/webhooks", status_code=HTTPStatus.NO_CONTENT)

@@ -237,6 +237,25 @@ async def test_what_is_advanced_and_the_own_writes_are_one(sqlite: SqliteCheckpo
     other.close()
 
 
+async def test_own_tables_are_read_without_a_transaction(sqlite: SqliteCheckpoint, path: Path) -> None:
+    async with sqlite.transaction() as db:
+        await db.execute("CREATE TABLE mine (n INTEGER)")
+        await db.execute("INSERT INTO mine VALUES (1)")
+        assert await sqlite.query("SELECT n FROM mine") == [(1,)]
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as another:
+        another.execute("BEGIN IMMEDIATE")
+        another.execute("INSERT INTO mine VALUES (2)")
+        assert await sqlite.query("SELECT n FROM mine WHERE n > ?", [0]) == [(1,)]
+        another.execute("COMMIT")
+    for sql in ("INSERT INTO mine VALUES (3)", "DROP TABLE mine", "SELECT nothing"):
+        with pytest.raises(sqlite3.OperationalError):
+            await sqlite.query(sql)
+    assert await sqlite.query("SELECT n FROM mine") == [(1,), (2,)]
+    await sqlite.advance("a", 0, "1")
+    with pytest.raises(CheckpointError, match="not open"):
+        await SqliteCheckpoint(path).query("SELECT 1")
+
+
 async def test_a_transaction_that_fails_undoes_both(sqlite: SqliteCheckpoint) -> None:
     async with sqlite.transaction() as db:
         await db.execute("CREATE TABLE status (key TEXT PRIMARY KEY)")

@@ -136,8 +136,7 @@ async def test_the_watch_writes_each_status_log_of_the_fleet_once(
     service: Service = app.state.service
 
     async def rows() -> set[tuple[str, str]]:
-        async with service.checkpoint.transaction() as db:
-            return set(await db.execute("SELECT vehicle_id, log FROM status"))
+        return set(await service.checkpoint.query("SELECT vehicle_id, log FROM status"))
 
     async with asyncio.timeout(60):
         found = await rows()
@@ -161,8 +160,7 @@ async def test_a_webhook_that_is_delivered_twice_is_handled_once(app: FastAPI, b
         await db.execute("DELETE FROM charging")
     assert (session, bool(finished)) == (event.data.id, event.data.end is not None)
     assert (await browser.post("/webhooks", content=body, headers=headers)).status_code == 204
-    async with service.checkpoint.transaction() as db:
-        assert await db.execute("SELECT id FROM charging") == []
+    assert await service.checkpoint.query("SELECT id FROM charging") == []
 
 
 async def test_a_forged_webhook_is_refused(browser: AsyncClient) -> None:

@@ -4,6 +4,8 @@ from homeassistant.components.application_credentials import ClientCredential
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.config_entry_oauth2_flow import LocalOAuth2ImplementationWithPkce
 
+from ev_energy_async.auth import AUTHORIZE_PATH, TOKEN_PATH
+
 from . import const
 
 
@@ -15,7 +17,7 @@ async def async_get_auth_implementation(
         hass,
         auth_domain,
         credential.client_id,
-        authorize_url=f"{const.API}/o/authorize/",
-        token_url=f"{const.API}/o/token/",
+        authorize_url=const.API + AUTHORIZE_PATH,
+        token_url=const.API + TOKEN_PATH,
         client_secret=credential.client_secret,
     )

@@ -25,9 +25,9 @@ class BoostButton(VehicleEntity, ButtonEntity):
     """Starts a boost."""
 
     async def async_press(self) -> None:
-        """Charge the vehicle now."""
+        """Charge the vehicle now, and wait until its session shows that it does."""
         try:
-            await self.coordinator.ev.vehicle(self._vehicle_id).boost()
+            await self.coordinator.ev.vehicle(self._vehicle_id).boost(wait=30)
         except EvEnergyError as error:
             raise HomeAssistantError(str(error)) from error
         await self.coordinator.async_request_refresh()
