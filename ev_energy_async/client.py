@@ -353,7 +353,9 @@ class EvEnergy(Flows):
 
     def stats(self) -> Stats:
         """Return figures about the client: calls, token, budget, drift. Costs no request."""
-        return self._core.stats()
+        role = None if self._fleet is None else self._fleet.role
+        stats = self._core.stats()
+        return stats if role is None else attrs.evolve(stats, watch_role=role.name, watch_epoch=role.epoch)
 
     async def revoke(self) -> None:
         """Revoke the token, e.g. when a user disconnects (RFC 7009); no effect without one.

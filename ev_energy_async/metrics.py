@@ -124,6 +124,10 @@ class EvEnergyCollector:
         remaining = GaugeMetricFamily("ev_energy_budget_remaining", "Requests available now", labels=_LABELS)
         waiting = GaugeMetricFamily("ev_energy_budget_waiting", "Calls waiting for the budget", labels=_LABELS)
         success = GaugeMetricFamily("ev_energy_last_success_seconds", "Time of the last success", labels=_LABELS)
+        leads = GaugeMetricFamily(
+            "ev_energy_watch_leader", "Whether its watch leads (1) or stands by (0)", labels=_LABELS
+        )
+        epoch = GaugeMetricFamily("ev_energy_watch_epoch", "Number of the term in which it leads", labels=_LABELS)
         for stats in (client.stats() for client in self._clients):
             name = [stats.label or ""]
             calls.add_metric(name, stats.calls)
@@ -134,7 +138,11 @@ class EvEnergyCollector:
             waiting.add_metric(name, stats.budget_waiting)
             if stats.last_success is not None:
                 success.add_metric(name, stats.last_success.timestamp())
-        yield from (calls, failures, retries, limit, remaining, waiting, success)
+            if stats.watch_role is not None:
+                leads.add_metric(name, stats.watch_role == "leader")
+            if stats.watch_epoch is not None:
+                epoch.add_metric(name, stats.watch_epoch)
+        yield from (calls, failures, retries, limit, remaining, waiting, success, leads, epoch)
         for each in self._noted:
             yield from each.collect()
 

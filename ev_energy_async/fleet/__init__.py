@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ev_energy_async.fleet.fleet import Watch as Watch
     from ev_energy_async.fleet.owner import TokenOwner as TokenOwner
     from ev_energy_async.fleet.plan import Plan as Plan
+    from ev_energy_async.fleet.watch import Role as Role
 else:
     __getattr__, __dir__, __all__ = face(
         __name__,
@@ -52,4 +53,5 @@ else:
         fleet=("Backfill", "Batch", "Fleet", "FleetClient", "LogRead", "Progress", "Watch"),
         owner=("TokenOwner",),
         plan=("Plan",),
+        watch=("Role",),
     )

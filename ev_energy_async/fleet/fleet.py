@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import warnings
+import weakref
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, Unpack, overload
 
@@ -15,6 +16,7 @@ from ev_energy_async.checkpoint import MemoryCheckpoint
 from ev_energy_async.clock import seconds, utc, utc_bounds
 from ev_energy_async.devices import DEVICES, PAGE_SIZE, ServerTime, log_names
 from ev_energy_async.errors import InvalidArgument
+from ev_energy_async.fleet import watch as watching
 from ev_energy_async.fleet.allotment import ERROR_SHARE, PAST
 from ev_energy_async.fleet.audit import Audit, AuditReport
 from ev_energy_async.fleet.backfill import Backfill, LogRead
@@ -45,7 +47,9 @@ if TYPE_CHECKING:
     from ev_energy_async.clock import Duration
     from ev_energy_async.devices import VehicleLog, WatchedLog
     from ev_energy_async.fleet.events import WatchEvent
+    from ev_energy_async.fleet.watch import LedWatch, Role
     from ev_energy_async.ids import Ref
+    from ev_energy_async.lease import Lease
     from ev_energy_async.values import UnsetType
 
 __all__ = [
@@ -105,6 +109,7 @@ class Fleet:
         self._on_event = on_event
         self._checkpoint: Checkpoint | None = None
         self._is_own = False
+        self._led: weakref.ref[LedWatch] | None = None
         self._time = ServerTime(client.clock)
 
     def __repr__(self) -> str:
@@ -135,6 +140,12 @@ class Fleet:
             return api.list_evses(self._client, expand=["latest_status_log"], page_size=PAGE_SIZE)
         raise InvalidArgument("kind", kind, "'vehicles' or 'evses'")
 
+    @property
+    def role(self) -> Role | None:
+        """The part of this process in the last watch with a lease; None if there is no such watch."""
+        watch = None if self._led is None else self._led()
+        return None if watch is None else watch.role
+
     def watch(
         self,
         every: Duration | None = None,
@@ -153,6 +164,8 @@ class Fleet:
         error_share: float = ERROR_SHARE,
         max_shrink: float = _MAX_SHRINK,
         name: str = "watch",
+        lease: Lease | None = None,
+        on_role_change: Callable[[Role], object] | None = None,
         **replaced: Unpack[_Replaced],
     ) -> Watch:
         """Return a stream of what happens to the fleet, from where the checkpoint says; endless unless told otherwise.
@@ -189,6 +202,10 @@ class Fleet:
             max_shrink: What share of the vehicles may be missing from a snapshot, to be looked up one by one; if more
                 are, `FleetShrank` says so, and no vehicle is taken as removed.
             name: The name of this watch in its checkpoint.
+            lease: With it, several processes may watch with one checkpoint: one leads, the others wait for their first
+                event until it ends or falls silent, and go on from what it has acknowledged. An event of a leader that
+                was succeeded meanwhile raises `CheckpointConflict` when it is acknowledged.
+            on_role_change: Called with a `Role` when this process begins to lead, or to stand by; must not block.
 
         Raises:
             InvalidArgument: An argument is not what it should be.
@@ -234,7 +251,16 @@ class Fleet:
         self._is_own = checkpoint is None
         self._checkpoint = MemoryCheckpoint() if checkpoint is None else checkpoint
         owner = self._owner_of(self._checkpoint)
-        return Watch(Engine(self._client, owner, self._checkpoint, settings, self._time), ack, self._on_event)
+        if lease is None:
+            return Watch(Engine(self._client, owner, self._checkpoint, settings, self._time), ack, self._on_event)
+        kept = self._checkpoint
+
+        def engine(epoch: int) -> Engine:
+            return Engine(self._client, owner, watching.FencedCheckpoint(kept, name, epoch), settings, self._time)
+
+        watch = watching.LedWatch(engine, lease, ack, self._on_event, on_role_change)
+        self._led = weakref.ref(watch)
+        return watch
 
     def logs(
         self,

@@ -34,6 +34,8 @@ class Stats(AsDict):
         budget_waiting: Calls that wait for the budget.
         budget_next_free: When a request made now could be sent, aware; None if at once.
         drift: Departures of responses from the schema.
+        watch_role: `leader` or `standby`, in the last watch with a lease; None without one.
+        watch_epoch: Number of the term in which it leads; None if it does not.
     """
 
     label: str | None
@@ -49,3 +51,5 @@ class Stats(AsDict):
     budget_waiting: int
     budget_next_free: dt.datetime | None
     drift: frozenset[Drift]
+    watch_role: str | None = None
+    watch_epoch: int | None = None

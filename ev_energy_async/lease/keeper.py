@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from ev_energy_async.lease.protocol import LeaseError, LeaseLost
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
     from types import TracebackType
 
     from ev_energy_async.clock import Clock
@@ -40,12 +40,14 @@ class Keeper:
     Args:
         lease: The lease.
         look: How often to ask whether it is free, in seconds; None for what suits its term.
+        on_lost: Called when it is lost; must not block.
 
     Attributes:
         term: The last term; None before the first.
     """
 
-    def __init__(self, lease: Lease, look: float | None = None) -> None:
+    def __init__(self, lease: Lease, look: float | None = None, on_lost: Callable[[], object] | None = None) -> None:
+        self._on_lost = on_lost
         self.term: Term | None = None
         self._lease = lease
         self._clock = lease.clock
@@ -78,6 +80,8 @@ class Keeper:
 
     async def release(self) -> None:
         """Give the lease up; if the store cannot be asked, it expires by itself."""
+        if self._until == -math.inf:
+            return
         await self._stop()
         self._until = -math.inf
         try:
@@ -142,6 +146,8 @@ class Keeper:
         for task in self._working:
             self._working[task] = True
             task.cancel()
+        if self._on_lost is not None:
+            self._on_lost()
 
     async def _renew(self) -> None:
         pause = self._lease.ttl / _RENEWALS

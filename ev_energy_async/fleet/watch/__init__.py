@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from ev_energy_async.fleet.watch.emitter import Emitter as Emitter
     from ev_energy_async.fleet.watch.engine import Engine as Engine
     from ev_energy_async.fleet.watch.journal import Journal as Journal
+    from ev_energy_async.fleet.watch.leader import FencedCheckpoint as FencedCheckpoint
+    from ev_energy_async.fleet.watch.leader import LedWatch as LedWatch
+    from ev_energy_async.fleet.watch.leader import Role as Role
     from ev_energy_async.fleet.watch.look import Rules as Rules
     from ev_energy_async.fleet.watch.settings import FleetClient as FleetClient
     from ev_energy_async.fleet.watch.settings import Progress as Progress
@@ -28,6 +31,7 @@ else:
         emitter=("Emitter",),
         engine=("Engine",),
         journal=("Journal",),
+        leader=("FencedCheckpoint", "LedWatch", "Role"),
         look=("Rules",),
         settings=("FleetClient", "Progress", "Settings"),
         state=("DeviceState", "FleetState", "Meta"),

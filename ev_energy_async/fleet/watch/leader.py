@@ -1,0 +1,204 @@
+"""A watch under a lease: of several processes one leads, and the others stand by to take over.
+
+`fleet` makes it where it is given a lease. Each term begins with a new engine, which loads the checkpoint as the last
+leader left it. A leader that was paused, or cut off from the lease's store, may believe in its term after it has ended;
+so each writing compares the epoch that stands in the checkpoint beside the progress (fencing), in one go with it.
+"""
+
+from __future__ import annotations
+
+import logging
+import weakref
+from typing import TYPE_CHECKING, Final, Literal
+
+import attrs
+
+from ev_energy_async.checkpoint import Advance, CheckpointConflict
+from ev_energy_async.fleet.watch.stream import Watch
+from ev_energy_async.lease import Keeper, LeaseLost
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+
+    from ev_energy_async.checkpoint import Checkpoint, Entry, Owner
+    from ev_energy_async.fleet.events import WatchEvent
+    from ev_energy_async.fleet.watch.engine import Engine
+    from ev_energy_async.lease import Lease
+
+__all__ = ["FencedCheckpoint", "LedWatch", "Role"]
+
+_LOG: Final = logging.getLogger("ev_energy_async")
+
+
+@attrs.frozen
+class Role:
+    """The part that a process has in a watch with a lease.
+
+    Attributes:
+        name: `leader`, or `standby` while another leads.
+        epoch: Number of the term in which it leads; None on stand-by.
+    """
+
+    name: Literal["leader", "standby"]
+    epoch: int | None = None
+
+
+class FencedCheckpoint:
+    """A checkpoint that only the leader of the newest term can write.
+
+    The epoch is an entry of the checkpoint. A leader replaces it when it opens the checkpoint, and with each writing:
+    whoever is not the last to have done so conflicts.
+
+    Args:
+        checkpoint: Where the progress is.
+        name: The name of the watch.
+        epoch: The epoch of this leader's term.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, name: str, epoch: int) -> None:
+        self._checkpoint = checkpoint
+        self._key = f"{name}:epoch"
+        self._epoch = epoch
+        self._version = 0
+
+    async def open(self, owner: Owner) -> None:
+        """Open the checkpoint, and keep the leaders of earlier terms from writing.
+
+        Raises:
+            LeaseLost: There is a later term.
+            CheckpointError: It cannot be opened; see `Checkpoint.open`.
+        """
+        await self._checkpoint.open(owner)
+        while not await self._claim():
+            pass
+
+    async def get(self, key: str) -> Entry | None:
+        """Return the entry of a key; None if there is none."""
+        return await self._checkpoint.get(key)
+
+    def entries(self, prefix: str = "") -> AsyncIterator[tuple[str, Entry]]:
+        """Yield all keys that begin with a prefix, with their entries."""
+        return self._checkpoint.entries(prefix)
+
+    async def advance(self, key: str, expected_version: int, value: str | None) -> int:
+        """Replace a value; see `advance_all`."""
+        return (await self.advance_all([Advance(key, expected_version, value)]))[0]
+
+    async def advance_all(self, changes: Iterable[Advance]) -> Sequence[int]:
+        """Make several changes, all or none, if no later term has begun.
+
+        Raises:
+            CheckpointConflict: One has begun, or another process has advanced one of the keys.
+            CheckpointError: It cannot be written.
+        """
+        wanted = list(changes)
+        while True:
+            fence = Advance(self._key, self._version, str(self._epoch))
+            try:
+                _, *versions = done = await self._checkpoint.advance_all([fence, *wanted])
+            except CheckpointConflict as conflict:
+                # A transaction that was rolled back took the version with it: the epoch tells.
+                if conflict.key != self._key or not await self._is_current():
+                    raise
+                continue
+            self._version = done[0]
+            return versions
+
+    async def close(self) -> None:
+        """Close the checkpoint."""
+        await self._checkpoint.close()
+
+    async def _claim(self) -> bool:
+        if not await self._is_current():
+            raise LeaseLost("a later leader has written to the checkpoint; this one's term has ended")
+        try:
+            self._version = await self._checkpoint.advance(self._key, self._version, str(self._epoch))
+        except CheckpointConflict:
+            return False
+        return True
+
+    async def _is_current(self) -> bool:
+        """Return whether no later term has begun, and if so, take note of the version to replace."""
+        entry = await self._checkpoint.get(self._key)
+        if entry is not None and int(entry.value) > self._epoch:
+            return False
+        self._version = 0 if entry is None else entry.version
+        return True
+
+
+class LedWatch(Watch):
+    """A watch that polls while its process leads, and waits while another does.
+
+    The lease is kept from the first event on, also while an event is being processed, until the watch is closed, ends
+    or is forgotten.
+    """
+
+    def __init__(
+        self,
+        engine: Callable[[int], Engine],
+        lease: Lease,
+        ack: Literal["next", "explicit"],
+        on_event: Callable[[WatchEvent], object] | None = None,
+        on_role_change: Callable[[Role], object] | None = None,
+    ) -> None:
+        super().__init__(engine(0), ack, on_event)
+        self._engine_of = engine
+        self._post = _Post(lease.holder, on_role_change)
+        self._keeper = Keeper(lease, on_lost=self._post.stand_by)
+        self._forgotten = weakref.finalize(self, self._keeper.abandon)
+
+    @property
+    def role(self) -> Role:
+        """The part of this process: whether it leads, and in which term."""
+        return self._post.role
+
+    async def aclose(self) -> None:
+        """End it, and give up the lease."""
+        await super().aclose()
+        await self._resign()
+
+    async def _several(self, most: int = 1, age: float = 0.0) -> list[WatchEvent]:
+        while True:
+            if not self._keeper.is_held:
+                self._post.stand_by()
+                term = await self._keeper.acquire()
+                self._engine = self._engine_of(term.epoch)
+                self._post.lead(term.epoch)
+            try:
+                async with self._keeper.working():
+                    events = await super()._several(most, age)
+            except LeaseLost:
+                # Told by the lease, or by the checkpoint, where the lease's store has not said so yet.
+                await self._resign()
+                continue
+            if not events:
+                await self._resign()
+            return events
+
+    async def _resign(self) -> None:
+        await self._keeper.release()
+        self._post.stand_by()
+
+
+class _Post:
+    """The role of a process, and who wants to know."""
+
+    def __init__(self, holder: str, on_change: Callable[[Role], object] | None) -> None:
+        self.role = Role("standby")
+        self._holder = holder
+        self._on_change = on_change
+        self._is_told = False
+
+    def lead(self, epoch: int) -> None:
+        self._become(Role("leader", epoch))
+
+    def stand_by(self) -> None:
+        self._become(Role("standby"))
+
+    def _become(self, role: Role) -> None:
+        if self._is_told and role == self.role:
+            return
+        self.role, self._is_told = role, True
+        _LOG.info("%s: %s of the watch", self._holder, role.name if role.epoch is None else f"leader {role.epoch}")
+        if self._on_change is not None:
+            self._on_change(role)
