@@ -43,7 +43,7 @@ def preload() -> None:
         function: Any = getattr(api, name)
         operation = vars(importlib.import_module(function.__module__))[f"_{name.upper()}"]
         if operation.into is not None:
-            codec.warm(operation.answer_type())
+            codec.warm(operation.response_type())
         if operation.body is not None and operation.body() is not None:
             codec.warm(operation.body())
 

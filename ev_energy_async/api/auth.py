@@ -23,7 +23,7 @@ _REQUEST_AUTH_PASSWORD_RESET: Final[Operation[m.PasswordResetResult]] = Operatio
     into=lambda: m.PasswordResetResult,
     body=lambda: m.PasswordResetRequest,
     public=True,
-    answers=(422,),
+    responses=(422,),
 )
 
 

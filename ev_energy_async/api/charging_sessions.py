@@ -28,7 +28,7 @@ _BOOST_CHARGING_SESSION_END: Final[Operation[m.ChargingSession]] = Operation(
     into=lambda: m.ChargingSession,
     path_params=(Param("charging_session_id", "id", prefix="cses"),),
     scopes=("charging_session:write",),
-    answers=(
+    responses=(
         409,
         503,
     ),
@@ -72,7 +72,7 @@ _BOOST_CHARGING_SESSION_START: Final[Operation[m.ChargingSession]] = Operation(
     into=lambda: m.ChargingSession,
     path_params=(Param("charging_session_id", "id", prefix="cses"),),
     scopes=("charging_session:write",),
-    answers=(
+    responses=(
         409,
         503,
     ),

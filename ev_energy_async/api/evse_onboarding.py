@@ -39,7 +39,7 @@ _IMPORT_EVSE_ONBOARDING_EVSE: Final[Operation[m.EVSE]] = Operation(
     ),
     body=lambda: m.EVSEImportRequest,
     scopes=("evse:write",),
-    answers=(422,),
+    responses=(422,),
 )
 
 

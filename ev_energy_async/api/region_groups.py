@@ -27,7 +27,7 @@ _CREATE_REGION_GROUP: Final[Operation[m.RegionGroup]] = Operation(
     into=lambda: m.RegionGroup,
     body=lambda: m.RegionGroupCreate,
     scopes=("region:write",),
-    answers=(
+    responses=(
         409,
         413,
         422,
@@ -174,7 +174,7 @@ _VALIDATE_REGION_GROUP: Final[Operation[m.RegionGroupValidationResult]] = Operat
     into=lambda: m.RegionGroupValidationResult,
     body=lambda: m.RegionGroupCreate,
     scopes=("region:write",),
-    answers=(
+    responses=(
         413,
         422,
     ),

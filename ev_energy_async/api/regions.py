@@ -26,7 +26,7 @@ _CREATE_REGION: Final[Operation[m.RegionDetail]] = Operation(
     into=lambda: m.RegionDetail,
     body=lambda: m.RegionCreate,
     scopes=("region:write",),
-    answers=(
+    responses=(
         409,
         413,
         422,

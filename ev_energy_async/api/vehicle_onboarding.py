@@ -26,7 +26,7 @@ _COMPLETE_VEHICLE_ONBOARDING: Final[Operation[m.VehicleOnboardingCompleteRespons
     into=lambda: m.VehicleOnboardingCompleteResponse,
     body=lambda: m.VehicleOnboardingCompleteRequest,
     public=True,
-    answers=(422,),
+    responses=(422,),
 )
 
 
@@ -115,7 +115,7 @@ _START_VEHICLE_ONBOARDING: Final[Operation[str | m.VehicleOnboardingJsonResponse
     ),
     public=True,
     location=True,
-    answers=(422,),
+    responses=(422,),
 )
 
 

@@ -71,7 +71,7 @@ def may_repeat(request: Request[Any], outcome: Outcome) -> bool:
     if isinstance(outcome, Exception):
         return False
     status = outcome.status
-    if status == _UNAVAILABLE and _UNAVAILABLE in operation.answers:
+    if status == _UNAVAILABLE and _UNAVAILABLE in operation.responses:
         return False  # the operation's own way of reporting that a device could not be reached
     if harmless:
         return status in _TRANSIENT

@@ -74,7 +74,7 @@ class Operation(Generic[T_co]):
         user: What the `EvEnergy-User` header does here.
         location: Whether the result is the address that a redirect names; it is not followed.
         is_list: Whether the response is a page of items.
-        answers: The statuses that the operation declares as responses of its own, beyond those that any may give.
+        responses: The statuses that the operation declares as responses of its own, beyond those that any may give.
         idempotent: Whether a second call has the same effect as the first although its method promises nothing.
         by_status: Returns the types of responses whose status has another type than `into`, by status; None for one
             without a body.
@@ -96,7 +96,7 @@ class Operation(Generic[T_co]):
     user: UserContext = "none"
     location: bool = False
     is_list: bool = False
-    answers: tuple[int, ...] = ()
+    responses: tuple[int, ...] = ()
     idempotent: bool = False
     by_status: Callable[[], Mapping[int, Any]] | None = None
     media: str = "application/json"
@@ -114,7 +114,7 @@ class Operation(Generic[T_co]):
     def __deepcopy__(self, memo: object) -> Operation[T_co]:
         return self
 
-    def answer_type(self) -> Any:
+    def response_type(self) -> Any:
         """Return the type that the body of a response is decoded to; None if no response has one."""
         if self.into is None:
             return None
@@ -124,7 +124,7 @@ class Operation(Generic[T_co]):
     def type_for(self, status: int) -> Any:
         """Return the type that the body of a response is decoded to; None if a response of this status has none."""
         others: Mapping[int, Any] = {} if self.by_status is None else self.by_status()
-        return others[status] if status in others else self.answer_type()
+        return others[status] if status in others else self.response_type()
 
 
 def _record(fields: dict[str, Any]) -> Operation[Any]:

@@ -46,7 +46,7 @@ class Server:
         body = json.dumps(document).encode()
         headers = {} if link is None else {"Link": link}
         url = self.base_url + request.target
-        return Response(request, url, 200, headers, body, decode(body, request.operation.answer_type()))
+        return Response(request, url, 200, headers, body, decode(body, request.operation.response_type()))
 
     @property
     def targets(self) -> list[str]:

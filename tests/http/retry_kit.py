@@ -29,8 +29,8 @@ DROPPED: Final = aiohttp.ServerDisconnectedError()
 Outcome: TypeAlias = "int | Answer | Exception"
 
 
-def operation(method: str, *, idempotent: bool = False, answers: tuple[int, ...] = ()) -> Operation[None]:
-    return Operation(name="things.do", method=method, path="/things", idempotent=idempotent, answers=answers)
+def operation(method: str, *, idempotent: bool = False, responses: tuple[int, ...] = ()) -> Operation[None]:
+    return Operation(name="things.do", method=method, path="/things", idempotent=idempotent, responses=responses)
 
 
 GET: Final = operation("GET")

@@ -110,7 +110,7 @@ def test_a_timeout_is_repeated_only_where_that_is_harmless(what: Operation[None]
 
 
 async def test_a_503_that_the_operation_itself_declares_is_its_result(ev: EvEnergy, network: Network) -> None:
-    boost = operation("POST", answers=(409, 503))
+    boost = operation("POST", responses=(409, 503))
     script(network, [busy(503, 1), 200], "POST")
 
     with pytest.raises(ServiceUnavailable):
@@ -122,7 +122,7 @@ async def test_a_503_that_the_operation_itself_declares_is_its_result(ev: EvEner
 async def test_other_trouble_of_such_an_operation_passes_as_ever(ev: EvEnergy, network: Network) -> None:
     script(network, [REFUSED, busy(429, 1), 200], "POST")
 
-    await do(ev, operation("POST", answers=(409, 503)))
+    await do(ev, operation("POST", responses=(409, 503)))
 
     assert len(network.sent) == 3
 

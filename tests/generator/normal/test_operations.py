@@ -149,5 +149,5 @@ def test_an_operation_keeps_its_own_error_responses() -> None:
     get = operation({**ok(ref("Thing")), "503": told, "409": told, "404": told}, "thing_id")
     found = made(document({"/things/{thing_id}": item(get=get)}, {"Thing": thing(a=STRING)}))
     assert found.endpoint("things.get").responses == (409, 503)
-    assert "answers=(409, 503, )" in found.files["api/things.py"]
+    assert "responses=(409, 503, )" in found.files["api/things.py"]
     assert "responses=" not in made_of(thing(a=STRING)).files["api/things.py"]
