@@ -8,56 +8,14 @@ import pytest
 
 from ev_energy_async import (
     Auth,
-    ClientCredentials,
     EvEnergy,
     InvalidArgument,
 )
-from tests.conftest import Answer, FakeClock, Network
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from tests.conftest import Network
 
-    from tests.conftest import Sent
-
-TOKEN_URL: Final = "https://api.ev.energy/o/token/"
-SECRET: Final = "s3cr3t"
 VEHICLE: Final = "vhcl01HRFF3SEVSCRAV9B3CHVDFN0H"
-
-
-class Issuer:
-    """A token endpoint on a network, and an API that takes its newest token alone."""
-
-    def __init__(self, network: Network, lifetime: object = 36_000) -> None:
-        self.network = network
-        self.lifetime = lifetime
-        self.issued = 0
-        self.revoked = 0
-        network.handle("POST", TOKEN_URL, self.issue)
-        network.handle("GET", "/regions", self.serve)
-
-    def issue(self, _: Sent) -> Answer:
-        self.issued += 1
-        return Answer({"access_token": f"token-{self.issued}", "token_type": "Bearer", "expires_in": self.lifetime})
-
-    def serve(self, sent: Sent) -> Answer:
-        number = int(sent.headers["Authorization"].removeprefix("Bearer token-"))
-        return Answer([]) if number > self.revoked else Answer({"title": "Expired"}, 401)
-
-    @property
-    def tokens(self) -> list[str | None]:
-        """The tokens that the calls of the API carried."""
-        return [sent.headers.get("Authorization") for sent in self.network.sent if sent.url != TOKEN_URL]
-
-
-@pytest.fixture
-def issuer(network: Network) -> Issuer:
-    return Issuer(network)
-
-
-@pytest.fixture
-async def ev(issuer: Issuer, clock: FakeClock) -> AsyncIterator[EvEnergy]:  # noqa: ARG001  # before the session is
-    async with EvEnergy(ClientCredentials("my-id", SECRET), clock=clock) as client:
-        yield client
 
 
 class Own:

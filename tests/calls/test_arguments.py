@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -23,36 +23,18 @@ from ev_energy_async.calls import build_request
 from ev_energy_async.clock import utc_text
 from ev_energy_async.messages import Operation, Param, Request
 
+from .refusal_kit import AWARE, EVSE, NAIVE, USER, VEHICLE, refusal, sending_nothing
+
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable
 
-    from ev_energy_async.messages.request import Request, Response
+    from ev_energy_async.messages.request import Request
     from tests.conftest import Network
-
-VEHICLE: Final = "vhcl01HRFF3SEVSCRAV9B3CHVDFN0H"
-EVSE: Final = "evse01HRFF3SEVSCRAV9B3CHVDFN0H"
-USER: Final = "user01HN2NJ9NMRZBXT1H6FT9N7735"
-NAIVE: Final = dt.datetime(2026, 3, 14, 7, 5)  # noqa: DTZ001  # what is to be refused
-AWARE: Final = NAIVE.replace(tzinfo=dt.UTC)
 
 
 @pytest.fixture
 def ev() -> EvEnergy:
-    """A client whose requests would fail: there is no network, so nothing may be sent."""
-
-    async def never(request: Request[Any], _: object) -> Response[bytes]:
-        raise AssertionError(f"{request} was sent")
-
-    return EvEnergy(StaticToken("token"), middleware=[never])
-
-
-async def refusal(call: Callable[[], Awaitable[object]]) -> InvalidArgument:
-    with pytest.raises(InvalidArgument) as raised:
-        await call()
-    error = raised.value
-    assert error.argument in str(error)
-    assert error.expected in str(error)
-    return error
+    return sending_nothing()
 
 
 # --- IDs

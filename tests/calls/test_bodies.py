@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -12,42 +11,20 @@ import pytest
 from ev_energy_async import (
     UNSET,
     EvEnergy,
-    InvalidArgument,
-    StaticToken,
     models,
 )
-from ev_energy_async.messages import Request
+
+from .refusal_kit import EVSE, NAIVE, USER, VEHICLE, refusal, sending_nothing
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Callable, Iterator
 
-    from ev_energy_async.messages.request import Request, Response
     from tests.conftest import Network
-
-VEHICLE: Final = "vhcl01HRFF3SEVSCRAV9B3CHVDFN0H"
-EVSE: Final = "evse01HRFF3SEVSCRAV9B3CHVDFN0H"
-USER: Final = "user01HN2NJ9NMRZBXT1H6FT9N7735"
-NAIVE: Final = dt.datetime(2026, 3, 14, 7, 5)  # noqa: DTZ001  # what is to be refused
-AWARE: Final = NAIVE.replace(tzinfo=dt.UTC)
 
 
 @pytest.fixture
 def ev() -> EvEnergy:
-    """A client whose requests would fail: there is no network, so nothing may be sent."""
-
-    async def never(request: Request[Any], _: object) -> Response[bytes]:
-        raise AssertionError(f"{request} was sent")
-
-    return EvEnergy(StaticToken("token"), middleware=[never])
-
-
-async def refusal(call: Callable[[], Awaitable[object]]) -> InvalidArgument:
-    with pytest.raises(InvalidArgument) as raised:
-        await call()
-    error = raised.value
-    assert error.argument in str(error)
-    assert error.expected in str(error)
-    return error
+    return sending_nothing()
 
 
 # --- Bodies

@@ -19,11 +19,6 @@ def check_share(share: float) -> None:
         raise ValueError(f"share is a number from 0 to 1, not {share}")
 
 
-def check_seconds(seconds: float) -> None:
-    """Raise ValueError unless the value is a duration."""
-    check_number("seconds", seconds)
-
-
 def check_number(name: str, value: float, least: float = 0) -> None:
     """Raise ValueError unless an effect can take the number."""
     if not value >= least:
@@ -37,7 +32,7 @@ class Effect:
     """A fault. Durations are real seconds where a socket waits, and the sandbox's seconds elsewhere.
 
     Raises:
-        ValueError: a number is negative or not finite.
+        ValueError: a number is negative or not finite, or a share is above 1.
     """
 
     kind: ClassVar[str] = ""
@@ -46,7 +41,9 @@ class Effect:
     def __attrs_post_init__(self) -> None:
         for option in attrs.fields(type(self)):
             value = getattr(self, option.name)
-            if isinstance(value, int | float):
+            if option.name == "share":
+                check_share(value)
+            elif isinstance(value, int | float):
                 check_number(option.name, value)
             if isinstance(value, str) and not value.isprintable():
                 raise ValueError(f"{option.name} is text without control characters, not {value!r}")
@@ -213,10 +210,6 @@ class LateLogs(Effect):
     kind: ClassVar[str] = "late_logs"
     share: float = 0.2
     seconds: float = 900.0
-
-    def __attrs_post_init__(self) -> None:
-        check_share(self.share)
-        check_seconds(self.seconds)
 
 
 @attrs.frozen

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import attrs
 
-from ev_energy_async.sandbox.faults.effects import Effect, check_seconds, check_share
+from ev_energy_async.sandbox.faults.effects import Effect
 
 
 @attrs.frozen
@@ -27,10 +27,6 @@ class LateUploads(ArrivalEffect):
     share: float = 0.05
     seconds: float = 172_800.0
 
-    def __attrs_post_init__(self) -> None:
-        check_share(self.share)
-        check_seconds(self.seconds)
-
 
 @attrs.frozen
 class OfflineDevices(ArrivalEffect):
@@ -44,10 +40,6 @@ class OfflineDevices(ArrivalEffect):
     share: float = 0.05
     seconds: float = 172_800.0
 
-    def __attrs_post_init__(self) -> None:
-        check_share(self.share)
-        check_seconds(self.seconds)
-
 
 @attrs.frozen
 class RepeatedLogs(ArrivalEffect):
@@ -57,10 +49,6 @@ class RepeatedLogs(ArrivalEffect):
     share: float = 0.05
     seconds: float = 600.0
 
-    def __attrs_post_init__(self) -> None:
-        check_share(self.share)
-        check_seconds(self.seconds)
-
 
 @attrs.frozen
 class CoarseTimes(ArrivalEffect):
@@ -68,9 +56,6 @@ class CoarseTimes(ArrivalEffect):
 
     kind: ClassVar[str] = "coarse_times"
     seconds: float = 60.0
-
-    def __attrs_post_init__(self) -> None:
-        check_seconds(self.seconds)
 
 
 @attrs.frozen
