@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 LAST: Final = datetime(9000, 1, 1, tzinfo=UTC)
 """The time that no clock is moved to: well before the last one that a datetime can hold."""
 
+_FASTEST: Final = 1_000_000
 _LONGEST_NAP: Final = 3_600.0  # a computer's clock may be set meanwhile
 
 
@@ -110,12 +111,40 @@ class ScaledClock(MovableClock):
         if not speed > 0:
             raise ValueError(f"a clock's speed is above 0, not {speed}")
         super().__init__(datetime.now(UTC) if start is None else start)
-        self.speed = speed
+        self._speed = speed
+        self._paused = False
         self._began = monotonic()
+
+    @property
+    def speed(self) -> float:
+        """How many times as fast as the machine's time it runs, when it is not paused."""
+        return self._speed
+
+    @speed.setter
+    def speed(self, speed: float) -> None:
+        if not 0 < speed <= _FASTEST:
+            raise ValueError(f"a clock's speed is above 0 and at most {_FASTEST:,}, not {speed}")
+        self._change(speed, paused=self._paused)
+
+    @property
+    def paused(self) -> bool:
+        """Whether it stands still for now."""
+        return self._paused
+
+    @paused.setter
+    def paused(self, paused: bool) -> None:
+        self._change(self._speed, paused=paused)
 
     def now(self) -> datetime:
         """Return the present, in UTC."""
-        return self._start + timedelta(seconds=(monotonic() - self._began) * self.speed)
+        passed = 0.0 if self._paused else (monotonic() - self._began) * self._speed
+        return self._start + timedelta(seconds=passed)
+
+    def _change(self, speed: float, *, paused: bool) -> None:
+        self._start, self._began = self.now(), monotonic()
+        self._speed, self._paused = speed, paused
+        for listener in self.listeners:
+            listener()
 
 
 class Timekeeper:
@@ -123,10 +152,19 @@ class Timekeeper:
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
-        self.speed = clock.speed if isinstance(clock, ScaledClock) else 1.0
         self._moved = asyncio.Event()
         if isinstance(clock, MovableClock):
             clock.listeners.append(self.wake)
+
+    @property
+    def speed(self) -> float:
+        """Seconds of the sandbox in a second of the client's clock."""
+        return self.clock.speed if isinstance(self.clock, ScaledClock) else 1.0
+
+    @property
+    def _stands(self) -> bool:
+        """Whether time passes by moves alone."""
+        return isinstance(self.clock, SteppedClock) or (isinstance(self.clock, ScaledClock) and self.clock.paused)
 
     def now(self) -> datetime:
         """Return the present, by the clock."""
@@ -159,7 +197,7 @@ class Timekeeper:
         remaining = (moment - self.now()).total_seconds()
         if remaining <= 0:
             return
-        nap = None if isinstance(self.clock, SteppedClock) else min(remaining / self.speed, _LONGEST_NAP)
+        nap = None if self._stands else min(remaining / self.speed, _LONGEST_NAP)
         try:
             async with asyncio.timeout(nap):
                 await moved.wait()

@@ -3,7 +3,7 @@
 import json
 import re
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from queue import SimpleQueue
@@ -53,6 +53,8 @@ class Served:
     """The origin that received it: `api` or `upload`."""
     port: int = 0
     """The client's port, which identifies its connection."""
+    remaining: int | None = None
+    """The requests that the caller had left, as `X-RateLimit-Remaining` reported; None if it did not."""
 
 
 @attrs.frozen
@@ -83,6 +85,8 @@ class Record:
         """
         self.requests: deque[Served] = deque(maxlen=kept)
         self.deliveries: deque[Delivery] = deque(maxlen=kept)
+        self.listeners: list[Callable[[Served], None]] = []
+        """Called with each request."""
         self._path = None if path is None else Path(path)
         self._begun = False
         self._lines: SimpleQueue[str | None] = SimpleQueue()
@@ -111,6 +115,8 @@ class Record:
     def served(self, entry: Served) -> None:
         """Note a request."""
         self.requests.append(entry)
+        for listener in self.listeners:
+            listener(entry)
         if self._thread is not None:
             self._lines.put(_line("request", entry))
 

@@ -5,7 +5,15 @@ The server routes `/o/` to it and asks it for tokens. Time comes in as an argume
 
 from ev_energy_async.sandbox.oauth.consent import AUTHORIZE_PATH, ConsentDesk
 from ev_energy_async.sandbox.oauth.endpoints import REVOKE_PATH, TOKEN_PATH, OAuth
-from ev_energy_async.sandbox.oauth.tokens import KEPT, Application, Consent, Token, TokenIssuer
+from ev_energy_async.sandbox.oauth.tokens import (
+    KEPT,
+    REDIRECT_URIS,
+    Application,
+    Consent,
+    Token,
+    TokenIssuer,
+    lifetime_seconds,
+)
 
 __all__ = [
     "AUTHORIZE_PATH",
@@ -14,8 +22,10 @@ __all__ = [
     "Consent",
     "KEPT",
     "OAuth",
+    "REDIRECT_URIS",
     "REVOKE_PATH",
     "TOKEN_PATH",
     "Token",
     "TokenIssuer",
+    "lifetime_seconds",
 ]

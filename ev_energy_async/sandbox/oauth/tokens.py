@@ -4,7 +4,8 @@ Time comes in as an argument. What one user allowed once is a `Consent`; everyth
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from datetime import timedelta
 from secrets import token_urlsafe
 from typing import Final, TypeVar
 
@@ -15,9 +16,13 @@ from ev_energy_async.sandbox.instants import SECOND, Instant
 CODE_SECONDS: Final = 60
 """The lifetime of an authorization code, in seconds of the client's clock."""
 
+REDIRECT_URIS: Final = ("http://127.0.0.1:8080/callback", "http://localhost:8080/callback")
+"""The redirect URIs that are registered by default."""
+
 KEPT: Final = 100_000
 """The number of tokens of each kind kept by default."""
 _BYTES: Final = 24
+_LONGEST_LIFETIME: Final = 10e9  # seconds, three centuries
 
 V = TypeVar("V")
 
@@ -86,6 +91,18 @@ class Code:
     spent: bool = False
 
 
+def lifetime_seconds(lifetime: float | timedelta) -> float:
+    """Return the lifetime of a token in seconds.
+
+    Raises:
+        ValueError: it is negative, or longer than three centuries.
+    """
+    seconds = lifetime.total_seconds() if isinstance(lifetime, timedelta) else lifetime
+    if not 0 <= seconds <= _LONGEST_LIFETIME:
+        raise ValueError(f"a token's lifetime is from 0 to {_LONGEST_LIFETIME:,.0f} seconds, not {lifetime}")
+    return seconds
+
+
 class TokenIssuer:
     """Issues tokens and codes, and recognises them."""
 
@@ -97,7 +114,7 @@ class TokenIssuer:
         *,
         refresh_lifetime_seconds: float | None = None,
         kept: int = KEPT,
-        speed: float = 1.0,
+        speed: Callable[[], float] = lambda: 1.0,
     ) -> None:
         """Make an issuer for one application.
 
@@ -107,14 +124,14 @@ class TokenIssuer:
             lifetime_seconds: the lifetime of an access token, in seconds of the sandbox.
             refresh_lifetime_seconds: the same for a refresh token; None never expires.
             kept: the number of tokens of each kind kept; older ones are forgotten.
-            speed: the sandbox's seconds per second of the client.
+            speed: returns the sandbox's seconds per second of the client.
         """
         self.application = application
         self.scopes = scopes
         self.lifetime_seconds = lifetime_seconds
         self.refresh_lifetime_seconds = refresh_lifetime_seconds
         self.kept = kept
-        self.speed = speed
+        self._speed = speed
         self._tokens: OrderedDict[str, Token] = OrderedDict()
         self._refresh_tokens: OrderedDict[str, RefreshToken] = OrderedDict()
         self._codes: OrderedDict[str, Code] = OrderedDict()
@@ -122,7 +139,7 @@ class TokenIssuer:
     @property
     def expires_in(self) -> int:
         """Return the lifetime of an access token in seconds of the client's clock, as `expires_in` reports it."""
-        return max(1, int(self.lifetime_seconds / self.speed))
+        return max(1, int(self.lifetime_seconds / self._speed()))
 
     def issue(
         self,
@@ -154,7 +171,7 @@ class TokenIssuer:
 
     def issue_code(self, now: Instant, consent: Consent, *, redirect_uri: str | None, challenge: str | None) -> Code:
         """Return a new authorization code of a consent."""
-        expires_at = now + round(CODE_SECONDS * self.speed * SECOND)
+        expires_at = now + round(CODE_SECONDS * self._speed() * SECOND)
         code = Code(token_urlsafe(_BYTES), consent, redirect_uri, challenge, expires_at)
         self._keep(self._codes, code.text, code)
         return code

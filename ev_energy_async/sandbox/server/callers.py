@@ -1,6 +1,7 @@
 """Callers: the token behind each request, and the request limit that it counts against."""
 
 from collections import OrderedDict
+from collections.abc import Callable, Iterator
 from math import ceil
 
 import attrs
@@ -29,7 +30,9 @@ class Caller:
 class Callers:
     """Identifies callers and keeps their request limits: one per application and user, one per address."""
 
-    def __init__(self, tokens: TokenIssuer, *, rate_limit: int, anonymous_limit: int, speed: float = 1.0) -> None:
+    def __init__(
+        self, tokens: TokenIssuer, *, rate_limit: int, anonymous_limit: int, speed: Callable[[], float]
+    ) -> None:
         self.rate_limit = rate_limit
         self.anonymous_limit = anonymous_limit
         self._tokens = tokens
@@ -52,9 +55,17 @@ class Callers:
         if caller.token is not None:
             caller.token.expires_at = now
 
+    def windows(self) -> Iterator[tuple[str, RollingWindow]]:
+        """Yield the name and the request limit of each caller, the latest first."""
+        for (application, who), window in reversed(self._windows.items()):
+            yield (
+                f"{application} for {who}" if application and who else application or f"without a token, {who}",
+                window,
+            )
+
     def told_seconds(self, seconds: int) -> int:
         """Convert seconds of the sandbox to seconds of the client's clock, rounded up."""
-        return ceil(seconds / self._speed)
+        return ceil(seconds / self._speed())
 
     def _window(self, key: tuple[str, str | None], limit: int) -> RollingWindow:
         window = self._windows.get(key)

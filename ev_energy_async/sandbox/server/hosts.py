@@ -12,7 +12,7 @@ from typing import Final
 
 from ev_energy_async.sandbox.protocol import Problem
 
-_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
+LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _HOST: Final = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?")  # RFC 9110, section 7.2
 
 
@@ -27,7 +27,7 @@ class Hosts:
             allowed: further names that lead to it, such as that of a container.
         """
         own = f"[{listening}]" if ":" in listening else listening
-        self._names = _LOOPBACK | {name.lower() for name in (own, *allowed)}
+        self._names = LOOPBACK | {name.lower() for name in (own, *allowed)}
         self._addresses = not _is_loopback(own)
 
     def refusal(self, headers: Mapping[str, str]) -> Problem | None:
@@ -37,14 +37,19 @@ class Hosts:
             name = match["name"].lower()
             if name in self._names or (self._addresses and _is_address(name)):
                 return None
-        return Problem(
-            HTTPStatus.MISDIRECTED_REQUEST,
-            "This sandbox is not reached under the host of the request. Use localhost, or allow the host's name.",
-        )
+        return misdirected()
+
+
+def misdirected() -> Problem:
+    """Return the refusal of a request for another host (RFC 9110, section 15.5.20)."""
+    return Problem(
+        HTTPStatus.MISDIRECTED_REQUEST,
+        "This sandbox is not reached under the host of the request. Use localhost, or allow the host's name.",
+    )
 
 
 def _is_loopback(name: str) -> bool:
-    return name in _LOOPBACK or (_is_address(name) and ipaddress.ip_address(name.strip("[]")).is_loopback)
+    return name in LOOPBACK or (_is_address(name) and ipaddress.ip_address(name.strip("[]")).is_loopback)
 
 
 def _is_address(name: str) -> bool:

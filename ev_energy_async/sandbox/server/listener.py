@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -168,6 +169,8 @@ class Listener:
             return web.Response(status=reply.status, headers=headers)
         headers["Content-Type"] = reply.content_type
         if request.method != "HEAD":
+            if outcome.stream is not None:
+                return await _send_stream(request, reply.status, headers, outcome.stream)
             if outcome.whole_length is not None:
                 return await send_part(request, reply.status, headers, outcome.body, outcome.whole_length)
             if outcome.huge is not None:
@@ -175,6 +178,18 @@ class Listener:
             if outcome.drip is not None:
                 return await send_slowly(request, reply.status, headers, outcome.body, outcome.drip, self._pauses)
         return web.Response(status=reply.status, headers=headers, body=outcome.body)
+
+
+async def _send_stream(
+    request: web.BaseRequest, status: int, headers: dict[str, str], pieces: AsyncIterator[bytes]
+) -> web.StreamResponse:
+    response = web.StreamResponse(status=status, headers=headers)
+    await response.prepare(request)
+    with suppress(ConnectionResetError):  # the page was closed
+        async for piece in pieces:
+            await response.write(piece)
+        await response.write_eof()
+    return response
 
 
 async def _read(request: web.BaseRequest) -> tuple[bytes, Problem | None]:

@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 from ev_energy_async.sandbox.clock import Clock, RealClock, ScaledClock, Timekeeper
@@ -16,6 +15,7 @@ from ev_energy_async.sandbox.instants import http_date, instant
 from ev_energy_async.sandbox.oauth import (
     AUTHORIZE_PATH,
     KEPT,
+    REDIRECT_URIS,
     REVOKE_PATH,
     TOKEN_PATH,
     Application,
@@ -23,14 +23,15 @@ from ev_energy_async.sandbox.oauth import (
     ConsentDesk,
     OAuth,
     TokenIssuer,
+    lifetime_seconds,
 )
 from ev_energy_async.sandbox.protocol import Problem, Request, load
 from ev_energy_async.sandbox.record import Delivery, Record, Served
 from ev_energy_async.sandbox.resources import GROUPS
 from ev_energy_async.sandbox.server.api import PREFIX, Api, Route
 from ev_energy_async.sandbox.server.callers import Callers
-from ev_energy_async.sandbox.server.control import CONTROL_PATH, Control
 from ev_energy_async.sandbox.server.fast import FastPages
+from ev_energy_async.sandbox.server.gate import Gate
 from ev_energy_async.sandbox.server.hosts import Hosts
 from ev_energy_async.sandbox.server.listener import Listener
 from ev_energy_async.sandbox.server.service import Outcome, Service, encoded, served
@@ -38,11 +39,7 @@ from ev_energy_async.sandbox.server.uploads import Uploads
 from ev_energy_async.sandbox.webhooks import WEBHOOK_SECRET, Deliverer, Event, checked_url
 from ev_energy_async.sandbox.world import Fleet, World
 
-REDIRECT_URIS: Final = ("http://127.0.0.1:8080/callback", "http://localhost:8080/callback")
-"""The redirect URIs that are registered by default."""
-
 _LOG: Final = logging.getLogger("ev_energy_async.sandbox")
-_LONGEST_LIFETIME: Final = 10e9  # seconds, three centuries
 _KEPT: Final = 10_000
 _AHEAD_AT_ONCE: Final = 20  # vehicles encoded between two looks at the sockets
 
@@ -82,6 +79,7 @@ class Sandbox:
         kept_requests: int | None = _KEPT,
         kept_tokens: int = KEPT,
         control: bool = False,
+        console: bool = False,
         fast: bool = False,
     ) -> None:
         """Make a sandbox and build its world. It listens from `start` on, which `async with` calls.
@@ -112,6 +110,7 @@ class Sandbox:
             kept_requests: the number of entries that `requests` and `deliveries` each keep; None keeps all.
             kept_tokens: the number of tokens of each kind kept, and of callers whose request limit is remembered.
             control: whether the control endpoint `/_sandbox/` is on; the default clock can then be moved forward.
+            console: whether the console `/_sandbox/ui/` is on, a web page; the same goes for the clock.
             fast: whether `GET /vehicles` is served from items encoded ahead.
 
         Raises:
@@ -122,7 +121,7 @@ class Sandbox:
         self.webhook_url = webhook_url
         self.webhook_secrets = (webhook_secret,) if isinstance(webhook_secret, str) else tuple(webhook_secret)
         self.record = Record(kept=kept_requests, path=record)
-        self._clock = Timekeeper(clock or (ScaledClock() if control else RealClock()))
+        self._clock = Timekeeper(clock or (ScaledClock() if control or console else RealClock()))
         document, now = load(), instant(self._clock.now())
         self.world = World(vehicles=vehicles, evses=evses, seed=seed, start=now, groups=GROUPS)
         plan = faults or FaultPlan()
@@ -132,13 +131,15 @@ class Sandbox:
         self._tokens = TokenIssuer(
             Application(client_id, client_secret, tuple(redirect_uris)),
             document.scopes,
-            _seconds(token_lifetime),
-            refresh_lifetime_seconds=None if refresh_token_lifetime is None else _seconds(refresh_token_lifetime),
+            lifetime_seconds(token_lifetime),
+            refresh_lifetime_seconds=None
+            if refresh_token_lifetime is None
+            else lifetime_seconds(refresh_token_lifetime),
             kept=kept_tokens,
-            speed=self._clock.speed,
+            speed=lambda: self._clock.speed,
         )
         callers = Callers(
-            self._tokens, rate_limit=rate_limit, anonymous_limit=anonymous_rate_limit, speed=self._clock.speed
+            self._tokens, rate_limit=rate_limit, anonymous_limit=anonymous_rate_limit, speed=lambda: self._clock.speed
         )
         self._desk = ConsentDesk(self._tokens, self.world.users, auto_consent=auto_consent)
         self._fast = FastPages(document, self.world) if fast else None
@@ -147,7 +148,7 @@ class Sandbox:
         self.fleet = Fleet(self.world, self.now, self._forget)
         """The vehicles, to be changed while the sandbox runs, and the truth about their logs."""
         self._uploads = Uploads(self.world.upload)
-        self._control = Control(self) if control else None
+        self._gate = Gate(self, self._clock, callers, self._api, control=control, console=console)
         self._deliverer: Deliverer | None = None
         if webhook_url is not None:
             self._deliverer = Deliverer(
@@ -171,9 +172,7 @@ class Sandbox:
         await self.start()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
     @property
@@ -204,7 +203,12 @@ class Sandbox:
     @property
     def control_url(self) -> str | None:
         """The URL of the control endpoint for other processes; None unless the sandbox was made with `control=True`."""
-        return None if self._control is None else self.origin + CONTROL_PATH
+        return self._gate.control_url
+
+    @property
+    def console_url(self) -> str | None:
+        """The URL of the console for a browser; None unless the sandbox was made with `console=True`."""
+        return self._gate.console_url
 
     @property
     def upload_origin(self) -> str:
@@ -340,6 +344,7 @@ class Sandbox:
             if self._deliverer is not None:
                 await self._deliverer.stop()
         finally:
+            self._gate.close()
             await self._upload_listener.stop()
             await self._listener.stop()
             self.record.close()
@@ -366,8 +371,8 @@ class Sandbox:
     async def _serve(self, request: Request, refusal: Problem | None) -> Outcome:
         if misdirected := self._hosts.refusal(request.headers):
             return self._turn_away(request, misdirected, "api")
-        if self._control is not None and request.path.startswith(CONTROL_PATH):
-            return encoded(await self._control.answer(request) if refusal is None else refusal.reply(), Route())
+        if (gated := await self._gate.serve(request, refusal)) is not None:
+            return gated
         if "Authorization" in request.headers:
             name = request.path.removeprefix(PREFIX + "/")
             for _ in prepared(self.world.sessions, instant(self._clock.now()), name, request.query):
@@ -391,10 +396,3 @@ class Sandbox:
         outcome = encoded(problem.reply(), Route())
         self.record.served(served(request, outcome, self._clock.now(), origin))
         return outcome
-
-
-def _seconds(lifetime: float | timedelta) -> float:
-    seconds = lifetime.total_seconds() if isinstance(lifetime, timedelta) else lifetime
-    if not 0 <= seconds <= _LONGEST_LIFETIME:
-        raise ValueError(f"a token's lifetime is from 0 to {_LONGEST_LIFETIME:,.0f} seconds, not {lifetime}")
-    return seconds

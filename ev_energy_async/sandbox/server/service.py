@@ -3,7 +3,7 @@
 The server reads a request, asks here what to do, and does it.
 """
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final
@@ -64,6 +64,8 @@ class Outcome:
     """The length to announce where `body` is only a part, after which the connection is cut."""
     drip: SlowDrip | None = None
     huge: HugeBody | None = None
+    stream: AsyncIterator[bytes] | None = None
+    """Pieces of a body without an end, each sent when it is there."""
     operation: str | None = None
     """The operation that the request was for."""
     faults: tuple[str, ...] = ()
@@ -215,6 +217,7 @@ def encoded(reply: Reply, route: Route) -> Outcome:
 
 def served(request: Request, outcome: Outcome, moment: datetime, origin: str) -> Served:
     """Return the entry of the record for a request and what became of it."""
+    left = None if outcome.reply is None else outcome.reply.headers.get("X-RateLimit-Remaining")
     return Served(
         moment,
         request.method,
@@ -227,6 +230,7 @@ def served(request: Request, outcome: Outcome, moment: datetime, origin: str) ->
         outcome.logs,
         origin,
         request.port,
+        None if left is None else int(left),
     )
 
 
