@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test services test-services test-floors test-newest tour examples docs docs-serve check check-sandbox soak diagram generate update bench bench-quick clean
+.PHONY: help demo test test-browser services test-services test-floors test-newest tour examples docs docs-serve check check-sandbox soak diagram generate update bench bench-quick clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -59,6 +59,12 @@ check: $(READY)  ## check format, lint, spelling, links, types, layers, generate
 	$(BIN)/lint-imports
 	$(BIN)/python -m generator --check
 	$(BIN)/openapi-spec-validator openapi/ev-energy-v2.yaml
+
+# Debian's Chromium: apt-get install chromium. Playwright is 130 MB, so that it is installed when it is needed.
+test-browser: $(READY)  ## run the tests of web pages in Chromium
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group browser
+	$(BIN)/mypy -p tests.browser
+	$(BIN)/python -m pytest -q tests/browser
 
 tour: $(READY)  ## call every operation on a sandbox, and list what was verified
 	@$(BIN)/python -m tests.tour

@@ -185,7 +185,12 @@ def _option(*names: str, panel: str, **given: Any) -> Callable[[Callable[..., No
     help="How many times as fast as real time passes: for the fleet, the request limit and the tokens. "
     "At 600 a day takes two and a half minutes. Clients are told real seconds in Retry-After and expires_in.",
 )
-@_option("--stepped", is_flag=True, panel=_TIME, help="Time stands still but for /_sandbox/advance. Needs --control.")
+@_option(
+    "--stepped",
+    is_flag=True,
+    panel=_TIME,
+    help="Time stands still but for /_sandbox/advance and the console. Needs --control or --console.",
+)
 @_option(
     "--webhook-url",
     panel=_WEBHOOKS,
@@ -220,6 +225,12 @@ def _option(*names: str, panel: str, **given: Any) -> Callable[[Callable[..., No
     help="Answer at /_sandbox/: POST advance, tokens, redeliver, add, remove, integrate, touch; PUT faults; "
     "GET logs, requests, deliveries.",
 )
+@_option(
+    "--console",
+    is_flag=True,
+    panel=_TESTS,
+    help="Show a web page at /_sandbox/ui/: the clock, what is left of the limits, requests as they come, and faults.",
+)
 def run(
     *,
     vehicles: int,
@@ -247,6 +258,7 @@ def run(
     faults: Path | None,
     record: Path | None,
     control: bool,
+    console: bool,
 ) -> None:
     r"""Run a local server that behaves like the ev.energy API, with a simulated fleet of electric vehicles behind it.
 
@@ -268,11 +280,11 @@ def run(
     missing_field, duplicated_logs, late_logs, late_uploads, offline_devices, repeated_logs, coarse_times, slow_drip,
     huge_body, webhook_duplicated, webhook_delayed, webhook_lost.
     """
-    if stepped and not control:
-        raise click.BadParameter("time can only be stepped with --control", param_hint="--stepped")
+    if stepped and not (control or console):
+        raise click.BadParameter("time can only be stepped with --control or --console", param_hint="--stepped")
     if stepped and speed != 1:
         raise click.BadParameter("time that stands still has no speed", param_hint="--speed")
-    console = Console(soft_wrap=True)
+    terminal = Console(soft_wrap=True)
     clock: Clock = SteppedClock(datetime.now(UTC)) if stepped else ScaledClock(speed)
     try:
         sandbox = Sandbox(
@@ -283,7 +295,7 @@ def run(
             anonymous_rate_limit=anonymous_rate_limit,
             token_lifetime=token_lifetime,
             refresh_token_lifetime=refresh_token_lifetime,
-            clock=clock if stepped or control or speed != 1 else None,
+            clock=clock if stepped or control or console or speed != 1 else None,
             host=host,
             port=port,
             upload_port=upload_port,
@@ -299,19 +311,20 @@ def run(
             faults=FaultPlan() if faults is None else read_plan(faults),
             record=record,
             control=control,
+            console=console,
             fast=fast,
         )
     except (ValueError, OSError, ModuleNotFoundError) as error:  # an invalid plan, URL, secret or user
         raise click.BadParameter(str(error)) from error
     try:
-        asyncio.run(_serve(sandbox, console, host))
+        asyncio.run(_serve(sandbox, terminal, host))
     except KeyboardInterrupt:  # where the loop can't take signals itself
         pass
     except OSError as error:
         where = f"write {error.filename}" if error.filename else f"listen on {host}:{port}"
-        console.print(f"Can't {where}: {error.strerror}", style="red")
+        terminal.print(f"Can't {where}: {error.strerror}", style="red")
         raise click.exceptions.Exit(1) from error
-    console.print("Stopped.")
+    terminal.print("Stopped.")
 
 
 app: Final = click.command(
@@ -355,6 +368,7 @@ def _introduce(sandbox: Sandbox, console: Console) -> None:
         ("webhooks go to", sandbox.webhook_url),
         ("webhooks signed with", None if sandbox.webhook_url is None else " ".join(sandbox.webhook_secrets)),
         ("control", sandbox.control_url),
+        ("console", sandbox.console_url),
     ):
         if shown is not None:
             table.add_row(name, shown)

@@ -29,17 +29,19 @@ class Raw:
 class Line:
     """One connection to a sandbox."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str) -> None:
+        self.host = host
         self.reader = reader
         self.writer = writer
 
     @classmethod
     async def to(cls, origin: str) -> Line:
-        host, _, port = origin.removeprefix("http://").rpartition(":")
-        return cls(*await asyncio.open_connection(host, int(port)))
+        address = origin.removeprefix("http://")
+        host, _, port = address.rpartition(":")
+        return cls(*await asyncio.open_connection(host, int(port)), address)
 
     def send(self, method: str, target: str, *headers: str, body: bytes = b"", length: int | None = None) -> None:
-        lines = [f"{method} {target} HTTP/1.1", "Host: localhost", *headers]
+        lines = [f"{method} {target} HTTP/1.1", f"Host: {self.host}", *headers]
         if body or length is not None:
             lines.append(f"Content-Length: {len(body) if length is None else length}")
         self.writer.write("\r\n".join([*lines, "", ""]).encode() + body)

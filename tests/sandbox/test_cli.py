@@ -56,6 +56,14 @@ def _get(origin: str, path: str) -> tuple[int, bytes]:
         connection.close()
 
 
+def test_the_console_is_there_if_asked_for() -> None:
+    with _running("--console") as said:
+        address = re.search(r"console\s+(http://127\.0\.0\.1:\d+)(/_sandbox/ui/)", said)
+        assert address is not None, said
+        status, body = _get(address[1], address[2])
+        assert (status, b"<h1>Overview</h1>" in body) == (200, True)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_says_where_it_listens_and_stops_on_a_signal(number: signal.Signals) -> None:
     with _running("--client-secret", "hush", number=number) as said:

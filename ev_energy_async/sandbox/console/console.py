@@ -21,10 +21,14 @@ from ev_energy_async.sandbox.record import Served
 __all__ = ["UI_PATH", "Console"]
 
 UI_PATH: Final = "/_sandbox/ui/"
-_STATIC: Final = {"console.css": "text/css; charset=utf-8", "console.js": "text/javascript; charset=utf-8"}
+_STATIC: Final = {
+    "console.css": "text/css; charset=utf-8",
+    "console.js": "text/javascript; charset=utf-8",
+    "icon.svg": "image/svg+xml",
+}
 _HTML: Final = "text/html; charset=utf-8"
 _POLICY: Final = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; "
+    "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
 )
 _HEADERS: Final = {
@@ -87,6 +91,8 @@ class Console:
                 )
             case "faults":
                 return _page(pages.faults_page(self._shown.faults, UI_PATH))
+            case "events":
+                return Reply(HTTPStatus.OK.value, b"", content_type="text/event-stream")
             case _:
                 return self._static(path.removeprefix("static/"))
 

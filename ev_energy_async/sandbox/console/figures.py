@@ -15,7 +15,7 @@ from ev_energy_async.sandbox.world import World
 __all__ = ["Bucket", "Car", "Fleet", "Shown", "fleet_of"]
 
 _MOST_CARS = 12
-_MOST_COUNTED = 2_000
+_MOST_COUNTED = 250
 _LOW = 20
 
 

@@ -24,6 +24,7 @@ _STEPS: Final = (("1 minute", 60), ("10 minutes", 600), ("1 hour", 3_600), ("6 h
 def _page(title: str, root: str, content: Html, *, events: str | None = None) -> bytes:
     links = [tag("a", name, href=root + path, aria_current="page" if name == title else None) for name, path in _PAGES]
     head = joined(
+        tag("link", rel="icon", type="image/svg+xml", href=f"{root}static/icon.svg"),
         tag("link", rel="stylesheet", href=f"{root}static/console.css"),
         tag("script", type="module", src=f"{root}static/console.js"),
     )

@@ -6,7 +6,6 @@ what changes something comes from no other page: `Sec-Fetch-Site` is absent or `
 port of this machine (Fetch Metadata, section 2.4).
 """
 
-import ipaddress
 from collections.abc import Sequence
 from datetime import timedelta
 from http import HTTPStatus
@@ -21,7 +20,7 @@ from ev_energy_async.sandbox.protocol import Problem, Reply, Request
 from ev_energy_async.sandbox.server.api import Api, Route
 from ev_energy_async.sandbox.server.callers import Callers
 from ev_energy_async.sandbox.server.control import CONTROL_PATH, Control, Controlled
-from ev_energy_async.sandbox.server.hosts import LOOPBACK, misdirected
+from ev_energy_async.sandbox.server.hosts import LOOPBACK, is_loopback, misdirected
 from ev_energy_async.sandbox.server.service import Outcome, encoded
 
 _READS: Final = frozenset({"GET", "HEAD"})
@@ -116,7 +115,7 @@ class Gate:
             self._console.close()
 
     def _refusal(self, request: Request) -> Problem | None:
-        if not ipaddress.ip_address(request.remote).is_loopback:
+        if not is_loopback(request.remote):
             return Problem(HTTPStatus.FORBIDDEN, "This part of the sandbox is for the machine that it runs on.")
         own = urlsplit(self._api.origin).port
         if request.headers.get("Host", "").lower() not in {f"{name}:{own}" for name in LOOPBACK}:

@@ -28,7 +28,7 @@ class Hosts:
         """
         own = f"[{listening}]" if ":" in listening else listening
         self._names = LOOPBACK | {name.lower() for name in (own, *allowed)}
-        self._addresses = not _is_loopback(own)
+        self._addresses = not is_loopback(own)
 
     def refusal(self, headers: Mapping[str, str]) -> Problem | None:
         """Return the problem with a request's `Host`, or None: 421 for another host (RFC 9110, section 15.5.20)."""
@@ -48,7 +48,8 @@ def misdirected() -> Problem:
     )
 
 
-def _is_loopback(name: str) -> bool:
+def is_loopback(name: str) -> bool:
+    """Whether a name or an address is one of this machine alone."""
     return name in LOOPBACK or (_is_address(name) and ipaddress.ip_address(name.strip("[]")).is_loopback)
 
 

@@ -148,7 +148,7 @@ class Sandbox:
         self.fleet = Fleet(self.world, self.now, self._forget)
         """The vehicles, to be changed while the sandbox runs, and the truth about their logs."""
         self._uploads = Uploads(self.world.upload)
-        self._gate = Gate(self, self._clock, callers, self._api, control=control, console=console)
+        self.gate = Gate(self, self._clock, callers, self._api, control=control, console=console)
         self._deliverer: Deliverer | None = None
         if webhook_url is not None:
             self._deliverer = Deliverer(
@@ -203,12 +203,12 @@ class Sandbox:
     @property
     def control_url(self) -> str | None:
         """The URL of the control endpoint for other processes; None unless the sandbox was made with `control=True`."""
-        return self._gate.control_url
+        return self.gate.control_url
 
     @property
     def console_url(self) -> str | None:
         """The URL of the console for a browser; None unless the sandbox was made with `console=True`."""
-        return self._gate.console_url
+        return self.gate.console_url
 
     @property
     def upload_origin(self) -> str:
@@ -344,7 +344,7 @@ class Sandbox:
             if self._deliverer is not None:
                 await self._deliverer.stop()
         finally:
-            self._gate.close()
+            self.gate.close()
             await self._upload_listener.stop()
             await self._listener.stop()
             self.record.close()
@@ -371,7 +371,7 @@ class Sandbox:
     async def _serve(self, request: Request, refusal: Problem | None) -> Outcome:
         if misdirected := self._hosts.refusal(request.headers):
             return self._turn_away(request, misdirected, "api")
-        if (gated := await self._gate.serve(request, refusal)) is not None:
+        if (gated := await self.gate.serve(request, refusal)) is not None:
             return gated
         if "Authorization" in request.headers:
             name = request.path.removeprefix(PREFIX + "/")
