@@ -18,8 +18,8 @@ $(READY): pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[cli,sandbox]' --group dev
 	touch $@
 
-demo: $(READY)  ## watch a fleet of 10,000 vehicles on the embedded sandbox (LIVE=1: on the real API, read-only)
-	@$(BIN)/python -m ev_energy_async.demo $(if $(filter 1,$(LIVE)),--live)
+demo: $(READY)  ## watch a fleet of 10,000 vehicles on the embedded sandbox (LIVE=1: on the real API, read-only; CONSOLE=1: keep it running)
+	@$(BIN)/python -m ev_energy_async.demo $(if $(filter 1,$(LIVE)),--live) $(if $(filter 1,$(CONSOLE)),--console)
 
 test: $(READY)  ## run the tests
 	$(BIN)/python -m pytest -q -n auto --ignore=tests/services

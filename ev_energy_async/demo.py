@@ -13,10 +13,10 @@ import logging
 import sys
 import time
 from collections import Counter
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Final
 
 import attrs
-import typer
+import click
 from rich import box
 from rich.console import Console, Group
 from rich.live import Live
@@ -266,7 +266,7 @@ async def client(
 
     # A fixed time, so that the same seed shows the same.
     clock = SteppedClock(dt.datetime(2026, 3, 16, 7, 0, tzinfo=dt.UTC))
-    async with Sandbox(vehicles=vehicles, seed=seed, clock=clock) as sandbox:
+    async with Sandbox(vehicles=vehicles, seed=seed, clock=clock, console=True) as sandbox:
         credentials = ClientCredentials(sandbox.client_id, sandbox.client_secret, token_url=sandbox.token_url)
         async with EvEnergy(credentials, base_url=sandbox.base_url, clock=SkippingClock(sandbox)) as ev:
             yield ev, lambda cycle: let_happen(sandbox, cycle)
@@ -286,28 +286,31 @@ async def watch(
                 happens(event.cycle)
 
 
-async def run(vehicles: int, seed: int, cycles: int, console: Console, *, live: bool) -> Board:
-    """Run the demo, and return its board."""
+async def run(vehicles: int, seed: int, cycles: int, console: Console, *, live: bool, stays: bool = False) -> Board:
+    """Run the demo, and return its board; with `stays`, not before it is cancelled."""
     board = Board()
     handler = BoardHandler(board)
     log = logging.getLogger("ev_energy_async")
     log.addHandler(handler)
     try:
-        await _run(board, vehicles, seed, cycles, console, live=live)
+        await _run(board, vehicles, seed, cycles, console, live=live, stays=stays)
     finally:
         log.removeHandler(handler)
     return board
 
 
-async def _run(board: Board, vehicles: int, seed: int, cycles: int, console: Console, *, live: bool) -> None:
+async def _run(
+    board: Board, vehicles: int, seed: int, cycles: int, console: Console, *, live: bool, stays: bool
+) -> None:
     started = time.perf_counter()
     every = _LIVE_EVERY if live else None
     async with client(vehicles, seed, console, live=live) as (ev, happens):
         plan = ev.fleet.plan(vehicles, report_every=_REPORT_EVERY)
         if not live:
             console.print(f"{plan}\n", highlight=False, soft_wrap=True)
-            about = f"A sandbox with {vehicles:,} vehicles listens on {ev.base_url}; its time is simulated.\n"
-            console.print(about, soft_wrap=True)
+            console.print(f"A sandbox with {vehicles:,} vehicles listens on {ev.base_url}; its time is simulated.")
+            inside = ev.base_url.replace("/v2", "/_sandbox/ui/")
+            console.print(f"Look inside while it runs: {inside}\n", highlight=False, soft_wrap=True)
         board.now = ev.clock.now
         with Live(board, console=console, refresh_per_second=8):
             await watch(ev, board, cycles, every, happens)
@@ -315,26 +318,42 @@ async def _run(board: Board, vehicles: int, seed: int, cycles: int, console: Con
         if not live:
             console.print(board.requests(plan))
         console.print(f"{board.freshness}.", highlight=False, soft_wrap=True)
+        if stays:
+            console.print("The sandbox goes on. Stop with Ctrl+C.")
+            await asyncio.Event().wait()
     console.print(f"[bold]{board.verdict}; {time.perf_counter() - started:.1f} s.[/bold]", soft_wrap=True)
 
 
-def main(
-    *,
-    vehicles: Annotated[int, typer.Option(min=1, help="Size of the simulated fleet.")] = 10_000,
-    seed: Annotated[int, typer.Option(help="Seed of the simulated fleet.")] = 7,
-    cycles: Annotated[int, typer.Option(min=1, help="Number of cycles; at most two on the real API.")] = 4,
-    live: Annotated[
-        bool, typer.Option("--live", help="Read from the real API, with EV_ENERGY_CLIENT_ID and _SECRET.")
-    ] = False,
-) -> None:
+@click.command()
+@click.option(
+    "--vehicles",
+    type=click.IntRange(min=1),
+    default=10_000,
+    show_default=True,
+    help="Size of the simulated fleet.",
+)
+@click.option("--seed", default=7, show_default=True, help="Seed of the simulated fleet.")
+@click.option(
+    "--cycles",
+    type=click.IntRange(min=1),
+    default=4,
+    show_default=True,
+    help="Number of cycles; at most two on the real API.",
+)
+@click.option("--live", is_flag=True, help="Read from the real API, with EV_ENERGY_CLIENT_ID and _SECRET.")
+@click.option("--console", "stays", is_flag=True, help="Keep the sandbox running at the end, to look into its console.")
+def main(*, vehicles: int, seed: int, cycles: int, live: bool, stays: bool) -> None:
     """Watch a fleet: its logs, added and removed vehicles, broken connections, and the cost in requests."""
     console = Console()
+    shown = min(cycles, _LIVE_CYCLES) if live else cycles
     try:
-        asyncio.run(run(vehicles, seed, min(cycles, _LIVE_CYCLES) if live else cycles, console, live=live))
+        asyncio.run(run(vehicles, seed, shown, console, live=live, stays=stays and not live))
     except EvEnergyError as error:
         console.print(f"[red]{type(error).__name__}: {error}[/red]")
         sys.exit(1)
+    except KeyboardInterrupt:
+        console.print("Stopped.")
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    main()

@@ -5,9 +5,8 @@ from __future__ import annotations
 import io
 import re
 
-import typer
+from click.testing import CliRunner
 from rich.console import Console
-from typer.testing import CliRunner
 
 from ev_energy_async import demo
 
@@ -17,6 +16,7 @@ async def test_the_demo_watches_a_fleet_and_says_what_it_costs() -> None:
     board = await demo.run(40, 7, 3, Console(file=shown, width=120), live=False)
     text = shown.getvalue()
     assert text.splitlines()[0].startswith("40 vehicles fit: the newest status within 5 min")
+    assert re.search(r"Look inside while it runs: http://127\.0\.0\.1:\d+/_sandbox/ui/\n", text)
     assert re.search(r"snapshot +12 +\d+", text)
     assert "newest logs were delivered after" in text
     assert [row[0] for row in board.cycles] == ["1", "2", "3"]
@@ -36,10 +36,7 @@ async def test_the_demo_shows_broken_connections_and_their_errors() -> None:
 
 
 def test_live_needs_credentials() -> None:
-
-    app = typer.Typer()
-    app.command()(demo.main)
     none = {f"EV_ENERGY_{name}": "" for name in ("CLIENT_ID", "CLIENT_SECRET", "TOKEN")}
-    answer = CliRunner(env=none).invoke(app, ["--live"])
+    answer = CliRunner(env=none).invoke(demo.main, ["--live"])
     assert answer.exit_code == 1
     assert "EV_ENERGY_CLIENT_ID" in answer.output
