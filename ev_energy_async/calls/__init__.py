@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ev_energy_async.calls.endpoints import LazyGroup as LazyGroup
     from ev_energy_async.calls.endpoints import endpoint as endpoint
     from ev_energy_async.calls.endpoints import many as many
+    from ev_energy_async.calls.endpoints import pattern_of as pattern_of
     from ev_energy_async.calls.endpoints import renamed as renamed
     from ev_energy_async.calls.paging import Link as Link
     from ev_energy_async.calls.paging import Page as Page
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 else:
     __getattr__, __dir__, __all__ = face(
         __name__,
-        endpoints=("Group", "LazyGroup", "endpoint", "many", "renamed"),
+        endpoints=("Group", "LazyGroup", "endpoint", "many", "pattern_of", "renamed"),
         paging=("Link", "Page", "Paginator"),
         requests=("build_request",),
     )

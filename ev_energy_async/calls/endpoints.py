@@ -13,7 +13,8 @@ import asyncio
 import functools
 import importlib
 import inspect
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypedDict, TypeVar, Unpack, overload
+from types import MethodType
+from typing import TYPE_CHECKING, Any, Concatenate, Final, Generic, ParamSpec, TypedDict, TypeVar, Unpack, overload
 
 from ev_energy_async.errors import EvEnergyError, InvalidArgument
 from ev_energy_async.ids import Identified, ResourceId
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from ev_energy_async.ids import Ref
     from ev_energy_async.messages import Request, Response, Sender
 
-__all__ = ["BoundEndpoint", "GetOptions", "Group", "LazyGroup", "endpoint", "many", "renamed"]
+__all__ = ["BoundEndpoint", "GetOptions", "Group", "LazyGroup", "endpoint", "many", "pattern_of", "renamed"]
 
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
@@ -56,14 +57,21 @@ class _Recorder:
         return response
 
 
-def _for_callers(function: Callable[..., Any]) -> inspect.Signature:
-    """Return the signature of an endpoint function without the sender."""
+def _for_callers(function: Callable[..., Any], given: int = 1) -> inspect.Signature:
+    """Return the signature of an endpoint function without the parameters that are given, such as the sender."""
     full = inspect.signature(function)
-    return full.replace(parameters=list(full.parameters.values())[1:])
+    return full.replace(parameters=list(full.parameters.values())[given:])
 
 
-def _pattern(function: Callable[..., Any], name: str, *, is_async: bool) -> Any:
-    """Return a function that looks like a bound one, as a template for mocks and documentation; it cannot be called."""
+def pattern_of(function: Callable[..., Any], name: str, *, is_async: bool, given: int = 1) -> Any:
+    """Return a method that looks like a bound one, as a template for mocks and documentation; it cannot be called.
+
+    Args:
+        function: The endpoint function.
+        name: The name of the method.
+        is_async: Whether calling it would return a coroutine.
+        given: How many parameters the method gives itself, such as the sender.
+    """
     text = f"{name}() needs a client: call it on a group of one, as in `ev.vehicles.get(...)`"
 
     @functools.wraps(function)
@@ -76,8 +84,21 @@ def _pattern(function: Callable[..., Any], name: str, *, is_async: bool) -> Any:
 
     made: Any = awaited if is_async else called
     made.__name__ = name
-    made.__signature__ = _for_callers(function)
-    return made
+    # A method, since tools that describe a class drop the first parameter of a function in it.
+    seen = _for_callers(function, given)
+    me = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
+    made.__signature__ = seen.replace(parameters=[me, *seen.parameters.values()])
+    return MethodType(made, _NO_CLIENT)
+
+
+class _NoClient:
+    """What the operations of a group are bound to that has no client."""
+
+    def __repr__(self) -> str:
+        return "<no client>"
+
+
+_NO_CLIENT: Final = _NoClient()
 
 
 class BoundEndpoint(Generic[P, R_co]):
@@ -141,8 +162,8 @@ class endpoint(Generic[P, R_co]):  # noqa: N801  # reads as the decorator-like t
         if group is not None:
             return BoundEndpoint(self.__wrapped__, group.sender)
         function = self.__wrapped__
-        pattern = _pattern(function, function.__name__, is_async=inspect.iscoroutinefunction(function))
-        pattern.with_response = _pattern(function, "with_response", is_async=True)
+        pattern = pattern_of(function, function.__name__, is_async=inspect.iscoroutinefunction(function))
+        pattern.__func__.with_response = pattern_of(function, "with_response", is_async=True)
         unbound: Callable[P, R_co] = pattern
         return unbound
 
@@ -253,7 +274,7 @@ class many(Generic[T_co]):  # noqa: N801  # the sibling of `endpoint`
         if group is not None:
             return _Many(self._function, group.sender)
         function: Any = vars(_Many)["__call__"]
-        unbound: Callable[..., Coroutine[Any, Any, list[T_co | EvEnergyError]]] = _pattern(
+        unbound: Callable[..., Coroutine[Any, Any, list[T_co | EvEnergyError]]] = pattern_of(
             function, "get_many", is_async=True
         )
         return unbound

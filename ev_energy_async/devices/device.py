@@ -7,6 +7,7 @@ defaults here.
 from __future__ import annotations
 
 import functools
+import inspect
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -18,10 +19,10 @@ from typing import (
     TypedDict,
     TypeVar,
     Unpack,
-    overload,
 )
 
 from ev_energy_async import api
+from ev_energy_async.calls import pattern_of
 from ev_energy_async.clock import utc_bounds
 from ev_energy_async.devices import sessions
 from ev_energy_async.devices.kinds import DEVICES, PAGE_SIZE
@@ -31,7 +32,6 @@ from ev_energy_async.ids import ResourceId, id_text
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable, Mapping, Sequence
-    from typing import Self
 
     from ev_energy_async import models as m
     from ev_energy_async.calls import Paginator
@@ -78,16 +78,17 @@ class on_device(Generic[P, R_co]):  # noqa: N801  # the sibling of `calls.endpoi
     def __init__(self, function: Callable[[], Callable[Concatenate[Sender, Ref, P], R_co]]) -> None:
         self._function = function
 
-    @overload
-    def __get__(self, device: None, owner: type) -> Self: ...
-    @overload
-    def __get__(self, device: Device, owner: type) -> Callable[P, R_co]: ...
-    def __get__(self, device: Device | None, owner: type) -> Self | Callable[P, R_co]:
-        if device is None:
-            return self
+    def __get__(self, device: Device | None, owner: type) -> Callable[P, R_co]:
         function = self._function()
-        bound: Callable[P, R_co] = functools.partial(function, device.sender, device.id)
-        return functools.update_wrapper(bound, function, assigned=("__doc__", "__name__", "__qualname__"))
+        if device is None:
+            is_async = inspect.iscoroutinefunction(function)
+            pattern: Callable[P, R_co] = pattern_of(function, function.__name__, is_async=is_async, given=2)
+            return pattern
+        bound: Any = functools.partial(function, device.sender, device.id)
+        functools.update_wrapper(bound, function, assigned=("__doc__", "__name__", "__qualname__"))
+        del bound.__wrapped__  # whose signature is not that of what is bound
+        made: Callable[P, R_co] = bound
+        return made
 
 
 class Device:

@@ -12,6 +12,7 @@ import pytest
 
 from ev_energy_async import EvEnergy, api, models
 from ev_energy_async.api.vehicles import Vehicles
+from ev_energy_async.devices import VehicleHandle
 from tests.test_public_names import loaded_by
 
 VEHICLE = "vhcl01HRFF3SEVSCRAV9B3CHVDFN0H"
@@ -104,3 +105,21 @@ def test_a_group_on_the_class_of_the_client_loads_no_other() -> None:
     after = loaded_by("from ev_energy_async import EvEnergy; EvEnergy.vehicles.get")
     groups = {name for name in {*after} - {*before} if name.startswith("ev_energy_async.api.")}
     assert groups == {"ev_energy_async.api.vehicles"}
+
+
+@pytest.mark.parametrize("name", ["get", "update", "delete"])
+def test_the_signature_on_a_handle_is_that_of_the_operation_without_the_device(name: str) -> None:
+    operation = inspect.signature(getattr(Vehicles, name))
+    expected = operation.replace(parameters=list(operation.parameters.values())[1:])
+    handle = EvEnergy().vehicle(VEHICLE)
+    on_class, on_handle = getattr(type(handle), name), getattr(handle, name)
+    assert inspect.signature(on_class) == inspect.signature(on_handle) == expected
+    assert inspect.getdoc(on_class) == inspect.getdoc(getattr(Vehicles, name))
+
+
+@pytest.mark.parametrize("method", [Vehicles.delete, Vehicles.list, Vehicles.get_many, VehicleHandle.update])
+def test_tools_that_describe_a_class_find_methods(method: Any) -> None:
+    # Sphinx drops the first parameter of a function that it finds in a class.
+    assert inspect.ismethod(method)
+    assert next(iter(inspect.signature(method.__func__).parameters)) == "self"
+    assert "no client" in repr(method)
