@@ -98,7 +98,7 @@ docs-serve: $(READY) .venv-docs/.ready  ## serve the site at http://localhost:80
 check-sandbox: $(READY)  ## run schemathesis against a sandbox, about two minutes (ARGS=options for schemathesis)
 	@$(BIN)/python -m tests.check_sandbox $(ARGS)
 
-soak: $(READY)  ## kill and pause watches while the API fails, some minutes (ARGS=--help lists the options)
+soak: $(READY)  ## kill and pause watches while the API fails, some minutes (ARGS=--cluster: several processes on databases; --help lists the options)
 	@$(BIN)/python -m tests.soak $(ARGS)
 
 diagram: $(READY)  ## draw docs/layers.svg from the import graph

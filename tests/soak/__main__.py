@@ -24,6 +24,8 @@ from .rows import MODES
 from .world import Options
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ev_energy_async.devices import WatchedLog
 
     from .judge import Verdict
@@ -68,6 +70,34 @@ class _Runs:
                 self.console.print(f"  {name}: {each}", highlight=False, soft_wrap=True)
 
 
+def clusters(seeds: Iterable[int]) -> bool:
+    """Run clusters with each of the databases, and print a line for each; return whether all promises were kept."""
+    from tests.services.servers import PostgresServer, RedisServer  # noqa: PLC0415  # only where they are installed
+
+    from . import cluster  # noqa: PLC0415
+
+    options = cluster.ClusterOptions()
+    console = Console(width=None if sys.stdout.isatty() else 200)
+    console.print("seed database events logs repeated lost twice terms rivals requests snapshots pause web")
+    are_good = True
+    for seed in seeds:
+        for kind in (PostgresServer, RedisServer):
+            with kind() as server, tempfile.TemporaryDirectory() as folder:
+                found = asyncio.run(cluster.run(options, seed, Path(folder), server))
+            verdict = found.verdict
+            longest = options.ttl + cluster.TAKES_OVER_WITHIN
+            is_good = verdict.is_good and not found.rivals and found.pause <= longest
+            are_good &= is_good
+            console.print(
+                f"{seed} {kind.__name__} {verdict.events} {verdict.logs} {verdict.repeated} {len(verdict.lost)}"
+                f" {len(verdict.twice)} {found.terms} {len(found.rivals)} {found.requests[0]} {found.requests[1]}"
+                f" {found.pause:.1f} {found.web:.2f} {'good' if is_good else f'bad: {found}'}",
+                soft_wrap=True,
+                highlight=False,
+            )
+    return are_good
+
+
 @click.command(context_settings={"show_default": True})
 @click.option("--runs", type=click.IntRange(min=0), default=2, help="Runs with a consumer in a process of its own.")
 @click.option("--steps", type=click.IntRange(min=0), default=10, help="Runs with simulated time, in this process.")
@@ -82,6 +112,9 @@ class _Runs:
     "--pauses", type=click.IntRange(min=0), default=2, help="How often it is paused; with simulated time, cancelled."
 )
 @click.option("--faults/--no-faults", default=True, help="Whether the API fails.")
+@click.option(
+    "--cluster", is_flag=True, help="Three pollers and a web client on PostgreSQL and Redis instead; see --runs."
+)
 @click.option("--errors/--no-errors", default=False, help="Whether error logs are read too.")
 def main(
     *,
@@ -95,9 +128,12 @@ def main(
     pauses: int,
     faults: bool,
     errors: bool,
+    cluster: bool,
 ) -> None:
     """Soak-test watches over a fleet, and print the results."""
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)  # it logs the connections that are cut on purpose
+    if cluster:
+        sys.exit(0 if clusters(range(seed, seed + runs)) else 1)
     console = Console(width=None if sys.stdout.isatty() else 200)
     logs: tuple[WatchedLog, ...] = ("status", "error") if errors else ("status",)
     options = Options(vehicles=vehicles, minutes=minutes, kills=kills, pauses=pauses, faults=faults, logs=logs)

@@ -119,14 +119,14 @@ def read(path: Path, mode: str) -> list[Row]:
     database = sqlite3.connect(path)
     try:
         sql = "SELECT life, key, vehicle, at, late, seen, cycle FROM delivered ORDER BY number"
-        rows = [_row(*found) for found in database.execute(sql)]
+        rows = [parsed(*found) for found in database.execute(sql)]
         marks = set(database.execute("SELECT life, key FROM acknowledged"))
     finally:
         database.close()
     return _acknowledged(rows, marks, mode)
 
 
-def _row(life: int, key: str, vehicle: str, at: str, late: int, seen: str, cycle: str | None) -> Row:
+def parsed(life: int, key: str, vehicle: str, at: str, late: int, seen: str, cycle: str | None) -> Row:
     finished = None
     if cycle is not None:
         number, began, ended, vehicles, late = json.loads(cycle)

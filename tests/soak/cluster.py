@@ -1,0 +1,335 @@
+"""A run of a cluster: three pollers and a web client on PostgreSQL or Redis, which are killed, paused and cut off.
+
+The pollers' clocks are an hour apart. Whatever happens to processes, database and network, each log is delivered; on
+PostgreSQL, where the rows are in the same database, once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import random
+import signal
+import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import attrs
+import psycopg
+
+from ev_energy_async import ClientCredentials, EvEnergy
+from ev_energy_async.fleet import Coverage
+from ev_energy_async.sandbox import FaultPlan, Sandbox
+from tests.services.servers import PostgresServer, RedisServer
+
+from .harness import ConsumerFailed
+from .judge import Cost, Verdict, judge
+from .poller import POSTGRES_TABLE, PacedClock, PollerJob, stores_of
+from .rows import parsed, read
+from .world import arrivals
+
+if TYPE_CHECKING:
+    from asyncio.subprocess import Process
+    from collections.abc import Awaitable, Callable
+
+    from .rows import Row
+
+__all__ = ["ClusterOptions", "ClusterVerdict", "TAKES_OVER_WITHIN", "run"]
+
+_ROOT: Final = Path(__file__).parents[2]
+TAKES_OVER_WITHIN: Final = 2.0
+"""Seconds after the end of a term, in which another leader begins."""
+
+_SKEWS: Final = (0.0, 3_600.0, -3_600.0)
+
+
+@attrs.frozen(kw_only=True)
+class ClusterOptions:
+    """The options of a run; seconds by the machine's clock unless they say otherwise.
+
+    Attributes:
+        vehicles: Number of vehicles.
+        attacks: How many attacks there are, of all kinds in turn.
+        ttl: Seconds of a term.
+        speed: Speed of the sandbox's clock.
+        every: Seconds between cycles by the sandbox's clock.
+        quiet: Seconds after the attacks, in which the past is read again.
+    """
+
+    vehicles: int = 20
+    attacks: int = 5
+    ttl: float = 1.5
+    speed: float = 120.0
+    every: float = 120.0
+    quiet: float = 40.0
+
+
+@attrs.frozen(kw_only=True)
+class ClusterVerdict:
+    """The result of a run.
+
+    Attributes:
+        verdict: What was delivered.
+        terms: How many terms there were.
+        rivals: Epochs that more than one process had.
+        pause: The longest time between two snapshots beyond the interval, less what the database was away.
+        web: The longest time that a web call took.
+        requests: Requests of all, and how many snapshots they were.
+    """
+
+    verdict: Verdict
+    terms: int
+    rivals: tuple[str, ...]
+    pause: float
+    web: float
+    requests: tuple[int, int]
+
+
+class _Proxy:
+    """Forwards connections to the database until it is told to stop, as a network that is cut."""
+
+    def __init__(self, port: int) -> None:
+        self.is_cut = False
+        self._target = port
+        self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> int:
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
+
+    async def stop(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            there, back = await asyncio.open_connection("127.0.0.1", self._target)
+            await asyncio.gather(self._forward(reader, back), self._forward(there, writer))
+        except (asyncio.CancelledError, OSError):
+            pass  # the poller is gone, or the database
+        finally:
+            self._tasks.discard(task)
+            writer.close()
+
+    async def _forward(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await source.read(65_536):
+                while self.is_cut:  # noqa: ASYNC110  # a network tells nobody that it is back
+                    await asyncio.sleep(0.05)
+                target.write(data)
+                await target.drain()
+        target.close()
+
+
+@attrs.define
+class _Cluster:
+    options: ClusterOptions
+    chance: random.Random
+    folder: Path
+    server: PostgresServer | RedisServer
+    sandbox: Sandbox
+    began: float
+    limit: int
+    lives: int = 0
+    away: float = 0.0
+    places: dict[int, int] = attrs.field(factory=dict[int, int])
+    pollers: dict[int, tuple[Process, _Proxy]] = attrs.field(factory=dict[int, "tuple[Process, _Proxy]"])
+
+    @property
+    def sink(self) -> Path | None:
+        """The file for the events, on Redis."""
+        return self.folder / "sink.db" if isinstance(self.server, RedisServer) else None
+
+    async def start(self, place: int) -> None:
+        """Start a poller behind a proxy of its own."""
+        proxy = _Proxy(self.server.port)
+        port = await proxy.start()
+        self.lives += 1
+        options = self.options
+        found = self.server.url if isinstance(self.server, RedisServer) else self.server.dsn
+        job = PollerJob(
+            base_url=self.sandbox.base_url,
+            token_url=self.sandbox.token_url,
+            database=found.replace(f":{self.server.port}/", f":{port}/"),
+            sink="" if self.sink is None else str(self.sink),
+            roles=str(self.folder / "roles.txt"),
+            life=self.lives,
+            began=self.began,
+            speed=options.speed,
+            skew=_SKEWS[place % len(_SKEWS)],
+            every=options.every,
+            complete_within=10 * options.every,
+            ttl=options.ttl,
+            limit=self.limit,
+        )
+        with (self.folder / "said.txt").open("ab") as said:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "tests.soak.poller", json.dumps(attrs.asdict(job))), cwd=_ROOT, stderr=said
+            )
+        self.pollers[place] = process, proxy
+
+    async def stop(self, place: int) -> None:
+        """Kill a poller."""
+        process, proxy = self.pollers.pop(place)
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+        await proxy.stop()
+
+    async def leader(self) -> int:
+        """Return the place of a process that leads, or that of any."""
+        roles = await asyncio.to_thread((self.folder / "roles.txt").read_text)
+        lives = [line.split()[1] for line in roles.splitlines() if line.split()[2] == "leader"]
+        for place, (process, _) in self.pollers.items():
+            if process.returncode is not None:
+                raise ConsumerFailed((self.folder / "said.txt").read_text()[-4_000:])
+            if lives and str(self.places[place]) == lives[-1]:
+                return place
+        return self.chance.choice(list(self.pollers))
+
+    async def kill(self) -> None:
+        """Kill the leader, and start another process a while later."""
+        place = await self.leader()
+        await self.stop(place)
+        await asyncio.sleep(self.chance.uniform(0, 2 * self.options.ttl))
+        await self.begin(place)
+
+    async def pause(self) -> None:
+        """Stop the leader for longer than its term."""
+        process, _ = self.pollers[await self.leader()]
+        process.send_signal(signal.SIGSTOP)
+        await asyncio.sleep(self.options.ttl * self.chance.uniform(1.5, 3))
+        process.send_signal(signal.SIGCONT)
+
+    async def cut(self) -> None:
+        """Cut the leader off from the database for longer than its term."""
+        _, proxy = self.pollers[await self.leader()]
+        proxy.is_cut = True
+        await asyncio.sleep(self.options.ttl * self.chance.uniform(1.5, 3))
+        proxy.is_cut = False
+
+    async def restart(self) -> None:
+        """Crash the database, and start it again."""
+        began = time.monotonic()
+        await asyncio.to_thread(self.server.restart)
+        self.away = max(self.away, time.monotonic() - began)
+
+    async def begin(self, place: int) -> None:
+        """Start a poller, and remember which life it is."""
+        await self.start(place)
+        self.places[place] = self.lives
+
+
+async def run(options: ClusterOptions, seed: int, folder: Path, server: PostgresServer | RedisServer) -> ClusterVerdict:
+    """Run a cluster to its end, and judge it.
+
+    Args:
+        options: The options of the run.
+        seed: The seed of all randomness.
+        folder: The folder for its files.
+        server: A database, which holds nothing of another run.
+
+    Raises:
+        ConsumerFailed: A poller ended by itself.
+    """
+    began, chance, limit = time.monotonic(), random.Random(seed), 1_000_000
+    clock = PacedClock(began, options.speed)
+    (folder / "roles.txt").touch()
+    if isinstance(server, PostgresServer):
+        async with await psycopg.AsyncConnection.connect(server.dsn, autocommit=True) as connection:
+            await connection.execute(POSTGRES_TABLE)
+    sandbox = Sandbox(
+        vehicles=options.vehicles,
+        seed=seed,
+        clock=clock,
+        rate_limit=limit,
+        faults=FaultPlan(arrivals(), seed),
+        kept_requests=None,
+    )
+    async with sandbox:
+        this = _Cluster(options, chance, folder, server, sandbox, began, limit)
+        web = asyncio.create_task(_call(this, clock))
+        try:
+            for place in range(3):
+                await this.begin(place)
+            await asyncio.sleep(2 * options.ttl)
+            acts: list[Callable[[], Awaitable[None]]] = [this.kill, this.pause, this.cut, this.restart]
+            chance.shuffle(acts)
+            for number in range(options.attacks):
+                await acts[number % len(acts)]()
+                await asyncio.sleep(options.ttl + chance.uniform(1, 3))
+            until = clock.now()
+            await asyncio.sleep(options.quiet)
+            await this.leader()
+        finally:
+            web.cancel()
+            slowest = (await asyncio.gather(web, return_exceptions=True))[0]
+            for place in list(this.pollers):
+                await this.stop(place)
+        rows = await _rows(this)
+        truth = list(sandbox.fleet.logs("status_logs"))
+        found = judge(rows, truth, until=until, began={}, removed={}, coverage=Coverage(), cost=Cost())
+        snapshots = [served.at for served in sandbox.requests if served.operation == "vehicles.list"]
+        gaps = [(after - before).total_seconds() for before, after in pairwise(snapshots)]
+        pause = (max(gaps, default=0.0) - options.every) / options.speed
+        terms, rivals = _roles(folder / "roles.txt")
+        return ClusterVerdict(
+            verdict=found,
+            terms=terms,
+            rivals=rivals,
+            pause=max(0.0, pause - this.away),
+            web=slowest if isinstance(slowest, float) else -1.0,
+            requests=(len(sandbox.requests), len(snapshots)),
+        )
+
+
+async def _call(this: _Cluster, clock: PacedClock) -> float:
+    """Call the API as a web service does, until cancelled; return how long the slowest call took."""
+    sandbox = this.sandbox
+    credentials = ClientCredentials(sandbox.client_id, sandbox.client_secret, token_url=sandbox.token_url)
+    found = this.server.url if isinstance(this.server, RedisServer) else this.server.dsn
+    _, _, budget = stores_of(found, this.options.ttl, this.limit, clock)
+    slowest = 0.0
+    async with EvEnergy(credentials, base_url=sandbox.base_url, clock=clock, budget=budget) as ev:
+        try:
+            while True:
+                began = time.monotonic()
+                await ev.with_options(priority=1, deadline=20 * this.options.speed).users.list(page_size=1).page()
+                slowest = max(slowest, time.monotonic() - began)
+                await asyncio.sleep(0.3)
+        except asyncio.CancelledError:
+            return slowest
+        finally:
+            await budget.close()
+
+
+async def _rows(this: _Cluster) -> list[Row]:
+    if this.sink is not None:
+        return read(this.sink, "explicit")
+    assert isinstance(this.server, PostgresServer)
+    async with await psycopg.AsyncConnection.connect(this.server.dsn) as connection:
+        cursor = await connection.execute(
+            "SELECT life, key, vehicle, at, late, seen, cycle FROM delivered ORDER BY number"
+        )
+        return [attrs.evolve(parsed(*row), acknowledged=True) for row in await cursor.fetchall()]
+
+
+def _roles(path: Path) -> tuple[int, tuple[str, ...]]:
+    """Return how many terms there were, and which epochs had two leaders."""
+    terms: dict[str, set[str]] = {}
+    for line in path.read_text().splitlines():
+        _, life, name, epoch = line.split()
+        if name == "leader":
+            terms.setdefault(epoch, set()).add(life)
+    return len(terms), tuple(epoch for epoch, lives in terms.items() if len(lives) > 1)
