@@ -24,11 +24,11 @@ demo: $(READY)  ## watch a fleet of 10,000 vehicles on the embedded sandbox (LIV
 test: $(READY)  ## run the tests
 	$(BIN)/python -m pytest -q -n auto --ignore=tests/services
 
-services:  ## install PostgreSQL and Redis for `make test-services` (on Debian and Ubuntu)
-	@command -v apt-get >/dev/null || { echo 'install PostgreSQL and Redis with the packages of your system' >&2; exit 2; }
-	apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes postgresql redis-server
+services:  ## install PostgreSQL, Redis and Chromium for `make test-services` (on Debian)
+	@command -v apt-get >/dev/null || { echo 'install PostgreSQL, Redis and Chromium with the packages of your system' >&2; exit 2; }
+	apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes postgresql redis-server chromium
 
-test-services: $(READY)  ## run the tests against PostgreSQL and Redis, which they start (SERVICES=required: none may be skipped)
+test-services: $(READY)  ## run the tests with PostgreSQL, Redis and a browser, which they start (SERVICES=required: none may be skipped)
 	SERVICES=$(SERVICES) $(BIN)/python -m pytest -q -n 2 tests/services
 
 # What a program with the oldest allowed dependencies runs: all but the tools of a maintainer.

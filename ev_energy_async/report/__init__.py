@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ev_energy_async._lazy import face
 
 if TYPE_CHECKING:
-    from ev_energy_async.report.report import Report as Report
-    from ev_energy_async.report.report import report as report
+    from ev_energy_async.report.reporting import Report as Report
+    from ev_energy_async.report.reporting import report as report
 else:
-    __getattr__, __dir__, __all__ = face(__name__, report=("Report", "report"))
+    __getattr__, __dir__, __all__ = face(__name__, reporting=("Report", "report"))
