@@ -63,7 +63,7 @@ check: $(READY)  ## check format, lint, spelling, links, types, layers, generate
 # Debian's Chromium: apt-get install chromium. Playwright is 130 MB, so that it is installed when it is needed.
 test-browser: $(READY)  ## run the tests of web pages in Chromium
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group browser
-	$(BIN)/mypy -p tests.browser
+	$(BIN)/mypy tests/browser/*.py
 	$(BIN)/python -m pytest -q tests/browser
 
 tour: $(READY)  ## call every operation on a sandbox, and list what was verified
@@ -90,6 +90,7 @@ endif
 docs: $(READY) .venv-docs/.ready  ## build the site of the documentation in site/
 	$(BIN)/python -m docs.site
 	.venv-docs/bin/zensical build --clean --strict
+	$(BIN)/python -m generator.reference.inventory
 
 docs-serve: $(READY) .venv-docs/.ready  ## serve the site at http://localhost:8000 and rebuild it when a page changes
 	$(BIN)/python -m docs.site

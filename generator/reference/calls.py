@@ -18,6 +18,7 @@ from generator.types import Type
 _MARK: Final = "# example of "
 _WIDTH: Final = 88
 _MOST_WORDS: Final = 2
+_BYTES: Final = 'b"..."'
 _DATETIME: Final = "dt.datetime.fromisoformat({})"
 
 
@@ -67,18 +68,21 @@ def _arguments(endpoint: ir.Endpoint, operation: Operation, samples: Samples) ->
     for parameter in endpoint.placed("path"):
         yield _source(samples.argument(parameter, operation))
     body = endpoint.body
-    keys = {} if body is None or body.type is None else samples.body(operation, body)
-    by_key = {} if body is None else {field.key: field.name for field in body.fields}
-    if keys and not by_key:
-        yield _source(keys)
+    keys = samples.body(operation, body) if body is not None and body.has_keywords else {}
+    fields = {} if body is None else {field.key: field for field in body.fields}
+    if body is not None and body.type is not None and not fields:
+        is_bytes = body.type == Type("scalar", "bytes")
+        whole = keys if body.has_keywords else samples.whole_body(operation, body)
+        yield _BYTES if is_bytes else _source(whole)
     for parameter in (*endpoint.placed("query"), *endpoint.placed("header")):
         is_since = endpoint.outcome.lists and parameter.kind == "date-time" and parameter.name.endswith("_gte")
         if parameter.required or (parameter.name == "expand" and parameter.values) or is_since:
             value = _source(samples.argument(parameter, operation))
             yield f"{parameter.name}={_DATETIME.format(value) if parameter.kind == 'date-time' else value}"
     for key, value in keys.items():
-        if key in by_key:
-            yield f"{by_key[key]}={_source(value)}"
+        if key in fields:
+            is_file = any(each.name == "File" for each in fields[key].type.walk())
+            yield f"{fields[key].name}={_BYTES if is_file else _source(value)}"
 
 
 def _source(value: Any) -> str:

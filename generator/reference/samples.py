@@ -51,14 +51,24 @@ class Samples:
 
         Of an example of the schema of a body that requires nothing, as in a PATCH, it is the first key.
         """
-        content = part(self._follow(self._raw(operation).get("requestBody", {})), "content", "application/json")
+        content = self._content(operation, body)
         names = {field.key for field in body.fields}
         whole = self._of_media(content)
+        if not is_object(whole):
+            return {}
         sent = {key: value for key, value in whole.items() if key in names or not names}
         required = {field.key for field in body.fields if field.required}
         if "example" in content or (required and "example" in self._follow(content.get("schema", {}))):
             return sent
         return {key: value for key, value in sent.items() if key in required} or dict(list(sent.items())[:1])
+
+    def whole_body(self, operation: Operation, body: ir.Body) -> Any:
+        """Return a body that is no object."""
+        return self._of_media(self._content(operation, body))
+
+    def _content(self, operation: Operation, body: ir.Body) -> dict[str, Any]:
+        request = self._follow(self._raw(operation).get("requestBody", {}))
+        return part(request, "content", body.media) or next(iter(part(request, "content").values()), {})
 
     def argument(self, parameter: ir.Parameter, operation: Operation) -> Any:
         """Return a value for a parameter: JSON's, as a caller may write it."""

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from ev_energy_async.sandbox.cli import app
+
 from .pages import PAGES, ROOT, WRITTEN
 
 if TYPE_CHECKING:
@@ -48,6 +50,13 @@ def test_each_make_target_exists(page: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
     named = {one or other for one, other in COMMAND.findall(page.read_text("utf-8"))}
     assert named <= targets
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_each_option_of_the_sandbox_exists(page: Path) -> None:
+    known = {option for parameter in app.params for option in parameter.opts} | {"--help"}
+    commands = re.findall(r"python -m ev_energy_async\.sandbox([^`\n]*)", page.read_text("utf-8"))
+    assert {option for command in commands for option in re.findall(r"--[\w-]+", command)} <= known
 
 
 def test_the_page_on_pypi_has_no_link_that_only_the_repository_can_follow() -> None:

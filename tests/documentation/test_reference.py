@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -15,11 +16,13 @@ from ev_energy_async.sandbox import Sandbox
 from generator.generate import VENDORED, build
 from generator.reference import reference
 from generator.reference.calls import examples
+from generator.reference.inventory import entries
 
 from .pages import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from generator.ir import Package
     from generator.normal import Normalised
@@ -44,7 +47,8 @@ def pages(built: tuple[Package, Normalised]) -> dict[str, str]:
 def operations(ev: EvEnergy) -> Iterator[str]:
     for group in dir(ev):
         if not group.startswith("_") and isinstance(getattr(ev, group), Group):
-            names = vars(type(getattr(ev, group)))
+            of: Any = getattr(ev, group)
+            names: list[str] = list(vars(type(of)))
             yield from (f"{group}.{name}" for name in names if not name.startswith("_") and name != "get_many")
 
 
@@ -60,6 +64,16 @@ async def test_each_operation_and_each_model_is_in_the_reference(pages: dict[str
     text = "".join(page for name, page in pages.items() if name.startswith("models/"))
     classes = {name for name in models.__all__ if not name.endswith("Fields")}
     assert {name for name in classes if f"## {name} {{" not in text} == set()
+
+
+def test_the_inventory_names_what_can_be_imported(pages: dict[str, str], tmp_path: Path) -> None:
+    for name, page in pages.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(page, "utf-8")
+    names = [line.split()[0] for line in entries(tmp_path)]
+    assert len([name for name in names if ".api." in name]) == 210
+    for name in names:
+        assert callable(resolve_name(name)) or name.startswith("ev_energy_async.models.")
 
 
 def test_prose_of_the_document_starts_no_markup(pages: dict[str, str]) -> None:

@@ -99,7 +99,7 @@ class Console:
     def _static(self, name: str) -> Reply:
         if name not in _STATIC:
             raise not_found("There is nothing at this path.")
-        body = (files(__package__) / "static" / name).read_bytes()
+        body = (files("ev_energy_async.sandbox.console") / "static" / name).read_bytes()
         return Reply(HTTPStatus.OK.value, body, content_type=_STATIC[name])
 
     def _kept(self, query: Mapping[str, str]) -> Iterable[Served]:
@@ -123,8 +123,13 @@ class Console:
                 case _:
                     raise not_found("There is nothing at this path.")
         except (ValueError, RuntimeError) as error:
-            show = pages.overview if path == "clock" else lambda shown, *more: pages.faults_page(shown.faults, *more)
-            return _page(show(self._shown, UI_PATH, str(error)), HTTPStatus.BAD_REQUEST)
+            shown, said = self._shown, str(error)
+            body = (
+                pages.overview(shown, UI_PATH, said)
+                if path == "clock"
+                else pages.faults_page(shown.faults, UI_PATH, said)
+            )
+            return _page(body, HTTPStatus.BAD_REQUEST)
         return Reply(HTTPStatus.SEE_OTHER.value, None, {"Location": place})
 
     async def _set_clock(self, fields: Mapping[str, str]) -> None:
