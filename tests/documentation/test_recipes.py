@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from fastapi import Request
 
-from ev_energy_async import NotFound, StaticToken
-from ev_energy_async.testing import sign
+from ev_energy_async import EvEnergy, NotFound, StaticToken
+from ev_energy_async.testing import FakeClock, sign
 
 from .pages import ROOT, examples_of
 
@@ -34,7 +34,8 @@ async def test_prometheus_collects_the_statistics_of_the_client(network: Network
     network.answer("GET", "/regions", [])
     network.problem("GET", "/users", 404)
 
-    async with run_recipe("running.md", "prometheus_client", credentials=StaticToken("t"))["ev"] as ev:
+    async with EvEnergy(StaticToken("t"), label="fleet", clock=FakeClock()) as ev:
+        run_recipe("running.md", "prometheus_client", ev=ev)
         await ev.regions.list()
         with pytest.raises(NotFound):
             await ev.users.list()
