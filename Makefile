@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-browser services test-services test-floors test-newest tour examples docs docs-serve check check-sandbox soak diagram generate update bench bench-quick clean
+.PHONY: help demo test test-browser services test-services test-floors test-newest tour examples docs docs-serve check check-sandbox soak diagram generate update bench bench-quick clean check-api wheel
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -66,6 +66,17 @@ test-browser: $(READY)  ## run the tests of web pages in Chromium
 	$(BIN)/mypy tests/browser/*.py
 	$(BIN)/python -m pytest -q tests/browser
 
+check-api: $(READY)  ## compare the public Python API with that of the last release
+	@$(BIN)/python -m release.api
+
+wheel:  ## build the distributions in dist/, and run the README's program with the wheel in an empty environment
+	test -x .venv-build/bin/python || $(PYTHON) -m venv .venv-build
+	.venv-build/bin/python -m pip install --quiet --disable-pip-version-check "pip>=25.1"
+	.venv-build/bin/python -m pip install --quiet --disable-pip-version-check --group build
+	rm -rf dist
+	.venv-build/bin/python -m build --outdir dist . >/dev/null
+	.venv-build/bin/python -m release.wheel dist
+
 tour: $(READY)  ## call every operation on a sandbox, and list what was verified
 	@$(BIN)/python -m tests.tour
 
@@ -120,4 +131,4 @@ bench-quick: $(READY)  ## measure against hand-written clients, one minute; fail
 	@$(BIN)/python -m benchmarks --quick
 
 clean:  ## remove the virtual environment and caches
-	rm -rf $(VENV) .venv-floors .venv-newest .venv-docs site benchmarks/.venvs .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	rm -rf $(VENV) .venv-build .venv-floors .venv-newest .venv-docs site benchmarks/.venvs .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist

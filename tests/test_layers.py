@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = ("benchmarks", "docs", "ev_energy_async", "examples", "generator", "tests")
+FOLDERS = ("benchmarks", "docs", "ev_energy_async", "examples", "generator", "release", "tests")
 GENERATED = ("ev_energy_async/api/", "ev_energy_async/models/")
 LINT = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(no_cache=True, no_logo=True))"
 

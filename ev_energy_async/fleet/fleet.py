@@ -99,10 +99,7 @@ class Fleet:
     """
 
     def __init__(
-        self,
-        client: FleetClient,
-        owner: Owner | TokenOwner,
-        on_event: Callable[[WatchEvent], object] | None = None,
+        self, client: FleetClient, owner: Owner | TokenOwner, on_event: Callable[[WatchEvent], object] | None = None
     ) -> None:
         self._client = client
         self._owner = owner

@@ -62,13 +62,14 @@ def _with_ids_of(sandbox: Sandbox, code: str) -> str:
 async def run(code: str, sandbox: Sandbox, owned: Mapping[str, Any]) -> dict[str, Any]:
     """Run an example on a sandbox, and return the names that it has then.
 
-    One that makes an event loop of its own gets a thread for it. One that never ends is stopped after a while.
+    One that runs or waits for an event loop of its own gets a thread for it. One that never ends is stopped after a
+    while.
     """
     defined = {"__name__": "__main__", **owned}
     code = _with_ids_of(sandbox, code)
     compiled = compile(code, "<example>", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     async with owned["checkpoint"]:
-        if "asyncio.run(" in code:
+        if "asyncio.run" in code:
             await asyncio.to_thread(exec, compiled, defined)
         elif inspect.iscoroutine(running := eval(compiled, defined)):  # noqa: S307  # our own text
             await _until_it_waits_for_ever(running, owned["ev"].clock)

@@ -37,7 +37,7 @@ def test_each_link_leads_to_a_file_and_a_heading(page: Path) -> None:
         if link.startswith(("https://", "mailto:")):
             continue
         path, _, anchor = link.partition("#")
-        target = page.parent / path if path else page
+        target = (page.parent / path).resolve() if path else page
         if target.is_relative_to(ROOT / "docs") and target.relative_to(ROOT / "docs").parts[0] in WRITTEN:
             continue  # `make docs` follows these
         if not target.exists() or (anchor and anchor not in anchors(target)):
