@@ -4,6 +4,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
+# Modules are compiled once, not by each of the processes that run the tests.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-browser services test-services test-floors test-newest tour examples docs docs-serve check check-sandbox soak diagram generate update bench bench-quick clean check-api wheel
 
@@ -41,11 +44,12 @@ test-floors:  ## run the core's tests at the exact floors of pyproject.toml, in 
 	.venv-floors/bin/python -m pip install --quiet --disable-pip-version-check --constraint .venv-floors/floors.txt --editable '.[cli,sandbox]' --group test
 	.venv-floors/bin/python -m pytest -q -n auto $(CORE)
 
+# In asyncio's debug mode too, which finds calls from another thread and costs a third of the suite's time.
 test-newest:  ## run the core's tests at the newest versions of all dependencies, in .venv-newest
 	test -x .venv-newest/bin/python || $(PYTHON) -m venv .venv-newest
 	.venv-newest/bin/python -m pip install --quiet --disable-pip-version-check "pip>=25.1"
 	.venv-newest/bin/python -m pip install --quiet --disable-pip-version-check --upgrade --upgrade-strategy eager --editable '.[cli,sandbox]' --group test
-	.venv-newest/bin/python -m pytest -q -n auto $(CORE)
+	.venv-newest/bin/python -m pytest -q -n auto -o asyncio_debug=true $(CORE)
 
 check: $(READY)  ## check format, lint, spelling, links, types, layers, generated code, examples and the document
 	$(BIN)/ruff format --check --quiet .

@@ -119,9 +119,11 @@ class Places:
 
     def query(self, name: str) -> str:
         """The query that an operation requires."""
+        if name not in _QUERIES:
+            return ""
         world = self.world
         session = self.sessions()[0]
-        return _QUERIES.get(name, "").format(
+        return _QUERIES[name].format(
             user=next(iter(world.users)).id,
             sub_session=world.sessions.sub_sessions(session, self.now)[0].id,
             evse_model=next(iter(world.evse_models)).id,

@@ -7,12 +7,12 @@ from contextlib import asynccontextmanager
 from functools import cache
 from importlib import resources
 from itertools import islice
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import aiohttp
+import jsonschema_rs
 import pytest
 import pytest_asyncio
-from jsonschema import Draft202012Validator, FormatChecker
 
 from ev_energy_async.sandbox import Sandbox, SteppedClock
 from ev_energy_async.sandbox.handlers import HANDLERS
@@ -23,12 +23,6 @@ from .places import Places
 from .writes import WRITES
 
 
-class _Validator(Protocol):
-    """The part of jsonschema that is used here, typed more closely."""
-
-    def iter_errors(self, instance: object) -> Iterable[Exception]: ...
-
-
 @cache
 def _raw() -> dict[str, Any]:
     raw: dict[str, Any] = json.loads(resources.files("ev_energy_async.sandbox").joinpath("document.json").read_bytes())
@@ -36,10 +30,10 @@ def _raw() -> dict[str, Any]:
 
 
 @cache
-def _validator(name: str, status: int) -> _Validator:
+def _validator(name: str, status: int) -> jsonschema_rs.Draft202012Validator:
     schema = _raw()["operations"][name]["responses"][str(status)]["schema"]
     whole = {**schema, "schemas": _raw()["schemas"]}
-    return cast("_Validator", Draft202012Validator(whole, format_checker=FormatChecker()))
+    return jsonschema_rs.Draft202012Validator(whole, validate_formats=True)
 
 
 def _judge(operation: Operation, answer: Answer) -> None:

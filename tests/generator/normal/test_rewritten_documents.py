@@ -14,7 +14,7 @@ from generator import ir
 from generator.__main__ import main
 from generator.document import load
 from generator.emit import FOLDERS, PACKAGE, ROOT, TABLES
-from generator.generate import VENDORED, build, generate
+from generator.generate import VENDORED, build
 from generator.nodes import is_array, is_object
 from generator.problems import Report
 from tests.generator.normal import rewrite
@@ -129,7 +129,3 @@ def test_everything_rewritten_at_once_is_emitted_to_the_same_code(document: Node
     }
     assert {n for n in names if code(theirs / n) != code(ours / n)} == {"api/_document.py"}
     assert (theirs / TABLES).exists()
-
-
-def test_two_generations_of_one_document_are_equal() -> None:
-    assert generate(ROOT / VENDORED, "-") == generate(str(ROOT / VENDORED), "-")
