@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 # Seeds whose consumers acknowledge in a transaction with their rows, and one by one.
 IN_TRANSACTIONS, ONE_BY_ONE = 5, 4
 SMALL = Options(vehicles=24, minutes=40, complete_within=1_800, kills=3, pauses=2, timeout=0.4, stall=0.1)
+# Enough for each mutant to do harm.
+FEW = attrs.evolve(SMALL, vehicles=12)
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +50,7 @@ async def test_a_broken_watch_is_found_out(name: str, monkeypatch: pytest.Monkey
     mutate, found = MUTANTS[name]
     mutate(monkeypatch)
 
-    verdict = await stepped.run(SMALL, 1)
+    verdict = await stepped.run(FEW, 2)
 
     assert getattr(verdict, found), verdict
     assert not verdict.is_good
