@@ -142,7 +142,7 @@ class EvEnergy(Flows):
             Codec(converter, on_drift, report_unknown=report_unknown),
             clock or SystemClock(),
             random or random_module.Random(),  # noqa: S311  # jitter, not secrets
-            tuple(middleware),
+            config.check_middleware(middleware),
             str(version),
             config.check_origins(link_origins),
             read_only=read_only,

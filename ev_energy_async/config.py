@@ -31,6 +31,7 @@ __all__ = [
     "ClientOptions",
     "check_auth",
     "check_base_url",
+    "check_middleware",
     "check_origins",
     "check_ssl",
     "check_text",
@@ -110,6 +111,19 @@ def _origin(url: object) -> str:
     if not isinstance(url, str) or split_http_url(url) is None:
         raise InvalidArgument("link_origins", url, "http(s) origins, as in https://gateway.example")
     return origin_of(url)
+
+
+def check_middleware(middleware: Sequence[Middleware]) -> tuple[Middleware, ...]:
+    """Return the functions that a call passes through.
+
+    Raises:
+        InvalidArgument: They are no functions, or one that stands by itself.
+    """
+    given: object = middleware
+    functions: tuple[object, ...] = tuple(given) if isinstance(given, Iterable) else ()
+    if not isinstance(given, Iterable) or not all(map(callable, functions)):
+        raise InvalidArgument("middleware", middleware, "functions `(request, next)` in a list")
+    return tuple(middleware)
 
 
 def check_text(argument: str, value: object) -> str:

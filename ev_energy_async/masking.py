@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Secret", "masked", "printable", "reveal", "without_userinfo"]
+__all__ = ["Secret", "drop_frames", "masked", "printable", "reveal", "without_userinfo"]
 
 S = TypeVar("S", str, bytes)
 
@@ -123,3 +123,20 @@ def _escaped(character: str) -> str:
 def without_userinfo(text: str) -> str:
     """Return a text in which no URL shows a user name and password (RFC 3986, section 3.2.1)."""
     return _USERINFO.sub(_MASK, text)
+
+
+def drop_frames(error: BaseException, outer: BaseException | None) -> None:
+    """Take from an error the frames below the caller: their local variables hold plain secrets.
+
+    Args:
+        error: The error that was raised below; its causes and contexts are treated alike.
+        outer: The exception that the caller was handling already, which is theirs.
+    """
+    waiting: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while waiting:
+        each = waiting.pop()
+        if each is not None and each is not outer and id(each) not in seen:
+            seen.add(id(each))
+            each.__traceback__ = None
+            waiting += [each.__cause__, each.__context__]

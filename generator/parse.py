@@ -9,10 +9,10 @@ from __future__ import annotations
 import copy
 import itertools
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
+from unittest.mock import patch
 
 import attrs
 from openapi_python_client.config import Config, ConfigFile, MetaType
@@ -63,7 +63,9 @@ def parse(normalised: Normalised) -> Parsed:
         output_path=None,
     )
     rendered = _Rendered(normalised)
-    with _shallow_copies():
+    # The library copies each endpoint several times, with all models that it refers to, and changes none of them: a third
+    # of a generation's time.
+    with patch.object(openapi, "deepcopy", copy.copy):
         data = GeneratorData.from_dict(rendered.document(), config=config)
     if isinstance(data, GeneratorError):
         raise NotCarriedOver(rendered.readable(data))
@@ -74,21 +76,6 @@ def parse(normalised: Normalised) -> Parsed:
     parsed = rendered.parsed(data)
     _check_complete(normalised, parsed)
     return parsed
-
-
-@contextmanager
-def _shallow_copies() -> Iterator[None]:
-    """Let the library copy an endpoint without all models that it refers to.
-
-    It copies each endpoint several times, drops the original, and changes no model in between. A third of the time of a
-    generation went into these copies.
-    """
-    deepcopy = openapi.deepcopy
-    openapi.deepcopy = copy.copy
-    try:
-        yield
-    finally:
-        openapi.deepcopy = deepcopy
 
 
 def _check_complete(normalised: Normalised, parsed: Parsed) -> None:

@@ -97,6 +97,11 @@ class RawServer:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._server.wait_closed()
 
+    def stop_listening(self) -> None:
+        """Refuse new connections; those that are open stay so."""
+        assert self._server is not None
+        self._server.close()
+
     async def none_open(self) -> None:
         """Wait until every client has closed its connection."""
         await until(lambda: not self.open)

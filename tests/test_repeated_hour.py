@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ev_energy_async import InvalidArgument, MemoryCheckpoint
+from ev_energy_async import InvalidArgument, MemoryCheckpoint, Token
+from ev_energy_async.auth.source import decide
 from ev_energy_async.clock import utc_bounds
 from ev_energy_async.fleet.coverage import Row
 from ev_energy_async.testing import FakeClock
@@ -53,3 +54,18 @@ def test_a_clock_of_a_test_goes_on_through_the_hour_that_comes_twice() -> None:
     clock = FakeClock(EARLIER)
     clock.advance(1_200)
     assert clock.now() == LATER.astimezone(dt.UTC)
+
+
+def test_the_life_of_a_token_is_as_long_as_it_is() -> None:
+    # Twenty minutes; by the clock on the wall it ends before it begins.
+    token = Token("a-token", LATER, obtained_at=EARLIER)
+    assert decide(token, None, EARLIER.astimezone(dt.UTC)) == "use"
+    assert decide(token, None, LATER.astimezone(dt.UTC) - dt.timedelta(seconds=30)) == "replace"
+    assert Token.from_dict(token.to_dict()) == token
+
+
+def test_a_token_has_no_naive_times() -> None:
+    naive = EARLIER.replace(tzinfo=None)
+    for name in ("expires_at", "obtained_at"):
+        with pytest.raises(InvalidArgument, match=f"{name}: expected a datetime with a time zone"):
+            Token("a-token", **{name: naive})

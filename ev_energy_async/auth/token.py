@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeGuard
 
 import attrs
 
+from ev_energy_async.clock import utc
 from ev_energy_async.errors import InvalidArgument
 from ev_energy_async.values import is_array, is_object
 
@@ -69,17 +70,28 @@ class OAuthClient:
     client_secret: str | None = attrs.field(default=None, repr=False)
 
 
+def _expires_at(time: dt.datetime | None) -> dt.datetime | None:
+    return None if time is None else utc("expires_at", time)
+
+
+def _obtained_at(time: dt.datetime | None) -> dt.datetime | None:
+    return None if time is None else utc("obtained_at", time)
+
+
 @attrs.frozen
 class Token:
     """An access token and everything that must be stored with it.
 
     Attributes:
         access_token: The token itself.
-        expires_at: When it expires, aware; None if the server did not say.
-        obtained_at: When it was obtained, aware; None if unknown.
+        expires_at: When it expires, aware, kept in UTC; None if the server did not say.
+        obtained_at: When it was obtained, aware, kept in UTC; None if unknown.
         refresh_token: Buys the next token; None if the grant gives none.
         scopes: The scopes it was granted, if the server said.
         origin: Fingerprint of the consent that it goes back to; None if unknown.
+
+    Raises:
+        InvalidArgument: One of the times is naive.
 
     Example:
         >>> token = Token("an-access-token", refresh_token="a-refresh-token")
@@ -88,10 +100,10 @@ class Token:
     """
 
     access_token: str = attrs.field(repr=False)
-    expires_at: dt.datetime | None = None
+    expires_at: dt.datetime | None = attrs.field(default=None, converter=_expires_at)
     refresh_token: str | None = attrs.field(default=None, repr=False)
     scopes: tuple[str, ...] = ()
-    obtained_at: dt.datetime | None = None
+    obtained_at: dt.datetime | None = attrs.field(default=None, converter=_obtained_at)
     origin: str | None = attrs.field(default=None, repr=False)
 
     def to_dict(self) -> dict[str, Any]:

@@ -18,7 +18,7 @@ import msgspec
 from ev_energy_async._lazy import lazy_module
 from ev_energy_async.codec.damage import is_utf8, pieces, pieces_by_key, replaced
 from ev_energy_async.codec.drift import Drift
-from ev_energy_async.codec.slices import AT_ONCE, FAST_AT_ONCE, SLICE, groups
+from ev_energy_async.codec.slices import AT_ONCE, FAST_AT_ONCE, MOST_AT_ONCE, SLICE, groups
 from ev_energy_async.codec.strict import BROKEN, decode_certain, decoder, keys_of, likely_member, reason
 from ev_energy_async.codec.types import is_model, origin, shape, spoken
 from ev_energy_async.codec.unknown import unknown_keys
@@ -146,7 +146,7 @@ class Codec:
 
     def _steps(self, data: bytes, into: Any) -> Generator[None, None, Any]:
         if len(data) > AT_ONCE and not self._has_hook(into):
-            if len(data) <= FAST_AT_ONCE:
+            if len(data) <= FAST_AT_ONCE and data.count(b"{") <= MOST_AT_ONCE:
                 try:
                     return decode_certain(data, into)
                 except DecodeError:

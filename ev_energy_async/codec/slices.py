@@ -15,13 +15,16 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["AT_ONCE", "FAST_AT_ONCE", "SLICE", "groups"]
+__all__ = ["AT_ONCE", "FAST_AT_ONCE", "MOST_AT_ONCE", "SLICE", "groups"]
 
 AT_ONCE: Final = 128 * 1024
 """The size in bytes up to which a document is decoded at once."""
 
 FAST_AT_ONCE: Final = 1024 * 1024
 """Bytes of a document that msgspec may try in one go: about 10 ms, less than slicing it costs."""
+
+MOST_AT_ONCE: Final = 10_000
+"""Objects of such a document: each costs some microseconds, however small it is."""
 
 SLICE: Final = 64 * 1024
 """Bytes of a group of items, at least; it is longer by one item at most."""

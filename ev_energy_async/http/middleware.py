@@ -113,7 +113,8 @@ def with_budget(budget: Budget, clock: Clock) -> Middleware:
             try:
                 response = await following(request)
             except BaseException:
-                if not options.record.attempt.sent:
+                attempt = options.record.attempt
+                if not (attempt.sent or attempt.answered):
                     spending.release()  # no token, no connection: the API never saw it
                 raise
             if response.status == _TOO_MANY:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import sys
 from email.message import Message
 from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args, get_origin, get_type_hints
 
@@ -15,6 +16,7 @@ import msgspec
 from ev_energy_async import errors
 from ev_energy_async.codec import Drift
 from ev_energy_async.http.retry import retry_after
+from ev_energy_async.masking import drop_frames
 from ev_energy_async.messages import BadItem
 from ev_energy_async.values import UNSET
 
@@ -95,10 +97,12 @@ def _text(response: RawResponse) -> str:
 
 
 async def _decoded(request: Request[Any], response: RawResponse, codec: Codec, into: Any) -> Any:
-    operation = request.operation
+    operation, outer = request.operation, sys.exc_info()[1]
     try:
         return await _run(codec.decode_steps(response.body, into))
     except errors.DecodeError as error:
+        # The codec's frames hold the body, in which there may be a presigned URL or personal data.
+        drop_frames(error, outer)
         kind = response.headers.get("Content-Type", "")
         if "json" not in kind:
             reason = f"the response is {kind or 'of no content type'}, not JSON ({error.reason})"

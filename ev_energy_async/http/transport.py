@@ -32,7 +32,7 @@ from ev_energy_async.http.aiohttp_guards import (
     middlewares,
 )
 from ev_energy_async.http.proxies import Proxies
-from ev_energy_async.masking import Secret, reveal
+from ev_energy_async.masking import Secret, drop_frames, reveal
 from ev_energy_async.messages import IDEMPOTENT_METHODS, Response, credentials_in, secrets_of
 
 if TYPE_CHECKING:
@@ -120,6 +120,7 @@ class Transport:
         shown = request.without_secrets(self._own)
         started = time.perf_counter()
         status, headers, body = await self.exchange(request.with_headers(self._own), url, shown)
+        request.options.record.attempt.answered = True
         response = Response(shown, url, status, headers, body, body)
         if _LOG.isEnabledFor(logging.DEBUG):
             rate = response.rate_limit
@@ -169,7 +170,7 @@ class Transport:
                 async with limit:
                     return await self._send(session, request, url, shown, stream, proxy)
             except BaseException as error:
-                _drop_frames(error, outer)
+                drop_frames(error, outer)
                 if isinstance(error, TimeoutError) and limit.expired():
                     reason = f"not within {options.timeout:g} s"
                     raise lost(shown, RequestTimeout, reason, sent=attempt.sent) from error
@@ -315,23 +316,6 @@ def lost(shown: Request[Any], kind: type[TransportError], reason: str, *, sent: 
     if sent and shown.method not in IDEMPOTENT_METHODS:
         return OutcomeUnknown(shown, reason)
     return kind(shown, reason, unsent=not sent)
-
-
-def _drop_frames(error: BaseException, outer: BaseException | None) -> None:
-    """Take from an error the frames below this module: their local variables hold plain secrets.
-
-    Args:
-        error: The error that was raised below; its causes and contexts are treated alike.
-        outer: The exception that the caller was handling already, which is theirs.
-    """
-    waiting: list[BaseException | None] = [error]
-    seen: set[int] = set()
-    while waiting:
-        each = waiting.pop()
-        if each is not None and each is not outer and id(each) not in seen:
-            seen.add(id(each))
-            each.__traceback__ = None
-            waiting += [each.__cause__, each.__context__]
 
 
 def _too_large(shown: Request[Any], response: aiohttp.ClientResponse, largest: int) -> DecodeError:

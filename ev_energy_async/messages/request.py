@@ -137,10 +137,12 @@ class Attempt:
     Attributes:
         number: 1 for the first attempt of the call, 0 before it.
         sent: Whether the API may have received the request: a connection was given it.
+        answered: Whether a response came, if only a 401 after which it is sent with another token.
     """
 
     number: int = 0
     sent: bool = False
+    answered: bool = False
 
 
 @attrs.define(eq=False)

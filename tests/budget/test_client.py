@@ -22,9 +22,11 @@ from ev_energy_async import (
 )
 from ev_energy_async.budget import BudgetClosed
 from tests.conftest import Answer, FakeClock
+from tests.servers import RawServer
 
 if TYPE_CHECKING:
     from tests.conftest import Network, Sent
+    from tests.servers import Connection
 
 USER: Final = "user01HN2NJ9NMRZBXT1H6FT9N7735"
 VEHICLE: Final = "vhcl01HRFF3SEVSCRAV9B3CHVDFN0H"
@@ -88,6 +90,25 @@ async def test_requests_of_others_are_learnt_from_the_next_response(ev: EvEnergy
         await ev.regions.list()
 
     assert ev.budget.used == 40, "two of our own, and what else the API has counted"
+
+
+async def test_a_request_that_got_a_401_is_spent_even_if_the_next_one_finds_no_connection() -> None:
+    async def refuse(line: Connection, server: RawServer) -> None:
+        await line.receive()
+        server.stop_listening()
+        await line.send(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+    class Renewed:
+        async def access_token(self, *, rejected: str | None = None) -> str:
+            return "first" if rejected is None else "second"
+
+    async with (
+        RawServer(refuse) as server,
+        EvEnergy(Renewed(), base_url=server.base_url, budget=Budget(100), retry=ONCE) as ev,
+    ):
+        with pytest.raises(ConnectionFailed):
+            await ev.regions.list()
+        assert ev.budget.used == 1
 
 
 # --- Whose bucket it is

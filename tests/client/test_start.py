@@ -121,6 +121,12 @@ async def test_netrc_is_not_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Any,
     assert b"Authorization" not in proxy.requests[0]
 
 
+@pytest.mark.parametrize("given", ["abc", print, [print, "abc"], 5, None])
+def test_middleware_is_functions_in_a_list(given: Any) -> None:
+    with pytest.raises(InvalidArgument, match="middleware: expected functions"):
+        EvEnergy(middleware=given)
+
+
 # --- TLS and names
 
 

@@ -82,6 +82,12 @@ def test_a_body_of_usual_size_is_decoded_at_once(decoded: list[int]) -> None:
     assert decoded == [len(data)]
 
 
+def test_a_document_of_many_small_objects_is_decoded_in_slices(decoded: list[int]) -> None:
+    # Each costs some microseconds, so that 300,000 of them would hold the loop for a second.
+    assert len(decode(array({}, 500_000), list[VehicleStatusLog])) > 100_000
+    assert max(decoded) <= AT_ONCE
+
+
 @pytest.mark.parametrize("wrong", [b"5", b'{"is_charging": "yes"}'])
 def test_an_error_in_a_later_slice_has_its_path_in_the_document(wrong: bytes) -> None:
     good = array(LOG, 400_000)

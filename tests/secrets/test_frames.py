@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 from sentry_sdk.utils import event_from_exception
 
-from ev_energy_async import EvEnergy, RefreshToken, RequestTimeout, Retry, StaticToken
+from ev_energy_async import DecodeError, EvEnergy, RefreshToken, RequestTimeout, Retry, StaticToken
 from ev_energy_async.testing.mock_api import Answer
 from tests.servers import RawServer
 
@@ -196,6 +196,22 @@ async def test_an_upload_to_a_presigned_address_that_fails(network: MockApi, sta
 
     check_frames(error)
     assert PRESIGNED not in str(error)
+
+
+@pytest.mark.parametrize(
+    "start", [b'{"id": 5, "presigned_url": "%b"}', b'{"presigned_url": "%b"', b'["%b"]', b'"%b\xff"']
+)
+async def test_an_announcement_of_an_upload_that_cannot_be_read(network: MockApi, start: bytes) -> None:
+    body = start % f"https://uploads.example.net/file?signature={PRESIGNED}".encode()
+    network.handle("POST", f"{API}/v2/rebate_evidence_files:start_upload", lambda _: Answer(body=body))
+
+    async def call(ev: EvEnergy) -> None:
+        await ev.upload_rebate_evidence(b"x", file_name="a.pdf", evidence_type=f"{API}/v2/evidence_types/1")
+
+    error = await failure(call, EvEnergy(StaticToken(TOKEN)))
+
+    assert isinstance(error, DecodeError)
+    check_frames(error)
 
 
 async def test_an_exception_that_the_caller_handles_keeps_its_frames() -> None:
