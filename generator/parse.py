@@ -63,8 +63,8 @@ def parse(normalised: Normalised) -> Parsed:
         output_path=None,
     )
     rendered = _Rendered(normalised)
-    # The library copies each endpoint several times, with all models that it refers to, and changes none of them: a third
-    # of a generation's time.
+    # The library copies each endpoint several times, with all models that it refers to, and changes none of
+    # them: a third of the time of a generation.
     with patch.object(openapi, "deepcopy", copy.copy):
         data = GeneratorData.from_dict(rendered.document(), config=config)
     if isinstance(data, GeneratorError):
