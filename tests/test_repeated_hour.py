@@ -66,6 +66,7 @@ def test_the_life_of_a_token_is_as_long_as_it_is() -> None:
 
 def test_a_token_has_no_naive_times() -> None:
     naive = EARLIER.replace(tzinfo=None)
-    for name in ("expires_at", "obtained_at"):
-        with pytest.raises(InvalidArgument, match=f"{name}: expected a datetime with a time zone"):
-            Token("a-token", **{name: naive})
+    with pytest.raises(InvalidArgument, match="expires_at: expected a datetime with a time zone"):
+        Token("a-token", naive)
+    with pytest.raises(InvalidArgument, match="obtained_at: expected a datetime with a time zone"):
+        Token("a-token", obtained_at=naive)
