@@ -33,6 +33,15 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.001)
 
 
+async def leap(seconds: float) -> None:
+    """Let time pass by the clock of the event loop, once all has arrived that was sent: what is due runs out."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+    loop: Any = asyncio.get_running_loop()
+    time: Callable[[], float] = loop.time
+    loop.time = lambda: time() + seconds
+
+
 class Connection:
     """One connection, from the server's side."""
 
