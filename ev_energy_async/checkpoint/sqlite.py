@@ -8,6 +8,7 @@ import logging
 import sqlite3
 from contextvars import ContextVar
 from functools import partial
+from operator import ge
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar
 
 from ev_energy_async.checkpoint import tables
@@ -258,12 +259,16 @@ class SqliteCheckpoint:
             raise
 
     async def _check(self) -> None:
-        """Read all rows once: each must be what was written, and none may be missing."""
+        """Read all rows once: each must be what was written and in its place, and none may be missing."""
         state = await self._own(tables.state_of)
         rows, newest, last = 0, 0, ""
         while True:
             found = await self._own(partial(tables.page, prefix="", after=last))
-            rows += len(found)
+            keys = [key for key, _ in found]
+            if any(map(ge, [last, *keys], keys)):
+                # SQLite does not check the order by which it looks rows up: one that is out of it would not be found.
+                raise self._damaged("its rows are out of order")
+            rows += len(keys)
             newest = max([newest, *(entry.version for _, entry in found)])
             if len(found) < tables.ROWS_AT_ONCE:
                 break

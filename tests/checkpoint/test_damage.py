@@ -9,13 +9,16 @@ import stat
 from pathlib import Path
 from random import Random
 from tempfile import mkdtemp
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ev_energy_async.checkpoint import Advance, CheckpointError, Owner, SqliteCheckpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 OWNER: Final = Owner("https://api.ev.energy/v2", "my-app", "user1")
 ROWS: Final = {f"watch/vhcl{number:026}": f'{{"version":1,"at":{number},"text":"{"x" * 60}"}}' for number in range(40)}
@@ -71,6 +74,40 @@ def test_a_file_with_a_flipped_bit_holds_all_it_held_or_is_refused(written: Path
     except CheckpointError as error:
         if "fleet.db: " not in str(error):
             raise
+
+
+def out_of_order(page: bytearray) -> None:
+    """Swap two rows: each is complete, and none of the two is found by its key."""
+    page[8:10], page[10:12] = page[10:12], page[8:10]
+
+
+def twice(page: bytearray) -> None:
+    """Let one row stand in the place of another."""
+    page[8:10] = page[10:12]
+
+
+def wrong_about_itself(page: bytearray) -> None:
+    """Change what a page says of its unused bytes (SQLite's file format, section 1.6)."""
+    page[7] += 50
+
+
+@pytest.mark.parametrize("damage", [out_of_order, twice, wrong_about_itself])
+async def test_rows_that_are_whole_in_a_page_that_is_not_are_refused(
+    written: Path, path: Path, damage: Callable[[bytearray], None]
+) -> None:
+    data = bytearray(await asyncio.to_thread(written.read_bytes))
+    with sqlite3.connect(written) as connection:
+        [size] = connection.execute("PRAGMA page_size").fetchone()
+    connection.close()
+    # A leaf of the rows, which have no rowid (section 1.6): page type 10.
+    start = next(at for at in range(size, len(data), size) if data[at] == 10 and data[at + 4] > 5)
+    page = data[start : start + size]
+    damage(page)
+    data[start : start + size] = page
+    await asyncio.to_thread(path.write_bytes, data)
+
+    with pytest.raises(CheckpointError, match="damaged"):
+        await content(path)
 
 
 @pytest.mark.parametrize(

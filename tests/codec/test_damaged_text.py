@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ev_energy_async import (
@@ -141,6 +141,8 @@ JSON: Final = st.recursive(
 )
 
 
+# A busy machine takes its time to draw them.
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(JSON), st.booleans(), st.sampled_from([None, 1]))
 def test_the_items_of_any_array_are_separated(items: list[Any], ascii_: bool, indent: int | None) -> None:
     document = json.dumps(items, ensure_ascii=ascii_, indent=indent).encode()
