@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from . import harness, stepped
+from . import sinks as killed_sinks
 from .rows import MODES
 from .world import Options
 
@@ -98,6 +99,15 @@ def clusters(seeds: Iterable[int]) -> bool:
     return are_good
 
 
+def _told(result: killed_sinks.Result) -> bool:
+    """Print what came of some sinks."""
+    click.echo(
+        f"{result.plan}, with {result.source}: {result.sinks} sinks, {result.kills} kills or more, "
+        f"{len(result.lost)} lost a row, {len(result.twice)} wrote one twice, {len(result.left)} left a file behind"
+    )
+    return result.is_good
+
+
 @click.command(context_settings={"show_default": True})
 @click.option("--runs", type=click.IntRange(min=0), default=2, help="Runs with a consumer in a process of its own.")
 @click.option("--steps", type=click.IntRange(min=0), default=10, help="Runs with simulated time, in this process.")
@@ -115,6 +125,7 @@ def clusters(seeds: Iterable[int]) -> bool:
 @click.option(
     "--cluster", is_flag=True, help="Three pollers and a web client on PostgreSQL and Redis instead; see --runs."
 )
+@click.option("--sinks", is_flag=True, help="Parquet sinks that are killed between every two steps instead.")
 @click.option("--errors/--no-errors", default=False, help="Whether error logs are read too.")
 def main(
     *,
@@ -129,11 +140,15 @@ def main(
     faults: bool,
     errors: bool,
     cluster: bool,
+    sinks: bool,
 ) -> None:
     """Soak-test watches over a fleet, and print the results."""
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)  # it logs the connections that are cut on purpose
     if cluster:
         sys.exit(0 if clusters(range(seed, seed + runs)) else 1)
+    if sinks:
+        results = [_told(result) for result in killed_sinks.run(seed, runs)]
+        sys.exit(0 if all(results) else 1)
     console = Console(width=None if sys.stdout.isatty() else 200)
     logs: tuple[WatchedLog, ...] = ("status", "error") if errors else ("status",)
     options = Options(vehicles=vehicles, minutes=minutes, kills=kills, pauses=pauses, faults=faults, logs=logs)
