@@ -18,7 +18,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
-from ev_energy_async import CheckpointError, InvalidArgument, models
+from ev_energy_async import CheckpointError, InvalidArgument, MemoryCheckpoint, models
 from ev_energy_async import testing as kit
 from ev_energy_async.fleet import PollFailed
 from ev_energy_async.tables import ParquetSink, SinkError, Written, schema
@@ -27,9 +27,11 @@ from ev_energy_async.testing import FakeClock, build
 from . import crash
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncIterator, Iterable, Sequence
 
     from ev_energy_async import EvEnergy
+    from ev_energy_async.checkpoint import Advance
+    from ev_energy_async.fleet import Watch
 
 pytest_plugins = ["ev_energy_async.testing"]
 
@@ -119,6 +121,8 @@ async def test_events_are_acknowledged_once_their_rows_are_safe(tmp_path: Path) 
         assert acknowledged == ["1", "3"]
         assert len(parts(tmp_path)["vehicle_status_log/date=2026-11-28"]) == 4
     assert acknowledged == ["1", "3", "4"]
+    # Nothing is left that could come again.
+    assert json.loads((tmp_path / "_ev/sink/state.json").read_bytes())["unacknowledged"] == []
     rows = parts(tmp_path)["vehicle_status_log/date=2026-11-28"]
     assert {row["_ev_key"]: row["_ev_late"] for row in rows} == {f"{hour}": hour == 1 for hour in range(5)}
 
@@ -148,13 +152,15 @@ async def test_a_row_that_is_delivered_again_before_it_is_acknowledged_is_writte
             await sink.write(each(first))
 
     again = [Event(log(0, hour), f"{hour}", acknowledged) for hour in range(4)]
+    # In two lives: what comes again in the first of them is forgotten, the others are not.
     async with ParquetSink(tmp_path) as sink:
-        made = await sink.write(each(again))
-    assert (made.rows, made.repeated) == (1, 3)
+        made = await sink.write(each(again[:2]))
+    assert (made.rows, made.repeated) == (0, 2)
+    async with ParquetSink(tmp_path) as sink:
+        made = await sink.write(each(again[2:]))
+    assert (made.rows, made.repeated) == (1, 1)
     [rows] = parts(tmp_path).values()
     assert sorted(row["_ev_key"] for row in rows) == ["0", "1", "2", "3"]
-    # All was acknowledged since, so nothing is kept in mind.
-    assert json.loads((tmp_path / "_ev/sink/state.json").read_bytes())["unacknowledged"] == []
 
 
 async def test_an_acknowledgement_that_was_refused_is_made_with_the_next(tmp_path: Path) -> None:
@@ -230,6 +236,37 @@ async def test_a_watch_is_written_with_its_cycles(tmp_path: Path, fleet_client: 
     spent: list[Any] = cycles.column("spent").to_pylist()
     assert [each["snapshot"] for each in spent] == [1, 1]
     assert cycles.column("_ev_key").null_count == 0
+
+
+async def test_what_a_watch_delivers_again_after_a_crash_is_written_once(
+    tmp_path: Path, fleet_client: EvEnergy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    since = fleet_client.clock.now() - dt.timedelta(hours=12)
+    checkpoint = MemoryCheckpoint()
+    keep, kept = checkpoint.advance_all, list[int]()
+
+    async def keep_twice(changes: Iterable[Advance]) -> Sequence[int]:
+        kept.append(1)
+        if len(kept) > 2:
+            raise CheckpointError("killed before it was acknowledged")
+        return await keep(changes)
+
+    def watch() -> Watch:
+        return fleet_client.fleet.watch(cycles=2, since=since, checkpoint=checkpoint, ack="explicit")
+
+    with monkeypatch.context() as crash_soon:
+        crash_soon.setattr(checkpoint, "advance_all", keep_twice)
+        with pytest.raises(CheckpointError, match="killed"):
+            async with ParquetSink(tmp_path, rows=100) as sink:
+                await sink.write(watch())
+    async with ParquetSink(tmp_path, rows=100) as sink:
+        made = await sink.write(watch())
+
+    assert made.repeated > 0, "what was written and not acknowledged came again"
+    keys = [row["_ev_key"] for rows in parts(tmp_path).values() for row in rows]
+    assert len(keys) == len(set(keys))
+    statuses = {item.key async for item in fleet_client.fleet.logs("status", since=since)}
+    assert statuses <= set(keys)
 
 
 async def test_a_backfill_goes_on_where_it_was(tmp_path: Path, fleet_client: EvEnergy) -> None:
