@@ -6,6 +6,7 @@ The state is a text in a store, which gives it to one process at a time; here it
 
 from __future__ import annotations
 
+import math
 from typing import Final, Literal
 
 import msgspec
@@ -13,15 +14,21 @@ import msgspec
 from ev_energy_async.budget.bucket import Bucket, BucketState, Permit
 from ev_energy_async.messages import RateLimit
 
-__all__ = ["GRAIN", "Ask", "Grant", "Reply", "Report", "Wish", "exchange"]
+__all__ = ["GRAIN", "LATEST", "SOON", "Ask", "Grant", "Reply", "Report", "Wish", "exchange", "next_look"]
 
 GRAIN: Final = 10.0
 """Seconds that are counted together: a request frees up so much later at the most, and the state stays small."""
 
 # A request whose process has not reported by then never will: it counts as spent.
 _LOST_AFTER: Final = 300.0
-# A process that waits asks again sooner than this, or has given up.
-_WAITS_FOR: Final = 3.0
+SOON: Final = 0.25
+"""How often a process that waits asks again, in seconds, while what is known does not say when."""
+
+LATEST: Final = 120.0
+"""After how many seconds it asks again at the latest: others may have learned of more."""
+
+# A process that does not ask again when its turn comes has given up.
+_GIVES_UP_AFTER: Final = 3.0
 _IN_A_ROW: Final = 9
 
 
@@ -101,6 +108,11 @@ class _Shared(msgspec.Struct, kw_only=True):
     waiting: dict[str, tuple[Wish, float]] = {}
 
 
+def next_look(now: float, likely: float) -> float:
+    """Return when a process asks again that was given nothing, where a request is likely to be free then."""
+    return min(max(likely if likely < math.inf else now, now + SOON), now + LATEST)
+
+
 def exchange(text: str | None, now: float, ask: Ask) -> tuple[str, Reply]:
     """Return the state after a process has reported and asked, and what it learns.
 
@@ -143,13 +155,14 @@ def _report(bucket: Bucket, now: float, permit: Permit, report: Report) -> None:
 def _next(shared: _Shared, bucket: Bucket, permits: dict[str, Permit], now: float, ask: Ask) -> str | None:
     """Give a permit to the process that asks, if there is one and no other is to be served first."""
     shared.waiting = {
-        holder: (wish, seen)
-        for holder, (wish, seen) in shared.waiting.items()
-        if holder != ask.holder and seen + _WAITS_FOR > now
+        holder: (wish, until)
+        for holder, (wish, until) in shared.waiting.items()
+        if holder != ask.holder and until > now
     }
     if ask.wish is None:
         return None
-    shared.waiting[ask.holder] = (ask.wish, now)
+    look = next_look(now, bucket.outlook(now, urgent=ask.wish.is_urgent).likely)
+    shared.waiting[ask.holder] = (ask.wish, look + _GIVES_UP_AFTER)
     first, is_oldest = _first(shared)
     if first != ask.holder:
         return None

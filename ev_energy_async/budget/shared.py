@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from ev_energy_async.budget.bucket import Bucket, Outlook, Permit
 from ev_energy_async.budget.budget import DEFAULT_LIMIT, Budget, Spending
-from ev_energy_async.budget.exchange import GRAIN, Ask, Reply, Report, Wish, exchange
+from ev_energy_async.budget.exchange import GRAIN, Ask, Reply, Report, Wish, exchange, next_look
 from ev_energy_async.budget.ledger import Ledger
 from ev_energy_async.errors import EvEnergyError, InvalidArgument
 from ev_energy_async.messages import RateLimit
@@ -32,9 +32,6 @@ _LOG: Final = logging.getLogger("ev_energy_async")
 # A store that takes longer counts as down: web calls wait for it.
 _PATIENCE: Final = 2.0
 _AGAIN: Final = 1.0
-# How often to ask again while what is known says nothing; at the latest, since others may learn of more.
-_SOON: Final = 0.25
-_LATEST: Final = 120.0
 
 
 class BudgetStore(Protocol):
@@ -281,8 +278,7 @@ class SharedBudget(Budget):
         """Return when to ask again; see `Budget._look_at`."""
         if self._bucket.share is not None:
             return min(outlook.likely, now + _AGAIN)
-        likely = outlook.likely if outlook.likely < math.inf else now
-        return max(self._ask_at, min(max(likely, now + _SOON), now + _LATEST))
+        return max(self._ask_at, next_look(now, outlook.likely))
 
     def _ask(self) -> None:
         """Begin an exchange if there is something to tell or to ask."""

@@ -58,4 +58,17 @@ MIGRATIONS: Final[tuple[LiteralString, ...]] = (
         state text NOT NULL
     )
     """,
+    """
+    CREATE TABLE {schema}.tenant (
+        name text PRIMARY KEY,
+        every double precision NOT NULL,
+        due_at timestamptz NOT NULL,
+        claimed_until timestamptz NOT NULL DEFAULT '-infinity',
+        finished_at timestamptz,
+        failures integer NOT NULL DEFAULT 0,
+        failed_because text,
+        stopped_because text
+    );
+    CREATE INDEX tenant_due_at ON {schema}.tenant (due_at) WHERE stopped_because IS NULL
+    """,
 )
