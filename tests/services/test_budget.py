@@ -30,7 +30,7 @@ _QUIET: Final = 3  # turns after which whoever had its response has asked for th
 
 
 @pytest.fixture(params=["postgres", "redis"])
-def kind(request: pytest.FixtureRequest, place: str) -> tuple[type[SharedBudget], str, dict[str, str]]:
+def kind(request: pytest.FixtureRequest, place: str) -> tuple[Any, str, dict[str, str]]:
     """The budget's class, where it is, and the schema or prefix there."""
     if request.param == "postgres":
         postgres: PostgresServer = request.getfixturevalue("postgres")
@@ -87,7 +87,7 @@ class BusyClock(SandboxClock):
 
 
 async def test_five_clients_never_exceed_the_limit_and_web_calls_pass_the_polls(
-    kind: tuple[type[SharedBudget], str, dict[str, str]], monkeypatch: pytest.MonkeyPatch
+    kind: tuple[Any, str, dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make, url, named = kind
     waits: list[float] = []

@@ -1,0 +1,1 @@
+"""A poller for several machines: one leads, the others take over."""
