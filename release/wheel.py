@@ -13,7 +13,10 @@ import tempfile
 import venv
 import zipfile
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 PACKAGE: Final = "ev_energy_async"
@@ -68,7 +71,7 @@ def check_program(wheel: Path, folder: Path) -> str:
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as sandbox:
         try:
             assert sandbox.stdout is not None  # noqa: S101  # asked for above
-            said = _run([python, "first.py"], folder, {**os.environ, **_exports(sandbox.stdout)})
+            said = _run([python, "first.py"], folder, {**os.environ, **exports(sandbox.stdout)})
         finally:
             sandbox.terminate()
     vehicles = set(re.findall(r"\bvhcl01[0-9A-Z]{24}\b", said))
@@ -84,7 +87,7 @@ def _environment(folder: Path, wheel: str) -> Path:
     return python
 
 
-def _exports(output: IO[str]) -> dict[str, str]:
+def exports(output: IO[str]) -> dict[str, str]:
     """Return the variables of the lines that the sandbox prints for pasting."""
     found: dict[str, str] = {}
     for line in output:
@@ -96,7 +99,7 @@ def _exports(output: IO[str]) -> dict[str, str]:
     raise UnfitError("the sandbox ended without saying where it listens")
 
 
-def _run(command: list[str | Path], folder: Path, environment: os._Environ[str] | dict[str, str]) -> str:
+def _run(command: list[str | Path], folder: Path, environment: Mapping[str, str]) -> str:
     # The environment of this process may point Python at the repository.
     kept = {name: value for name, value in environment.items() if not name.startswith("PYTHON")}
     done = subprocess.run(

@@ -46,7 +46,7 @@ from ev_energy_async.models import (
     VehicleTrim,
 )
 from ev_energy_async.testing import build
-from ev_energy_async.values import Model
+from ev_energy_async.values import Model, is_list, is_object
 from ev_energy_async.webhooks import Event, UnknownEvent
 
 USER: Final = "https://api.ev.energy/v2/users/user01HN2NJ9NMRZBXT1H6FT9N7735"
@@ -135,9 +135,9 @@ REPORTS: Final[list[tuple[AsDict, dict[str, Any]]]] = [
 
 
 def _includes(found: Any, expected: Any) -> bool:
-    if isinstance(expected, dict):
+    if is_object(expected):
         return all(key in found and _includes(found[key], value) for key, value in expected.items())
-    if isinstance(expected, list):
+    if is_list(expected):
         return len(found) == len(expected) and all(map(_includes, found, expected))
     return bool(found == expected)
 

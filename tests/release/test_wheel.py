@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from release import wheel
-from release.wheel import ROOT, UnfitError, check_contents, first_program
+from release.wheel import ROOT, UnfitError, check_contents, exports, first_program
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,9 +60,9 @@ def test_the_lines_to_paste_are_read_from_what_the_sandbox_prints() -> None:
     printed = (
         "It listens\n  export EV_ENERGY_BASE_URL=http://127.0.0.1:1/v2\nexport EV_ENERGY_USER=a=b\nmore\nnever read\n"
     )
-    assert wheel._exports(StringIO(printed)) == {
+    assert exports(StringIO(printed)) == {
         "EV_ENERGY_BASE_URL": "http://127.0.0.1:1/v2",
         "EV_ENERGY_USER": "a=b",
     }
     with pytest.raises(UnfitError):
-        wheel._exports(StringIO("It failed\n"))
+        exports(StringIO("It failed\n"))
