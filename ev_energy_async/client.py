@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
     from ev_energy_async import health
     from ev_energy_async.auth import Auth, Grant
-    from ev_energy_async.budget import Budget
+    from ev_energy_async.budget import RequestBudget
     from ev_energy_async.fleet import Fleet
     from ev_energy_async.ids import Ref
     from ev_energy_async.messages import Handler, Middleware, Observer, Request, Response
@@ -113,7 +113,7 @@ class EvEnergy(Flows):
         timeout: Duration = DEFAULT_TIMEOUT,
         deadline: Duration = DEFAULT_DEADLINE,
         retry: Retry | None = None,
-        budget: Budget | None = None,
+        budget: RequestBudget | None = None,
         middleware: Sequence[Middleware] = (),
         converter: Converter | None = None,
         on_drift: Callable[[Drift], object] | None = None,
@@ -288,7 +288,7 @@ class EvEnergy(Flows):
         return self._options.label
 
     @property
-    def budget(self) -> Budget:
+    def budget(self) -> RequestBudget:
         """The hourly budget of requests: `.remaining`, `.used`, `.next_free`."""
         return self._core.budget
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cattrs import Converter
 
     from ev_energy_async.auth import Auth, Grant
-    from ev_energy_async.budget import Budget
+    from ev_energy_async.budget import RequestBudget
     from ev_energy_async.clock import Clock, Duration, RandomSource
     from ev_energy_async.codec import Drift
     from ev_energy_async.ids import Ref
@@ -54,7 +54,7 @@ class ClientOptions(TypedDict, total=False):
     timeout: Duration
     deadline: Duration
     retry: Retry | None
-    budget: Budget | None
+    budget: RequestBudget | None
     middleware: Sequence[Middleware]
     converter: Converter | None
     on_drift: Callable[[Drift], object] | None

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence
 
     from ev_energy_async.auth import Auth
-    from ev_energy_async.budget import Budget
+    from ev_energy_async.budget import RequestBudget
     from ev_energy_async.clock import Clock
     from ev_energy_async.messages import Handler, Middleware, RawResponse, Request
 
@@ -93,7 +93,7 @@ def _asked(auth: Auth, rejected: Secret[str] | None) -> Awaitable[str]:
     return auth.access_token() if rejected is None else auth.access_token(rejected=rejected.reveal())
 
 
-def with_budget(budget: Budget, clock: Clock) -> Middleware:
+def with_budget(budget: RequestBudget, clock: Clock) -> Middleware:
     """Return a middleware that waits for a request of the hourly budget, and reports to it how the request ended.
 
     Writes go before reads: they have a priority of 1 unless the caller sets another.

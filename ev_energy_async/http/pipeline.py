@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from ev_energy_async.auth import Auth, Grant, TokenSource
-    from ev_energy_async.budget import Budget
+    from ev_energy_async.budget import RequestBudget
     from ev_energy_async.clock import Clock, RandomSource
     from ev_energy_async.codec import Codec
     from ev_energy_async.http.transport import Transport
@@ -145,7 +145,11 @@ class Core:
     )
 
     def __init__(
-        self, shared: Shared, credentials: Auth | Grant | None, budget: Budget | None = None, label: str | None = None
+        self,
+        shared: Shared,
+        credentials: Auth | Grant | None,
+        budget: RequestBudget | None = None,
+        label: str | None = None,
     ) -> None:
         self.shared = shared
         self.label = label
@@ -179,7 +183,7 @@ class Core:
         self.auth = self.tokens = auth_package.TokenSource(credentials, self._exchange, self.shared.clock, jitter)
 
     @property
-    def budget(self) -> Budget:
+    def budget(self) -> RequestBudget:
         """The hourly budget of requests; that of anonymous callers without a token."""
         if self._budget is None:
             limit = budget_package.ANONYMOUS_LIMIT if self.auth is None else budget_package.DEFAULT_LIMIT

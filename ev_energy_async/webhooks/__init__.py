@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from ev_energy_async.webhooks.events import Event as Event
     from ev_energy_async.webhooks.events import Payload as Payload
     from ev_energy_async.webhooks.events import UnknownEvent as UnknownEvent
+    from ev_energy_async.webhooks.sqlite import SqliteDeduplicationStore as SqliteDeduplicationStore
     from ev_energy_async.webhooks.verifier import Body as Body
     from ev_energy_async.webhooks.verifier import Headers as Headers
     from ev_energy_async.webhooks.verifier import WebhookVerificationError as WebhookVerificationError
@@ -58,5 +59,6 @@ else:
         deduplication=("DeduplicationStore", "Deduplicator", "MemoryDeduplicationStore"),
         delivery=("webhook_handler",),
         events=("ChargingSubSessionCreated", "ChargingSubSessionEnded", "Event", "Payload", "UnknownEvent"),
+        sqlite=("SqliteDeduplicationStore",),
         verifier=("Body", "Headers", "WebhookVerificationError", "WebhookVerifier", "verify"),
     )

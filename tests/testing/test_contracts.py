@@ -34,7 +34,7 @@ from ev_energy_async.testing import (
     check_middleware,
     check_token_store,
 )
-from ev_energy_async.webhooks import MemoryDeduplicationStore
+from ev_energy_async.webhooks import MemoryDeduplicationStore, SqliteDeduplicationStore
 from tests.auth.oauth_kit import SECRET, AuthServer
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ async def test_our_own_keep_their_contracts(tmp_path: Path) -> None:
     deliveries = MemoryDeduplicationStore(clock=clock)
     await check_deduplication_store(MemoryDeduplicationStore)
     await check_deduplication_store(lambda: deliveries, clock=clock)
+    await check_deduplication_store(lambda: SqliteDeduplicationStore(tmp_path / "deliveries.db"))
 
 
 async def test_our_own_auth_and_middleware_keep_their_contracts(clock: FakeClock) -> None:

@@ -18,7 +18,7 @@ from ev_energy_async.instants import SECOND
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ev_energy_async.budget import Budget
+    from ev_energy_async.budget import RequestBudget
     from ev_energy_async.clock import Clock
     from ev_energy_async.fleet.allotment import Allotment
     from ev_energy_async.fleet.events import Spent
@@ -35,7 +35,7 @@ class FleetClient(Backfilling, Protocol):
     """The part of a client that a fleet needs: sending, the time, and the budget."""
 
     @property
-    def budget(self) -> Budget:
+    def budget(self) -> RequestBudget:
         """The hourly budget of requests."""
         ...
 
@@ -97,7 +97,7 @@ class Provision:
         pages: How many pages a snapshot has.
     """
 
-    def __init__(self, settings: Settings, budget: Budget, clock: Clock) -> None:
+    def __init__(self, settings: Settings, budget: RequestBudget, clock: Clock) -> None:
         self.outlook = Outlook(clock.monotonic())
         self._settings = settings
         self._budget = budget
