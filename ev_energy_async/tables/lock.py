@@ -6,7 +6,7 @@ Columns stay what they are while the document changes, so that files that were w
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -63,7 +63,8 @@ def table_of(model: object) -> LockedTable:
     Raises:
         InvalidArgument: It is no model of `ev_energy_async.models`.
     """
-    name = model.__name__ if isinstance(model, type) and issubclass(model, Model) else ""
+    given: Any = model
+    name: str = given.__name__ if isinstance(given, type) and issubclass(given, Model) else ""
     if not name or getattr(models, name, None) is not model:
         raise InvalidArgument("model", model, "a model of ev_energy_async.models")
     if not _tables:

@@ -46,7 +46,8 @@ async def opened(
     browser: Browser, file: Path, theme: Literal["light", "dark"], said: list[str], **options: Any
 ) -> Page:
     """Open the page without any network, and note what its console says."""
-    context = await browser.new_context(color_scheme=theme, **{"offline": True, **options})
+    given: dict[str, Any] = {"offline": True, **options}
+    context = await browser.new_context(color_scheme=theme, **given)
     page = await context.new_page()
     page.on("console", lambda message: said.append(message.text))
     page.on("pageerror", lambda error: said.append(str(error)))

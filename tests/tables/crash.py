@@ -5,6 +5,9 @@ into the file system, or an acknowledgement: the process is killed between one a
 it. What the source has acknowledged is in a file of its own, written in one step, as a checkpoint is.
 """
 
+# The stubs of pyarrow leave much unknown.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 import asyncio

@@ -214,8 +214,9 @@ async def test_two_processes_cannot_write_as_one_sink_but_as_two(tmp_path: Path)
     "wrong", [{"rows": 0}, {"rows": True}, {"age": 0}, {"name": "../up"}, {"name": ""}, {"root": 5}], ids=str
 )
 def test_arguments_are_checked(wrong: dict[str, Any], tmp_path: Path) -> None:
+    given: dict[str, Any] = {"root": tmp_path, **wrong}
     with pytest.raises(InvalidArgument, match=next(iter(wrong))):
-        ParquetSink(**{"root": tmp_path, **wrong})
+        ParquetSink(**given)
 
 
 async def test_a_watch_that_acknowledges_too_soon_is_refused(tmp_path: Path, fleet_client: EvEnergy) -> None:
