@@ -237,7 +237,7 @@ class SharedBudget(Budget):
         self._store = store
         self._holder = holder
         self._settings = limit, reserve
-        self._bucket: _Mirror = _Mirror(limit, reserve, processes)
+        self._mirror = self._bucket = _Mirror(limit, reserve, processes)
         self._processes = processes
         self._exchanging: asyncio.Task[None] | None = None
         self._ask_at = -math.inf
@@ -245,11 +245,11 @@ class SharedBudget(Budget):
     @property
     def is_down(self) -> bool:
         """Whether the store is down, and this process has its static share."""
-        return self._bucket.share is not None
+        return self._mirror.share is not None
 
     async def acquire(self, *, priority: int = 0, deadline: float | None = None) -> Spending:
         """Wait until a request is free, and take it; see `Budget.acquire`."""
-        if self._bucket.share is None:
+        if self._mirror.share is None:
             self._ask_at = -math.inf
             if deadline is not None and not self._closed:
                 await self._refresh(priority, deadline)
@@ -262,7 +262,7 @@ class SharedBudget(Budget):
         await super().close()
         if self._exchanging is not None:
             await asyncio.wait([self._exchanging])
-        if self._bucket.reports or self._bucket.granted or self._bucket.alone:
+        if self._mirror.reports or self._mirror.granted or self._mirror.alone:
             await self._exchange()
         await self._store.close()
 
@@ -276,13 +276,13 @@ class SharedBudget(Budget):
 
     def _look_at(self, now: float, outlook: Outlook) -> float:
         """Return when to ask again; see `Budget._look_at`."""
-        if self._bucket.share is not None:
+        if self._mirror.share is not None:
             return min(outlook.likely, now + _AGAIN)
         return max(self._ask_at, next_look(now, outlook.likely))
 
     def _ask(self) -> None:
         """Begin an exchange if there is something to tell or to ask."""
-        mirror = self._bucket
+        mirror = self._mirror
         if self._exchanging is not None or (self._closed and not mirror.reports):
             return
         now = self._now()
@@ -306,7 +306,7 @@ class SharedBudget(Budget):
     async def _refresh(self, priority: int, deadline: float) -> None:
         """Learn what the store says before a call is refused because of its deadline."""
         ahead = self._queue.ahead_of(priority)
-        outlook = self._bucket.outlook(self._now(), urgent=priority > 0, ahead=ahead)
+        outlook = self._mirror.outlook(self._now(), urgent=priority > 0, ahead=ahead)
         if outlook.soonest < deadline + self._slept:
             return
         if self._exchanging is None:
@@ -315,7 +315,7 @@ class SharedBudget(Budget):
             await asyncio.wait([self._exchanging])
 
     async def _exchange(self) -> None:
-        mirror, now = self._bucket, self._now()
+        mirror, now = self._mirror, self._now()
         if not self._queue:
             for permit in mirror.granted:
                 mirror.release(now, permit)

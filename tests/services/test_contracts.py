@@ -31,13 +31,13 @@ from ev_energy_async.testing import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, Callable
 
     from .servers import PostgresServer, RedisServer
 
 
 @contextlib.asynccontextmanager
-async def made_by(kind: Callable[..., Any], *given: Any, **named: Any) -> AsyncIterator[Callable[[], Any]]:
+async def made_by(kind: Callable[..., Any], *given: Any, **named: Any) -> AsyncGenerator[Callable[[], Any]]:
     """Return a factory, and close in the end what it has made."""
     async with contextlib.AsyncExitStack() as stack:
 

@@ -8,15 +8,12 @@ a role without the right to make them can use those that `migrate` made. Each cl
 from ev_energy_async._extras import extra
 
 with extra("postgres", __name__, "psycopg", "psycopg_pool"):
-    import psycopg as _psycopg  # noqa: F401  # so that a missing package is reported in these words
-    import psycopg_pool as _psycopg_pool  # noqa: F401
-
-from ev_energy_async.backends.postgres.budget import PostgresBudget
-from ev_energy_async.backends.postgres.checkpoint import PostgresCheckpoint
-from ev_energy_async.backends.postgres.database import migrate
-from ev_energy_async.backends.postgres.deduplication import PostgresDeduplicationStore
-from ev_energy_async.backends.postgres.lease import PostgresLease
-from ev_energy_async.backends.postgres.tokens import PostgresTokenStore
+    from ev_energy_async.backends.postgres.budget import PostgresBudget
+    from ev_energy_async.backends.postgres.checkpoint import PostgresCheckpoint
+    from ev_energy_async.backends.postgres.database import migrate
+    from ev_energy_async.backends.postgres.deduplication import PostgresDeduplicationStore
+    from ev_energy_async.backends.postgres.lease import PostgresLease
+    from ev_energy_async.backends.postgres.tokens import PostgresTokenStore
 
 __all__ = [
     "PostgresBudget",

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import tuple_row
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
 from ev_energy_async.backends.postgres.migrations import MIGRATIONS
 from ev_energy_async.errors import EvEnergyError, InvalidArgument
-from ev_energy_async.masking import Secret, masked, printable
+from ev_energy_async.masking import Secret, masked, printable, reveal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator, Mapping
@@ -225,12 +226,12 @@ async def migrate(database: Place, *, schema: str = SCHEMA) -> None:
         await place.close()
 
 
-def _checked(dsn: object) -> Secret[str]:
+def _checked(dsn: Any) -> Secret[str]:
     if isinstance(dsn, Secret):
-        dsn = dsn.reveal()
+        dsn = reveal(dsn)  # pyright: ignore[reportUnknownArgumentType]  # of text or bytes
     if isinstance(dsn, str):
         with contextlib.suppress(psycopg.ProgrammingError):
-            psycopg.conninfo.conninfo_to_dict(dsn)
+            conninfo_to_dict(dsn)
             return Secret(dsn)
     kind = type(dsn).__name__
     del dsn  # error trackers record the variables of a frame
@@ -239,7 +240,7 @@ def _checked(dsn: object) -> Secret[str]:
 
 def _passwords(dsn: Secret[str]) -> list[Secret[str]]:
     """Return what must not be shown: the DSN itself, its password, and what the password is in a URL."""
-    found = psycopg.conninfo.conninfo_to_dict(dsn.reveal()).get("password")
+    found = conninfo_to_dict(dsn.reveal()).get("password")
     written = re.search(r"(?<=:)[^:@/]+(?=@)", dsn.reveal())
     secrets = [dsn]
     if found:

@@ -8,12 +8,10 @@ cluster. Every change is one Lua script: all of it happens or nothing. Each clas
 from ev_energy_async._extras import extra
 
 with extra("redis", __name__, "redis"):
-    import redis as _redis  # noqa: F401  # so that a missing package is reported in these words
-
-from ev_energy_async.backends.redis.budget import RedisBudget
-from ev_energy_async.backends.redis.checkpoint import RedisCheckpoint
-from ev_energy_async.backends.redis.deduplication import RedisDeduplicationStore
-from ev_energy_async.backends.redis.lease import RedisLease
-from ev_energy_async.backends.redis.tokens import RedisTokenStore
+    from ev_energy_async.backends.redis.budget import RedisBudget
+    from ev_energy_async.backends.redis.checkpoint import RedisCheckpoint
+    from ev_energy_async.backends.redis.deduplication import RedisDeduplicationStore
+    from ev_energy_async.backends.redis.lease import RedisLease
+    from ev_energy_async.backends.redis.tokens import RedisTokenStore
 
 __all__ = ["RedisBudget", "RedisCheckpoint", "RedisDeduplicationStore", "RedisLease", "RedisTokenStore"]

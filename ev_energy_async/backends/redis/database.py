@@ -15,7 +15,7 @@ from redis.exceptions import NoScriptError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from ev_energy_async.errors import InvalidArgument
-from ev_energy_async.masking import Secret, masked, printable
+from ev_energy_async.masking import Secret, masked, printable, reveal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,10 +102,11 @@ class Database:
     async def persists(self) -> bool | None:
         """Return whether the server keeps an append-only file; None if it does not say."""
         try:
-            found: Any = await self._client().info("persistence")
+            client: Any = self._client()
+            found: dict[str, Any] = await client.info("persistence")
         except (RedisError, OSError, TimeoutError):
             return None
-        kept = found.get("aof_enabled") if isinstance(found, dict) else None
+        kept = found.get("aof_enabled")
         return None if kept is None else bool(int(kept))
 
     async def close(self) -> None:
@@ -114,7 +115,7 @@ class Database:
         if own is not None and own[0] is asyncio.get_running_loop():
             await own[1].aclose()
 
-    async def _reach(self, client: Redis) -> None:
+    async def _reach(self, client: Any) -> None:
         """Wait until the server answers: it may be restarting. Nothing is at stake yet."""
         loop = asyncio.get_running_loop()
         until, pause = loop.time() + self._patience, _FIRST_PAUSE
@@ -135,7 +136,7 @@ class Database:
         loop = asyncio.get_running_loop()
         if self._own is None or self._own[0] is not loop:
             assert self._url is not None, "it has a URL or a client"  # noqa: S101
-            client = Redis.from_url(
+            client = Redis.from_url(  # pyright: ignore[reportUnknownMemberType]  # its further arguments have no types
                 self._url.reveal(),
                 retry=Retry(NoBackoff(), 0),  # a script that was cut short may have been run
                 socket_connect_timeout=_CONNECT_SECONDS,
@@ -181,9 +182,9 @@ def microseconds(clock: Clock | None) -> str:
     return "" if clock is None else str(round(clock.now().timestamp() * 1_000_000))
 
 
-def _checked(url: object) -> Secret[str]:
+def _checked(url: Any) -> Secret[str]:
     if isinstance(url, Secret):
-        url = url.reveal()
+        url = reveal(url)  # pyright: ignore[reportUnknownArgumentType]  # of text or bytes
     if isinstance(url, str) and url.partition("://")[0] in {"redis", "rediss", "unix"}:
         return Secret(url)
     kind = type(url).__name__

@@ -21,6 +21,10 @@ SECONDS: Final = 60.0
 """A store that is slower than this hangs."""
 
 
+# A store may be slow, and the test around it may use hypothesis itself.
+_SLOW: Final = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.nested_given]
+
+
 class FailureOfTheTestError(Exception):
     """Leaves a block with an exception."""
 
@@ -40,7 +44,7 @@ async def holds_for(strategy: SearchStrategy[T], law: Callable[[T], Awaitable[No
         deadline=None,
         database=None,
         derandomize=True,
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=_SLOW,
         report_multiple_bugs=False,
     )
     @given(strategy)
