@@ -335,3 +335,10 @@ def test_a_client_id_is_checked_as_well() -> None:
 
 def test_unset_is_shown_as_unset() -> None:
     assert "UNSET" in str(InvalidArgument("time", UNSET, "a value"))
+
+
+def test_of_a_problem_with_endless_field_errors_a_part_is_kept() -> None:
+    body = json.dumps({"field_errors": {f"field_{n}": ["wrong"] * 1_000 for n in range(1_000)}}).encode()
+    found = Problem.parse(400, body).field_errors
+    assert len(found) == 100
+    assert {len(messages) for messages in found.values()} == {20}

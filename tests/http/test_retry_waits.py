@@ -216,3 +216,9 @@ async def test_a_hook_may_call_it_off(ev: EvEnergy, network: Network) -> None:
         await do(ev.with_options(retry=Retry(before=refuse)), GET)
 
     assert len(network.sent) == 1
+
+
+@pytest.mark.parametrize("stated", ["3601", "1773500000", "9" * 400, "Sat, 14 Mar 2126 12:00:00 GMT"])
+def test_no_429_asks_for_more_than_the_hour_of_the_bucket(stated: str) -> None:
+    assert retry_after(429, {"Retry-After": stated}, START) == 3_600
+    assert (retry_after(503, {"Retry-After": stated}, START) or 0) > 3_600

@@ -132,3 +132,15 @@ async def test_a_response_of_any_status_is_complete_and_never_a_transport_error(
                 await call(ev)
             twin = pickle.loads(pickle.dumps(raised.value))  # noqa: S301  # our own bytes
             assert twin.response.headers["content-length"] == "100000"
+
+
+async def test_headers_beyond_aiohttps_limit_are_named_and_not_asked_for_again() -> None:
+    async def boastful(line: Connection, server: RawServer) -> None:
+        server.requests.append(await line.receive())
+        await line.send(reply(b"[]", headers={"X-Long": "x" * 20_000}))
+        await line.until_closed()
+
+    async with RawServer(boastful) as server, client(server) as ev:
+        with pytest.raises(ConnectionFailed, match="more or larger headers than aiohttp reads"):
+            await read(ev)
+        assert len(server.requests) == 1
