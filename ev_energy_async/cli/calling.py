@@ -12,6 +12,7 @@ import msgspec
 
 from ev_energy_async.cli.output import Entry, Output, View, entries, show
 from ev_energy_async.codec import members, shape
+from ev_energy_async.masking import printable
 from ev_energy_async.messages import SAFE_METHODS
 
 if TYPE_CHECKING:
@@ -82,7 +83,10 @@ class Call:
             raise click.UsageError(
                 f"{self._operation.name} writes: repeat it with --yes, since nobody can be asked here"
             )
-        click.confirm(f"Send {self._operation.method} {self._operation.path}?", abort=True, err=True)
+        path = self._operation.path
+        for param, value in zip(self._operation.path_params, self._path, strict=True):
+            path = path.replace(f"{{{param.wire or param.name}}}", printable(str(value)))
+        click.confirm(f"Send {self._operation.method} {path}?", abort=True, err=True)
 
     async def run(self) -> None:
         """Make the call and write what it returns."""
@@ -121,7 +125,7 @@ class Call:
 
     async def _write_list(self, paginator: Paginator[Any]) -> None:
         view = View(model=self._item_type(), expand=self._named.get("expand", ()))
-        left = self._most
+        left, has_more = self._most, False
         with Output(self._session, view) as output, self._session.progress(self._operation.name) as bar:
             async for page in paginator.pages():
                 chunk = self._entries(page)[:left]
@@ -129,9 +133,10 @@ class Call:
                 bar.advance(len(chunk))
                 left = None if left is None else left - len(chunk)
                 if left == 0 or not (self._every or left):
-                    if page.next_cursor is not None or len(chunk) < len(page):
-                        self._session.note(f"{output.count:,} shown, there are more: --all, or --limit N")
+                    has_more = page.next_cursor is not None or len(chunk) < len(page)
                     break
+        if has_more:
+            self._session.note(f"{output.count:,} shown, there are more: --all, or --limit N")
 
     def _item_type(self) -> Any:
         """Return the type of the items of a list."""

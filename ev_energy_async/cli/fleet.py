@@ -32,6 +32,8 @@ _STATUS_COLUMNS: Final = tuple(
     f"latest_status_log.{name}" for name in ("sampled_at", "state", "state_of_charge_percentage", "is_charging")
 )
 _EVENT_COLUMNS: Final = ("event", "vehicle_id", "at", "what")
+# Of the longest event, an ID, and a time.
+_EVENT_WIDTHS: Final = {"event": 18, "vehicle_id": 30, "at": 20}
 _CHECKPOINT: Final[Any] = {"type": click.Path(dir_okay=False), "metavar": "FILE"}
 
 
@@ -70,7 +72,9 @@ async def _snapshot(session: Session, kind: Any) -> None:
 )
 @option("--complete-within", type=DURATION, metavar="DURATION", help="How soon every log is to be delivered.")
 @option("--report-every", type=DURATION, metavar="DURATION", help="How often a vehicle reports. Default: 30m.")
-@option("--budget", type=click.IntRange(min=1), metavar="N", help="Requests an hour. Default: 1,000.")
+@option(
+    "--budget", type=click.IntRange(min=1), metavar="N", help="Requests an hour. Default: what a watch takes of 1,000."
+)
 def plan(session: Session, vehicles: int, **given: Any) -> Any:
     """Show what watching a fleet takes of the hourly budget, and how fresh and complete it is then. Sends nothing."""
     return _plan(session, vehicles, {name: value for name, value in given.items() if value is not None})
@@ -114,7 +118,7 @@ def watch(session: Session, checkpoint: str | None, **given: Any) -> Any:
 async def _watch(session: Session, checkpoint: str | None, given: dict[str, Any]) -> None:
     options: dict[str, Any] = {name: value for name, value in given.items() if value not in (None, ())}
     is_brief = session.chosen_format(is_stream=True) in {"table", "csv"}
-    view = View(columns=_EVENT_COLUMNS if is_brief else (), first=_EVENT_COLUMNS, is_stream=True)
+    view = View(columns=_EVENT_COLUMNS if is_brief else (), first=_EVENT_COLUMNS, least=_EVENT_WIDTHS, is_stream=True)
     failed = 0
     async with _client(session, checkpoint) as (ev, opened):
         with Output(session, view) as output, session.progress("watching", given["cycles"]) as bar:
@@ -238,7 +242,7 @@ def audit(session: Session, checkpoint: str, **given: Any) -> Any:
 
 async def _audit(session: Session, checkpoint: str, given: dict[str, Any]) -> None:
     is_brief = session.chosen_format() in {"table", "csv"}
-    view = View(columns=_EVENT_COLUMNS if is_brief else (), first=_EVENT_COLUMNS)
+    view = View(columns=_EVENT_COLUMNS if is_brief else (), first=_EVENT_COLUMNS, least=_EVENT_WIDTHS)
     given["logs"] = given["logs"] or None
     async with _client(session, checkpoint) as (ev, opened):
         audited = ev.fleet.audit(checkpoint=opened, **given)

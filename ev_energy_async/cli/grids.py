@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from ev_energy_async.cli.output import Entry
     from ev_energy_async.cli.session import Session
 
-__all__ = ["Csv", "Table", "record"]
+__all__ = ["Csv", "Table", "record", "width_of"]
 
 _WIDEST: Final = 44
 _GAP: Final = "  "
+_HEAD: Final = 16
 # A time loses its fraction, and a reference all but its ID: both are in the other formats.
 _TIME: Final = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d)")
 _REFERENCE: Final = re.compile(r"https?://[^\s?#]+/([a-z]{4}[0-9A-Z]{26})/?")
@@ -103,13 +104,22 @@ class Table:
     """
 
     def __init__(
-        self, session: Session, columns: Sequence[str], first: Sequence[str], *, is_list: bool, is_stream: bool
+        self,
+        session: Session,
+        columns: Sequence[str],
+        first: Sequence[str],
+        *,
+        is_list: bool,
+        is_stream: bool,
+        least: Mapping[str, int],
     ) -> None:
         self._session = session
         self._columns = list(dict.fromkeys([*first, *columns]))
         self._first = [*first, *(name for name in ("id",) if name in columns)]
         self._is_list = is_list
         self._is_stream = is_stream
+        self._least = least
+        self._left_out = 0
         self._widths: dict[str, int] = {}
         # Nothing is cut in a file or a pipe.
         self._room = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
@@ -128,46 +138,72 @@ class Table:
         cells = [{name: _cell(_at(row, name)) for name in self._columns} for row in rows]
         if not self._widths:
             self._choose(cells)
-            heads = [_padded(name, width) for name, width in self._widths.items()]
-            self._line(click.style(_GAP.join(heads).rstrip(), bold=True))
+            self._write_heads()
         for row in cells:
-            self._line(_GAP.join(_padded(row[name], width) for name, width in self._widths.items()).rstrip())
+            shown = [
+                _padded(row[name], width if self._room else max(width, width_of(row[name])))
+                for name, width in self._widths.items()
+            ]
+            self._line(_GAP.join(shown).rstrip())
 
     def close(self) -> None:
-        """Say on stderr that there is nothing, if so."""
+        """Say on stderr what is not shown."""
         if self._is_list and not self._widths:
             self._session.note("nothing found")
+        if self._left_out:
+            self._session.note(f"{self._left_out} more columns do not fit: -o json shows all")
 
     def _choose(self, rows: list[dict[str, str]]) -> None:
         """Choose columns and widths by the first rows."""
         chosen: dict[str, int] = {}
-        used = left_out = 0
+        used = 0
         for name in self._ranked(rows):
-            longest = max([_width(name), *(_width(row[name]) for row in rows)])
-            width = min(longest, _WIDEST) if self._room else longest
+            cells = max([self._least.get(name, 0), *(width_of(row[name]) for row in rows)])
+            width = max(min(cells, _WIDEST), *map(len, self._head(name))) if self._room else max(cells, width_of(name))
             if self._room and chosen and used + len(_GAP) + width > self._room:
-                left_out += 1
+                self._left_out += 1
                 continue
             used += width + (len(_GAP) if chosen else 0)
             chosen[name] = width
         # In the order of the model again, those that were asked for in front.
         self._widths = {name: chosen[name] for name in self._columns if name in chosen}
-        if left_out:
-            self._session.note(f"{left_out} more columns do not fit: -o json shows all")
+        if self._room:
+            # The last one may take what is left of the line.
+            self._widths[next(reversed(self._widths))] += max(self._room - used, 0)
+
+    def _head(self, name: str) -> list[str]:
+        """Return the lines of a heading: on a terminal the last part of a path, broken where words end."""
+        if not self._room:
+            return [printable(name)]
+        lines = [""]
+        for word in re.findall(r"[^_]*_?", printable(name.rpartition(".")[2]))[:-1]:
+            if lines[-1] and len(lines[-1] + word) > _HEAD:
+                lines.append("")
+            lines[-1] += word
+        return lines
+
+    def _write_heads(self) -> None:
+        heads = {name: self._head(name) for name in self._widths}
+        height = max(map(len, heads.values()), default=0)
+        for number in range(height):
+            # On the line above the cells stands the end of a heading.
+            shown = [("", *[""] * height, *lines)[number - height] for lines in heads.values()]
+            cells = [_padded(each, width) for each, width in zip(shown, self._widths.values(), strict=True)]
+            self._line(click.style(_GAP.join(cells).rstrip(), bold=True))
 
     def _ranked(self, rows: list[dict[str, str]]) -> list[str]:
         """Return the columns that have something, the most telling first."""
 
         def rank(name: str) -> tuple[bool, bool, int]:
-            is_long = any(_width(row[name]) > _WIDEST or row[name].startswith(("[", "{")) for row in rows)
+            is_long = any(width_of(row[name]) > _WIDEST or row[name].startswith(("[", "{")) for row in rows)
             return name not in self._first, is_long or name.rpartition(".")[2] == "url", self._columns.index(name)
 
         return sorted((name for name in self._columns if self._is_stream or any(row[name] for row in rows)), key=rank)
 
     def _write_fields(self, fields: Mapping[str, Any]) -> None:
-        width = max(map(_width, fields), default=0)
+        width = max(map(width_of, fields), default=0)
         for name, value in fields.items():
-            shown = "-" if value is None else _cell(value)
+            shown = "-" if value is None else printable(value) if name == "url" else _cell(value)
             if set(fields) == {"value"}:
                 self._line(shown)
             else:
@@ -187,7 +223,8 @@ def _cell(value: Any) -> str:
     return reference[1] if reference is not None else printable(text, max(len(text), 1))
 
 
-def _width(text: str) -> int:
+def width_of(text: str) -> int:
+    """Return how many cells of a terminal a text takes."""
     from rich.cells import cell_len  # noqa: PLC0415  # rich is slow to import
 
     return len(text) if text.isascii() else cell_len(text)
@@ -195,7 +232,7 @@ def _width(text: str) -> int:
 
 def _padded(text: str, width: int) -> str:
     """Return a text in just this width, cut if need be."""
-    if (length := _width(text)) <= width:
+    if (length := width_of(text)) <= width:
         return text + " " * (width - length)
     from rich.cells import set_cell_size  # noqa: PLC0415
 

@@ -5,6 +5,7 @@ Nothing here imports more of the package than its version: `ev-energy --help` pa
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import inspect
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -185,6 +186,18 @@ class Group(_Page, click.Group):
         module, _, name = self.lazy[cmd_name][0].partition(":")
         found: click.Command = getattr(importlib.import_module(module), name)
         return found
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that is named; a misspelled one is answered with those it may be."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            close = difflib.get_close_matches(args[0].replace("_", "-"), self.list_commands(ctx))
+            if close and "Did you mean" not in error.message:
+                error.message += f" Did you mean {' or '.join(close)}?"
+            raise
 
     def summaries(self, ctx: click.Context) -> list[tuple[str, str]]:
         """Return each command with what it does."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,6 +28,8 @@ _LOG_COLUMNS: Final = (
     *("sampled_at", "logged_at", "state", "state_of_charge_percentage", "is_plugged_in", "is_charging"),
     *("charge_rate_watts", "error_code", "error_type", "status_code", "command", "action", "direction"),
 )
+# Of a time, and of the longest state.
+_LOG_WIDTHS: Final = {"sampled_at": 20, "logged_at": 20, "state": 25}
 _SESSION_COLUMNS: Final = (
     "id",
     "vehicle",
@@ -42,11 +45,11 @@ _SESSION_COLUMNS: Final = (
 
 def _device(text: str) -> tuple[DeviceKind, str]:
     """Return the collection and the ID of a device."""
-    found = ResourceId.of(text)
-    prefix = "" if found is None else found.prefix
-    for row in DEVICES.values():
-        if row.prefix == prefix:
-            return row, str(found)
+    with contextlib.suppress(ValueError):
+        found = ResourceId.parse(text)
+        for row in DEVICES.values():
+            if row.prefix == found.prefix:
+                return row, str(found)
     names = ", ".join(f"{row.prefix}... ({row.noun.replace('_', ' ')})" for row in DEVICES.values())
     raise InvalidArgument("DEVICE", text, f"the ID of a device: {names}")
 
@@ -93,8 +96,9 @@ def logs(session: Session, device: str, **given: Any) -> Any:
 async def _logs(session: Session, row: DeviceKind, device: str, log: str, given: dict[str, Any]) -> None:
     is_stream = given["follow"]
     model = item_type_of(row.kind, row.logs[log].function)
-    view = View(model=model, first=_LOG_COLUMNS, is_stream=is_stream)
+    view = View(model=model, first=_LOG_COLUMNS, least=_LOG_WIDTHS if is_stream else {}, is_stream=is_stream)
     most = given["limit"] or (PAGE_SIZE if given["since"] is None else None)
+    has_more = False
     async with session.client() as ev:
         query = _query(ev, row, device, log, since=given["since"], until=given["until"])
         with Output(session, view) as output, session.progress(f"{log} logs of {device}") as bar:
@@ -109,9 +113,10 @@ async def _logs(session: Session, row: DeviceKind, device: str, log: str, given:
                     output.write(entries(page[: None if most is None else most - output.count]))
                     bar.at(output.count)
                     if output.count == most:
-                        if given["limit"] is None and page.next_cursor is not None:
-                            session.note(f"the newest {most}; there are more: --since, or --limit N")
+                        has_more = page.next_cursor is not None
                         break
+    if has_more and given["limit"] is None:
+        session.note(f"the newest {most}; there are more: --since, or --limit N")
 
 
 async def _oldest_first(output: Output, query: Any, most: int | None, bar: Any) -> None:

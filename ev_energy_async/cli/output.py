@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import sys
+import textwrap
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
@@ -21,7 +22,7 @@ from ev_energy_async.cli.grids import Csv, Table, record
 from ev_energy_async.values import Model, is_list
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from types import TracebackType
 
     from ev_energy_async.cli.session import Session
@@ -84,6 +85,7 @@ class View:
         expand: References that were expanded, for columns of their own.
         first: Columns that a table shows first.
         columns: All columns, for what has no model.
+        least: Widths that columns of a table have at least, where the first rows are not like the others.
         is_list: Whether there are many values, or just one.
         is_stream: Whether they come one by one, perhaps without an end.
     """
@@ -92,6 +94,7 @@ class View:
     expand: Sequence[str] = ()
     first: Sequence[str] = ()
     columns: Sequence[str] = ()
+    least: Mapping[str, int] = {}
     is_list: bool = True
     is_stream: bool = False
 
@@ -117,7 +120,9 @@ class Output:
         columns = list(view.columns or columns_of(view.model, view.expand))
         self._writer: _Writer
         if kind == "table":
-            self._writer = Table(session, columns, view.first, is_list=view.is_list, is_stream=view.is_stream)
+            self._writer = Table(
+                session, columns, view.first, is_list=view.is_list, is_stream=view.is_stream, least=view.least
+            )
         elif kind == "csv":
             self._writer = Csv(columns, is_list=view.is_list)
         elif kind == "parquet":
@@ -157,6 +162,8 @@ class _Json:
         for each in chunk:
             text = msgspec.json.format(each.json, indent=self._indent).decode()
             text = _UNSAFE.sub(_escaped, text)
+            if self._is_list and self._indent > 0:
+                text = textwrap.indent(text, "  ")
             parts.append(f"{self._between}{text}" if self._is_list else f"{text}\n")
             self._between = ",\n"
         sys.stdout.write("".join(parts))

@@ -1,0 +1,215 @@
+"""Logs, sessions, fleets, checkpoints, webhooks: what each command promises in its help."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from typing import TYPE_CHECKING, Any
+
+import click
+import pytest
+import pytest_asyncio
+from aiohttp import web
+
+from ev_energy_async.cli.app import app
+from ev_energy_async.cli.kit import Command, Group
+from ev_energy_async.webhooks import WebhookVerifier
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.sandbox.places import Places
+
+    from .conftest import User
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+SECRET = "whsec_dGhlLXNhbmRib3gtd2ViaG9vay1zZWNyZXQ="
+# These need a browser, a receiver or a Ctrl+C: they have tests of their own.
+WITHOUT = ("login", "logout", "webhooks", "sandbox")
+
+
+def commands(group: click.Group, *before: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield all commands but those of the API's operations, with their names."""
+    for name in group.list_commands(click.Context(group)):
+        found = group.get_command(click.Context(group), name)
+        yield (*before, name), found
+        if isinstance(found, click.Group) and name != "api":
+            yield from commands(found, *before, name)
+
+
+EXAMPLES = [
+    example
+    for names, found in [((), app), *commands(app)]
+    if not set(names) & set(WITHOUT)
+    for example in getattr(found, "examples", ())
+    if not any(f"ev-energy {name}" in example for name in WITHOUT)
+]
+
+
+async def test_every_command_has_help_with_an_example() -> None:
+    for names, found in commands(app):
+        assert found.help, names
+        assert found.get_short_help_str(200), names
+        if isinstance(found, Command | Group):
+            assert found.examples, names
+            assert all(each.startswith(f"ev-energy {names[0]}") for each in found.examples), names
+
+
+@pytest.fixture(scope="module")
+def sandbox_clock() -> None:
+    """None: the command line lives in the time of the machine."""
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def with_a_checkpoint(user: User, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> User:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "settings.json").write_text('{"maximum_charge_limit_percentage": 80}')
+    done = await user.runs("fleet", "watch", "--cycles", "1", "--checkpoint", "fleet.db")
+    assert done.exit_code == 0, done.stderr
+    return user
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+async def test_the_examples_of_the_help_run(places: Places, with_a_checkpoint: User, example: str) -> None:
+    line = example.partition(" > ")[0].partition(" >> ")[0]
+    for prefix, things in (("vhcl", places.world.vehicles), ("evse", places.world.evses)):
+        line = re.sub(rf"\b{prefix}01[0-9A-Z]{{24}}\b", next(iter(things)).id, line)
+    words = shlex.split(line)[1:]
+    if words[:2] == ["fleet", "watch"] and "--cycles" not in words:
+        words += ["--cycles", "1"]
+    if "--follow" in words:
+        words = [*words[: words.index("--follow")], "--limit", "1"]
+
+    done = await with_a_checkpoint.runs(*words)
+
+    # Of what was never read the coverage is incomplete.
+    assert done.exit_code in ({7} if words[1:2] == ["coverage"] else {0}), done.output
+    assert done.stdout or "copied" in done.stderr
+
+
+async def test_logs_are_those_of_the_device_and_its_kind(places: Places, user: User) -> None:
+    vehicle = next(it.id for it in places.world.vehicles if it.integrated == "ACTIVE")
+    newest = json.loads((await user.runs("logs", vehicle, "--limit", "3")).stdout)
+    turned = json.loads((await user.runs("logs", vehicle, "--limit", "3", "--oldest-first")).stdout)
+    assert newest == turned[::-1]
+    everything = json.loads((await user.runs("logs", vehicle, "--since", "3d")).stdout)
+    assert everything[:3] == newest
+    day = json.loads((await user.runs("logs", vehicle, "--since", "2d", "--until", "1d")).stdout)
+    assert day
+    assert all(log in everything for log in day)
+    for device in (next(iter(places.world.ct_clamps)).id, places.first("home_batteries")):
+        done = await user.runs("logs", device, "--limit", "1")
+        assert len(json.loads(done.stdout)) == 1, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("logs", "nothing"), "expected the ID of a device"),
+        (("logs", "user01HN2NJ9NMRZBXT1H6FT9N7735"), "expected the ID of a device"),
+        (("logs", "vhcl01HRFF3SEVSCRAV9B3CHVDFN0H", "--kind", "ocpp"), "status, error, command, location"),
+        (("logs", "vhcl01HRFF3SEVSCRAV9B3CHVDFN0H", "--since", "soon"), "is no time"),
+        (("logs", "vhcl01HRFF3SEVSCRAV9B3CHVDFN0H", "--follow", "--limit", "2"), "--follow goes"),
+        (("api", "vehicels", "list"), "Did you mean vehicles"),
+        (("api", "vehicles", "lits"), "Did you mean list"),
+        (("api", "vehicles", "create"), "--body"),
+        (("api", "vehicles", "create", "--body", "{", "--yes"), "is not JSON"),
+        (("api", "vehicles", "delete", "vhcl01HRFF3SEVSCRAV9B3CHVDFN0H"), "--yes"),
+        (("api", "vehicles", "list", "--page-size", "1000"), "1<=x<=100"),
+        (("fleet", "coverage", "--checkpoint", "nowhere.db"), "does not exist"),
+        (("webhooks", "verify", "--body", "x"), "EV_ENERGY_WEBHOOK_SECRET"),
+        (("--read-only", "api", "vehicles", "delete", "vhcl01HRFF3SEVSCRAV9B3CHVDFN0H"), "the client is read-only"),
+    ],
+)
+async def test_wrong_usage_is_named_and_nothing_is_sent(
+    places: Places, user: User, words: tuple[str, ...], expected: str
+) -> None:
+    before = len(places.sandbox.requests)
+    done = await user.runs(*words)
+    assert done.exit_code == 2
+    assert expected in done.stderr
+    assert len(places.sandbox.requests) == before
+
+
+async def test_a_dry_run_prints_the_request_without_secrets(places: Places, user: User) -> None:
+    vehicle = next(iter(places.world.vehicles)).id
+    before = len(places.sandbox.requests)
+    body = '{"maximum_charge_limit_percentage": 80}'
+    done = await user.runs("api", "vehicles", "update", vehicle, "--body", "-", "--dry-run", "--read-only", stdin=body)
+    found = json.loads(done.stdout)
+    assert (found["method"], found["url"]) == ("PATCH", f"{places.sandbox.base_url}/vehicles/{vehicle}")
+    assert found["body"] == json.loads(body)
+    assert found["headers"]["Authorization"] == "Bearer ***"
+    assert str(user.env["EV_ENERGY_TOKEN"]) not in done.output
+    assert len(places.sandbox.requests) == before
+
+
+async def test_not_found_is_an_exit_code_of_its_own(user: User) -> None:
+    done = await user.runs("api", "vehicles", "get", "vhcl01HRFF3SEVSCRAV9B3CHVDFN0H")
+    assert (done.exit_code, done.stdout) == (3, "")
+    assert "404" in done.stderr
+
+
+async def test_a_watch_goes_on_at_its_checkpoint_which_can_be_shown_and_copied(
+    places: Places, with_a_checkpoint: User
+) -> None:
+    user = with_a_checkpoint
+    again = await user.runs("fleet", "watch", "--cycles", "1", "--checkpoint", "fleet.db")
+    events = [json.loads(line) for line in again.stdout.splitlines()]
+    assert {event["event"] for event in events} <= {"CycleFinished", "StatusLogged", "ErrorLogged"}
+    assert events[-1]["vehicles"] == len(list(places.world.vehicles))
+    assert (await user.runs("checkpoint", "copy", "fleet.db", "copy.db")).exit_code == 0
+    shown, copied = [json.loads((await user.runs("checkpoint", "show", f"{it}.db")).stdout) for it in ("fleet", "copy")]
+    assert shown["owner"] == copied["owner"]
+    assert shown["streams"] == copied["streams"]
+    refused = await user.runs("checkpoint", "copy", "fleet.db", "copy.db")
+    assert (refused.exit_code, "without a checkpoint" in refused.stderr) == (2, True)
+
+
+async def test_a_delivery_that_is_sent_can_be_verified(user: User, tmp_path: Path) -> None:
+    user.env["EV_ENERGY_WEBHOOK_SECRET"] = SECRET
+    received: list[tuple[bytes, dict[str, str]]] = []
+
+    async def receive(request: web.BaseRequest) -> web.Response:
+        received.append((await request.read(), dict(request.headers)))
+        return web.Response(status=204 if len(received) == 1 else 500, text="" if len(received) == 1 else "\x1b[2Jno")
+
+    runner = web.ServerRunner(web.Server(receive))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
+    try:
+        done = await user.runs("webhooks", "send", url)
+        assert done.exit_code == 0, done.stderr
+        refused = await user.runs("webhooks", "send", url, "--body", "{}")
+        assert refused.exit_code == 1
+        assert "\x1b" not in refused.output
+    finally:
+        await runner.cleanup()
+
+    body, headers = received[0]
+    assert WebhookVerifier(SECRET).verify(body, headers).payload.type == "charging_sub_session.ended"
+    (tmp_path / "body").write_bytes(body)
+    words = ["webhooks", "verify", "--body", f"@{tmp_path / 'body'}"]
+    for name, value in headers.items():
+        if name.startswith("svix"):
+            words += ["-H", f"{name}: {value}"]
+    verified = await user.runs(*words)
+    assert json.loads(verified.stdout)["payload"] == json.loads(body)
+    (tmp_path / "body").write_bytes(body + b" ")
+    changed = await user.runs(*words)
+    assert (changed.exit_code, "no signature matches" in changed.stderr) == (1, True)
+
+
+async def test_completion_knows_the_operations_of_the_api(stranger: User) -> None:
+    for shell in ("bash", "zsh", "fish"):
+        assert "_EV_ENERGY_COMPLETE" in stranger.types("completion", shell).stdout
+    stranger.env |= {
+        "_EV_ENERGY_COMPLETE": "bash_complete",
+        "COMP_WORDS": "ev-energy api vehicles lis",
+        "COMP_CWORD": "3",
+    }
+    assert "plain,list-status-logs" in stranger.types().stdout
