@@ -35,6 +35,7 @@ _EVENT_COLUMNS: Final = ("event", "vehicle_id", "at", "what")
 # Of the longest event, an ID, and a time.
 _EVENT_WIDTHS: Final = {"event": 18, "vehicle_id": 30, "at": 20}
 _CHECKPOINT: Final[Any] = {"type": click.Path(dir_okay=False), "metavar": "FILE"}
+_EXISTING: Final[Any] = {"type": click.Path(exists=True, dir_okay=False), "metavar": "FILE"}
 
 
 @contextlib.asynccontextmanager
@@ -178,7 +179,7 @@ def _brief(event: WatchEvent | LogRead) -> Entry:
 @option(
     "--checkpoint",
     required=True,
-    **{**_CHECKPOINT, "type": click.Path(exists=True, dir_okay=False)},
+    **_EXISTING,
     help="That of a watch.",
 )
 @option("--since", type=FIRST_TIME, metavar="TIME", help="Only tell whether all logs from then on are there.")
@@ -213,7 +214,7 @@ def _has_gap(row: Any) -> bool:
 @option(
     "--checkpoint",
     required=True,
-    **{**_CHECKPOINT, "type": click.Path(exists=True, dir_okay=False)},
+    **_EXISTING,
     help="That of a watch, which must not run meanwhile.",
 )
 @option("--since", type=FIRST_TIME, required=True, metavar="TIME", help="From when on.")
@@ -255,6 +256,53 @@ async def _audit(session: Session, checkpoint: str, given: dict[str, Any]) -> No
         raise Incomplete("the watch had missed logs, or some could not be read")
 
 
+@command(
+    "report",
+    examples=(
+        "ev-energy fleet report --checkpoint fleet.db --out fleet.html",
+        "ev-energy fleet report --from lake --out fleet.html",
+    ),
+)
+@option(
+    "--from",
+    "root",
+    type=click.Path(exists=True, file_okay=False),
+    metavar="DIR",
+    help="Parquet files, as `export` and sinks write them.",
+)
+@option("--checkpoint", **_EXISTING, help="That of a watch: it knows how fresh and how complete the logs are.")
+@option(
+    "--out", type=click.Path(dir_okay=False), required=True, metavar="FILE", help="The page to write, as in fleet.html."
+)
+@option("--title", default="Fleet report", metavar="TEXT", help="Its heading. Default: Fleet report.")
+@option(
+    "--personal", is_flag=True, help="Call vehicles by their IDs, which lead to their drivers; else they are numbered."
+)
+def report(session: Session, root: str | None, checkpoint: str | None, **given: Any) -> Any:
+    """Draw six pictures of the fleet on one page that needs no network. Sends nothing.
+
+    How fresh, coverage, state of charge, charging by hour, errors, budget: of Parquet files or of a checkpoint.
+    """
+    if (root is None) == (checkpoint is None):
+        raise click.UsageError("it needs one of --from and --checkpoint")
+    return _report(session, root, checkpoint, **given)
+
+
+async def _report(
+    session: Session, root: str | None, checkpoint: str | None, *, out: str, title: str, personal: bool
+) -> None:
+    from ev_energy_async.report import report as draw  # noqa: PLC0415  # altair is slow to import, and an extra
+
+    if checkpoint is not None:
+        async with SqliteCheckpoint(checkpoint) as opened:
+            found = await draw(opened, title=title, personal=personal)
+    else:
+        assert root is not None, "one of them is given"  # noqa: S101
+        found = draw(root, title=title, personal=personal)
+    path = found.save(out)
+    show(session, {"file": str(path), **{each.title: each.finding for each in found.pictures}}, f"{found}\n{path}")
+
+
 fleet: Final = Group(
     "fleet",
     help="""Work with all vehicles at once.
@@ -262,6 +310,6 @@ fleet: Final = Group(
     `plan` tells what a watch takes of the budget, `watch` delivers each log exactly once, `coverage` tells what is
     complete, and `audit` proves it.
     """,
-    commands=[snapshot, plan, watch, coverage, audit],
+    commands=[snapshot, plan, watch, coverage, audit, report],
     examples=("ev-energy fleet plan 10000", "ev-energy fleet watch --checkpoint fleet.db"),
 )

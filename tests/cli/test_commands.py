@@ -5,20 +5,22 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 import pytest
 import pytest_asyncio
 from aiohttp import web
+from pyarrow import parquet
 
 from ev_energy_async.cli.app import app
 from ev_energy_async.cli.kit import Command, Group
+from ev_energy_async.sandbox.faults import FaultPlan, plan_of
 from ev_energy_async.webhooks import WebhookVerifier
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.sandbox.places import Places
 
@@ -49,6 +51,12 @@ EXAMPLES = [
 ]
 
 
+PAGE = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text("utf-8")
+DOCUMENTED = [
+    line for block in re.findall(r"^```sh\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE) for line in block.splitlines()
+]
+
+
 async def test_every_command_has_help_with_an_example() -> None:
     for names, found in commands(app):
         assert found.help, names
@@ -72,8 +80,10 @@ async def with_a_checkpoint(user: User, tmp_path: Path, monkeypatch: pytest.Monk
     return user
 
 
-@pytest.mark.parametrize("example", EXAMPLES)
-async def test_the_examples_of_the_help_run(places: Places, with_a_checkpoint: User, example: str) -> None:
+@pytest.mark.parametrize("example", list(dict.fromkeys([*EXAMPLES, *DOCUMENTED])))
+async def test_the_examples_of_the_help_and_of_the_guide_run(
+    places: Places, with_a_checkpoint: User, example: str
+) -> None:
     line = example.partition(" > ")[0].partition(" >> ")[0]
     for prefix, things in (("vhcl", places.world.vehicles), ("evse", places.world.evses)):
         line = re.sub(rf"\b{prefix}01[0-9A-Z]{{24}}\b", next(iter(things)).id, line)
@@ -88,6 +98,24 @@ async def test_the_examples_of_the_help_run(places: Places, with_a_checkpoint: U
     # Of what was never read the coverage is incomplete.
     assert done.exit_code in ({7} if words[1:2] == ["coverage"] else {0}), done.output
     assert done.stdout or "copied" in done.stderr
+
+
+async def test_an_export_goes_on_where_vehicles_could_not_be_read(places: Places, user: User, tmp_path: Path) -> None:
+    root = tmp_path / "lake"
+    words = ("export", "vehicle_status_log", "--to", str(root))
+    logs = next(each.id for each in places.world.vehicles if each.integrated == "ACTIVE")
+    broken = {"rules": [{"path": f"/vehicles/{logs}/status_logs", "effect": "malformed_json"}]}
+    places.sandbox.faults = plan_of(broken)
+    interrupted = await user.runs(*words, "--since", "1d")
+    places.sandbox.faults = FaultPlan()
+    assert interrupted.exit_code == 7, interrupted.output
+    done = await user.runs(*words, "--resume")
+    assert done.exit_code == 0, done.stderr
+    table: Any = parquet.read_table(root / "vehicle_status_log")
+    keys = table["_ev_key"].to_pylist()
+    assert len(keys) == len(set(keys))
+    assert any(key.startswith(logs) for key in keys)
+    assert "nothing to resume" in (await user.runs(*words, "--resume")).stderr
 
 
 async def test_logs_are_those_of_the_device_and_its_kind(places: Places, user: User) -> None:
