@@ -88,6 +88,9 @@ async def test_the_examples_of_the_help_and_of_the_guide_run(
     for prefix, things in (("vhcl", places.world.vehicles), ("evse", places.world.evses)):
         line = re.sub(rf"\b{prefix}01[0-9A-Z]{{24}}\b", next(iter(things)).id, line)
     words = shlex.split(line)[1:]
+    if "--from" in words or "--resume" in words:
+        made = await with_a_checkpoint.runs("export", "vehicle_status_log", "--since", "1h", "--to", "lake")
+        assert made.exit_code == 0, made.output
     if words[:2] == ["fleet", "watch"] and "--cycles" not in words:
         words += ["--cycles", "1"]
     if "--follow" in words:
