@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, get_args, get_origin
 import click
 import msgspec
 
+from ev_energy_async.cli.exits import FAILURE
 from ev_energy_async.cli.output import Entry, Output, View, entries, show
 from ev_energy_async.codec import members, shape
 from ev_energy_async.masking import printable
@@ -74,7 +75,7 @@ class Call:
         """Ask before a write, on a terminal; elsewhere it needs `--yes`.
 
         Raises:
-            Abort: The answer is no.
+            Exit: The answer is no.
             UsageError: Nobody can be asked.
         """
         if self._operation.method in SAFE_METHODS or self._yes or self._dry_run or self._session.settings.read_only:
@@ -86,7 +87,9 @@ class Call:
         path = self._operation.path
         for param, value in zip(self._operation.path_params, self._path, strict=True):
             path = path.replace(f"{{{param.wire or param.name}}}", printable(str(value)))
-        click.confirm(f"Send {self._operation.method} {path}?", abort=True, err=True)
+        if not click.confirm(f"Send {self._operation.method} {path}?", err=True):
+            self._session.note("not sent")
+            click.get_current_context().exit(FAILURE)
 
     async def run(self) -> None:
         """Make the call and write what it returns."""

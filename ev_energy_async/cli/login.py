@@ -119,6 +119,8 @@ async def _log_in(session: Session, made: Login, *, no_browser: bool) -> None:
     if found.error is not None:
         raise found.error
     _warn(session, found)
+    if settings.has_environment_credentials:
+        session.warn("EV_ENERGY_TOKEN or EV_ENERGY_CLIENT_SECRET is set, and wins over this login")
     show(session, _identity(session, found, made), f"Logged in. {found}")
 
 
