@@ -196,7 +196,8 @@ class Group(_Page, click.Group):
         except click.UsageError as error:
             close = difflib.get_close_matches(args[0].replace("_", "-"), self.list_commands(ctx))
             if close and "Did you mean" not in error.message:
-                error.message += f" Did you mean {' or '.join(close)}?"
+                text = f"{error.message} Did you mean {' or '.join(close)}?"
+                raise click.UsageError(text, ctx) from None
             raise
 
     def summaries(self, ctx: click.Context) -> list[tuple[str, str]]:

@@ -163,8 +163,10 @@ async def test_each_kind_of_failure_has_its_exit_code() -> None:
         (Incomplete("x"), 7),
     ]
     assert [code_of(error) for error, _ in pairs] == [code for _, code in pairs]
+    kinds: dict[type[errors.EvEnergyError], int]
     kinds = {errors.NotFound: 3, errors.Forbidden: 4, errors.Unauthorized: 4, errors.RateLimited: 5, BadRequest: 1}
     kinds |= {errors.ServerError: 1}
     assert [code_of(kind.__new__(kind)) for kind in kinds] == list(kinds.values())
+    others: dict[type[errors.EvEnergyError], int]
     others = {errors.BudgetExhausted: 5, errors.OutcomeUnknown: 6, errors.RequestTimeout: 1}
     assert [code_of(kind.__new__(kind)) for kind in others] == list(others.values())
