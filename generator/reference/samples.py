@@ -68,7 +68,8 @@ class Samples:
 
     def _content(self, operation: Operation, body: ir.Body) -> dict[str, Any]:
         request = self._follow(self._raw(operation).get("requestBody", {}))
-        return part(request, "content", body.media) or next(iter(part(request, "content").values()), {})
+        content = part(request, "content")
+        return part(content, body.media) or part(content, *list(content)[:1])
 
     def argument(self, parameter: ir.Parameter, operation: Operation) -> Any:
         """Return a value for a parameter: JSON's, as a caller may write it."""

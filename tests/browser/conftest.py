@@ -1,4 +1,4 @@
-"""A browser for the tests, and pages that may not log an error. Without Chromium or playwright there are no tests."""
+"""A browser for the tests, and pages that may not log an error. Without a Chromium there are no tests."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
+from playwright.async_api import async_playwright
 
-playwright_api = pytest.importorskip("playwright.async_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 async def browser() -> AsyncIterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("no Chromium is installed")
-    async with playwright_api.async_playwright() as playwright:
+    async with async_playwright() as playwright:
         # Chromium's own sandbox does not work for root, as in a container.
         running = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield running

@@ -48,7 +48,7 @@ def operations(ev: EvEnergy) -> Iterator[str]:
     for group in dir(ev):
         if not group.startswith("_") and isinstance(getattr(ev, group), Group):
             of: Any = getattr(ev, group)
-            names: list[str] = list(vars(type(of)))
+            names: list[str] = list(of.__class__.__dict__)
             yield from (f"{group}.{name}" for name in names if not name.startswith("_") and name != "get_many")
 
 
