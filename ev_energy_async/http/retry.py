@@ -120,6 +120,7 @@ def with_retries(clock: Clock, random: RandomSource) -> Middleware:
                 number,
                 _name_of(outcome),
                 delay,
+                extra={"operation": request.operation.name, "attempt": number, "delay": delay},
             )
             if policy.before is not None:
                 policy.before(event)

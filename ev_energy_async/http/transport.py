@@ -32,7 +32,7 @@ from ev_energy_async.http.aiohttp_guards import (
     middlewares,
 )
 from ev_energy_async.http.proxies import Proxies
-from ev_energy_async.masking import Secret, drop_frames, reveal
+from ev_energy_async.masking import Secret, drop_frames, printable, reveal
 from ev_energy_async.messages import IDEMPOTENT_METHODS, Response, credentials_in, secrets_of
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ LARGEST_BODY: Final = 64 * 1024 * 1024
 LARGEST_SMALL_BODY: Final = 1024 * 1024
 
 _LOG: Final = logging.getLogger("ev_energy_async")
+_REQUEST_ID: Final = "X-Request-ID"
 _ACCEPT: Final = "application/json, application/problem+json"
 _CHUNK: Final = 64 * 1024
 _SUCCESSES: Final = range(200, 300)
@@ -123,15 +124,23 @@ class Transport:
         request.options.record.attempt.answered = True
         response = Response(shown, url, status, headers, body, body)
         if _LOG.isEnabledFor(logging.DEBUG):
-            rate = response.rate_limit
+            rate, duration = response.rate_limit, time.perf_counter() - started
+            stated = headers.get(_REQUEST_ID)
             _LOG.debug(
                 "%s%s: %d in %.0f ms, attempt %d, %s of the budget left",
                 request.options.prefix,
                 request,
                 status,
-                (time.perf_counter() - started) * 1000,
+                duration * 1000,
                 request.options.record.attempts,
                 "?" if rate is None else rate.remaining,
+                extra={
+                    "operation": request.operation.name,
+                    "status": status,
+                    "attempt": request.options.record.attempts,
+                    "duration": duration,
+                    "request_id": None if stated is None else printable(stated, 100),
+                },
             )
         return response
 

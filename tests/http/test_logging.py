@@ -283,3 +283,21 @@ async def test_drift_and_skipped_items_are_logged_without_their_values(
 
     assert "departs from its schema" in log.text
     assert find(log.text) == []
+
+
+async def test_records_carry_their_facts_as_fields(
+    network: Network, clock: FakeClock, log: pytest.LogCaptureFixture
+) -> None:
+    network.answer("GET", "/regions", status=503, headers={"Retry-After": "1"})
+    network.answer("GET", "/regions", [], headers={"X-Request-ID": "abc\x1b[31m"})
+    async with EvEnergy(StaticToken("t"), clock=clock) as ev:
+        await ev.regions.list()
+
+    first, retried, last = [vars(record) for record in ours(log) if hasattr(record, "operation")]
+    assert {each["operation"] for each in (first, retried, last)} == {"regions.list"}
+    assert (first["status"], first["attempt"], first["request_id"]) == (503, 1, None)
+    assert (retried["attempt"], retried["delay"]) == (1, 1)
+    assert (last["status"], last["attempt"]) == (200, 2)
+    assert last["request_id"].startswith("abc")
+    assert last["request_id"].isprintable()
+    assert 0 <= last["duration"] < 60
