@@ -151,7 +151,10 @@ class Keeper:
 
     async def _renew(self) -> None:
         pause = self._lease.ttl / _RENEWALS
-        while True:
+        task = asyncio.current_task()
+        assert task is not None, "only a task awaits"  # noqa: S101
+        # A database's library may make an error of its own of a cancellation.
+        while not task.cancelling():
             await self._clock.sleep(min(pause, 3_600.0))
             began = self._clock.monotonic()
             try:
