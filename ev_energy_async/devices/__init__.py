@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ev_energy_async.devices.device import VehicleHandle as VehicleHandle
     from ev_energy_async.devices.failures import MOST_WAITS as MOST_WAITS
     from ev_energy_async.devices.failures import Job as Job
+    from ev_energy_async.devices.failures import Running as Running
     from ev_energy_async.devices.failures import is_fatal as is_fatal
     from ev_energy_async.devices.failures import is_refusal as is_refusal
     from ev_energy_async.devices.failures import is_transient as is_transient
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
 else:
     __getattr__, __dir__, __all__ = face(
         __name__,
-        failures=("MOST_WAITS", "Job", "is_fatal", "is_refusal", "is_transient", "outcomes_of", "settle"),
+        failures=("MOST_WAITS", "Job", "Running", "is_fatal", "is_refusal", "is_transient", "outcomes_of", "settle"),
         dates=("ServerTime",),
         device=(
             "BoundaryMeterHandle",

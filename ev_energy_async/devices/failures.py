@@ -1,12 +1,13 @@
 """The failure policy of everything that polls: what ends a run, what is waited out, and what is one device's alone.
 
-`follow`, backfills, audits and the watch ask here. Pure, apart from `outcomes_of`, which runs jobs side by side.
+`follow`, backfills, audits and the watch ask here. Pure, apart from `outcomes_of` and `Running`, which run jobs side by
+side.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, Self, TypeAlias, TypeVar
 
 from ev_energy_async.errors import (
     ApiError,
@@ -20,11 +21,12 @@ from ev_energy_async.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 
-__all__ = ["MOST_WAITS", "Job", "is_fatal", "is_refusal", "is_transient", "outcomes_of", "settle"]
+__all__ = ["MOST_WAITS", "Job", "Running", "is_fatal", "is_refusal", "is_transient", "outcomes_of", "settle"]
 
 T = TypeVar("T")
+R = TypeVar("R", bound="_Runs")
 
 Job: TypeAlias = "Callable[[], Awaitable[Any]]"
 
@@ -72,17 +74,53 @@ def settle(
     return waited, [(what, error) for what, error in failures if not (stays or is_refusal(error))]
 
 
+async def _outcome(job: Job) -> Any:
+    """Return the result of a job, or the error it ends with."""
+    try:
+        return await job()
+    except Exception as error:  # noqa: BLE001  # the caller tells them apart
+        return error
+
+
 async def outcomes_of(jobs: Sequence[Job]) -> list[Any]:
     """Return the result of each job, or the error it ends with. All are cancelled with it."""
-
-    async def outcome(job: Job) -> Any:
-        try:
-            return await job()
-        except Exception as error:  # noqa: BLE001  # the caller tells them apart
-            return error
-
     if len(jobs) == 1:
-        return [await outcome(jobs[0])]
+        return [await _outcome(jobs[0])]
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(outcome(job)) for job in jobs]
+        tasks = [group.create_task(_outcome(job)) for job in jobs]
     return [task.result() for task in tasks]
+
+
+class _Runs(Protocol):
+    async def run(self) -> Any: ...
+
+
+class Running(Generic[R]):
+    """Jobs that run side by side, some of which may be started while others go on. None goes on after its block."""
+
+    def __init__(self) -> None:
+        self._tasks: dict[asyncio.Task[Any], R] = {}
+
+    def __iter__(self) -> Iterator[R]:
+        return iter(self._tasks.values())
+
+    def start(self, jobs: Iterable[R]) -> None:
+        """Start jobs."""
+        for job in jobs:
+            self._tasks[asyncio.create_task(_outcome(job.run), name="ev-energy-async job")] = job
+
+    async def ended(self, awaited: Collection[R], timeout: float | None) -> list[tuple[R, Any]]:  # noqa: ASYNC109
+        """Return what has ended, each job with its result or error, once some have, or after so many seconds."""
+        # In seconds of the machine: it bounds a wait for the network, as the timeout of a call does.
+        await asyncio.wait([task for task, job in self._tasks.items() if job in awaited], timeout=timeout)
+        done = [task for task in self._tasks if task.done()]
+        return [(self._tasks.pop(task), task.result()) for task in done]
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._tasks:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.wait(self._tasks)

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, Final
 from ev_energy_async.devices import (
     MOST_WAITS,
     Patience,
+    Running,
     is_fatal,
     is_refusal,
     is_transient,
-    outcomes_of,
 )
 from ev_energy_async.errors import ApiError, DecodeError, EvEnergyError, Unauthorized
 from ev_energy_async.fleet.owner import found_owner
@@ -164,17 +164,25 @@ class Engine:
         now = self.clock.monotonic()
         wait = self._patience.delay
         if wait <= 0:
-            if self._cycle is None and now >= self._due:
-                self._begin(now)
+            self._begin_if_due(now)
             jobs = self._jobs(now)
             if jobs:
                 await self._run(jobs)
                 return
-            if self._cycle is not None and self._may_finish(self._cycle, now):
-                self._finish(self._cycle, now)
+            if self._finish_if_done(now):
                 return
-            wait = self._next_at(now) - now
+            wait = min(self._snapshot_at(now), self._reads_at(now)) - now
         await self.clock.sleep(max(0.0, wait if deadline is None else min(wait, deadline - now)))
+
+    def _begin_if_due(self, now: float) -> None:
+        if self._cycle is None and now >= self._due:
+            self._begin(now)
+
+    def _finish_if_done(self, now: float) -> bool:
+        if self._cycle is None or not self._may_finish(self._cycle, now):
+            return False
+        self._finish(self._cycle, now)
+        return True
 
     def _begin(self, now: float) -> None:
         meta = self.state.meta
@@ -187,31 +195,51 @@ class Engine:
 
     def _jobs(self, now: float) -> list[PageJob | ReadJob | Lookup]:
         """Return what is to be asked now, all at once."""
-        cycle, scheduler, most = self._cycle, self._scheduler, self._settings.concurrency
-        jobs: list[PageJob | ReadJob | Lookup] = []
-        if cycle is not None and not cycle.is_complete and scheduler.page_at(now) <= now:
-            jobs.append(PageJob(self._client, cycle))
-        if cycle is not None:
-            jobs += [Lookup(self._client, device_id) for device_id in list(cycle.missing)[:most]]
+        most = self._settings.concurrency
+        jobs: list[PageJob | ReadJob | Lookup] = [*self._page_due(now)]
+        if self._cycle is not None:
+            jobs += [Lookup(self._client, device_id) for device_id in list(self._cycle.missing)[:most]]
         return jobs if self._client.budget.remaining <= len(jobs) else [*jobs, *self._reads.due(now, most)]
 
-    def _next_at(self, now: float) -> float:
-        """Return when something is to be done next."""
-        times: list[float] = []
+    def _page_due(self, now: float) -> list[PageJob]:
+        cycle = self._cycle
+        is_due = cycle is not None and not cycle.is_complete and self._scheduler.page_at(now) <= now
+        return [PageJob(self._client, cycle)] if cycle is not None and is_due else []
+
+    def _snapshot_at(self, now: float) -> float:
+        """Return when the next page of a snapshot, or the next cycle, is due."""
         if self._cycle is None:
-            times.append(self._due)
-        elif self._cycle.is_complete:
-            times.append(max(self._next_due(self._cycle, now), now))
-        else:
-            times.append(self._scheduler.page_at(now))
+            return self._due
+        if self._cycle.is_complete:
+            return max(self._next_due(self._cycle, now), now)
+        return self._scheduler.page_at(now)
+
+    def _reads_at(self, now: float) -> float:
+        """Return when the next read is due."""
         reads = self._reads.next_at(now)
-        if reads < math.inf:
-            # Where others have used up the budget, history gives way, and looks again before long.
-            times.append(max(reads, now + _SHORT) if self._client.budget.remaining <= 0 else reads)
-        return min(times)
+        # Where others have used up the budget, history gives way, and looks again before long.
+        return max(reads, now + _SHORT) if reads < math.inf and self._client.budget.remaining <= 0 else reads
 
     async def _run(self, jobs: list[PageJob | ReadJob | Lookup]) -> None:
-        outcomes = await outcomes_of([job.run for job in jobs])
+        """Run jobs to their end. Snapshots go on meanwhile, so that a read that hangs does not hold them up."""
+        async with Running[PageJob | ReadJob | Lookup]() as running:
+            running.start(jobs)
+            while under_way := list(running):
+                wait = None
+                urgent: Any = [job for job in under_way if not isinstance(job, ReadJob)]
+                if not urgent:
+                    now = self.clock.monotonic()
+                    wait = max(self._snapshot_at(now) - now, self._patience.delay, 0.0)
+                self._note(await running.ended(urgent or under_way, wait))
+                if list(running) and self._patience.delay <= 0:
+                    now = self.clock.monotonic()
+                    self._finish_if_done(now)
+                    self._begin_if_due(now)
+                    running.start(self._page_due(now))
+
+    def _note(self, ended: list[tuple[PageJob | ReadJob | Lookup, Any]]) -> None:
+        """Note what came of some jobs."""
+        outcomes = [outcome for _, outcome in ended]
         fatal = next((each for each in outcomes if isinstance(each, Exception) and is_fatal(each)), None)
         if isinstance(fatal, Unauthorized) and not self._is_refused:
             # Two tokens may end one after the other, as where the process was stopped for long; not three.
@@ -220,10 +248,10 @@ class Engine:
             return
         if fatal is not None:
             raise fatal
-        self._is_refused = False
+        self._is_refused = self._is_refused and not ended
         trouble: list[EvEnergyError] = []
         reads: list[tuple[ReadJob, Any]] = []
-        for job, outcome in zip(jobs, outcomes, strict=True):
+        for job, outcome in ended:
             if isinstance(job, PageJob):
                 self._note_page(job, outcome, trouble)
             elif isinstance(job, Lookup):
@@ -234,9 +262,10 @@ class Engine:
             self._spend(purpose, calls, self.clock.monotonic())
         if trouble:
             self._patience.fail(trouble)
-        elif len(reads) < len(jobs):
+        elif len(reads) < len(ended):
             self._patience.succeed()
-        self._report_progress()
+        if ended:
+            self._report_progress()
 
     # --- Snapshots
 

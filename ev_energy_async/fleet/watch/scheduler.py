@@ -166,6 +166,8 @@ class Scheduler:
         errors = max(allotment.errors, _LEAST * allotment.total)
         self._purses["errors"].allow(errors + allotment.slack, now)
         self._interval = allotment.every / max(1, pages)
+        # What was chosen for fewer pages, as before anything was known of the fleet, must not hold up the next one.
+        self._slot = min(self._slot, now + self._interval)
 
     # --- Pages of snapshots
 
