@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from ev_energy_async.devices.kinds import DeviceKind as DeviceKind
     from ev_energy_async.devices.kinds import LogKind as LogKind
     from ev_energy_async.devices.kinds import VehicleLog as VehicleLog
+    from ev_energy_async.devices.kinds import WatchedKind as WatchedKind
     from ev_energy_async.devices.kinds import WatchedLog as WatchedLog
     from ev_energy_async.devices.kinds import log_name as log_name
     from ev_energy_async.devices.kinds import log_names as log_names
@@ -66,7 +67,7 @@ else:
         history=("Ascending", "Portion", "cradle_of", "in_order", "pages_of", "read_back"),
         kinds=(
             *("DEVICES", "PAGE_SIZE", "DeviceKind", "LogKind"),
-            *("VehicleLog", "WatchedLog", "log_name", "log_names"),
+            *("VehicleLog", "WatchedKind", "WatchedLog", "log_name", "log_names"),
         ),
         pacing=("Allowance", "Backfilling", "Patience"),
         seen=("Placed", "last_segment", "place"),

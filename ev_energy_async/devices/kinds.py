@@ -18,7 +18,17 @@ from ev_energy_async.errors import InvalidArgument
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["DEVICES", "PAGE_SIZE", "DeviceKind", "LogKind", "VehicleLog", "WatchedLog", "log_name", "log_names"]
+__all__ = [
+    "DEVICES",
+    "PAGE_SIZE",
+    "DeviceKind",
+    "LogKind",
+    "VehicleLog",
+    "WatchedKind",
+    "WatchedLog",
+    "log_name",
+    "log_names",
+]
 
 PAGE_SIZE: Final = 100
 """Full pages: they cost the API's budget no more than small ones."""
@@ -27,7 +37,10 @@ VehicleLog: TypeAlias = Literal["status", "error", "command", "location"]
 """A log that a vehicle keeps."""
 
 WatchedLog: TypeAlias = Literal["status", "error"]
-"""A log of vehicles that a watch reads."""
+"""A log that a watch delivers; the currents of CT clamps count as their status."""
+
+WatchedKind: TypeAlias = Literal["vehicles", "evses", "home_batteries", "boundary_meters", "inverters", "ct_clamps"]
+"""A collection of devices that a watch delivers the logs of."""
 
 
 @attrs.frozen
@@ -36,11 +49,12 @@ class LogKind:
 
     Attributes:
         log: Its name: `status`, `error`, `command`, `location`, `ocpp` or `current`.
-        function: The endpoint function that lists it, in `ev_energy_async.api`.
+        function: The endpoint function that lists it, in `ev_energy_async.api`; empty if there is only a newest entry.
         time: The field that orders, filters and identifies its entries.
-        stored: The field with the time at which the API stored an entry.
+        stored: The field with the time at which the API stored an entry; empty if it does not say.
         newest: The field of a device that shows its newest entry, when it is expanded; None if there is none.
-        is_watched: Whether a watch can read it.
+        is_watched: Whether a watch delivers it.
+        model: The model of an entry, in `ev_energy_async.models`; only of regular logs.
     """
 
     log: str
@@ -49,6 +63,7 @@ class LogKind:
     stored: str = "logged_at"
     newest: str | None = None
     is_watched: bool = False
+    model: str = ""
 
 
 @attrs.frozen
@@ -73,12 +88,21 @@ class DeviceKind:
 
     @property
     def watched(self) -> tuple[WatchedLog, ...]:
-        """The logs that a watch can read."""
+        """The logs that a watch delivers, the regular one first."""
         return tuple(cast("WatchedLog", row.log) for row in self.logs.values() if row.is_watched)
+
+    @property
+    def regular(self) -> LogKind:
+        """The log that a device writes regularly, as opposed to that of its errors."""
+        return next(iter(self.logs.values()))
 
 
 def _logs(*rows: LogKind) -> Mapping[str, LogKind]:
     return MappingProxyType({row.log: row for row in rows})
+
+
+def _status(function: str, model: str, *, stored: str = "logged_at") -> LogKind:
+    return LogKind("status", function, "sampled_at", stored, "latest_status_log", is_watched=True, model=model)
 
 
 _ROWS: Final = (
@@ -87,7 +111,7 @@ _ROWS: Final = (
         "vehicle",
         "vhcl",
         _logs(
-            LogKind("status", "list_vehicle_status_logs", "sampled_at", newest="latest_status_log", is_watched=True),
+            _status("list_vehicle_status_logs", "VehicleStatusLog"),
             LogKind("error", "list_vehicle_error_logs", "logged_at", is_watched=True),
             LogKind("command", "list_vehicle_command_logs", "logged_at"),
             LogKind("location", "list_vehicle_location_logs", "sampled_at"),
@@ -100,8 +124,8 @@ _ROWS: Final = (
         "evse",
         "evse",
         _logs(
-            LogKind("status", "list_evse_status_logs", "sampled_at", newest="latest_status_log"),
-            LogKind("error", "list_evse_error_logs", "sampled_at"),
+            _status("list_evse_status_logs", "EVSEStatusLog"),
+            LogKind("error", "list_evse_error_logs", "sampled_at", stored="", is_watched=True),
             LogKind("command", "list_evse_command_logs", "logged_at"),
             LogKind("ocpp", "list_evse_ocpp_logs", "sampled_at"),
         ),
@@ -112,15 +136,29 @@ _ROWS: Final = (
         "home_batteries",
         "home_battery",
         "hoba",
-        _logs(LogKind("status", "list_home_battery_status_logs", "sampled_at")),
+        _logs(_status("list_home_battery_status_logs", "HomeBatteryStatusLog", stored="")),
+        "list_home_batteries",
+        "get_home_battery",
     ),
     DeviceKind(
         "boundary_meters",
         "boundary_meter",
         "bmet",
-        _logs(LogKind("status", "list_boundary_meter_status_logs", "sampled_at")),
+        _logs(_status("list_boundary_meter_status_logs", "BoundaryMeterStatusLog", stored="")),
+        "list_boundary_meters",
+        "get_boundary_meter",
     ),
-    DeviceKind("ct_clamps", "ct_clamp", "ctcl", _logs(LogKind("current", "list_ct_clamp_logs", "sampled_at"))),
+    # It shows its newest log, and keeps no collection of them.
+    DeviceKind("inverters", "inverter", "", _logs(_status("", "InverterStatusLog")), "list_inverters", "get_inverter"),
+    # It keeps a collection, and shows no newest log.
+    DeviceKind(
+        "ct_clamps",
+        "ct_clamp",
+        "ctcl",
+        _logs(LogKind("current", "list_ct_clamp_logs", "sampled_at", is_watched=True, model="CTClampLog")),
+        "list_ct_clamps",
+        "get_ct_clamp",
+    ),
 )
 
 DEVICES: Final[Mapping[str, DeviceKind]] = MappingProxyType({row.kind: row for row in _ROWS})

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from ev_energy_async.fleet.coverage import Gap as Gap
     from ev_energy_async.fleet.coverage import Reason as Reason
     from ev_energy_async.fleet.events import CycleFinished as CycleFinished
+    from ev_energy_async.fleet.events import DeviceAdded as DeviceAdded
+    from ev_energy_async.fleet.events import DeviceRemoved as DeviceRemoved
     from ev_energy_async.fleet.events import ErrorLogged as ErrorLogged
     from ev_energy_async.fleet.events import FleetEvent as FleetEvent
     from ev_energy_async.fleet.events import FleetShrank as FleetShrank
@@ -21,10 +23,12 @@ if TYPE_CHECKING:
     from ev_energy_async.fleet.events import PollFailed as PollFailed
     from ev_energy_async.fleet.events import StatusLogged as StatusLogged
     from ev_energy_async.fleet.events import VehicleAdded as VehicleAdded
+    from ev_energy_async.fleet.events import VehicleEvent as VehicleEvent
     from ev_energy_async.fleet.events import VehicleRemoved as VehicleRemoved
     from ev_energy_async.fleet.events import WatchEvent as WatchEvent
     from ev_energy_async.fleet.fleet import Backfill as Backfill
     from ev_energy_async.fleet.fleet import Batch as Batch
+    from ev_energy_async.fleet.fleet import DeviceStatus as DeviceStatus
     from ev_energy_async.fleet.fleet import Fleet as Fleet
     from ev_energy_async.fleet.fleet import FleetClient as FleetClient
     from ev_energy_async.fleet.fleet import LogRead as LogRead
@@ -40,6 +44,8 @@ else:
         coverage=("Coverage", "Gap", "Reason"),
         events=(
             "CycleFinished",
+            "DeviceAdded",
+            "DeviceRemoved",
             "ErrorLogged",
             "FleetEvent",
             "FleetShrank",
@@ -47,10 +53,11 @@ else:
             "PollFailed",
             "StatusLogged",
             "VehicleAdded",
+            "VehicleEvent",
             "VehicleRemoved",
             "WatchEvent",
         ),
-        fleet=("Backfill", "Batch", "Fleet", "FleetClient", "LogRead", "Progress", "Watch"),
+        fleet=("Backfill", "Batch", "DeviceStatus", "Fleet", "FleetClient", "LogRead", "Progress", "Watch"),
         owner=("TokenOwner",),
         plan=("Plan",),
         watch=("Role",),

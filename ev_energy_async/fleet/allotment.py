@@ -12,7 +12,18 @@ from typing import Final
 
 import attrs
 
-__all__ = ["COMPLETE_WITHIN", "ERROR_SHARE", "EVERY", "FILL", "PAST", "REPORT_EVERY", "Allotment", "Demand", "allot"]
+__all__ = [
+    "COMPLETE_WITHIN",
+    "ERROR_SHARE",
+    "EVERY",
+    "FILL",
+    "PAST",
+    "REPORT_EVERY",
+    "Allotment",
+    "Demand",
+    "allot",
+    "wish",
+]
 
 PAGE: Final = 100
 HOUR: Final = 3_600.0
@@ -50,6 +61,8 @@ class Demand:
         lateness: How late logs are stored, as seen of late, in seconds.
         backfills: Requests an hour to set aside.
         is_status: Whether status logs are delivered.
+        pages: How many pages a snapshot has at the least: it may show more devices than are watched.
+        is_shown: Whether snapshots show newest logs. If not, what devices write is seen by reads alone.
     """
 
     devices: int
@@ -62,6 +75,19 @@ class Demand:
     lateness: float = 0.0
     backfills: float = 0.0
     is_status: bool = True
+    pages: int = 0
+    is_shown: bool = True
+
+    @property
+    def snapshot_pages(self) -> int:
+        """How many pages a snapshot has."""
+        return max(1, math.ceil(self.devices / PAGE), self.pages)
+
+    @property
+    def most_reads(self) -> float:
+        """Reads an hour that suffice where each change is read at once, with snapshots at the interval asked for."""
+        asked = EVERY if self.every is None else self.every
+        return self.devices * min(self.rate if self.is_shown else math.inf, HOUR / asked)
 
 
 @attrs.frozen(kw_only=True)
@@ -117,7 +143,7 @@ def allot(demand: Demand) -> Allotment:
         14
     """
     devices, budget = demand.devices, max(1.0, demand.budget)
-    pages = max(1, math.ceil(devices / PAGE))
+    pages = demand.snapshot_pages
     asked = EVERY if demand.every is None else demand.every
     wanted = HOUR * pages / asked
     errors = min(demand.error_share * budget, HOUR / asked * devices)
@@ -128,7 +154,7 @@ def allot(demand: Demand) -> Allotment:
         snapshot = min(wanted, room)
         return _made(demand, snapshot, 0.0, errors, late, fits=demand.every is None or snapshot >= wanted)
     # Reading each change as soon as a snapshot shows it.
-    most = devices * min(demand.rate, HOUR / asked)
+    most = demand.most_reads
     keeps_up = min(devices * demand.rate / FILL, most)
     target = COMPLETE_WITHIN if demand.complete_within is None else demand.complete_within
     punctual = min(max(keeps_up, devices * HOUR / target), most)
@@ -172,11 +198,21 @@ def _explicit(
             fits = wanted <= room and history >= punctual
         history = max(history, min(keeps_up, most))
         snapshot = min(wanted, max(room - history, 0.0))
-    pages = max(1, math.ceil(demand.devices / PAGE))
+    pages = demand.snapshot_pages
     if snapshot < min(wanted, HOUR * pages / _SLOWEST):
         snapshot = min(wanted, room / 2)
         history, fits = room - snapshot, False
     return _made(demand, snapshot, history, errors, late, fits=fits)
+
+
+def wish(devices: int, rate: float) -> float:
+    """Return the requests an hour that a kind of devices would like to have, to share a budget among several kinds.
+
+    Args:
+        devices: How many there are.
+        rate: Logs per device and hour.
+    """
+    return HOUR / EVERY * max(1, math.ceil(devices / PAGE)) + devices * (rate / FILL + HOUR / COMPLETE_WITHIN)
 
 
 def _deep(demand: Demand, turn: float) -> float:
@@ -198,11 +234,11 @@ def _late(demand: Demand, budget: float) -> float:
 
 
 def _made(demand: Demand, snapshot: float, history: float, errors: float, late: float, *, fits: bool) -> Allotment:
-    pages = max(1, math.ceil(demand.devices / PAGE))
+    pages = demand.snapshot_pages
     asked = EVERY if demand.every is None else demand.every
     every = max(asked, HOUR * pages / snapshot) if snapshot > 0 else math.inf
     has_history = demand.is_status and demand.complete_within != 0
-    most = demand.devices * min(demand.rate, HOUR / every)
+    most = demand.devices * min(demand.rate if demand.is_shown else math.inf, HOUR / every)
     keeps_up = history >= min(demand.devices * demand.rate / FILL, most) * (1 - 1e-9)
     complete_within: float | None = None
     late_every = demand.past

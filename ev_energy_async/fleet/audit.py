@@ -21,7 +21,7 @@ from ev_energy_async.errors import EvEnergyError, InvalidArgument
 from ev_energy_async.fleet.backfill import PRIORITY
 from ev_energy_async.fleet.events import ErrorLogged, PollFailed, StatusLogged
 from ev_energy_async.fleet.owner import found_owner
-from ev_energy_async.fleet.watch import Emitter, FleetState, Journal, Reading
+from ev_energy_async.fleet.watch import Emitter, FleetState, Journal, Reading, load
 from ev_energy_async.instants import instant_of
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Generator
 
     from ev_energy_async.checkpoint import Checkpoint, Owner
-    from ev_energy_async.devices import ServerTime
+    from ev_energy_async.devices import DeviceKind, ServerTime
     from ev_energy_async.fleet.events import WatchEvent
     from ev_energy_async.fleet.owner import TokenOwner
     from ev_energy_async.fleet.watch import FleetClient
@@ -94,6 +94,7 @@ class _Collection:
 
     Attributes:
         device_id: Whose logs.
+        of: Its kind.
         log: Which log.
         reading: What reads them, once it has begun.
         read_to: Up to which instant all were read.
@@ -102,6 +103,7 @@ class _Collection:
     """
 
     device_id: str
+    of: DeviceKind
     log: str
     read_to: int
     reading: Reading | None = None
@@ -142,9 +144,9 @@ class Audit(Stream["StatusLogged | ErrorLogged | PollFailed"]):
         self._time = time
         self._owner = owner
         self._journal = Journal(checkpoint, name)
-        self._state = FleetState()
-        self._emitter = Emitter(self._journal, self._state)
-        self._events: deque[tuple[int, WatchEvent]] = self._emitter.events
+        self._states: dict[str, FleetState] = {}
+        self._emitters: dict[str, Emitter] = {}
+        self._events: deque[tuple[int, WatchEvent]] = deque()
         self._logs = logs
         self._since, self._until = since, until
         self._resumed = None if cursor is None else _read_cursor(cursor, instant_of(since), instant_of(until))
@@ -254,15 +256,25 @@ class Audit(Stream["StatusLogged | ErrorLogged | PollFailed"]):
             return
         owner = await found_owner(self._owner, self._clock, self._patience)
         async with aclosing(self._journal.load(owner)) as rows:
-            await self._state.load(rows)
+            self._states = await load(rows)
+        self._emitters = {kind: Emitter(self._journal, state, self._events) for kind, state in self._states.items()}
         if self._resumed is not None and self._resumed.logs:
             self._logs = self._resumed.logs
-        self._logs = tuple(self._state.meta.kinds if self._logs is None else self._logs)
         begin, resumed = instant_of(self._since), self._resumed
-        for device_id in sorted(each for each, state in self._state.devices.items() if state.is_here):
-            if resumed is None or device_id >= resumed.device_id or device_id in resumed.failed:
-                self._waiting.extend(_Collection(device_id, log, begin) for log in self._logs)
+        devices = ((each, kind) for kind, state in self._states.items() for each in state.devices)
+        for device_id, kind in sorted(devices):
+            is_left = resumed is None or device_id >= resumed.device_id or device_id in resumed.failed
+            if is_left and self._states[kind].devices[device_id].is_here:
+                self._waiting.extend(_Collection(device_id, DEVICES[kind], log, begin) for log in self._logs_of(kind))
         self._is_loaded = True
+
+    def _logs_of(self, kind: str) -> list[str]:
+        """Return the logs of a kind of devices that are read: those that the watch delivers, if none were named."""
+        row = DEVICES[kind]
+        watched = self._states[kind].meta.kinds if self._logs is None else self._logs
+        # The currents of a clamp are its status.
+        names = [row.regular.log if log == "status" else log for log in watched]
+        return [log for log in names if log in row.watched and row.logs[log].function]
 
     async def _step(self) -> None:
         """Read the next portion of some collections."""
@@ -288,7 +300,7 @@ class Audit(Stream["StatusLogged | ErrorLogged | PollFailed"]):
                 failures.append((each, outcome))
         waits, failed = settle(failures, answered=len(failures) < len(readings), waits=self._patience.failures)
         for each, error in failed:
-            self._emitter.failed(None, each.device_id, each.log, error)
+            self._emitters[each.of.kind].failed(None, each.device_id, each.log, error)
             self._failed[each.device_id] = None
             self._end(each)
         if waits:
@@ -299,8 +311,9 @@ class Audit(Stream["StatusLogged | ErrorLogged | PollFailed"]):
     def _begin(self, each: _Collection) -> _Collection:
         each.reading = Reading(
             self._client,
+            each.of,
             each.device_id,
-            DEVICES["vehicles"].logs[each.log],
+            each.log,
             self._time,
             down_to=each.read_to,
             since=self._since,
@@ -314,7 +327,7 @@ class Audit(Stream["StatusLogged | ErrorLogged | PollFailed"]):
         logs, has_more = reading.take()
         end = reading.upto if has_more else instant_of(self._until) + 1
         gaps_from = None if has_more else instant_of(self._since)
-        self._emitter.audited(reading, logs, each.read_to, end, gaps_from=gaps_from)
+        self._emitters[each.of.kind].audited(reading, logs, each.read_to, end, gaps_from=gaps_from)
         each.read_to = end
         self._report = attrs.evolve(self._report, logs=self._report.logs + len(logs))
         if not has_more:

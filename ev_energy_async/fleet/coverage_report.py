@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from ev_energy_async.devices import DEVICES
 from ev_energy_async.fleet.coverage import Coverage, Gap, Reason, Row, join_gaps
 from ev_energy_async.instants import MICROSECOND, SECOND, moment
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from ev_energy_async.fleet.coverage import Gaps
-    from ev_energy_async.fleet.watch import DeviceState, Meta
+    from ev_energy_async.fleet.watch import DeviceState, FleetState, Meta
 
 __all__ = ["coverage_of"]
 
@@ -21,35 +22,37 @@ _LATE: Final = 3
 _AT_LEAST: Final = 600 * SECOND
 
 
-def coverage_of(meta: Meta, vehicles: Mapping[str, DeviceState], now: int) -> Coverage:
+def coverage_of(states: Iterable[FleetState], now: int) -> Coverage:
     """Return what is complete.
 
     Args:
-        meta: What the checkpoint says of the fleet.
-        vehicles: What it says of each vehicle.
+        states: What the checkpoint says of the devices of each kind.
         now: The time.
     """
+    return Coverage(tuple(row for state in states for row in _rows(state.meta, state.devices, now)))
+
+
+def _rows(meta: Meta, devices: Mapping[str, DeviceState], now: int) -> Iterator[Row]:
     overdue = now - meta.snapshot_at > max(_LATE * round(meta.every * SECOND), _AT_LEAST)
-    return Coverage(
-        tuple(
-            _row(meta, vehicle_id, kind, vehicles[vehicle_id], now, overdue=overdue)
-            for vehicle_id in sorted(vehicles)
-            for kind in meta.kinds
-            if vehicles[vehicle_id].is_here
-        )
-    )
+    for device_id in sorted(devices):
+        state = devices[device_id]
+        # What has no collection of logs cannot be proven complete.
+        logs = [log for log in meta.kinds if DEVICES[state.kind].logs[log].function] if state.is_here else []
+        for log in logs:
+            yield _row(meta, device_id, log, state, max(now, meta.snapshot_at), overdue=overdue)
 
 
 def _row(meta: Meta, device_id: str, log: str, state: DeviceState, now: int, *, overdue: bool) -> Row:
     ledger = state.ledger(log)
     troubles = dict(state.trouble)
     # A snapshot in which the device could not be seen says nothing of its newest log.
-    trouble = troubles.get(log) or (troubles.get("vehicle") if log == "status" else None)
-    upto, is_behind = ledger.read_at, log == "status" and state.behind > 0
+    is_regular = log == state.regular
+    trouble = troubles.get(log) or (troubles.get(DEVICES[state.kind].noun) if is_regular else None)
+    upto, is_behind = ledger.read_at, is_regular and state.behind > 0
     if is_behind:
         # A newer log was shown than any read has seen, and nothing is known of what lies before it.
         upto = max(upto, state.behind)
-    elif log == "status" and trouble is None:
+    elif is_regular and trouble is None:
         # That its newest log was still the same says that there is none after it.
         upto = max(upto, meta.snapshot_at)
     gaps = [Gap(moment(begin), _after(begin, end), Reason(why)) for of, begin, end, why in state.gaps if of == log]

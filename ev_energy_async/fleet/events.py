@@ -7,24 +7,31 @@ drop what it has.
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Literal, TypeAlias
+import sys
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias
 
 import attrs
 
 from ev_energy_async.codec import AsDict
-from ev_energy_async.devices import place
+from ev_energy_async.devices import DEVICES, place
 from ev_energy_async.instants import moment
+
+if sys.version_info >= (3, 13):
+    from typing import TypeVar
+else:
+    from typing_extensions import TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from ev_energy_async.errors import EvEnergyError
     from ev_energy_async.models import Vehicle, VehicleAPIErrorLog, VehicleStatusLog
-    from ev_energy_async.values import Model
 
 __all__ = [
     "CycleFinished",
+    "DeviceAdded",
     "DeviceEvent",
+    "DeviceRemoved",
     "ErrorLogged",
     "FleetEvent",
     "FleetShrank",
@@ -35,12 +42,17 @@ __all__ = [
     "Spent",
     "StatusLogged",
     "VehicleAdded",
+    "VehicleEvent",
     "VehicleRemoved",
     "WatchEvent",
 ]
 
+StatusT = TypeVar("StatusT", default="VehicleStatusLog")
+ErrorT = TypeVar("ErrorT", default="VehicleAPIErrorLog")
+DeviceT = TypeVar("DeviceT", default=Any)
 
-def _time_of(log: Model, field: str) -> dt.datetime:
+
+def _time_of(log: Any, field: str) -> dt.datetime:
     found = getattr(log, field)
     # It may stand in the URL of the log alone.
     return found if isinstance(found, dt.datetime) else moment(place(log, field).at)
@@ -73,22 +85,23 @@ class FleetEvent(AsDict):
         await self._ack()
 
 
+def _vehicle_id(event: DeviceEvent) -> str:
+    return event.vehicle_id
+
+
 @attrs.frozen(kw_only=True)
 class DeviceEvent(FleetEvent):
     """An event of one device.
 
     Attributes:
-        vehicle_id: Which vehicle.
+        vehicle_id: Which vehicle; empty if it is a device of another kind.
         kind: The collection that it is of.
+        device_id: Which device, whatever its kind.
     """
 
-    vehicle_id: str
+    vehicle_id: str = ""
     kind: str = "vehicles"
-
-    @property
-    def device_id(self) -> str:
-        """Which device, whatever its kind."""
-        return self.vehicle_id
+    device_id: str = attrs.field(default=attrs.Factory(_vehicle_id, takes_self=True), repr=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -99,43 +112,61 @@ class LogEvent(DeviceEvent):
         late: Whether the API stored it late: a read had already seen a later one.
         out_of_order: Whether a later one was delivered before it.
         via: `snapshot` if a snapshot showed it as the newest one, `read` if it was read with the history.
+        raw: The log as JSON, as the API sent it, if the watch was asked for it (`raw=True`); None if not.
     """
 
     late: bool = False
     out_of_order: bool = False
     via: Literal["snapshot", "read"] = "read"
+    raw: bytes | None = attrs.field(default=None, repr=False, eq=False)
 
 
 @attrs.frozen(kw_only=True)
-class StatusLogged(LogEvent):
-    """A vehicle has a new status log.
+class StatusLogged(LogEvent, Generic[StatusT]):
+    """A device has a new status log: a `VehicleStatusLog` of a vehicle, an `EVSEStatusLog` of a charger, and so on.
 
     Attributes:
         log: The log.
     """
 
-    log: VehicleStatusLog
+    log: StatusT
 
     @property
     def sampled_at(self) -> dt.datetime:
         """When the state was sampled, aware; every log has such a time, by which it is known."""
-        return _time_of(self.log, "sampled_at")
+        return _time_of(self.log, DEVICES[self.kind].regular.time)
 
 
 @attrs.frozen(kw_only=True)
-class ErrorLogged(LogEvent):
-    """An exchange with a vehicle's telematics has failed.
+class ErrorLogged(LogEvent, Generic[ErrorT]):
+    """An exchange with a vehicle's telematics, or with a charger, has failed.
 
     Attributes:
         log: The log.
     """
 
-    log: VehicleAPIErrorLog
+    log: ErrorT
 
     @property
     def logged_at(self) -> dt.datetime:
         """When the failure was logged, aware; every log has such a time, by which it is known."""
-        return _time_of(self.log, "logged_at")
+        return _time_of(self.log, DEVICES[self.kind].logs["error"].time)
+
+
+@attrs.frozen(kw_only=True)
+class DeviceAdded(DeviceEvent, Generic[DeviceT]):
+    """A device of another kind than a vehicle is seen for the first time, or again after it was removed.
+
+    Attributes:
+        device: The device, with its newest status log if its kind shows one.
+    """
+
+    device: DeviceT
+
+
+@attrs.frozen(kw_only=True)
+class DeviceRemoved(DeviceEvent):
+    """A device of another kind than a vehicle is gone."""
 
 
 @attrs.frozen(kw_only=True)
@@ -184,15 +215,17 @@ class PollFailed(DeviceEvent):
 
 @attrs.frozen(kw_only=True)
 class FleetShrank(FleetEvent):
-    """A snapshot holds far fewer vehicles than the one before; no vehicle is taken as removed while it is so.
+    """A snapshot holds far fewer devices than the one before; no device is taken as removed while it is so.
 
     Attributes:
-        before: How many vehicles are known.
+        before: How many devices are known.
         after: How many of them the snapshot holds.
+        kind: Of which kind.
     """
 
     before: int
     after: int
+    kind: str = "vehicles"
 
 
 @attrs.frozen(kw_only=True)
@@ -249,13 +282,14 @@ class CycleFinished(FleetEvent):
         complete_within: How soon every log is delivered that the API stores in time, in seconds; longer than asked for
             if the budget does not allow it, infinite if history cannot keep up, None without history.
         fits: Whether the budget allows what was asked for.
-        vehicles: Vehicles in the snapshot.
-        changed: Vehicles that showed a new log.
-        waiting: Vehicles whose history is to be read.
-        failed: Vehicles that could not be read.
+        vehicles: Devices in the snapshot that are watched.
+        changed: Devices that showed a new log.
+        waiting: Devices whose history is to be read.
+        failed: Devices that could not be read.
         spent: The requests it made.
         lateness: How late the status logs were stored that were read in it; None if there were none.
         budget_remaining: Requests left of the hourly budget.
+        kind: Of which devices.
     """
 
     cycle: int
@@ -271,9 +305,10 @@ class CycleFinished(FleetEvent):
     spent: Spent
     lateness: Lateness | None
     budget_remaining: int
+    kind: str = "vehicles"
 
 
-WatchEvent: TypeAlias = (
+VehicleEvent: TypeAlias = (
     StatusLogged
     | ErrorLogged
     | VehicleAdded
@@ -283,4 +318,18 @@ WatchEvent: TypeAlias = (
     | FleetShrank
     | CycleFinished
 )
-"""The events that `fleet.watch` yields."""
+"""The events that `fleet.watch` yields of vehicles."""
+
+WatchEvent: TypeAlias = (
+    StatusLogged[Any]
+    | ErrorLogged[Any]
+    | VehicleAdded
+    | VehicleRemoved
+    | DeviceAdded[Any]
+    | DeviceRemoved
+    | IntegrationChanged
+    | PollFailed
+    | FleetShrank
+    | CycleFinished
+)
+"""The events that `fleet.watch` yields of devices of several kinds."""

@@ -7,10 +7,9 @@ their arguments.
 from __future__ import annotations
 
 import datetime as dt
-import warnings
 import weakref
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, Unpack, overload
+from typing import TYPE_CHECKING, Any, Final, Literal, Unpack, overload
 
 from ev_energy_async.checkpoint import MemoryCheckpoint
 from ev_energy_async.clock import seconds, utc, utc_bounds
@@ -24,16 +23,18 @@ from ev_energy_async.fleet.coverage import Coverage, Gap, Reason
 from ev_energy_async.fleet.coverage_report import coverage_of
 from ev_energy_async.fleet.owner import TokenOwner
 from ev_energy_async.fleet.plan import Plan, PlanOptions, plan, within_of
+from ev_energy_async.fleet.selection import Replaced, settings_of, warn_of_replaced
 from ev_energy_async.fleet.watch import (
     Batch,
+    DeviceStatus,
     Engine,
     FleetClient,
-    FleetState,
     Journal,
     Progress,
     Rules,
     Settings,
     Watch,
+    load,
 )
 from ev_energy_async.instants import SECOND, instant_of
 from ev_energy_async.values import UNSET
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from ev_energy_async.calls import Paginator
     from ev_energy_async.checkpoint import Checkpoint, Owner
     from ev_energy_async.clock import Duration
-    from ev_energy_async.devices import VehicleLog, WatchedLog
+    from ev_energy_async.devices import WatchedKind, WatchedLog
     from ev_energy_async.fleet.events import WatchEvent
     from ev_energy_async.fleet.watch import LedWatch, Role
     from ev_energy_async.ids import Ref
@@ -58,6 +59,7 @@ __all__ = [
     "Backfill",
     "Batch",
     "Coverage",
+    "DeviceStatus",
     "Fleet",
     "FleetClient",
     "Gap",
@@ -72,21 +74,7 @@ _CONCURRENCY: Final = 20
 _STALE: Final = dt.timedelta(hours=12)
 _MAX_SHRINK: Final = 0.05
 _LOGS: Final = DEVICES["vehicles"].watched
-
-
-_REPLACED: Final = {
-    "read_every": "history is read in full pages, as `complete_within=` and the budget allow",
-    "reread_every": "late logs are found with the history, within `complete_within=`",
-    "reread_share": "late logs are found with the history, within `complete_within=`",
-}
-
-
-class _Replaced(TypedDict, total=False):
-    """Arguments of `watch` that have no effect any more."""
-
-    read_every: Duration | None
-    reread_every: Duration
-    reread_share: float
+_KINDS: Final[frozenset[WatchedKind]] = frozenset({"vehicles"})
 
 
 class Fleet:
@@ -116,11 +104,19 @@ class Fleet:
     def snapshot(self, kind: Literal["vehicles"] = "vehicles") -> Paginator[m.Vehicle]: ...
     @overload
     def snapshot(self, kind: Literal["evses"]) -> Paginator[m.EVSE]: ...
-    def snapshot(self, kind: Literal["vehicles", "evses"] = "vehicles") -> Paginator[Any]:
-        """Return all vehicles, or all chargers, each with its newest status log; 100 a request.
+    @overload
+    def snapshot(self, kind: Literal["home_batteries"]) -> Paginator[m.HomeBattery]: ...
+    @overload
+    def snapshot(self, kind: Literal["boundary_meters"]) -> Paginator[m.BoundaryMeter]: ...
+    @overload
+    def snapshot(self, kind: Literal["inverters"]) -> Paginator[m.Inverter]: ...
+    @overload
+    def snapshot(self, kind: WatchedKind) -> Paginator[Any]: ...
+    def snapshot(self, kind: WatchedKind = "vehicles") -> Paginator[Any]:
+        """Return all devices of a kind, each with its newest status log; 100 a request.
 
         Args:
-            kind: `vehicles` or `evses`.
+            kind: `vehicles`, `evses`, `home_batteries`, `boundary_meters` or `inverters`.
 
         Raises:
             InvalidArgument: It is another kind.
@@ -131,11 +127,14 @@ class Fleet:
         """
         from ev_energy_async import api  # noqa: PLC0415  # loaded when something is asked for
 
-        if kind == "vehicles":
-            return api.list_vehicles(self._client, expand=["latest_status_log"], page_size=PAGE_SIZE)
-        if kind == "evses":
-            return api.list_evses(self._client, expand=["latest_status_log"], page_size=PAGE_SIZE)
-        raise InvalidArgument("kind", kind, "'vehicles' or 'evses'")
+        shown = {name: row for name, row in DEVICES.items() if row.regular.newest is not None}
+        if kind not in shown:
+            raise InvalidArgument("kind", kind, f"one of {', '.join(map(repr, shown))}")
+        row = shown[kind]
+        found: Paginator[Any] = getattr(api, row.list_devices)(
+            self._client, expand=[row.regular.newest], page_size=PAGE_SIZE
+        )
+        return found
 
     @property
     def role(self) -> Role | None:
@@ -151,6 +150,9 @@ class Fleet:
         checkpoint: Checkpoint | None = None,
         on_progress: Callable[[Progress], object] | None = None,
         *,
+        kinds: Collection[WatchedKind] = _KINDS,
+        vehicles: Iterable[Ref] | Callable[[m.Vehicle], bool] | None = None,
+        raw: bool = False,
         order: Literal["newest", "time"] = "newest",
         cycles: int | None = None,
         ack: Literal["next", "explicit"] = "next",
@@ -163,7 +165,7 @@ class Fleet:
         name: str = "watch",
         lease: Lease | None = None,
         on_role_change: Callable[[Role], object] | None = None,
-        **replaced: Unpack[_Replaced],
+        **replaced: Unpack[Replaced],
     ) -> Watch:
         """Return a stream of what happens to the fleet, from where the checkpoint says; endless unless told otherwise.
 
@@ -186,6 +188,11 @@ class Fleet:
             logs: What to deliver: `status`, `error`, both or nothing.
             checkpoint: Where it keeps its progress. It is opened if need be, and not closed.
             on_progress: Called with a `Progress` after each step; must not block.
+            kinds: Which devices: any of `vehicles`, `evses`, `home_batteries`, `boundary_meters`, `inverters` and
+                `ct_clamps`; they share the budget by their numbers. Each kind has cycles of its own.
+            vehicles: Only these: vehicles (IDs, URLs or models), or a function that is given a vehicle as a snapshot
+                shows it and returns whether it is watched.
+            raw: Whether the events of logs have their JSON as the API sent it (`event.raw`).
             order: `newest`: the newest log of a vehicle at once, those before it when they are read. `time`: the logs
                 of a vehicle in the order of their time, each once a read has proven that nothing lies between.
             cycles: End after so many snapshots and the reads that are due by then; None for never.
@@ -218,12 +225,7 @@ class Fleet:
         for argument, share in (("error_share", error_share), ("max_shrink", max_shrink)):
             if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
                 raise InvalidArgument(argument, share, "a fraction from 0 to 1")
-        for argument in replaced:
-            if argument not in _REPLACED:
-                raise TypeError(f"watch() got an unexpected keyword argument {argument!r}")
-            warnings.warn(
-                f"{argument}= has no effect any more; {_REPLACED[argument]}", DeprecationWarning, stacklevel=2
-            )
+        warn_of_replaced(replaced)
         within = within_of(complete_within)
         rules = Rules(
             status="status" in names,
@@ -235,7 +237,7 @@ class Fleet:
             stale=_nanoseconds("stale", stale),
             max_shrink=max_shrink,
         )
-        settings = Settings(
+        common = Settings(
             every=None if every is None else seconds("every", every),
             complete_within=within,
             rules=rules,
@@ -244,7 +246,9 @@ class Fleet:
             cycles=None if cycles is None else _at_least_one("cycles", cycles),
             on_progress=on_progress,
             name=name,
+            is_raw=raw,
         )
+        settings = settings_of(common, kinds, vehicles)
         self._is_own = checkpoint is None
         self._checkpoint = MemoryCheckpoint() if checkpoint is None else checkpoint
         owner = self._owner_of(self._checkpoint)
@@ -261,23 +265,26 @@ class Fleet:
 
     def logs(
         self,
-        log: VehicleLog,
+        log: str,
         vehicles: Iterable[Ref] | None = None,
         since: dt.datetime | None = None,
         until: dt.datetime | None = None,
         concurrency: int = 50,
         *,
+        kind: str = "vehicles",
         share: float = 0.5,
         cursor: str | None = None,
     ) -> Backfill:
-        """Return the past logs of many vehicles, merged; see `Backfill`.
+        """Return the past logs of many devices, merged; see `Backfill`.
 
         Args:
-            log: `status`, `error`, `command` or `location`.
-            vehicles: Which vehicles (IDs, URLs or models); None for all.
+            log: `status`, `error`, `command` or `location`; of chargers `status`, `error`, `command` or `ocpp`, of
+                CT clamps `current`, of home batteries and boundary meters `status`.
+            vehicles: Which vehicles, or other devices (IDs, URLs or models); None for all.
             since: No earlier than this, on the time of the collection; included.
             until: No later than this; included.
             concurrency: How many vehicles are read at the same time.
+            kind: Of which devices: `vehicles`, `evses`, `home_batteries`, `boundary_meters` or `ct_clamps`.
             share: The fraction of the hourly budget that it may take.
             cursor: Where an earlier run was, of the same kind, bounds and vehicles.
 
@@ -289,7 +296,15 @@ class Fleet:
             ...     print(item.vehicle_id, item)
         """
         return Backfill(
-            self._client, log, vehicles, since=since, until=until, concurrency=concurrency, share=share, cursor=cursor
+            self._client,
+            log,
+            vehicles,
+            kind=kind,
+            since=since,
+            until=until,
+            concurrency=concurrency,
+            share=share,
+            cursor=cursor,
         )
 
     async def coverage(self, checkpoint: Checkpoint | None = None, *, name: str = "watch") -> Coverage:
@@ -303,13 +318,12 @@ class Fleet:
             InvalidArgument: There was no watch, and no checkpoint is given.
             CheckpointError: The checkpoint cannot be read, or is another's.
         """
-        state = FleetState()
         kept = self._kept(checkpoint)
         owner = self._owner_of(kept)
         found = await owner.find() if isinstance(owner, TokenOwner) else owner
         async with aclosing(Journal(kept, name).load(found)) as rows:
-            await state.load(rows)
-        return coverage_of(state.meta, state.devices, max(self._time.now(), state.meta.snapshot_at))
+            states = await load(rows)
+        return coverage_of(states.values(), self._time.now())
 
     def audit(
         self,
@@ -359,7 +373,7 @@ class Fleet:
             time=self._time,
         )
 
-    def plan(self, vehicles: int, every: Duration | None = None, **options: Unpack[PlanOptions]) -> Plan:
+    def plan(self, vehicles: int = 0, every: Duration | None = None, **options: Unpack[PlanOptions]) -> Plan:
         """Return what watching so many vehicles takes of the budget, and what it gives; printed it is a table.
 
         Args:
@@ -367,7 +381,8 @@ class Fleet:
             every: From the beginning of a snapshot to that of the next, seconds or a `timedelta`; None to choose it.
             options: `report_every`, how often a vehicle reports; `complete_within`, `logs`, `error_share` and `past` as
                 `watch` takes them; `backfills`, requests an hour to set aside; `budget`, requests an hour, those of
-                this client by default.
+                this client by default; and how many devices of other kinds there are: `evses`, `home_batteries`,
+                `boundary_meters`, `inverters`, `ct_clamps`.
 
         Raises:
             InvalidArgument: An argument is not what it should be.

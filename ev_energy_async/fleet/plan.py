@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final, TypedDict
+from typing import TYPE_CHECKING, Final, TypedDict, Unpack
 
 import attrs
 
@@ -14,7 +14,7 @@ from ev_energy_async.clock import seconds
 from ev_energy_async.codec import AsDict
 from ev_energy_async.devices import DEVICES, log_names
 from ev_energy_async.errors import InvalidArgument
-from ev_energy_async.fleet.allotment import ERROR_SHARE, EVERY, HOUR, PAST, REPORT_EVERY, Allotment, Demand, allot
+from ev_energy_async.fleet.allotment import ERROR_SHARE, EVERY, HOUR, PAST, REPORT_EVERY, Allotment, Demand, allot, wish
 from ev_energy_async.values import UNSET
 
 if TYPE_CHECKING:
@@ -74,6 +74,8 @@ class Plan(AsDict):
         late_every: How often the past of a vehicle is read again at the most, in seconds, for logs that came late.
         fitting_budget: The smallest budget with which it fits.
         larger: Larger budgets, each with what it gives: budget, `every`, `complete_within`.
+        kinds: The plan for each kind of devices, each with its share of the budget, if there are several or others than
+            vehicles. The rest of this plan is what holds for all of them.
     """
 
     vehicles: int
@@ -85,6 +87,7 @@ class Plan(AsDict):
     late_every: float
     fitting_budget: int
     larger: tuple[tuple[int, float, float | None], ...] = ()
+    kinds: dict[str, Plan] = attrs.field(factory=dict["str", "Plan"])
 
     @property
     def spare(self) -> float:
@@ -94,7 +97,9 @@ class Plan(AsDict):
     @property
     def headline(self) -> str:
         """The plan in a sentence."""
-        count = f"{self.vehicles:,} vehicle{'s' * (self.vehicles != 1)}"
+        counts = {kind: part.vehicles for kind, part in self.kinds.items()} or {"vehicles": self.vehicles}
+        shown = [f"{count:,} {_named(kind, count)}" for kind, count in counts.items()]
+        count = " and ".join([*([", ".join(shown[:-1])] if shown[:-1] else []), shown[-1]])
         cost = f"{self.requests.total:,.0f} of {self.budget:,} requests an hour"
         fresh = f"the newest status within {_spoken(self.every)}"
         if self.complete_within is None:
@@ -103,9 +108,8 @@ class Plan(AsDict):
             complete = f"; every log needs {self.fitting_budget:,} requests an hour"
         else:
             complete = f", every log within {_spoken(self.complete_within)}"
-        verb = (
-            ("fits" if self.fits else "does not fit") if self.vehicles == 1 else ("fit" if self.fits else "do not fit")
-        )
+        is_one = sum(counts.values()) == 1
+        verb = ("fits" if self.fits else "does not fit") if is_one else ("fit" if self.fits else "do not fit")
         return f"{count} {verb}: {fresh}{complete}, for {cost}"
 
     def __str__(self) -> str:
@@ -119,6 +123,12 @@ class Plan(AsDict):
             value: float = getattr(self.requests, name)
             if value or name != "backfill":
                 yield f"  {name:<16}{value:>10,.0f}{value / self.budget:>16.1%}"
+        for kind, part in self.kinds.items():
+            within = part.complete_within
+            complete = "-" if within is None or within == math.inf else _spoken(within)
+            yield ""
+            yield f"  {kind:<16}{part.requests.total:>10,.0f}{part.requests.total / self.budget:>16.1%}"
+            yield f"    newest within {_spoken(part.every)}, every log within {complete}"
         yield ""
         yield f"{'delivered within':<18}{'half':>10}{'the last':>16}"
         yield f"  {'newest status':<16}{_spoken(self.every / 2):>10}{_spoken(self.every):>16}"
@@ -136,7 +146,17 @@ class Plan(AsDict):
                 yield f"  {budget:<16,}{_spoken(every):>10}{log:>16}"
 
 
-class PlanOptions(TypedDict, total=False):
+class _Others(TypedDict, total=False):
+    """How many devices of other kinds than vehicles there are."""
+
+    evses: int
+    home_batteries: int
+    boundary_meters: int
+    inverters: int
+    ct_clamps: int
+
+
+class PlanOptions(_Others, total=False):
     """The options of `Fleet.plan`."""
 
     complete_within: Duration | UnsetType | None
@@ -150,7 +170,7 @@ class PlanOptions(TypedDict, total=False):
 
 
 def plan(
-    vehicles: int,
+    vehicles: int = 0,
     every: Duration | None = None,
     *,
     complete_within: Duration | UnsetType | None = UNSET,
@@ -161,6 +181,7 @@ def plan(
     past: Duration = PAST,
     backfills: float = 0,
     budget: int = _BUDGET,
+    **others: Unpack[_Others],
 ) -> Plan:
     """Work out what watching a fleet takes of the hourly budget, and what it gives.
 
@@ -175,6 +196,7 @@ def plan(
         past: How late logs may be stored and are still found.
         backfills: Requests an hour to set aside for backfills.
         budget: Requests that a rolling hour allows.
+        others: How many devices of other kinds: `evses`, `home_batteries`, `boundary_meters`, `inverters`, `ct_clamps`.
 
     Raises:
         InvalidArgument: An argument is not what it should be.
@@ -203,7 +225,70 @@ def plan(
         backfills=_number("backfills", backfills, math.inf, "requests an hour, not below zero"),
         is_status="status" in names,
     )
-    return plan_of(demand, allot(demand))
+    counts = {"vehicles": demand.devices}
+    counts |= {kind: _whole(kind, count, 0) for kind, count in others.items()}
+    for kind in counts:
+        if kind not in DEVICES:
+            raise TypeError(f"plan() got an unexpected keyword argument {kind!r}")
+    counts = {kind: counts[kind] for kind in DEVICES if counts.get(kind)}
+    if not counts.keys() - {"vehicles"}:
+        return plan_of(demand, allot(demand))
+    return _together({kind: _demand_of(kind, count, demand) for kind, count in counts.items()})
+
+
+def _demand_of(kind: str, count: int, like: Demand) -> Demand:
+    """Return the demand of another kind of devices, of which the same is asked for."""
+    row = DEVICES[kind]
+    return attrs.evolve(
+        like,
+        devices=count,
+        error_share=like.error_share if "error" in row.watched else 0.0,
+        # What has no collection shows its newest log, and that is all.
+        complete_within=like.complete_within if row.regular.function else 0.0,
+        is_shown=row.regular.newest is not None,
+    )
+
+
+def _together(demands: dict[str, Demand]) -> Plan:
+    """Return the plan for several kinds of devices, which share the budget as a watch shares it."""
+    wishes = {kind: wish(demand.devices, demand.rate) for kind, demand in demands.items()}
+    shares = {kind: each / sum(wishes.values()) for kind, each in wishes.items()}
+    parts: dict[str, Plan] = {}
+    for kind, demand in demands.items():
+        own = attrs.evolve(demand, budget=shares[kind] * demand.budget, backfills=shares[kind] * demand.backfills)
+        parts[kind] = plan_of(own, allot(own))
+    budget = next(iter(demands.values())).budget
+    withins = [part.complete_within for part in parts.values() if part.complete_within is not None]
+    every_larger = zip(*(part.larger for part in parts.values()), strict=True)
+    return Plan(
+        vehicles=parts["vehicles"].vehicles if "vehicles" in parts else 0,
+        budget=round(budget),
+        requests=Usage(
+            **{name: sum(getattr(part.requests, name) for part in parts.values()) for name in attrs.fields_dict(Usage)}
+        ),
+        fits=all(part.fits for part in parts.values()),
+        every=max(part.every for part in parts.values()),
+        complete_within=max(withins, default=None),
+        late_every=max(part.late_every for part in parts.values()),
+        fitting_budget=max(math.ceil(part.fitting_budget / shares[kind]) for kind, part in parts.items()),
+        larger=tuple(
+            (
+                round(times * budget),
+                max(every for _, every, _ in found),
+                max((each for _, _, each in found if each is not None), default=None),
+            )
+            for times, found in zip(_LARGER, every_larger, strict=True)
+        ),
+        kinds=parts,
+    )
+
+
+def _named(kind: str, count: int) -> str:
+    """Return what devices of a kind are called."""
+    name = {"evses": "chargers", "ct_clamps": "CT clamps"}.get(kind, kind.replace("_", " "))
+    if count != 1:
+        return name
+    return f"{name[:-3]}y" if name.endswith("ies") else name[:-1]
 
 
 def within_of(complete_within: Duration | UnsetType | None) -> float | None:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import attrs
 
+from ev_energy_async.devices import DEVICES, LogKind
 from ev_energy_async.fleet.watch.emitter import state_after
 from ev_energy_async.fleet.watch.ledger import Ledger
 from ev_energy_async.fleet.watch.state import DeviceState
@@ -26,6 +27,7 @@ class Read:
     log: str = "status"
     logs: tuple[Any, ...] = ()
     is_cut: bool = False
+    row: LogKind = DEVICES["vehicles"].regular
 
 
 def deep_at_after(*reads: Read) -> int:

@@ -168,8 +168,9 @@ async def run(plan: Plan) -> None:
                 break
     assert len(finished) == len(set(finished)), "told twice"
     slow = dt.timedelta(seconds=plan.every + 120 * 7 + 3_600)
-    # What came before it began does not count, nor, for a watch whose clock is ahead, what came a little after.
-    begin = START if plan.states_date else START + max(dt.timedelta(0), wrong_by)
+    # What came before its first response does not count, nor what came a little after where its clock is ahead.
+    begin = START + dt.timedelta(seconds=plan.pause)
+    begin = begin if plan.states_date else begin + max(dt.timedelta(0), wrong_by)
     for car in cars:
         for kind, logs in (("status", car.status), ("error", car.errors)):
             for log in logs:

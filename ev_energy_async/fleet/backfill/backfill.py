@@ -20,7 +20,7 @@ from ev_energy_async.codec import AsDict
 from ev_energy_async.devices import PAGE_SIZE, Allowance, Patience, Stream, is_fatal, is_transient, pages_of, settle
 from ev_energy_async.errors import EvEnergyError, InvalidArgument
 from ev_energy_async.fleet.backfill.positions import Position, Saved, SavedPosition, digest, read_cursor, write_cursor
-from ev_energy_async.fleet.backfill.selection import LogSelection, itself, vehicle_ids
+from ev_energy_async.fleet.backfill.selection import LogSelection, device_ids, itself
 from ev_energy_async.fleet.events import PollFailed
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ev_energy_async.calls import Page, Paginator
-    from ev_energy_async.devices import Backfilling, VehicleLog
+    from ev_energy_async.devices import Backfilling
     from ev_energy_async.fleet.backfill.positions import Item
     from ev_energy_async.ids import Ref
 
@@ -36,27 +36,34 @@ __all__ = ["PRIORITY", "Backfill", "LogRead"]
 
 T = TypeVar("T")
 
-PRIORITY: Final = -1
-"""Below a poll's: where the budget is short, a backfill comes last."""
+PRIORITY: Final = -3
+"""Below the snapshots and reads of a watch: where the budget is short, a backfill comes last."""
 
 _LOG: Final = logging.getLogger("ev_energy_async")
 
 
 @attrs.frozen(kw_only=True)
 class LogRead(AsDict):
-    """A log of a vehicle's past.
+    """A log of a device's past.
 
     Attributes:
         key: What tells it from all other logs, in every run, as in `vhcl01.../status/2026-...`.
-        vehicle_id: Whose.
-        log_kind: `status`, `error`, `command` or `location`.
+        vehicle_id: Whose; of a device of another kind it is that one's ID too.
+        log_kind: `status`, `error`, `command` and so on.
         log: The log.
+        kind: The kind of the device.
     """
 
     key: str
     vehicle_id: str
     log_kind: str
     log: Any
+    kind: str = "vehicles"
+
+    @property
+    def device_id(self) -> str:
+        """Whose, whatever its kind."""
+        return self.vehicle_id
 
 
 Read: TypeAlias = "LogRead | PollFailed"
@@ -112,9 +119,10 @@ class Backfill(Stream["LogRead | PollFailed"]):
     def __init__(
         self,
         sender: Backfilling,
-        log: VehicleLog,
+        log: str,
         vehicles: Iterable[Ref] | None = None,
         *,
+        kind: str = "vehicles",
         since: dt.datetime | None = None,
         until: dt.datetime | None = None,
         concurrency: int = 50,
@@ -122,7 +130,7 @@ class Backfill(Stream["LogRead | PollFailed"]):
         cursor: str | None = None,
     ) -> None:
         super().__init__()
-        self._selection = LogSelection.of(log, since, until)
+        self._selection = LogSelection.select(kind, log, since, until)
         if isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1:
             raise InvalidArgument("concurrency", concurrency, "an integer of at least 1")
         if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
@@ -132,12 +140,12 @@ class Backfill(Stream["LogRead | PollFailed"]):
         self._clock = sender.clock
         self._allowance = Allowance(sender, share)
         self._patience = Patience(f"the backfill of {self._selection.text}", sender.clock)
-        self._named = None if vehicles is None else vehicle_ids(vehicles)
+        self._named = None if vehicles is None else device_ids(vehicles, self._selection.of.prefix)
         self._digest = "" if self._named is None else digest(self._named)
         if cursor is None:
             saved = Saved(self._selection.text, self._digest, 0, None, self._named == [], (), ())
         else:
-            saved = read_cursor(cursor, self._selection.text, self._digest)
+            saved = read_cursor(cursor, self._selection.text, self._digest, self._selection.of.prefix)
         self._begun = saved.begun
         self._page = saved.page
         self._has_all = saved.has_all
@@ -207,11 +215,17 @@ class Backfill(Stream["LogRead | PollFailed"]):
         return None
 
     def _item(self, vehicle_id: str, entry: Item) -> Read:
-        kind = self._selection.log
-        key = f"{vehicle_id}/{kind}/{entry.text}"
+        log = self._selection.log
+        key = f"{vehicle_id}/{log}/{entry.text}"
         if entry.error is not None:
-            return PollFailed(key=key, vehicle_id=vehicle_id, log_kind=kind, error=entry.error)
-        return LogRead(key=key, vehicle_id=vehicle_id, log_kind=kind, log=entry.log)
+            return self._failure(key, vehicle_id, log, entry.error)
+        return LogRead(key=key, vehicle_id=vehicle_id, log_kind=log, log=entry.log, kind=self._selection.of.kind)
+
+    def _failure(self, key: str, device_id: str, log: str, error: EvEnergyError) -> PollFailed:
+        kind = self._selection.of.kind
+        if kind == "vehicles":
+            return PollFailed(key=key, vehicle_id=device_id, log_kind=log, error=error)
+        return PollFailed(key=key, device_id=device_id, kind=kind, log_kind=log, error=error)
 
     async def _step(self) -> None:
         """Read a page of each of some vehicles, and one of the list of vehicles if these run out; when it is time."""
@@ -276,9 +290,10 @@ class Backfill(Stream["LogRead | PollFailed"]):
 
     async def _list(self) -> None:
         """Read the next page of the list of vehicles."""
-        paginator = api.list_vehicles(
-            self._sender, expand=["latest_status_log"], page_size=PAGE_SIZE, on_bad_item=itself
-        )
+        of = self._selection.of
+        expand = {} if of.regular.newest is None else {"expand": [of.regular.newest]}
+        lister = getattr(api, of.list_devices)
+        paginator: Paginator[Any] = lister(self._sender, page_size=PAGE_SIZE, on_bad_item=itself, **expand)
         try:
             page = await _page_at(paginator, self._page)
         except EvEnergyError as error:
@@ -289,8 +304,8 @@ class Backfill(Stream["LogRead | PollFailed"]):
         self._waiting.extend(Position(SavedPosition(vehicle_id)) for vehicle_id in found)
         for entry in undecodable:
             assert entry.error is not None, "that is what it is for"  # noqa: S101
-            key = f"unknown/vehicle/{entry.text}"
-            self._failures.append(PollFailed(key=key, vehicle_id="unknown", log_kind="vehicle", error=entry.error))
+            noun = self._selection.of.noun
+            self._failures.append(self._failure(f"unknown/{noun}/{entry.text}", "unknown", noun, entry.error))
         self._page = page.next_cursor
         self._has_all = page.next_cursor is None
 
@@ -313,7 +328,7 @@ class Backfill(Stream["LogRead | PollFailed"]):
             self._failed.append(vehicle.saved)
             vehicle_id, log = vehicle.saved.vehicle_id, self._selection.log
             key = f"{vehicle_id}/{log}/failed"
-            self._failures.append(PollFailed(key=key, vehicle_id=vehicle_id, log_kind=log, error=error))
+            self._failures.append(self._failure(key, vehicle_id, log, error))
         if waits:
             self._patience.fail(waits)
         elif self._has_answer:

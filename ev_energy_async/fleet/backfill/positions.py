@@ -179,18 +179,19 @@ def write_cursor(saved: Saved) -> str:
     return _FORMAT + base64.urlsafe_b64encode(zlib.compress(msgspec.json.encode(saved))).decode().rstrip("=")
 
 
-def read_cursor(cursor: object, of: str, vehicles: str) -> Saved:
+def read_cursor(cursor: object, of: str, vehicles: str, prefix: str = "vhcl") -> Saved:
     """Return what a cursor holds.
 
     Args:
         cursor: The text.
         of: What it must be of.
-        vehicles: The digest of the vehicles that it must be of; empty for all.
+        vehicles: The digest of the devices that it must be of; empty for all.
+        prefix: What the IDs of these devices begin with.
 
     Raises:
         InvalidArgument: It is no cursor, or one of other logs or vehicles, or of a later version of this package.
     """
-    saved = _saved(cursor)
+    saved = _saved(cursor, prefix)
     if saved is None:
         raise InvalidArgument("cursor", cursor, f"a cursor of a backfill of {of}")
     if saved.of != of:
@@ -201,20 +202,20 @@ def read_cursor(cursor: object, of: str, vehicles: str) -> Saved:
     return saved
 
 
-def _saved(cursor: object) -> Saved | None:
+def _saved(cursor: object, prefix: str) -> Saved | None:
     if not isinstance(cursor, str) or not cursor.startswith(_FORMAT):
         return None
     text = cursor.removeprefix(_FORMAT)
     try:
         packed = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
         saved = msgspec.json.decode(zlib.decompress(packed), type=Saved)
-        _check(saved.positions)
-        _check(saved.failed)
+        _check(saved.positions, prefix)
+        _check(saved.failed, prefix)
     except (ValueError, zlib.error, msgspec.MsgspecError):  # an InvalidArgument is a ValueError
         return None
     return saved
 
 
-def _check(positions: Iterable[SavedPosition]) -> None:
+def _check(positions: Iterable[SavedPosition], prefix: str) -> None:
     for position in positions:
-        id_text("cursor", position.vehicle_id, "vhcl")
+        id_text("cursor", position.vehicle_id, prefix)

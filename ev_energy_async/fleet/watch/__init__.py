@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from ev_energy_async.fleet.watch.state import DeviceState as DeviceState
     from ev_energy_async.fleet.watch.state import FleetState as FleetState
     from ev_energy_async.fleet.watch.state import Meta as Meta
+    from ev_energy_async.fleet.watch.state import load as load
+    from ev_energy_async.fleet.watch.status import DeviceStatus as DeviceStatus
+    from ev_energy_async.fleet.watch.status import States as States
     from ev_energy_async.fleet.watch.stream import Batch as Batch
     from ev_energy_async.fleet.watch.stream import Watch as Watch
 else:
@@ -34,6 +37,7 @@ else:
         leader=("FencedCheckpoint", "LedWatch", "Role"),
         look=("Rules",),
         settings=("FleetClient", "Progress", "Settings"),
-        state=("DeviceState", "FleetState", "Meta"),
+        state=("DeviceState", "FleetState", "Meta", "load"),
+        status=("DeviceStatus", "States"),
         stream=("Batch", "Watch"),
     )

@@ -13,6 +13,7 @@ import msgspec
 from ev_energy_async import api
 from ev_energy_async.devices import PAGE_SIZE, Ascending, Placed, cradle_of, in_order, last_segment, place, read_back
 from ev_energy_async.errors import DecodeError
+from ev_energy_async.fleet.watch.raw import raw_items_of
 from ev_energy_async.fleet.watch.state import seen
 from ev_energy_async.ids import ResourceId
 from ev_energy_async.instants import ALWAYS, NEVER, instant
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     import datetime as dt
 
     from ev_energy_async.calls import Paginator
-    from ev_energy_async.devices import LogKind, Portion, ServerTime
+    from ev_energy_async.devices import DeviceKind, Portion, ServerTime
     from ev_energy_async.fleet.watch.ledger import Seen
     from ev_energy_async.messages import BadItem, Request, Response, Sender
 
@@ -30,11 +31,24 @@ __all__ = ["BadLog", "Counted", "Reading", "identity_of"]
 
 
 class Counted:
-    """A sender that counts the calls that were answered."""
+    """A sender that counts the calls that were answered.
 
-    def __init__(self, sender: Sender) -> None:
+    Args:
+        sender: What to send through.
+        is_raw: Whether the raw JSON of items is kept.
+
+    Attributes:
+        calls: How many were answered.
+        bad: The places of the items of the last response that could not be decoded.
+        raws: The raw JSON of items, by their identity, until it is cleared.
+    """
+
+    def __init__(self, sender: Sender, *, is_raw: bool = False) -> None:
         self._sender = sender
+        self._is_raw = is_raw
         self.calls = 0
+        self.bad: set[int] = set()
+        self.raws: dict[int, bytes] = {}
 
     @property
     def link_origins(self) -> frozenset[str]:
@@ -43,8 +57,12 @@ class Counted:
 
     async def send(self, request: Request[Any]) -> Response[Any]:
         """See `Sender.send`."""
+        self.bad.clear()
         response = await self._sender.send(request)
         self.calls += 1
+        if self._is_raw:
+            raws = raw_items_of(response.body, self.bad)
+            self.raws.update((id(item), raw) for item, raw in zip(response.data, raws, strict=True))
         return response
 
 
@@ -66,16 +84,20 @@ class Reading:
 
     Args:
         sender: What to ask through.
+        of: The kind of the device.
         device_id: Whose log.
-        row: Which log.
+        log: Which log.
         time: The API's time.
         down_to: How far back at the least; ALWAYS for all there is.
         since: Not to ask for what is older; None to take whole pages.
         until: Not to ask for what is newer.
         is_kept: Whether `logs` keeps all portions, not the last one alone.
         is_one_page: Whether to read no more than a page, however far back that goes.
+        is_raw: Whether the raw JSON of each log is kept until it is taken.
 
     Attributes:
+        of: The kind of the device.
+        row: Which log.
         logs: The entries that were read, as a ledger knows them.
         upto: Up to which instant the portions so far are without gaps.
         newest: The newest entry that was read.
@@ -85,8 +107,9 @@ class Reading:
     def __init__(
         self,
         sender: Sender,
+        of: DeviceKind,
         device_id: str,
-        row: LogKind,
+        log: str,
         time: ServerTime,
         *,
         down_to: int,
@@ -94,10 +117,12 @@ class Reading:
         until: dt.datetime | None = None,
         is_kept: bool = True,
         is_one_page: bool = False,
+        is_raw: bool = False,
     ) -> None:
+        self.of = of
         self.device_id = device_id
-        self.row = row
-        self.log = row.log
+        self.row = row = of.logs[log]
+        self.log = log
         self.logs: list[Seen] = []
         self.newest: Placed | None = None
         self.bad: list[BadLog] = []
@@ -105,7 +130,7 @@ class Reading:
         self._is_kept = is_kept
         self._is_one_page = is_one_page
         self._edge = NEVER
-        self._sender = Counted(sender)
+        self._sender = Counted(sender, is_raw=is_raw)
         self._time = time
         self._read_at = ALWAYS
         self._has_begun = False
@@ -165,6 +190,7 @@ class Reading:
             return
         self.bad = []
         began = self._time.now()
+        self._sender.raws.clear()
         portion = await (self._one_page() if self._is_one_page else self._ascending.next())
         if not self._has_begun:
             response = None if portion is None else portion.response
@@ -194,6 +220,10 @@ class Reading:
             self.newest = logs[-1]
         return logs, has_more
 
+    def raw_of(self, placed: Placed) -> bytes | None:
+        """Return the raw JSON of a log of the portion that was taken; None if it is not kept."""
+        return self._sender.raws.get(id(placed.log))
+
     def _paginator(self, since: dt.datetime | None, until: dt.datetime | None) -> Paginator[Any]:
         time = self.row.time
         bounds = {f"{time}_gte": since, f"{time}_lte": until}
@@ -205,6 +235,7 @@ class Reading:
         return found
 
     def _put_aside(self, item: BadItem) -> object:
+        self._sender.bad.add(item.index)
         self.bad.append(BadLog(_place_of(item.raw, self.row.time), DecodeError(item.reason, item.path)))
         return UNSET
 

@@ -40,6 +40,8 @@ class Cycle:
         cursor: Where the snapshot continues; None at its beginning.
         is_complete: Whether the snapshot is.
         took: How long the snapshot took, in seconds, once it is complete.
+        pages: How many pages of it were read.
+        seen: How many devices were seen in it that are watched, those that cannot be decoded included.
         here: The devices that were seen in it.
         absent: The devices that were expected and are not in it.
         missing: Those of them that are to be looked up.
@@ -58,6 +60,7 @@ class Cycle:
         self.cursor: str | None = meta.cursor
         self.is_complete = False
         self.took = 0.0
+        self.pages = self.seen = 0
         self.here: set[str] = set()
         self.absent: list[str] = []
         self.missing: deque[str] = deque()
@@ -74,6 +77,7 @@ class Cycle:
     def restart(self, now: int) -> None:
         """Begin the snapshot anew, as where its cursor is refused."""
         self.cursor, self.began, self.is_resumed = None, now, False
+        self.pages = self.seen = 0
         self.here.clear()
 
     def end_snapshot(self, devices: Mapping[str, DeviceState], rules: Rules) -> tuple[int, int] | None:

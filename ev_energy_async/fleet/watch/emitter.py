@@ -6,15 +6,16 @@ The only part that changes the state of the fleet: an event and the state that g
 from __future__ import annotations
 
 import re
-from collections import deque
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from ev_energy_async.devices import place
+from ev_energy_async.devices import DEVICES, place
 from ev_energy_async.errors import BudgetExhausted, DecodeError, NotFound, RateLimited, ServerError, TransportError
 from ev_energy_async.fleet.coverage import Reason
 from ev_energy_async.fleet.events import (
     CycleFinished,
+    DeviceAdded,
+    DeviceRemoved,
     ErrorLogged,
     FleetShrank,
     IntegrationChanged,
@@ -24,16 +25,17 @@ from ev_energy_async.fleet.events import (
     VehicleRemoved,
 )
 from ev_energy_async.fleet.watch.cycle import lateness_of
+from ev_energy_async.fleet.watch.look import latest_of
 from ev_energy_async.fleet.watch.rotation import LateRotation
-from ev_energy_async.fleet.watch.state import FLEET
-from ev_energy_async.instants import ALWAYS, SECOND, instant
+from ev_energy_async.instants import ALWAYS, NEVER, SECOND, SKEW, instant
 
 if TYPE_CHECKING:
+    from collections import deque
     from collections.abc import Callable, Mapping
 
     import msgspec
 
-    from ev_energy_async.devices import Placed
+    from ev_energy_async.devices import DeviceKind, Placed
     from ev_energy_async.errors import EvEnergyError
     from ev_energy_async.fleet.events import WatchEvent
     from ev_energy_async.fleet.watch.collection import Reading
@@ -43,17 +45,18 @@ if TYPE_CHECKING:
     from ev_energy_async.fleet.watch.look import Look, Step
     from ev_energy_async.fleet.watch.state import DeviceState, FleetState, Meta
     from ev_energy_async.messages import BadItem
-    from ev_energy_async.models import Vehicle
 
-__all__ = ["Emitter", "reason_of", "state_after"]
+__all__ = ["Emitter", "Events", "reason_of", "state_after"]
+
+Events: TypeAlias = "deque[tuple[int, WatchEvent]]"
+"""Events that were not handed over, each with the number of its entry in the journal."""
 
 # A device that was silent for so long has a past to catch up on, which may come in any order.
 _SILENCE: Final = 2 * 3_600 * SECOND
 # How long it is given for that.
 _SOON: Final = 1_800 * SECOND
 _MOST_LATENESS: Final = 100_000
-_ID: Final = re.compile(rb'"id"\s*:\s*"(vhcl\w+)"')
-_EVENTS: Final = {"status": StatusLogged, "error": ErrorLogged}
+_ID: Final = re.compile(rb'"id"\s*:\s*"(\w+)"')
 
 
 def reason_of(error: EvEnergyError) -> Reason:
@@ -70,46 +73,71 @@ def reason_of(error: EvEnergyError) -> Reason:
 
 
 class Emitter:
-    """Makes events, in the order in which they are to be delivered.
+    """Makes events of a kind of devices, in the order in which they are to be delivered.
+
+    Args:
+        journal: Where changes are noted.
+        state: The state of the devices.
+        events: Where events go.
 
     Attributes:
-        events: Those that were not handed over, each with the number of its entry in the journal.
+        events: Where events go.
         late: The rotation for logs that come late.
         on_late: Called with how late a log was stored, in seconds, after later ones had been read.
     """
 
-    def __init__(self, journal: Journal, state: FleetState) -> None:
-        self.events: deque[tuple[int, WatchEvent]] = deque()
+    def __init__(self, journal: Journal, state: FleetState, events: Events) -> None:
+        self.events = events
         self.late = LateRotation()
         self.on_late: Callable[[float], object] = lambda _lateness: None
         self._journal = journal
         self._state = state
+        self._kind: DeviceKind = DEVICES[state.kind]
+
+    @property
+    def _is_of_vehicles(self) -> bool:
+        return self._kind.kind == "vehicles"
+
+    def _names(self, device_id: str) -> dict[str, str]:
+        """Return how an event names its device."""
+        if self._is_of_vehicles:
+            return {"vehicle_id": device_id}
+        return {"device_id": device_id, "kind": self._kind.kind}
 
     def _emit(self, event: Callable[..., WatchEvent], changes: Mapping[str, RowValue], /, **fields: Any) -> None:
         number = self._journal.enter(changes)
         self.events.append((number, event(ack=partial(self._journal.acknowledge, number), **fields)))
 
-    def looked(self, vehicle: Vehicle, look: Look) -> None:
-        """Deliver what a snapshot shows of a device."""
-        before = self._state.devices.get(vehicle.id)
-        for step in look.steps:
-            rows = {vehicle.id: step.state}
-            self._state.apply(rows)
-            self._step(vehicle, step, rows, "" if before is None else before.integrated)
+    def looked(self, device: Any, look: Look, raw: bytes | None = None) -> None:
+        """Deliver what a snapshot shows of a device.
 
-    def _step(self, vehicle: Vehicle, step: Step, rows: Mapping[str, DeviceState], before: str) -> None:
-        common: dict[str, Any] = {"vehicle_id": vehicle.id}
+        Args:
+            device: The device.
+            look: What follows from it.
+            raw: The raw JSON of its newest log, if events are to have it.
+        """
+        before = self._state.devices.get(device.id)
+        for step in look.steps:
+            rows = {device.id: step.state}
+            self._state.apply(rows)
+            self._step(device, step, rows, "" if before is None else before.integrated, raw)
+
+    def _step(self, device: Any, step: Step, rows: Mapping[str, DeviceState], before: str, raw: bytes | None) -> None:
+        common: dict[str, Any] = self._names(device.id)
+        row = self._kind.regular
         if step.what == "status":
-            newest: Any = vehicle.latest_status_log
-            text = place(newest, "sampled_at").text
+            newest: Any = getattr(device, str(row.newest))
+            text = place(newest, row.time).text
             common |= {"late": step.is_late, "out_of_order": step.is_out_of_order, "via": "snapshot", "log": newest}
-            self._emit(StatusLogged, rows, key=f"{vehicle.id}/status/{text}", **common)
+            self._emit(StatusLogged, rows, key=f"{device.id}/{row.log}/{text}", raw=raw, **common)
             return
-        key = f"{vehicle.id}/{step.what}/{step.state.changes}"
-        if step.what == "added":
-            self._emit(VehicleAdded, rows, key=key, vehicle=vehicle, **common)
+        key = f"{device.id}/{step.what}/{step.state.changes}"
+        if step.what == "added" and self._is_of_vehicles:
+            self._emit(VehicleAdded, rows, key=key, vehicle=device, **common)
+        elif step.what == "added":
+            self._emit(DeviceAdded, rows, key=key, device=device, **common)
         elif step.what == "integration":
-            changed = {"before": before, "after": step.state.integrated, "vehicle": vehicle}
+            changed = {"before": before, "after": step.state.integrated, "vehicle": device}
             self._emit(IntegrationChanged, rows, key=key, **changed, **common)
         else:
             self._journal.enter(rows)
@@ -120,19 +148,21 @@ class Emitter:
         state = state.but(is_here=False, changes=state.changes + 1)
         self._state.apply({device_id: state})
         key = f"{device_id}/removed/{state.changes}"
-        self._emit(VehicleRemoved, {device_id: state}, key=key, vehicle_id=device_id)
+        event = VehicleRemoved if self._is_of_vehicles else DeviceRemoved
+        self._emit(event, {device_id: state}, key=key, **self._names(device_id))
 
     def shrunk(self, cycle: Cycle, before: int, after: int) -> None:
         """Report that many devices are missing at once."""
-        self._emit(FleetShrank, {}, key=f"fleet/shrank/{cycle.number}", before=before, after=after)
+        key = f"{self._state.meta_row}/shrank/{cycle.number}"
+        self._emit(FleetShrank, {}, key=key, kind=self._kind.kind, before=before, after=after)
 
     def absent(self, cycle: Cycle) -> None:
         """Note which devices the snapshot was without: it does not say that they have no new logs."""
         expected = {each: self._state.devices[each] for each in cycle.absent}
         rows = {
-            each: state.with_trouble("vehicle", Reason.DOWNTIME)
+            each: state.with_trouble(self._kind.noun, Reason.DOWNTIME)
             for each, state in expected.items()
-            if "vehicle" not in dict(state.trouble)
+            if self._kind.noun not in dict(state.trouble)
         }
         self._state.apply(rows)
         if rows:
@@ -141,7 +171,7 @@ class Emitter:
     def page_done(self, meta: Meta) -> None:
         """Note how far a snapshot has got."""
         self._state.meta = meta
-        self._journal.enter({FLEET: meta})
+        self._journal.enter({self._state.meta_row: meta})
 
     def failed(
         self, cycle: Cycle | None, device_id: str, log: str, error: EvEnergyError, place: int | None = None
@@ -156,14 +186,14 @@ class Emitter:
         if cycle is not None:
             cycle.failed.add(device_id)
         key = f"{device_id}/{log}/failed/{number}" + ("" if place is None else f"/{place}")
-        self._emit(PollFailed, rows, key=key, vehicle_id=device_id, log_kind=log, error=error)
+        self._emit(PollFailed, rows, key=key, log_kind=log, error=error, **self._names(device_id))
 
     def bad_device(self, cycle: Cycle, item: BadItem) -> None:
         """Report that a device in the snapshot cannot be decoded. It is there nevertheless."""
         found = _ID.search(item.raw)
         device_id = "" if found is None else found[1].decode()
         cycle.here.add(device_id)
-        self.failed(cycle, device_id, "vehicle", DecodeError(item.reason, item.path))
+        self.failed(cycle, device_id, self._kind.noun, DecodeError(item.reason, item.path))
 
     def logs(self, cycle: Cycle | None, reading: Reading, logs: list[Placed], *, has_more: bool, past: int) -> None:
         """Deliver the logs of a portion that were not delivered before, and note what was read.
@@ -182,15 +212,15 @@ class Emitter:
         seen_to = before.seen_to if before.instants else ALWAYS
         if has_more:
             after = state.with_delivered(log, delivered)
-            if log == "status":
+            if log == self._kind.regular.log:
                 after = after.but(behind=after.behind or max(before.read_at, state.since))
         else:
-            after = state_after(state, reading, past=past)
+            after = _with_latest(state_after(state, reading, past=past), reading)
             oldest = min((each.at for each in delivered), default=None)
             if oldest is not None and seen_to > ALWAYS and not -_SILENCE < oldest - seen_to < _SILENCE:
                 self.late.soon[reading.device_id] = reading.read_at + _SOON
         self._deliver(state, reading, new, delivered, after, seen_to)
-        if log == "status":
+        if log == self._kind.regular.log:
             stored_late = [(stored - at) / SECOND for at, stored in delivered if stored is not None]
             if cycle is not None and len(cycle.lateness) < _MOST_LATENESS:
                 cycle.lateness += stored_late
@@ -232,11 +262,12 @@ class Emitter:
         for count, placed in enumerate(new, 1):
             row: RowValue = after if count == len(new) else partial(_partly, state, log, delivered, count)
             self._emit(
-                _EVENTS[log],
+                ErrorLogged if log == "error" else StatusLogged,
                 {device_id: row},
                 key=f"{device_id}/{log}/{placed.text}",
-                vehicle_id=device_id,
+                **self._names(device_id),
                 log=placed.log,
+                raw=reading.raw_of(placed),
                 late=seen_to is None or placed.at < seen_to,
                 out_of_order=placed.at < last,
             )
@@ -261,8 +292,9 @@ class Emitter:
         self._state.meta = meta
         self._emit(
             CycleFinished,
-            {FLEET: meta},
-            key=f"fleet/cycle/{cycle.number}",
+            {self._state.meta_row: meta},
+            key=f"{self._state.meta_row}/cycle/{cycle.number}",
+            kind=self._kind.kind,
             cycle=cycle.number,
             every=meta.every,
             changed=cycle.changed,
@@ -279,6 +311,16 @@ def _new(state: DeviceState, reading: Reading, logs: list[Placed]) -> tuple[list
     flags = state.ledger(reading.log).unseen(portion)
     pairs = [pair for pair, is_new in zip(zip(portion, logs, strict=True), flags, strict=True) if is_new]
     return [each for each, _ in pairs], [placed for _, placed in pairs]
+
+
+def _with_latest(state: DeviceState, reading: Reading) -> DeviceState:
+    """Return the state with the newest log that a read has found, unless a later one is known."""
+    newest = reading.newest
+    if newest is None or reading.log != state.regular:
+        return state
+    known = None if state.hint is None else instant(state.hint)
+    is_news = known is None or newest.at > known
+    return state.but(latest=latest_of(newest.log) or state.latest) if is_news else state
 
 
 def _is_closed(gap: tuple[str, int, int, str], log: str, begin: int, end: int) -> bool:
@@ -300,14 +342,16 @@ def state_after(state: DeviceState, reading: Reading, *, past: int) -> DeviceSta
         ledger = before.with_gap(reading.logs, reach=reach, read_at=read_at)
         state = state.with_gap(log, before.target, reach, Reason.BUDGET.value)
     else:
-        ledger = before.with_reading(reading.logs, reach=reach, read_at=read_at)
+        # Where the API does not say when it stored a log, each that may come late is remembered.
+        exact_from = NEVER if reading.row.stored else read_at - past - SKEW
+        ledger = before.with_reading(reading.logs, reach=reach, read_at=read_at, exact_from=exact_from)
         gaps = tuple(gap for gap in state.gaps if gap[3] != Reason.BUDGET or not _is_closed(gap, log, reach, read_at))
         state = state if len(gaps) == len(state.gaps) else state.but(gaps=gaps)
     # The first log of a window stands just after where it begins.
     if reach <= deep_target + 1:
         ledger = ledger.with_deep_read(read_at)
     state = state.with_ledger(log, ledger).without_trouble(log)
-    if log == "status":
+    if log == state.regular:
         newest = None if state.hint is None else instant(state.hint)
         # A log that was shown and that this read has not seen came since, or the read came from a copy that lags.
         is_behind = newest is not None and newest > ledger.seen_to

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 import attrs
 
 from ev_energy_async import api
-from ev_energy_async.devices import DEVICES, PAGE_SIZE, pages_of
+from ev_energy_async.devices import MOST_WAITS, PAGE_SIZE, pages_of
 from ev_energy_async.errors import NotFound
 from ev_energy_async.fleet.watch.collection import Counted
+from ev_energy_async.fleet.watch.raw import raw_newest_of
 from ev_energy_async.values import UNSET
 
 if TYPE_CHECKING:
     from ev_energy_async.calls import Page
+    from ev_energy_async.devices import DeviceKind
     from ev_energy_async.fleet.watch.collection import Reading
     from ev_energy_async.fleet.watch.cycle import Cycle
     from ev_energy_async.fleet.watch.settings import FleetClient
@@ -28,6 +30,11 @@ __all__ = ["Lookup", "PageJob", "ReadJob", "WatchJob"]
 
 class WatchJob(Protocol):
     """One request, or several that belong together."""
+
+    @property
+    def kind(self) -> str:
+        """The kind of devices that it is for."""
+        ...
 
     async def run(self) -> Any:
         """Ask; can be repeated if it fails or is cancelled."""
@@ -40,28 +47,45 @@ class PageJob:
 
     Attributes:
         client: What to ask through.
+        of: The kind of devices.
         cycle: The cycle whose snapshot it is of.
+        is_raw: Whether the raw newest logs are kept.
         bad: The devices that could not be decoded.
         calls: How many requests were answered.
+        most_waits: How often in a row a page that cannot be understood is asked for again.
     """
 
     client: FleetClient
+    of: DeviceKind
     cycle: Cycle
+    is_raw: bool = False
     bad: list[BadItem] = attrs.field(factory=list["BadItem"])
     calls: int = 0
+    most_waits: int = MOST_WAITS
+    _raws: dict[str, bytes] = attrs.field(factory=dict[str, bytes])
+
+    @property
+    def kind(self) -> str:
+        """The kind of devices."""
+        return self.of.kind
 
     async def run(self) -> Page[Any]:
         """Return the page."""
         sender = Counted(self.client)
-        rows = DEVICES["vehicles"]
-        newest = [row.newest for row in rows.logs.values() if row.newest is not None]
-        devices = getattr(api, rows.list_devices)(
-            sender, expand=newest, page_size=PAGE_SIZE, on_bad_item=self._put_aside
-        )
+        newest = [row.newest for row in self.of.logs.values() if row.newest is not None]
+        expand = {"expand": newest} if newest else {}
+        lister = getattr(api, self.of.list_devices)
+        devices = lister(sender, page_size=PAGE_SIZE, on_bad_item=self._put_aside, **expand)
         async with aclosing(pages_of(devices, self.cycle.cursor)) as pages:
             page = await anext(pages)
         self.calls = sender.calls
+        if self.is_raw and newest:
+            self._raws = raw_newest_of(page.response.body, newest[0])
         return page
+
+    def raw_of(self, device_id: str) -> bytes | None:
+        """Return the raw JSON of the newest log of a device, if it was kept."""
+        return self._raws.get(device_id)
 
     def _put_aside(self, item: BadItem) -> object:
         self.bad.append(item)
@@ -82,6 +106,11 @@ class ReadJob:
     reading: Reading
     is_new: bool = True
 
+    @property
+    def kind(self) -> str:
+        """The kind of the device."""
+        return self.reading.of.kind
+
     async def run(self) -> None:
         """Read the next portion."""
         await self.reading.fetch()
@@ -93,16 +122,23 @@ class Lookup:
 
     Attributes:
         client: What to ask through.
+        of: Its kind.
         device_id: Which device.
     """
 
     client: FleetClient
+    of: DeviceKind
     device_id: str
+
+    @property
+    def kind(self) -> str:
+        """The kind of the device."""
+        return self.of.kind
 
     async def run(self) -> bool:
         """Return whether it is there."""
         try:
-            await getattr(api, DEVICES["vehicles"].get_device)(self.client, self.device_id)
+            await getattr(api, self.of.get_device)(self.client, self.device_id)
         except NotFound:
             return False
         return True

@@ -197,13 +197,15 @@ class Ledger(msgspec.Struct, frozen=True, array_like=True, gc=False):
         told = {"extras": tuple(sorted(extras)), "fresh": tuple(sorted(fresh)), "last": last}
         return replace(self, instants=_packed(sorted(numbers)), **told)
 
-    def with_reading(self, logs: Collection[Seen], *, reach: int, read_at: int) -> Self:
+    def with_reading(self, logs: Collection[Seen], *, reach: int, read_at: int, exact_from: int = NEVER) -> Self:
         """Return the ledger after all that a reading brought was delivered.
 
         Args:
             logs: What the reading brought, what was delivered before too.
             reach: Down to where it is without gaps; ALWAYS if it is all there is.
             read_at: When it began, by the clock by which the API notes when it stored a log; never later than it was.
+            exact_from: From where on logs are remembered one by one however many there are. Where the API does not say
+                when it stored a log, nothing else tells a late one from one that was delivered.
         """
         complete = read_at - SKEW
         around = {at: stored for at, stored in logs if stored is not None and stored >= complete}
@@ -212,10 +214,10 @@ class Ledger(msgspec.Struct, frozen=True, array_like=True, gc=False):
             ledger = ledger.covered(reach, self.floor, complete, around)
         else:
             # What lies between was not read this time, but the last time.
-            ledger = ledger.risen(reach, self.read_at - SKEW, dict(self.fresh))
+            ledger = ledger.risen(min(reach, exact_from), self.read_at - SKEW, dict(self.fresh))
         numbers = _unpacked(ledger.instants)
         if len(numbers) > _MOST:
-            ledger = ledger.risen(numbers[-_KEPT], complete, around)
+            ledger = ledger.risen(min(numbers[-_KEPT], exact_from), complete, around)
         return replace(
             ledger,
             read_at=max(self.read_at, read_at),

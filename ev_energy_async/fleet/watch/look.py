@@ -10,21 +10,25 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import attrs
 
+from ev_energy_async.codec import encode
+from ev_energy_async.devices import DEVICES
 from ev_energy_async.fleet.allotment import COMPLETE_WITHIN
 from ev_energy_async.fleet.watch.collection import identity_of
 from ev_energy_async.fleet.watch.ledger import Ledger, Seen
 from ev_energy_async.fleet.watch.scheduler import deadline_of
 from ev_energy_async.fleet.watch.state import DeviceState
 from ev_energy_async.instants import ALWAYS, SKEW, instant, instant_of, moment
+from ev_energy_async.values import UNSET
 
 if TYPE_CHECKING:
-    from ev_energy_async.devices import WatchedLog
+    from ev_energy_async.devices import DeviceKind
     from ev_energy_async.fleet.watch.state import Meta
-    from ev_energy_async.models import Vehicle
 
-__all__ = ["INACTIVE", "Look", "Rules", "Step", "Usual", "look_at"]
+__all__ = ["INACTIVE", "Look", "Rules", "Step", "Usual", "latest_of", "look_at"]
 
 INACTIVE: Final = "INACTIVE"
+# The fields of a log that name its device and itself.
+_COMMON: Final = ("url", *(row.noun for row in DEVICES.values()))
 # So many logs that no read has seen are remembered one by one; beyond that they wait for a read.
 _MOST_UNREAD: Final = 500
 
@@ -42,6 +46,7 @@ class Rules:
         past: How late logs may be stored and are still found.
         stale: After what time without a status log a device looks unwell.
         max_shrink: The share of devices that may be missing from a snapshot at once.
+        of: The kind of devices.
     """
 
     status: bool
@@ -52,11 +57,17 @@ class Rules:
     max_shrink: float
     reads: bool = True
     in_order: bool = False
+    of: DeviceKind = DEVICES["vehicles"]
 
     @property
-    def logs(self) -> tuple[WatchedLog, ...]:
+    def regular(self) -> str:
+        """The log that devices write regularly."""
+        return self.of.regular.log
+
+    @property
+    def logs(self) -> tuple[str, ...]:
         """The logs that are delivered."""
-        return (*(("status",) if self.status else ()), *(("error",) if self.errors else ()))
+        return (*((self.regular,) if self.status else ()), *(("error",) if self.errors else ()))
 
 
 @attrs.frozen
@@ -131,7 +142,7 @@ def _to_the_second(at: int) -> str:
 
 
 def look_at(
-    vehicle: Vehicle,
+    device: Any,
     state: DeviceState | None,
     meta: Meta,
     rules: Rules,
@@ -145,7 +156,7 @@ def look_at(
     """Return what follows from a device as a snapshot shows it; None if nothing does.
 
     Args:
-        vehicle: The device.
+        device: The device.
         state: What is known of it; None if nothing is.
         meta: What is known of the fleet.
         rules: The rules of the watch.
@@ -155,13 +166,17 @@ def look_at(
         is_first: Whether nothing was known of the fleet before it.
         within: How soon every log is to be delivered, in seconds; 0 for at once.
     """
-    newest = vehicle.latest_status_log
+    field = rules.of.regular.newest
+    if field is None:
+        return _look_at_silent(state, meta, rules, began=began, is_first=is_first, within=within)
+    newest = getattr(device, field)
     hint = identity_of(newest)
+    integrated = integrated_of(device)
     is_unchanged = (
         state is not None
         and state.hint == hint
         and state.is_here
-        and vehicle.integrated == state.integrated
+        and integrated == state.integrated
         and not state.trouble
     )
     if is_unchanged and (hint is None or usual.holds(hint)):
@@ -172,26 +187,64 @@ def look_at(
     if is_unchanged and not (is_silent or is_ahead):
         return None
     found = Look(is_unwell=is_silent)
-    was_seen = state is not None and state.is_here and not any(what == "vehicle" for what, _ in state.trouble)
+    was_seen = state is not None and state.is_here and not any(what == rules.of.noun for what, _ in state.trouble)
     if state is None or not state.is_here:
-        state = _added(vehicle, state, meta, rules, hint, began=began, is_first=is_first)
+        state = _added(integrated, newest, state, meta, rules, hint, began=began, is_first=is_first)
         found.steps.append(Step("added", state))
-    elif vehicle.integrated != state.integrated:
-        state = state.but(integrated=str(vehicle.integrated), changes=state.changes + 1)
+    elif integrated != state.integrated:
+        state = state.but(integrated=integrated, changes=state.changes + 1)
         found.steps.append(Step("integration", state))
-        found.is_unwell = found.is_unwell or (rules.errors and vehicle.integrated == INACTIVE)
+        found.is_unwell = found.is_unwell or (rules.errors and integrated == INACTIVE)
     before = state
-    state = state.without_trouble("vehicle")
+    state = state.without_trouble(rules.of.noun)
     if rules.status and at is not None and (hint != state.hint or is_ahead):
         proven = meta.snapshot_at if was_seen else ALWAYS
         state = _look_at_log(
             found, state, newest, at, rules, within, proven=proven, shown_at=shown_at, is_ahead=is_ahead
         )
-    if hint != state.hint:
-        state = state.but(hint=hint)
+    if hint != state.hint or (state.latest is None and hint is not None):
+        state = state.but(hint=hint, latest=latest_of(newest) or state.latest)
     if state is not before:
         found.steps.append(Step("quiet", state))
     return found
+
+
+def _look_at_silent(
+    state: DeviceState | None,
+    meta: Meta,
+    rules: Rules,
+    *,
+    began: int,
+    is_first: bool,
+    within: float,
+) -> Look | None:
+    """Return what follows from a device that shows no newest log: all that it writes has to be read."""
+    found = Look()
+    if state is None or not state.is_here:
+        state = _added("", None, state, meta, rules, None, began=began, is_first=is_first)
+        found.steps.append(Step("added", state))
+    if rules.status and not state.behind:
+        ledger = state.ledger(rules.regular)
+        state = state.without_trouble(rules.of.noun).but(behind=max(ledger.read_at, state.since))
+        found.steps.append(Step("quiet", state))
+        found.per_hour = ledger.per_hour
+        found.due = deadline_of(state.behind, within or COMPLETE_WITHIN, found.per_hour) if within else 0
+    return found if found.steps else None
+
+
+def integrated_of(device: Any) -> str:
+    """Return the state of the connection of a device; empty if its kind has none."""
+    found = getattr(device, "integrated", None)
+    return str(found) if found else ""
+
+
+def latest_of(log: Any) -> bytes | None:
+    """Return a log as a state keeps it: without what it has in common with the other logs of its device."""
+    if isinstance(log, str) or not log:
+        return None
+    fields = attrs.fields_dict(type(log))
+    left_out = {name: UNSET for name in _COMMON if name in fields}
+    return encode(attrs.evolve(log, **left_out))
 
 
 def _look_at_log(
@@ -207,7 +260,7 @@ def _look_at_log(
     is_ahead: bool,
 ) -> DeviceState:
     """Take a newest log that differs from the one before, and return the state with it."""
-    ledger = state.ledger("status")
+    ledger = state.ledger(rules.regular)
     stored = _stored(newest)
     found.is_changed = is_new = ledger.unseen([Seen(at, stored)])[0]
     seen_to = ledger.seen_to
@@ -221,7 +274,7 @@ def _look_at_log(
         direct = ledger.with_direct(at)
         if not rules.reads:
             direct = direct.without_oldest_direct()
-        state = state.with_ledger("status", direct)
+        state = state.with_ledger(rules.regular, direct)
         found.steps.append(
             Step(
                 "status",
@@ -243,7 +296,8 @@ def _look_at_log(
 
 
 def _added(
-    vehicle: Vehicle,
+    integrated: str,
+    newest: Any,
     state: DeviceState | None,
     meta: Meta,
     rules: Rules,
@@ -253,7 +307,6 @@ def _added(
     is_first: bool,
 ) -> DeviceState:
     """Return what is known of a device that was not there before."""
-    integrated = str(vehicle.integrated)
     if state is not None:
         return state.but(integrated=integrated, is_here=True, changes=state.changes + 1)
     given = rules.since
@@ -266,7 +319,7 @@ def _added(
     else:
         since = began
         at = None if hint is None else instant(hint)
-        stored = _stored(vehicle.latest_status_log)
+        stored = _stored(newest)
         if at is None:
             status = Ledger.since(ALWAYS).with_deep_read(since)
         elif stored is not None and stored >= since:
@@ -275,8 +328,10 @@ def _added(
         else:
             status = Ledger.after(at, since)
     # A newest log that counts as delivered is no news.
-    new = DeviceState.new(integrated, hint if status.instants else None, since)
-    return new.with_ledger("status", status).with_ledger("error", Ledger.since(since))
+    new = DeviceState.new(integrated, hint if status.instants else None, since, kind=rules.of.kind)
+    for log in rules.of.watched:
+        new = new.with_ledger(log, status if log == rules.regular else Ledger.since(since))
+    return new.but(latest=latest_of(newest))
 
 
 def _falls_silent(newest: int, meta: Meta, rules: Rules, began: int) -> bool:
@@ -287,4 +342,5 @@ def _falls_silent(newest: int, meta: Meta, rules: Rules, began: int) -> bool:
 
 def _stored(newest: Any) -> int | None:
     """Return when the API stored a device's newest status log; None if it does not say."""
-    return None if isinstance(newest, str) or not newest or not newest.logged_at else instant_of(newest.logged_at)
+    stored = None if isinstance(newest, str) or not newest else getattr(newest, "logged_at", None)
+    return instant_of(stored) if stored else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from ev_energy_async.devices import DEVICES, Patience, settle
+from ev_energy_async.devices import Patience, settle
 from ev_energy_async.errors import EvEnergyError
 from ev_energy_async.fleet.watch.collection import Reading
 from ev_energy_async.fleet.watch.jobs import ReadJob
@@ -18,14 +18,11 @@ if TYPE_CHECKING:
     from ev_energy_async.devices import ServerTime
     from ev_energy_async.fleet.watch.cycle import Cycle
     from ev_energy_async.fleet.watch.emitter import Emitter
-    from ev_energy_async.fleet.watch.look import Rules
     from ev_energy_async.fleet.watch.scheduler import Scheduler
-    from ev_energy_async.fleet.watch.settings import FleetClient, Provision
+    from ev_energy_async.fleet.watch.settings import FleetClient, Provision, Settings
     from ev_energy_async.fleet.watch.state import FleetState
 
 __all__ = ["Reads"]
-
-_STATUS, _ERROR = (DEVICES["vehicles"].logs[log] for log in ("status", "error"))
 
 
 class Reads:
@@ -39,7 +36,7 @@ class Reads:
         self,
         client: FleetClient,
         time: ServerTime,
-        rules: Rules,
+        settings: Settings,
         state: FleetState,
         scheduler: Scheduler,
         provision: Provision,
@@ -48,7 +45,8 @@ class Reads:
         self.active: dict[tuple[str, str], ReadJob] = {}
         self._client = client
         self._time = time
-        self._rules = rules
+        self._settings = settings
+        self._rules = settings.rules
         self._state = state
         self._scheduler = scheduler
         self._provision = provision
@@ -88,11 +86,11 @@ class Reads:
 
     def _begin(self, purpose: str, device_id: str) -> ReadJob | None:
         """Begin a read; None if it is under way, or the device is gone."""
-        row = _ERROR if purpose == "errors" else _STATUS
-        state, key = self._state.devices.get(device_id), (device_id, row.log)
+        log = "error" if purpose == "errors" else self._rules.regular
+        state, key = self._state.devices.get(device_id), (device_id, log)
         if state is None or not state.is_here or key in self.active:
             return None
-        ledger = state.ledger(row.log)
+        ledger = state.ledger(log)
         down_to = ledger.target
         if purpose == "late":
             down_to = min(down_to, ledger.deep_target(self._rules.past))
@@ -100,7 +98,16 @@ class Reads:
             # Nothing reads its past again, and a log may show a little after the time that it states.
             down_to = max(ALWAYS, down_to - SKEW)
         is_one_page = purpose == "history" and ledger.read_at > ALWAYS and self._provision.reads_one_page
-        reading = Reading(self._client, device_id, row, self._time, down_to=down_to, is_one_page=is_one_page)
+        reading = Reading(
+            self._client,
+            self._settings.kind,
+            device_id,
+            log,
+            self._time,
+            down_to=down_to,
+            is_one_page=is_one_page,
+            is_raw=self._settings.is_raw,
+        )
         job = self.active[key] = ReadJob(purpose, reading)
         return job
 
@@ -146,7 +153,7 @@ class Reads:
         if has_more:
             return
         self._drop(job)
-        if reading.log == "status":
+        if reading.log == self._rules.regular:
             self._scheduler.forget([reading.device_id])
             state = self._state.devices[reading.device_id]
             if state.behind and not self._provision.reads_at_once:

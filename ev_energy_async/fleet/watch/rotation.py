@@ -99,7 +99,7 @@ def _turns(
     for each in some:
         state = devices[each]
         if state.is_here and each not in waiting:
-            yield state.ledger("status").deep_at, each
+            yield state.ledger(state.regular).deep_at, each
 
 
 def _unread(

@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 
     from ev_energy_async.devices import LogKind, Placed
 
-__all__ = ["FLEET", "DeviceState", "FleetState", "Meta", "decoded", "seen"]
+__all__ = ["DeviceState", "FleetState", "Meta", "decoded", "load", "seen"]
 
-# The row of the fleet as a whole; no device has such an ID.
-FLEET: Final = "fleet"
+# The row of the fleet as a whole; no device has such an ID. Those of other kinds than vehicles are "fleet/evses" etc.
+_FLEET: Final = "fleet"
+_VEHICLES: Final = "vehicles"
+# The version of the row of a device, which stands first in it.
 _VERSION: Final = 2
 # Where the ledger of a log stands in the row of a device.
 _PLACES: Final[dict[str, dict[str, int]]] = {
@@ -52,11 +54,10 @@ class Meta(msgspec.Struct, frozen=True, array_like=True):
     began: int = ALWAYS
 
 
-class DeviceState(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class DeviceState(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=_VERSION):
     """The state of a device.
 
     Attributes:
-        version: The version of this row.
         kind: The collection that it is of.
         epoch: The lease under which it was written; 0 without one.
         integrated: Its `integrated`.
@@ -68,9 +69,9 @@ class DeviceState(msgspec.Struct, frozen=True, array_like=True, gc=False):
         gaps: What is missing: log, from when, until when, why.
         trouble: Why the last read of a log failed: log and reason; the device's noun for the snapshot.
         behind: Up to when its logs are proven, if a newer one was shown than any read has seen; 0 if none was.
+        latest: Its latest log, as JSON without what the device has in common with all its logs; None if unknown.
     """
 
-    version: int
     kind: str
     epoch: int
     integrated: str
@@ -82,6 +83,12 @@ class DeviceState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     gaps: tuple[tuple[str, int, int, str], ...]
     trouble: tuple[tuple[str, str], ...]
     behind: int
+    latest: bytes | None = None
+
+    @property
+    def regular(self) -> str:
+        """The log that it writes regularly."""
+        return DEVICES[self.kind].regular.log
 
     @classmethod
     def new(
@@ -89,7 +96,7 @@ class DeviceState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     ) -> DeviceState:
         """Return the state of a device that is seen for the first time."""
         logs = (None,) * len(_PLACES[kind])
-        return cls(_VERSION, kind, 0, integrated, hint, since, True, changes, logs, (), (), 0)  # is here
+        return cls(kind, 0, integrated, hint, since, True, changes, logs, (), (), 0)  # is here
 
     def ledger(self, log: str) -> Ledger:
         """Return what was delivered of a log."""
@@ -168,14 +175,20 @@ def _converted(text: str) -> DeviceState:
 
 
 class FleetState:
-    """The state of a running watch.
+    """The state of the devices of a kind in a running watch.
+
+    Args:
+        kind: The kind.
 
     Attributes:
         devices: The state of each device, with all that was delivered.
-        meta: The state of the fleet as a whole.
+        meta: The state of all of them.
+        meta_row: The name of the row with that.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, kind: str = _VEHICLES) -> None:
+        self.kind = kind
+        self.meta_row = _FLEET if kind == _VEHICLES else f"{_FLEET}/{kind}"
         self.devices: dict[str, DeviceState] = {}
         self.meta = Meta()
 
@@ -183,50 +196,64 @@ class FleetState:
         """Take the new states of some devices."""
         self.devices.update(changes)
 
-    async def load(self, rows: AsyncIterator[tuple[str, str]]) -> None:
-        """Begin anew with the rows of a checkpoint.
-
-        Raises:
-            CheckpointError: A row cannot be understood.
-        """
+    def take(self, other: FleetState) -> None:
+        """Begin anew with another state."""
         self.devices.clear()
-        self.meta = await decoded(rows, self.devices)
+        self.devices.update(other.devices)
+        self.meta = other.meta
+
+
+async def load(rows: AsyncIterator[tuple[str, str]]) -> dict[str, FleetState]:
+    """Return the state in the rows of a checkpoint, by kind of devices.
+
+    Raises:
+        CheckpointError: A row cannot be understood.
+    """
+    states = {kind: FleetState(kind) for kind in DEVICES}
+    devices: dict[str, DeviceState] = {}
+    metas = await decoded(rows, devices)
+    for state in states.values():
+        state.meta = metas.get(state.meta_row, state.meta)
+    while devices:
+        device_id, device = devices.popitem()
+        states[device.kind].devices[device_id] = device
+    return states
 
 
 def seen(placed: Placed, row: LogKind) -> Seen:
     """Return an entry of a log as a ledger knows it."""
     if row.time == row.stored:
         return Seen(placed.at, placed.at)
-    stored = getattr(placed.log, row.stored, None)
+    stored = getattr(placed.log, row.stored, None) if row.stored else None
     return Seen(placed.at, instant_of(stored) if stored else None)
 
 
-async def decoded(rows: AsyncIterator[tuple[str, str]], into: dict[str, DeviceState]) -> Meta:
-    """Decode the rows of a checkpoint: those of devices into a mapping by their IDs, that of the fleet is returned.
+async def decoded(rows: AsyncIterator[tuple[str, str]], into: dict[str, DeviceState]) -> dict[str, Meta]:
+    """Decode the rows of a checkpoint: those of devices into a mapping by their IDs, the others are returned.
 
     Raises:
         CheckpointError: A row cannot be understood.
     """
-    meta = Meta()
+    metas: dict[str, Meta] = {}
     shared: dict[object, Any] = {}
     async for name, text in rows:
         try:
-            if name == FLEET:
-                meta = _META.decode(text)
+            if name.partition("/")[0] == _FLEET:
+                metas[name] = _META.decode(text)
                 continue
             # A row of version 1 begins with a text.
             state = into[name] = _converted(text) if text.startswith('["') else _STATE.decode(text)
         except msgspec.MsgspecError as error:
             raise _unreadable(name, error) from error
-        if state.version != _VERSION or state.kind not in DEVICES:
-            raise _unreadable(name, f"it is of version {state.version}, of {state.kind!r}")
+        if state.kind not in DEVICES:
+            raise _unreadable(name, f"it is of {state.kind!r}")
         # What many devices have in common is there once.
         for field in ("kind", "integrated", "since"):
             value = getattr(state, field)
             msgspec.structs.force_setattr(state, field, shared.setdefault(value, value))
         common = tuple(shared.setdefault(each, each) if index else each for index, each in enumerate(state.logs))
         msgspec.structs.force_setattr(state, "logs", common)
-    return meta
+    return metas
 
 
 def _unreadable(name: str, why: object) -> CheckpointError:

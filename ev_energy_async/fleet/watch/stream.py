@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
 from ev_energy_async.checkpoint import CheckpointConflict
 from ev_energy_async.clock import seconds
 from ev_energy_async.devices import Stream
 from ev_energy_async.errors import InvalidArgument
+from ev_energy_async.fleet.watch.hints import devices_of
+from ev_energy_async.fleet.watch.status import States
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from ev_energy_async.clock import Duration
     from ev_energy_async.fleet.events import WatchEvent
     from ev_energy_async.fleet.watch.engine import Engine
+    from ev_energy_async.fleet.watch.hints import Hint
 
 __all__ = ["Batch", "Watch"]
 
@@ -61,7 +64,44 @@ class Watch(Stream["WatchEvent"]):
         return self._ack
 
     def __repr__(self) -> str:
-        return f"<Watch of {len(self._engine.state.devices)} vehicles{', closed' if self._is_over else ''}>"
+        counts = (f"{len(track.state.devices)} {kind}" for kind, track in self._engine.tracks.items())
+        return f"<Watch of {', '.join(counts)}{', closed' if self._is_over else ''}>"
+
+    @property
+    def state(self) -> States:
+        """The latest known status of every device, as a mapping that follows the watch.
+
+        After a restart it is there as soon as the checkpoint is loaded: with the first event, or `await watch.load()`.
+        """
+        return States([track.state for track in self._engine.tracks.values()], self._engine.clock)
+
+    async def load(self) -> Self:
+        """Load the checkpoint now, so that `state` is there before the first event.
+
+        Raises:
+            CheckpointError: It cannot be read, or is another's.
+        """
+        with self._entered():
+            await self._engine.load()
+        return self
+
+    def notify(self, hint: Hint) -> bool:
+        """Read a device soon, for it is said to have something new: its history comes before that of others.
+
+        A hint costs nothing if it is wrong, and nothing is lost without it. What it brings is delivered once.
+
+        Args:
+            hint: A verified webhook event, whose payload names a vehicle or a charger, or a device (an ID, a URL or the
+                resource).
+
+        Returns:
+            Whether it names a device that is watched and known.
+
+        Raises:
+            InvalidArgument: It names no device.
+        """
+        found = [self._engine.hint(device_id) for device_id in devices_of(hint)]
+        return any(found)
 
     async def __anext__(self) -> WatchEvent:
         """Return the next event, as soon as there is one.

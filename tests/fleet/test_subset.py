@@ -1,0 +1,82 @@
+"""What a watch can be told: only some vehicles, raw logs, and hints of what is worth reading."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from ev_energy_async.errors import InvalidArgument
+from ev_energy_async.fleet.events import StatusLogged, VehicleAdded, VehicleRemoved
+
+from .test_newest_first import cycles, scarce
+from .watch_kit import at, end, fleet, keys, text, vehicle_id
+
+
+@pytest.mark.parametrize("way", ["ids", "predicate"])
+async def test_a_watch_of_some_vehicles_delivers_theirs_alone(way: str) -> None:
+    api, cars, clock = fleet(250)
+    mine = cars[100:103]
+    ids = {car.id for car in mine}
+    for car in cars:
+        car.log(2)
+    chosen: Any = [f"https://api.ev.energy/v2/vehicles/{car.id}" for car in mine]
+    watch = api.watch(vehicles=chosen if way == "ids" else lambda vehicle: vehicle.id in ids, logs={"status"})
+    events = await cycles(watch, 2)
+    assert {event.vehicle_id for event in events if isinstance(event, VehicleAdded)} == ids
+    assert sorted(keys(events)) == [f"{car.id}/status/{text(2)}" for car in mine]
+    assert end(events).vehicles == 3
+    assert set(watch.state) == ids
+    mine[0].until = at(clock.elapsed / 60 + 1)
+    [gone] = [event for event in await cycles(watch, 2) if isinstance(event, VehicleRemoved)]
+    assert gone.vehicle_id == mine[0].id
+
+
+async def test_the_pace_of_a_watch_of_some_vehicles_is_that_of_all_pages() -> None:
+    api, cars, _ = fleet(1_000, limit=100)
+    watch = api.watch(vehicles=[cars[0]], logs={"status"})
+    events = await cycles(watch, 2)
+    # Ten pages in five minutes are 120 an hour.
+    assert end(events).every > 300
+    assert end(events).vehicles == 1
+
+
+async def test_a_hint_lets_a_vehicle_be_read_before_the_others() -> None:
+    api, cars = scarce()
+    for car in cars:
+        car.log(2)
+        car.log(3)
+    watch = api.watch(logs={"status"})
+    assert watch.notify(cars[0].id) is False, "nobody is known yet"
+    await cycles(watch, 2)
+    waiting = [car for car in cars if not api.reads(car)]
+    last = waiting[-1]
+    before = api.clock.elapsed
+    assert watch.notify(SimpleNamespace(data=SimpleNamespace(vehicle=f"https://x/v2/vehicles/{last.id}", evse=None)))
+    assert not watch.notify(vehicle_id(999))
+    async for event in watch:
+        if isinstance(event, StatusLogged) and event.vehicle_id == last.id and event.via == "read":
+            break
+    assert api.clock.elapsed - before < 180, "three minutes at the most"
+    with pytest.raises(InvalidArgument, match="hint"):
+        watch.notify(SimpleNamespace(data=SimpleNamespace(vehicle=None)))
+
+
+async def test_a_hint_is_noticed_although_the_next_page_is_minutes_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    api, [car, *_], clock = fleet(3)
+    car.log(0.5)
+    watch = api.watch(logs={"status"})
+    await cycles(watch, 1)
+    sleep = clock.sleep
+
+    async def hinted(delay: float) -> None:
+        await sleep(delay)
+        if clock.elapsed < 90:
+            assert watch.notify(car.id)
+
+    monkeypatch.setattr(clock, "sleep", hinted)
+    [*_, first] = [await anext(watch)]
+    assert isinstance(first, StatusLogged)
+    assert first.via == "read"
+    assert clock.elapsed <= 120
