@@ -350,7 +350,7 @@ async def test_it_passes_after_polls() -> None:
 
     await all_of(Backfill(fleet, "status"))
 
-    assert set(fleet.priorities) == {-1}
+    assert set(fleet.priorities) == {-3}
 
 
 async def test_it_takes_no_more_than_its_share_of_any_hour(caplog: pytest.LogCaptureFixture) -> None:

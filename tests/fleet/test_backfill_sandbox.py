@@ -136,4 +136,4 @@ async def test_its_calls_pass_after_all_others(network: Network, clock: FakeCloc
     async with EvEnergy(StaticToken("t"), clock=clock, middleware=[note]) as ev:
         assert [item async for item in Backfill(ev, "status", [vehicle_id(1)])] == []
 
-    assert priorities == [-1]
+    assert priorities == [-3]
