@@ -36,6 +36,13 @@ if TYPE_CHECKING:
     from ev_energy_async.fleet.fleet import Watch as Watch
     from ev_energy_async.fleet.owner import TokenOwner as TokenOwner
     from ev_energy_async.fleet.plan import Plan as Plan
+    from ev_energy_async.fleet.sub_sessions import Change as Change
+    from ev_energy_async.fleet.sub_sessions import SubSessionChanged as SubSessionChanged
+    from ev_energy_async.fleet.sub_sessions import SubSessionEnded as SubSessionEnded
+    from ev_energy_async.fleet.sub_sessions import SubSessionEvent as SubSessionEvent
+    from ev_energy_async.fleet.sub_sessions import SubSessionRevised as SubSessionRevised
+    from ev_energy_async.fleet.sub_sessions import SubSessions as SubSessions
+    from ev_energy_async.fleet.sub_sessions import SubSessionStarted as SubSessionStarted
     from ev_energy_async.fleet.watch import Role as Role
 else:
     __getattr__, __dir__, __all__ = face(
@@ -60,5 +67,14 @@ else:
         fleet=("Backfill", "Batch", "DeviceStatus", "Fleet", "FleetClient", "LogRead", "Progress", "Watch"),
         owner=("TokenOwner",),
         plan=("Plan",),
+        sub_sessions=(
+            "Change",
+            "SubSessionChanged",
+            "SubSessionEnded",
+            "SubSessionEvent",
+            "SubSessionRevised",
+            "SubSessions",
+            "SubSessionStarted",
+        ),
         watch=("Role",),
     )

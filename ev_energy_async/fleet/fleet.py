@@ -9,11 +9,11 @@ from __future__ import annotations
 import datetime as dt
 import weakref
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, Final, Literal, Unpack, overload
+from typing import TYPE_CHECKING, Final, Literal, Unpack
 
 from ev_energy_async.checkpoint import MemoryCheckpoint
 from ev_energy_async.clock import seconds, utc, utc_bounds
-from ev_energy_async.devices import DEVICES, PAGE_SIZE, ServerTime, log_names
+from ev_energy_async.devices import DEVICES, ServerTime, log_names
 from ev_energy_async.errors import InvalidArgument
 from ev_energy_async.fleet import watch as watching
 from ev_energy_async.fleet.allotment import ERROR_SHARE, PAST
@@ -23,7 +23,16 @@ from ev_energy_async.fleet.coverage import Coverage, Gap, Reason
 from ev_energy_async.fleet.coverage_report import coverage_of
 from ev_energy_async.fleet.owner import TokenOwner
 from ev_energy_async.fleet.plan import Plan, PlanOptions, plan, within_of
-from ev_energy_async.fleet.selection import Replaced, settings_of, warn_of_replaced
+from ev_energy_async.fleet.reader import Reader
+from ev_energy_async.fleet.selection import (
+    Replaced,
+    at_least_one,
+    check_ack,
+    nanoseconds,
+    settings_of,
+    warn_of_replaced,
+)
+from ev_energy_async.fleet.sub_sessions import EVERY, SETTLE, Follower, Looks, SubSessions
 from ev_energy_async.fleet.watch import (
     Batch,
     DeviceStatus,
@@ -36,14 +45,13 @@ from ev_energy_async.fleet.watch import (
     Watch,
     load,
 )
-from ev_energy_async.instants import SECOND, instant_of
+from ev_energy_async.instants import instant_of
 from ev_energy_async.values import UNSET
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from ev_energy_async import models as m
-    from ev_energy_async.calls import Paginator
     from ev_energy_async.checkpoint import Checkpoint, Owner
     from ev_energy_async.clock import Duration
     from ev_energy_async.devices import WatchedKind, WatchedLog
@@ -77,7 +85,7 @@ _LOGS: Final = DEVICES["vehicles"].watched
 _KINDS: Final[frozenset[WatchedKind]] = frozenset({"vehicles"})
 
 
-class Fleet:
+class Fleet(Reader):
     """All vehicles that a client sees.
 
     Args:
@@ -99,42 +107,6 @@ class Fleet:
 
     def __repr__(self) -> str:
         return f"<Fleet of {self._owner}>"
-
-    @overload
-    def snapshot(self, kind: Literal["vehicles"] = "vehicles") -> Paginator[m.Vehicle]: ...
-    @overload
-    def snapshot(self, kind: Literal["evses"]) -> Paginator[m.EVSE]: ...
-    @overload
-    def snapshot(self, kind: Literal["home_batteries"]) -> Paginator[m.HomeBattery]: ...
-    @overload
-    def snapshot(self, kind: Literal["boundary_meters"]) -> Paginator[m.BoundaryMeter]: ...
-    @overload
-    def snapshot(self, kind: Literal["inverters"]) -> Paginator[m.Inverter]: ...
-    @overload
-    def snapshot(self, kind: WatchedKind) -> Paginator[Any]: ...
-    def snapshot(self, kind: WatchedKind = "vehicles") -> Paginator[Any]:
-        """Return all devices of a kind, each with its newest status log; 100 a request.
-
-        Args:
-            kind: `vehicles`, `evses`, `home_batteries`, `boundary_meters` or `inverters`.
-
-        Raises:
-            InvalidArgument: It is another kind.
-
-        Example:
-            >>> async for vehicle in ev.fleet.snapshot():  # doctest: +SKIP
-            ...     print(vehicle.id, vehicle.latest_status_log)
-        """
-        from ev_energy_async import api  # noqa: PLC0415  # loaded when something is asked for
-
-        shown = {name: row for name, row in DEVICES.items() if row.regular.newest is not None}
-        if kind not in shown:
-            raise InvalidArgument("kind", kind, f"one of {', '.join(map(repr, shown))}")
-        row = shown[kind]
-        found: Paginator[Any] = getattr(api, row.list_devices)(
-            self._client, expand=[row.regular.newest], page_size=PAGE_SIZE
-        )
-        return found
 
     @property
     def role(self) -> Role | None:
@@ -219,9 +191,9 @@ class Fleet:
             ...     print(event)
         """
         names = log_names("logs", logs, _LOGS)
-        for argument, value, allowed in (("ack", ack, ("next", "explicit")), ("order", order, ("newest", "time"))):
-            if value not in allowed:
-                raise InvalidArgument(argument, value, " or ".join(map(repr, allowed)))
+        check_ack(ack)
+        if order not in ("newest", "time"):
+            raise InvalidArgument("order", order, "'newest' or 'time'")
         for argument, share in (("error_share", error_share), ("max_shrink", max_shrink)):
             if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
                 raise InvalidArgument(argument, share, "a fraction from 0 to 1")
@@ -233,17 +205,17 @@ class Fleet:
             reads=within != 0,
             in_order=order == "time",
             since=None if since is None else instant_of(utc("since", since)),
-            past=_nanoseconds("past", past),
-            stale=_nanoseconds("stale", stale),
+            past=nanoseconds("past", past),
+            stale=nanoseconds("stale", stale),
             max_shrink=max_shrink,
         )
         common = Settings(
             every=None if every is None else seconds("every", every),
             complete_within=within,
             rules=rules,
-            concurrency=_at_least_one("concurrency", concurrency),
+            concurrency=at_least_one("concurrency", concurrency),
             error_share=error_share,
-            cycles=None if cycles is None else _at_least_one("cycles", cycles),
+            cycles=None if cycles is None else at_least_one("cycles", cycles),
             on_progress=on_progress,
             name=name,
             is_raw=raw,
@@ -263,49 +235,52 @@ class Fleet:
         self._led = weakref.ref(watch)
         return watch
 
-    def logs(
+    def sub_sessions(
         self,
-        log: str,
-        vehicles: Iterable[Ref] | None = None,
         since: dt.datetime | None = None,
-        until: dt.datetime | None = None,
-        concurrency: int = 50,
+        settle: Duration = SETTLE,
+        expand: Sequence[str] = (),
+        checkpoint: Checkpoint | None = None,
         *,
-        kind: str = "vehicles",
-        share: float = 0.5,
-        cursor: str | None = None,
-    ) -> Backfill:
-        """Return the past logs of many devices, merged; see `Backfill`.
+        every: Duration = EVERY,
+        ack: Literal["next", "explicit"] = "next",
+        name: str = "sub_sessions",
+    ) -> SubSessions:
+        """Return a stream of what happens to charging sub-sessions: each start, change, end and revision once.
+
+        Those that go on are listed every five minutes, those that have ended ever more seldom until they are settled:
+        some 30 requests an hour for a small fleet. What a pause has missed is read afterwards, so that it is no gap.
 
         Args:
-            log: `status`, `error`, `command` or `location`; of chargers `status`, `error`, `command` or `ocpp`, of
-                CT clamps `current`, of home batteries and boundary meters `status`.
-            vehicles: Which vehicles, or other devices (IDs, URLs or models); None for all.
-            since: No earlier than this, on the time of the collection; included.
-            until: No later than this; included.
-            concurrency: How many vehicles are read at the same time.
-            kind: Of which devices: `vehicles`, `evses`, `home_batteries`, `boundary_meters` or `ct_clamps`.
-            share: The fraction of the hourly budget that it may take.
-            cursor: Where an earlier run was, of the same kind, bounds and vehicles.
+            since: Begin with the sub-sessions that go on or end from this time on; None for from now on.
+            settle: How long after their end they may be revised: energy, costs and carbon figures are recalculated.
+            expand: What to expand, as in `charging_sub_sessions.list`; an expanded `energy_usage` can change too.
+            checkpoint: Where it keeps its progress, which may be that of a watch. It is opened if need be, not closed.
+            every: From one look at those that go on to the next, seconds or a `timedelta`.
+            ack: As in `watch`.
+            name: The name of this stream in its checkpoint.
 
         Raises:
-            InvalidArgument: An argument is not what it should be; nothing was sent.
+            InvalidArgument: An argument is not what it should be.
 
         Example:
-            >>> async for item in ev.fleet.logs("status", since=last_week):  # doctest: +SKIP
-            ...     print(item.vehicle_id, item)
+            >>> async for event in ev.fleet.sub_sessions(checkpoint=checkpoint):  # doctest: +SKIP
+            ...     print(type(event).__name__, event.sub_session_id, event.changes)
         """
-        return Backfill(
+        check_ack(ack)
+        kept = MemoryCheckpoint() if checkpoint is None else checkpoint
+        owner = self._owner.known if checkpoint is None and isinstance(self._owner, TokenOwner) else self._owner
+        follower = Follower(
             self._client,
-            log,
-            vehicles,
-            kind=kind,
-            since=since,
-            until=until,
-            concurrency=concurrency,
-            share=share,
-            cursor=cursor,
+            owner,
+            kept,
+            self._time,
+            since=None if since is None else instant_of(utc("since", since)),
+            looks=Looks(seconds("every", every), seconds("settle", settle)),
+            expand=expand,
+            name=name,
         )
+        return SubSessions(follower, ack)
 
     async def coverage(self, checkpoint: Checkpoint | None = None, *, name: str = "watch") -> Coverage:
         """Return what of the logs is known to be complete, and what is missing and why; printed it is a table.
@@ -366,7 +341,7 @@ class Fleet:
             since=first,
             until=last,
             logs=None if logs is None else sorted(log_names("logs", logs, _LOGS)),
-            concurrency=_at_least_one("concurrency", concurrency),
+            concurrency=at_least_one("concurrency", concurrency),
             share=share,
             cursor=cursor,
             name=name,
@@ -403,13 +378,3 @@ class Fleet:
         if found is None:
             raise InvalidArgument("checkpoint", None, "that of a watch, since this client has had none")
         return found
-
-
-def _nanoseconds(argument: str, duration: Duration) -> int:
-    return round(seconds(argument, duration) * SECOND)
-
-
-def _at_least_one(argument: str, number: int) -> int:
-    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-        raise InvalidArgument(argument, number, "an integer of at least 1")
-    return number

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 import attrs
 
+from ev_energy_async.clock import seconds
 from ev_energy_async.devices import DEVICES
 from ev_energy_async.errors import InvalidArgument
 from ev_energy_async.fleet.backfill import device_ids
+from ev_energy_async.instants import SECOND
 
 if TYPE_CHECKING:
     from ev_energy_async.clock import Duration
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from ev_energy_async.ids import Ref
     from ev_energy_async.models import Vehicle
 
-__all__ = ["Replaced", "settings_of", "warn_of_replaced"]
+__all__ = ["Replaced", "at_least_one", "check_ack", "nanoseconds", "settings_of", "warn_of_replaced"]
 
 _VEHICLES: Final = "vehicles"
 _REPLACED: Final = {
@@ -34,6 +36,16 @@ class Replaced(TypedDict, total=False):
     read_every: Duration | None
     reread_every: Duration
     reread_share: float
+
+
+def check_ack(ack: object) -> None:
+    """Check what acknowledges events.
+
+    Raises:
+        InvalidArgument: It is neither `next` nor `explicit`.
+    """
+    if ack not in ("next", "explicit"):
+        raise InvalidArgument("ack", ack, "'next' or 'explicit'")
 
 
 def warn_of_replaced(given: Iterable[str]) -> None:
@@ -94,3 +106,23 @@ def _selection(vehicles: Iterable[Ref] | Callable[[Vehicle], bool] | None) -> Ca
         return vehicles
     ids = frozenset(device_ids(vehicles))
     return lambda vehicle: vehicle.id in ids
+
+
+def nanoseconds(argument: str, duration: Duration) -> int:
+    """Return a duration in nanoseconds.
+
+    Raises:
+        InvalidArgument: It is no duration.
+    """
+    return round(seconds(argument, duration) * SECOND)
+
+
+def at_least_one(argument: str, number: int) -> int:
+    """Return a number that is at least 1.
+
+    Raises:
+        InvalidArgument: It is not.
+    """
+    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+        raise InvalidArgument(argument, number, "an integer of at least 1")
+    return number

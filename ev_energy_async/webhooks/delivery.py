@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 # The server half of aiohttp takes 200 ms to import, which is why this module stands alone.
 from aiohttp import web
 
 from ev_energy_async.clock import Duration, seconds
 from ev_energy_async.errors import DecodeError, InvalidArgument, WebhookVerificationError
+from ev_energy_async.webhooks.events import UnknownEvent
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from ev_energy_async.webhooks.events import Event
     from ev_energy_async.webhooks.verifier import WebhookVerifier
 
-__all__ = ["webhook_handler"]
+__all__ = ["Notified", "webhook_handler"]
 
 _LOG: Final = logging.getLogger("ev_energy_async")
 # aiohttp's own default; events are a few kilobytes.
@@ -32,10 +34,19 @@ _LARGEST_BODY: Final = 1024 * 1024
 _BODY_TIMEOUT: Final = 10.0
 
 
+class Notified(Protocol):
+    """Whoever is told of events: a watch of a fleet, or a stream of its charging sub-sessions."""
+
+    def notify(self, event: Event, /) -> bool:
+        """Take note of an event, and return whether it is news."""
+        ...
+
+
 def webhook_handler(
     verifier: WebhookVerifier,
-    on_event: Callable[[Event], Awaitable[object]],
+    on_event: Callable[[Event], Awaitable[object]] | None = None,
     *,
+    watch: Notified | Sequence[Notified] = (),
     deduplicator: Deduplicator | None = None,
     max_body_bytes: int = _LARGEST_BODY,
     body_timeout: Duration = _BODY_TIMEOUT,
@@ -52,20 +63,34 @@ def webhook_handler(
     Args:
         verifier: Verifies deliveries.
         on_event: Called with each event, and again for each redelivery unless there is a deduplicator.
+        watch: A watch of a fleet, a stream of sub-sessions, or several: told of each event that they understand, which
+            they deliver once however often it comes.
         deduplicator: Keeps redeliveries of handled events from `on_event`.
         max_body_bytes: The largest body to read; it replaces the application's `client_max_size`.
         body_timeout: How long the body may take to arrive, in seconds or as a `timedelta`.
 
     Raises:
-        InvalidArgument: `max_body_bytes` is not an integer of at least 1, or `body_timeout` is not a duration.
+        InvalidArgument: `max_body_bytes` is not an integer of at least 1, `body_timeout` is not a duration, or nobody
+            is to be told of events.
 
     Example:
         >>> handler = webhook_handler(verifier, on_event, deduplicator=Deduplicator())  # doctest: +SKIP
+        >>> handler = webhook_handler(verifier, watch=[watch, sub_sessions])  # doctest: +SKIP
         >>> app.router.add_post("/ev-energy", handler)  # doctest: +SKIP
     """
     if isinstance(max_body_bytes, bool) or not isinstance(max_body_bytes, int) or max_body_bytes < 1:
         raise InvalidArgument("max_body_bytes", max_body_bytes, "an integer of at least 1")
     patience = seconds("body_timeout", body_timeout)
+    notified: Sequence[Notified] = watch if isinstance(watch, Sequence) else (watch,)
+    if on_event is None and not notified:
+        raise InvalidArgument("on_event", None, "a function, where there is no `watch` either")
+
+    async def tell(event: Event) -> None:
+        if not isinstance(event.payload, UnknownEvent):
+            for each in notified:
+                each.notify(event)
+        if on_event is not None:
+            await on_event(event)
 
     async def handle(request: web.Request) -> web.Response:
         try:
@@ -87,8 +112,8 @@ def webhook_handler(
             return web.Response(status=HTTPStatus.INTERNAL_SERVER_ERROR)
         try:
             if deduplicator is None:
-                await on_event(event)
-            elif not await deduplicator.once(event.id, lambda: on_event(event)):
+                await tell(event)
+            elif not await deduplicator.once(event.id, lambda: tell(event)):
                 _LOG.debug("webhook %s was handled before", event.id)
         except Exception:  # noqa: BLE001  # whatever the user's code raises, the sender must redeliver
             _LOG.exception("webhook %s could not be handled", event.id)

@@ -56,14 +56,16 @@ async def live(sandbox: Sandbox) -> AsyncIterator[EvEnergy]:
         yield client
 
 
-async def during(watch: Watch, sandbox: Sandbox, length: dt.timedelta) -> list[WatchEvent]:
+async def during(
+    watch: Watch, sandbox: Sandbox, length: dt.timedelta, kinds: frozenset[str] = frozenset(DEVICES)
+) -> list[WatchEvent]:
     """The events of some time, to the end of a cycle of each kind."""
     end, events, done = sandbox.now() + length, list[Any](), set[str]()
     async for event in watch:
         events.append(event)
         if isinstance(event, CycleFinished) and event.began_at >= end:
             done.add(event.kind)
-            if done == set(watch._engine.tracks):
+            if done == kinds:
                 break
     return events
 

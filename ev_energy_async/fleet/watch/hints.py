@@ -14,11 +14,11 @@ __all__ = ["Hint", "Notice", "devices_of"]
 
 
 class Notice(Protocol):
-    """A verified webhook event; the events of `webhooks` are such."""
+    """A verified webhook event, as `webhooks` makes them."""
 
     @property
-    def data(self) -> Any:
-        """The resource that it is about."""
+    def payload(self) -> Any:
+        """What it says; its `data` is the resource that it is about."""
         ...
 
 
@@ -39,7 +39,7 @@ def devices_of(hint: Hint) -> list[str]:
 
 
 def _named(hint: Any) -> Iterator[str]:
-    data = getattr(hint, "data", None)
+    data = getattr(getattr(hint, "payload", hint), "data", None)
     if data is None:
         yield id_text("hint", hint)
         return

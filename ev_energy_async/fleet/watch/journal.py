@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Journal", "RowValue"]
 
-RowValue: TypeAlias = "msgspec.Struct | Callable[[], msgspec.Struct]"
-"""The value of a row, or a function that returns it when it is time to write."""
+RowValue: TypeAlias = "msgspec.Struct | Callable[[], msgspec.Struct] | None"
+"""The value of a row, or a function that returns it when it is time to write; None to delete the row."""
 
 _LOG: Final = logging.getLogger("ev_energy_async")
 _MANY: Final = 100_000
@@ -135,17 +135,23 @@ class Journal:
             self._in_doubt = []
             return
         for change, entry, version in zip(changes, entries, found, strict=True):
-            if entry is None or entry.value != change.value:
+            if (None if entry is None else entry.value) != change.value:
                 self.is_overtaken = True
                 raise CheckpointConflict(change.key, change.expected, version)
         self._note(changes, found)
 
     def _note(self, changes: list[Advance], versions: Any) -> None:
         for change, version in zip(changes, versions, strict=True):
-            self._versions[change.key.removeprefix(self._prefix)] = version
+            name = change.key.removeprefix(self._prefix)
+            if change.value is None:
+                self._versions.pop(name, None)
+            else:
+                self._versions[name] = version
         self._in_doubt = []
 
 
-def _text(row: RowValue) -> str:
+def _text(row: RowValue) -> str | None:
+    if row is None:
+        return None
     value = row if isinstance(row, msgspec.Struct) else row()
     return msgspec.json.encode(value).decode()

@@ -162,7 +162,7 @@ class LedWatch(Watch):
             if not self._keeper.is_held:
                 self._post.stand_by()
                 term = await self._keeper.acquire()
-                self._engine = self._engine_of(term.epoch)
+                self._driver = self._engine_of(term.epoch)
                 self._post.lead(term.epoch)
             try:
                 async with self._keeper.working():

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self, TypeVar
 
 from ev_energy_async.checkpoint import CheckpointConflict
 from ev_energy_async.clock import seconds
@@ -18,14 +18,17 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
     from ev_energy_async.clock import Duration
-    from ev_energy_async.fleet.events import WatchEvent
+    from ev_energy_async.fleet.events import FleetEvent, WatchEvent
+    from ev_energy_async.fleet.watch.driver import Driver
     from ev_energy_async.fleet.watch.engine import Engine
     from ev_energy_async.fleet.watch.hints import Hint
 
-__all__ = ["Batch", "Watch"]
+__all__ = ["Batch", "Deliveries", "Watch"]
+
+E = TypeVar("E", bound="FleetEvent")
 
 
-class Batch(list["WatchEvent"]):
+class Batch(list[E]):
     """Events in a row, acknowledged together."""
 
     async def ack(self) -> None:
@@ -34,27 +37,23 @@ class Batch(list["WatchEvent"]):
             await self[-1].ack()
 
 
-class Watch(Stream["WatchEvent"]):
-    """An endless iterator over what happens to a fleet; `fleet.watch` makes it.
+class Deliveries(Stream[E]):
+    """An iterator over events that are acknowledged, one by one or in batches.
 
-    Example:
-        >>> async for event in ev.fleet.watch(every=300, checkpoint=SqliteCheckpoint("fleet.db")):  # doctest: +SKIP
-        ...     match event:
-        ...         case StatusLogged(vehicle_id=vehicle_id, log=log):
-        ...             print(vehicle_id, log.sampled_at, log.state_of_charge_percentage)
-
-    A slow consumer slows the polling. Waiting may be cancelled, as by `asyncio.timeout`, and loses nothing. One task at
-    a time may wait. To abandon it nothing needs to be done; `aclose`, or leaving its `async with`, ends it for good.
+    Args:
+        driver: What makes the events.
+        ack: What acknowledges them: asking for the `next` one, or an `explicit` call.
+        on_event: Called with each event that is delivered.
     """
 
     def __init__(
         self,
-        engine: Engine,
+        driver: Driver[E],
         ack: Literal["next", "explicit"],
-        on_event: Callable[[WatchEvent], object] | None = None,
+        on_event: Callable[[E], object] | None = None,
     ) -> None:
         super().__init__()
-        self._engine = engine
+        self._driver = driver
         self._ack = ack
         self._on_event = on_event
 
@@ -63,66 +62,23 @@ class Watch(Stream["WatchEvent"]):
         """What acknowledges its events: asking for the `next` one, or an `explicit` call of `ack`."""
         return self._ack
 
-    def __repr__(self) -> str:
-        counts = (f"{len(track.state.devices)} {kind}" for kind, track in self._engine.tracks.items())
-        return f"<Watch of {', '.join(counts)}{', closed' if self._is_over else ''}>"
-
-    @property
-    def state(self) -> States:
-        """The latest known status of every device, as a mapping that follows the watch.
-
-        After a restart it is there as soon as the checkpoint is loaded: with the first event, or `await watch.load()`.
-        """
-        return States([track.state for track in self._engine.tracks.values()], self._engine.clock)
-
     async def load(self) -> Self:
-        """Load the checkpoint now, so that `state` is there before the first event.
+        """Load the checkpoint now, before the first event.
 
         Raises:
             CheckpointError: It cannot be read, or is another's.
         """
         with self._entered():
-            await self._engine.load()
+            await self._driver.load()
         return self
 
-    def notify(self, hint: Hint) -> bool:
-        """Read a device soon, for it is said to have something new: its history comes before that of others.
-
-        A hint costs nothing if it is wrong, and nothing is lost without it. What it brings is delivered once.
-
-        Args:
-            hint: A verified webhook event, whose payload names a vehicle or a charger, or a device (an ID, a URL or the
-                resource).
-
-        Returns:
-            Whether it names a device that is watched and known.
-
-        Raises:
-            InvalidArgument: It names no device.
-        """
-        found = [self._engine.hint(device_id) for device_id in devices_of(hint)]
-        return any(found)
-
-    async def __anext__(self) -> WatchEvent:
-        """Return the next event, as soon as there is one.
-
-        Raises:
-            ApiError: The API refused the snapshot, other than for the moment.
-            DecodeError: The snapshot cannot be understood, again and again.
-            AuthError: The credentials were refused.
-            CheckpointConflict: Another process advances the checkpoint time and again.
-            CheckpointError: The checkpoint cannot be read or written, or is another's.
-            StopAsyncIteration: It was closed, or its last cycle is finished.
-        """
-        return await super().__anext__()
-
-    async def _next(self) -> WatchEvent:
+    async def _next(self) -> E:
         events = await self._several()
         if not events:
             raise StopAsyncIteration
         return events[0]
 
-    async def batches(self, max_items: int = 1_000, max_age: Duration = 60) -> AsyncGenerator[Batch]:
+    async def batches(self, max_items: int = 1_000, max_age: Duration = 60) -> AsyncGenerator[Batch[E]]:
         """Yield events in batches, for sinks that take many at once; `Batch.ack` acknowledges all of one.
 
         A batch is delivered when it is full, or when its first event is that old; a step under way is awaited.
@@ -152,16 +108,75 @@ class Watch(Stream["WatchEvent"]):
                     return
             yield batch
 
-    async def _several(self, most: int = 1, age: float = 0.0) -> list[WatchEvent]:
+    async def _several(self, most: int = 1, age: float = 0.0) -> list[E]:
         while True:
             try:
                 if self._ack == "next":
-                    await self._engine.acknowledge()
-                events = await self._engine.next(most, age)
+                    await self._driver.acknowledge()
+                events = await self._driver.next(most, age)
             except CheckpointConflict as conflict:
-                self._engine.give_way(conflict)
+                self._driver.give_way(conflict)
                 continue
             if self._on_event is not None:
                 for event in events:
                     self._on_event(event)
             return events
+
+
+class Watch(Deliveries["WatchEvent"]):
+    """An endless iterator over what happens to a fleet; `fleet.watch` makes it.
+
+    Example:
+        >>> async for event in ev.fleet.watch(every=300, checkpoint=SqliteCheckpoint("fleet.db")):  # doctest: +SKIP
+        ...     match event:
+        ...         case StatusLogged(vehicle_id=vehicle_id, log=log):
+        ...             print(vehicle_id, log.sampled_at, log.state_of_charge_percentage)
+
+    A slow consumer slows the polling. Waiting may be cancelled, as by `asyncio.timeout`, and loses nothing. One task at
+    a time may wait. To abandon it nothing needs to be done; `aclose`, or leaving its `async with`, ends it for good.
+    """
+
+    _driver: Engine
+
+    def __repr__(self) -> str:
+        counts = (f"{len(track.state.devices)} {kind}" for kind, track in self._driver.tracks.items())
+        return f"<Watch of {', '.join(counts)}{', closed' if self._is_over else ''}>"
+
+    @property
+    def state(self) -> States:
+        """The latest known status of every device, as a mapping that follows the watch.
+
+        After a restart it is there as soon as the checkpoint is loaded: with the first event, or `await watch.load()`.
+        """
+        return States([track.state for track in self._driver.tracks.values()], self._driver.clock)
+
+    def notify(self, hint: Hint) -> bool:
+        """Read a device soon, for it is said to have something new: its history comes before that of others.
+
+        A hint costs nothing if it is wrong, and nothing is lost without it. What it brings is delivered once.
+
+        Args:
+            hint: A verified webhook event, whose payload names a vehicle or a charger, or a device (an ID, a URL or the
+                resource).
+
+        Returns:
+            Whether it names a device that is watched and known.
+
+        Raises:
+            InvalidArgument: It names no device.
+        """
+        found = [self._driver.hint(device_id) for device_id in devices_of(hint)]
+        return any(found)
+
+    async def __anext__(self) -> WatchEvent:
+        """Return the next event, as soon as there is one.
+
+        Raises:
+            ApiError: The API refused the snapshot, other than for the moment.
+            DecodeError: The snapshot cannot be understood, again and again.
+            AuthError: The credentials were refused.
+            CheckpointConflict: Another process advances the checkpoint time and again.
+            CheckpointError: The checkpoint cannot be read or written, or is another's.
+            StopAsyncIteration: It was closed, or its last cycle is finished.
+        """
+        return await super().__anext__()

@@ -1,0 +1,107 @@
+"""What of a fleet is read once: snapshots of all devices of a kind, and backfills of their logs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from ev_energy_async.devices import DEVICES, PAGE_SIZE
+from ev_energy_async.errors import InvalidArgument
+from ev_energy_async.fleet.backfill import Backfill
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Iterable
+
+    from ev_energy_async import models as m
+    from ev_energy_async.calls import Paginator
+    from ev_energy_async.devices import WatchedKind
+    from ev_energy_async.fleet.watch import FleetClient
+    from ev_energy_async.ids import Ref
+
+__all__ = ["Reader"]
+
+
+class Reader:
+    """Reads devices and their logs once."""
+
+    _client: FleetClient
+
+    @overload
+    def snapshot(self, kind: Literal["vehicles"] = "vehicles") -> Paginator[m.Vehicle]: ...
+    @overload
+    def snapshot(self, kind: Literal["evses"]) -> Paginator[m.EVSE]: ...
+    @overload
+    def snapshot(self, kind: Literal["home_batteries"]) -> Paginator[m.HomeBattery]: ...
+    @overload
+    def snapshot(self, kind: Literal["boundary_meters"]) -> Paginator[m.BoundaryMeter]: ...
+    @overload
+    def snapshot(self, kind: Literal["inverters"]) -> Paginator[m.Inverter]: ...
+    @overload
+    def snapshot(self, kind: WatchedKind) -> Paginator[Any]: ...
+    def snapshot(self, kind: WatchedKind = "vehicles") -> Paginator[Any]:
+        """Return all devices of a kind, each with its newest status log; 100 a request.
+
+        Args:
+            kind: `vehicles`, `evses`, `home_batteries`, `boundary_meters` or `inverters`.
+
+        Raises:
+            InvalidArgument: It is another kind.
+
+        Example:
+            >>> async for vehicle in ev.fleet.snapshot():  # doctest: +SKIP
+            ...     print(vehicle.id, vehicle.latest_status_log)
+        """
+        from ev_energy_async import api  # noqa: PLC0415  # loaded when something is asked for
+
+        shown = {name: row for name, row in DEVICES.items() if row.regular.newest is not None}
+        if kind not in shown:
+            raise InvalidArgument("kind", kind, f"one of {', '.join(map(repr, shown))}")
+        row = shown[kind]
+        found: Paginator[Any] = getattr(api, row.list_devices)(
+            self._client, expand=[row.regular.newest], page_size=PAGE_SIZE
+        )
+        return found
+
+    def logs(
+        self,
+        log: str,
+        vehicles: Iterable[Ref] | None = None,
+        since: dt.datetime | None = None,
+        until: dt.datetime | None = None,
+        concurrency: int = 50,
+        *,
+        kind: str = "vehicles",
+        share: float = 0.5,
+        cursor: str | None = None,
+    ) -> Backfill:
+        """Return the past logs of many devices, merged; see `Backfill`.
+
+        Args:
+            log: `status`, `error`, `command` or `location`; of chargers `status`, `error`, `command` or `ocpp`, of
+                CT clamps `current`, of home batteries and boundary meters `status`.
+            vehicles: Which vehicles, or other devices (IDs, URLs or models); None for all.
+            since: No earlier than this, on the time of the collection; included.
+            until: No later than this; included.
+            concurrency: How many vehicles are read at the same time.
+            kind: Of which devices: `vehicles`, `evses`, `home_batteries`, `boundary_meters` or `ct_clamps`.
+            share: The fraction of the hourly budget that it may take.
+            cursor: Where an earlier run was, of the same kind, bounds and vehicles.
+
+        Raises:
+            InvalidArgument: An argument is not what it should be; nothing was sent.
+
+        Example:
+            >>> async for item in ev.fleet.logs("status", since=last_week):  # doctest: +SKIP
+            ...     print(item.vehicle_id, item)
+        """
+        return Backfill(
+            self._client,
+            log,
+            vehicles,
+            kind=kind,
+            since=since,
+            until=until,
+            concurrency=concurrency,
+            share=share,
+            cursor=cursor,
+        )

@@ -1,0 +1,148 @@
+"""The base of what reads the API and makes events of it: loading and acknowledging, and steps while somebody waits.
+
+The engine of a watch derives from it, and so does what follows charging sub-sessions. No task outlives a step.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from abc import ABC, abstractmethod
+from collections import deque
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
+
+from ev_energy_async.devices import Patience
+from ev_energy_async.fleet.owner import found_owner
+from ev_energy_async.fleet.watch.journal import Journal
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from ev_energy_async.checkpoint import Checkpoint, CheckpointConflict, Owner
+    from ev_energy_async.clock import Clock
+    from ev_energy_async.fleet.owner import TokenOwner
+
+__all__ = ["Driver"]
+
+E = TypeVar("E")
+
+_LOG: Final = logging.getLogger("ev_energy_async")
+# So often the checkpoint is loaded again before anything is finished.
+_MOST_CONFLICTS: Final = 3
+
+
+class Driver(ABC, Generic[E]):
+    """Makes events, one step at a time.
+
+    Args:
+        clock: Where time comes from.
+        owner: The owner of the checkpoint.
+        checkpoint: Where progress is kept.
+        name: What the keys in the checkpoint begin with.
+        what: What is done, for the log.
+
+    Attributes:
+        clock: Where time comes from.
+    """
+
+    def __init__(
+        self, clock: Clock, owner: Owner | TokenOwner, checkpoint: Checkpoint, *, name: str, what: str
+    ) -> None:
+        self.clock = clock
+        self._owner = owner
+        self._journal = Journal(checkpoint, name)
+        self._events: deque[tuple[int, E]] = deque()
+        self._patience = Patience(what, clock)
+        self._is_loaded = False
+        self._given = 0
+        self._overtaken = 0
+        self._nap: asyncio.Task[None] | None = None
+
+    @property
+    @abstractmethod
+    def is_over(self) -> bool:
+        """Whether there is nothing more to do."""
+
+    @abstractmethod
+    async def _step(self, deadline: float | None) -> None:
+        """Do what can be done at once, or wait until something can, but not past a deadline."""
+
+    @abstractmethod
+    async def _restore(self, rows: AsyncIterator[tuple[str, str]]) -> None:
+        """Begin anew with the rows of a checkpoint."""
+
+    async def _sleep(self, seconds: float, deadline: float | None) -> None:
+        """Sleep so long, but not past a deadline, nor when there is something to do before."""
+        left = seconds if deadline is None else min(seconds, deadline - self.clock.monotonic())
+        self._nap = asyncio.create_task(self.clock.sleep(max(0.0, left)), name="ev-energy-async nap")
+        try:
+            await asyncio.wait([self._nap])
+        finally:
+            if not self._nap.done():
+                self._nap.cancel()
+                await asyncio.wait([self._nap])
+        if not self._nap.cancelled():
+            self._nap.result()
+
+    def wake(self) -> None:
+        """End a sleep: there is something to do."""
+        if self._nap is not None:
+            self._nap.cancel()
+
+    async def _write_ahead(self) -> None:
+        """Write what has to be in the checkpoint before events are delivered."""
+
+    async def next(self, most: int = 1, age: float = 0.0) -> list[E]:
+        """Return the next events: as soon as there are so many, or the first of them has waited so many seconds.
+
+        Events are returned together or not at all: where this fails or is cancelled, they come with the next call.
+        None are returned once it is over.
+        """
+        await self.load()
+        deadline: float | None = None
+        while len(self._events) < most and not self.is_over:
+            if self._events and deadline is None:
+                deadline = self.clock.monotonic() + age
+            if deadline is not None and self.clock.monotonic() >= deadline:
+                break
+            await self._step(deadline)
+        await self._write_ahead()
+        given = [self._events.popleft() for _ in range(min(most, len(self._events)))]
+        if given:
+            self._given, _ = given[-1]
+        return [event for _, event in given]
+
+    async def acknowledge(self) -> None:
+        """Acknowledge what was delivered; nothing if nothing was, or if it has to be delivered again."""
+        if self._given and not self._journal.is_overtaken:
+            await self._journal.acknowledge(self._given)
+
+    def give_way(self, conflict: CheckpointConflict) -> None:
+        """Take note that another process has advanced the checkpoint.
+
+        Raises:
+            CheckpointConflict: That happens time and again: two processes write to it.
+        """
+        if self._overtaken >= _MOST_CONFLICTS:
+            raise conflict
+
+    async def load(self) -> None:
+        """Load the checkpoint, unless that was done.
+
+        Raises:
+            CheckpointError: It cannot be read, or is another's.
+        """
+        if self._is_loaded and not self._journal.is_overtaken:
+            return
+        if self._journal.is_overtaken:
+            # Another process may have gone on from here for a while, and ended; two at a time get nowhere.
+            self._overtaken += 1
+            if self._overtaken == 1:
+                _LOG.warning("another process has advanced the checkpoint; the watch loads it again and goes on")
+        self._given = 0
+        self._events.clear()
+        owner = await found_owner(self._owner, self.clock, self._patience)
+        async with aclosing(self._journal.load(owner)) as rows:
+            await self._restore(rows)
+        self._is_loaded = True
