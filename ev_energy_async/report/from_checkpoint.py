@@ -6,7 +6,7 @@ import datetime as dt
 from typing import TYPE_CHECKING, Final
 
 from ev_energy_async.fleet.coverage_report import coverage_of
-from ev_energy_async.fleet.watch import FleetState
+from ev_energy_async.fleet.watch import load
 from ev_energy_async.instants import ALWAYS, instant, instant_of, moment
 from ev_energy_async.report.facts import HOUR, MOST_DEVICES, Device, Facts, Missing, hours_before
 
@@ -30,9 +30,8 @@ async def facts_kept(checkpoint: Checkpoint, name: str, now: dt.datetime) -> Fac
     Raises:
         CheckpointError: It is not open, or cannot be read.
     """
-    state = FleetState()
-    await state.load(_rows(checkpoint, f"{name}/"))
-    coverage = coverage_of(state.meta, state.devices, max(instant_of(now), state.meta.snapshot_at))
+    state = (await load(_rows(checkpoint, f"{name}/")))["vehicles"]
+    coverage = coverage_of([state], instant_of(now))
     rows = [row for row in coverage.rows if row.log_kind == _LOG]
     hours = hours_before(now, min(map(_begin, rows), default=now))
     devices = [_device(row, _newest(state.devices[row.vehicle_id]), hours) for row in rows] if hours else []
