@@ -226,3 +226,31 @@ async def test_a_body_that_does_not_arrive_in_time_is_given_up() -> None:
 def test_a_body_is_never_waited_for_without_end(timeout: Any) -> None:
     with pytest.raises(InvalidArgument, match=r"^body_timeout: "):
         webhook_handler(verifier(), Worker(), body_timeout=timeout)
+
+
+class Watching:
+    """Notes what it is told of, as a watch does."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def notify(self, event: Event, /) -> bool:
+        self.told.append(event.id)
+        return True
+
+
+async def test_watches_are_told_of_each_event_that_has_a_known_type() -> None:
+    watches = [Watching(), Watching()]
+    async with serving(Deduplicator(clock=FakeClock()), watch=watches) as service:
+        assert await service.post() == 204
+        assert await service.post() == 204
+        unknown = b'{"type": "vehicle.created", "timestamp": "2026-03-14T12:00:00Z", "data": {}}'
+        assert await service.post(unknown, signed(unknown, id="msg_unknown")) == 204
+        assert service.worker.done == [ID, "msg_unknown"]
+    assert [each.told for each in watches] == [[ID], [ID]]
+
+
+def test_somebody_is_to_be_told_of_events() -> None:
+    webhook_handler(verifier(), watch=Watching())
+    with pytest.raises(InvalidArgument, match="on_event"):
+        webhook_handler(verifier())
