@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Self, TypeVar
+import sys
+from typing import TYPE_CHECKING, Literal, Self
 
 from ev_energy_async.checkpoint import CheckpointConflict
 from ev_energy_async.clock import seconds
@@ -13,6 +14,11 @@ from ev_energy_async.devices import Stream
 from ev_energy_async.errors import InvalidArgument
 from ev_energy_async.fleet.watch.hints import devices_of
 from ev_energy_async.fleet.watch.status import States
+
+if sys.version_info >= (3, 13):
+    from typing import TypeVar
+else:
+    from typing_extensions import TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -25,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Batch", "Deliveries", "Watch"]
 
-E = TypeVar("E", bound="FleetEvent")
+E = TypeVar("E", bound="FleetEvent", default="WatchEvent")
 
 
 class Batch(list[E]):
