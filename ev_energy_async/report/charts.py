@@ -6,19 +6,20 @@ Colours come from the page (`config.range.category`), which knows whether it is 
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import attrs
 
 from ev_energy_async._extras import extra
-from ev_energy_async.report.facts import HOUR, Device, Facts
+from ev_energy_async.report.facts import HOUR, Facts
+from ev_energy_async.report.frames import LEFT, absent, base_chart, days, iso, names_of, percent, told, week
 
 with extra("report", __name__, "altair"):
     import altair as alt
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
 __all__ = ["Picture", "pictures_of"]
 
@@ -34,11 +35,8 @@ _REASONS: Final = (
 _CODE: Final = "slice(datum.label, indexof(datum.label, ': ') + 2)"
 _MOST_BARS: Final = 12
 _ROW: Final = 6
-_HEIGHT: Final = 240
 # A single hour would fill the chart.
 _FEWEST_HOURS: Final = 24
-# The width of what stands left of a chart, so that those below each other share their time.
-_LEFT: Final = 48
 _TITLE: Final = 20
 
 
@@ -90,7 +88,7 @@ def _freshness(facts: Facts) -> Picture:
         for hours, count in counts
     ]
     chart = (
-        _chart(values, "Share of the vehicles that were heard from within 1, 6 and 24 hours", height=150)
+        base_chart(values, "Share of the vehicles that were heard from within 1, 6 and 24 hours", height=150)
         .mark_bar(cornerRadiusEnd=3)
         .encode(
             x=alt.X(
@@ -128,22 +126,22 @@ def _coverage(facts: Facts, *, personal: bool) -> Picture:
     if not facts.covered:
         return Picture("coverage", title, "No vehicle is known.")
     what = "all logs known" if facts.is_complete else "a log in the hour"
-    values = [{"hour": _iso(hour), "at": _told(hour), "share": round(share, 4)} for hour, share in facts.covered]
+    values = [{"hour": iso(hour), "at": told(hour), "share": round(share, 4)} for hour, share in facts.covered]
     # The last hour is as wide as the others.
-    values.append({**values[-1], "hour": _iso(facts.covered[-1][0] + HOUR)})
+    values.append({**values[-1], "hour": iso(facts.covered[-1][0] + HOUR)})
     fleet = (
-        _chart(values, f"Share of the vehicles with {what}, by hour")
+        base_chart(values, f"Share of the vehicles with {what}, by hour")
         .mark_area(line=True, opacity=0.35, interpolate="step-after")
         .encode(
-            x=alt.X("hour:T", title=None, scale=_week(facts), axis=_days(grid=False)),
-            y=alt.Y("share:Q", title=what, scale=alt.Scale(domain=[0, 1]), axis=_percent()),
+            x=alt.X("hour:T", title=None, scale=week(facts), axis=days(grid=False)),
+            y=alt.Y("share:Q", title=what, scale=alt.Scale(domain=[0, 1]), axis=percent()),
             tooltip=[
                 alt.Tooltip("at:N", title="hour (UTC)"),
                 alt.Tooltip("share:Q", title=what, format=".1%"),
             ],
         )
     )
-    names = _names(facts.worst, personal=personal)
+    names = names_of(facts.worst, personal=personal)
     specs = [fleet.to_dict()]
     if facts.worst:
         specs.append(_worst(facts, names).to_dict())
@@ -175,28 +173,28 @@ def _worst(facts: Facts, names: Sequence[str]) -> alt.Chart:
     values = [
         {
             "vehicle": name,
-            "begin": _iso(missing.begin),
-            "end": _iso(missing.end),
+            "begin": iso(missing.begin),
+            "end": iso(missing.end),
             "why": missing.why,
-            "from": _told(missing.begin),
-            "to": _told(missing.end),
+            "from": told(missing.begin),
+            "to": told(missing.end),
         }
         for name, each in zip(names, facts.worst, strict=True)
         for missing in each.missing
     ]
     reasons = [reason for reason in _REASONS if any(value["why"] == reason for value in values)]
     # Most pages are read where a hundred names cannot be: the tooltip and the table have them.
-    axis = alt.Axis(labels=False, ticks=False, domain=False, minExtent=_LEFT + _TITLE)
+    axis = alt.Axis(labels=False, ticks=False, domain=False, minExtent=LEFT + _TITLE)
     height = max(_ROW * len(names), 40)
     made: alt.Chart = (
-        _chart(values, "When the logs of the vehicles with the most hours missing are missing", height=height)
+        base_chart(values, "When the logs of the vehicles with the most hours missing are missing", height=height)
         .mark_bar(height=_ROW - 2)
         .encode(
             x=alt.X(
                 "begin:T",
                 title=None,
-                scale=_week(facts),
-                axis=_days(grid=True, orient="top"),
+                scale=week(facts),
+                axis=days(grid=True, orient="top"),
             ),
             x2="end:T",
             y=alt.Y("vehicle:N", title=None, sort=list(names), axis=axis),
@@ -221,7 +219,7 @@ def _worst(facts: Facts, names: Sequence[str]) -> alt.Chart:
 def _charge(facts: Facts) -> Picture:
     title = "State of charge"
     if not facts.charges:
-        return Picture("charge", title, _absent(facts.charges, "state of charge"))
+        return Picture("charge", title, absent(facts.charges, "state of charge"))
     bins = Counter(min(int(charge // 10), 9) for charge in facts.charges)
     total = len(facts.charges)
     values = [
@@ -229,11 +227,11 @@ def _charge(facts: Facts) -> Picture:
         for low in range(10)
     ]
     chart = (
-        _chart(values, "Vehicles by their newest state of charge")
+        base_chart(values, "Vehicles by their newest state of charge")
         .mark_bar(cornerRadiusEnd=3)
         .encode(
             x=alt.X("percent:O", title="state of charge, %", sort=None, axis=alt.Axis(labelAngle=0, labelOverlap=True)),
-            y=alt.Y("vehicles:Q", title="vehicles", axis=alt.Axis(tickMinStep=1, minExtent=_LEFT)),
+            y=alt.Y("vehicles:Q", title="vehicles", axis=alt.Axis(tickMinStep=1, minExtent=LEFT)),
             tooltip=[
                 alt.Tooltip("percent:N", title="state of charge, %"),
                 alt.Tooltip("vehicles:Q", format=","),
@@ -256,13 +254,13 @@ def _charge(facts: Facts) -> Picture:
 def _charging(facts: Facts) -> Picture:
     title = "Charging by hour of day"
     if not facts.charging:
-        return Picture("charging", title, _absent(facts.charging, "status log"))
+        return Picture("charging", title, absent(facts.charging, "status log"))
     values = [
         {"hour": hour, "label": f"{hour:02}:00 to {(hour + 1) % 24:02}:00", "share": round(share, 4)}
         for hour, share in facts.charging
     ]
     chart = (
-        _chart(values, "Share of the vehicles heard from that were charging, by hour of day in UTC")
+        base_chart(values, "Share of the vehicles heard from that were charging, by hour of day in UTC")
         .mark_bar(cornerRadiusEnd=3)
         .encode(
             x=alt.X(
@@ -270,7 +268,7 @@ def _charging(facts: Facts) -> Picture:
                 title="hour of day (UTC)",
                 axis=alt.Axis(labelAngle=0, values=list(range(0, 24, 3)), grid=False),
             ),
-            y=alt.Y("share:Q", title="vehicles charging", axis=_percent()),
+            y=alt.Y("share:Q", title="vehicles charging", axis=percent()),
             tooltip=[
                 alt.Tooltip("label:N", title="hour (UTC)"),
                 alt.Tooltip("share:Q", title="charging", format=".1%"),
@@ -292,7 +290,7 @@ def _errors(facts: Facts) -> Picture:
     title = "Errors by integration and code"
     if not facts.errors:
         found = "No error was logged in the last week."
-        return Picture("errors", title, _absent(None, "error log") if facts.errors is None else found)
+        return Picture("errors", title, absent(None, "error log") if facts.errors is None else found)
     shown, rest = facts.errors[:_MOST_BARS], facts.errors[_MOST_BARS:]
     values = [
         {"error": f"{integration}: {code}", "integration": integration, "code": code, "errors": n, "vehicles": vehicles}
@@ -300,7 +298,7 @@ def _errors(facts: Facts) -> Picture:
     ]
     integrations = sorted({integration for integration, *_ in shown})
     chart = (
-        _chart(values, "Errors of the last week by integration and code", height=max(24 * len(values), 60))
+        base_chart(values, "Errors of the last week by integration and code", height=max(24 * len(values), 60))
         .mark_bar(cornerRadiusEnd=3)
         .encode(
             x=alt.X("errors:Q", title="errors", axis=alt.Axis(tickMinStep=1, tickCount=5)),
@@ -335,7 +333,7 @@ def _errors(facts: Facts) -> Picture:
 def _budget(facts: Facts) -> Picture:
     title = "Budget by purpose"
     if not facts.spent:
-        return Picture("budget", title, _absent(facts.spent, "cycle of a watch"))
+        return Picture("budget", title, absent(facts.spent, "cycle of a watch"))
     by_purpose = Counter[str]()
     by_hour = Counter["dt.datetime"]()
     for hour, purpose, requests in facts.spent:
@@ -345,16 +343,16 @@ def _budget(facts: Facts) -> Picture:
     found = {(hour, purpose): requests for hour, purpose, requests in facts.spent}
     first, hours = min(by_hour), (facts.now - min(by_hour)) // HOUR + 1
     values = [
-        {"hour": _iso(hour), "at": _told(hour), "purpose": purpose, "requests": found.get((hour, purpose), 0)}
+        {"hour": iso(hour), "at": told(hour), "purpose": purpose, "requests": found.get((hour, purpose), 0)}
         for hour in (first + number * HOUR for number in range(max(hours, _FEWEST_HOURS)))
         for purpose in purposes
     ]
     chart = (
-        _chart(values, "Requests of the last week by hour and purpose")
+        base_chart(values, "Requests of the last week by hour and purpose")
         .mark_bar()
         .encode(
-            x=alt.X("hour:T", timeUnit="utcyearmonthdatehours", title=None, axis=_days(grid=False)),
-            y=alt.Y("requests:Q", title="requests an hour", axis=alt.Axis(tickMinStep=1, minExtent=_LEFT)),
+            x=alt.X("hour:T", timeUnit="utcyearmonthdatehours", title=None, axis=days(grid=False)),
+            y=alt.Y("requests:Q", title="requests an hour", axis=alt.Axis(tickMinStep=1, minExtent=LEFT)),
             color=alt.Color(
                 "purpose:N",
                 title=None,
@@ -377,43 +375,3 @@ def _budget(facts: Facts) -> Picture:
         ("purpose", "requests", "share"),
         tuple((purpose, by_purpose[purpose], f"{by_purpose[purpose] / total:.1%}") for purpose in purposes),
     )
-
-
-def _chart(values: list[dict[str, Any]], description: str, height: int = _HEIGHT) -> alt.Chart:
-    data = alt.InlineData(values=values)
-    return alt.Chart(data, width="container", height=height, description=description)
-
-
-def _percent() -> alt.Axis:
-    return alt.Axis(format="%", tickCount=5, minExtent=_LEFT)
-
-
-def _week(facts: Facts) -> alt.Scale:
-    """Return the scale of the hours of the week, the same for charts below each other."""
-    first, last = (
-        alt.DateTime(year=end.year, month=end.month, date=end.day, hours=end.hour, utc=True)
-        for end in (facts.covered[0][0], facts.covered[-1][0] + HOUR)
-    )
-    # As bounds: a `domain` of its own for the second channel of a bar is warned of.
-    return alt.Scale(type="utc", domainMin=first, domainMax=last, nice=False)
-
-
-def _days(*, grid: bool, orient: Literal["top", "bottom"] = "bottom") -> alt.Axis:
-    return alt.Axis(format="%a %d", tickCount="day", grid=grid, orient=orient, labelOverlap=True)
-
-
-def _absent(found: Iterable[Any] | None, what: str) -> str:
-    return f"The source holds no {what}." if found is None else f"No {what} in this time."
-
-
-def _names(devices: Sequence[Device], *, personal: bool) -> list[str]:
-    return [each.device_id if personal else f"vehicle {number}" for number, each in enumerate(devices, 1)]
-
-
-def _iso(time: dt.datetime) -> str:
-    return f"{time:%Y-%m-%dT%H:%M:%SZ}"
-
-
-def _told(time: dt.datetime) -> str:
-    # As text: a browser would tell its own local time.
-    return f"{time:%a %d %b, %H:%M}"

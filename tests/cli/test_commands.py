@@ -145,7 +145,7 @@ async def test_logs_are_those_of_the_device_and_its_kind(places: Places, user: U
         (("logs", "vhcl01HRFF3SEVSCRAV9B3CHVDFN0H", "--since", "soon"), "is no time"),
         (("logs", "vhcl01HRFF3SEVSCRAV9B3CHVDFN0H", "--follow", "--limit", "2"), "--follow goes"),
         (("api", "vehicels", "list"), "Did you mean vehicles"),
-        (("api", "vehicles", "lits"), "Did you mean list"),
+        (("api", "vehicles", "lists"), "Did you mean list"),
         (("api", "vehicles", "create"), "--body"),
         (("api", "vehicles", "create", "--body", "{", "--yes"), "is not JSON"),
         (("api", "vehicles", "delete", "vhcl01HRFF3SEVSCRAV9B3CHVDFN0H"), "--yes"),
