@@ -20,7 +20,7 @@ from ev_energy_async.calls import Group
 from ev_energy_async.clock import Clock, Duration, RandomSource, SystemClock, seconds
 from ev_energy_async.codec import Codec, Drift
 from ev_energy_async.flows import Flows
-from ev_energy_async.http import VERSION_HEADER, Core, Shared, Stats, Transport
+from ev_energy_async.http import Core, Shared, Stats, Transport
 from ev_energy_async.messages import (
     DEFAULT_DEADLINE,
     DEFAULT_TIMEOUT,
@@ -48,8 +48,9 @@ if TYPE_CHECKING:
     from ev_energy_async.auth import Auth, Grant
     from ev_energy_async.budget import RequestBudget
     from ev_energy_async.fleet import Fleet
+    from ev_energy_async.http import Route
     from ev_energy_async.ids import Ref
-    from ev_energy_async.messages import Handler, Middleware, Observer, Request, Response
+    from ev_energy_async.messages import Middleware, Observer, Request, Response
 else:
     health = lazy_module("ev_energy_async.health")
 
@@ -132,7 +133,6 @@ class EvEnergy(Flows):
         transport = Transport(
             config.check_base_url(base_url, allow_http=allow_http),
             session,
-            {VERSION_HEADER: config.check_text("version", version)},
             user_agent=None if user_agent is None else config.check_text("user_agent", user_agent),
             tls=config.check_ssl(ssl, session),
             label=label,
@@ -143,7 +143,7 @@ class EvEnergy(Flows):
             clock or SystemClock(),
             random or random_module.Random(),  # noqa: S311  # jitter, not secrets
             config.check_middleware(middleware),
-            str(version),
+            config.check_text("version", version),
             config.check_origins(link_origins),
             read_only=read_only,
             label=label,
@@ -162,7 +162,7 @@ class EvEnergy(Flows):
         self._user = None if user is None else config.check_user(user)
         self._options = options
         self._owns_core = True
-        self._handler: Handler | None = None
+        self._route: Route | None = None
         self._fleet: Fleet | None = None
 
     def _view(self, **changes: Any) -> Self:
@@ -170,7 +170,7 @@ class EvEnergy(Flows):
         # What was made for this client calls as this client.
         for name in [name for name, value in vars(self).items() if isinstance(value, Group)]:
             delattr(view, name)
-        vars(view).update(_handler=None, _fleet=None, _owns_core="_core" in changes, **changes)
+        vars(view).update(_route=None, _fleet=None, _owns_core="_core" in changes, **changes)
         return view
 
     @classmethod
@@ -323,9 +323,9 @@ class EvEnergy(Flows):
             DecodeError: The response cannot be understood.
             AuthError: The credentials were refused.
         """
-        if self._handler is None:
-            self._handler = self._core.handler(self._user)
-        return await self._core.call(self._handler, request, self._user, self._options)
+        if self._route is None:
+            self._route = self._core.route(self._user)
+        return await self._core.call(self._route, request, self._options)
 
     async def authenticate(self) -> None:
         """Obtain the access token now, not with the first request; no effect without credentials.

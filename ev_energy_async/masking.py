@@ -34,8 +34,8 @@ class Secret(Generic[S]):
     no local variable ever holds the plain value:
 
         token = Secret(await auth.access_token())
-        request = request.changed(authorization=token.prefixed("Bearer "))   # a Secret again
-        session.request(..., headers={"Authorization": request.authorization.reveal()})
+        authorization = token.prefixed("Bearer ")   # a Secret again
+        session.request(..., headers={"Authorization": authorization.reveal()})
 
     A parameter that arrives as plain `str` (`rejected`, for one) is rebound first: `rejected = Secret(rejected)`.
     Two secrets are equal if their values are. A pickled secret loses its value: it never leaves the process.

@@ -109,6 +109,8 @@ def plain(value: Any) -> Any:
     `SafeString`, Home Assistant's YAML strings) become `str`, `int` and `float`; a `pandas.Timestamp`, like any other
     date or time of a subclass, becomes its ISO 8601 text. Anything else is returned as it is.
     """
+    if type(value) is str:
+        return value  # nearly always
     if isinstance(value, Enum):
         return plain(value.value)
     if isinstance(value, str):

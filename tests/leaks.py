@@ -98,10 +98,10 @@ class Watch:
         if b"{" not in start:
             self.learn(*(value for name, value in parse_qsl(start.decode(errors="replace")) if name in _IN_FORMS))
 
-    def learn_from_request(self, request: Request[Any]) -> None:
+    def learn_from_request(self, request: Request[Any], authorization: Secret[str] | None) -> None:
         """Learn the secrets of a request: in its token, form or body, and query."""
-        if request.authorization is not None:
-            self.learn(*(secret.reveal() for secret in credentials_in(request.authorization)))
+        if authorization is not None:
+            self.learn(*(secret.reveal() for secret in credentials_in(authorization)))
         self.learn(*(text for name, text in parse_qsl(request.query) if name in _IN_FORMS))
         self.learn_from(request.body)
 
@@ -235,18 +235,25 @@ def _listen_to_wire(patch: pytest.MonkeyPatch) -> None:
 
     @functools.wraps(exchange)
     async def exchanged(
-        self: Any, request: Request[Any], url: str | Secret[str], shown: Request[Any], stream: Any = None
+        self: Any,
+        request: Request[Any],
+        url: str | Secret[str],
+        shown: Request[Any],
+        authorization: Secret[str] | None = None,
+        stream: Any = None,
     ) -> Any:
         if not _watches:
-            return await exchange(self, request, url, shown, stream)
+            return await exchange(self, request, url, shown, authorization, stream)
         watch = _watches[-1]
-        watch.learn_from_request(request)
+        watch.learn_from_request(request, authorization)
         if isinstance(url, Secret):
             watch.learn(url.reveal())
-        for each in (request, shown):
-            watch.keep("shown of a request", repr(each), str(each), each.as_curl())
-        answer = await exchange(self, request, url, shown, stream)
-        watch.learn_from(answer[2])
+        try:
+            answer = await exchange(self, request, url, shown, authorization, stream)
+        finally:
+            for each in (request, shown):
+                watch.keep("shown of a request", repr(each), str(each), each.as_curl())
+        watch.learn_from(answer.body)
         return answer
 
     @functools.wraps(send)

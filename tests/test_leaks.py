@@ -86,7 +86,7 @@ def test_the_cause_of_an_error_counts() -> None:
 
 async def test_a_request_that_shows_its_token_fails_the_test(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     def shown(request: Request[Any]) -> str:
-        return f"<{request.authorization.reveal() if request.authorization else ''}>"
+        return f"<{[each.reveal() for each in request.options.record.secrets]}>"
 
     network.answer("GET", "/regions", [])
     monkeypatch.setattr(Request, "__repr__", shown)

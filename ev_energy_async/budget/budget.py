@@ -42,7 +42,7 @@ ANONYMOUS_LIMIT: Final = 50
 
 _LOG: Final = logging.getLogger("ev_energy_async")
 # The wall clock is this far ahead of the monotonic one only if the machine slept, or the wall clock was set.
-_SLEEP: Final = 60.0
+_SLEEP: Final = dt.timedelta(seconds=60)
 # A sleep may end a little early; asking again at once would find the same.
 _SHORTEST_NAP: Final = 0.001
 
@@ -171,7 +171,7 @@ class Budget:
             raise InvalidArgument("reserve", reserve, f"a number of requests from 0 to {usable - 1}")
         self._clock = clock or SystemClock()
         self._slept = 0.0
-        self._read_at = (self._clock.monotonic(), self._clock.now())
+        self._read, self._wall_read = self._clock.monotonic(), self._clock.now()
         self._queue = Turns()
         self._alarms: list[tuple[float, int, Waiter]] = []
         self._number = 0
@@ -254,13 +254,13 @@ class Budget:
         Many monotonic clocks stand still meanwhile. The wall clock does not; should it have been set instead, a few
         requests are sent too early, and the headers of their responses correct the count.
         """
-        read_at = self._clock.monotonic(), self._clock.now()
-        slept = (read_at[1] - self._read_at[1]).total_seconds() - (read_at[0] - self._read_at[0])
-        if slept > _SLEEP:
-            self._slept += slept
+        now, wall = self._clock.monotonic(), self._clock.now()
+        passed, self._wall_read = wall - self._wall_read, wall
+        before, self._read = self._read, now
+        if passed > _SLEEP and (slept := passed - dt.timedelta(seconds=now - before)) > _SLEEP:
+            self._slept += slept.total_seconds()
             self._bucket.doubt()
-        self._read_at = read_at
-        return read_at[0] + self._slept
+        return now + self._slept
 
     async def _wait(self, now: float, priority: int, deadline: float) -> Permit:
         outlook = self._bucket.outlook(now, urgent=priority > 0, ahead=self._queue.ahead_of(priority))

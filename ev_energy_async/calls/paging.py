@@ -93,7 +93,8 @@ def next_cursor(response: Response[Any], link_origins: frozenset[str]) -> str | 
         DecodeError: The header is too long, or its target is another list, or on an origin that is neither that of the
             response nor one of `link_origins`.
     """
-    header = ", ".join(_fields(response.headers, "Link"))
+    fields = _fields(response.headers, "Link")
+    header = fields[0] if len(fields) == 1 else ", ".join(fields)
     if len(header) > _LONGEST_HEADER:
         raise DecodeError(f"Link is longer than {_LONGEST_HEADER:,} characters", "Link", response)
     usual = _NEXT_FIRST.match(header)

@@ -76,9 +76,12 @@ def build_request(
         target = target.replace(f"{{{param.wire or param.name}}}", _encoded(_text(param, value)))
     pairs: list[str] = []
     for param, given in zip(operation.query, query, strict=True):
-        value = _PAGE_SIZE if given is UNSET and param.name == "page_size" else given
-        if value is not UNSET or param.required:
-            pairs += [f"{_encoded_name(name)}={_encoded(text)}" for name, text in _pairs(param, value)]
+        value = given
+        if given is UNSET and not param.required:
+            if param.name != "page_size":
+                continue
+            value = _PAGE_SIZE
+        pairs += [f"{_encoded_name(name)}={_encoded(text)}" for name, text in _pairs(param, value)]
     named: dict[str, str] = {}
     for param, value in zip(operation.headers, headers, strict=True):
         named.update(_header(param, value))

@@ -18,7 +18,8 @@ import msgspec
 from ev_energy_async._lazy import lazy_module
 from ev_energy_async.codec.damage import is_utf8, pieces, pieces_by_key, replaced
 from ev_energy_async.codec.drift import Drift
-from ev_energy_async.codec.slices import AT_ONCE, FAST_AT_ONCE, MOST_AT_ONCE, SLICE, groups
+from ev_energy_async.codec.repairs import Repairs, moved
+from ev_energy_async.codec.slices import AT_ONCE, SLICE, groups, is_moderate
 from ev_energy_async.codec.strict import BROKEN, decode_certain, decoder, keys_of, likely_member, reason
 from ev_energy_async.codec.types import is_model, origin, shape, spoken
 from ev_energy_async.codec.unknown import unknown_keys
@@ -39,9 +40,6 @@ __all__ = ["Codec", "decode", "finish", "make_converter", "warm"]
 _LOG: Final = logging.getLogger("ev_energy_async")
 # Reported drift is remembered, so that a running fleet logs it once; no service sees more kinds than this.
 _MOST_DRIFT: Final = 10_000
-# Items of one page that take the tolerant path, which costs a hundred times as much as the fast one.
-_MOST_REPAIRED: Final = 1_000
-_PAUSE: Final = 25
 
 T = TypeVar("T")
 
@@ -61,28 +59,6 @@ def finish(steps: Generator[None, None, T]) -> T:
         except StopIteration as end:
             result: T = end.value
             return result
-
-
-class _Repairs:
-    """Counts the items of a page that take the tolerant path."""
-
-    def __init__(self) -> None:
-        self._count = 0
-
-    def count_one(self) -> None:
-        """Count an item.
-
-        Raises:
-            DecodeError: There are too many.
-        """
-        self._count += 1
-        if self._count > _MOST_REPAIRED:
-            raise DecodeError(f"more than {_MOST_REPAIRED:,} items of a page depart from the schema")
-
-    @property
-    def is_time_to_pause(self) -> bool:
-        """Whether enough items came together for a pause."""
-        return self._count % _PAUSE == _PAUSE - 1
 
 
 class Codec:
@@ -124,16 +100,36 @@ class Codec:
         Raises:
             DecodeError: It is not JSON, or does not match the type; carries the path.
         """
-        return finish(self.decode_steps(data, into))
+        made, steps = self.begin(data, into)
+        return made if steps is None else finish(steps)
 
-    def decode_steps(self, data: bytes, into: Any) -> Generator[None, None, Any]:
+    def begin(self, data: bytes, into: Any) -> tuple[Any, Generator[None, None, Any] | None]:
+        """Decode a document of moderate size that matches its schema, as most do.
+
+        Returns:
+            The decoded document and None; or None, and the steps that decode any other document.
+        """
+        refusal: DecodeError | None = None
+        if is_moderate(data) and not self._report_unknown and not self._has_hook(into):
+            try:
+                return decode_certain(data, into), None
+            except DecodeError as error:
+                refusal = error
+        return None, self.decode_steps(data, into, refusal)
+
+    def decode_steps(self, data: bytes, into: Any, refusal: DecodeError | None = None) -> Generator[None, None, Any]:
         """Decode a JSON document as `decode` does, with a pause after each slice of a large one.
+
+        Args:
+            data: The document in UTF-8.
+            into: The type to decode to.
+            refusal: What kept it from being decoded strictly, if that has been tried.
 
         Raises:
             DecodeError: It is not JSON, or does not match the type; carries the path.
         """
         try:
-            made = yield from self._steps(data, into)
+            made = yield from self._steps(data, into, refusal)
         except DecodeError:
             if is_utf8(data):
                 raise
@@ -144,9 +140,9 @@ class Codec:
             self.report(Drift(owner, key, "unknown"))
         return made
 
-    def _steps(self, data: bytes, into: Any) -> Generator[None, None, Any]:
+    def _steps(self, data: bytes, into: Any, refusal: DecodeError | None = None) -> Generator[None, None, Any]:
         if len(data) > AT_ONCE and not self._has_hook(into):
-            if len(data) <= FAST_AT_ONCE and data.count(b"{") <= MOST_AT_ONCE:
+            if refusal is None and is_moderate(data):
                 try:
                     return decode_certain(data, into)
                 except DecodeError:
@@ -158,11 +154,13 @@ class Codec:
                 return (yield from self._list_steps(data, item))
             if is_model(inner):
                 return (yield from self._model_steps(data, inner))
-        return (yield from self._at_once(data, into))
+        return (yield from self._at_once(data, into, refusal))
 
-    def _at_once(self, data: bytes, into: Any) -> Generator[None, None, Any]:
+    def _at_once(self, data: bytes, into: Any, refusal: DecodeError | None = None) -> Generator[None, None, Any]:
         if not self._has_hook(into):
             try:
+                if refusal is not None:
+                    raise refusal
                 return decode_certain(data, into)
             except DecodeError as error:
                 cause = error.__cause__
@@ -171,13 +169,13 @@ class Codec:
                 # Well-formed as far as it was read, so tolerant decoding has a say.
                 item = _item_of(into)
                 if is_model(item):
-                    return (yield from self._repaired(data, item, _Repairs()))
+                    return (yield from self._repaired(data, item, Repairs()))
         return self._decode_tolerantly(data, into)
 
     def _list_steps(self, data: bytes, item: Any) -> Generator[None, None, list[Any]]:
         """Decode a large array group by group."""
         made: list[Any] = []
-        repairs = _Repairs()
+        repairs = Repairs()
         try:
             for group, count in groups(data):
                 is_large = count == 1 and len(group) > AT_ONCE
@@ -190,20 +188,20 @@ class Codec:
                     else:
                         made += yield from self._at_once(group, list[item])
                 except DecodeError as error:
-                    raise _moved(error, len(made), single=is_large) from error
+                    raise moved(error, len(made), single=is_large) from error
                 yield
         except BROKEN as error:
             raise DecodeError(*reason(error)) from error
         return made
 
-    def _group(self, group: bytes, item: Any, repairs: _Repairs) -> Generator[None, None, list[Any]]:
+    def _group(self, group: bytes, item: Any, repairs: Repairs) -> Generator[None, None, list[Any]]:
         try:
             made: list[Any] = decode_certain(group, list[item])
         except DecodeError:
             made = yield from self._repaired(group, item, repairs)
         return made
 
-    def _repaired(self, data: bytes, item: Any, repairs: _Repairs) -> Generator[None, None, Any]:
+    def _repaired(self, data: bytes, item: Any, repairs: Repairs) -> Generator[None, None, Any]:
         """Decode an array with mismatches: the items without any take the fast path all the same."""
         made: list[Any] = []
         try:
@@ -223,7 +221,7 @@ class Codec:
                 repairs.count_one()
                 made.append(self._decode_tolerantly(document, item))
             except DecodeError as error:
-                raise _moved(error, index, single=True) from error
+                raise moved(error, index, single=True) from error
             if repairs.is_time_to_pause:
                 yield
         return made
@@ -265,7 +263,7 @@ class Codec:
             DecodeError: It is not an array.
         """
         made: list[tuple[bytes, Any]] = []
-        repairs = _Repairs()
+        repairs = Repairs()
         taken = 0
         for raw in (yield from self._raw_items(data)):
             try:
@@ -346,16 +344,6 @@ def _document(data: bytes) -> Any:
 def _item_of(into: Any) -> Any:
     """Return the type of the items of a list; None for other types."""
     return get_args(into)[0] if origin(into) is list else None
-
-
-def _moved(error: DecodeError, index: int, *, single: bool) -> DecodeError:
-    """Return the error of a part of an array with the path that it has in the whole."""
-    if single:
-        return DecodeError(error.reason, f"$[{index}]{error.path[1:]}")
-    number, bracket, rest = error.path.removeprefix("$[").partition("]")
-    if not bracket or not number.isdecimal():
-        return error
-    return DecodeError(error.reason, f"$[{index + int(number)}]{rest}")
 
 
 def make_converter() -> Converter:

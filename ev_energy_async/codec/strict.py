@@ -76,11 +76,20 @@ def likely_member(data: bytes, into: Any) -> Any:
 
 def decode_certain(data: bytes, into: Any) -> Any:
     """Decode as `decode_strict` does, and also refuse objects whose schema would be a guess."""
-    token = _refuses_guesses.set(True)
+    whole = decoder(into)
     try:
-        return decode_strict(data, into)
-    finally:
-        _refuses_guesses.reset(token)
+        if whole is not None:
+            before = open_models_made()
+            made = whole.decode(data)
+            if open_models_made() == before:
+                return made  # nearly always
+        token = _refuses_guesses.set(True)
+        try:
+            return _taken_apart(bytes(_RAW.decode(data)), into)
+        finally:
+            _refuses_guesses.reset(token)
+    except BROKEN as error:
+        raise DecodeError(*reason(error)) from error
 
 
 def decode_strict(data: bytes, into: Any) -> Any:

@@ -1,6 +1,6 @@
 """The part of a client that its views share: the way of a call, from its options to its data or error.
 
-    user's middleware -> retry -> budget -> token and user header -> wire
+    user's middleware -> attempts: budget, token, wire
 
 The client makes one and gives it names; nothing else imports it.
 """
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from weakref import WeakSet
 
@@ -18,9 +17,10 @@ import attrs
 from ev_energy_async import auth as auth_package
 from ev_energy_async import budget as budget_package
 from ev_energy_async import errors
-from ev_energy_async.http.middleware import chain, keeping_options, with_auth, with_budget
+from ev_energy_async.http.attempts import Attempts
+from ev_energy_async.http.limits import Limits
+from ev_energy_async.http.middleware import chain, keeping_options
 from ev_energy_async.http.responses import data_of
-from ev_energy_async.http.retry import with_retries
 from ev_energy_async.http.stats import Stats
 from ev_energy_async.http.transport import lost
 from ev_energy_async.masking import Secret, printable
@@ -30,30 +30,30 @@ from ev_energy_async.messages import (
     CallFinished,
     CallOptions,
     Request,
-    Response,
     with_more_headers,
 )
 from ev_energy_async.urls import beside
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Mapping
 
     from ev_energy_async.auth import Auth, Grant, TokenSource
     from ev_energy_async.budget import RequestBudget
     from ev_energy_async.clock import Clock, RandomSource
     from ev_energy_async.codec import Codec
+    from ev_energy_async.http.limits import Limit
     from ev_energy_async.http.transport import Transport
-    from ev_energy_async.messages import Handler, Middleware, Observer, RawResponse
+    from ev_energy_async.messages import Handler, Middleware, Observer, RawResponse, Response
 
-__all__ = ["VERSION_HEADER", "Core", "Shared"]
+__all__ = ["VERSION_HEADER", "Core", "Route", "Shared"]
 
 _LOG: Final = logging.getLogger("ev_energy_async")
 VERSION_HEADER: Final = "EvEnergy-Version"
+_USER_HEADER: Final = "EvEnergy-User"
 _TOKEN_REQUESTS: Final = 8
 
 T = TypeVar("T")
-R = TypeVar("R")
 
 
 @attrs.define(eq=False)
@@ -92,6 +92,7 @@ class Shared:
     _version_warned: bool = attrs.field(default=False, init=False)
     # The tokens of many users may expire together: the token endpoint is not asked for all of them at once.
     token_requests: asyncio.Semaphore = attrs.field(factory=lambda: asyncio.Semaphore(_TOKEN_REQUESTS), init=False)
+    limits: Limits = attrs.field(factory=Limits, init=False)
     derived: WeakSet[Core] = attrs.field(factory=WeakSet[Any], init=False)
 
     @property
@@ -116,6 +117,21 @@ class Shared:
             _LOG.warning(text, self.prefix, self.version, printable(answered, 100))
 
 
+@attrs.frozen
+class Route:
+    """The way of the requests of one view of a client.
+
+    Attributes:
+        handler: Takes a request through the user's middleware to the wire.
+        headers: Headers of every request.
+        user: The user in whose context they are made; None for none.
+    """
+
+    handler: Handler
+    headers: Mapping[str, str]
+    user: str | None
+
+
 class Core:
     """The calls of one client, or of a view with a token of its own.
 
@@ -132,7 +148,6 @@ class Core:
         "_calls",
         "_failures",
         "_last_success",
-        "_limits",
         "_owns_budget",
         "_retries",
         "_token_url",
@@ -163,7 +178,6 @@ class Core:
         # A budget that was handed in may be shared with other clients and outlives this one.
         self._owns_budget = budget is None
         self._budget = budget
-        self._limits: set[asyncio.Timeout] = set()
         self._calls = self._failures = self._retries = 0
         self._last_success: dt.datetime | None = None
 
@@ -190,34 +204,38 @@ class Core:
             self._budget = budget_package.Budget(limit, clock=self.shared.clock)
         return self._budget
 
-    def handler(self, user: str | None) -> Handler:
-        """Return the handler of requests in the context of a user."""
-        theirs = map(keeping_options, self.shared.middleware)
-        shared = [
-            *theirs,
-            with_retries(self.shared.clock, self.shared.random),
-            with_budget(self.budget, self.shared.clock),
-        ]
-        if self.auth is None:
-            return chain(shared, self.shared.transport)
-        user_url = None if user is None else f"{self.shared.transport.base_url}/users/{user}"
-        return chain([*shared, with_auth(self.auth, user_url)], self.shared.transport)
+    def route(self, user: str | None) -> Route:
+        """Return the way of requests in the context of a user."""
+        shared = self.shared
+        headers = {VERSION_HEADER: shared.version}
+        if self.auth is not None and user is not None:
+            headers[_USER_HEADER] = f"{shared.transport.base_url}/users/{user}"
+        attempts = Attempts(shared.transport, headers, self.auth, self.budget, shared.clock, shared.random)
+        return Route(chain([*map(keeping_options, shared.middleware)], attempts), headers, user)
 
-    async def call(self, handler: Handler, request: Request[T], user: str | None, options: CallOptions) -> Response[T]:
+    async def call(self, route: Route, request: Request[T], options: CallOptions) -> Response[T]:
         """Send a request and decode its response, or raise."""
-        self._check(request, user)
+        self._check(request, route.user)
         self._check_open(request)
+        started = self.shared.clock.monotonic()
+        more = options.headers
+        headers = with_more_headers(request.headers, more) if more else request.headers
         request = request.changed(
-            headers=with_more_headers(request.headers, options.headers) if options.headers else None,
-            options=options.begun(self.shared.clock.monotonic(), request.on_bad_item),
+            headers={**headers, **route.headers}, options=options.begun(started, request.on_bad_item)
         )
         self._calls += 1
-        started = self.shared.clock.monotonic()
+        limit = self._limit(request)
         try:
-            made = await self._limited(partial(self._decoded, handler), request)
+            with limit:
+                response = await route.handler(request)
+                self.shared.check_version(response)
+                made = response.with_data(await data_of(request, response, self.shared.codec, self.shared.clock))
         except BaseException as error:
             self._failures += 1
-            self._tell(request, started, getattr(error, "status", None), type(error).__name__)
+            meant = self._meant(error, request, limit)
+            self._tell(request, started, getattr(meant or error, "status", None), type(meant or error).__name__)
+            if meant is not None:
+                raise meant from error
             raise
         finally:
             self._retries += max(0, request.options.record.attempts - 1)
@@ -237,11 +255,6 @@ class Core:
         for observer in self.shared.observers:
             observer.on_event(self.label, event)
 
-    async def _decoded(self, handler: Handler, request: Request[T]) -> Response[T]:
-        response = await handler(request)
-        self.shared.check_version(response)
-        return response.with_data(await data_of(request, response, self.shared.codec, self.shared.clock))
-
     def _check(self, request: Request[Any], user: str | None) -> None:
         operation = request.operation
         if operation.user == "required" and user is None and self.stands_for_an_application:
@@ -260,37 +273,36 @@ class Core:
         """Send a body to a URL that is not the API's: once, without token and user, within the deadline of a call."""
         self._check_open(request)
         request = request.changed(options=request.options.begun(self.shared.clock.monotonic()))
-        status, headers, content = await self._limited(
-            lambda made: self.shared.transport.exchange(made, url, request, body), request
-        )
-        return Response(request, request.path, status, headers, content, content)
-
-    async def _limited(self, handler: Callable[[Request[Any]], Awaitable[R]], request: Request[Any]) -> R:
-        """Pass a request on within its deadline, and no longer than the client is open."""
-        record = request.options.record
-        limit = asyncio.timeout(request.options.deadline)
+        limit = self._limit(request)
         try:
-            async with limit:
-                self._limits.add(limit)
-                return await handler(request)
-        except errors.TransportError as error:
+            with limit:
+                return await self.shared.transport.exchange(request, url, request, stream=body)
+        except Exception as error:
+            if (meant := self._meant(error, request, limit)) is not None:
+                raise meant from error
+            raise
+
+    def _limit(self, request: Request[Any]) -> Limit:
+        """Return the limit of a call: its deadline, or before that the end of the client."""
+        return self.shared.limits.within(request.options.deadline, self)
+
+    def _meant(self, error: BaseException, request: Request[Any], limit: Limit) -> errors.TransportError | None:
+        """Return the error that a call ends with in place of the one that came up; None if it is the same."""
+        record = request.options.record
+        if isinstance(error, errors.TransportError):
             if not record.in_doubt or isinstance(error, errors.OutcomeUnknown):
-                raise
+                return None
             # That the last attempt did not get far does not settle what became of the one before.
             failure = lost(request, type(error), error.reason, sent=True)
             failure.retry_at = error.retry_at
-            raise failure from error
-        except TimeoutError as error:
-            if not limit.expired():
-                raise  # one of the caller's own, from middleware or auth
-            if self.shared.closed:
-                reason = "the client is closed"
-            else:
-                reason = f"not within the deadline of {request.options.deadline:g} s"
-            kind = errors.ConnectionFailed if self.shared.closed else errors.RequestTimeout
-            raise lost(request, kind, reason, sent=record.attempt.sent or record.in_doubt) from error
-        finally:
-            self._limits.discard(limit)
+            return failure
+        if not isinstance(error, TimeoutError) or not limit.expired:
+            return None  # a timeout may be one of the caller's own, from middleware or auth
+        sent = record.attempt.sent or record.in_doubt
+        if self.shared.closed:
+            return lost(request, errors.ConnectionFailed, "the client is closed", sent=sent)
+        reason = f"not within the deadline of {request.options.deadline:g} s"
+        return lost(request, errors.RequestTimeout, reason, sent=sent)
 
     async def _exchange(self, request: Request[Any]) -> RawResponse:
         """Send a request to the token or revocation endpoint."""
@@ -305,12 +317,11 @@ class Core:
         )
         try:
             async with self.shared.token_requests:
-                status, headers, body = await self.shared.transport.exchange(request, url, shown)
+                return await self.shared.transport.exchange(request, url, shown, request.authorization)
         except errors.OutcomeUnknown as error:
             # Nothing that the caller asked for is in doubt, and a token can be requested again.
             kind = errors.RequestTimeout if isinstance(error.__cause__, TimeoutError) else errors.ConnectionFailed
             raise kind(shown, error.reason) from error
-        return Response(shown, url, status, headers, body, body)
 
     def stats(self) -> Stats:
         """Return the figures, without a request."""
@@ -319,7 +330,7 @@ class Core:
             label=self.label,
             calls=self._calls,
             failures=self._failures,
-            under_way=len(self._limits),
+            under_way=self.shared.limits.count(self),
             retries=self._retries,
             last_success=self._last_success,
             token_expires_at=None if token is None else token.expires_at,
@@ -334,16 +345,18 @@ class Core:
     async def close(self) -> None:
         """End the client with all its views: their calls and token fetches, and the session if it is its own."""
         self.shared.closed = True
+        self.shared.limits.end()
         for each in [self, *self.shared.derived]:
-            await each.end()
+            await each.release()
         await self.shared.transport.close()
 
     async def end(self) -> None:
-        """End the calls and the token fetch under way, and the budget if it is its own."""
-        now = asyncio.get_running_loop().time()
-        for limit in list(self._limits):
-            if not limit.expired():
-                limit.reschedule(now)
+        """End the calls under way, and release what they needed."""
+        self.shared.limits.end(self)
+        await self.release()
+
+    async def release(self) -> None:
+        """End the token fetch under way, and the budget if it is its own."""
         if self.tokens is not None:
             await self.tokens.close()
         if self._owns_budget and self._budget is not None:

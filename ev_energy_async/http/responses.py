@@ -99,7 +99,8 @@ def _text(response: RawResponse) -> str:
 async def _decoded(request: Request[Any], response: RawResponse, codec: Codec, into: Any) -> Any:
     operation, outer = request.operation, sys.exc_info()[1]
     try:
-        return await _run(codec.decode_steps(response.body, into))
+        made, steps = codec.begin(response.body, into)
+        return made if steps is None else await _run(steps)
     except errors.DecodeError as error:
         # The codec's frames hold the body, in which there may be a presigned URL or personal data.
         drop_frames(error, outer)

@@ -14,23 +14,24 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import attrs
 
-from ev_energy_async.errors import ApiError, BudgetExhausted, ConnectionFailed, RequestTimeout, TransportError
+from ev_energy_async.errors import ApiError, ConnectionFailed, RequestTimeout, TransportError
 from ev_energy_async.messages import IDEMPOTENT_METHODS, RetryEvent, retry_after_text, seconds_stated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ev_energy_async.clock import Clock, RandomSource
-    from ev_energy_async.messages import Handler, Middleware, RawResponse, Request
+    from ev_energy_async.messages import RawResponse, Request
 
-__all__ = ["Outcome", "may_repeat", "retry_after", "with_retries"]
+__all__ = ["FAILURES", "Outcome", "ended", "may_repeat", "pause", "retry_after"]
 
 _LOG: Final = logging.getLogger("ev_energy_async")
 _TRANSIENT: Final = frozenset({429, 500, 502, 503, 504})
 _NOT_FOUND: Final = 404
 _NO_CONTENT: Final = 204
 _TOO_MANY: Final = 429
-_FAILURES: Final = 400  # statuses from here on
+FAILURES: Final = 400
+"""Statuses from here on mean failure."""
 _UNAVAILABLE: Final = 503
 _WINDOW: Final = 3600.0  # seconds; the API's guide: requests count in a rolling hour
 _LONGEST_WAIT: Final = 366 * 86_400.0  # so that no response reaches beyond what a datetime holds
@@ -79,58 +80,48 @@ def may_repeat(request: Request[Any], outcome: Outcome) -> bool:
     return status == _TOO_MANY or (status == _UNAVAILABLE and "Retry-After" in outcome.headers)
 
 
-def with_retries(clock: Clock, random: RandomSource) -> Middleware:
-    """Return a middleware that retries what may be repeated, within the deadline of the call."""
+async def pause(request: Request[Any], outcome: Outcome, clock: Clock, random: RandomSource) -> RawResponse | None:
+    """Wait until a request may be sent again; return its response, or raise its error, if this outcome is final.
 
-    async def repeat(request: Request[Any], following: Handler) -> RawResponse:
-        policy, record = request.options.retry, request.options.record
-        outcome: Outcome | None = None
-        while True:
-            number = record.begin_attempt().number
-            try:
-                outcome = await following(request)
-                if outcome.status < _FAILURES:
-                    return outcome  # nearly always
-            except (TransportError, ApiError) as error:
-                outcome = error
-            except BudgetExhausted as error:
-                if outcome is None:
-                    raise
-                # The outcome of the attempt before says more: the bucket is empty because of it.
-                record.retry_at = error.retry_at
-                return _ended(outcome)
-            if not isinstance(outcome, Exception) and record.in_doubt and _is_gone(request, outcome):
-                # The first DELETE was carried out although its response was lost.
-                return attrs.evolve(outcome, status=_NO_CONTENT, body=b"", data=b"")
-            stated = _stated_wait(outcome, clock.now())
-            delay = policy.delay(number, random) if stated is None else stated
-            if isinstance(outcome, ApiError) and stated is not None:
-                outcome.retry_at = clock.now() + dt.timedelta(seconds=stated)
-            if number >= policy.attempts or not may_repeat(request, outcome):
-                return _ended(outcome)
-            if not _fits(request, delay, clock):
-                _note_next_attempt(request, outcome, clock.now() + dt.timedelta(seconds=delay))
-                return _ended(outcome)
-            record.in_doubt = record.in_doubt or _may_have_worked(request, outcome)
-            event = RetryEvent(request, number, outcome, delay)
-            _LOG.debug(
-                "%s%s: attempt %d ended with %s; the next one in %.2f s",
-                request.options.prefix,
-                request,
-                number,
-                _name_of(outcome),
-                delay,
-                extra={"operation": request.operation.name, "attempt": number, "delay": delay},
-            )
-            if policy.before is not None:
-                policy.before(event)
-            await clock.sleep(delay)
-            record.retry_wait += delay
-
-    return repeat
+    Args:
+        request: The request, with the policy and the record of its call.
+        outcome: The end of its latest attempt.
+        clock: Source of time.
+        random: Source of randomness.
+    """
+    policy, record = request.options.retry, request.options.record
+    number = record.attempts
+    if not isinstance(outcome, Exception) and record.in_doubt and _is_gone(request, outcome):
+        # The first DELETE was carried out although its response was lost.
+        return attrs.evolve(outcome, status=_NO_CONTENT, body=b"", data=b"")
+    stated = _stated_wait(outcome, clock.now())
+    delay = policy.delay(number, random) if stated is None else stated
+    if isinstance(outcome, ApiError) and stated is not None:
+        outcome.retry_at = clock.now() + dt.timedelta(seconds=stated)
+    if number >= policy.attempts or not may_repeat(request, outcome):
+        return ended(outcome)
+    if not _fits(request, delay, clock):
+        _note_next_attempt(request, outcome, clock.now() + dt.timedelta(seconds=delay))
+        return ended(outcome)
+    record.in_doubt = record.in_doubt or _may_have_worked(request, outcome)
+    event = RetryEvent(request, number, outcome, delay)
+    _LOG.debug(
+        "%s%s: attempt %d ended with %s; the next one in %.2f s",
+        request.options.prefix,
+        request,
+        number,
+        _name_of(outcome),
+        delay,
+        extra={"operation": request.operation.name, "attempt": number, "delay": delay},
+    )
+    if policy.before is not None:
+        policy.before(event)
+    await clock.sleep(delay)
+    record.retry_wait += delay
+    return None
 
 
-def _ended(outcome: Outcome) -> RawResponse:
+def ended(outcome: Outcome) -> RawResponse:
     """Return a response, or raise the error that came in its place."""
     if isinstance(outcome, Exception):
         raise outcome

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import logging
 import ssl
 import sys
-import time
 import warnings
 from contextvars import ContextVar
 from io import BytesIO
@@ -31,12 +29,13 @@ from ev_energy_async.http.aiohttp_guards import (
     is_header_limit,
     middlewares,
 )
+from ev_energy_async.http.limits import Limits
 from ev_energy_async.http.proxies import Proxies
-from ev_energy_async.masking import Secret, drop_frames, printable, reveal
-from ev_energy_async.messages import IDEMPOTENT_METHODS, Response, credentials_in, secrets_of
+from ev_energy_async.masking import Secret, drop_frames, reveal
+from ev_energy_async.messages import IDEMPOTENT_METHODS, Response
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Awaitable
 
     from aiohttp.client_reqrep import ClientRequest
     from aiohttp.connector import Connection
@@ -49,8 +48,6 @@ USER_AGENT: Final = f"ev-energy-async/{__version__} aiohttp/{aiohttp.__version__
 LARGEST_BODY: Final = 64 * 1024 * 1024
 LARGEST_SMALL_BODY: Final = 1024 * 1024
 
-_LOG: Final = logging.getLogger("ev_energy_async")
-_REQUEST_ID: Final = "X-Request-ID"
 _ACCEPT: Final = "application/json, application/problem+json"
 _CHUNK: Final = 64 * 1024
 _SUCCESSES: Final = range(200, 300)
@@ -61,9 +58,6 @@ _NO_TIMEOUT: Final = aiohttp.ClientTimeout(total=None)
 # The attempt that a connector is asked for a connection for: aiohttp hands it nothing of ours.
 _ATTEMPT: Final[ContextVar[Attempt]] = ContextVar("ev_energy_async_attempt")
 
-Exchanged = tuple[int, "Mapping[str, str]", bytes]
-"""Status, headers and body of a response."""
-
 
 class Transport:
     """Sends requests over one aiohttp session.
@@ -71,7 +65,6 @@ class Transport:
     Args:
         base_url: The URL that the paths of requests are relative to.
         session: A session to use and leave open; None for one of its own, made when it is first needed.
-        headers: Headers of every request to the API.
         user_agent: Product and version of the program, in front of the client's own.
         tls: TLS context of its own session; None for aiohttp's.
         label: The client's name, for the warning about a session that is left open.
@@ -82,7 +75,6 @@ class Transport:
         self,
         base_url: str,
         session: aiohttp.ClientSession | None,
-        headers: Mapping[str, str] | None = None,
         *,
         user_agent: str | None = None,
         tls: ssl.SSLContext | None = None,
@@ -90,7 +82,6 @@ class Transport:
         largest_body: int = LARGEST_BODY,
     ) -> None:
         self.base_url = base_url
-        self._own = headers or {}
         self._standing = {"Accept": _ACCEPT, "User-Agent": f"{user_agent} {USER_AGENT}" if user_agent else USER_AGENT}
         self._tls = tls
         self._label = label
@@ -100,6 +91,7 @@ class Transport:
         self._owned = session is None
         self._largest = largest_body
         self._slots: asyncio.Semaphore | None = None
+        self._limits = Limits()
         self._closed = False
 
     @property
@@ -107,8 +99,29 @@ class Transport:
         """Whether nothing can be sent any more."""
         return self._closed
 
-    async def __call__(self, request: Request[Any]) -> RawResponse:
-        """Send a request to the API and read its response.
+    def __call__(self, request: Request[Any], authorization: Secret[str] | None = None) -> Awaitable[RawResponse]:
+        """Send a request to the API, see `exchange`."""
+        url = f"{self.base_url}{request.path}"
+        return self.exchange(
+            request, f"{url}?{request.query}" if request.query else url, request.without_secrets(), authorization
+        )
+
+    async def exchange(
+        self,
+        request: Request[Any],
+        url: str | Secret[str],
+        shown: Request[Any],
+        authorization: Secret[str] | None = None,
+        stream: AsyncIterator[bytes] | None = None,
+    ) -> RawResponse:
+        """Send a request to any URL and read its response.
+
+        Args:
+            request: The request, with its options.
+            url: Where to; a `Secret` if the address itself is a permission.
+            shown: The request as errors and the response carry it.
+            authorization: The `Authorization` header; None for none.
+            stream: The body if it is not that of the request.
 
         Raises:
             ConnectionFailed: There was no connection, or it broke before the response was complete.
@@ -116,77 +129,36 @@ class Transport:
             OutcomeUnknown: One of the two, for a write that may have been carried out.
             DecodeError: The response is too large.
         """
-        url = f"{self.base_url}{request.path}"
-        url = f"{url}?{request.query}" if request.query else url
-        shown = request.without_secrets(self._own)
-        started = time.perf_counter()
-        status, headers, body = await self.exchange(request.with_headers(self._own), url, shown)
-        request.options.record.attempt.answered = True
-        response = Response(shown, url, status, headers, body, body)
-        if _LOG.isEnabledFor(logging.DEBUG):
-            rate, duration = response.rate_limit, time.perf_counter() - started
-            stated = headers.get(_REQUEST_ID)
-            _LOG.debug(
-                "%s%s: %d in %.0f ms, attempt %d, %s of the budget left",
-                request.options.prefix,
-                request,
-                status,
-                duration * 1000,
-                request.options.record.attempts,
-                "?" if rate is None else rate.remaining,
-                extra={
-                    "operation": request.operation.name,
-                    "status": status,
-                    "attempt": request.options.record.attempts,
-                    "duration": duration,
-                    "request_id": None if stated is None else printable(stated, 100),
-                },
-            )
-        return response
-
-    async def exchange(
-        self,
-        request: Request[Any],
-        url: str | Secret[str],
-        shown: Request[Any],
-        stream: AsyncIterator[bytes] | None = None,
-    ) -> Exchanged:
-        """Send a request to any URL.
-
-        Args:
-            request: The request, with its credentials and options.
-            url: Where to; a `Secret` if the address itself is a permission.
-            shown: The request as errors carry it.
-            stream: The body if it is not that of the request.
-        """
-        self._open(shown)
+        session = self._open(shown)
         options = request.options
         attempt, known = options.record.attempt, options.record.secrets
-        new = [] if request.authorization is None else credentials_in(request.authorization)
-        new += secrets_of(url) if isinstance(url, Secret) else []
-        known += [each for each in new if each not in known]
+        known += [each for each in (authorization, url) if isinstance(each, Secret) and each not in known]
         proxy = self._proxies.find(reveal(url)) if self._owned else None
         outer = sys.exc_info()[1]
         # Waiting for a connection is not the request's fault, so it does not count against its time: a slot is a
         # connection that is free.
-        async with self._free_slot(shown):
-            session = self._open(shown)  # it may have been closed in the meantime
+        slots = self._slots or self._make_slots(session)
+        await slots.acquire()
+        try:
+            self._open(shown)  # it may have been closed in the meantime
             # Sessions of other people do not say when there is a connection, so the worst is assumed.
             attempt.sent = not self._owned
             _ATTEMPT.set(attempt)
-            limit = asyncio.timeout(options.timeout)
+            limit = self._limits.within(options.timeout)
             try:
-                async with limit:
-                    return await self._send(session, request, url, shown, stream, proxy)
+                with limit:
+                    return await self._send(session, request, url, shown, authorization, stream, proxy)
             except BaseException as error:
                 drop_frames(error, outer)
-                if isinstance(error, TimeoutError) and limit.expired():
+                if isinstance(error, TimeoutError) and limit.expired:
                     reason = f"not within {options.timeout:g} s"
                     raise lost(shown, RequestTimeout, reason, sent=attempt.sent) from error
                 if isinstance(error, aiohttp.ClientError | ssl.SSLError | ConnectionError):
                     # A traceback shows causes with their text.
                     raise self._failure(shown, attempt, error) from (None if _quotes(error) else error)
                 raise  # the caller's own, as from the source of an upload
+        finally:
+            slots.release()
 
     async def _send(
         self,
@@ -194,17 +166,19 @@ class Transport:
         request: Request[Any],
         url: str | Secret[str],
         shown: Request[Any],
+        authorization: Secret[str] | None,
         stream: AsyncIterator[bytes] | None,
         proxy: Secret[str] | None,
-    ) -> Exchanged:
+    ) -> RawResponse:
         headers = {**self._standing, **request.headers}
         more: dict[str, Any] = {} if proxy is None else {"proxy": proxy.reveal()}
         if not self._owned:
-            more = middlewares(session, request.authorization)
-        if request.authorization is not None and (self._owned or not competes(session)):
-            headers["Authorization"] = request.authorization.reveal()
+            more = middlewares(session, authorization)
+        if authorization is not None and (self._owned or not competes(session)):
+            headers["Authorization"] = authorization.reveal()
         body = request.body
-        async with session.request(
+        # Awaited rather than entered: it holds its connection until the body is read, which `_read` does or closes it.
+        response = await session.request(
             request.method,
             URL(reveal(url), encoded=True),
             headers=headers,
@@ -213,16 +187,18 @@ class Transport:
             raise_for_status=False,
             timeout=_NO_TIMEOUT,
             **more,
-        ) as response:
-            request.options.record.attempt.sent = True
-            content = await self._read(shown, response)
-            if "Content-Encoding" in response.headers and is_cut_off(response.headers, content):
-                raise aiohttp.ClientPayloadError("the compressed body breaks off")
-            # A copy, since the response's own is no value: it does not pickle.
-            return response.status, response.headers.copy(), content
+        )
+        request.options.record.attempt.sent = True
+        content = await self._read(shown, response)
+        # A copy, since the response's own is no value: it does not pickle.
+        received = response.headers.copy()
+        if "Content-Encoding" in received and is_cut_off(received, content):
+            raise aiohttp.ClientPayloadError("the compressed body breaks off")
+        address = shown.path if isinstance(url, Secret) else url
+        return Response(shown, address, response.status, received, content, content)
 
     async def _read(self, shown: Request[Any], response: aiohttp.ClientResponse) -> bytes:
-        """Read a body up to the limit, without holding more than that at any time."""
+        """Read a body up to the limit, without holding more than that at any time, and close the response."""
         # Neither an error nor a token is large; a page of items may be.
         is_large = response.status in _SUCCESSES and not shown.operation.name.startswith("oauth.")
         largest = self._largest if is_large else min(self._largest, LARGEST_SMALL_BODY)
@@ -233,11 +209,12 @@ class Transport:
         chunks: list[bytes] = []
         size = 0
         try:
-            async for chunk in response.content.iter_chunked(_CHUNK):
-                size += len(chunk)
-                if size > largest:
-                    raise _too_large(shown, response, largest)
-                chunks.append(chunk)
+            async with response:
+                async for chunk in response.content.iter_chunked(_CHUNK):
+                    size += len(chunk)
+                    if size > largest:
+                        raise _too_large(shown, response, largest)
+                    chunks.append(chunk)
         except aiohttp.ClientPayloadError as error:
             if is_decompression_limit(error):
                 raise _too_large(shown, response, largest) from error
@@ -276,11 +253,10 @@ class Transport:
             raise ConnectionFailed(shown, "the session is closed", unsent=True, transient=False)
         return self._session
 
-    def _free_slot(self, shown: Request[Any]) -> asyncio.Semaphore:
-        if self._slots is None:
-            connector = self._open(shown).connector
-            limits = [n for n in (connector.limit, connector.limit_per_host) if n] if connector is not None else []
-            self._slots = asyncio.Semaphore(min(limits, default=1_000_000))
+    def _make_slots(self, session: aiohttp.ClientSession) -> asyncio.Semaphore:
+        connector = session.connector
+        limits = [n for n in (connector.limit, connector.limit_per_host) if n] if connector is not None else []
+        self._slots = asyncio.Semaphore(min(limits, default=1_000_000))
         return self._slots
 
     async def close(self) -> None:

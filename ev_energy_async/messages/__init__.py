@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from ev_energy_async.messages.problem import Problem as Problem
     from ev_energy_async.messages.problem import credentials_in as credentials_in
     from ev_energy_async.messages.problem import known_secrets as known_secrets
-    from ev_energy_async.messages.problem import secrets_of as secrets_of
     from ev_energy_async.messages.problem import without_input as without_input
     from ev_energy_async.messages.request import DEFAULT_DEADLINE as DEFAULT_DEADLINE
     from ev_energy_async.messages.request import DEFAULT_OPTIONS as DEFAULT_OPTIONS
@@ -50,7 +49,7 @@ else:
         observing=("CallFinished", "Observer"),
         operations=("IDEMPOTENT_METHODS", "Operation", "Param", "SAFE_METHODS"),
         options=("check_headers", "check_on_bad_item", "check_priority", "check_retry", "with_more_headers"),
-        problem=("Problem", "credentials_in", "known_secrets", "secrets_of", "without_input"),
+        problem=("Problem", "credentials_in", "known_secrets", "without_input"),
         request=(
             "Attempt",
             "BadItem",

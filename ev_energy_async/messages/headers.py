@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["count", "retry_after_text", "seconds_stated"]
 
 # `int` refuses texts of more than 4,300 digits; no count or delay has more than these.
-_COUNT: Final = re.compile(r"[0-9]{1,15}")
+_LONGEST_COUNT: Final = 15
 _SECONDS: Final = re.compile(r"[0-9]+(?:\.[0-9]*)?")
 _LONGEST_STATED: Final = 366 * 86_400.0
 """Seconds: beyond it a time would be outside what a datetime holds."""
@@ -23,7 +23,10 @@ _LONGEST_STATED: Final = 366 * 86_400.0
 
 def count(text: str | None) -> int | None:
     """Return a non-negative integer; None if the text is anything else."""
-    return int(text) if text is not None and _COUNT.fullmatch(text.strip()) else None
+    if text is None:
+        return None
+    digits = text.strip()
+    return int(digits) if len(digits) <= _LONGEST_COUNT and digits.isascii() and digits.isdigit() else None
 
 
 def retry_after_text(headers: Mapping[str, str]) -> str:

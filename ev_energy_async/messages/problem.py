@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from ev_energy_async.messages.request import RawResponse, Request
 
-__all__ = ["Problem", "credentials_in", "known_secrets", "secrets_of", "without_input"]
+__all__ = ["Problem", "credentials_in", "known_secrets", "without_input"]
 
 _SHORTEST_HIDDEN: Final = 4
 # A larger body, such as the boundary of a region, is not parsed, which would block the loop for seconds: the words of
@@ -150,26 +150,26 @@ def without_input(text: str, request: Request[Any]) -> str:
 
 
 def known_secrets(request: Request[Any]) -> list[Secret[str]]:
-    """Return the credentials of a call: those it has sent so far, and the token or client secret of this request."""
-    found = list(request.options.record.secrets)
-    if request.authorization is not None:
-        found += credentials_in(request.authorization)
-    return found
+    """Return the credentials of a call: those it has sent so far, and those of this request."""
+    known = request.options.record.secrets
+    sent = known if request.authorization is None else [*known, request.authorization]
+    return [secret for each in sent for secret in credentials_in(each)]
 
 
-def credentials_in(authorization: Secret[str]) -> list[Secret[str]]:
-    """Return the secrets in an `Authorization` header: a token, or of a Basic one also the password (RFC 7617)."""
-    scheme, _, value = authorization.reveal().partition(" ")
+def credentials_in(sent: Secret[str]) -> list[Secret[str]]:
+    """Return the secrets in what a call sends.
+
+    Args:
+        sent: An `Authorization` header, with a token or with a password (RFC 7617); or a presigned URL, which is a
+            secret as a whole and in the values of its query.
+    """
+    scheme, space, value = sent.reveal().partition(" ")
+    if not space:
+        return [sent, *(Secret(value) for _, value in parse_qsl(sent.reveal().partition("?")[2]))]
     if scheme != "Basic":
         return [Secret(value)]
     password = unquote_plus(base64.b64decode(value).decode(errors="replace").partition(":")[2])
     return [Secret(value), Secret(password)]
-
-
-def secrets_of(url: Secret[str]) -> list[Secret[str]]:
-    """Return the secrets in a presigned URL: the URL itself, and the values in its query."""
-    _, _, query = url.reveal().partition("?")
-    return [url, *(Secret(value) for _, value in parse_qsl(query))]
 
 
 def _texts(body: bytes) -> set[str]:

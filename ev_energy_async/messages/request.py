@@ -49,7 +49,6 @@ DEFAULT_DEADLINE: Final = 60.0
 
 # Query parameters that may tell who somebody is.
 _PERSONAL: Final = frozenset({"contains", "coordinates", "email", "postal_code"})
-_NONE: Final[Mapping[str, str]] = {}
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -155,7 +154,7 @@ class CallRecord:
         retry_wait: Seconds waited between attempts.
         budget_wait: Seconds waited for the budget.
         retry_at: When to try again, aware, if an attempt was given up for want of budget.
-        secrets: Credentials that the call has sent; masked in everything that is shown.
+        secrets: `Authorization` headers and presigned URLs that the call has sent; masked in everything that is shown.
     """
 
     attempt: Attempt = attrs.field(factory=Attempt)
@@ -249,7 +248,7 @@ class Request(Generic[T_co]):
         body: The encoded body; None if there is none.
         options: The options of the call.
         on_bad_item: What to do with an item of a list that cannot be decoded; None leaves it to the client.
-        authorization: Value of the `Authorization` header, added below all middleware; no error carries it.
+        authorization: Value of the `Authorization` header of a token request; no error carries it.
     """
 
     operation: Operation[T_co]
@@ -276,9 +275,8 @@ class Request(Generic[T_co]):
         *,
         headers: Mapping[str, str] | None = None,
         options: CallOptions | None = None,
-        authorization: Secret[str] | None = None,
     ) -> Request[T_co]:
-        """Return the request with other headers, options or authorization; what is None stays."""
+        """Return the request with other headers or options; what is None stays."""
         # Not `attrs.evolve`, which takes five times as long: every call comes here several times.
         return Request(
             self.operation,
@@ -288,13 +286,14 @@ class Request(Generic[T_co]):
             self.body,
             self.options if options is None else options,
             self.on_bad_item,
-            self.authorization if authorization is None else authorization,
+            self.authorization,
         )
 
-    def without_secrets(self, more: Mapping[str, str] = _NONE) -> Request[T_co]:
-        """Return the request as errors and logs may carry it: without its authorization, and with `more` headers."""
+    def without_secrets(self) -> Request[T_co]:
+        """Return the request as errors and logs may carry it: without its authorization, whoever added it."""
         shown = {name: value for name, value in self.headers.items() if name.lower() != "authorization"}
-        shown.update(more)
+        if self.authorization is None and len(shown) == len(self.headers):
+            return self
         return Request(self.operation, self.path, self.query, shown, self.body, self.options, self.on_bad_item)
 
     def with_headers(self, headers: Mapping[str, str]) -> Request[T_co]:

@@ -105,12 +105,12 @@ async def test_others_go_on_while_it_is_sent(twenty: Any) -> None:
     async with RawServer(created) as server, EvEnergy(StaticToken("t"), base_url=server.base_url) as ev:
         ticking = asyncio.create_task(tick())
         request = attrs.evolve(_request(), body=encoded)
-        status, _, _ = await ev._core.shared.transport.exchange(  # pyright: ignore[reportPrivateUsage]  # the wire alone
+        response = await ev._core.shared.transport.exchange(  # pyright: ignore[reportPrivateUsage]  # the wire alone
             request, f"{server.base_url}/regions", request
         )
         ticking.cancel()
 
-    assert status == 201
+    assert response.status == 201
     assert len(ticks) > 20, "nobody else had a turn"
 
 
