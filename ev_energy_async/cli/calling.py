@@ -183,11 +183,11 @@ class Call:
 
 def _as_listed(value: Any, values: tuple[str | int, ...]) -> Any:
     """Return a choice, or several, as the document lists them: click gives text."""
-    several: list[Any] | None = list(value) if isinstance(value, tuple) else None
-    if not values:
-        return value if several is None else several
+    is_several = value.__class__ is tuple
+    given: Any = value if is_several else (value,)
     listed = {str(each): each for each in values}
-    return listed[value] if several is None else [listed[each] for each in several]
+    chosen = [listed[each] if listed else each for each in given]
+    return chosen if is_several else chosen[0]
 
 
 def _read_body(given: str) -> Any:

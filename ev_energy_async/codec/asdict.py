@@ -67,7 +67,7 @@ def json_value(instance: object, field: object, value: object) -> Any:  # noqa: 
 def _out(value: Any, mode: Literal["python", "json"]) -> Any:
     if isinstance(value, Model):
         return to_dict(value, mode)
-    if attrs.has(type(value)):
+    if attrs.has(value.__class__):
         return {name: _out(member, mode) for name, member in public_fields(value) if member is not UNSET}
     if is_mapping(value):
         return {str(key): _out(member, mode) for key, member in value.items() if member is not UNSET}

@@ -64,7 +64,7 @@ def redacted(value: Any) -> Any:
             key: REDACTED if key in personal and member is not None else redacted(member)
             for key, member in keyed(value)
         }
-    if attrs.has(type(value)):
+    if attrs.has(value.__class__):
         return {name: redacted(member) for name, member in public_fields(value) if member is not UNSET}
     if is_mapping(value):
         return {str(key): redacted(member) for key, member in value.items()}

@@ -6,7 +6,7 @@ import json
 import re
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 import pytest
@@ -114,7 +114,7 @@ async def test_an_export_goes_on_where_vehicles_could_not_be_read(places: Places
     assert interrupted.exit_code == 7, interrupted.output
     done = await user.runs(*words, "--resume")
     assert done.exit_code == 0, done.stderr
-    table: Any = parquet.read_table(root / "vehicle_status_log")
+    table: Any = cast("Any", parquet).read_table(root / "vehicle_status_log")
     keys = table["_ev_key"].to_pylist()
     assert len(keys) == len(set(keys))
     assert any(key.startswith(logs) for key in keys)

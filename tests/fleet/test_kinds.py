@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import pytest
 
@@ -150,8 +150,9 @@ async def test_raw_logs_come_as_the_api_has_sent_them_however_they_come(sandbox:
     repeated = {event.key: event for event in again if isinstance(event, StatusLogged | ErrorLogged)}
     assert repeated.keys() & {event.key for event in logs}, "nothing was acknowledged, so that they come again"
     for event in (*logs, *repeated.values()):
+        log: Any = event.log
         assert event.raw is not None
-        assert decode(event.raw, type(event.log)) == event.log
+        assert decode(event.raw, log.__class__) == log
         assert b'"sampled_at"' in event.raw or b'"logged_at"' in event.raw
     plain = await during(live.fleet.watch(kinds=KINDS), sandbox, HOUR / 2)
     assert {event.raw for event in plain if isinstance(event, StatusLogged | ErrorLogged)} == {None}
@@ -160,7 +161,8 @@ async def test_raw_logs_come_as_the_api_has_sent_them_however_they_come(sandbox:
 @pytest.mark.parametrize("kind", sorted(KINDS - {"ct_clamps"}))
 async def test_a_snapshot_of_any_kind_shows_newest_logs(sandbox: Sandbox, live: EvEnergy, kind: Any) -> None:
     sandbox.advance(HOUR)
-    shown = [device.latest_status_log async for device in live.fleet.snapshot(kind)]
+    devices = cast("AsyncIterator[Any]", live.fleet.snapshot(kind))
+    shown: list[Any] = [device.latest_status_log async for device in devices]
     assert shown
     assert any(isinstance(log, MODELS[kind]) for log in shown)
 
@@ -186,6 +188,7 @@ def test_where_the_api_does_not_say_when_it_stored_a_log_memory_is_exact_over_th
     start, past = 1_000_000 * SECOND, 3 * 86_400 * SECOND
     ledger = Ledger.since(start)
     logs: list[Seen] = []
+    read_at = start
     for number in range(400):
         read_at = start + number * 600 * SECOND
         logs.append(Seen(read_at, None))

@@ -283,14 +283,20 @@ async def test_bad_arguments_are_refused() -> None:
 
 
 minutes = st.integers(1, 60 * 10)
-charges = st.builds(
-    lambda number, start, length, revisions, late: Charge(
+
+
+def charge(number: int, start: int, length: int, revisions: list[int], late: int) -> Charge:
+    return Charge(
         session_id(number),
         at(start),
         at(start + length),
         [(at(start + length + after), 10_000 + after) for after in revisions],
         shown=at(start + late),
-    ),
+    )
+
+
+charges = st.builds(
+    charge,
     st.integers(1, 9),
     minutes,
     st.integers(1, 300),

@@ -28,7 +28,11 @@ async def test_a_watch_of_some_vehicles_delivers_theirs_alone(way: str) -> None:
     for car in cars:
         car.log(2)
     chosen: Any = [f"https://api.ev.energy/v2/vehicles/{car.id}" for car in mine]
-    watch = api.watch(vehicles=chosen if way == "ids" else lambda vehicle: vehicle.id in ids, logs={"status"})
+
+    def is_mine(vehicle: Any) -> bool:
+        return vehicle.id in ids
+
+    watch = api.watch(vehicles=chosen if way == "ids" else is_mine, logs={"status"})
     events = await cycles(watch, 2)
     assert {event.vehicle_id for event in events if isinstance(event, VehicleAdded)} == ids
     assert sorted(keys(events)) == [f"{car.id}/status/{text(2)}" for car in mine]

@@ -206,7 +206,7 @@ async def test_a_lease_that_breaks_a_promise_is_told_which(kind: type[MemoryLeas
 
     def rival() -> MemoryLease:
         other = kind(clock=clock)
-        other._place = first._place
+        vars(other).update(_place=vars(first)["_place"])
         return other
 
     with pytest.raises(AssertionError, match=promise):

@@ -6,12 +6,14 @@ newest log is expanded does not change its sub-session.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ev_energy_async.devices import last_segment
+from ev_energy_async.values import is_array, is_mapping
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ev_energy_async.models import ChargingSubSession
 
 __all__ = ["Change", "changes_between", "facts_of"]
@@ -38,7 +40,7 @@ def facts_of(session: ChargingSubSession) -> dict[str, Any]:
     """Return what counts of a sub-session, as JSON values."""
     facts: dict[str, Any] = {}
     for name, value in session.to_dict("json").items():
-        if name in _IGNORED or (name in _PARTS and not isinstance(value, Mapping)):
+        if name in _IGNORED or (name in _PARTS and not is_mapping(value)):
             continue
         facts[name] = _identity(value) if name in _REFERENCES else value
     if facts.get("end") is None:
@@ -54,8 +56,8 @@ def changes_between(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str,
 
 
 def _identity(value: Any) -> Any:
-    if isinstance(value, list):
+    if is_array(value):
         return sorted(map(_identity, value))
-    if isinstance(value, Mapping):
-        value = value.get("id") or value.get("url")
+    if is_mapping(value):
+        return _identity(value.get("id") or value.get("url"))
     return last_segment(value) if isinstance(value, str) else value

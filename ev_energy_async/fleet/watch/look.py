@@ -242,7 +242,8 @@ def latest_of(log: Any) -> bytes | None:
     """Return a log as a state keeps it: without what it has in common with the other logs of its device."""
     if isinstance(log, str) or not log:
         return None
-    fields = attrs.fields_dict(type(log))
+    model: Any = log
+    fields = attrs.fields_dict(model.__class__)
     left_out = {name: UNSET for name in _COMMON if name in fields}
     return encode(attrs.evolve(log, **left_out))
 

@@ -60,7 +60,7 @@ class Deliveries(Stream[E]):
     ) -> None:
         super().__init__()
         self._driver = driver
-        self._ack = ack
+        self._ack: Literal["next", "explicit"] = ack
         self._on_event = on_event
 
     @property
