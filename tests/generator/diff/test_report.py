@@ -85,6 +85,10 @@ Wire: a released client fails with the new server. Source: code fails with the S
 
 - `ev.home.get` has the operationId `read-home` instead of `get-home`. `#/paths/~1home/get`
 
+## To look at
+
+- corrections.yaml: personal: Vehicle.vin looks personal; add what it tells, or `nobody`
+
 ## Why
 
 The version follows the source (semver.org, items 4 and 6 to 8).
