@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["TABLES", "WorkerJob"]
 
 TABLES: Final = (
-    "CREATE TABLE event (number bigserial, tenant text, key text, is_cycle boolean,"
+    "CREATE TABLE tenant_event (number bigserial, tenant text, key text, is_cycle boolean,"
     " at timestamptz DEFAULT clock_timestamp())"
 )
 
@@ -78,7 +78,7 @@ async def _work(job: WorkerJob) -> None:
         async def keep(tenant: str, events: list[WatchEvent], connection: Any) -> None:
             rows = [(tenant, event.key, isinstance(event, CycleFinished)) for event in events]
             async with connection.cursor() as cursor:
-                await cursor.executemany("INSERT INTO event (tenant, key, is_cycle) VALUES (%s, %s, %s)", rows)
+                await cursor.executemany("INSERT INTO tenant_event (tenant, key, is_cycle) VALUES (%s, %s, %s)", rows)
 
         tenants = Tenants(
             app,

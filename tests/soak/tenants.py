@@ -156,7 +156,7 @@ async def _start(job: WorkerJob, folder: Path) -> Process:
 
 async def _judge(options: TenantOptions, sandbox: Sandbox, postgres: PostgresServer, users: list[str]) -> TenantVerdict:
     async with await psycopg.AsyncConnection.connect(postgres.dsn) as connection:
-        cursor = await connection.execute("SELECT tenant, key, is_cycle, at FROM event ORDER BY number")
+        cursor = await connection.execute("SELECT tenant, key, is_cycle, at FROM tenant_event ORDER BY number")
         rows = await cursor.fetchall()
     ends: dict[str, list[float]] = defaultdict(list)
     for tenant, _, is_cycle, at in rows:
