@@ -64,8 +64,8 @@ check: $(READY)  ## check format, lint, spelling, links, types, layers, generate
 	$(BIN)/python -m generator --check
 	$(BIN)/openapi-spec-validator openapi/ev-energy-v2.yaml
 
-test-browser: $(READY)  ## run the tests of the sandbox's console in a Chromium that is installed
-	$(BIN)/python -m pytest -q tests/browser
+test-browser: $(READY)  ## run the tests of the sandbox's console in a Chromium that is installed (SERVICES=required: or fail)
+	SERVICES=$(SERVICES) $(BIN)/python -m pytest -q tests/browser
 
 check-api: $(READY)  ## compare the public Python API with that of the last release
 	@$(BIN)/python -m release.api
