@@ -34,6 +34,7 @@ _SMALL: Final = Sizes(
     pages=20,
     waiting=2_000,
     growth=5_000,
+    views=1_000,
     watched=(200, 2_000),
     megabytes=4,
     cycles=2,

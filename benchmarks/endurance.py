@@ -1,11 +1,12 @@
-"""Many calls: 10,000 at once on 100 connections, and 200,000 one after the other.
+"""Many calls, and many users: 10,000 calls at once on 100 connections, 200,000 in a row, 20,000 views of one client.
 
-    python -m benchmarks.endurance BASE_URL {waiting,queued,growth} CONTENDER COUNT [--core N]
+    python -m benchmarks.endurance BASE_URL {waiting,queued,growth,views} CONTENDER COUNT [--core N]
 
 - `waiting`: the memory of a waiting call, its task included, while the server holds back its responses.
 - `queued`: the number of failed calls if `timeout` is half a second, a response takes 50 ms, and the last call waits
   some five seconds for a connection.
 - `growth`: the memory left behind by many calls after a warm-up, measured by tracemalloc and by the system.
+- `views`: the time to make a view with a token of its own for each user, and the memory of one after its first call.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import gc
 import importlib
 import json
 import resource
+import time
 import tracemalloc
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -97,6 +99,27 @@ async def _growth(contender: Contender, count: int) -> dict[str, float]:
     return {"traced": tracemalloc.get_traced_memory()[0] - traced, "resident": resident() - before}
 
 
+async def _views(contender: Contender, count: int) -> dict[str, float]:
+    from ev_energy_async import StaticToken  # noqa: PLC0415  # other contenders run without this package
+
+    ours: Any = contender
+    tokens = [f"the-token-of-user-{number}" for number in range(count)]
+    await _get(contender, 0)
+    gc.collect()
+    began = time.perf_counter()
+    views = [ours.client.with_auth(StaticToken(token)) for token in tokens]
+    made = time.perf_counter() - began
+    del views
+    gc.collect()
+    tracemalloc.start(1)
+    before = tracemalloc.get_traced_memory()[0]
+    views = [ours.client.with_auth(StaticToken(token)) for token in tokens]
+    for start in range(0, count, _AT_ONCE):
+        await asyncio.gather(*(view.vehicles.get(_IDS[0]) for view in views[start : start + _AT_ONCE]))
+    gc.collect()
+    return {"made": made, "used": (tracemalloc.get_traced_memory()[0] - before) / len(views)}
+
+
 async def _get(contender: Contender, number: int) -> None:
     await contender.get_vehicle(_IDS[number % len(_IDS)])
 
@@ -109,6 +132,8 @@ async def _run(options: argparse.Namespace) -> dict[str, float]:
                 return await _waiting(contender, options.base_url, options.count)
             case "queued":
                 return await _queued(contender, options.base_url, options.count)
+            case "views":
+                return await _views(contender, options.count)
             case _:
                 return await _growth(contender, options.count)
     finally:
@@ -116,10 +141,10 @@ async def _run(options: argparse.Namespace) -> dict[str, float]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one of the three and print the result as JSON."""
+    """Run one of the four and print the result as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("base_url")
-    parser.add_argument("what", choices=("waiting", "queued", "growth"))
+    parser.add_argument("what", choices=("waiting", "queued", "growth", "views"))
     parser.add_argument("contender")
     parser.add_argument("count", type=int)
     parser.add_argument("--core", type=int, default=None)

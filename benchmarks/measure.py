@@ -42,6 +42,7 @@ class Sizes:
         pages: Pages whose memory is measured.
         waiting: Calls waiting at the same time.
         growth: Requests during which memory must not grow.
+        views: Users with a token of their own.
         watched: The sizes of the small and the large fleet that are watched.
         cycles: Measured cycles of the watch.
         megabytes: The size of the large body.
@@ -55,6 +56,7 @@ class Sizes:
     pages: int = 100
     waiting: int = 10_000
     growth: int = 200_000
+    views: int = 20_000
     watched: tuple[int, int] = (1_000, 50_000)
     cycles: int = 3
     megabytes: int = 64
@@ -321,6 +323,10 @@ class Run:
         found = self.alone("endurance", server, "growth", "ours", str(sizes.growth))
         self.samples["growth_traced"]["ours"].append(found["traced"])
         self.samples["growth_resident"]["ours"].append(found["resident"])
+        self._say(f"{sizes.views:,} users")
+        found = self.alone("endurance", server, "views", "ours", str(sizes.views))
+        self.samples["views_made"]["ours"].append(found["made"])
+        self.samples["views_used"]["ours"].append(found["used"])
 
     def gaps(self, server: Server) -> None:
         """Measure how long the event loop stands still for a large body."""

@@ -79,6 +79,8 @@ ROWS: Final = (
     Row("queued", "Failures of 10,000 calls queued for longer than `timeout`", "", 1.0, (Target("value", 0.0),)),
     Row("growth_traced", "Growth over 200,000 requests (tracemalloc)", "KB", 1e-3, (Target("value", 200e3),)),
     Row("growth_resident", "Growth over 200,000 requests (RSS)", "KB", 1e-3, (Target("value", 2_000e3),)),
+    Row("views_made", "Make 20,000 views of one client, each with its own token", "ms", 1e3),
+    Row("views_used", "Memory of each of them, after its first call", "KB", 1e-3, (Target("value", 4e3),)),
     Row("gap", "Longest pause of the event loop while 64 MB are decoded", "ms", 1e3, (Target("value", 250e-3),)),
     Row("watch_cycle", "Watch: one cycle of 50,000 vehicles, 5 % of them changed", "s", 1.0, (Target("value", 5.0),)),
     Row(
