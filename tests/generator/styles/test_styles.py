@@ -51,7 +51,8 @@ from ev_energy_async.errors import EvEnergyError
 
 def client(style, told):
     async def respond(request, _):
-        own = {k: v for k, v in request.headers.items() if (k, v) != ("Content-Type", "application/json")}
+        of_all = {"Content-Type": "application/json", "EvEnergy-Version": "1"}
+        own = {k: v for k, v in request.headers.items() if of_all.get(k) != v}
         headers = "".join(f" {k}: {v};" for k, v in own.items())
         body = "" if request.body is None else " " + request.body.decode("utf-8", "backslashreplace")
         sent = f"{request.method} {request.target}{headers}{body}"
