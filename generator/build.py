@@ -153,7 +153,10 @@ class Builder:
         corrected = self._named("fields", {prop: f"{name}.{prop}" for prop in node["properties"]}, str)
         called = names.fields(node["properties"], corrected)
         for taken in sorted(names.METHODS_OF_MODELS & set(called.values())):
-            raise BadDocument(f"{name}.{taken}: a name that every model has; correct it (`fields`)")
+            raise BadDocument(
+                f"{name}.{taken}: a method of every model has this name; give the field another one "
+                "in corrections.yaml (`fields`)"
+            )
         made: list[ir.Field] = []
         # The ID, then required ones, then by name: the order of the document has no say.
         for prop, raw in sorted(

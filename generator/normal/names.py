@@ -212,7 +212,8 @@ def fields(keys: Iterable[str], corrected: Mapping[str, str]) -> dict[str, str]:
         keys: The keys.
         corrected: Names that corrections give to some of them.
     """
-    return _distinct({key: key for key in keys}, corrected, _IN_MODELS)
+    # A method of all models is hidden by no other name of our choice: the document, or a correction, has to decide.
+    return _distinct({key: key for key in keys}, corrected, _IN_MODELS - METHODS_OF_MODELS)
 
 
 def classes(schemas: Iterable[str], corrected: Mapping[str, str]) -> dict[str, str]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.generator.small import body, item, ok, operation, ref, thing
-from tests.generator.styles.kit import Reply, Style
+from tests.generator.small import body, document, item, ok, operation, ref, thing
+from tests.generator.styles.kit import Refused, Reply, Style
 from tests.generator.styles.unions import STRING, gets, posts
 
 KEYS = ["self", "request", "body", "fields", "sender", "m", "dt", "class", "from", "list", "_links", "$id", "x-y", "3d"]
@@ -44,12 +44,6 @@ NAMING = {
         call="ev.clashing.get()",
         reply=Reply(body={"id": "1", "$id": "2", "x_y": "3", "x-y": "4", "x.y": "5"}),
         returns="Clashing(id='1', id_='2', x_y_='4', x_y__='5', x_y='3')",
-    ),
-    "names of methods of all models": Style(
-        paths=gets("/methods", thing(**dict.fromkeys(("to_json", "to_dict", "from_json", "from_dict"), STRING))),
-        call="ev.methods.get()",
-        reply=Reply(body={"to_json": "x", "from_dict": "y"}),
-        returns="Method(from_dict_='y', to_json_='x')",
     ),
     "parameters of every awkward name": Style(
         paths={"/asked": item(get=operation(parameters=query(*KEYS)))},
@@ -124,4 +118,12 @@ NAMING = {
         sends='POST /keyed_body {"a":{"n":"1"},"b":{"s":"2"}}',
         returns="None",
     ),
+}
+
+NAMING_REFUSED = {
+    f"a field that would hide {name}": Refused(
+        document=document(gets("/a", thing(**{name: STRING}))),
+        told=rf"A\.{name}: a method of every model has this name; give the field another one",
+    )
+    for name in ("from_dict", "from_json", "to_dict", "to_json")
 }

@@ -19,7 +19,7 @@ from tests.generator.small import Made, made
 from tests.generator.styles.conditions import CONDITIONS, CONDITIONS_REFUSED
 from tests.generator.styles.kit import Refused, Style, merged
 from tests.generator.styles.media import MEDIA, MEDIA_REFUSED
-from tests.generator.styles.naming import NAMING
+from tests.generator.styles.naming import NAMING, NAMING_REFUSED
 from tests.generator.styles.objects import OBJECTS
 from tests.generator.styles.parameters import PARAMETERS, PARAMETERS_REFUSED
 from tests.generator.styles.responses import RESPONSES
@@ -37,7 +37,12 @@ CARRIED_OVER: Mapping[str, Style] = {
     **MEDIA,
     **CONDITIONS,
 }
-REFUSED: Mapping[str, Refused] = {**PARAMETERS_REFUSED, **MEDIA_REFUSED, **CONDITIONS_REFUSED}
+REFUSED: Mapping[str, Refused] = {
+    **NAMING_REFUSED,
+    **PARAMETERS_REFUSED,
+    **MEDIA_REFUSED,
+    **CONDITIONS_REFUSED,
+}
 # Runs what each style says a user writes, on a client whose outermost middleware stands for the API.
 CALLING = """
 import asyncio, inspect, json, re, sys, warnings
