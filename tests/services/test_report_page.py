@@ -81,7 +81,9 @@ async def test_it_turns_dark_and_light_again(browser: Browser, file: Path) -> No
     await page.get_by_role("button", name="Dark").click()
     await page.wait_for_selector(_DRAWN % "dark")
     assert await page.evaluate(background) != light
+    await page.evaluate("delete document.documentElement.dataset.drawn")
     await page.emulate_media(color_scheme="dark")
+    await page.wait_for_selector(_DRAWN % "dark")
     await page.emulate_media(color_scheme="light")
     await page.wait_for_selector(_DRAWN % "light")
     assert await page.evaluate(background) == light
