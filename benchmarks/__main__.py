@@ -55,7 +55,7 @@ def _prepare(*, is_quick: bool) -> tuple[dict[str, Path], list[registry.Entry], 
             environments.make(each.environment)
         except environments.Skipped as error:
             skipped[each.label] = str(error)
-            print(f"skipping {each.label}: {error}", file=sys.stderr)  # noqa: T201  # the reader should know
+            print(f"skipping {each.label}: {error}", file=sys.stderr)
         else:
             pythons[each.environment] = environments.python_of(each.environment)
             present.append(each)
@@ -67,7 +67,7 @@ def _print_table(samples: Any) -> bool:
     fine = True
     for row, target, found in report.judge(samples):
         fine = fine and not found.is_far_off
-        print(f"{row.title}: {report.describe(row, target, found, samples[row.key])}")  # noqa: T201  # the result
+        print(f"{row.title}: {report.describe(row, target, found, samples[row.key])}")
     return fine
 
 
@@ -89,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             getattr(run, part)(server)
     fine = _print_table(run.samples)
     for what, why in run.skipped.items():
-        print(f"not measured: {what}: {why.splitlines()[-1]}")  # noqa: T201  # the result
+        print(f"not measured: {what}: {why.splitlines()[-1]}")
     if options.write or (parts == list(_PARTS) and not options.small):
         versions = {each.key: environments.versions(each.environment, pythons[each.environment]) for each in present}
         result: dict[str, Any] = {
@@ -100,13 +100,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         }
         report.write(environments.ROOT, result)
         picture = [str(pythons[registry.BENCH]), "-m", "benchmarks.plot"]
-        subprocess.run(  # noqa: S603  # our own module
+        subprocess.run(
             [*picture, str(_RESULTS / "results.json"), str(_RESULTS / "results.png")],
             cwd=environments.ROOT,
             env=environments.environment_of(),
             check=True,
         )
-    print(f"{time.monotonic() - started:.0f} s", file=sys.stderr)  # noqa: T201  # how long it took
+    print(f"{time.monotonic() - started:.0f} s", file=sys.stderr)
     return 0 if fine or not options.quick else 1
 
 

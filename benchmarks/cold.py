@@ -53,4 +53,4 @@ if __name__ == "__main__":
             asyncio.run(call())
         except Exception as error:  # noqa: BLE001  # any error of a contender is part of the result
             figures["failed"] = f"{type(error).__name__}: {error}"[:200]
-    print(json.dumps(figures))  # noqa: T201  # the result
+    print(json.dumps(figures))

@@ -150,7 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--core", type=int, default=None)
     options = parser.parse_args(arguments)
     placing.pin(options.core)
-    print(json.dumps(asyncio.run(_run(options))))  # noqa: T201  # the result
+    print(json.dumps(asyncio.run(_run(options))))
 
 
 if __name__ == "__main__":

@@ -71,7 +71,7 @@ def make(name: str) -> None:
         return
     folder = VENVS / name
     shutil.rmtree(folder, ignore_errors=True)
-    print(f"creating {folder.relative_to(ROOT)}", file=sys.stderr)  # noqa: T201  # it takes a while
+    print(f"creating {folder.relative_to(ROOT)}", file=sys.stderr)
     _run([sys.executable, "-m", "venv", str(folder)])
     _run([str(python_of(name)), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *_PACKAGES[name]])
     if name != BENCH:
@@ -84,7 +84,7 @@ def _generate(name: str) -> None:
     _INPUTS.mkdir(parents=True, exist_ok=True)
     source = ROOT / "openapi" / "ev-energy-v2.yaml"
     _run([str(python_of(BENCH)), "-m", "benchmarks.peers", str(source), str(_INPUTS)])
-    where = subprocess.run(  # noqa: S603  # an interpreter of ours
+    where = subprocess.run(
         [str(python_of(name)), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
         capture_output=True,
         text=True,
@@ -112,7 +112,7 @@ def _run(command: list[str], tools: Path | None = None, folder: Path = ROOT) -> 
     variables = environment_of()
     if tools is not None:
         variables["PATH"] = f"{tools}{os.pathsep}{variables.get('PATH', '')}"
-    done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)  # noqa: S603
+    done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)
     if done.returncode:
         raise Skipped(f"{' '.join(command[:4])} failed: {(done.stderr or done.stdout).strip()[-500:]}")
 
@@ -134,7 +134,5 @@ def versions(name: str, python: Path) -> dict[str, str]:
         "    try: print(name, m.version(name))\n"
         "    except m.PackageNotFoundError: pass\n"
     )
-    done = subprocess.run(  # noqa: S603  # an interpreter of ours
-        [str(python), "-c", code, *_SHOWN[name]], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([str(python), "-c", code, *_SHOWN[name]], capture_output=True, text=True, check=True)
     return dict(line.split(" ", 1) for line in done.stdout.splitlines())

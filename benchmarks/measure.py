@@ -75,7 +75,7 @@ class Server(AbstractContextManager["Server"]):
         command = [str(self._python), "-m", "benchmarks.server"]
         if placing.SERVER_CORE is not None:
             command += ["--core", str(placing.SERVER_CORE)]
-        self._process = subprocess.Popen(  # noqa: S603  # our own module
+        self._process = subprocess.Popen(
             command, cwd=environments.ROOT, env=environments.environment_of(), stdout=subprocess.PIPE, text=True
         )
         assert self._process.stdout is not None  # noqa: S101  # it is piped
@@ -105,7 +105,7 @@ class _Worker:
         command = [str(python), "-m", "benchmarks.worker", entry.module, base_url]
         if placing.CLIENT_CORE is not None:
             command += ["--core", str(placing.CLIENT_CORE)]
-        self._process = subprocess.Popen(  # noqa: S603  # our own module
+        self._process = subprocess.Popen(
             command,
             cwd=environments.ROOT,
             env=environments.environment_of(),
@@ -158,7 +158,7 @@ class Run:
     skipped: dict[str, str] = field(default_factory=dict[str, str])
 
     def _say(self, what: str) -> None:
-        print(what, file=sys.stderr, flush=True)  # noqa: T201  # a run takes minutes
+        print(what, file=sys.stderr, flush=True)
 
     def _skip(self, row: str, entry: Entry, why: str) -> None:
         self.skipped[f"{row}: {entry.label}"] = why
@@ -211,7 +211,7 @@ class Run:
     def fresh(self, entry: Entry, base_url: str, *options: str) -> dict[str, Any]:
         """Return the figures of a fresh process of a contender."""
         core = [] if placing.CLIENT_CORE is None else ["--core", str(placing.CLIENT_CORE)]
-        done = subprocess.run(  # noqa: S603  # our own module
+        done = subprocess.run(
             [str(self.pythons[entry.environment]), str(_COLD), entry.module, base_url, *options, *core],
             cwd=environments.ROOT,
             env=environments.environment_of(),
@@ -298,7 +298,7 @@ class Run:
     def alone(self, module: str, server: Server, *arguments: str) -> dict[str, Any]:
         """Run a module of the benchmarks by itself, and return its result."""
         core = [] if placing.CLIENT_CORE is None else ["--core", str(placing.CLIENT_CORE)]
-        done = subprocess.run(  # noqa: S603  # our own module
+        done = subprocess.run(
             [str(self.pythons[registry.BENCH]), "-m", f"benchmarks.{module}", server.base_url, *arguments, *core],
             cwd=environments.ROOT,
             env=environments.environment_of(),

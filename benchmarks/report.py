@@ -51,7 +51,7 @@ def machine() -> dict[str, str]:
 def _number(value: float) -> str:
     if value == 0:
         return "0"
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"  # noqa: PLR2004
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"  # noqa: PLR2004  # three digits
 
 
 def _opponent(target: Target, samples: Samples) -> str:

@@ -243,7 +243,7 @@ async def _serve() -> None:
     server = await asyncio.get_running_loop().create_server(lambda: Connection(state), "127.0.0.1", 0, backlog=1_024)
     port = server.sockets[0].getsockname()[1]
     state.base = f"http://127.0.0.1:{port}/v2"
-    print(port, flush=True)  # noqa: T201  # the parent process reads the port
+    print(port, flush=True)
     await server.serve_forever()
 
 

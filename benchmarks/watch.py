@@ -105,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     placing.pin(options.core)
     found = asyncio.run(_watch(options.base_url, options.vehicles, options.cycles))
-    print(json.dumps(found))  # noqa: T201  # the result
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":

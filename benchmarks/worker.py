@@ -148,7 +148,7 @@ async def _serve(module: str, base_url: str) -> None:
             result: dict[str, Any] = {"value": await worker.run(json.loads(line))}
         except Exception as error:  # noqa: BLE001  # any error of a contender is part of the result
             result = {"failed": f"{type(error).__name__}: {str(error)[:200]}"}
-        print(json.dumps(result), flush=True)  # noqa: T201  # the result
+        print(json.dumps(result), flush=True)
     await contender.close()
 
 

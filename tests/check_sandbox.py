@@ -82,7 +82,7 @@ async def main(options: list[str]) -> int:
                 for each in sandbox.requests
                 if each.operation is not None and each.status is not None and each.status < _FIRST_ERROR
             }
-            print(f"{len(succeeded)} of {len(load().operations)} operations succeeded")  # noqa: T201
+            print(f"{len(succeeded)} of {len(load().operations)} operations succeeded")  # noqa: T201  # the result
             return result
 
 

@@ -77,7 +77,7 @@ PERSONAL: Final = "kim@example.com"
 
 
 def request(**headers: str) -> Request[Any]:
-    operation = operations._LIST_VEHICLES  # pyright: ignore[reportPrivateUsage]
+    operation = operations._LIST_VEHICLES  # pyright: ignore[reportPrivateUsage]  # no public way to it
     return Request(operation, "/vehicles", f"user={PERSONAL}", headers, f'{{"email":"{PERSONAL}"}}'.encode())
 
 

@@ -193,7 +193,7 @@ class _Mirror(Bucket):
 
     def _share_at(self, now: float) -> _Share:
         """Return the share less what was spent of it while the store was up: by this process, or by an equal part."""
-        assert self.share is not None, "the store is down"  # noqa: S101
+        assert self.share is not None, "the store is down"  # noqa: S101  # tells type checkers
         self._own.pop_free(now)
         of_all = -(-super().spent(now + self.offset) // self._processes)
         self.share.burden = max(self._own.total, of_all)

@@ -139,7 +139,7 @@ class BoundEndpoint(Generic[P, R_co]):
     async def _recorded(self: BoundEndpoint[P, Any], *args: P.args, **kwargs: P.kwargs) -> Response[Any]:
         recorder = _Recorder(self._sender)
         data = await self.__wrapped__(recorder, *args, **kwargs)
-        assert recorder.response is not None, "an endpoint function sends exactly one request"  # noqa: S101
+        assert recorder.response is not None, "an endpoint function sends exactly one request"  # noqa: S101  # tells type checkers
         return recorder.response.with_data(data)
 
     def __repr__(self) -> str:

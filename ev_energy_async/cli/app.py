@@ -73,7 +73,7 @@ class _App(Group):
 
 def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     if value and not ctx.resilient_parsing:
-        from ev_energy_async._version import __version__  # noqa: PLC0415
+        from ev_energy_async._version import __version__  # noqa: PLC0415  # only when it is needed
 
         click.echo(f"ev-energy {__version__}")
         ctx.exit()
@@ -82,10 +82,10 @@ def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
 def _report(error: Exception) -> int | None:
     """Say on stderr what failed, and return the exit code; None for what is a fault of this program."""
     # Not on top: help does without.
-    from ev_energy_async import EvEnergyError  # noqa: PLC0415
-    from ev_energy_async._extras import MissingExtra  # noqa: PLC0415
-    from ev_energy_async.cli import exits  # noqa: PLC0415
-    from ev_energy_async.masking import printable  # noqa: PLC0415
+    from ev_energy_async import EvEnergyError  # noqa: PLC0415  # only when it is needed
+    from ev_energy_async._extras import MissingExtra  # noqa: PLC0415  # only when it is needed
+    from ev_energy_async.cli import exits  # noqa: PLC0415  # only when it is needed
+    from ev_energy_async.masking import printable  # noqa: PLC0415  # only when it is needed
 
     if isinstance(error, EvEnergyError):
         text, code = exits.sentence_of(error), exits.code_of(error)

@@ -30,5 +30,5 @@ def completion(_: Session, shell: str) -> None:
     """
     found = get_completion_class(shell)
     root = click.get_current_context().find_root().command
-    assert found is not None, "one of click's own"  # noqa: S101
+    assert found is not None, "one of click's own"  # noqa: S101  # tells type checkers
     click.echo(found(root, {}, "ev-energy", "_EV_ENERGY_COMPLETE").source())

@@ -297,7 +297,7 @@ async def _report(
         async with SqliteCheckpoint(checkpoint) as opened:
             found = await draw(opened, title=title, personal=personal)
     else:
-        assert root is not None, "one of them is given"  # noqa: S101
+        assert root is not None, "one of them is given"  # noqa: S101  # tells type checkers
         found = draw(root, title=title, personal=personal)
     path = found.save(out)
     show(session, {"file": str(path), **{each.title: each.finding for each in found.pictures}}, f"{found}\n{path}")

@@ -234,6 +234,6 @@ def _padded(text: str, width: int) -> str:
     """Return a text in just this width, cut if need be."""
     if (length := width_of(text)) <= width:
         return text + " " * (width - length)
-    from rich.cells import set_cell_size  # noqa: PLC0415
+    from rich.cells import set_cell_size  # noqa: PLC0415  # only when it is needed
 
     return set_cell_size(text, width - 1) + "…"

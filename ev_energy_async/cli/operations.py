@@ -79,11 +79,11 @@ class _Operations(kit.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # as click calls it
         return list(self._rows)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # the signature is click's
         found = self._rows.get(_dashed(cmd_name))
         return None if found is None else _Operation(*found)
 
-    def summaries(self, ctx: click.Context) -> list[tuple[str, str]]:  # noqa: ARG002
+    def summaries(self, ctx: click.Context) -> list[tuple[str, str]]:  # noqa: ARG002  # the signature is click's
         """Return each operation with what it does, without making commands of them."""
         return [(name, described.prose_of(function).summary) for name, (_, function) in self._rows.items()]
 

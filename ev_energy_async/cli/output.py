@@ -197,7 +197,7 @@ class _Parquet:
         self._tables = tables
         self._model = view.model
         self._schema = tables.schema(view.model)
-        from pyarrow import parquet  # noqa: PLC0415
+        from pyarrow import parquet  # noqa: PLC0415  # only when it is needed
 
         self._file = parquet.ParquetWriter(sys.stdout.buffer, self._schema)
 

@@ -27,7 +27,7 @@ class Progress:
         if not shown:
             return
         from rich import progress  # noqa: PLC0415  # only where it is shown
-        from rich.console import Console  # noqa: PLC0415
+        from rich.console import Console  # noqa: PLC0415  # only when it is needed
 
         columns: list[Any] = [progress.SpinnerColumn(), progress.TextColumn("{task.description}", markup=False)]
         if total is None:

@@ -94,7 +94,7 @@ def _description(model: type[Model]) -> Any:
 
     made = _described.get(model)
     if made is None:
-        made = _described[model] = TypedDict(model.__name__, {}, total=False)  # type: ignore[operator]
+        made = _described[model] = TypedDict(model.__name__, {}, total=False)  # type: ignore[operator]  # a TypedDict of a name that is a value
         made.__doc__ = model.__doc__
         kind: Any = model
         fields = shape(kind).fields

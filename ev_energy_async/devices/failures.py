@@ -109,7 +109,7 @@ class Running(Generic[R]):
         for job in jobs:
             self._tasks[asyncio.create_task(_outcome(job.run), name="ev-energy-async job")] = job
 
-    async def ended(self, awaited: Collection[R], timeout: float | None) -> list[tuple[R, Any]]:  # noqa: ASYNC109
+    async def ended(self, awaited: Collection[R], timeout: float | None) -> list[tuple[R, Any]]:  # noqa: ASYNC109  # a wait, not a limit
         """Return what has ended, each job with its result or error, once some have, or after so many seconds."""
         # In seconds of the machine: it bounds a wait for the network, as the timeout of a call does.
         await asyncio.wait([task for task, job in self._tasks.items() if job in awaited], timeout=timeout)

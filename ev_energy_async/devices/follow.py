@@ -164,7 +164,7 @@ class Follow(Stream[L]):
             self._reading = Ascending(
                 self._read, self._field, begin=memory.reach, since=self._since, until=self._until, cradle=memory.reach
             )
-        assert memory is not None, "there is no reading without a memory"  # noqa: S101
+        assert memory is not None, "there is no reading without a memory"  # noqa: S101  # tells type checkers
         portion = await self._reading.next()
         if portion is None:
             self._reading = None

@@ -237,7 +237,7 @@ class Audit(Stream["StatusLogged | ErrorLogged | PollFailed"]):
         if isinstance(event, PollFailed):
             self._report = attrs.evolve(report, failed_count=report.failed_count + 1)
             return event
-        assert isinstance(event, StatusLogged | ErrorLogged), "an audit delivers nothing else"  # noqa: S101
+        assert isinstance(event, StatusLogged | ErrorLogged), "an audit delivers nothing else"  # noqa: S101  # tells type checkers
         self._report = attrs.evolve(report, missing_count=report.missing_count + 1)
         return event
 

@@ -107,7 +107,7 @@ class Keeper:
         if not self.is_held:
             raise self._lost()
         task = asyncio.current_task()
-        assert task is not None, "only a task awaits"  # noqa: S101
+        assert task is not None, "only a task awaits"  # noqa: S101  # tells type checkers
         before = task.cancelling()
         self._working[task] = False
         try:
@@ -152,7 +152,7 @@ class Keeper:
     async def _renew(self) -> None:
         pause = self._lease.ttl / _RENEWALS
         task = asyncio.current_task()
-        assert task is not None, "only a task awaits"  # noqa: S101
+        assert task is not None, "only a task awaits"  # noqa: S101  # tells type checkers
         # A database's library may make an error of its own of a cancellation.
         while not task.cancelling():
             await self._clock.sleep(min(pause, 3_600.0))
@@ -240,7 +240,7 @@ class KeptLease(ABC):
             LeaseLost: It was lost, and the block was cancelled.
         """
         keeper = self._keeper
-        assert keeper is not None, "it was entered"  # noqa: S101
+        assert keeper is not None, "it was entered"  # noqa: S101  # tells type checkers
         try:
             await self._work.__aexit__(kind, error, traceback)
         finally:

@@ -134,7 +134,7 @@ class ParquetSink:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        assert self._timer is not None, "it was entered"  # noqa: S101
+        assert self._timer is not None, "it was entered"  # noqa: S101  # tells type checkers
         self._timer.cancel()
         try:
             if kind is None:

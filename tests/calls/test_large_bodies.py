@@ -117,7 +117,7 @@ async def test_others_go_on_while_it_is_sent(twenty: Any) -> None:
 def _request() -> Any:
     from ev_energy_async.api import regions  # noqa: PLC0415  # its table of operations is private
 
-    return build_request(regions._CREATE_REGION, body={"name": "R", "geometries": []})  # pyright: ignore[reportPrivateUsage]
+    return build_request(regions._CREATE_REGION, body={"name": "R", "geometries": []})  # pyright: ignore[reportPrivateUsage]  # no public way to it
 
 
 async def test_the_deadline_holds_while_it_is_sent() -> None:

@@ -269,7 +269,7 @@ async def test_a_response_with_an_exhausted_budget_says_when_to_retry(live: EvEn
         await live.vehicles.list(page_size=1)
 
     # Another client of the same application, which knows nothing of what was spent.
-    async with EvEnergy(live._core.credentials, base_url=live.base_url) as other:  # pyright: ignore[reportPrivateUsage]
+    async with EvEnergy(live._core.credentials, base_url=live.base_url) as other:  # pyright: ignore[reportPrivateUsage]  # no public way to it
         with pytest.raises(RateLimited) as raised:
             await other.vehicles.list(page_size=1)
 

@@ -54,7 +54,7 @@ def noting(seen: list[CallOptions]) -> Middleware:
 # --- Views
 
 
-async def test_a_view_changes_what_is_given_and_keeps_the_rest(network: Network) -> None:  # noqa: ARG001
+async def test_a_view_changes_what_is_given_and_keeps_the_rest(network: Network) -> None:  # noqa: ARG001  # pytest passes it
     seen: list[CallOptions] = []
     retry = Retry(attempts=2)
     async with EvEnergy(middleware=[noting(seen)], timeout=7, retry=retry, on_bad_item="skip", label="fleet") as ev:
@@ -69,7 +69,7 @@ async def test_a_view_changes_what_is_given_and_keeps_the_rest(network: Network)
         assert (options.retry, options.on_bad_item, options.label) == (retry, "skip", "fleet")
 
 
-async def test_durations_are_seconds_or_a_timedelta(network: Network) -> None:  # noqa: ARG001
+async def test_durations_are_seconds_or_a_timedelta(network: Network) -> None:  # noqa: ARG001  # pytest passes it
     seen: list[CallOptions] = []
     half = dt.timedelta(milliseconds=500)
     async with EvEnergy(middleware=[noting(seen)], timeout=half, deadline=dt.timedelta(minutes=1)) as ev:

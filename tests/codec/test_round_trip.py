@@ -27,7 +27,7 @@ TIMES: Final = st.datetimes(
         [UTC, dt.timezone(dt.timedelta(hours=-9, minutes=-30)), dt.timezone(dt.timedelta(hours=14))]
     ),
     min_value=dt.datetime(1900, 1, 1),  # noqa: DTZ001  # hypothesis adds the zone
-    max_value=dt.datetime(2900, 1, 1),  # noqa: DTZ001
+    max_value=dt.datetime(2900, 1, 1),  # noqa: DTZ001  # without a zone on purpose
 )
 JSON: Final = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | TEXT,

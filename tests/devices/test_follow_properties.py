@@ -155,7 +155,7 @@ async def run(plan: Plan) -> list[Came]:
 
 @QUICK
 @given(plan=plans)
-def test_each_log_comes_exactly_once_and_in_the_order_that_was_promised(small_memory: None, plan: Plan) -> None:  # noqa: ARG001
+def test_each_log_comes_exactly_once_and_in_the_order_that_was_promised(small_memory: None, plan: Plan) -> None:  # noqa: ARG001  # pytest passes it
     came = asyncio.run(run(plan))
 
     texts = [each.text for each in came]
@@ -196,7 +196,7 @@ def _time(log: Stored) -> dt.datetime:
     pause=st.sampled_from([0.0, 5.0]),
 )
 def test_oldest_first_is_newest_first_the_other_way_round(
-    small_memory: None,  # noqa: ARG001
+    small_memory: None,  # noqa: ARG001  # pytest passes it
     logs: list[Stored],
     page_size: int,
     since: dt.timedelta | None,

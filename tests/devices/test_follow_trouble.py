@@ -239,7 +239,7 @@ async def test_a_day_of_a_car_comes_complete_through_faults_and_restarts(
     assert len(urls) > 50
     on_time = [each.sampled_at for each, is_late in zip(came, late, strict=True) if not is_late]
     assert on_time == sorted(on_time, key=str)
-    overtaken = [each for each in came if each.logged_at - each.sampled_at > 15 * MINUTE]  # type: ignore[operator]
+    overtaken = [each for each in came if each.logged_at - each.sampled_at > 15 * MINUTE]  # type: ignore[operator]  # a TypedDict of a name that is a value
     assert overtaken, "the day has logs that are later than the lateness"
 
 

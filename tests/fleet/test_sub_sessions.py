@@ -277,7 +277,7 @@ async def test_a_sub_session_that_is_deleted_is_forgotten() -> None:
 
 async def test_bad_arguments_are_refused() -> None:
     api = ModelSessions([])
-    for name, value in (("settle", -1), ("every", 0), ("ack", "never"), ("since", dt.datetime(2026, 1, 1))):  # noqa: DTZ001
+    for name, value in (("settle", -1), ("every", 0), ("ack", "never"), ("since", dt.datetime(2026, 1, 1))):  # noqa: DTZ001  # without a zone on purpose
         with pytest.raises(InvalidArgument, match=name):
             api.follow(**{name: value})
 

@@ -100,7 +100,7 @@ async def test_what_takes_several_requests_may_be_cancelled_at_any_step(
             cancelled += is_under_way
             assert ev.stats().under_way == 0
             assert budget.waiting == 0
-            assert not connector._acquired, "a connection is held"  # pyright: ignore[reportPrivateUsage]
+            assert not connector._acquired, "a connection is held"  # pyright: ignore[reportPrivateUsage]  # no public way to it
             await nobody_but(before)
             steps = next_after(steps)
         assert cancelled > 8, "it was cancelled on its way"

@@ -84,7 +84,7 @@ async def test_a_call_may_be_cancelled_at_any_step(
             await asyncio.wait_for(call(ev), 5)
             assert len(sandbox.requests) > asked
             assert budget.remaining >= 970, "the headers have told, and nothing is thought to be under way"
-            assert not connector._acquired, "the one connection is back"  # pyright: ignore[reportPrivateUsage]
+            assert not connector._acquired, "the one connection is back"  # pyright: ignore[reportPrivateUsage]  # no public way to it
             await ev.close()
             await until(lambda: ours(before) == set())
         steps += 1

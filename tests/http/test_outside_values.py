@@ -66,7 +66,7 @@ def test_numbers_are_read_or_they_are_none(text: str) -> None:
 
     assert number is None or 0 <= number < 10**15
     assert seconds is None or 0 <= seconds <= 366 * 86_400
-    Response(request(), "", 200, {"X-RateLimit-Limit": text, "X-RateLimit-Remaining": text}, b"", b"").rate_limit  # noqa: B018
+    Response(request(), "", 200, {"X-RateLimit-Limit": text, "X-RateLimit-Remaining": text}, b"", b"").rate_limit  # noqa: B018  # reading it is the test
 
 
 @pytest.mark.parametrize(

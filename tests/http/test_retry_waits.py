@@ -116,7 +116,7 @@ def test_no_header_is_too_strange_to_be_read(text: str) -> None:
     assert wait is None or 0 <= wait < float("inf")
 
 
-@given(st.datetimes(dt.datetime(1990, 1, 1), dt.datetime(2026, 12, 31), timezones=st.just(dt.UTC)))  # noqa: DTZ001
+@given(st.datetimes(dt.datetime(1990, 1, 1), dt.datetime(2026, 12, 31), timezones=st.just(dt.UTC)))  # noqa: DTZ001  # without a zone on purpose
 def test_a_date_is_read_to_the_second_and_one_in_the_past_is_now(when: dt.datetime) -> None:
     when = when.replace(microsecond=0)
 

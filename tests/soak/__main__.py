@@ -75,7 +75,7 @@ def clusters(seeds: Iterable[int]) -> bool:
     """Run clusters with each of the databases, and print a line for each; return whether all promises were kept."""
     from tests.services.servers import PostgresServer, RedisServer  # noqa: PLC0415  # only where they are installed
 
-    from . import cluster  # noqa: PLC0415
+    from . import cluster  # noqa: PLC0415  # only when it is needed
 
     options = cluster.ClusterOptions()
     console = Console(width=None if sys.stdout.isatty() else 200)

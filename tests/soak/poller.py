@@ -102,14 +102,14 @@ class PollerJob:
 def stores_of(database: str, ttl: float, limit: int, clock: PacedClock) -> tuple[Any, Any, Any]:
     """Return checkpoint, lease and budget in a database; calls count their deadlines by the clock of the budget."""
     if database.startswith("redis"):
-        from ev_energy_async.backends.redis import RedisBudget, RedisCheckpoint, RedisLease  # noqa: PLC0415
+        from ev_energy_async.backends.redis import RedisBudget, RedisCheckpoint, RedisLease  # noqa: PLC0415  # only when it is needed
 
         return (
             RedisCheckpoint(database),
             RedisLease(database, ttl=ttl),
             RedisBudget(database, processes=4, limit=limit, clock=clock),
         )
-    from ev_energy_async.backends.postgres import PostgresBudget, PostgresCheckpoint, PostgresLease  # noqa: PLC0415
+    from ev_energy_async.backends.postgres import PostgresBudget, PostgresCheckpoint, PostgresLease  # noqa: PLC0415  # only when it is needed
 
     return (
         PostgresCheckpoint(database),

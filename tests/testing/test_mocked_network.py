@@ -89,7 +89,7 @@ async def test_the_network_fails_as_registered(ev_api: MockApi) -> None:
 
 
 def test_a_request_without_a_body_has_no_json() -> None:
-    from ev_energy_async.testing import Sent  # noqa: PLC0415
+    from ev_energy_async.testing import Sent  # noqa: PLC0415  # only when it is needed
 
     with pytest.raises(ValueError, match="no body"):
         _ = Sent("GET", "https://example.com/", attrs.NOTHING, None).json  # type: ignore[arg-type]  # unused here

@@ -171,7 +171,7 @@ def test_a_factory_can_be_subclassed() -> None:
 
 
 def test_other_attrs_classes_are_left_to_polyfactory() -> None:
-    from polyfactory.factories.attrs_factory import AttrsFactory  # noqa: PLC0415
+    from polyfactory.factories.attrs_factory import AttrsFactory  # noqa: PLC0415  # only when it is needed
 
     @attrs.define
     class Own:

@@ -132,7 +132,7 @@ class Database:
             return self._given
         loop = asyncio.get_running_loop()
         if self._own is None or self._own[0] is not loop:
-            assert self._dsn is not None, "it has a DSN or a pool"  # noqa: S101
+            assert self._dsn is not None, "it has a DSN or a pool"  # noqa: S101  # tells type checkers
             pool: AsyncConnectionPool[Any] = AsyncConnectionPool(
                 self._dsn.reveal(),
                 min_size=0,

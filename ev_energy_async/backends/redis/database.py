@@ -135,7 +135,7 @@ class Database:
             return self._given
         loop = asyncio.get_running_loop()
         if self._own is None or self._own[0] is not loop:
-            assert self._url is not None, "it has a URL or a client"  # noqa: S101
+            assert self._url is not None, "it has a URL or a client"  # noqa: S101  # tells type checkers
             client = Redis.from_url(  # pyright: ignore[reportUnknownMemberType]  # its further arguments have no types
                 self._url.reveal(),
                 retry=Retry(NoBackoff(), 0),  # a script that was cut short may have been run

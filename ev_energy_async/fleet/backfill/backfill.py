@@ -303,7 +303,7 @@ class Backfill(Stream["LogRead | PollFailed"]):
         found, undecodable = self._selection.find(page)
         self._waiting.extend(Position(SavedPosition(vehicle_id)) for vehicle_id in found)
         for entry in undecodable:
-            assert entry.error is not None, "that is what it is for"  # noqa: S101
+            assert entry.error is not None, "that is what it is for"  # noqa: S101  # tells type checkers
             noun = self._selection.of.noun
             self._failures.append(self._failure(f"unknown/{noun}/{entry.text}", "unknown", noun, entry.error))
         self._page = page.next_cursor

@@ -206,7 +206,7 @@ class Reading:
 
     def take(self) -> tuple[list[Placed], bool]:
         """Return the entries of the portion that was read, oldest first, and whether there are more."""
-        assert self._ready is not None, "taken before it was fetched"  # noqa: S101
+        assert self._ready is not None, "taken before it was fetched"  # noqa: S101  # tells type checkers
         (logs, has_more), self._ready = self._ready, None
         self._portions += 1
         portion = [seen(placed, self.row) for placed in logs]

@@ -282,7 +282,7 @@ class Track:
 
     def _note_lookup(self, job: Lookup, outcome: Any, trouble: list[EvEnergyError]) -> None:
         cycle = self._cycle
-        assert cycle is not None, "devices are looked up within a cycle"  # noqa: S101
+        assert cycle is not None, "devices are looked up within a cycle"  # noqa: S101  # tells type checkers
         if isinstance(outcome, EvEnergyError) and is_refusal(outcome):
             trouble.append(outcome)
             return

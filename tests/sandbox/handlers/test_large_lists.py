@@ -49,7 +49,7 @@ def test_a_change_lets_one_plug_be_looked_at_again(monkeypatch: pytest.MonkeyPat
     day, book = NOW // DAY, world.sessions
     before = book.beginnings(day, subs=False)
     looked_at: list[int] = []
-    of_day = SessionBook._of_day  # pyright: ignore[reportPrivateUsage]
+    of_day = SessionBook._of_day  # pyright: ignore[reportPrivateUsage]  # no public way to it
 
     def noting(book: SessionBook, plug: Plug, day: int, *, subs: bool) -> object:
         looked_at.append(plug.number)
