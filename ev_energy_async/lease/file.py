@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING
 import filelock
 import msgspec
 
-from ev_energy_async.clock import SystemClock
 from ev_energy_async.files import PRIVATE_FILE, make_private_folder, user_path
 from ev_energy_async.lease.keeper import KeptLease
-from ev_energy_async.lease.protocol import LeaseError, Term, holder_of
+from ev_energy_async.lease.protocol import LeaseError, Term
 
 if TYPE_CHECKING:
     from ev_energy_async.clock import Clock
@@ -41,24 +40,8 @@ class FileLease(KeptLease):
 
     def __init__(self, path: str | os.PathLike[str], *, holder: str | None = None, clock: Clock | None = None) -> None:
         self._path = user_path("path", path)
-        self._holder = holder_of(holder)
-        self._clock = clock or SystemClock()
+        super().__init__(math.inf, holder, clock)  # a term ends when it is released, or with the process
         self._lock: filelock.BaseFileLock | None = None
-
-    @property
-    def holder(self) -> str:
-        """The name under which this object holds it."""
-        return self._holder
-
-    @property
-    def ttl(self) -> float:
-        """Infinite: a term ends when it is released, or with the process."""
-        return math.inf
-
-    @property
-    def clock(self) -> Clock:
-        """The clock for waiting."""
-        return self._clock
 
     async def take(self) -> Term | None:
         """Begin a term; None if somebody has the lease.

@@ -13,13 +13,14 @@ import math
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Final
 
-from ev_energy_async.lease.protocol import LeaseError, LeaseLost
+from ev_energy_async.clock import SystemClock, seconds
+from ev_energy_async.lease.protocol import LeaseError, LeaseLost, holder_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
     from types import TracebackType
 
-    from ev_energy_async.clock import Clock
+    from ev_energy_async.clock import Clock, Duration
     from ev_energy_async.lease.protocol import Lease, Term
 
 __all__ = ["Keeper", "KeptLease"]
@@ -184,23 +185,38 @@ class KeptLease(ABC):
         ...         await store(item)
     """
 
-    _keeper: Keeper | None = None
     _work: contextlib.AbstractAsyncContextManager[None]
 
+    def __init__(self, ttl: Duration, holder: str | None = None, clock: Clock | None = None) -> None:
+        """Take what every lease has.
+
+        Args:
+            ttl: How long a term lasts unless it is renewed; seconds or a `timedelta`, infinite for one that stays.
+            holder: The name of this holder; machine, process and some characters at random unless given.
+            clock: The clock for waiting; the machine's unless given.
+
+        Raises:
+            InvalidArgument: An argument is not what it should be.
+        """
+        self._ttl: float = math.inf if ttl == math.inf else seconds("ttl", ttl)
+        self._holder = holder_of(holder)
+        self._clock = clock or SystemClock()
+        self._keeper: Keeper | None = None
+
     @property
-    @abstractmethod
     def holder(self) -> str:
-        """The name under which this object holds it; see `Lease.holder`."""
+        """The name under which this object holds it."""
+        return self._holder
 
     @property
-    @abstractmethod
     def ttl(self) -> float:
-        """How long a term lasts unless it is renewed, in seconds; see `Lease.ttl`."""
+        """How long a term lasts unless it is renewed, in seconds; infinite for one that stays."""
+        return self._ttl
 
     @property
-    @abstractmethod
     def clock(self) -> Clock:
-        """The clock for waiting; see `Lease.clock`."""
+        """The clock for waiting."""
+        return self._clock
 
     @abstractmethod
     async def take(self) -> Term | None:

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from ev_energy_async.clock import Duration, SystemClock, seconds
 from ev_energy_async.lease.keeper import KeptLease
-from ev_energy_async.lease.protocol import Term, holder_of
+from ev_energy_async.lease.protocol import Term
 
 if TYPE_CHECKING:
-    from ev_energy_async.clock import Clock
+    from ev_energy_async.clock import Clock, Duration
 
 __all__ = ["MemoryLease"]
 
@@ -40,9 +39,7 @@ class MemoryLease(KeptLease):
     """
 
     def __init__(self, *, ttl: Duration = _TTL, holder: str | None = None, clock: Clock | None = None) -> None:
-        self._ttl = seconds("ttl", ttl)
-        self._holder = holder_of(holder)
-        self._clock = clock or SystemClock()
+        super().__init__(ttl, holder, clock)
         self._place = _Place()
         self._epoch = 0
 
@@ -51,21 +48,6 @@ class MemoryLease(KeptLease):
         other = MemoryLease(ttl=self._ttl, holder=holder, clock=self._clock)
         other._place = self._place
         return other
-
-    @property
-    def holder(self) -> str:
-        """The name under which this object holds it."""
-        return self._holder
-
-    @property
-    def ttl(self) -> float:
-        """How long a term lasts unless it is renewed, in seconds."""
-        return self._ttl
-
-    @property
-    def clock(self) -> Clock:
-        """Where time comes from."""
-        return self._clock
 
     async def take(self) -> Term | None:
         """Begin a term; None if somebody has the lease."""

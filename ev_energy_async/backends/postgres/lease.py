@@ -6,15 +6,13 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any, Final
 
 from ev_energy_async.backends.postgres.database import SCHEMA, Database, Place
-from ev_energy_async.clock import Duration, SystemClock, seconds
 from ev_energy_async.errors import InvalidArgument
 from ev_energy_async.lease import KeptLease, LeaseError, Term
-from ev_energy_async.lease.protocol import holder_of
 
 if TYPE_CHECKING:
     from typing import LiteralString
 
-    from ev_energy_async.clock import Clock
+    from ev_energy_async.clock import Clock, Duration
 
 __all__ = ["PostgresLease"]
 
@@ -51,26 +49,9 @@ class PostgresLease(KeptLease):
             raise InvalidArgument("name", name, "a non-empty text")
         self._database = database if isinstance(database, Database) else Database(database, schema)
         self._name = name
-        self._ttl = seconds("ttl", ttl)
-        self._holder = holder_of(holder)
+        super().__init__(ttl, holder, clock)
         self._given_clock = clock
-        self._clock = clock or SystemClock()
         self._epoch = 0
-
-    @property
-    def holder(self) -> str:
-        """The name under which this object holds it."""
-        return self._holder
-
-    @property
-    def ttl(self) -> float:
-        """How long a term lasts unless it is renewed, in seconds."""
-        return self._ttl
-
-    @property
-    def clock(self) -> Clock:
-        """The clock for waiting."""
-        return self._clock
 
     async def take(self) -> Term | None:
         """Begin a term; None if somebody has the lease.
