@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Stream"]
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
-class Stream(ABC, Generic[T]):
+class Stream(ABC, Generic[T_co]):
     """An async iterator that may be closed, and is a context manager that closes it.
 
     Cancelling a wait, as `asyncio.timeout` does, loses nothing: ask again. To abandon a stream nothing needs to be
@@ -30,7 +30,7 @@ class Stream(ABC, Generic[T]):
         self._is_busy = self._is_over = False
 
     @abstractmethod
-    async def _next(self) -> T:
+    async def _next(self) -> T_co:
         """Return the next item.
 
         Raises:
@@ -40,7 +40,7 @@ class Stream(ABC, Generic[T]):
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> T:
+    async def __anext__(self) -> T_co:
         with self._entered():
             if self._is_over:
                 raise StopAsyncIteration

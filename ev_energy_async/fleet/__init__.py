@@ -13,13 +13,18 @@ if TYPE_CHECKING:
     from ev_energy_async.fleet.coverage import Coverage as Coverage
     from ev_energy_async.fleet.coverage import Gap as Gap
     from ev_energy_async.fleet.coverage import Reason as Reason
+    from ev_energy_async.fleet.events import BoundaryMeterEvent as BoundaryMeterEvent
+    from ev_energy_async.fleet.events import ChargerEvent as ChargerEvent
+    from ev_energy_async.fleet.events import CTClampEvent as CTClampEvent
     from ev_energy_async.fleet.events import CycleFinished as CycleFinished
     from ev_energy_async.fleet.events import DeviceAdded as DeviceAdded
     from ev_energy_async.fleet.events import DeviceRemoved as DeviceRemoved
     from ev_energy_async.fleet.events import ErrorLogged as ErrorLogged
     from ev_energy_async.fleet.events import FleetEvent as FleetEvent
     from ev_energy_async.fleet.events import FleetShrank as FleetShrank
+    from ev_energy_async.fleet.events import HomeBatteryEvent as HomeBatteryEvent
     from ev_energy_async.fleet.events import IntegrationChanged as IntegrationChanged
+    from ev_energy_async.fleet.events import InverterEvent as InverterEvent
     from ev_energy_async.fleet.events import PollFailed as PollFailed
     from ev_energy_async.fleet.events import StatusLogged as StatusLogged
     from ev_energy_async.fleet.events import VehicleAdded as VehicleAdded
@@ -50,6 +55,11 @@ else:
         audit=("Audit", "AuditReport"),
         coverage=("Coverage", "Gap", "Reason"),
         events=(
+            "InverterEvent",
+            "HomeBatteryEvent",
+            "CTClampEvent",
+            "ChargerEvent",
+            "BoundaryMeterEvent",
             "CycleFinished",
             "DeviceAdded",
             "DeviceRemoved",

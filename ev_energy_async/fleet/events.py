@@ -24,10 +24,14 @@ else:
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from ev_energy_async import models as m
     from ev_energy_async.errors import EvEnergyError
     from ev_energy_async.models import Vehicle, VehicleAPIErrorLog, VehicleStatusLog
 
 __all__ = [
+    "BoundaryMeterEvent",
+    "CTClampEvent",
+    "ChargerEvent",
     "CycleFinished",
     "DeviceAdded",
     "DeviceEvent",
@@ -35,7 +39,9 @@ __all__ = [
     "ErrorLogged",
     "FleetEvent",
     "FleetShrank",
+    "HomeBatteryEvent",
     "IntegrationChanged",
+    "InverterEvent",
     "Lateness",
     "LogEvent",
     "PollFailed",
@@ -319,6 +325,25 @@ VehicleEvent: TypeAlias = (
     | CycleFinished
 )
 """The events that `fleet.watch` yields of vehicles."""
+
+_OfAnyKind: TypeAlias = DeviceRemoved | PollFailed | FleetShrank | CycleFinished
+
+ChargerEvent: TypeAlias = (
+    "StatusLogged[m.EVSEStatusLog] | ErrorLogged[m.EVSEAPIErrorLog] | DeviceAdded[m.EVSE] | _OfAnyKind"
+)
+"""The events that `fleet.watch` yields of chargers."""
+
+HomeBatteryEvent: TypeAlias = "StatusLogged[m.HomeBatteryStatusLog] | DeviceAdded[m.HomeBattery] | _OfAnyKind"
+"""The events that `fleet.watch` yields of home batteries."""
+
+BoundaryMeterEvent: TypeAlias = "StatusLogged[m.BoundaryMeterStatusLog] | DeviceAdded[m.BoundaryMeter] | _OfAnyKind"
+"""The events that `fleet.watch` yields of boundary meters."""
+
+InverterEvent: TypeAlias = "StatusLogged[m.InverterStatusLog] | DeviceAdded[m.Inverter] | _OfAnyKind"
+"""The events that `fleet.watch` yields of inverters."""
+
+CTClampEvent: TypeAlias = "StatusLogged[m.CTClampLog] | DeviceAdded[m.CTClamp] | _OfAnyKind"
+"""The events that `fleet.watch` yields of CT clamps."""
 
 WatchEvent: TypeAlias = (
     StatusLogged[Any]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, Unpack, overload
 
 from ev_energy_async.devices import DEVICES, PAGE_SIZE
 from ev_energy_async.errors import InvalidArgument
@@ -18,7 +18,17 @@ if TYPE_CHECKING:
     from ev_energy_async.fleet.watch import FleetClient
     from ev_energy_async.ids import Ref
 
-__all__ = ["Reader"]
+__all__ = ["BackfillOptions", "Reader"]
+
+_Devices: TypeAlias = "Iterable[Ref] | None"
+_Time: TypeAlias = "dt.datetime | None"
+
+
+class BackfillOptions(TypedDict, total=False):
+    """The options of `Fleet.logs` that are given by name."""
+
+    share: float
+    cursor: str | None
 
 
 class Reader:
@@ -62,18 +72,162 @@ class Reader:
         )
         return found
 
+    @overload
+    def logs(
+        self,
+        log: Literal["status"],
+        vehicles: _Devices = None,
+        since: _Time = None,
+        until: _Time = None,
+        concurrency: int = 50,
+        *,
+        kind: Literal["vehicles"] = "vehicles",
+        **options: Unpack[BackfillOptions],
+    ) -> Backfill[m.VehicleStatusLog]: ...
+    @overload
+    def logs(
+        self,
+        log: Literal["error"],
+        vehicles: _Devices = None,
+        since: _Time = None,
+        until: _Time = None,
+        concurrency: int = 50,
+        *,
+        kind: Literal["vehicles"] = "vehicles",
+        **options: Unpack[BackfillOptions],
+    ) -> Backfill[m.VehicleAPIErrorLog]: ...
+    @overload
+    def logs(
+        self,
+        log: Literal["command"],
+        vehicles: _Devices = None,
+        since: _Time = None,
+        until: _Time = None,
+        concurrency: int = 50,
+        *,
+        kind: Literal["vehicles"] = "vehicles",
+        **options: Unpack[BackfillOptions],
+    ) -> Backfill[m.VehicleCommandLog]: ...
+    @overload
+    def logs(
+        self,
+        log: Literal["location"],
+        vehicles: _Devices = None,
+        since: _Time = None,
+        until: _Time = None,
+        concurrency: int = 50,
+        *,
+        kind: Literal["vehicles"] = "vehicles",
+        **options: Unpack[BackfillOptions],
+    ) -> Backfill[m.VehicleLocationLog]: ...
+    @overload
+    def logs(
+        self,
+        log: Literal["status"],
+        vehicles: _Devices = None,
+        since: _Time = None,
+        until: _Time = None,
+        concurrency: int = 50,
+        *,
+        kind: Literal["evses"],
+        **options: Unpack[BackfillOptions],
+    ) -> Backfill[m.EVSEStatusLog]: ...
+    @overload
+    def logs(
+        self,
+        log: Literal["error"],
+        vehicles: _Devices = None,
+        since: _Time = None,
+        until: _Time = None,
+        concurrency: int = 50,
+        *,
+        kind: Literal["evses"],
+        **options: Unpack[BackfillOptions],
+    ) -> Backfill[m.EVSEAPIErrorLog]: ...
+    @overload
+    def logs(
+        self,
+        log: Literal["command"],
+        vehicles: _Devices = None,
+        since: _Time = None,
+        until: _Time = None,
+        concurrency: int = 50,
+        *,
+        kind: Literal["evses"],
+        **options: Unpack[BackfillOptions],
+    ) -> Backfill[m.EVSECommandLog]: ...
+    @overload
+    def logs(
+        self,
+        log: Literal["ocpp"],
+        vehicles: _Devices = None,
+        since: _Time = None,
+        until: _Time = None,
+        concurrency: int = 50,
+        *,
+        kind: Literal["evses"],
+        **options: Unpack[BackfillOptions],
+    ) -> Backfill[m.EVSEOCPPLog]: ...
+    @overload
+    def logs(
+        self,
+        log: Literal["status"],
+        vehicles: _Devices = None,
+        since: _Time = None,
+        until: _Time = None,
+        concurrency: int = 50,
+        *,
+        kind: Literal["home_batteries"],
+        **options: Unpack[BackfillOptions],
+    ) -> Backfill[m.HomeBatteryStatusLog]: ...
+    @overload
+    def logs(
+        self,
+        log: Literal["status"],
+        vehicles: _Devices = None,
+        since: _Time = None,
+        until: _Time = None,
+        concurrency: int = 50,
+        *,
+        kind: Literal["boundary_meters"],
+        **options: Unpack[BackfillOptions],
+    ) -> Backfill[m.BoundaryMeterStatusLog]: ...
+    @overload
+    def logs(
+        self,
+        log: Literal["current"],
+        vehicles: _Devices = None,
+        since: _Time = None,
+        until: _Time = None,
+        concurrency: int = 50,
+        *,
+        kind: Literal["ct_clamps"],
+        **options: Unpack[BackfillOptions],
+    ) -> Backfill[m.CTClampLog]: ...
+    @overload
     def logs(
         self,
         log: str,
-        vehicles: Iterable[Ref] | None = None,
-        since: dt.datetime | None = None,
-        until: dt.datetime | None = None,
+        vehicles: _Devices = None,
+        since: _Time = None,
+        until: _Time = None,
+        concurrency: int = 50,
+        *,
+        kind: str = "vehicles",
+        **options: Unpack[BackfillOptions],
+    ) -> Backfill: ...
+    def logs(
+        self,
+        log: str,
+        vehicles: _Devices = None,
+        since: _Time = None,
+        until: _Time = None,
         concurrency: int = 50,
         *,
         kind: str = "vehicles",
         share: float = 0.5,
         cursor: str | None = None,
-    ) -> Backfill:
+    ) -> Backfill[Any]:
         """Return the past logs of many devices, merged; see `Backfill`.
 
         Args:

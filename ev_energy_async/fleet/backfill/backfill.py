@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections import deque
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias
 
 import attrs
 
@@ -22,6 +23,11 @@ from ev_energy_async.errors import EvEnergyError, InvalidArgument
 from ev_energy_async.fleet.backfill.positions import Position, Saved, SavedPosition, digest, read_cursor, write_cursor
 from ev_energy_async.fleet.backfill.selection import LogSelection, device_ids, itself
 from ev_energy_async.fleet.events import PollFailed
+
+if sys.version_info >= (3, 13):
+    from typing import TypeVar
+else:
+    from typing_extensions import TypeVar
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -35,6 +41,8 @@ if TYPE_CHECKING:
 __all__ = ["PRIORITY", "Backfill", "LogRead"]
 
 T = TypeVar("T")
+L_co = TypeVar("L_co", default=Any, covariant=True)
+Read: TypeAlias = "LogRead[L_co] | PollFailed"
 
 PRIORITY: Final = -3
 """Below the snapshots and reads of a watch: where the budget is short, a backfill comes last."""
@@ -43,7 +51,7 @@ _LOG: Final = logging.getLogger("ev_energy_async")
 
 
 @attrs.frozen(kw_only=True)
-class LogRead(AsDict):
+class LogRead(AsDict, Generic[L_co]):
     """A log of a device's past.
 
     Attributes:
@@ -57,7 +65,7 @@ class LogRead(AsDict):
     key: str
     vehicle_id: str
     log_kind: str
-    log: Any
+    log: L_co
     kind: str = "vehicles"
 
     @property
@@ -66,10 +74,7 @@ class LogRead(AsDict):
         return self.vehicle_id
 
 
-Read: TypeAlias = "LogRead | PollFailed"
-
-
-class Backfill(Stream["LogRead | PollFailed"]):
+class Backfill(Stream[LogRead[L_co] | PollFailed]):
     """An iterator over the past logs of many vehicles.
 
     Example:
@@ -176,7 +181,7 @@ class Backfill(Stream["LogRead | PollFailed"]):
         )
         return write_cursor(saved)
 
-    async def __anext__(self) -> Read:
+    async def __anext__(self) -> Read[L_co]:
         """Return the next log, or which vehicle could not be read.
 
         Raises:
@@ -190,7 +195,7 @@ class Backfill(Stream["LogRead | PollFailed"]):
         """
         return await super().__anext__()
 
-    async def _next(self) -> Read:
+    async def _next(self) -> Read[L_co]:
         while not self._is_over:
             found = self._held()
             if found is not None:
@@ -201,7 +206,7 @@ class Backfill(Stream["LogRead | PollFailed"]):
     def __repr__(self) -> str:
         return f"<Backfill {self._selection.text}{', closed' if self._is_over else ''}>"
 
-    def _held(self) -> Read | None:
+    def _held(self) -> Read[L_co] | None:
         """Deliver what was read and not delivered yet."""
         if self._failures:
             return self._failures.popleft()
@@ -214,7 +219,7 @@ class Backfill(Stream["LogRead | PollFailed"]):
         self._is_over = self._has_all and not self._active and not self._waiting
         return None
 
-    def _item(self, vehicle_id: str, entry: Item) -> Read:
+    def _item(self, vehicle_id: str, entry: Item) -> Read[L_co]:
         log = self._selection.log
         key = f"{vehicle_id}/{log}/{entry.text}"
         if entry.error is not None:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from ev_energy_async.devices import Running, is_fatal
 from ev_energy_async.errors import Unauthorized
-from ev_energy_async.fleet.events import WatchEvent
 from ev_energy_async.fleet.watch.driver import Driver
 from ev_energy_async.fleet.watch.jobs import ReadJob
 from ev_energy_async.fleet.watch.settings import Expenses
@@ -31,8 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["Engine"]
 
 
-class Engine(Driver[WatchEvent]):
-    """Reads a fleet and makes events of what it finds.
+class Engine(Driver[Any]):
+    """Reads a fleet and makes events of what it finds; which ones follows from the kinds that it was asked for.
 
     Args:
         client: What to ask through.

@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING, Final, Literal
 import attrs
 
 from ev_energy_async.checkpoint import Advance, CheckpointConflict
-from ev_energy_async.fleet.watch.stream import Watch
+from ev_energy_async.fleet.watch.stream import E_co, Watch
 from ev_energy_async.lease import Keeper, LeaseLost
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
     from ev_energy_async.checkpoint import Checkpoint, Entry, Owner
-    from ev_energy_async.fleet.events import WatchEvent
     from ev_energy_async.fleet.watch.engine import Engine
     from ev_energy_async.lease import Lease
 
@@ -126,7 +125,7 @@ class FencedCheckpoint:
         return True
 
 
-class LedWatch(Watch):
+class LedWatch(Watch[E_co]):
     """A watch that polls while its process leads, and waits while another does.
 
     The lease is kept from the first event on, also while an event is being processed, until the watch is closed, ends
@@ -138,7 +137,7 @@ class LedWatch(Watch):
         engine: Callable[[int], Engine],
         lease: Lease,
         ack: Literal["next", "explicit"],
-        on_event: Callable[[WatchEvent], object] | None = None,
+        on_event: Callable[[E_co], object] | None = None,
         on_role_change: Callable[[Role], object] | None = None,
     ) -> None:
         super().__init__(engine(0), ack, on_event)
@@ -157,7 +156,7 @@ class LedWatch(Watch):
         await super().aclose()
         await self._resign()
 
-    async def _several(self, most: int = 1, age: float = 0.0) -> list[WatchEvent]:
+    async def _several(self, most: int = 1, age: float = 0.0) -> list[E_co]:
         while True:
             if not self._keeper.is_held:
                 self._post.stand_by()

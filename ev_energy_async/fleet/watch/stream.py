@@ -29,9 +29,10 @@ if TYPE_CHECKING:
     from ev_energy_async.fleet.watch.engine import Engine
     from ev_energy_async.fleet.watch.hints import Hint
 
-__all__ = ["Batch", "Deliveries", "Watch"]
+__all__ = ["Batch", "Deliveries", "E_co", "Watch"]
 
 E = TypeVar("E", bound="FleetEvent", default="WatchEvent")
+E_co = TypeVar("E_co", bound="FleetEvent", default="WatchEvent", covariant=True)
 
 
 class Batch(list[E]):
@@ -43,7 +44,7 @@ class Batch(list[E]):
             await self[-1].ack()
 
 
-class Deliveries(Stream[E]):
+class Deliveries(Stream[E_co]):
     """An iterator over events that are acknowledged, one by one or in batches.
 
     Args:
@@ -54,9 +55,9 @@ class Deliveries(Stream[E]):
 
     def __init__(
         self,
-        driver: Driver[E],
+        driver: Driver[E_co],
         ack: Literal["next", "explicit"],
-        on_event: Callable[[E], object] | None = None,
+        on_event: Callable[[E_co], object] | None = None,
     ) -> None:
         super().__init__()
         self._driver = driver
@@ -78,13 +79,13 @@ class Deliveries(Stream[E]):
             await self._driver.load()
         return self
 
-    async def _next(self) -> E:
+    async def _next(self) -> E_co:
         events = await self._several()
         if not events:
             raise StopAsyncIteration
         return events[0]
 
-    async def batches(self, max_items: int = 1_000, max_age: Duration = 60) -> AsyncGenerator[Batch[E]]:
+    async def batches(self, max_items: int = 1_000, max_age: Duration = 60) -> AsyncGenerator[Batch[E_co]]:
         """Yield events in batches, for sinks that take many at once; `Batch.ack` acknowledges all of one.
 
         A batch is delivered when it is full, or when its first event is that old; a step under way is awaited.
@@ -114,7 +115,7 @@ class Deliveries(Stream[E]):
                     return
             yield batch
 
-    async def _several(self, most: int = 1, age: float = 0.0) -> list[E]:
+    async def _several(self, most: int = 1, age: float = 0.0) -> list[E_co]:
         while True:
             try:
                 if self._ack == "next":
@@ -129,7 +130,7 @@ class Deliveries(Stream[E]):
             return events
 
 
-class Watch(Deliveries["WatchEvent"]):
+class Watch(Deliveries[E_co]):
     """An endless iterator over what happens to a fleet; `fleet.watch` makes it.
 
     Example:
@@ -174,7 +175,7 @@ class Watch(Deliveries["WatchEvent"]):
         found = [self._driver.hint(device_id) for device_id in devices_of(hint)]
         return any(found)
 
-    async def __anext__(self) -> WatchEvent:
+    async def __anext__(self) -> E_co:
         """Return the next event, as soon as there is one.
 
         Raises:
