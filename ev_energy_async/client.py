@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import attrs
 
 from ev_energy_async import checkpoint, config, errors
+from ev_energy_async import codec as codec_package
 from ev_energy_async import fleet as fleet_package
 from ev_energy_async._lazy import lazy_module
 from ev_energy_async.api import _document
 from ev_energy_async.calls import Group
 from ev_energy_async.clock import Clock, Duration, RandomSource, SystemClock, seconds
-from ev_energy_async.codec import Codec, Drift
 from ev_energy_async.flows import Flows
-from ev_energy_async.http import Core, Shared, Stats, Transport
+from ev_energy_async.http import Core, Shared, Transport
 from ev_energy_async.messages import (
     DEFAULT_DEADLINE,
     DEFAULT_TIMEOUT,
@@ -47,8 +47,9 @@ if TYPE_CHECKING:
     from ev_energy_async import health
     from ev_energy_async.auth import Auth, Grant
     from ev_energy_async.budget import RequestBudget
+    from ev_energy_async.codec import Drift
     from ev_energy_async.fleet import Fleet
-    from ev_energy_async.http import Route
+    from ev_energy_async.http import Route, Stats
     from ev_energy_async.ids import Ref
     from ev_energy_async.messages import Middleware, Observer, Request, Response
 else:
@@ -139,7 +140,7 @@ class EvEnergy(Flows):
         )
         shared = Shared(
             transport,
-            Codec(converter, on_drift, report_unknown=report_unknown),
+            lambda: codec_package.Codec(converter, on_drift, report_unknown=report_unknown),
             clock or SystemClock(),
             random or random_module.Random(),  # noqa: S311  # jitter, not secrets
             config.check_middleware(middleware),

@@ -33,15 +33,15 @@ Pure. The text of an error shows no token, secret, query string or body, and a s
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import urlsplit
 
+from ev_energy_async import messages
 from ev_energy_async._base import EvEnergyError, InvalidArgument
 from ev_energy_async.masking import masked, printable
 from ev_energy_async.messages import (
-    Operation,
     Problem,
-    Request,
     known_secrets,
     retry_after_text,
     seconds_stated,
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Sequence
 
-    from ev_energy_async.messages import RawResponse
+    from ev_energy_async.messages import RawResponse, Request
 
 __all__ = [
     "ApiError",
@@ -310,19 +310,26 @@ class AuthUnavailable(TransportError):
         *,
         transient: bool = True,
     ) -> None:
-        super().__init__(request or _TOKEN_REQUEST, reason, unsent=True, transient=transient)
+        super().__init__(request or _stand_in(), reason, unsent=True, transient=transient)
 
     def __reduce__(self) -> tuple[Any, ...]:
         state = {"transient": self.transient, "retry_at": self.retry_at}
         return type(self), (self.reason, self.request), state
 
     def __str__(self) -> str:
-        if self.request.operation.name == _TOKEN_REQUEST.operation.name:
+        if self.request.operation.name == _STAND_IN:
             return f"{self.consequence}: {printable(self.reason)}"
         return super().__str__()
 
 
-_TOKEN_REQUEST: Final[Request[Any]] = Request(Operation(name="auth", method="GET", path="/"), "/")
+# Name of the operation of an error that an `Auth` raises without a request.
+_STAND_IN: Final = "auth"
+
+
+@functools.cache
+def _stand_in() -> Request[Any]:
+    """Return a request for such an error."""
+    return messages.Request(messages.Operation(name=_STAND_IN, method="GET", path="/"), "/")
 
 
 class DecodeError(EvEnergyError):

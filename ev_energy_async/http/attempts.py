@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ev_energy_async import auth as auth_package
 from ev_energy_async import budget as budget_package
+from ev_energy_async import messages
 from ev_energy_async.errors import ApiError, AuthUnavailable, BudgetExhausted, ConnectionFailed, TransportError
 from ev_energy_async.http.retry import FAILURES, ended, pause, retry_after
 from ev_energy_async.masking import Secret, printable
-from ev_energy_async.messages import SAFE_METHODS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -117,7 +117,7 @@ class Attempts:
     async def _turn(self, request: Request[Any]) -> Spending:
         """Wait for a request of the budget. Writes go before reads: unless the caller says otherwise, they have 1."""
         options = request.options
-        priority = int(request.method not in SAFE_METHODS) if options.priority is None else options.priority
+        priority = int(request.method not in messages.SAFE_METHODS) if options.priority is None else options.priority
         try:
             spending = await self._budget.acquire(priority=priority, deadline=options.deadline_at)
         except budget_package.NotInTime as error:

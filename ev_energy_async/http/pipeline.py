@@ -8,6 +8,7 @@ The client makes one and gives it names; nothing else imports it.
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from weakref import WeakSet
@@ -16,18 +17,16 @@ import attrs
 
 from ev_energy_async import auth as auth_package
 from ev_energy_async import budget as budget_package
-from ev_energy_async import errors
+from ev_energy_async import errors, messages
+from ev_energy_async._lazy import lazy_module
 from ev_energy_async.http.attempts import Attempts
 from ev_energy_async.http.limits import Limits
 from ev_energy_async.http.middleware import chain, keeping_options
 from ev_energy_async.http.responses import data_of
-from ev_energy_async.http.stats import Stats
 from ev_energy_async.http.transport import lost
 from ev_energy_async.masking import Secret, printable
 from ev_energy_async.messages import (
     DEFAULT_TIMEOUT,
-    SAFE_METHODS,
-    CallFinished,
     CallOptions,
     Request,
     with_more_headers,
@@ -36,15 +35,18 @@ from ev_energy_async.urls import beside
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
 
     from ev_energy_async.auth import Auth, Grant, TokenSource
     from ev_energy_async.budget import RequestBudget
     from ev_energy_async.clock import Clock, RandomSource
     from ev_energy_async.codec import Codec
+    from ev_energy_async.http import stats
     from ev_energy_async.http.limits import Limit
     from ev_energy_async.http.transport import Transport
     from ev_energy_async.messages import Handler, Middleware, Observer, RawResponse, Response
+else:
+    stats = lazy_module("ev_energy_async.http.stats")
 
 __all__ = ["VERSION_HEADER", "Core", "Route", "Shared"]
 
@@ -56,13 +58,13 @@ _TOKEN_REQUESTS: Final = 8
 T = TypeVar("T")
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, slots=False)
 class Shared:
     """The part of a client that all its views share, whatever their token.
 
     Attributes:
         transport: The wire.
-        codec: The decoder of responses.
+        make_codec: Makes the decoder of responses, at the first of them.
         clock: Source of time.
         random: Source of randomness.
         middleware: The user's middleware.
@@ -76,7 +78,7 @@ class Shared:
     """
 
     transport: Transport
-    codec: Codec
+    make_codec: Callable[[], Codec]
     clock: Clock
     random: RandomSource
     middleware: tuple[Middleware, ...]
@@ -99,6 +101,11 @@ class Shared:
     def prefix(self) -> str:
         """The beginning of each log line about the client: its label, if it has one."""
         return "" if self.label is None else f"{self.label}: "
+
+    @functools.cached_property
+    def codec(self) -> Codec:
+        """The decoder of responses."""
+        return self.make_codec()
 
     def check_loop(self) -> None:
         """Refuse to be used on a second event loop."""
@@ -246,7 +253,7 @@ class Core:
     def _tell(self, request: Request[Any], started: float, status: int | None, error: str | None) -> None:
         if self.shared.observers:
             duration, attempts = self.shared.clock.monotonic() - started, request.options.record.attempts
-            call = CallFinished(request, status, error, duration, attempts, self.budget.remaining)
+            call = messages.CallFinished(request, status, error, duration, attempts, self.budget.remaining)
             for observer in self.shared.observers:
                 observer.on_call(call)
 
@@ -259,7 +266,7 @@ class Core:
         operation = request.operation
         if operation.user == "required" and user is None and self.stands_for_an_application:
             raise errors.InvalidArgument("user", None, f"a user for {operation.name}: call it on `as_user(...)`")
-        if self.shared.read_only and request.method not in SAFE_METHODS:
+        if self.shared.read_only and request.method not in messages.SAFE_METHODS:
             raise errors.InvalidArgument(
                 "operation", operation.name, "one that only reads, since the client is read-only"
             )
@@ -323,10 +330,10 @@ class Core:
             kind = errors.RequestTimeout if isinstance(error.__cause__, TimeoutError) else errors.ConnectionFailed
             raise kind(shown, error.reason) from error
 
-    def stats(self) -> Stats:
+    def stats(self) -> stats.Stats:
         """Return the figures, without a request."""
         token = None if self.tokens is None else self.tokens.token
-        return Stats(
+        return stats.Stats(
             label=self.label,
             calls=self._calls,
             failures=self._failures,

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args, get_origin, get
 
 import msgspec
 
+from ev_energy_async import codec as codec_package
 from ev_energy_async import errors
-from ev_energy_async.codec import Drift
 from ev_energy_async.http.retry import retry_after
 from ev_energy_async.masking import drop_frames
 from ev_energy_async.messages import BadItem
@@ -154,7 +154,7 @@ async def _good_items(
         if not isinstance(item, errors.DecodeError):
             good.append(item)
         elif on_bad_item == "skip":
-            codec.report(Drift(getattr(into, "__name__", str(into)), "[]", "undecodable"))
+            codec.report(codec_package.Drift(getattr(into, "__name__", str(into)), "[]", "undecodable"))
         elif on_bad_item == "raise":
             failure = failure or errors.DecodeError(item.reason, f"{path}[{index}]{item.path[1:]}", response)
         else:

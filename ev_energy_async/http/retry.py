@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import attrs
 
+from ev_energy_async import messages
 from ev_energy_async.errors import ApiError, ConnectionFailed, RequestTimeout, TransportError
-from ev_energy_async.messages import IDEMPOTENT_METHODS, RetryEvent, retry_after_text, seconds_stated
+from ev_energy_async.messages import RetryEvent, retry_after_text, seconds_stated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,7 +61,7 @@ def retry_after(status: int, headers: Mapping[str, str], now: dt.datetime) -> fl
 def may_repeat(request: Request[Any], outcome: Outcome) -> bool:
     """Whether a request may be sent again after an attempt with this outcome."""
     operation = request.operation
-    harmless = request.method in IDEMPOTENT_METHODS or operation.idempotent
+    harmless = request.method in messages.IDEMPOTENT_METHODS or operation.idempotent
     if isinstance(outcome, TransportError):
         if outcome.request.operation is not operation:
             # No token could be obtained: the request itself was not sent at all.

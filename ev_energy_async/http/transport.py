@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 import aiohttp
 from yarl import URL
 
+from ev_energy_async import messages
 from ev_energy_async._version import __version__
 from ev_energy_async.errors import ConnectionFailed, DecodeError, OutcomeUnknown, RequestTimeout, TransportError
 from ev_energy_async.http.aiohttp_guards import (
@@ -32,7 +33,7 @@ from ev_energy_async.http.aiohttp_guards import (
 from ev_energy_async.http.limits import Limits
 from ev_energy_async.http.proxies import Proxies
 from ev_energy_async.masking import Secret, drop_frames, reveal
-from ev_energy_async.messages import IDEMPOTENT_METHODS, Response
+from ev_energy_async.messages import Response
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable
@@ -298,7 +299,7 @@ def _caller() -> str:
 
 def lost(shown: Request[Any], kind: type[TransportError], reason: str, *, sent: bool) -> TransportError:
     """Return the error for a response that did not come."""
-    if sent and shown.method not in IDEMPOTENT_METHODS:
+    if sent and shown.method not in messages.IDEMPOTENT_METHODS:
         return OutcomeUnknown(shown, reason)
     return kind(shown, reason, unsent=not sent)
 
