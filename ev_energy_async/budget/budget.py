@@ -7,7 +7,8 @@ anything; all it needs is a clock.
 
 Turns are fair: higher `priority` first, and in the order of arrival within one priority. So that nobody starves, after
 nine turns in a row that passed over an older waiter, the tenth goes to the oldest, even if it takes a request of the
-reserve.
+reserve. Only calls that had to wait themselves, for more than a second, count: as long as the reserve suffices for
+those that may use it, it is theirs alone.
 """
 
 from __future__ import annotations
@@ -299,14 +300,14 @@ class Budget:
             self._blocked_until = self._bucket.blocked_until
             self._dismiss_late(now)
         while self._queue:
-            waiter, urgent = self._queue.first()
+            waiter, urgent = self._queue.first(now)
             if waiter.outcome.done():  # cancelled, and not run since
                 self._queue.remove(waiter)
                 continue
             permit = self._bucket.take(now, urgent=urgent)
             if permit is None:
                 break
-            self._queue.serve(waiter)
+            self._queue.serve(waiter, now)
             waiter.outcome.set_result(permit)
         self._arrange(now)
 
@@ -358,7 +359,8 @@ class Budget:
             self._stop_timer()
             return
         at = self._alarms[0][0] if self._alarms else math.inf
-        at = min(at, self._look_at(now, self._bucket.outlook(now, urgent=self._queue.first()[1])))
+        _, urgent = self._queue.first(now)
+        at = min(at, self._look_at(now, self._bucket.outlook(now, urgent=urgent)))
         if at == math.inf or (self._timer is not None and self._timer_at <= at):
             return
         self._stop_timer()

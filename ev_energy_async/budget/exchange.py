@@ -12,6 +12,8 @@ from typing import Final, Literal
 import msgspec
 
 from ev_energy_async.budget.bucket import Bucket, BucketState, Permit
+from ev_energy_async.budget.queue import IN_A_ROW, PROMPT
+from ev_energy_async.errors import EvEnergyError
 from ev_energy_async.messages import RateLimit
 
 __all__ = ["GRAIN", "LATEST", "SOON", "Ask", "Grant", "Reply", "Report", "Wish", "exchange", "next_look"]
@@ -27,9 +29,11 @@ SOON: Final = 0.25
 LATEST: Final = 120.0
 """After how many seconds it asks again at the latest: others may have learned of more."""
 
+# One that may use the reserve asks again after as long as it has waited, but not more often than this.
+_URGENT: Final = 1.0
+
 # A process that does not ask again when its turn comes has given up.
 _GIVES_UP_AFTER: Final = 3.0
-_IN_A_ROW: Final = 9
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,11 +53,11 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Wish(msgspec.Struct, frozen=True):
-    """The next waiter of a process: since when it waits is a time of the store."""
+    """The next waiter of a process, and for how many seconds it has waited."""
 
     priority: int
     is_urgent: bool
-    since: float
+    waited: float
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,18 +103,44 @@ class Reply(msgspec.Struct, frozen=True):
     flying: dict[str, Grant]
 
 
+class _Waiting(msgspec.Struct, frozen=True):
+    """A process that was given nothing: its next waiter, and until when it counts unless it asks again."""
+
+    priority: int
+    is_urgent: bool
+    since: float
+    until: float
+
+
 class _Shared(msgspec.Struct, kw_only=True):
+    """The state.
+
+    Attributes:
+        bucket: The bucket, but for the permits in flight.
+        now: When it was changed.
+        number: How many permits were given.
+        passed_over: How many turns in a row passed over an older waiter.
+        flying: The permits in flight, by name.
+        waiters: The processes that were given nothing.
+        given: Permits for processes that have not asked since.
+    """
+
     bucket: BucketState
     now: float
     number: int = 0
     passed_over: int = 0
     flying: dict[str, Grant] = {}
-    waiting: dict[str, tuple[Wish, float]] = {}
+    waiters: dict[str, _Waiting] = {}
+    given: dict[str, str] = {}
 
 
-def next_look(now: float, likely: float) -> float:
+_STATE: Final = msgspec.json.Decoder(_Shared)
+
+
+def next_look(now: float, likely: float, wish: Wish) -> float:
     """Return when a process asks again that was given nothing, where a request is likely to be free then."""
-    return min(max(likely if likely < math.inf else now, now + SOON), now + LATEST)
+    latest = min(max(wish.waited, _URGENT), LATEST) if wish.is_urgent else LATEST
+    return min(max(likely if likely < math.inf else now, now + SOON), now + latest)
 
 
 def exchange(text: str | None, now: float, ask: Ask) -> tuple[str, Reply]:
@@ -120,9 +150,15 @@ def exchange(text: str | None, now: float, ask: Ask) -> tuple[str, Reply]:
         text: The state before; None if there is none.
         now: The store's time in seconds.
         ask: What the process brings.
+
+    Raises:
+        EvEnergyError: What is stored is no such state.
     """
     bucket = Bucket(ask.limit, 1.0, ask.reserve, grain=GRAIN)
-    shared = _Shared(bucket=bucket.state(), now=now) if text is None else msgspec.json.decode(text, type=_Shared)
+    try:
+        shared = _Shared(bucket=bucket.state(), now=now) if text is None else _STATE.decode(text)
+    except msgspec.DecodeError as error:
+        raise EvEnergyError(f"what is stored is no state of a budget: {error}") from error
     now = shared.now = max(now, shared.now)  # a server that took another's place may be behind
     permits = {name: Permit(grant.at, grant.is_probe) for name, grant in shared.flying.items()}
     bucket.restore(shared.bucket, permits.values())
@@ -136,6 +172,7 @@ def exchange(text: str | None, now: float, ask: Ask) -> tuple[str, Reply]:
     granted = _next(shared, bucket, permits, now, ask)
     shared.bucket = bucket.state()
     shared.flying = {name: Grant(permit.at, permit.probe) for name, permit in permits.items()}
+    shared.given = {holder: name for holder, name in shared.given.items() if name in permits}
     reply = Reply(now, shared.bucket, granted, shared.flying)
     return msgspec.json.encode(shared).decode(), reply
 
@@ -154,39 +191,31 @@ def _report(bucket: Bucket, now: float, permit: Permit, report: Report) -> None:
 
 def _next(shared: _Shared, bucket: Bucket, permits: dict[str, Permit], now: float, ask: Ask) -> str | None:
     """Give a permit to the process that asks, if there is one and no other is to be served first."""
-    shared.waiting = {
-        holder: (wish, until)
-        for holder, (wish, until) in shared.waiting.items()
-        if holder != ask.holder and until > now
+    given = shared.given.pop(ask.holder, None)
+    waiters = shared.waiters = {
+        holder: each for holder, each in shared.waiters.items() if holder != ask.holder and each.until > now
     }
-    if ask.wish is None:
+    if given in permits:
+        return given
+    wish = ask.wish
+    if wish is None:
         return None
-    look = next_look(now, bucket.outlook(now, urgent=ask.wish.is_urgent).likely)
-    shared.waiting[ask.holder] = (ask.wish, look + _GIVES_UP_AFTER)
-    first, is_oldest = _first(shared)
-    if first != ask.holder:
-        return None
-    permit = bucket.take(now, urgent=ask.wish.is_urgent or is_oldest)
-    if permit is None:
-        return None
-    shared.passed_over = 0 if _oldest(shared) == ask.holder else shared.passed_over + 1
-    del shared.waiting[ask.holder]
-    shared.number += 1
-    name = str(shared.number)
-    permits[name] = permit
-    return name
-
-
-def _first(shared: _Shared) -> tuple[str, bool]:
-    """Return whose turn it is, and whether because it has been passed over; as `queue.Turns` within a process."""
-    waiting = shared.waiting
-    # By name among those who came together.
-    top = min(waiting, key=lambda holder: (-waiting[holder][0].priority, waiting[holder][0].since, holder))
-    oldest = _oldest(shared)
-    if oldest != top and shared.passed_over >= _IN_A_ROW:
-        return oldest, True
-    return top, False
-
-
-def _oldest(shared: _Shared) -> str:
-    return min(shared.waiting, key=lambda holder: (shared.waiting[holder][0].since, holder))
+    until = next_look(now, bucket.outlook(now, urgent=wish.is_urgent).likely, wish) + _GIVES_UP_AFTER
+    waiters[ask.holder] = _Waiting(wish.priority, wish.is_urgent, now - wish.waited, until)
+    while ask.holder in waiters:
+        # As `queue.Turns` within a process; by name among those who came together.
+        top = min(waiters, key=lambda holder: (-waiters[holder].priority, waiters[holder].since, holder))
+        oldest = min(waiters, key=lambda holder: (waiters[holder].since, holder))
+        is_owed = now - waiters[top].since > PROMPT and shared.passed_over >= IN_A_ROW
+        holder = oldest if is_owed else top
+        # Whoever is owed a turn has it even if its process asks later.
+        permit = bucket.take(now, urgent=waiters[top].is_urgent) if is_owed or holder == ask.holder else None
+        if permit is None:
+            return None
+        has_waited = now - waiters[holder].since > PROMPT
+        shared.passed_over = 0 if holder == oldest else shared.passed_over + has_waited
+        del waiters[holder]
+        shared.number += 1
+        permits[str(shared.number)] = permit
+        shared.given[holder] = str(shared.number)
+    return shared.given.pop(ask.holder)

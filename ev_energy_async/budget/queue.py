@@ -1,7 +1,7 @@
 """The queue in front of `budget.Budget`, which alone uses it.
 
-Higher priorities go first, and equal ones in the order of arrival. After nine turns in a row that passed over an older
-waiter, the tenth goes to the oldest. Pure: it neither waits nor wakes.
+Higher priorities go first, and equal ones in the order of arrival. Where those wait too, for more than a second, the
+oldest waiter has every tenth turn. Pure: it neither waits nor wakes, and time is an argument.
 """
 
 from __future__ import annotations
@@ -15,12 +15,17 @@ if TYPE_CHECKING:
 
     from ev_energy_async.budget.bucket import Permit
 
-__all__ = ["LONG_WAIT", "Turns", "Waiter"]
+__all__ = ["IN_A_ROW", "LONG_WAIT", "PROMPT", "Turns", "Waiter"]
 
 LONG_WAIT: Final = 60.0
 """Seconds after which a wait is logged."""
 
-_IN_A_ROW: Final = 9
+IN_A_ROW: Final = 9
+"""After so many turns that passed over an older waiter, it has the next one."""
+
+PROMPT: Final = 1.0
+"""Seconds. A call that is served within them has not waited, and has taken no turn from those that do: what it took
+may be of the reserve, which is not theirs."""
 
 
 class Waiter:
@@ -88,17 +93,19 @@ class Turns:
         """Return how many go before a waiter that arrives now."""
         return sum(len(level) for found, level in self._levels.items() if found >= priority)
 
-    def first(self) -> tuple[Waiter, bool]:
+    def first(self, now: float) -> tuple[Waiter, bool]:
         """Return whose turn it is, and whether it may use the reserve."""
         top = self._head(max(self._levels))
-        oldest = self._oldest()
-        if oldest is not top and self._passed_over >= _IN_A_ROW:
-            return oldest, True
-        return top, top.priority > 0
+        may_use_it = top.priority > 0
+        has_waited = now - top.since > PROMPT
+        return (self._oldest() if has_waited and self._passed_over >= IN_A_ROW else top), may_use_it
 
-    def serve(self, waiter: Waiter) -> None:
+    def serve(self, waiter: Waiter, now: float) -> None:
         """Remove a waiter that had its turn."""
-        self._passed_over = 0 if waiter is self._oldest() else self._passed_over + 1
+        if waiter is self._oldest():
+            self._passed_over = 0
+        else:
+            self._passed_over += now - waiter.since > PROMPT
         self.remove(waiter)
 
     def _head(self, priority: int) -> Waiter:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from ev_energy_async.budget.bucket import Bucket, Outlook, Permit
 from ev_energy_async.budget.budget import DEFAULT_LIMIT, Budget, Spending
-from ev_energy_async.budget.exchange import GRAIN, Ask, Reply, Report, Wish, exchange, next_look
+from ev_energy_async.budget.exchange import GRAIN, LATEST, Ask, Reply, Report, Wish, exchange, next_look
 from ev_energy_async.budget.ledger import Ledger
 from ev_energy_async.errors import EvEnergyError, InvalidArgument
 from ev_energy_async.messages import RateLimit
@@ -241,6 +241,7 @@ class SharedBudget(Budget):
         self._processes = processes
         self._exchanging: asyncio.Task[None] | None = None
         self._ask_at = -math.inf
+        self._is_expected = False  # the store knows of a waiter
 
     @property
     def is_down(self) -> bool:
@@ -262,7 +263,7 @@ class SharedBudget(Budget):
         await super().close()
         if self._exchanging is not None:
             await asyncio.wait([self._exchanging])
-        if self._mirror.reports or self._mirror.granted or self._mirror.alone:
+        if self._mirror.reports or self._mirror.granted or self._mirror.alone or self._is_expected:
             await self._exchange()
         await self._store.close()
 
@@ -278,7 +279,7 @@ class SharedBudget(Budget):
         """Return when to ask again; see `Budget._look_at`."""
         if self._mirror.share is not None:
             return min(outlook.likely, now + _AGAIN)
-        return max(self._ask_at, next_look(now, outlook.likely))
+        return self._ask_at if self._ask_at > now else now + LATEST  # an exchange is under way, and sets it
 
     def _ask(self) -> None:
         """Begin an exchange if there is something to tell or to ask."""
@@ -286,7 +287,8 @@ class SharedBudget(Budget):
         if self._exchanging is not None or (self._closed and not mirror.reports):
             return
         now = self._now()
-        has_news = bool(mirror.reports or mirror.alone or (mirror.granted and not self._queue))
+        is_over = bool(mirror.granted or self._is_expected) and not self._queue
+        has_news = bool(mirror.reports or mirror.alone or is_over)
         wants = bool(self._queue) and not mirror.granted
         if (now >= self._ask_at if (wants or self.is_down) else has_news) or (has_news and not self.is_down):
             self._begin()
@@ -324,8 +326,8 @@ class SharedBudget(Budget):
         alone, mirror.alone = mirror.alone, []
         wish = None
         if self._queue and mirror.share is None:
-            waiter, is_urgent = self._queue.first()
-            wish = Wish(waiter.priority, is_urgent, waiter.since + mirror.offset)
+            waiter, is_urgent = self._queue.first(now)
+            wish = Wish(waiter.priority, is_urgent, max(0.0, now - waiter.since))
         limit, reserve = self._settings
         ask = Ask(holder=self._holder, reports=reports, alone=alone, wish=wish, limit=limit, reserve=reserve)
         try:
@@ -347,5 +349,6 @@ class SharedBudget(Budget):
             mirror.come_back(now)
             _LOG.warning("the shared budget is back")
         self._ask_at = -math.inf
+        self._is_expected = wish is not None and reply.granted is None
         if wish is not None and reply.granted is None:
-            self._ask_at = self._look_at(now, mirror.outlook(now, urgent=wish.is_urgent))
+            self._ask_at = next_look(now, mirror.outlook(now, urgent=wish.is_urgent).likely, wish)

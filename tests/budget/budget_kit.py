@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
 from ev_energy_async.budget import Budget
+from ev_energy_async.errors import EvEnergyError
 from ev_energy_async.messages.request import RateLimit
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
+
+    from ev_energy_async.clock import Clock
+
+T = TypeVar("T")
 
 HOUR = 3600.0
 # A request stays in the books for a second longer than in the window, since two clocks drift apart.
@@ -85,6 +90,27 @@ class Server:
             return Answer(RateLimit(self.limit, 0), wait, len(self.counted))
         self.counted.append((now, whose))
         return Answer(RateLimit(self.limit, self.limit - len(live) - 1), None, len(self.counted))
+
+
+class Store:
+    """A store in memory, which can be down, and whose clock is an hour ahead."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.is_down = False
+        self.state: str | None = None
+        self._clock = clock
+        self._lock = asyncio.Lock()
+
+    async def update(self, change: Callable[[str | None, float], tuple[str, T]]) -> T:
+        async with self._lock:
+            await asyncio.sleep(0)
+            if self.is_down:
+                raise EvEnergyError("the store is down")
+            self.state, result = change(self.state, self._clock.now().timestamp() + 3_600)
+            return result
+
+    async def close(self) -> None:
+        pass
 
 
 async def turns() -> None:

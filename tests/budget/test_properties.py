@@ -303,8 +303,8 @@ def test_a_waiter_is_served_after_ten_turns_for_each_earlier_one(first: list[int
     while queue:
         if turn < len(later):
             arrive(later[turn])
-        waiter, _ = queue.first()
-        queue.serve(waiter)
+        waiter, _ = queue.first(10.0)
+        queue.serve(waiter, 10.0)
         turn += 1
         came, ahead = since[waiter.number]
         assert turn - came <= 10 * (ahead + 1)

@@ -4,43 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import pytest
 
 from ev_energy_async import Budget, InvalidArgument
 from ev_energy_async.budget import NotInTime, RequestBudget, SharedBudget
-from ev_energy_async.errors import EvEnergyError
 from ev_energy_async.messages import RateLimit
 from ev_energy_async.testing import FakeClock, check_budget
+from tests.budget.budget_kit import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from ev_energy_async.budget import Spending
-
-T = TypeVar("T")
-
-
-class Store:
-    """A store in memory, which can be down, and whose clock is an hour ahead."""
-
-    def __init__(self, clock: FakeClock) -> None:
-        self.is_down = False
-        self.state: str | None = None
-        self._clock = clock
-        self._lock = asyncio.Lock()
-
-    async def update(self, change: Callable[[str | None, float], tuple[str, T]]) -> T:
-        async with self._lock:
-            await asyncio.sleep(0)
-            if self.is_down:
-                raise EvEnergyError("the store is down")
-            self.state, result = change(self.state, self._clock.now().timestamp() + 3_600)
-            return result
-
-    async def close(self) -> None:
-        pass
 
 
 async def turns() -> None:
