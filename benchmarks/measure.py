@@ -336,12 +336,21 @@ class Run:
     def watch(self, server: Server) -> None:
         """Measure watching a small and a large fleet."""
         self._say("watching fleets")
-        small, large = (self._watched(server, size) for size in self.sizes.watched)
+        few, many = self.sizes.watched
+        # As many requests an hour as history in full pages needs.
+        small, large = (self._watched(server, size, limit=max(1_000, 9 * size // 50)) for size in (few, many))
         self.samples["watch_growth"]["watch_small"] = [cpu / self.sizes.watched[0] for cpu in small["cycles"]]
         self.samples["watch_growth"]["watch_large"] = [cpu / self.sizes.watched[1] for cpu in large["cycles"]]
         self.samples["watch_cycle"]["ours"] = large["cycles"]
+        self.samples["watch_requests"]["ours"] = large["requests"]
+        both = self._watched(server, many, limit=max(1_000, 9 * many // 50), logs="status,error")
+        self.samples["watch_block"]["ours"] = [both["first_block"], *both["blocks"]]
+        self.samples["watch_at_once"]["ours"] = self._watched(server, many)["cycles"]
+        unchanged = self._watched(server, many, share=0)["cycles"]
+        self.samples["watch_unchanged"]["ours"] = [cpu / many for cpu in unchanged]
         self.samples["watch_resident"]["ours"] = [large["resident"]]
 
-    def _watched(self, server: Server, size: int) -> dict[str, Any]:
+    def _watched(self, server: Server, size: int, **options: object) -> dict[str, Any]:
         server.control(fleet=size, living=True, reset=True)
-        return self.alone("watch", server, str(size), str(self.sizes.cycles))
+        given = [f"--{name}={value}" for name, value in options.items()]
+        return self.alone("watch", server, str(size), str(self.sizes.cycles), *given)

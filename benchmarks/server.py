@@ -5,8 +5,9 @@ request: the token, a vehicle, a page of status logs, and the fleet in pages wit
 not a sandbox: it checks neither token nor parameters.
 
 `POST /control` with a JSON object changes it: `{"fleet": 10000}`, `{"variant": "drift"}`, `{"hold": true}` (holds
-responses back until `{"hold": false}`), `{"delay": 0.05}` (seconds per response), `{"change": 0.05, "number": 7}` (a
-share of the fleet reports once more). The response contains counters.
+responses back until `{"hold": false}`), `{"delay": 0.05}` (seconds per response), `{"limit": 9000}` (requests an hour,
+which no request is refused for), `{"change": 0.05, "number": 7}` (a share of the fleet reports once more). The response
+contains counters.
 
     python -m benchmarks.server [--core 1]       # prints its port
 """
@@ -31,55 +32,57 @@ LIMIT: Final = 1_000_000
 _PAGE: Final = 100
 _PREPARED: Final = 10
 _FIRST_LOGS: Final = 3
+# Of a fleet so many documents are made ahead, with marks for what differs from vehicle to vehicle.
+_FORMS: Final = 200
+_ID, _AT, _STORED, _LOG = "@id", "@at", "@stored", "@log"
 
 
 class Fleet:
-    """Vehicles with their logs, and their items in the list encoded ahead."""
+    """Vehicles with their logs, each with a past of more than a page. Only what changes is held for each of them."""
 
     def __init__(self, size: int) -> None:
-        self._rng = random.Random(7)  # noqa: S311  # documents to measure with, not secrets
+        self._rng = rng = random.Random(7)  # noqa: S311  # documents to measure with, not secrets
         self.ids = documents.item_ids(size)
         self._places = {vehicle_id: index for index, vehicle_id in enumerate(self.ids)}
-        self._logs: list[list[tuple[str, bytes]]] = [[] for _ in self.ids]
-        self._vehicles: list[dict[str, Any]] = [{} for _ in self.ids]
-        self.items: list[bytes] = [b""] * size
-        for index in range(size):
-            for number in range(_FIRST_LOGS):
-                self._report(index, number)
-            self._encode(index)
+        self._logs = [documents.encode(documents.status_log(rng, _ID, _AT, _STORED)) for _ in range(_FORMS)]
+        shells = (documents.vehicle(rng, _ID, {_LOG: 0}) for _ in range(_FORMS))
+        self._shells = [documents.encode(shell).split(documents.encode({_LOG: 0})) for shell in shells]
+        # Six times as long between two of them as between two cycles: half an hour.
+        past = ((documents.log_time(-6 * number), self._logs[number]) for number in range(1, _PAGE + 1))
+        self._past = [(at, _filled(form, {_AT: at, _STORED: at})) for at, form in past]
+        self._reported: dict[int, list[int]] = {}
 
-    def _report(self, index: int, number: int) -> None:
-        logs = self._logs[index]
-        sampled_at = documents.log_time(number, index)
-        log = documents.status_log(self._rng, self.ids[index], sampled_at, documents.log_time(number, index + 5))
-        logs.insert(0, (sampled_at, documents.encode(log)))
-        known = self._vehicles[index]
-        if known:
-            known["latest_status_log"] = log
-        else:
-            self._vehicles[index] = documents.vehicle(self._rng, self.ids[index], log)
+    def _numbers(self, index: int) -> list[int]:
+        """Return the numbers of the logs of a vehicle, newest first, without those of its past."""
+        return [*self._reported.get(index, ()), *reversed(range(_FIRST_LOGS))]
 
-    def _encode(self, index: int) -> None:
-        self.items[index] = documents.encode(self._vehicles[index])
+    def _log(self, index: int, number: int) -> tuple[str, bytes]:
+        at = documents.log_time(number, index)
+        form = self._logs[(index + number) % _FORMS]
+        return at, _filled(form, {_ID: self.ids[index], _AT: at, _STORED: documents.log_time(number, index + 5)})
+
+    def _item(self, index: int) -> bytes:
+        _, log = self._log(index, self._numbers(index)[0])
+        head, tail = (_filled(part, {_ID: self.ids[index]}) for part in self._shells[index % _FORMS])
+        return head + log + tail
 
     def change(self, share: float, number: int) -> int:
         """Let a share of the vehicles report once more, at the time of this number."""
         changed = self._rng.sample(range(len(self.ids)), round(len(self.ids) * share))
         for index in changed:
-            self._report(index, number)
-            self._encode(index)
+            self._reported.setdefault(index, []).insert(0, number)
         return len(changed)
 
     def item(self, vehicle_id: str) -> bytes | None:
         """Return a vehicle."""
         place = self._places.get(vehicle_id)
-        return None if place is None else self.items[place]
+        return None if place is None else self._item(place)
 
     def page(self, after: str | None) -> tuple[bytes, str | None]:
         """Return the page after a vehicle, and the cursor of the next page; None on the last."""
         first = 0 if after is None else self._places[after] + 1
-        body = b"[%b]" % b",".join(self.items[first : first + _PAGE])
-        last = first + _PAGE
+        last = min(first + _PAGE, len(self.ids))
+        body = b"[%b]" % b",".join(self._item(index) for index in range(first, last))
         return body, self.ids[last - 1] if last < len(self.ids) else None
 
     def logs(self, vehicle_id: str, since: str | None) -> bytes | None:
@@ -87,8 +90,15 @@ class Fleet:
         place = self._places.get(vehicle_id)
         if place is None:
             return None
-        logs = self._logs[place][:_PAGE]
-        return b"[%b]" % b",".join(encoded for at, encoded in logs if since is None or at >= since)
+        new = [self._log(place, number) for number in self._numbers(place)]
+        found = [encoded for at, encoded in [*new, *self._past][:_PAGE] if since is None or at >= since]
+        return b"[%b]" % _filled(b",".join(found), {_ID: vehicle_id})
+
+
+def _filled(form: bytes, values: dict[str, str]) -> bytes:
+    for mark, value in values.items():
+        form = form.replace(mark.encode(), value.encode())
+    return form
 
 
 class State:
@@ -102,6 +112,7 @@ class State:
         self.variant: documents.Variant = "plain"
         self.served = 0
         self.delay = 0.0
+        self.limit = LIMIT
         self.held: list[tuple[Connection, bytes]] | None = None
         self.vary("plain")
 
@@ -128,6 +139,7 @@ class State:
             for connection, response in held:
                 connection.write(response)
         self.delay = wanted.get("delay", self.delay)
+        self.limit = wanted.get("limit", self.limit)
         if "reset" in wanted:
             self.served = 0
         return counted
@@ -173,10 +185,10 @@ class State:
         return self._head("404 Not Found", "application/problem+json", len(body), "") + body
 
     def _head(self, status: str, kind: str, length: int, more: str) -> bytes:
-        left = max(LIMIT - self.served, 1_000)
+        left = max(self.limit - self.served, 1_000)
         return (
             f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nEvEnergy-Version: 2\r\n"
-            f"X-RateLimit-Limit: {LIMIT}\r\nX-RateLimit-Remaining: {left}\r\n{more}\r\n"
+            f"X-RateLimit-Limit: {self.limit}\r\nX-RateLimit-Remaining: {left}\r\n{more}\r\n"
         ).encode()
 
 

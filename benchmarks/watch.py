@@ -1,9 +1,10 @@
-"""Watch a fleet of which 5 % report in each cycle, and measure the cost of a cycle.
+"""Watch a fleet of which a share reports in each cycle, and measure the cost of a cycle.
 
-    python -m benchmarks.watch BASE_URL VEHICLES CYCLES [--core N]
+    python -m benchmarks.watch BASE_URL VEHICLES CYCLES [--share 0.05] [--limit 9000] [--logs status,error] [--core N]
 
 The client's clock skips its waits, so that nobody waits for five-minute cycles; the budget and the watch's schedule see
-the full time. The first cycle, in which all vehicles are new, does not count.
+the full time. The first cycle, in which all vehicles are new, does not count. A block of the event loop is the longest
+time of the processor between two turns of a task that asks for one all the time.
 """
 
 from __future__ import annotations
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _EVERY: Final = 300
-_SHARE: Final = 0.05
 _LIMIT: Final = 1_000_000
 _FIRST: Final = 10  # number of the first log that arrives during the watch; earlier ones exist at its start
 _EPOCH: Final = dt.datetime(2026, 3, 14, tzinfo=dt.UTC)
@@ -57,42 +57,82 @@ class _Clock:
         await asyncio.sleep(0)
 
 
-async def _change(session: aiohttp.ClientSession, base_url: str, number: int) -> int:
-    wanted = json.dumps({"change": _SHARE, "number": number, "reset": True})
-    async with session.post(base_url.removesuffix("/v2") + "/control", data=wanted) as response:
+class _Turns:
+    """The turns of a task that asks for one all the time.
+
+    Attributes:
+        longest: The longest time of the processor between two of them, in seconds.
+    """
+
+    def __init__(self) -> None:
+        self.longest = 0.0
+
+    async def take(self) -> None:
+        before = time.thread_time()
+        while True:
+            await asyncio.sleep(0.002)
+            now = time.thread_time()
+            self.longest = max(self.longest, now - before)
+            before = now
+
+
+async def _control(session: aiohttp.ClientSession, base_url: str, **wanted: Any) -> dict[str, Any]:
+    async with session.post(base_url.removesuffix("/v2") + "/control", data=json.dumps(wanted)) as response:
         response_body: dict[str, Any] = json.loads(await response.read())
-        changed: int = response_body["changed"]
-        return changed
+        return response_body
 
 
-async def _watch(base_url: str, size: int, cycles: int) -> dict[str, Any]:
-    clock = _Clock()
+async def _watch(options: argparse.Namespace) -> dict[str, Any]:
+    clock, turns, base_url = _Clock(), _Turns(), options.base_url
     costs: list[float] = []
+    requests: list[int] = []
+    durations: list[float] = []
+    blocks: list[float] = []
     delivered = expected = 0
     auth = ClientCredentials("a-client", "a-secret")
-    budget = Budget(_LIMIT, clock=clock)
+    budget = Budget(options.limit, clock=clock)
+    logs: Any = set(options.logs.split(","))
     async with (
         EvEnergy(auth, base_url=base_url, budget=budget, clock=clock) as ev,
         aiohttp.ClientSession() as session,
     ):
+        await _control(session, base_url, limit=options.limit)
+        beside = asyncio.create_task(turns.take())
         started = time.process_time()
-        stream = ev.fleet.watch(every=_EVERY, checkpoint=MemoryCheckpoint(), logs={"status"})
+        stream = ev.fleet.watch(every=_EVERY, checkpoint=MemoryCheckpoint(), logs=logs)
         number = _FIRST
         async for event in stream:
             delivered += isinstance(event, StatusLogged)
             if not isinstance(event, CycleFinished):
                 continue
             costs.append(time.process_time() - started)
+            blocks.append(turns.longest)
+            durations.append(event.duration)
+            requests.append(event.spent.total)
             if delivered != expected:
                 raise AssertionError(f"{delivered} logs were delivered, {expected} were expected")
-            if len(costs) > cycles:
+            if len(costs) > options.cycles:
                 break
-            delivered, expected = 0, await _change(session, base_url, number)
+            found = await _control(session, base_url, change=options.share, number=number, reset=True)
+            delivered, expected = 0, found["changed"]
             number += 1
             gc.collect()
+            await asyncio.sleep(0.01)
+            turns.longest = 0.0
             started = time.process_time()
         await stream.aclose()
-    return {"cycles": costs[1:], "first": costs[0], "resident": resident(), "vehicles": size}
+        beside.cancel()
+        await asyncio.wait([beside])
+    return {
+        "cycles": costs[1:],
+        "first": costs[0],
+        "blocks": blocks[1:],
+        "first_block": blocks[0],
+        "durations": durations[1:],
+        "requests": requests[1:],
+        "resident": resident(),
+        "vehicles": options.vehicles,
+    }
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -101,11 +141,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("base_url")
     parser.add_argument("vehicles", type=int)
     parser.add_argument("cycles", type=int)
+    parser.add_argument("--share", type=float, default=0.05)
+    parser.add_argument("--limit", type=int, default=_LIMIT)
+    parser.add_argument("--logs", default="status")
     parser.add_argument("--core", type=int, default=None)
     options = parser.parse_args(arguments)
     placing.pin(options.core)
-    found = asyncio.run(_watch(options.base_url, options.vehicles, options.cycles))
-    print(json.dumps(found))
+    print(json.dumps(asyncio.run(_watch(options))))
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ev_energy_async.codec.personal import personal_fields as personal_fields
     from ev_energy_async.codec.personal import redacted as redacted
     from ev_energy_async.codec.slices import AT_ONCE as AT_ONCE
+    from ev_energy_async.codec.slices import picked as picked
     from ev_energy_async.codec.strict import decode_strict as decode_strict
     from ev_energy_async.codec.tolerant import Decoded as Decoded
     from ev_energy_async.codec.tolerant import TolerantConverter as TolerantConverter
@@ -43,7 +44,7 @@ else:
         drift=("Drift",),
         encoding=("encode", "lost_keys"),
         personal=("personal_fields", "redacted"),
-        slices=("AT_ONCE",),
+        slices=("AT_ONCE", "picked"),
         strict=("decode_strict",),
         tolerant=("Decoded", "TolerantConverter", "has_hook", "structure"),
         types=("members", "shape", "spoken"),

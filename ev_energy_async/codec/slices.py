@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-__all__ = ["AT_ONCE", "SLICE", "groups", "is_moderate"]
+__all__ = ["AT_ONCE", "SLICE", "groups", "is_moderate", "picked"]
 
 AT_ONCE: Final = 128 * 1024
 """The size in bytes up to which a document is decoded at once."""
@@ -51,6 +51,23 @@ def is_moderate(data: bytes) -> bool:
     """Whether msgspec may try a document in one go."""
     size = len(data)
     return size <= _UNCOUNTED or (size <= _FAST_AT_ONCE and data.count(b"{") <= _MOST_AT_ONCE)
+
+
+def picked(data: bytes, pick: Callable[[list[msgspec.Raw]], list[msgspec.Raw]]) -> bytes:
+    """Return an array with some of its items; what is no array of moderate size, as it is.
+
+    Args:
+        data: The array.
+        pick: Given the raw items, returns those that are to stay.
+    """
+    if not is_moderate(data):
+        return data
+    try:
+        items = _ITEMS.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return data  # whose decoding says what is wrong with it
+    kept = pick(items)
+    return data if len(kept) == len(items) else b"[%b]" % b",".join(kept)
 
 
 def groups(data: bytes) -> Iterator[tuple[bytes, int]]:

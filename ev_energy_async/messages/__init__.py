@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from ev_energy_async.messages.request import Handler as Handler
     from ev_energy_async.messages.request import Middleware as Middleware
     from ev_energy_async.messages.request import OnBadItem as OnBadItem
+    from ev_energy_async.messages.request import Pick as Pick
     from ev_energy_async.messages.request import RateLimit as RateLimit
     from ev_energy_async.messages.request import RawResponse as RawResponse
     from ev_energy_async.messages.request import Request as Request
@@ -61,6 +62,7 @@ else:
             "Handler",
             "Middleware",
             "OnBadItem",
+            "Pick",
             "RateLimit",
             "RawResponse",
             "Request",

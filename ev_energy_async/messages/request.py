@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Awaitable, Callable, Mapping
 
+    import msgspec
+
     from ev_energy_async.clock import RandomSource
     from ev_energy_async.messages.operations import Operation
 
@@ -35,6 +37,7 @@ __all__ = [
     "Handler",
     "Middleware",
     "OnBadItem",
+    "Pick",
     "RateLimit",
     "RawResponse",
     "Request",
@@ -127,6 +130,9 @@ class BadItem:
 
 OnBadItem: TypeAlias = "Literal['raise', 'skip'] | Callable[[BadItem], Any]"
 """The policy for an item of a list that cannot be decoded."""
+
+Pick: TypeAlias = "Callable[[list[msgspec.Raw]], list[msgspec.Raw]]"
+"""Returns those of the raw items of a list that are to be decoded."""
 
 
 @attrs.define(eq=False)
@@ -249,6 +255,7 @@ class Request(Generic[T_co]):
         options: The options of the call.
         on_bad_item: What to do with an item of a list that cannot be decoded; None leaves it to the client.
         authorization: Value of the `Authorization` header of a token request; no error carries it.
+        pick: Given the raw items of a list, returns those that are to be decoded; None for all of them.
     """
 
     operation: Operation[T_co]
@@ -259,6 +266,7 @@ class Request(Generic[T_co]):
     options: CallOptions = DEFAULT_OPTIONS
     on_bad_item: OnBadItem | None = None
     authorization: Secret[str] | None = None
+    pick: Pick | None = None
 
     @property
     def method(self) -> str:
@@ -275,8 +283,9 @@ class Request(Generic[T_co]):
         *,
         headers: Mapping[str, str] | None = None,
         options: CallOptions | None = None,
+        pick: Pick | None = None,
     ) -> Request[T_co]:
-        """Return the request with other headers or options; what is None stays."""
+        """Return the request with other headers, options or choice of items; what is None stays."""
         # Not `attrs.evolve`, which takes five times as long: every call comes here several times.
         return Request(
             self.operation,
@@ -287,6 +296,7 @@ class Request(Generic[T_co]):
             self.options if options is None else options,
             self.on_bad_item,
             self.authorization,
+            self.pick if pick is None else pick,
         )
 
     def without_secrets(self) -> Request[T_co]:

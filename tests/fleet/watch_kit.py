@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
 import attrs
+import msgspec
 
 from ev_energy_async import models
 from ev_energy_async.budget import Budget
 from ev_energy_async.checkpoint import MemoryCheckpoint, Owner
 from ev_energy_async.client import BASE_URL
+from ev_energy_async.codec import encode
 from ev_energy_async.errors import NotFound
 from ev_energy_async.fleet import Fleet
 from ev_energy_async.fleet.events import CycleFinished, ErrorLogged, StatusLogged
@@ -157,13 +159,20 @@ class ModelFleet:
             page = found[: self._size(asked)]
             link = self._link(request, asked, page[-1] if len(found) > len(page) else None)
             expands = [value for name, value in parse_qsl(request.query) if name == "expand"]
-            return [self._vehicle(self.cars[each], expands) for each in page], link
+            return self._picked(request, [self._vehicle(self.cars[each], expands) for each in page]), link
         car = self.cars[parts[1]]
         if not car.since <= now < car.until:
             raise NotFound(Response(request, BASE_URL + request.path, 404, {}, b"", b""))
         if len(parts) == 2:
             return self._vehicle(car, []), {}
         return self._logs(request, car, parts[2], asked)
+
+    def _picked(self, request: Request[Any], items: list[Any]) -> list[Any]:
+        if request.pick is None:
+            return items
+        raws = [msgspec.Raw(encode(item)) for item in items]
+        kept = {id(raw) for raw in request.pick(raws)}
+        return [item for item, raw in zip(items, raws, strict=True) if id(raw) in kept]
 
     def _logs(self, request: Request[Any], car: Car, kind: str, asked: dict[str, str]) -> tuple[Any, dict[str, str]]:
         found = self.listed(car.status if kind == "status_logs" else car.errors)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ev_energy_async.calls import Paginator
     from ev_energy_async.devices import DeviceKind, Portion, ServerTime
     from ev_energy_async.fleet.watch.ledger import Seen
-    from ev_energy_async.messages import BadItem, Request, Response, Sender
+    from ev_energy_async.messages import BadItem, Pick, Request, Response, Sender
 
 __all__ = ["BadLog", "Counted", "Reading", "identity_of"]
 
@@ -36,6 +36,7 @@ class Counted:
     Args:
         sender: What to send through.
         is_raw: Whether the raw JSON of items is kept.
+        pick: Chooses the items of a list that are decoded; None for all of them.
 
     Attributes:
         calls: How many were answered.
@@ -43,8 +44,9 @@ class Counted:
         raws: The raw JSON of items, by their identity, until it is cleared.
     """
 
-    def __init__(self, sender: Sender, *, is_raw: bool = False) -> None:
+    def __init__(self, sender: Sender, *, is_raw: bool = False, pick: Pick | None = None) -> None:
         self._sender = sender
+        self._pick = pick
         self._is_raw = is_raw
         self.calls = 0
         self.bad: set[int] = set()
@@ -58,7 +60,7 @@ class Counted:
     async def send(self, request: Request[Any]) -> Response[Any]:
         """See `Sender.send`."""
         self.bad.clear()
-        response = await self._sender.send(request)
+        response = await self._sender.send(request if self._pick is None else request.changed(pick=self._pick))
         self.calls += 1
         if self._is_raw:
             raws = raw_items_of(response.body, self.bad)

@@ -80,6 +80,14 @@ class Cycle:
         self.pages = self.seen = 0
         self.here.clear()
 
+    def see(self, found: Mapping[int, str]) -> Mapping[int, str]:
+        """Note devices that are shown as before, by the hashes of their bytes, and return those not seen until now."""
+        if not self.here.isdisjoint(found.values()):
+            found = {mark: device_id for mark, device_id in found.items() if device_id not in self.here}
+        self.here.update(found.values())
+        self.seen += len(found)
+        return found
+
     def end_snapshot(self, devices: Mapping[str, DeviceState], rules: Rules) -> tuple[int, int] | None:
         """Note which devices are missing from the snapshot, to be looked up.
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from contextlib import aclosing
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
@@ -18,11 +19,14 @@ from ev_energy_async.fleet.watch.raw import raw_newest_of
 from ev_energy_async.values import UNSET
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ev_energy_async.calls import Page
     from ev_energy_async.devices import DeviceKind
     from ev_energy_async.fleet.watch.collection import Reading
     from ev_energy_async.fleet.watch.cycle import Cycle
     from ev_energy_async.fleet.watch.settings import FleetClient
+    from ev_energy_async.fleet.watch.shown import Glance
     from ev_energy_async.messages import BadItem
 
 __all__ = ["Lookup", "PageJob", "ReadJob", "WatchJob"]
@@ -50,6 +54,7 @@ class PageJob:
         of: The kind of devices.
         cycle: The cycle whose snapshot it is of.
         is_raw: Whether the raw newest logs are kept.
+        glance: Which devices need not be decoded; None to decode all of them.
         bad: The devices that could not be decoded.
         calls: How many requests were answered.
         most_waits: How often in a row a page that cannot be understood is asked for again.
@@ -59,6 +64,7 @@ class PageJob:
     of: DeviceKind
     cycle: Cycle
     is_raw: bool = False
+    glance: Glance | None = None
     bad: list[BadItem] = attrs.field(factory=list["BadItem"])
     calls: int = 0
     most_waits: int = MOST_WAITS
@@ -71,7 +77,7 @@ class PageJob:
 
     async def run(self) -> Page[Any]:
         """Return the page."""
-        sender = Counted(self.client)
+        sender = Counted(self.client, pick=None if self.glance is None else self.glance.pick)
         newest = [row.newest for row in self.of.logs.values() if row.newest is not None]
         expand = {"expand": newest} if newest else {}
         lister = getattr(api, self.of.list_devices)
@@ -82,6 +88,12 @@ class PageJob:
         if self.is_raw and newest:
             self._raws = raw_newest_of(page.response.body, newest[0])
         return page
+
+    def marks(self, devices: int) -> Iterator[int | None]:
+        """Return the hashes of the devices that were decoded, so many; None where they are not known."""
+        bad = {item.index for item in self.bad}
+        marks = [] if self.glance is None else [mark for at, mark in enumerate(self.glance.marks) if at not in bad]
+        return iter(marks) if len(marks) == devices else repeat(None, devices)
 
     def raw_of(self, device_id: str) -> bytes | None:
         """Return the raw JSON of the newest log of a device, if it was kept."""

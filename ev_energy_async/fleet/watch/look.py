@@ -6,7 +6,7 @@ is *behind* until a read has seen it: then all between is known to be delivered 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
@@ -17,14 +17,14 @@ from ev_energy_async.fleet.watch.collection import identity_of
 from ev_energy_async.fleet.watch.ledger import Ledger, Seen
 from ev_energy_async.fleet.watch.scheduler import deadline_of
 from ev_energy_async.fleet.watch.state import DeviceState
-from ev_energy_async.instants import ALWAYS, SKEW, instant, instant_of, moment
+from ev_energy_async.instants import ALWAYS, SKEW, instant, instant_of
 from ev_energy_async.values import UNSET
 
 if TYPE_CHECKING:
     from ev_energy_async.devices import DeviceKind
     from ev_energy_async.fleet.watch.state import Meta
 
-__all__ = ["INACTIVE", "Look", "Rules", "Step", "Usual", "latest_of", "look_at"]
+__all__ = ["INACTIVE", "Look", "Rules", "Step", "latest_of", "look_at"]
 
 INACTIVE: Final = "INACTIVE"
 # The fields of a log that name its device and itself.
@@ -101,6 +101,7 @@ class Look:
         is_initial: Whether nothing of a past that counts was read yet.
         per_hour: How many logs it stores in an hour; 0 if unknown.
         is_changed: Whether it shows a log that is new.
+        is_ahead: Whether that log is ahead of the API's clock, so that time alone changes what follows from it.
         is_unwell: Whether its error logs are to be read now.
     """
 
@@ -109,36 +110,8 @@ class Look:
     is_initial: bool = False
     per_hour: float = 0.0
     is_changed: bool = False
+    is_ahead: bool = False
     is_unwell: bool = False
-
-
-class Usual(NamedTuple):
-    """The times between which an unchanged newest log says nothing, as texts to the second.
-
-    Comparing texts takes a fraction of the time that reading them takes, and most devices show what they showed before.
-
-    Attributes:
-        after: Devices with an older one have fallen silent.
-        before: A later one is ahead of the API's clock.
-    """
-
-    after: str
-    before: str
-
-    @classmethod
-    def of(cls, shown_at: int, rules: Rules) -> Usual:
-        """Return those of a page of a snapshot."""
-        silent = _to_the_second(shown_at - rules.stale) if rules.errors else ""
-        return cls(silent, _to_the_second(shown_at + SKEW))
-
-    def holds(self, text: str) -> bool:
-        """Return whether a time is surely between them."""
-        # RFC 3339 in UTC; other spellings are read in full.
-        return text[-1:] == "Z" and text[10:11] == "T" and self.after < text[:19] < self.before
-
-
-def _to_the_second(at: int) -> str:
-    return f"{moment(at):%Y-%m-%dT%H:%M:%S}"
 
 
 def look_at(
@@ -149,7 +122,6 @@ def look_at(
     *,
     began: int,
     shown_at: int,
-    usual: Usual,
     is_first: bool,
     within: float,
 ) -> Look | None:
@@ -162,7 +134,6 @@ def look_at(
         rules: The rules of the watch.
         began: When the snapshot was begun, by the API's clock.
         shown_at: When the device was shown, which may be an hour later.
-        usual: The times that go with it.
         is_first: Whether nothing was known of the fleet before it.
         within: How soon every log is to be delivered, in seconds; 0 for at once.
     """
@@ -179,14 +150,11 @@ def look_at(
         and integrated == state.integrated
         and not state.trouble
     )
-    if is_unchanged and (hint is None or usual.holds(hint)):
-        return None
     at = None if hint is None else instant(hint)
-    is_silent = rules.errors and at is not None and _falls_silent(at, meta, rules, shown_at)
     is_ahead = at is not None and at > shown_at + SKEW
-    if is_unchanged and not (is_silent or is_ahead):
+    if is_unchanged and not is_ahead:
         return None
-    found = Look(is_unwell=is_silent)
+    found = Look(is_ahead=is_ahead)
     was_seen = state is not None and state.is_here and not any(what == rules.of.noun for what, _ in state.trouble)
     if state is None or not state.is_here:
         state = _added(integrated, newest, state, meta, rules, hint, began=began, is_first=is_first)
@@ -333,12 +301,6 @@ def _added(
     for log in rules.of.watched:
         new = new.with_ledger(log, status if log == rules.regular else Ledger.since(since))
     return new.but(latest=latest_of(newest))
-
-
-def _falls_silent(newest: int, meta: Meta, rules: Rules, began: int) -> bool:
-    """Return whether a device has fallen silent since the last snapshot."""
-    before = meta.snapshot_at
-    return began - newest > rules.stale and (before == ALWAYS or before - newest <= rules.stale)
 
 
 def _stored(newest: Any) -> int | None:

@@ -14,11 +14,12 @@ from ev_energy_async.errors import ApiError, DecodeError, EvEnergyError
 from ev_energy_async.fleet.watch.cycle import Cycle
 from ev_energy_async.fleet.watch.emitter import Emitter
 from ev_energy_async.fleet.watch.jobs import Lookup, PageJob, ReadJob
-from ev_energy_async.fleet.watch.look import Usual, look_at
+from ev_energy_async.fleet.watch.look import look_at
 from ev_energy_async.fleet.watch.reads import Reads
 from ev_energy_async.fleet.watch.rotation import next_for_errors
 from ev_energy_async.fleet.watch.scheduler import Scheduler
 from ev_energy_async.fleet.watch.settings import Progress, Provision
+from ev_energy_async.fleet.watch.shown import Shown, Silence
 from ev_energy_async.fleet.watch.state import FleetState, Meta
 from ev_energy_async.instants import ALWAYS, SECOND, moment
 
@@ -80,6 +81,8 @@ class Track:
         self._emitter.on_late = self._provision.note_late
         reader = client.with_options(priority=_HISTORY)
         self._reads = Reads(reader, time, settings, self.state, self._scheduler, self._provision, self._emitter)
+        self._shown = Shown()
+        self._silence = Silence(self._rules.stale)
         self._cycle: Cycle | None = None
         self._due = -math.inf
         self._has_shrunk = False
@@ -92,6 +95,8 @@ class Track:
     def reset(self) -> None:
         """Forget what is under way."""
         self._cycle = None
+        self._shown.forget()
+        self._silence.forget()
         self._reads.clear()
         self._scheduler.forget_all()
 
@@ -132,6 +137,7 @@ class Track:
         is_recent = cycle.began - meta.snapshot_at <= round(2 * self._provision.every * SECOND)
         is_paced = (is_recent or self.finished > 0) and self._settings.cycles is None
         self._scheduler.begin_pass(now, is_paced=is_paced)
+        self._shown.begin()
         self._reads.retry()
 
     def jobs(self, now: float) -> list[Task]:
@@ -148,7 +154,9 @@ class Track:
         cycle, settings = self._cycle, self._settings
         if cycle is None or cycle.is_complete or self._scheduler.page_at(now) > now:
             return []
-        return [PageJob(self._client, settings.kind, cycle, is_raw=settings.is_raw)]
+        # A selection by the application may depend on more than a device.
+        glance = self._shown.glance() if settings.selects is None else None
+        return [PageJob(self._client, settings.kind, cycle, is_raw=settings.is_raw, glance=glance)]
 
     def snapshot_at(self, now: float) -> float:
         """Return when the next page of a snapshot, or the next cycle, is due."""
@@ -200,6 +208,7 @@ class Track:
             # From its beginning when it is asked for again, for it may have been the cursor that was refused.
             was_resumed = cycle.is_resumed and isinstance(outcome, ApiError)
             cycle.restart(self._time.now())
+            self._shown.forget()
             if not was_resumed:
                 raise outcome
             return
@@ -216,22 +225,31 @@ class Track:
         for item in job.bad:
             self._emitter.bad_device(cycle, item)
         cycle.seen += len(job.bad)
-        usual = Usual.of(shown_at, self._rules)
-        for device in page:
-            self._look(cycle, device, shown_at, usual, job.raw_of(device.id))
+        if job.glance is not None:
+            self._shown.note(cycle.see(job.glance.same))
+        for device, mark in zip(page, job.marks(len(page)), strict=True):
+            is_settled = self._look(cycle, device, shown_at, job.raw_of(device.id))
+            if is_settled and mark is not None:
+                self._shown.note({mark: device.id})
+            if self._rules.errors:
+                self._silence.watch(device.id, self.state.devices.get(device.id), self.state.meta.snapshot_at)
+        for device_id in self._silence.fallen(self.state.devices, shown_at):
+            self._looks_unwell(device_id)
         cycle.cursor = page.next_cursor
         self._emitter.page_done(cycle.under_way(self.state.meta))
         if page.next_cursor is None:
             self._end_snapshot(cycle, now)
 
-    def _look(self, cycle: Cycle, device: Any, shown_at: int, usual: Usual, raw: bytes | None) -> None:
+    def _look(self, cycle: Cycle, device: Any, shown_at: int, raw: bytes | None) -> bool:
+        """Look at a device, and return whether another look would say nothing, unless it is shown with a change."""
         if device.id in cycle.here:
-            return
+            return False
         cycle.here.add(device.id)
         selects = self._settings.selects
         if selects is not None and not selects(device):
-            return
+            return False
         cycle.seen += 1
+        is_shown = self._rules.of.regular.newest is not None
         look = look_at(
             device,
             self.state.devices.get(device.id),
@@ -239,23 +257,27 @@ class Track:
             self._rules,
             began=cycle.began,
             shown_at=shown_at,
-            usual=usual,
             is_first=cycle.is_first,
             within=0.0 if self._provision.reads_at_once else self._provision.within,
         )
         if look is None:
-            return
+            return is_shown
         self._emitter.looked(device, look, raw)
         cycle.changed += look.is_changed
         shown = (step for step in look.steps if step.what == "status" and step.stored is not None)
         cycle.lateness += [((step.stored or step.at) - step.at) / SECOND for step in shown]
         if look.per_hour:
             self._provision.outlook.learn(device.id, look.per_hour)
-        if look.is_unwell and device.id not in self._scheduler.errors:
-            self._scheduler.errors.appendleft(device.id)
+        if look.is_unwell:
+            self._looks_unwell(device.id)
         if look.due is not None and (device.id, self._rules.regular) not in self._reads.active:
             behind = self.state.devices[device.id].behind
             self._reads.want(device.id, behind, due=look.due, is_initial=look.is_initial)
+        return is_shown and not look.is_ahead
+
+    def _looks_unwell(self, device_id: str) -> None:
+        if device_id not in self._scheduler.errors:
+            self._scheduler.errors.appendleft(device_id)
 
     def _end_snapshot(self, cycle: Cycle, now: float) -> None:
         devices, rules, scheduler = self.state.devices, self._rules, self._scheduler
