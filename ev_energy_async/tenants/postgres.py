@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from ev_energy_async._extras import extra
+from ev_energy_async.backends.common import check_name
 from ev_energy_async.clock import Duration, seconds
-from ev_energy_async.errors import EvEnergyError, InvalidArgument
+from ev_energy_async.errors import EvEnergyError
 
 with extra("postgres", __name__, "psycopg", "psycopg_pool"):
     from ev_energy_async.backends.postgres.database import SCHEMA, Place, Postgres
@@ -69,8 +70,7 @@ class PostgresTenants(Postgres):
             InvalidArgument: An argument is not what it should be.
             EvEnergyError: PostgreSQL cannot be reached, or refuses.
         """
-        if not isinstance(tenant, str) or not tenant or "\0" in tenant:
-            raise InvalidArgument("tenant", tenant, "a non-empty text")
+        check_name("tenant", tenant)
         await self._run(
             "INSERT INTO {schema}.tenant (name, every, due_at) VALUES (%(tenant)s, %(every)s,"
             " {now} + random() * %(every)s * interval '1 second')"

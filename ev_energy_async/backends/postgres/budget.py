@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from ev_energy_async.backends.common import check_name
 from ev_energy_async.backends.postgres.database import SCHEMA, Database, Place
 from ev_energy_async.budget import DEFAULT_LIMIT, SharedBudget
-from ev_energy_async.errors import EvEnergyError, InvalidArgument
+from ev_energy_async.errors import EvEnergyError
 from ev_energy_async.lease import new_holder
 
 if TYPE_CHECKING:
@@ -92,7 +93,5 @@ class PostgresBudget(SharedBudget):
         schema: str = SCHEMA,
         clock: Clock | None = None,
     ) -> None:
-        if not isinstance(name, str) or not name or "\0" in name:
-            raise InvalidArgument("name", name, "a non-empty text")
-        store = _Row(Database(database, schema, _PATIENCE), name, clock)
+        store = _Row(Database(database, schema, _PATIENCE), check_name("name", name), clock)
         super().__init__(store, processes=processes, limit=limit, reserve=reserve, holder=new_holder(), clock=clock)

@@ -7,10 +7,10 @@ import logging
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
+from ev_energy_async.backends.common import check_name
 from ev_energy_async.backends.postgres.database import SCHEMA, Connection, Place, Postgres
 from ev_energy_async.checkpoint import Advance, CheckpointError, CheckpointMismatch, Entry, Owner
 from ev_energy_async.checkpoint.protocol import compare, each_key_once
-from ev_energy_async.errors import InvalidArgument
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
@@ -46,9 +46,7 @@ class PostgresCheckpoint(Postgres):
 
     def __init__(self, database: Place, *, name: str = "default", schema: str = SCHEMA, adopt: bool = False) -> None:
         super().__init__(database, schema)
-        if not isinstance(name, str) or not name or "\0" in name:
-            raise InvalidArgument("name", name, "a non-empty text")
-        self._name = name
+        self._name = check_name("name", name)
         self._adopt = adopt
         self._is_open = False
         self._current: ContextVar[Connection | None] = ContextVar("ev_energy_async_connection", default=None)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import re
-from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import psycopg
 from psycopg import sql
@@ -14,13 +14,13 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import tuple_row
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
+from ev_energy_async.backends.common import InDatabase, shown
 from ev_energy_async.backends.postgres.migrations import MIGRATIONS
 from ev_energy_async.errors import EvEnergyError, InvalidArgument
-from ev_energy_async.masking import Secret, masked, printable, reveal
+from ev_energy_async.masking import Secret, reveal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator, Mapping
-    from types import TracebackType
     from typing import LiteralString
 
 __all__ = ["SCHEMA", "Connection", "Database", "Place", "Postgres", "migrate"]
@@ -79,7 +79,7 @@ class Database:
         try:
             yield
         except (psycopg.Error, PoolTimeout, PoolClosed, OSError) as error:
-            raise kind(f"PostgreSQL: {self._told(error)}") from None
+            raise kind(f"PostgreSQL: {shown(error, self._secrets)}") from None
 
     @contextlib.asynccontextmanager
     async def transaction(self, kind: type[EvEnergyError]) -> AsyncGenerator[Connection]:
@@ -181,31 +181,17 @@ class Database:
             return set()
         return {number for (number,) in await self.rows(connection, "SELECT number FROM {schema}.migration", {})}
 
-    def _told(self, error: Exception) -> str:
-        text = " ".join(str(error).split()) or type(error).__name__
-        return printable(masked(text, self._secrets))
 
+class Postgres(InDatabase[Database]):
+    """An object whose state is in PostgreSQL.
 
-class Postgres:
-    """An object whose state is in PostgreSQL: a context manager that closes the connections of its own.
-
-    It works in one event loop after another, in one at a time.
+    Args:
+        database: Where that is, or the connections that it shares with others.
+        schema: The schema of the tables.
     """
 
     def __init__(self, database: Place | Database, schema: str) -> None:
-        self._database = database if isinstance(database, Database) else Database(database, schema)
-
-    async def close(self) -> None:
-        """Close its connections, unless they are from a pool of yours; they are opened again when needed."""
-        await self._database.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self.close()
+        super().__init__(database if isinstance(database, Database) else Database(database, schema))
 
 
 async def migrate(database: Place, *, schema: str = SCHEMA) -> None:

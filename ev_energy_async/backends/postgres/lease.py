@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Any, Final
 
+from ev_energy_async.backends.common import check_name
 from ev_energy_async.backends.postgres.database import SCHEMA, Database, Place
-from ev_energy_async.errors import InvalidArgument
 from ev_energy_async.lease import KeptLease, LeaseError, Term
 
 if TYPE_CHECKING:
@@ -45,10 +45,8 @@ class PostgresLease(KeptLease):
         schema: str = SCHEMA,
         clock: Clock | None = None,
     ) -> None:
-        if not isinstance(name, str) or not name or "\0" in name:
-            raise InvalidArgument("name", name, "a non-empty text")
         self._database = database if isinstance(database, Database) else Database(database, schema)
-        self._name = name
+        self._name = check_name("name", name)
         super().__init__(ttl, holder, clock)
         self._given_clock = clock
         self._epoch = 0

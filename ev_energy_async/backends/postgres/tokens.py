@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ev_energy_async.auth import Token, TokenStoreError
+from ev_energy_async.backends.common import check_name
 from ev_energy_async.backends.locking import LOCK_SECONDS, LeasedLock, text_of, token_of
 from ev_energy_async.backends.postgres.database import SCHEMA, Place, Postgres
 from ev_energy_async.backends.postgres.lease import PostgresLease
-from ev_energy_async.errors import InvalidArgument
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -32,9 +32,7 @@ class PostgresTokenStore(Postgres):
 
     def __init__(self, database: Place, key: str = "default", *, schema: str = SCHEMA) -> None:
         super().__init__(database, schema)
-        if not isinstance(key, str) or not key or "\0" in key:
-            raise InvalidArgument("key", key, "a non-empty text")
-        self._key = key
+        self._key = check_name("key", key)
         self._lock = LeasedLock(self._lease)
 
     def __repr__(self) -> str:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from ev_energy_async.backends.common import check_name
 from ev_energy_async.backends.redis.database import PREFIX, InRedis, Place, Script, text
 from ev_energy_async.checkpoint import Advance, CheckpointConflict, CheckpointError, CheckpointMismatch, Entry, Owner
 from ev_energy_async.checkpoint.protocol import each_key_once
-from ev_energy_async.errors import InvalidArgument
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
@@ -114,9 +114,7 @@ class RedisCheckpoint(InRedis):
         create: bool = True,
     ) -> None:
         super().__init__(database, prefix)
-        if not isinstance(name, str) or not name:
-            raise InvalidArgument("name", name, "a non-empty text")
-        self._name = name
+        self._name = check_name("name", name)
         self._adopt = adopt
         self._create = create
         self._keys = [self._database.key(name, kind) for kind in _KINDS]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -14,12 +14,12 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from ev_energy_async.backends.common import InDatabase, shown
 from ev_energy_async.errors import InvalidArgument
-from ev_energy_async.masking import Secret, masked, printable, reveal
+from ev_energy_async.masking import Secret, reveal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
 
     from ev_energy_async.clock import Clock
     from ev_energy_async.errors import EvEnergyError
@@ -97,7 +97,7 @@ class Database:
             except NoScriptError:
                 return await client.eval(script.source, len(keys), *keys, *arguments)
         except (RedisError, OSError, TimeoutError) as error:
-            raise kind(f"Redis: {self._told(error)}") from None
+            raise kind(f"Redis: {shown(error, self._secrets)}") from None
 
     async def persists(self) -> bool | None:
         """Return whether the server keeps an append-only file; None if it does not say."""
@@ -145,31 +145,17 @@ class Database:
             self._own = loop, client
         return self._own[1]
 
-    def _told(self, error: Exception) -> str:
-        said = " ".join(str(error).split()) or type(error).__name__
-        return printable(masked(said, self._secrets))
 
+class InRedis(InDatabase[Database]):
+    """An object whose state is in Redis.
 
-class InRedis:
-    """An object whose state is in Redis: a context manager that closes the connections of its own.
-
-    It works in one event loop after another, in one at a time.
+    Args:
+        database: Where that is, or the connections that it shares with others.
+        prefix: What the keys begin with.
     """
 
     def __init__(self, database: Place | Database, prefix: str) -> None:
-        self._database = database if isinstance(database, Database) else Database(database, prefix)
-
-    async def close(self) -> None:
-        """Close its connections, unless they are those of a client of yours; they are opened again when needed."""
-        await self._database.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self.close()
+        super().__init__(database if isinstance(database, Database) else Database(database, prefix))
 
 
 def text(value: str | bytes) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Final
 
+from ev_energy_async.backends.common import check_name
 from ev_energy_async.backends.redis.database import PREFIX, Database, Place, Script, microseconds, text
-from ev_energy_async.errors import InvalidArgument
 from ev_energy_async.lease import KeptLease, LeaseError, Term
 
 if TYPE_CHECKING:
@@ -85,10 +85,8 @@ class RedisLease(KeptLease):
         prefix: str = PREFIX,
         clock: Clock | None = None,
     ) -> None:
-        if not isinstance(name, str) or not name:
-            raise InvalidArgument("name", name, "a non-empty text")
         self._database = database if isinstance(database, Database) else Database(database, prefix)
-        self._name = name
+        self._name = check_name("name", name)
         super().__init__(ttl, holder, clock)
         self._given_clock = clock
         self._epoch = 0

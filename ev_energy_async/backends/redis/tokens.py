@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ev_energy_async.auth import Token, TokenStoreError
+from ev_energy_async.backends.common import check_name
 from ev_energy_async.backends.locking import LOCK_SECONDS, LeasedLock, text_of, token_of
 from ev_energy_async.backends.redis.database import PREFIX, InRedis, Place, Script
 from ev_energy_async.backends.redis.lease import RedisLease
-from ev_energy_async.errors import InvalidArgument
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -45,9 +45,7 @@ class RedisTokenStore(InRedis):
 
     def __init__(self, database: Place, key: str = "default", *, prefix: str = PREFIX) -> None:
         super().__init__(database, prefix)
-        if not isinstance(key, str) or not key:
-            raise InvalidArgument("key", key, "a non-empty text")
-        self._key = key
+        self._key = check_name("key", key)
         self._lock = LeasedLock(self._lease)
 
     def __repr__(self) -> str:

@@ -1,0 +1,66 @@
+"""What the backends have in common: the names in them, the texts of their errors, and how their objects are closed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar
+
+from ev_energy_async.errors import InvalidArgument
+from ev_energy_async.masking import masked, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+
+    from ev_energy_async.masking import Secret
+
+__all__ = ["InDatabase", "check_name", "shown"]
+
+
+class _Database(Protocol):
+    """The connections to a database."""
+
+    async def close(self) -> None:
+        """Close those that are not the user's."""
+        ...
+
+
+D = TypeVar("D", bound=_Database)
+
+
+class InDatabase(Generic[D]):
+    """An object whose state is in a database: a context manager that closes the connections of its own.
+
+    It works in one event loop after another, in one at a time.
+    """
+
+    def __init__(self, database: D) -> None:
+        self._database = database
+
+    async def close(self) -> None:
+        """Close its connections, unless you made them; they are opened again when needed."""
+        await self._database.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+
+def check_name(argument: str, value: object) -> str:
+    """Return a name in a database.
+
+    Raises:
+        InvalidArgument: It is empty, no text, or has a NUL, which PostgreSQL does not store.
+    """
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise InvalidArgument(argument, value, "a non-empty text")
+    return value
+
+
+def shown(error: Exception, secrets: Sequence[Secret[str]]) -> str:
+    """Return the text of a driver's error on one line, without the secrets of its connections."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return printable(masked(text, secrets))
