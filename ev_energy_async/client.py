@@ -306,7 +306,7 @@ class EvEnergy(Flows):
             owner = checkpoint.Owner(self.base_url, client_id if isinstance(client_id, str) else None, self._user)
             is_known = self._user is not None or self._core.stands_for_an_application or self._core.auth is None
             owned = owner if is_known else fleet_package.TokenOwner(self, owner)
-            self._fleet = fleet_package.Fleet(self, owned, self._core.tell)
+            self._fleet = fleet_package.Fleet(self, owned, self._core.tell, self.as_user)
         return self._fleet
 
     @property

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from ev_energy_async.fleet.owner import TokenOwner as TokenOwner
     from ev_energy_async.fleet.plan import Plan as Plan
     from ev_energy_async.fleet.sub_sessions import Change as Change
+    from ev_energy_async.fleet.sub_sessions import SubSessionAudit as SubSessionAudit
     from ev_energy_async.fleet.sub_sessions import SubSessionChanged as SubSessionChanged
     from ev_energy_async.fleet.sub_sessions import SubSessionEnded as SubSessionEnded
     from ev_energy_async.fleet.sub_sessions import SubSessionEvent as SubSessionEvent
@@ -79,6 +80,7 @@ else:
         plan=("Plan",),
         sub_sessions=(
             "Change",
+            "SubSessionAudit",
             "SubSessionChanged",
             "SubSessionEnded",
             "SubSessionEvent",

@@ -59,7 +59,8 @@ class Demand:
         error_share: The share of the budget for error logs; 0 if they are not read.
         past: How late a log may be stored and is still found, in seconds.
         lateness: How late logs are stored, as seen of late, in seconds.
-        backfills: Requests an hour to set aside.
+        backfills: Requests an hour to set aside for backfills.
+        sub_sessions: Requests an hour to set aside for charging sub-sessions.
         is_status: Whether status logs are delivered.
         pages: How many pages a snapshot has at the least: it may show more devices than are watched.
         is_shown: Whether snapshots show newest logs. If not, what devices write is seen by reads alone.
@@ -74,9 +75,15 @@ class Demand:
     past: float = PAST
     lateness: float = 0.0
     backfills: float = 0.0
+    sub_sessions: float = 0.0
     is_status: bool = True
     pages: int = 0
     is_shown: bool = True
+
+    @property
+    def set_aside(self) -> float:
+        """Requests an hour that this watch has no part in."""
+        return self.backfills + self.sub_sessions
 
     @property
     def snapshot_pages(self) -> int:
@@ -102,6 +109,7 @@ class Allotment:
         errors: Pages of error logs.
         late: Pages of status logs that are read again for what came late.
         backfill: Set aside for backfills.
+        sub_sessions: Set aside for charging sub-sessions.
         every: From the beginning of a snapshot to that of the next, in seconds.
         complete_within: How soon every log is delivered that the API stores in time, in seconds; None without history,
             infinite where the budget does not allow it.
@@ -118,6 +126,7 @@ class Allotment:
     errors: float
     late: float
     backfill: float
+    sub_sessions: float
     every: float
     complete_within: float | None
     late_every: float
@@ -128,7 +137,7 @@ class Allotment:
     @property
     def total(self) -> float:
         """All requests an hour."""
-        return self.snapshot + self.history + self.errors + self.late + self.backfill
+        return self.snapshot + self.history + self.errors + self.late + self.backfill + self.sub_sessions
 
 
 def allot(demand: Demand) -> Allotment:
@@ -149,7 +158,7 @@ def allot(demand: Demand) -> Allotment:
     errors = min(demand.error_share * budget, HOUR / asked * devices)
     has_history = demand.is_status and demand.complete_within != 0
     late = _late(demand, budget) if has_history else 0.0
-    room = max(1.0, _USABLE * budget - errors - late - demand.backfills)
+    room = max(1.0, _USABLE * budget - errors - late - demand.set_aside)
     if not has_history:
         snapshot = min(wanted, room)
         return _made(demand, snapshot, 0.0, errors, late, fits=demand.every is None or snapshot >= wanted)
@@ -247,7 +256,7 @@ def _made(demand: Demand, snapshot: float, history: float, errors: float, late: 
         visits = 0.0 if history >= most * (1 - 1e-9) else HOUR * demand.devices / history if history else math.inf
         complete_within = every + visits if keeps_up else math.inf
         # What is left finds late logs sooner.
-        spare = max(0.0, _USABLE * demand.budget - snapshot - history - errors - late - demand.backfills)
+        spare = max(0.0, _USABLE * demand.budget - snapshot - history - errors - late - demand.set_aside)
         before = late
         target = min(demand.complete_within or COMPLETE_WITHIN, demand.past)
         wanted = _deep(demand, target)
@@ -263,6 +272,7 @@ def _made(demand: Demand, snapshot: float, history: float, errors: float, late: 
         errors=errors,
         late=late,
         backfill=demand.backfills,
+        sub_sessions=demand.sub_sessions,
         every=every,
         complete_within=complete_within,
         late_every=late_every,

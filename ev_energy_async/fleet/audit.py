@@ -7,10 +7,11 @@ portion of logs of each collection that it is reading, however long the time is.
 from __future__ import annotations
 
 import base64
+import sys
 import zlib
 from collections import deque
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Generic
 
 import attrs
 import msgspec
@@ -24,6 +25,11 @@ from ev_energy_async.fleet.owner import found_owner
 from ev_energy_async.fleet.watch import Emitter, FleetState, Journal, Reading, load
 from ev_energy_async.instants import instant_of
 
+if sys.version_info >= (3, 13):
+    from typing import TypeVar
+else:
+    from typing_extensions import TypeVar
+
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Collection, Generator
@@ -36,11 +42,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Audit", "AuditReport"]
 
+M_co = TypeVar("M_co", default="StatusLogged | ErrorLogged", covariant=True)
+
 _FORMAT: Final = "1."
 
 
 @attrs.frozen(kw_only=True)
-class AuditReport(AsDict):
+class AuditReport(AsDict, Generic[M_co]):
     """The findings of an audit.
 
     Attributes:
@@ -61,7 +69,7 @@ class AuditReport(AsDict):
     logs: int
     missing_count: int = 0
     failed_count: int = 0
-    missing: tuple[StatusLogged | ErrorLogged, ...] = ()
+    missing: tuple[M_co, ...] = ()
     failed: tuple[PollFailed, ...] = ()
     spent: int
 

@@ -86,8 +86,8 @@ class Row(AsDict):
     """Coverage of one kind of logs of one device.
 
     Attributes:
-        vehicle_id: Whose.
-        log_kind: `status` or `error`.
+        vehicle_id: Whose; `charging_sub_sessions` for those, which have one row together.
+        log_kind: `status`, `error`, `current`, or `charging_sub_session`.
         complete_from: From when on its logs are known, apart from the gaps; None if none are.
         complete_upto: Up to when; not included. None if none are.
         as_of: When that was last found out; logs that arrived later than that are not accounted for.

@@ -12,24 +12,44 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterable, Iterator, Mapping
 
+    from ev_energy_async.fleet import sub_sessions as subs
     from ev_energy_async.fleet.coverage import Gaps
     from ev_energy_async.fleet.watch import DeviceState, FleetState, Meta
 
-__all__ = ["coverage_of"]
+__all__ = ["SUB_SESSIONS", "coverage_of"]
+
+SUB_SESSIONS: Final = "charging_sub_sessions"
+"""Whose the row of charging sub-sessions is: all that are followed have one."""
 
 # A watch that is this many intervals late is taken as one that does not run.
 _LATE: Final = 3
 _AT_LEAST: Final = 600 * SECOND
+# Sub-sessions that have ended are listed this often at the least.
+_LISTED_WITHIN: Final = 900 * SECOND
 
 
-def coverage_of(states: Iterable[FleetState], now: int) -> Coverage:
+def coverage_of(states: Iterable[FleetState], now: int, sub_sessions: subs.Meta | None = None) -> Coverage:
     """Return what is complete.
 
     Args:
         states: What the checkpoint says of the devices of each kind.
         now: The time.
+        sub_sessions: What it says of charging sub-sessions; None if they are not followed.
     """
-    return Coverage(tuple(row for state in states for row in _rows(state.meta, state.devices, now)))
+    rows = [row for state in states for row in _rows(state.meta, state.devices, now)]
+    return Coverage((*rows, *([] if sub_sessions is None else [_row_of_sub_sessions(sub_sessions, now)])))
+
+
+def _row_of_sub_sessions(meta: subs.Meta, now: int) -> Row:
+    upto = meta.complete_upto
+    log = "charging_sub_session"
+    if upto is None or upto <= meta.begin:
+        return Row(SUB_SESSIONS, log)
+    gaps = [Gap(moment(at), _after(at, at), Reason.UNDECODABLE) for at in meta.bad.values()]
+    if now - upto > _LATE * max(round(meta.every * SECOND), _LISTED_WITHIN):
+        # What a pause has missed is read afterwards, and then this is no gap any more.
+        gaps.append(Gap(moment(upto), moment(now), Reason.DOWNTIME))
+    return Row(SUB_SESSIONS, log, moment(meta.begin), moment(upto), moment(upto), _from(gaps, meta.begin))
 
 
 def _rows(meta: Meta, devices: Mapping[str, DeviceState], now: int) -> Iterator[Row]:

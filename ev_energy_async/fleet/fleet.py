@@ -18,10 +18,10 @@ from ev_energy_async.fleet.coverage import Coverage, Gap, Reason
 from ev_energy_async.fleet.coverage_report import coverage_of
 from ev_energy_async.fleet.owner import TokenOwner
 from ev_energy_async.fleet.plan import Plan, PlanOptions, plan
-from ev_energy_async.fleet.reader import Reader
 from ev_energy_async.fleet.selection import (
     at_least_one,
 )
+from ev_energy_async.fleet.sub_sessions import load_rows
 from ev_energy_async.fleet.watch import (
     Batch,
     DeviceStatus,
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from ev_energy_async.devices import WatchedLog
     from ev_energy_async.fleet.events import WatchEvent
     from ev_energy_async.fleet.watch import LedWatch, Role
+    from ev_energy_async.ids import Ref
 
 __all__ = [
     "Audit",
@@ -65,21 +66,27 @@ _CONCURRENCY: Final = 20
 _LOGS: Final = DEVICES["vehicles"].watched
 
 
-class Fleet(Watching, Reader):
+class Fleet(Watching):
     """All vehicles that a client sees.
 
     Args:
         client: What to ask through.
         owner: The owner of its checkpoints.
         on_event: Called with each event that a watch delivers.
+        of_user: Returns what to ask through in the context of a user.
     """
 
     def __init__(
-        self, client: FleetClient, owner: Owner | TokenOwner, on_event: Callable[[WatchEvent], object] | None = None
+        self,
+        client: FleetClient,
+        owner: Owner | TokenOwner,
+        on_event: Callable[[WatchEvent], object] | None = None,
+        of_user: Callable[[Ref], FleetClient] | None = None,
     ) -> None:
         self._client = client
         self._owner = owner
         self._on_event = on_event
+        self._of_user = of_user
         self._checkpoint: Checkpoint | None = None
         self._is_own = False
         self._led: weakref.ref[LedWatch] | None = None
@@ -94,12 +101,15 @@ class Fleet(Watching, Reader):
         watch = None if self._led is None else self._led()
         return None if watch is None else watch.role
 
-    async def coverage(self, checkpoint: Checkpoint | None = None, *, name: str = "watch") -> Coverage:
-        """Return what of the logs is known to be complete, and what is missing and why; printed it is a table.
+    async def coverage(
+        self, checkpoint: Checkpoint | None = None, *, name: str = "watch", sub_sessions: str = "sub_sessions"
+    ) -> Coverage:
+        """Return what of logs and charging sub-sessions is known to be complete, and what is missing; printed, a table.
 
         Args:
             checkpoint: Where a watch keeps it; that of the last watch of this client by default. It may run meanwhile.
             name: The name of that watch.
+            sub_sessions: The name of a stream of sub-sessions in the same checkpoint.
 
         Raises:
             InvalidArgument: There was no watch, and no checkpoint is given.
@@ -110,7 +120,9 @@ class Fleet(Watching, Reader):
         found = await owner.find() if isinstance(owner, TokenOwner) else owner
         async with aclosing(Journal(kept, name).load(found)) as rows:
             states = await load(rows)
-        return coverage_of(states.values(), self._time.now())
+        async with aclosing(Journal(kept, sub_sessions).load(found)) as rows:
+            meta = await load_rows(rows, {})
+        return coverage_of(states.values(), self._time.now(), meta)
 
     def audit(
         self,
@@ -167,9 +179,10 @@ class Fleet(Watching, Reader):
             vehicles: How many vehicles there are.
             every: From the beginning of a snapshot to that of the next, seconds or a `timedelta`; None to choose it.
             options: `report_every`, how often a vehicle reports; `complete_within`, `logs`, `error_share` and `past` as
-                `watch` takes them; `backfills`, requests an hour to set aside; `budget`, requests an hour, those of
-                this client by default; and how many devices of other kinds there are: `evses`, `home_batteries`,
-                `boundary_meters`, `inverters`, `ct_clamps`.
+                `watch` takes them; `backfills`, requests an hour to set aside; `sub_sessions`, how many there are in
+                a day, and `webhooks`, whether they arrive, so that looks at sub-sessions are rarer; `budget`, requests
+                an hour, those of this client by default; and how many devices of other kinds there are: `evses`,
+                `home_batteries`, `boundary_meters`, `inverters`, `ct_clamps`.
 
         Raises:
             InvalidArgument: An argument is not what it should be.
@@ -179,6 +192,11 @@ class Fleet(Watching, Reader):
         """
         options.setdefault("budget", self._client.budget.allowance)
         return plan(vehicles, every, **options)
+
+    def _owner_of(self, checkpoint: Checkpoint) -> Owner | TokenOwner:
+        # What is in the memory of this process alone, nobody else can open: no request is spent on its owner.
+        is_own = self._is_own and checkpoint is self._checkpoint
+        return self._owner.known if is_own and isinstance(self._owner, TokenOwner) else self._owner
 
     def _kept(self, checkpoint: Checkpoint | None) -> Checkpoint:
         found = self._checkpoint if checkpoint is None else checkpoint

@@ -15,6 +15,8 @@ from ev_energy_async.codec import AsDict
 from ev_energy_async.devices import DEVICES, log_names
 from ev_energy_async.errors import InvalidArgument
 from ev_energy_async.fleet.allotment import ERROR_SHARE, EVERY, HOUR, PAST, REPORT_EVERY, Allotment, Demand, allot, wish
+from ev_energy_async.fleet.sub_sessions import EVERY as LOOK_EVERY
+from ev_energy_async.fleet.sub_sessions import SETTLE, Looks
 from ev_energy_async.values import UNSET
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ class Usage(AsDict):
         errors: Pages of error logs: of vehicles that look unwell, and of the others in turn.
         late: Pages of status logs of vehicles not read for long, for logs that came late.
         backfill: What is set aside for backfills.
+        sub_sessions: Pages of charging sub-sessions: those that go on, and ended ones until they are settled.
     """
 
     snapshot: float = 0.0
@@ -51,11 +54,12 @@ class Usage(AsDict):
     errors: float = 0.0
     late: float = 0.0
     backfill: float = 0.0
+    sub_sessions: float = 0.0
 
     @property
     def total(self) -> float:
         """All of them."""
-        return self.snapshot + self.history + self.errors + self.late + self.backfill
+        return float(sum(getattr(self, name) for name in attrs.fields_dict(Usage)))
 
 
 @attrs.frozen(kw_only=True)
@@ -74,6 +78,9 @@ class Plan(AsDict):
         late_every: How often the past of a vehicle is read again at the most, in seconds, for logs that came late.
         fitting_budget: The smallest budget with which it fits.
         larger: Larger budgets, each with what it gives: budget, `every`, `complete_within`.
+        sub_sessions_every: From one look at the charging sub-sessions that go on to the next, in seconds; None without
+            them.
+        webhooks: Whether webhooks arrive, so that these looks are rarer.
         kinds: The plan for each kind of devices, each with its share of the budget, if there are several or others than
             vehicles. The rest of this plan is what holds for all of them.
     """
@@ -88,6 +95,8 @@ class Plan(AsDict):
     fitting_budget: int
     larger: tuple[tuple[int, float, float | None], ...] = ()
     kinds: dict[str, Plan] = attrs.field(factory=dict["str", "Plan"])
+    sub_sessions_every: float | None = None
+    webhooks: bool = False
 
     @property
     def spare(self) -> float:
@@ -121,8 +130,8 @@ class Plan(AsDict):
         yield f"{'requests an hour':<18}{'':>10}{'of the budget':>16}"
         for name in (*attrs.fields_dict(Usage), "total"):
             value: float = getattr(self.requests, name)
-            if value or name != "backfill":
-                yield f"  {name:<16}{value:>10,.0f}{value / self.budget:>16.1%}"
+            if value or name not in ("backfill", "sub_sessions"):
+                yield f"  {name.replace('_', '-'):<16}{value:>10,.0f}{value / self.budget:>16.1%}"
         for kind, part in self.kinds.items():
             within = part.complete_within
             complete = "-" if within is None or within == math.inf else _spoken(within)
@@ -137,6 +146,10 @@ class Plan(AsDict):
         else:
             half, last = _spoken(self.complete_within / 2), _spoken(self.complete_within)
             yield f"  {'every log':<16}{half:>10}{last:>16}"
+        if self.sub_sessions_every is not None:
+            yield ""
+            why = ", and their starts and ends by webhook" if self.webhooks else ""
+            yield f"sub-sessions that go on are listed every {_spoken(self.sub_sessions_every)}{why}"
         better = [each for each in self.larger if each[1:] != (self.every, self.complete_within)]
         if better:
             yield ""
@@ -167,6 +180,8 @@ class PlanOptions(_Others, total=False):
     past: Duration
     backfills: float
     budget: int
+    sub_sessions: int
+    webhooks: bool
 
 
 def plan(
@@ -181,6 +196,8 @@ def plan(
     past: Duration = PAST,
     backfills: float = 0,
     budget: int = _BUDGET,
+    sub_sessions: int = 0,
+    webhooks: bool = False,
     **others: Unpack[_Others],
 ) -> Plan:
     """Work out what watching a fleet takes of the hourly budget, and what it gives.
@@ -196,6 +213,8 @@ def plan(
         past: How late logs may be stored and are still found.
         backfills: Requests an hour to set aside for backfills.
         budget: Requests that a rolling hour allows.
+        sub_sessions: How many charging sub-sessions there are in a day, if they are followed too.
+        webhooks: Whether webhooks of their starts and ends arrive, so that looks at them are rarer.
         others: How many devices of other kinds: `evses`, `home_batteries`, `boundary_meters`, `inverters`, `ct_clamps`.
 
     Raises:
@@ -214,6 +233,7 @@ def plan(
         rate = HOUR * _fraction("changed", changed) / (asked or EVERY)
     else:
         rate = HOUR / (REPORT_EVERY if report_every is None else seconds("report_every", report_every))
+    looks, per_day = Looks(LOOK_EVERY, SETTLE, are_told=webhooks), _whole("sub_sessions", sub_sessions, 0)
     demand = Demand(
         devices=_whole("vehicles", vehicles, 0),
         rate=rate,
@@ -224,6 +244,7 @@ def plan(
         past=seconds("past", past),
         backfills=_number("backfills", backfills, math.inf, "requests an hour, not below zero"),
         is_status="status" in names,
+        sub_sessions=looks.per_hour(per_day, budget) if per_day else 0.0,
     )
     counts = {"vehicles": demand.devices}
     counts |= {kind: _whole(kind, count, 0) for kind, count in others.items()}
@@ -232,8 +253,10 @@ def plan(
             raise TypeError(f"plan() got an unexpected keyword argument {kind!r}")
     counts = {kind: counts[kind] for kind in DEVICES if counts.get(kind)}
     if not counts.keys() - {"vehicles"}:
-        return plan_of(demand, allot(demand))
-    return _together({kind: _demand_of(kind, count, demand) for kind, count in counts.items()})
+        made = plan_of(demand, allot(demand))
+    else:
+        made = _together({kind: _demand_of(kind, count, demand) for kind, count in counts.items()})
+    return attrs.evolve(made, sub_sessions_every=looks.every, webhooks=webhooks) if per_day else made
 
 
 def _demand_of(kind: str, count: int, like: Demand) -> Demand:
@@ -256,6 +279,7 @@ def _together(demands: dict[str, Demand]) -> Plan:
     parts: dict[str, Plan] = {}
     for kind, demand in demands.items():
         own = attrs.evolve(demand, budget=shares[kind] * demand.budget, backfills=shares[kind] * demand.backfills)
+        own = attrs.evolve(own, sub_sessions=shares[kind] * demand.sub_sessions)
         parts[kind] = plan_of(own, allot(own))
     budget = next(iter(demands.values())).budget
     withins = [part.complete_within for part in parts.values() if part.complete_within is not None]

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, Unpack, overload
 
+import attrs
+
 from ev_energy_async.devices import DEVICES, PAGE_SIZE
 from ev_energy_async.errors import InvalidArgument
 from ev_energy_async.fleet.backfill import Backfill
+from ev_energy_async.fleet.owner import TokenOwner
+from ev_energy_async.ids import id_text
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from ev_energy_async import models as m
     from ev_energy_async.calls import Paginator
+    from ev_energy_async.checkpoint import Owner
     from ev_energy_async.devices import WatchedKind
     from ev_energy_async.fleet.watch import FleetClient
     from ev_energy_async.ids import Ref
@@ -29,33 +34,37 @@ class BackfillOptions(TypedDict, total=False):
 
     share: float
     cursor: str | None
+    user: Ref | None
 
 
 class Reader:
     """Reads devices and their logs once."""
 
     _client: FleetClient
+    _owner: Owner | TokenOwner
+    _of_user: Callable[[Ref], FleetClient] | None
 
     @overload
-    def snapshot(self, kind: Literal["vehicles"] = "vehicles") -> Paginator[m.Vehicle]: ...
+    def snapshot(self, kind: Literal["vehicles"] = "vehicles", *, user: Ref | None = None) -> Paginator[m.Vehicle]: ...
     @overload
-    def snapshot(self, kind: Literal["evses"]) -> Paginator[m.EVSE]: ...
+    def snapshot(self, kind: Literal["evses"], *, user: Ref | None = None) -> Paginator[m.EVSE]: ...
     @overload
-    def snapshot(self, kind: Literal["home_batteries"]) -> Paginator[m.HomeBattery]: ...
+    def snapshot(self, kind: Literal["home_batteries"], *, user: Ref | None = None) -> Paginator[m.HomeBattery]: ...
     @overload
-    def snapshot(self, kind: Literal["boundary_meters"]) -> Paginator[m.BoundaryMeter]: ...
+    def snapshot(self, kind: Literal["boundary_meters"], *, user: Ref | None = None) -> Paginator[m.BoundaryMeter]: ...
     @overload
-    def snapshot(self, kind: Literal["inverters"]) -> Paginator[m.Inverter]: ...
+    def snapshot(self, kind: Literal["inverters"], *, user: Ref | None = None) -> Paginator[m.Inverter]: ...
     @overload
-    def snapshot(self, kind: WatchedKind) -> Paginator[Any]: ...
-    def snapshot(self, kind: WatchedKind = "vehicles") -> Paginator[Any]:
+    def snapshot(self, kind: WatchedKind, *, user: Ref | None = None) -> Paginator[Any]: ...
+    def snapshot(self, kind: WatchedKind = "vehicles", *, user: Ref | None = None) -> Paginator[Any]:
         """Return all devices of a kind, each with its newest status log; 100 a request.
 
         Args:
             kind: `vehicles`, `evses`, `home_batteries`, `boundary_meters` or `inverters`.
+            user: Only those of this user (ID, URL or model), which the API itself lists.
 
         Raises:
-            InvalidArgument: It is another kind.
+            InvalidArgument: It is another kind, or no user.
 
         Example:
             >>> async for vehicle in ev.fleet.snapshot():  # doctest: +SKIP
@@ -67,9 +76,8 @@ class Reader:
         if kind not in shown:
             raise InvalidArgument("kind", kind, f"one of {', '.join(map(repr, shown))}")
         row = shown[kind]
-        found: Paginator[Any] = getattr(api, row.list_devices)(
-            self._client, expand=[row.regular.newest], page_size=PAGE_SIZE
-        )
+        client, _ = self._of(user)
+        found: Paginator[Any] = getattr(api, row.list_devices)(client, expand=[row.regular.newest], page_size=PAGE_SIZE)
         return found
 
     @overload
@@ -227,6 +235,7 @@ class Reader:
         kind: str = "vehicles",
         share: float = 0.5,
         cursor: str | None = None,
+        user: Ref | None = None,
     ) -> Backfill[Any]:
         """Return the past logs of many devices, merged; see `Backfill`.
 
@@ -240,6 +249,7 @@ class Reader:
             kind: Of which devices: `vehicles`, `evses`, `home_batteries`, `boundary_meters` or `ct_clamps`.
             share: The fraction of the hourly budget that it may take.
             cursor: Where an earlier run was, of the same kind, bounds and vehicles.
+            user: Only the devices of this user (ID, URL or model), which the API itself lists.
 
         Raises:
             InvalidArgument: An argument is not what it should be; nothing was sent.
@@ -248,8 +258,9 @@ class Reader:
             >>> async for item in ev.fleet.logs("status", since=last_week):  # doctest: +SKIP
             ...     print(item.vehicle_id, item)
         """
+        client, _ = self._of(user)
         return Backfill(
-            self._client,
+            client,
             log,
             vehicles,
             kind=kind,
@@ -259,3 +270,16 @@ class Reader:
             share=share,
             cursor=cursor,
         )
+
+    def _of(self, user: Ref | None) -> tuple[FleetClient, Owner | TokenOwner]:
+        """Return what to ask through for the devices of a user, and the owner of their checkpoints; None for all.
+
+        Raises:
+            InvalidArgument: It is no user.
+        """
+        if user is None:
+            return self._client, self._owner
+        if self._of_user is None:
+            raise InvalidArgument("user", user, "None: this client knows no users")
+        known = self._owner.known if isinstance(self._owner, TokenOwner) else self._owner
+        return self._of_user(user), attrs.evolve(known, user=id_text("user", user, "user"))

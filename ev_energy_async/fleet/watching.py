@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import weakref
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar, Unpack, overload
 
 from ev_energy_async.checkpoint import MemoryCheckpoint
@@ -14,6 +15,7 @@ from ev_energy_async.fleet import watch as watching
 from ev_energy_async.fleet.allotment import ERROR_SHARE, PAST
 from ev_energy_async.fleet.owner import TokenOwner
 from ev_energy_async.fleet.plan import within_of
+from ev_energy_async.fleet.reader import Reader
 from ev_energy_async.fleet.selection import (
     Replaced,
     at_least_one,
@@ -23,7 +25,8 @@ from ev_energy_async.fleet.selection import (
     warn_of_replaced,
 )
 from ev_energy_async.fleet.sub_sessions import EVERY, SETTLE, Follower, Looks, SubSessions
-from ev_energy_async.fleet.watch import Engine, FleetClient, Progress, Rules, Settings, Watch
+from ev_energy_async.fleet.watch import Engine, Progress, Rules, Settings, Watch
+from ev_energy_async.ids import id_text
 from ev_energy_async.instants import instant_of
 from ev_energy_async.values import UNSET
 
@@ -81,13 +84,12 @@ class WatchOptions(Replaced, total=False):
     name: str
     lease: Lease | None
     on_role_change: Callable[[Role], object] | None
+    user: Ref | None
 
 
-class Watching:
+class Watching(Reader):
     """Follows what happens to a fleet."""
 
-    _client: FleetClient
-    _owner: Owner | TokenOwner
     _on_event: Callable[[WatchEvent], object] | None
     _checkpoint: Checkpoint | None
     _is_own: bool
@@ -201,6 +203,7 @@ class Watching:
         name: str = "watch",
         lease: Lease | None = None,
         on_role_change: Callable[[Role], object] | None = None,
+        user: Ref | None = None,
         **replaced: Unpack[Replaced],
     ) -> Watch[Any]:
         """Return a stream of what happens to the fleet, from where the checkpoint says; endless unless told otherwise.
@@ -246,6 +249,8 @@ class Watching:
                 event until it ends or falls silent, and go on from what it has acknowledged. An event of a leader that
                 was succeeded meanwhile raises `CheckpointConflict` when it is acknowledged.
             on_role_change: Called with a `Role` when this process begins to lead, or to stand by; must not block.
+            user: Only the devices of this user (ID, URL or model), which the API itself lists: the same as
+                `ev.as_user(user).fleet.watch(...)`, to which the checkpoint belongs.
 
         Raises:
             InvalidArgument: An argument is not what it should be.
@@ -287,13 +292,15 @@ class Watching:
         settings = settings_of(common, kinds, vehicles)
         self._is_own = checkpoint is None
         self._checkpoint = MemoryCheckpoint() if checkpoint is None else checkpoint
-        owner = self._owner_of(self._checkpoint)
+        client, owner = self._of(user)
+        if checkpoint is None:
+            owner = _without_asking(owner)
         if lease is None:
-            return Watch(Engine(self._client, owner, self._checkpoint, settings, self._time), ack, self._on_event)
+            return Watch(Engine(client, owner, self._checkpoint, settings, self._time), ack, self._on_event)
         kept = self._checkpoint
 
         def engine(epoch: int) -> Engine:
-            return Engine(self._client, owner, watching.FencedCheckpoint(kept, name, epoch), settings, self._time)
+            return Engine(client, owner, watching.FencedCheckpoint(kept, name, epoch), settings, self._time)
 
         watch = watching.LedWatch(engine, lease, ack, self._on_event, on_role_change)
         self._led = weakref.ref(watch)
@@ -309,20 +316,28 @@ class Watching:
         every: Duration = EVERY,
         ack: Literal["next", "explicit"] = "next",
         name: str = "sub_sessions",
+        user: Ref | None = None,
+        vehicle: Ref | None = None,
+        evse: Ref | None = None,
     ) -> SubSessions:
         """Return a stream of what happens to charging sub-sessions: each start, change, end and revision once.
 
         Those that go on are listed every five minutes, those that have ended ever more seldom until they are settled:
-        some 30 requests an hour for a small fleet. What a pause has missed is read afterwards, so that it is no gap.
+        some 30 requests an hour for a small fleet, and 15 where webhooks arrive (`notify`); `plan` shows it. What a
+        pause has missed is read afterwards, so that it is no gap.
 
         Args:
             since: Begin with the sub-sessions that go on or end from this time on; None for from now on.
             settle: How long after their end they may be revised: energy, costs and carbon figures are recalculated.
             expand: What to expand, as in `charging_sub_sessions.list`; an expanded `energy_usage` can change too.
             checkpoint: Where it keeps its progress, which may be that of a watch. It is opened if need be, not closed.
-            every: From one look at those that go on to the next, seconds or a `timedelta`.
+            every: From one look at those that go on to the next, seconds or a `timedelta`; stretched where that would
+                take more than a tenth of the budget, and three times as long while webhooks arrive.
             ack: As in `watch`.
             name: The name of this stream in its checkpoint.
+            user: Only those of this user; as in `watch`.
+            vehicle: Only those of this vehicle (ID, URL or model). The API filters, so that nothing else is listed.
+            evse: Only those of this charger.
 
         Raises:
             InvalidArgument: An argument is not what it should be.
@@ -333,20 +348,24 @@ class Watching:
         """
         check_ack(ack)
         kept = MemoryCheckpoint() if checkpoint is None else checkpoint
-        owner = self._owner.known if checkpoint is None and isinstance(self._owner, TokenOwner) else self._owner
-        follower = Follower(
-            self._client,
+        client, owner = self._of(user)
+        if checkpoint is None:
+            owner = _without_asking(owner)
+        devices = (("vehicle", vehicle, "vhcl"), ("evse", evse, "evse"))
+        follow = partial(
+            Follower,
+            client,
             owner,
             kept,
             self._time,
             since=None if since is None else instant_of(utc("since", since)),
-            looks=Looks(seconds("every", every), seconds("settle", settle)),
             expand=expand,
+            filters={f"{noun}_id": id_text(noun, each, prefix) for noun, each, prefix in devices if each is not None},
             name=name,
         )
-        return SubSessions(follower, ack)
+        return SubSessions(follow, Looks(seconds("every", every), seconds("settle", settle)), ack)
 
-    def _owner_of(self, checkpoint: Checkpoint) -> Owner | TokenOwner:
-        # What is in the memory of this process alone, nobody else can open: no request is spent on its owner.
-        is_own = self._is_own and checkpoint is self._checkpoint
-        return self._owner.known if is_own and isinstance(self._owner, TokenOwner) else self._owner
+
+def _without_asking(owner: Owner | TokenOwner) -> Owner:
+    # What is in the memory of this process alone, nobody else can open: no request is spent on its owner.
+    return owner.known if isinstance(owner, TokenOwner) else owner

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from ev_energy_async.fleet.sub_sessions.looks import EVERY as EVERY
     from ev_energy_async.fleet.sub_sessions.looks import SETTLE as SETTLE
     from ev_energy_async.fleet.sub_sessions.looks import Looks as Looks
+    from ev_energy_async.fleet.sub_sessions.rows import Meta as Meta
+    from ev_energy_async.fleet.sub_sessions.rows import load_rows as load_rows
+    from ev_energy_async.fleet.sub_sessions.stream import SubSessionAudit as SubSessionAudit
     from ev_energy_async.fleet.sub_sessions.stream import SubSessions as SubSessions
 else:
     __getattr__, __dir__, __all__ = face(
@@ -32,5 +35,6 @@ else:
         ),
         follower=("Follower",),
         looks=("EVERY", "SETTLE", "Looks"),
-        stream=("SubSessions",),
+        rows=("Meta", "load_rows"),
+        stream=("SubSessionAudit", "SubSessions"),
     )

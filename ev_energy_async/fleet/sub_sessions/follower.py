@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from ev_energy_async import api
-from ev_energy_async.checkpoint import CheckpointError
 from ev_energy_async.devices import MOST_WAITS, PAGE_SIZE, is_fatal, is_transient, pages_of
 from ev_energy_async.errors import DecodeError, EvEnergyError, NotFound
 from ev_energy_async.fleet.events import PollFailed
@@ -26,12 +25,14 @@ from ev_energy_async.fleet.sub_sessions.events import (
     SubSessionStarted,
 )
 from ev_energy_async.fleet.sub_sessions.looks import ENDED, RUNNING, Look, Looks
+from ev_energy_async.fleet.sub_sessions.rows import FLEET, Known, Meta, load_rows
 from ev_energy_async.fleet.watch.driver import Driver
+from ev_energy_async.ids import reference_id
 from ev_energy_async.instants import ALWAYS, SECOND, instant_of
 from ev_energy_async.values import UNSET
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
     from ev_energy_async.checkpoint import Checkpoint, Owner
     from ev_energy_async.devices import ServerTime
@@ -41,42 +42,11 @@ if TYPE_CHECKING:
     from ev_energy_async.messages import BadItem
     from ev_energy_async.models import ChargingSubSession
 
-__all__ = ["Follower", "Known"]
+__all__ = ["Follower"]
 
 # Below calls of the application and the snapshots of a watch.
 _PRIORITY: Final = -2
-_META: Final = "fleet"
-
-
-class Meta(msgspec.Struct, frozen=True, array_like=True):
-    """How far a follower has got.
-
-    Attributes:
-        begin: From when on sub-sessions count; ALWAYS before the first look.
-        looked: When each look was last begun.
-    """
-
-    begin: int = ALWAYS
-    looked: dict[str, int] = {}
-
-
-class Known(msgspec.Struct, frozen=True, array_like=True, tag=1):
-    """What is known of a sub-session.
-
-    Attributes:
-        revision: How many events it had.
-        end: When it ended; None while it goes on.
-        facts: What counts of it, as JSON.
-    """
-
-    revision: int
-    end: int | None
-    facts: msgspec.Raw
-
-
 _ENCODER: Final = msgspec.json.Encoder(order="sorted")
-_KNOWN: Final = msgspec.json.Decoder(Known)
-_METAS: Final = msgspec.json.Decoder(Meta)
 
 
 class Follower(Driver["SubSessionEvent"]):
@@ -87,10 +57,16 @@ class Follower(Driver["SubSessionEvent"]):
         owner: The owner of the checkpoint.
         checkpoint: Where progress is kept.
         time: The API's time.
-        since: From when on sub-sessions count; None for from now on.
         looks: Which lists are due.
+        since: From when on sub-sessions count; None for from now on.
         expand: What is expanded in them.
+        filters: Which are listed: those of a vehicle or a charger.
         name: What the keys in the checkpoint begin with.
+
+    Attributes:
+        looks: Which lists are due.
+        calls: How many requests were answered.
+        listed: How many sub-sessions they have shown, each as often as it was shown.
     """
 
     def __init__(
@@ -99,30 +75,32 @@ class Follower(Driver["SubSessionEvent"]):
         owner: Owner | TokenOwner,
         checkpoint: Checkpoint,
         time: ServerTime,
+        looks: Looks,
         *,
         since: int | None,
-        looks: Looks,
         expand: Sequence[str],
+        filters: Mapping[str, Any],
         name: str,
     ) -> None:
         super().__init__(client.clock, owner, checkpoint, name=name, what="following charging sub-sessions")
         self._client = client.with_options(priority=_PRIORITY)
         self._time = time
         self._since = since
-        self._looks = looks
+        self.looks = looks
         self._options: dict[str, Any] = {"expand": list(expand)} if expand else {}
+        self._filters = filters
         self._known: dict[str, Known] = {}
         self._meta = Meta()
         self._has_begun = False
         self._look: Look | None = None
         self._unseen: list[str] = []
         self._bad: list[BadItem] = []
-        self._told_bad: set[str] = set()
+        self.calls = self.listed = 0
 
     @property
     def is_over(self) -> bool:
-        """Never."""
-        return False
+        """Whether there is nothing more to look at; only in an audit."""
+        return self.looks.is_over and self._look is None and not self._unseen
 
     @property
     def meta(self) -> Meta:
@@ -136,20 +114,13 @@ class Follower(Driver["SubSessionEvent"]):
 
     async def _restore(self, rows: AsyncIterator[tuple[str, str]]) -> None:
         self._known.clear()
-        self._meta, self._look, self._unseen = Meta(), None, []
-        async for name, text in rows:
-            try:
-                if name == _META:
-                    self._meta = _METAS.decode(text)
-                else:
-                    self._known[name] = _KNOWN.decode(text)
-            except msgspec.MsgspecError as error:
-                raise CheckpointError(f"the row {name!r} cannot be understood: {error}") from error
+        self._look, self._unseen = None, []
+        self._meta = await load_rows(rows, self._known) or Meta()
 
     async def _write_ahead(self) -> None:
         if self._has_begun:
             # All that starts or ends after the first look counts.
-            await self._journal.write({_META: self._meta})
+            await self._journal.write({FLEET: self._meta})
             self._has_begun = False
 
     # --- Steps
@@ -159,11 +130,11 @@ class Follower(Driver["SubSessionEvent"]):
         if wait <= 0:
             now = self._time.now()
             if self._look is None and not self._unseen:
-                self._look = self._looks.next(self._meta.looked, self._begin(now), now)
+                self._look = self.looks.next(self._meta.looked, self._begin(now), now)
             if self._look is not None or self._unseen:
                 await self._ask()
                 return
-            wait = (self._looks.next_at(self._meta.looked, self._begin(now)) - now) / SECOND
+            wait = (self.looks.next_at(self._meta.looked, self._begin(now)) - now) / SECOND
         await self._sleep(wait, deadline)
 
     def _begin(self, now: int) -> int:
@@ -194,10 +165,18 @@ class Follower(Driver["SubSessionEvent"]):
     async def _page(self, look: Look) -> None:
         self._bad = []
         sessions = api.list_charging_sub_sessions(
-            self._client, page_size=PAGE_SIZE, on_bad_item=self._put_aside, **look.filters, **self._options
+            self._client,
+            page_size=PAGE_SIZE,
+            on_bad_item=self._put_aside,
+            **look.filters,
+            **self._filters,
+            **self._options,
         )
         async with aclosing(pages_of(sessions, look.cursor)) as pages:
             page = await anext(pages)
+        self.calls += 1
+        look.pages += 1
+        self.listed += len(page)
         if look.cursor is None:
             look.began = self._time.read_at(page.response, look.began)
             if self._meta.begin <= ALWAYS:
@@ -207,35 +186,38 @@ class Follower(Driver["SubSessionEvent"]):
             self._fail(item)
         for session in page:
             look.seen.add(session.id)
-            self._take(session)
+            self._take(session, looked_at=look.began)
         look.cursor = page.next_cursor
         if page.next_cursor is None:
             self._end_look(look)
 
     def _end_look(self, look: Look) -> None:
         self._look = None
-        looked = self._meta.looked | dict.fromkeys(self._looks.covered_by(look.name), look.began)
-        self._meta = msgspec.structs.replace(self._meta, looked=looked)
+        looked = self._meta.looked | dict.fromkeys(self.looks.covered_by(look.name), look.began)
+        self._meta = msgspec.structs.replace(self._meta, looked=looked, every=self.looks.every)
         gone: dict[str, msgspec.Struct | None] = {}
         if look.name == RUNNING:
+            self.looks.pages, self.looks.budget = look.pages, self._client.budget.allowance
             # They have ended since, or are gone: the next look tells, or a look at each of them.
             running = [each for each, known in self._known.items() if known.end is None]
             self._unseen = [each for each in running if each not in look.seen]
         elif look.name == ENDED:
             self._unseen = [each for each in self._unseen if each not in look.seen]
-        if look.name == self._looks.last:
+        if look.name == self.looks.last:
             now = self._time.now()
             settled = [
                 each
                 for each, known in self._known.items()
-                if known.end is not None and self._looks.is_settled(known.end, now)
+                if known.end is not None and self.looks.is_settled(known.end, now)
             ]
             for each in settled:
                 del self._known[each]
             gone = dict.fromkeys(settled)
-        self._journal.enter({_META: self._meta, **gone})
+            bad = {each: at for each, at in self._meta.bad.items() if not self.looks.is_settled(at, now)}
+            self._meta = msgspec.structs.replace(self._meta, bad=bad)
+        self._journal.enter({FLEET: self._meta, **gone})
         if look.name == RUNNING:
-            self._look = self._looks.next(self._meta.looked, self._meta.begin, self._time.now())
+            self._look = self.looks.next(self._meta.looked, self._meta.begin, self._time.now())
 
     async def _lookup(self, session_id: str) -> None:
         try:
@@ -244,7 +226,8 @@ class Follower(Driver["SubSessionEvent"]):
             self._known.pop(session_id, None)
             self._journal.enter({session_id: None})
         else:
-            self._take(session)
+            self._take(session, looked_at=self._time.now())
+        self.calls += 1
         self._unseen.remove(session_id)
 
     def _put_aside(self, item: BadItem) -> object:
@@ -259,14 +242,28 @@ class Follower(Driver["SubSessionEvent"]):
         if self._meta.begin <= ALWAYS or (known is not None and (known.end is not None or not has_ended)):
             return False
         last = instant_of(session.end) if session.end else instant_of(session.start)
-        if known is None and (last < self._meta.begin or self._looks.is_settled(last, self._time.now())):
-            # It may be known and forgotten. If it still goes on, the next look shows it.
+        is_forgotten = last < self._meta.begin or self.looks.is_settled(last, self._time.now())
+        if known is None and (is_forgotten or not self._is_listed(session)):
+            # It may be known and forgotten, or of others. If it is neither, the next look shows it.
             return False
         is_news = self._take(session)
+        if is_news:
+            self.looks.told()
         self.wake()
         return is_news
 
-    def _take(self, session: ChargingSubSession) -> bool:
+    def _is_listed(self, session: ChargingSubSession) -> bool:
+        """Return whether a sub-session is surely among those that are listed; whose it is does not stand in it."""
+        references = {"vehicle_id": session.vehicle, "evse_id": session.evse}
+        found = {name: reference_id(each) if each else None for name, each in references.items()}
+        return not self.is_of_one_user and all(found[name] == wanted for name, wanted in self._filters.items())
+
+    def _take(self, session: ChargingSubSession, *, looked_at: int | None = None) -> bool:
+        """Deliver what is new of a sub-session, from a look or else from a webhook; return whether anything is."""
+        if session.id in self._meta.bad:
+            self._meta = msgspec.structs.replace(
+                self._meta, bad={each: at for each, at in self._meta.bad.items() if each != session.id}
+            )
         facts = facts_of(session)
         end = instant_of(session.end) if session.end else None
         known = self._known.get(session.id)
@@ -275,6 +272,7 @@ class Follower(Driver["SubSessionEvent"]):
                 return False
             # Its end is an event of its own.
             started = facts if end is None else {**facts, "end": None}
+            self._note_found(instant_of(session.start) if end is None else end, looked_at)
             self._emit(SubSessionStarted, session, 1, None, started, {})
             if end is not None:
                 changes = changes_between(started, facts)
@@ -288,8 +286,14 @@ class Follower(Driver["SubSessionEvent"]):
             event: Callable[..., SubSessionEvent] = SubSessionRevised
         else:
             event = SubSessionChanged if end is None else SubSessionEnded
+            if end is not None:
+                self._note_found(end, looked_at)
         self._emit(event, session, known.revision + 1, end, facts, changes)
         return True
+
+    def _note_found(self, at: int, looked_at: int | None) -> None:
+        if looked_at is not None and at >= self._meta.begin:
+            self.looks.found(at, looked_at)
 
     def _emit(
         self,
@@ -320,10 +324,10 @@ class Follower(Driver["SubSessionEvent"]):
             found = "unknown"
         if self._look is not None:
             self._look.seen.add(found)
-        if found in self._told_bad:
+        if found in self._meta.bad:
             return
-        self._told_bad.add(found)
-        number = self._journal.enter({})
+        self._meta = msgspec.structs.replace(self._meta, bad={**self._meta.bad, found: self._time.now()})
+        number = self._journal.enter({FLEET: self._meta})
         failed = PollFailed(
             key=f"{found}/failed",
             device_id=found,

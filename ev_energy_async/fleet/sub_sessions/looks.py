@@ -1,10 +1,12 @@
 """When charging sub-sessions are listed, and by which filters: those that go on often, ended ones more seldom. Pure.
 
-Each look is one list by the API's own filters (`is_finished`, `end`), so that what cannot have changed costs nothing.
+Each look is one list by the API's own filters (`is_finished`, `start`, `end`), so that what cannot have changed costs
+nothing. Where webhooks tell of each start and each end, looks need not find them, and are rarer.
 """
 
 from __future__ import annotations
 
+import logging
 import math
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,7 +17,7 @@ from ev_energy_async.instants import SECOND, SKEW, moment
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["ENDED", "EVERY", "RUNNING", "SETTLE", "Look", "Looks"]
+__all__ = ["ENDED", "EVERY", "RUNNING", "SETTLE", "AuditLooks", "Look", "Looks"]
 
 EVERY: Final = 300.0
 """From one look at sub-sessions that go on to the next, in seconds."""
@@ -24,9 +26,22 @@ SETTLE: Final = 3 * 86_400.0
 
 RUNNING: Final = "running"
 ENDED: Final = "ended"
+_LOG: Final = logging.getLogger("ev_energy_async")
 _HOUR: Final = 3_600.0
+_DAY: Final = 86_400.0
+_PAGE: Final = 100
 # How long ago they have ended at the most, and how often these are listed again, in seconds.
 _TIERS: Final = ((_HOUR, 900.0), (6 * _HOUR, _HOUR), (24 * _HOUR, 6 * _HOUR), (math.inf, 12 * _HOUR))
+# Looks at those that go on are rarer where they would take more than this of the hourly budget.
+_SHARE: Final = 0.1
+# So much rarer are looks at what goes on where webhooks arrive.
+_RARER: Final = 3
+# So many starts and ends in a row that webhooks were the first to tell of say that they arrive.
+_ENOUGH: Final = 3
+# How long a webhook may take before a look that is faster counts it as lost.
+_GRACE: Final = 120 * SECOND
+# How long a sub-session lasts, for the plan: a night.
+_LENGTH: Final = 10 * _HOUR
 
 
 @attrs.define
@@ -39,6 +54,7 @@ class Look:
         began: When it was begun, by the API's clock.
         cursor: The page that comes next; None at the beginning.
         seen: The sub-sessions that it has shown.
+        pages: How many pages were read.
     """
 
     name: str
@@ -46,6 +62,7 @@ class Look:
     began: int
     cursor: str | None = None
     seen: set[str] = attrs.field(factory=set[str])
+    pages: int = 0
 
 
 class Looks:
@@ -54,20 +71,67 @@ class Looks:
     Args:
         every: From one look at those that go on to the next, in seconds.
         settle: How long after their end they may be revised, in seconds.
+        are_told: Whether webhooks are known to arrive.
+
+    Attributes:
+        settle: The same.
+        are_told: Whether webhooks arrive, so that looks at those that go on are rarer.
+        pages: How many pages those that go on have.
+        budget: Requests that an hour allows.
     """
 
-    def __init__(self, every: float, settle: float) -> None:
-        self.every = every
-        self._settle = settle
+    def __init__(self, every: float, settle: float, *, are_told: bool = False) -> None:
+        self._every = every
+        self.settle = settle
+        self.are_told = are_told
+        self.pages = 1
+        self.budget = math.inf
+        self._told = 0
         shorter = [(age, again) for age, again in _TIERS if age < settle]
         # Those that are about to settle are listed three times at the least.
         tiers = [*shorter, (settle, min(_TIERS[len(shorter)][1], settle / 3))]
         self._tiers = [(f"ended within {age:g} s", age, max(every, again)) for age, again in tiers]
 
     @property
+    def every(self) -> float:
+        """From one look at those that go on to the next, in seconds.
+
+        That is longer than asked for while webhooks arrive, and where the looks would take too much of the budget.
+        """
+        asked = self._every * _RARER if self.are_told else self._every
+        return max(asked, self.pages * _HOUR / (_SHARE * self.budget))
+
+    @property
     def last(self) -> str:
         """The name of the look that reaches back furthest."""
         return self._tiers[-1][0]
+
+    @property
+    def is_over(self) -> bool:
+        """Whether none is due any more."""
+        return False
+
+    def told(self) -> None:
+        """Take note that a webhook was the first to tell of a start or an end."""
+        self._told += 1
+        if self._told >= _ENOUGH and not self.are_told:
+            self.are_told = True
+            _LOG.info(
+                "webhooks arrive: charging sub-sessions that go on are listed every %g s instead of %g s",
+                self.every,
+                self._every,
+            )
+
+    def found(self, at: int, looked_at: int) -> None:
+        """Take note that a look has found a start or an end of which no webhook has told."""
+        if looked_at - at <= _GRACE:
+            return
+        self._told = 0
+        if self.are_told:
+            self.are_told = False
+            _LOG.info(
+                "a webhook did not arrive: charging sub-sessions that go on are listed every %g s again", self._every
+            )
 
     def next(self, looked: dict[str, int], begin: int, now: int) -> Look | None:
         """Return the look that is due; None if none is.
@@ -105,4 +169,66 @@ class Looks:
 
     def is_settled(self, end: int, now: int) -> bool:
         """Return whether a sub-session that ended then is revised no more, and no look shows it."""
-        return end < now - round(self._settle * SECOND) - 4 * SKEW
+        return end < now - round(self.settle * SECOND) - 4 * SKEW
+
+    def per_hour(self, per_day: float, budget: float) -> float:
+        """Return the requests an hour that so many sub-sessions a day take, each a night long; `every` says the pace.
+
+        Args:
+            per_day: How many there are.
+            budget: Requests that an hour allows.
+        """
+
+        def pages(length: float) -> int:
+            return max(1, math.ceil(per_day * length / _DAY / _PAGE))
+
+        self.pages, self.budget = pages(_LENGTH), budget
+        looks = [(self.every, _LENGTH), (self.every, self.every), *((every, age) for _, age, every in self._tiers)]
+        return sum(_HOUR / every * pages(length) for every, length in looks)
+
+
+class AuditLooks(Looks):
+    """The lists of an audit: all that went on in a time, those that have ended since and those that have not.
+
+    Args:
+        since: The beginning of that time.
+        until: Its end.
+        settle: How long after their end they may be revised, in seconds: what is settled is known no more.
+    """
+
+    def __init__(self, since: int, until: int, settle: float) -> None:
+        super().__init__(EVERY, settle)
+        self._bounds = since, until
+        self._left = ["audited as ended", "audited as going on"]
+
+    @property
+    def is_over(self) -> bool:
+        """Whether both were made."""
+        return not self._left
+
+    @property
+    def last(self) -> str:
+        """None: an audit forgets nothing."""
+        return ""
+
+    def since(self, now: int) -> int:
+        """Return from when on sub-sessions are known."""
+        return max(self._bounds[0], now - round(self.settle * SECOND))
+
+    def next(self, looked: dict[str, int], begin: int, now: int) -> Look | None:
+        """Return the next of both; see `Looks.next`."""
+        del looked
+        if not self._left:
+            return None
+        name = self._left.pop()
+        # The API's bounds exclude.
+        bounds: dict[str, Any] = {"start_lt": moment(self._bounds[1] + 1_000)}
+        if self._left:
+            return Look(name, {"is_finished": False, **bounds}, now)
+        since = max(begin, self.since(now)) - 1_000
+        return Look(name, {"is_finished": True, "end_gt": moment(since), **bounds}, now)
+
+    def covered_by(self, name: str) -> Sequence[str]:
+        """Return none: the stream goes on as if there had been no audit."""
+        del name
+        return []

@@ -44,12 +44,14 @@ class Driver(ABC, Generic[E]):
 
     Attributes:
         clock: Where time comes from.
+        is_of_one_user: Whether the checkpoint is one user's, once it is loaded.
     """
 
     def __init__(
         self, clock: Clock, owner: Owner | TokenOwner, checkpoint: Checkpoint, *, name: str, what: str
     ) -> None:
         self.clock = clock
+        self.is_of_one_user = False
         self._owner = owner
         self._journal = Journal(checkpoint, name)
         self._events: deque[tuple[int, E]] = deque()
@@ -143,6 +145,7 @@ class Driver(ABC, Generic[E]):
         self._given = 0
         self._events.clear()
         owner = await found_owner(self._owner, self.clock, self._patience)
+        self.is_of_one_user = owner.user is not None
         async with aclosing(self._journal.load(owner)) as rows:
             await self._restore(rows)
         self._is_loaded = True
