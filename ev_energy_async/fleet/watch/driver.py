@@ -142,6 +142,8 @@ class Driver(ABC, Generic[E]):
             self._overtaken += 1
             if self._overtaken == 1:
                 _LOG.warning("another process has advanced the checkpoint; the watch loads it again and goes on")
+        # Until it is through: what is half loaded must not be gone on with where this is cancelled or fails.
+        self._is_loaded = False
         self._given = 0
         self._events.clear()
         owner = await found_owner(self._owner, self.clock, self._patience)

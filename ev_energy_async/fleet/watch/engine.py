@@ -14,7 +14,7 @@ from ev_energy_async.errors import Unauthorized
 from ev_energy_async.fleet.watch.driver import Driver
 from ev_energy_async.fleet.watch.jobs import ReadJob
 from ev_energy_async.fleet.watch.settings import Expenses
-from ev_energy_async.fleet.watch.state import load
+from ev_energy_async.fleet.watch.state import Meta, load
 from ev_energy_async.fleet.watch.track import Track
 
 if TYPE_CHECKING:
@@ -67,8 +67,8 @@ class Engine(Driver[Any]):
     async def _write_ahead(self) -> None:
         for track in self.tracks.values():
             if track.has_begun:
-                # All that comes after the first look counts.
-                await self._journal.write({track.state.meta_row: track.state.meta})
+                # All that comes after the first look counts. How far it got is written with what it showed.
+                await self._journal.write({track.state.meta_row: Meta(since=track.state.meta.since)})
                 track.has_begun = False
 
     async def _restore(self, rows: AsyncIterator[tuple[str, str]]) -> None:
@@ -126,7 +126,7 @@ class Engine(Driver[Any]):
                     self._finish_if_done(now)
                     for track in self.tracks.values():
                         track.begin_if_due(now)
-                        running.start(track.page_due(now))
+                        running.start(track.urgent(now))
 
     def _note(self, ended: list[tuple[Task, Any]]) -> None:
         """Note what came of some jobs."""

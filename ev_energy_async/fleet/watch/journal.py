@@ -64,17 +64,18 @@ class Journal:
             CheckpointMismatch: It belongs to another.
             CheckpointError: It cannot be read.
         """
-        self._versions.clear()
-        self._pending.clear()
-        self._in_doubt = []
-        self._void, self.is_overtaken = self._number, False
-        await self._checkpoint.open(owner)
-        shared: dict[int, int] = {}
-        async for key, entry in self._checkpoint.entries(self._prefix):
-            name = key.removeprefix(self._prefix)
-            # Rows that were written together have one version, and share the number.
-            self._versions[name] = shared.setdefault(entry.version, entry.version)
-            yield name, entry.value
+        async with self._lock:
+            self._versions.clear()
+            self._pending.clear()
+            self._in_doubt = []
+            self._void, self.is_overtaken = self._number, False
+            await self._checkpoint.open(owner)
+            shared: dict[int, int] = {}
+            async for key, entry in self._checkpoint.entries(self._prefix):
+                name = key.removeprefix(self._prefix)
+                # Rows that were written together have one version, and share the number.
+                self._versions[name] = shared.setdefault(entry.version, entry.version)
+                yield name, entry.value
 
     def enter(self, changes: Mapping[str, RowValue]) -> int:
         """Note what is to be written once this entry is acknowledged, and return its number."""

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["FencedCheckpoint", "LedWatch", "Role"]
 
+NO_TERM: Final = 0
+"""The epoch of a process that does not lead; terms count from 1."""
+
 _LOG: Final = logging.getLogger("ev_energy_async")
 
 
@@ -51,7 +54,7 @@ class FencedCheckpoint:
     Args:
         checkpoint: Where the progress is.
         name: The name of the watch.
-        epoch: The epoch of this leader's term.
+        epoch: The epoch of this leader's term; `NO_TERM` for who stands by.
     """
 
     def __init__(self, checkpoint: Checkpoint, name: str, epoch: int) -> None:
@@ -61,14 +64,14 @@ class FencedCheckpoint:
         self._version = 0
 
     async def open(self, owner: Owner) -> None:
-        """Open the checkpoint, and keep the leaders of earlier terms from writing.
+        """Open the checkpoint, and keep the leaders of earlier terms from writing; without a term, to read it only.
 
         Raises:
             LeaseLost: There is a later term.
             CheckpointError: It cannot be opened; see `Checkpoint.open`.
         """
         await self._checkpoint.open(owner)
-        while not await self._claim():
+        while self._epoch != NO_TERM and not await self._claim():
             pass
 
     async def get(self, key: str) -> Entry | None:
@@ -140,7 +143,7 @@ class LedWatch(Watch[E_co]):
         on_event: Callable[[E_co], object] | None = None,
         on_role_change: Callable[[Role], object] | None = None,
     ) -> None:
-        super().__init__(engine(0), ack, on_event)
+        super().__init__(engine(NO_TERM), ack, on_event)
         self._engine_of = engine
         self._post = _Post(lease.holder, on_role_change)
         self._keeper = Keeper(lease, on_lost=self._post.stand_by)

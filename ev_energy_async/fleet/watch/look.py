@@ -155,7 +155,8 @@ def look_at(
     if is_unchanged and not is_ahead:
         return None
     found = Look(is_ahead=is_ahead)
-    was_seen = state is not None and state.is_here and not any(what == rules.of.noun for what, _ in state.trouble)
+    was_here = state is not None and state.is_here
+    was_seen = state is not None and was_here and not any(what == rules.of.noun for what, _ in state.trouble)
     if state is None or not state.is_here:
         state = _added(integrated, newest, state, meta, rules, hint, began=began, is_first=is_first)
         found.steps.append(Step("added", state))
@@ -165,7 +166,8 @@ def look_at(
         found.is_unwell = found.is_unwell or (rules.errors and integrated == INACTIVE)
     before = state
     state = state.without_trouble(rules.of.noun)
-    if rules.status and at is not None and (hint != state.hint or is_ahead):
+    # One that comes back may still be behind, and nobody waits for it any more.
+    if rules.status and at is not None and (hint != state.hint or is_ahead or not was_here):
         proven = meta.snapshot_at if was_seen else ALWAYS
         state = _look_at_log(
             found, state, newest, at, rules, within, proven=proven, shown_at=shown_at, is_ahead=is_ahead

@@ -10,7 +10,7 @@ from ev_energy_async.errors import EvEnergyError
 from ev_energy_async.fleet.watch.collection import Reading
 from ev_energy_async.fleet.watch.jobs import ReadJob
 from ev_energy_async.fleet.watch.scheduler import deadline_of
-from ev_energy_async.instants import ALWAYS, SECOND, SKEW
+from ev_energy_async.instants import ALWAYS, SECOND, SKEW, instant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -51,19 +51,19 @@ class Reads:
         self._scheduler = scheduler
         self._provision = provision
         self._emitter = emitter
-        self._retries: set[str] = set()
+        self._again: set[str] = set()
         self._patience = Patience("reading the history of the fleet", client.clock)
 
     def clear(self) -> None:
         """Forget what is under way."""
         self.active.clear()
-        self._retries.clear()
+        self._again.clear()
 
     def retry(self) -> None:
-        """Want the devices that could not be read again."""
-        for device_id in self._retries:
+        """Want the devices again that could not be read, or showed newer logs than the read has seen."""
+        for device_id in self._again:
             self._scheduler.history.want(device_id, 0)
-        self._retries.clear()
+        self._again.clear()
 
     def due(self, now: float, most: int) -> list[ReadJob]:
         """Return the reads to continue or begin now, at most so many."""
@@ -139,7 +139,7 @@ class Reads:
             if job.purpose == "late":
                 self._emitter.late.soon[device_id] = self._time.now()
             elif job.purpose == "history":
-                self._retries.add(device_id)
+                self._again.add(device_id)
             self._emitter.failed(cycle, device_id, job.reading.log, error)
         if waits:
             self._patience.fail(waits)
@@ -158,6 +158,14 @@ class Reads:
             state = self._state.devices[reading.device_id]
             if state.behind and not self._provision.reads_at_once:
                 self.want(reading.device_id, state.behind)
+            elif state.behind and not _is_ahead(state.hint, reading.read_at):
+                # Its newest log came during the read, or was hidden from it by a copy that lags.
+                self._again.add(reading.device_id)
 
     def _drop(self, job: ReadJob) -> None:
         del self.active[job.reading.device_id, job.reading.log]
+
+
+def _is_ahead(hint: str | None, read_at: int) -> bool:
+    newest = None if hint is None else instant(hint)
+    return newest is not None and newest > read_at + SKEW

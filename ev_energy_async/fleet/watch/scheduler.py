@@ -160,11 +160,11 @@ class Scheduler:
             now: The time.
         """
         self._purses["first"].allow(allotment.usable, now)
-        self._purses["history"].allow(allotment.history + allotment.slack, now)
         self._purses["late"].allow(allotment.late + allotment.slack, now)
-        # Devices that break are looked into even where there is no share for the others.
-        errors = max(allotment.errors, _LEAST * allotment.total)
-        self._purses["errors"].allow(errors + allotment.slack, now)
+        # Devices that break, or report after a long silence, are looked into even where there is no share for that.
+        least = _LEAST * allotment.total
+        self._purses["history"].allow(max(allotment.history, least) + allotment.slack, now)
+        self._purses["errors"].allow(max(allotment.errors, least) + allotment.slack, now)
         self._interval = allotment.every / max(1, pages)
         # What was chosen for fewer pages, as before anything was known of the fleet, must not hold up the next one.
         self._slot = min(self._slot, now + self._interval)

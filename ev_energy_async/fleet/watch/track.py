@@ -7,6 +7,7 @@ from a snapshot by `look` and `cycle`, what of a log is new by `ledger`.
 from __future__ import annotations
 
 import math
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ev_energy_async.devices import is_refusal, is_transient
@@ -142,28 +143,31 @@ class Track:
 
     def jobs(self, now: float) -> list[Task]:
         """Return what is to be asked now, all at once."""
-        most = self._settings.concurrency
-        jobs: list[Task] = [*self.page_due(now)]
-        if self._cycle is not None:
-            kind = self._settings.kind
-            jobs += [Lookup(self._client, kind, device_id) for device_id in list(self._cycle.missing)[:most]]
-        return jobs if self._client.budget.remaining <= len(jobs) else [*jobs, *self._reads.due(now, most)]
+        jobs = self.urgent(now)
+        if self._client.budget.remaining <= len(jobs):
+            return jobs
+        return [*jobs, *self._reads.due(now, self._settings.concurrency)]
 
-    def page_due(self, now: float) -> list[PageJob]:
-        """Return the next page of the snapshot if it is due."""
-        cycle, settings = self._cycle, self._settings
-        if cycle is None or cycle.is_complete or self._scheduler.page_at(now) > now:
+    def urgent(self, now: float) -> list[Task]:
+        """Return what no read may hold up: the next page of the snapshot if it is due, and devices to be looked up."""
+        cycle, settings, client = self._cycle, self._settings, self._client
+        if cycle is None:
             return []
-        # A selection by the application may depend on more than a device.
-        glance = self._shown.glance() if settings.selects is None else None
-        return [PageJob(self._client, settings.kind, cycle, is_raw=settings.is_raw, glance=glance)]
+        missing = islice(cycle.missing, settings.concurrency)
+        jobs: list[Task] = [Lookup(client, settings.kind, device_id) for device_id in missing]
+        if not cycle.is_complete and self._scheduler.page_at(now) <= now:
+            # A selection by the application may depend on more than a device.
+            glance = self._shown.glance() if settings.selects is None else None
+            jobs.append(PageJob(client, settings.kind, cycle, is_raw=settings.is_raw, glance=glance))
+        return jobs
 
     def snapshot_at(self, now: float) -> float:
         """Return when the next page of a snapshot, or the next cycle, is due."""
         if self._cycle is None:
             return math.inf if self.is_over else self._due
         if self._cycle.is_complete:
-            return max(self._next_due(self._cycle, now), now)
+            # Where cycles are counted each waits for its reads, however long they take.
+            return max(self._next_due(self._cycle, now), now) if self._settings.cycles is None else math.inf
         return self._scheduler.page_at(now)
 
     def reads_at(self, now: float) -> float:
