@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _RESULTS: Final = environments.ROOT / "benchmarks" / "results"
-_PARTS: Final = ("cold", "warm", "slow", "endurance", "gaps", "watch")
+_PARTS: Final = ("cold", "warm", "slow", "endurance", "gaps", "arrow", "watch")
 _QUICK: Final = Sizes(rounds=6, cold_rounds=5, decodes=200, requests=1_000, fleet=5_000, pages=50)
 _SMALL: Final = Sizes(
     rounds=3,

@@ -36,7 +36,7 @@ _PACKAGES: Final[dict[str, list[str]]] = {
 }
 
 _SHOWN: Final[dict[str, tuple[str, ...]]] = {
-    BENCH: ("aiohttp", "attrs", "cattrs", "msgspec", "orjson"),
+    BENCH: ("aiohttp", "attrs", "cattrs", "msgspec", "orjson", "pyarrow"),
     "openapi_python_client": ("openapi-python-client", "httpx", "attrs"),
     "openapi_generator": ("openapi-generator-cli", "aiohttp", "pydantic"),
     "clientele": ("clientele", "httpx2", "httpx", "pydantic"),

@@ -333,6 +333,12 @@ class Run:
         self._say("a body of 64 MB")
         self.samples["gap"]["ours"] = self.alone("gaps", server, str(self.sizes.megabytes), "3")["gaps"]
 
+    def arrow(self, server: Server) -> None:
+        """Measure turning logs into Arrow."""
+        self._say("backfill into Arrow")
+        found = self.alone("arrow", server, str(max(3, self.sizes.rounds)))
+        self.samples["arrow"]["ours"], self.samples["arrow_models"]["ours"] = found["lean"], found["models"]
+
     def watch(self, server: Server) -> None:
         """Measure watching a small and a large fleet."""
         self._say("watching fleets")

@@ -82,6 +82,8 @@ ROWS: Final = (
     Row("views_made", "Make 20,000 views of one client, each with its own token", "ms", 1e3),
     Row("views_used", "Memory of each of them, after its first call", "KB", 1e-3, (Target("value", 4e3),)),
     Row("gap", "Longest pause of the event loop while 64 MB are decoded", "ms", 1e3, (Target("value", 250e-3),)),
+    Row("arrow", "Backfill into Arrow, a log", "µs", 1e6, (Target("value", 1.3e-6),)),
+    Row("arrow_models", "The same, with a model for each log", "µs", 1e6),
     Row("watch_cycle", "Watch: one cycle of 50,000 vehicles, 5 % of them changed", "s", 1.0, (Target("value", 0.5),)),
     Row("watch_requests", "Watch: requests of such a cycle", "", 1.0, (Target("value", 700.0),)),
     Row(

@@ -20,7 +20,7 @@ from ev_energy_async.messages import Request
 from ev_energy_async.urls import origin_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from ev_energy_async.messages import Response, Sender
 
@@ -210,6 +210,19 @@ class Paginator(Awaitable[Page[T]], Generic[T]):
             for item in page:
                 yield item
 
+    def lean(self, lean_of: Callable[[Any], Any]) -> Paginator[Any]:
+        """Return the same list with leaner items, on those of its pages that fit them; the others have models.
+
+        Args:
+            lean_of: Returns the type of lean items for that of the models; None if there is none.
+        """
+        operation, request = self._request.operation, self._request
+        into = operation.into() if operation.into is not None and operation.items is None else None
+        lean: Any = None if into is None else lean_of(into)
+        if lean is None:
+            return self
+        return Paginator(self._sender, attrs.evolve(request, lean=list[lean]))
+
     async def page(self) -> Page[T]:
         """Return the first page; like awaiting the list, but a coroutine, as `TaskGroup.create_task` needs."""
         return await self._fetch(self._request)
@@ -272,7 +285,7 @@ class Paginator(Awaitable[Page[T]], Generic[T]):
         if path != first.path or quote(query, safe=_QUERY) != query:
             # The query of a cursor has the filters of its list, which may be personal data.
             raise InvalidArgument("cursor", path or cursor, f"a cursor of {first}")
-        return Request(first.operation, path, query, first.headers, on_bad_item=first.on_bad_item)
+        return Request(first.operation, path, query, first.headers, on_bad_item=first.on_bad_item, lean=first.lean)
 
     async def _fetch(self, request: Request[T]) -> Page[T]:
         try:

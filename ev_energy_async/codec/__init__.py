@@ -28,11 +28,14 @@ if TYPE_CHECKING:
     from ev_energy_async.codec.slices import AT_ONCE as AT_ONCE
     from ev_energy_async.codec.slices import picked as picked
     from ev_energy_async.codec.strict import decode_strict as decode_strict
+    from ev_energy_async.codec.strict import decoder as decoder
     from ev_energy_async.codec.tolerant import Decoded as Decoded
     from ev_energy_async.codec.tolerant import TolerantConverter as TolerantConverter
     from ev_energy_async.codec.tolerant import has_hook as has_hook
     from ev_energy_async.codec.tolerant import structure as structure
+    from ev_energy_async.codec.types import is_model as is_model
     from ev_energy_async.codec.types import members as members
+    from ev_energy_async.codec.types import reachable as reachable
     from ev_energy_async.codec.types import shape as shape
     from ev_energy_async.codec.types import spoken as spoken
 else:
@@ -45,7 +48,7 @@ else:
         encoding=("encode", "lost_keys"),
         personal=("personal_fields", "redacted"),
         slices=("AT_ONCE", "picked"),
-        strict=("decode_strict",),
+        strict=("decode_strict", "decoder"),
         tolerant=("Decoded", "TolerantConverter", "has_hook", "structure"),
-        types=("members", "shape", "spoken"),
+        types=("is_model", "members", "reachable", "shape", "spoken"),
     )

@@ -103,14 +103,24 @@ class Codec:
         made, steps = self.begin(data, into)
         return made if steps is None else finish(steps)
 
-    def begin(self, data: bytes, into: Any) -> tuple[Any, Generator[None, None, Any] | None]:
+    def begin(self, data: bytes, into: Any, lean: Any = None) -> tuple[Any, Generator[None, None, Any] | None]:
         """Decode a document of moderate size that matches its schema, as most do.
+
+        Args:
+            data: The document in UTF-8.
+            into: The type to decode to.
+            lean: A type with the same rules and less to make, to decode to instead where the document fits it.
 
         Returns:
             The decoded document and None; or None, and the steps that decode any other document.
         """
         refusal: DecodeError | None = None
         if is_moderate(data) and not self._report_unknown and not self._has_hook(into):
+            try:
+                if lean is not None:
+                    return decode_certain(data, lean), None
+            except DecodeError:
+                pass  # what departs from the schema is decoded to models, and reported
             try:
                 return decode_certain(data, into), None
             except DecodeError as error:

@@ -102,7 +102,7 @@ async def _decoded(request: Request[Any], response: RawResponse, codec: Codec, i
     if request.pick is not None and operation.items is None:
         body = codec_package.picked(body, request.pick)
     try:
-        made, steps = codec.begin(body, into)
+        made, steps = codec.begin(body, into, request.lean)
         return made if steps is None else await _run(steps)
     except errors.DecodeError as error:
         # The codec's frames hold the body, in which there may be a presigned URL or personal data.

@@ -1,8 +1,7 @@
 """Requests, the options they are made with, and responses, as plain values.
 
 An endpoint function describes a `Request`, middleware passes it on, the transport sends it and returns a `Response`.
-They share a module because their types name each other. Nothing here does I/O, and no `repr` shows a query, a header or
-a body: they may hold personal data.
+They share a module because their types name each other. No I/O; no `repr` shows query, headers or body (personal data).
 """
 
 from __future__ import annotations
@@ -256,6 +255,7 @@ class Request(Generic[T_co]):
         on_bad_item: What to do with an item of a list that cannot be decoded; None leaves it to the client.
         authorization: Value of the `Authorization` header of a token request; no error carries it.
         pick: Given the raw items of a list, returns those that are to be decoded; None for all of them.
+        lean: A type with the rules of the response's and less to make, to decode to instead where a response fits it.
     """
 
     operation: Operation[T_co]
@@ -267,6 +267,7 @@ class Request(Generic[T_co]):
     on_bad_item: OnBadItem | None = None
     authorization: Secret[str] | None = None
     pick: Pick | None = None
+    lean: Any = None
 
     @property
     def method(self) -> str:
@@ -297,6 +298,7 @@ class Request(Generic[T_co]):
             self.on_bad_item,
             self.authorization,
             self.pick if pick is None else pick,
+            self.lean,
         )
 
     def without_secrets(self) -> Request[T_co]:
@@ -314,11 +316,11 @@ class Request(Generic[T_co]):
         """Return the request as a shell command to try by hand, without secrets, personal data and body."""
         names = [name for name, _ in parse_qsl(self.query, keep_blank_values=True)]
         shown = [f"{n}=..." if n in _PERSONAL else pair for n, pair in zip(names, self.query.split("&"), strict=False)]
-        target = self.path + (f"?{'&'.join(shown)}" if shown else "")
+        target = f"{self.path}?{'&'.join(shown)}" if shown else self.path
         body = " -H 'Content-Type: application/json' --data @body.json" if self.body is not None else ""
         # Only our own variables are left for the shell to expand: a cursor comes from a server.
-        quoted = shlex.quote(target)
-        return f'curl -X {self.method} -H "Authorization: Bearer $EV_ENERGY_TOKEN"{body} "$EV_ENERGY_BASE_URL"{quoted}'
+        url = f'"$EV_ENERGY_BASE_URL"{shlex.quote(target)}'
+        return f'curl -X {self.method} -H "Authorization: Bearer $EV_ENERGY_TOKEN"{body} {url}'
 
     def __repr__(self) -> str:
         return f"<Request {self}>"

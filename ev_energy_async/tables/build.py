@@ -11,6 +11,7 @@ from ev_energy_async._base import InvalidArgument
 from ev_energy_async._extras import extra
 from ev_energy_async.api._document import DOCUMENT, DOCUMENT_VERSION, SHA256
 from ev_energy_async.tables.columns import columns_of, values_of
+from ev_energy_async.tables.lean import lean_values, model_of
 from ev_energy_async.tables.lock import table_of
 
 with extra("tables", __name__, "pyarrow"):
@@ -73,18 +74,21 @@ def table(items: Iterable[Model], model: type[Model] | None = None, *, flatten: 
     if model is None:
         if not rows:
             raise InvalidArgument("model", None, "the class of the items, since the list is empty")
-        model = type(rows[0])
+        model = model_of(type(rows[0]))
     made = pa.Table.from_batches([record_batch(rows, model)])
     return _flat_table(made) if flatten else made
 
 
 def record_batch(rows: list[Any], model: type[Model]) -> pa.RecordBatch:
-    """Return one batch of models of one class."""
+    """Return one batch of models of one class, or of their lean rows."""
     columns = columns_of(model)
-    for index, row in enumerate(rows):
-        if type(row) is not model:
-            raise InvalidArgument(f"items[{index}]", type(row), f"a {model.__name__}")
-    values = values_of(rows, [column.field for column in columns])
+    kinds = set[type](map(type, rows))
+    for kind in kinds:
+        if model_of(kind) is not model:
+            index = next(i for i, row in enumerate(rows) if type(row) is kind)
+            raise InvalidArgument(f"items[{index}]", kind, f"a {model.__name__}")
+    is_lean = bool(kinds) and model not in kinds
+    values = lean_values(rows) if is_lean else values_of(rows, [column.field for column in columns])
     arrays = [column.array(each) for column, each in zip(columns, values, strict=True)]
     return pa.record_batch(arrays, schema=schema(model))
 

@@ -53,10 +53,17 @@ class Kind:
     Args:
         type: The Arrow type.
         array: Makes the array; by default Arrow takes the values as they are.
+        lean: The type that lean rows have in place of the model's, where it takes the same documents.
     """
 
-    def __init__(self, type: pa.DataType, array: Callable[[Values], pa.Array[Any]] | None = None) -> None:  # noqa: A002  # as Arrow calls it
+    def __init__(
+        self,
+        type: pa.DataType,  # noqa: A002  # as Arrow calls it
+        array: Callable[[Values], pa.Array[Any]] | None = None,
+        lean: Any = None,
+    ) -> None:
         self.type = type
+        self.lean = lean
         self._array = array
 
     def array(self, values: Values) -> pa.Array[Any]:
@@ -216,18 +223,13 @@ def _enums(values: Values) -> pa.Array[Any]:
 
 
 def _ids(values: Values) -> pa.Array[Any]:
+    try:
+        urls = pa.array(values, type=pa.string())
+    except _UNFIT:  # some are expanded
+        return pa.array([None if value is None else _id_of(value) for value in values], type=pa.string())
     # The logs of one device all name it.
-    known: dict[Any, str | None] = {None: None}
-    found: list[str | None] = []
-    for value in values:
-        if isinstance(value, str):
-            name = known.get(value)
-            if name is None:
-                name = known[value] = _id_of(value)
-            found.append(name)
-        else:
-            found.append(None if value is None else _id_of(value))
-    return pa.array(found, type=pa.string())
+    known = urls.dictionary_encode()
+    return pa.array(map(_id_of, known.dictionary.to_pylist()), type=pa.string()).take(known.indices)
 
 
 def _id_of(value: Any) -> str | None:
@@ -261,7 +263,7 @@ _KINDS: Final[dict[str, Kind]] = {
     "timestamp": Kind(_UTC_MICROSECONDS, _times),
     "decimal": Kind(_DECIMAL, _decimals),
     "uuid": Kind(pa.string(), _texts),
-    "enum": Kind(_ENUM, _enums),
-    "id": Kind(pa.string(), _ids),
+    "enum": Kind(_ENUM, _enums, lean=str),  # any text is a member of an open enum
+    "id": Kind(pa.string(), _ids, lean=str),  # unless it is expanded
     "json": Kind(pa.string(), _documents),
 }

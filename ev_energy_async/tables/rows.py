@@ -23,6 +23,7 @@ from ev_energy_async.fleet import CycleFinished
 from ev_energy_async.ids import id_text
 from ev_energy_async.tables.build import record_batch, schema
 from ev_energy_async.tables.columns import columns_of
+from ev_energy_async.tables.lean import Lean, model_of
 from ev_energy_async.tables.lock import table_of
 from ev_energy_async.values import Model
 
@@ -41,6 +42,7 @@ LATE: Final = "_ev_late"
 CYCLES: Final = "cycle_finished"
 """The table of the cycles of watches."""
 
+_ROWS: Final = (Lean, Model, CycleFinished)
 # Where an event keeps what it is about.
 _HELD: Final = ("log", "sub_session")
 _STORED: Final = "logged_at"
@@ -93,12 +95,12 @@ _forms: Final[dict[type, Form]] = {}
 
 
 def row_of(item: Any) -> Any:
-    """Return the row in an item: a model, the log of an event, or a finished cycle; None if there is none."""
-    if isinstance(item, Model | CycleFinished):
+    """Return the row in an item: a model, a lean row, the log of an event, a finished cycle; None if there is none."""
+    if isinstance(item, _ROWS):
         return item
     for name in _HELD:
         held = getattr(item, name, None)
-        if isinstance(held, Model):
+        if isinstance(held, _ROWS):
             return held
     return None
 
@@ -112,7 +114,7 @@ def form_of(row: Any) -> Form:
     kind = type(row)
     found = _forms.get(kind)
     if found is None:
-        found = _forms[kind] = _cycles() if kind is CycleFinished else _models(kind)
+        found = _forms[kind] = _cycles() if kind is CycleFinished else _models(model_of(kind))
     return found
 
 

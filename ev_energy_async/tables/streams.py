@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import attrs
 
 from ev_energy_async._base import InvalidArgument
-from ev_energy_async.fleet import CycleFinished
+from ev_energy_async.calls import Paginator
+from ev_energy_async.fleet import Backfill, CycleFinished
 from ev_energy_async.tables.build import record_batch, table
+from ev_energy_async.tables.lean import lean_of, model_of
 from ev_energy_async.tables.rows import row_of
 from ev_energy_async.values import Model
 
@@ -32,6 +34,7 @@ class Batch:
         model: The model that the rows are of.
         rows: The rows.
         events: What the rows came from, and what came between them without a row, as a vehicle that could not be read.
+            A backfill's have a lean row for their `log`: `rows` is where its values are.
     """
 
     model: type[Model]
@@ -65,7 +68,7 @@ async def collect(items: AsyncIterable[M], model: type[M] | None = None, *, flat
     Example:
         >>> vehicles = await collect(ev.vehicles.list(), Vehicle)  # doctest: +SKIP
     """
-    return table([item async for item in items], model, flatten=flatten)
+    return table([item async for item in lean(items)], model, flatten=flatten)
 
 
 async def batches(source: AsyncIterable[Any], *, size: int = _ROWS) -> AsyncIterator[Batch]:
@@ -90,20 +93,33 @@ async def batches(source: AsyncIterable[Any], *, size: int = _ROWS) -> AsyncIter
         raise InvalidArgument("size", size, "a number of rows above zero")
     waiting: dict[type[Model], _Rows] = {}
     rowless: list[Any] = []
-    async for item in source:
+    async for item in lean(source):
         row = row_of(item)
-        if not isinstance(row, Model):
+        if row is None or isinstance(row, CycleFinished):
             rowless.append(item)
             if isinstance(item, CycleFinished):
                 for rows in _emptied(waiting):
                     yield rows.batch(rowless)
             continue
-        rows = waiting.setdefault(type(row), _Rows(type(row)))
+        model = model_of(type(row))
+        if model not in waiting:
+            waiting[model] = _Rows(model)
+        rows = waiting[model]
         rows.add(row, item)
         if len(rows.rows) >= size:
-            yield waiting.pop(type(row)).batch(rowless)
+            yield waiting.pop(model).batch(rowless)
     for rows in _emptied(waiting):
         yield rows.batch(rowless)
+
+
+def lean(source: AsyncIterable[Any]) -> AsyncIterable[Any]:
+    """Return a source with lean rows in place of models, if it can give them."""
+    if isinstance(source, Paginator):
+        of_models: Paginator[Any] = source
+        return of_models.lean(lean_of)
+    if isinstance(source, Backfill):
+        source.lean(lean_of)
+    return source
 
 
 def _emptied(waiting: dict[type[Model], _Rows]) -> list[_Rows]:
@@ -116,11 +132,11 @@ class _Rows:
     """Rows that wait for their batch to be full."""
 
     def __init__(self, model: type[Model]) -> None:
-        self.rows: list[Model] = []
+        self.rows: list[Any] = []
         self._model = model
         self._events: list[Any] = []
 
-    def add(self, row: Model, event: Any) -> None:
+    def add(self, row: Any, event: Any) -> None:
         self.rows.append(row)
         if event is not row:
             self._events.append(event)

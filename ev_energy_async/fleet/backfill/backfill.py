@@ -31,7 +31,7 @@ else:
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from ev_energy_async.calls import Page, Paginator
     from ev_energy_async.devices import Backfilling
@@ -162,6 +162,7 @@ class Backfill(Stream[LogRead[L_co] | PollFailed]):
         self._trouble: list[tuple[Position | None, EvEnergyError]] = []
         self._fatal: EvEnergyError | None = None
         self._has_answer = False
+        self._lean_of: Callable[[Any], Any] | None = None
 
     @property
     def cursor(self) -> str:
@@ -180,6 +181,10 @@ class Backfill(Stream[LogRead[L_co] | PollFailed]):
             tuple(self._failed),
         )
         return write_cursor(saved)
+
+    def lean(self, lean_of: Callable[[Any], Any]) -> None:
+        """Read what follows as lean rows in place of logs, on pages that fit them: see `Paginator.lean`."""
+        self._lean_of = lean_of
 
     async def __anext__(self) -> Read[L_co]:
         """Return the next log, or which vehicle could not be read.
@@ -285,6 +290,8 @@ class Backfill(Stream[LogRead[L_co] | PollFailed]):
         paginator: Paginator[Any] = list_logs(
             self._sender, vehicle.saved.vehicle_id, page_size=PAGE_SIZE, on_bad_item=itself, **wanted.filters
         )
+        if self._lean_of is not None:
+            paginator = paginator.lean(self._lean_of)
         try:
             page = await _page_at(paginator, vehicle.saved.page)
         except EvEnergyError as error:
