@@ -48,7 +48,7 @@ def lean_of(model: Any) -> type[Lean] | None:
         leans.append((field.name, hint) if field.required else (field.name, hint, None))
     keys = {field.name: field.key for field in fields.values()}
     # One without a default may stand anywhere among keywords.
-    made: type[Any] = msgspec.defstruct(model.__name__, leans, bases=(Lean,), rename=keys, kw_only=True)
+    made: Any = msgspec.defstruct(model.__name__, leans, bases=(Lean,), rename=keys, kw_only=True)
     if decoder(made) is None:
         return None
     _models[made] = model
