@@ -52,7 +52,8 @@ def lean_of(model: Any) -> type[Lean] | None:
     if decoder(made) is None:
         return None
     _models[made] = model
-    return made
+    lean: type[Lean] = made
+    return lean
 
 
 def model_of(kind: type) -> type:
