@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 import attrs
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ev_energy_async.sandbox import Sandbox
 
 PATIENCE = 5.0
 """Real seconds after which a test fails instead of waiting on."""
+_AT_ONCE = 50
 
 
 @attrs.frozen
@@ -81,6 +84,23 @@ class Line:
         self.writer.close()
         with suppress(ConnectionError):
             await self.writer.wait_closed()
+
+
+async def statuses(sandbox: Sandbox, requests: Sequence[tuple[str, str, bytes]], *headers: str) -> list[int | None]:
+    """Return the status of the response to each request: a method, a target below the base URL, and a body.
+
+    They go down one connection with the application's token, several before the first response is read (RFC 9112,
+    section 9.3.2). None stands for a response that did not come.
+    """
+    line, found, base = await Line.to(sandbox.origin), list[int | None](), sandbox.base_url.removeprefix(sandbox.origin)
+    sent = (f"Authorization: Bearer {sandbox.issue_token()}", "Content-Type: application/json", *headers)
+    for start in range(0, len(requests), _AT_ONCE):
+        some = requests[start : start + _AT_ONCE]
+        for method, target, body in some:
+            line.send(method, base + target, *sent, body=body)
+        found += [(await line.receive()).status for _ in some]
+    await line.close()
+    return found
 
 
 async def exchange(
