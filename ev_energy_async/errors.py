@@ -40,13 +40,7 @@ from urllib.parse import urlsplit
 from ev_energy_async import messages
 from ev_energy_async._base import EvEnergyError, InvalidArgument
 from ev_energy_async.masking import masked, printable
-from ev_energy_async.messages import (
-    Problem,
-    known_secrets,
-    retry_after_text,
-    seconds_stated,
-    without_input,
-)
+from ev_energy_async.messages import Problem, known_secrets, retry_after_text, seconds_stated, without_input
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -322,13 +316,12 @@ class AuthUnavailable(TransportError):
         return super().__str__()
 
 
-# Name of the operation of an error that an `Auth` raises without a request.
+# The operation of an error that an `Auth` raises without a request.
 _STAND_IN: Final = "auth"
 
 
 @functools.cache
 def _stand_in() -> Request[Any]:
-    """Return a request for such an error."""
     return messages.Request(messages.Operation(name=_STAND_IN, method="GET", path="/"), "/")
 
 
