@@ -289,7 +289,7 @@ async def test_a_public_operation_works_without_credentials(network: Network) ->
 def test_every_name_on_the_client_is_an_operation_of_the_document_and_the_other_way_round() -> None:
     documented = {(each.method, each.path) for each in document().operations}
     assert documented == NAMES.keys()
-    assert len(set(NAMES.values())) == 210
+    assert len(set(NAMES.values())) == len(NAMES)
     client = EvEnergy()
     groups = {name.partition(".")[0] for name in NAMES.values()}
     bound = {
@@ -366,7 +366,7 @@ def test_module_functions_are_verb_first_and_each_name_is_one_function() -> None
     assert NAMES["GET", "/vehicles/{vehicle_id}"] == "vehicles.get"
     client = EvEnergy()
     functions = [endpoint(client, each).__name__ for each in document().operations]
-    assert len(set(functions)) == 210
+    assert len(set(functions)) == len(functions) > 0
     assert set(functions) == set(api.__all__)
     assert {"get_vehicle", "list_vehicle_status_logs", "update_user_saved_route", "reconnect_vehicle"} <= set(functions)
     assert all(inspect.iscoroutinefunction(getattr(api, name)) != name.startswith("list_") for name in functions)
