@@ -1,4 +1,4 @@
-"""What the backends have in common: the names in them, the texts of their errors, and how their objects are closed."""
+"""Shared parts of the backends: names in a database, the text of a driver's error, and closing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the token stores have in common: the lock, which is a lease, and a token as text."""
+"""Shared parts of the token stores: the lock, which is a lease, and tokens as text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What processes that share a budget do to its state: they report how requests ended, and ask for the next one.
+"""The exchange between processes that share a budget: they report how requests ended, and ask for the next one.
 
 The state is a text in a store, which gives it to one process at a time; here it is changed. The arithmetic is that of
 `bucket.Bucket`, as within one process. Pure: the time is the store's, so the processes' clocks need not agree.
@@ -24,7 +24,7 @@ GRAIN: Final = 10.0
 # A request whose process has not reported by then never will: it counts as spent.
 _LOST_AFTER: Final = 300.0
 SOON: Final = 0.25
-"""How often a process that waits asks again, in seconds, while what is known does not say when."""
+"""The interval at which a waiting process asks again, in seconds, while nothing says when it is its turn."""
 
 LATEST: Final = 120.0
 """After how many seconds it asks again at the latest: others may have learned of more."""
@@ -37,7 +37,7 @@ _GIVES_UP_AFTER: Final = 3.0
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """How a request ended.
+    """The end of a request.
 
     Attributes:
         permit: Its permit.
@@ -61,7 +61,7 @@ class Wish(msgspec.Struct, frozen=True):
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
-    """What a process brings.
+    """A report and a request for turns by one process.
 
     Attributes:
         holder: The process.
@@ -88,7 +88,7 @@ class Grant(msgspec.Struct, frozen=True):
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """What a process learns.
+    """The reply to a process.
 
     Attributes:
         now: The store's time.

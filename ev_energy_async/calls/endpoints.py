@@ -92,7 +92,7 @@ def pattern_of(function: Callable[..., Any], name: str, *, is_async: bool, given
 
 
 class _NoClient:
-    """What the operations of a group are bound to that has no client."""
+    """Stands in for the client of a group that has none."""
 
     def __repr__(self) -> str:
         return "<no client>"

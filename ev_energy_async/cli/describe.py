@@ -1,4 +1,4 @@
-"""What an operation is and takes, in words: from its row in the table and the docstring of its function."""
+"""Describes an operation and its parameters, from its row in the table and the docstring of its function."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all commands are made of: help with examples, options that may stand anywhere, and commands that load late.
+"""Building blocks of all commands: help with examples, options in any position, and commands that load lazily.
 
 Nothing here imports more of the package than its version: `ev-energy --help` pays for what it shows.
 """

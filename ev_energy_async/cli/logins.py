@@ -1,4 +1,4 @@
-"""What a login leaves in the folder of its profile: how tokens are obtained, and the token itself.
+"""The files of a login in the folder of its profile: how tokens are obtained, and the token itself.
 
 Both files are for their owner alone (mode 0600). The token is a `FileTokenStore`: runs share it, and refresh it once.
 """
@@ -28,7 +28,7 @@ _VERSION: Final = 1
 
 @attrs.frozen(kw_only=True)
 class Login:
-    """How the tokens of a profile are obtained.
+    """The grant of a profile.
 
     Attributes:
         kind: The grant.

@@ -1,4 +1,4 @@
-"""What commands write to stdout: one value, or many of them as they come, in the format that was asked for.
+"""Writes to stdout: one value, or a stream of them, in the chosen format.
 
 Everything is a JSON document first, as the API sent it where a command has that: nothing is lost in `json` and `jsonl`.
 Tables and CSV show it by columns, Parquet takes the models.
@@ -78,7 +78,7 @@ def entries(values: Iterable[object]) -> list[Entry]:
 
 @attrs.frozen(kw_only=True)
 class View:
-    """What is going to be written.
+    """A description of the output to come.
 
     Attributes:
         model: The type of each value: it decides on the columns; None for what has no model.

@@ -1,4 +1,4 @@
-"""What the package reports about itself as dictionaries and JSON: statistics, events, plans, coverage.
+"""Reports of the package about itself as dictionaries and JSON: statistics, events, plans, coverage.
 
 Their classes derive from `AsDict`, so that they go out as models do. Pure.
 """

@@ -1,4 +1,4 @@
-"""When unhurried work may continue: within a share of the hourly budget, and after failures that affect everything.
+"""The pace of unhurried work: within a share of the hourly budget, and pausing after failures that affect everything.
 
 `follow` asks here before each reading, `backfill` before each step. It waits and sends nothing itself.
 """

@@ -87,7 +87,7 @@ class Demand:
 
     @property
     def snapshot_pages(self) -> int:
-        """How many pages a snapshot has."""
+        """The number of pages of a snapshot."""
         return max(1, math.ceil(self.devices / PAGE), self.pages)
 
     @property

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["SUB_SESSIONS", "coverage_of"]
 
 SUB_SESSIONS: Final = "charging_sub_sessions"
-"""Whose the row of charging sub-sessions is: all that are followed have one."""
+"""Stands for the device in the coverage of charging sub-sessions, which share one row."""
 
 # A watch that is this many intervals late is taken as one that does not run.
 _LATE: Final = 3

@@ -160,7 +160,7 @@ class Plan(AsDict):
 
 
 class _Others(TypedDict, total=False):
-    """How many devices of other kinds than vehicles there are."""
+    """The numbers of devices of other kinds than vehicles."""
 
     evses: int
     home_batteries: int

@@ -1,4 +1,4 @@
-"""What of a fleet is read once: snapshots of all devices of a kind, and backfills of their logs."""
+"""Reads of a fleet that end: snapshots of all devices of a kind, and backfills of their logs."""
 
 from __future__ import annotations
 

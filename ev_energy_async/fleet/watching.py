@@ -1,4 +1,4 @@
-"""What of a fleet is followed: all that happens to its devices, and to its charging sub-sessions."""
+"""Watches of a fleet: of all that happens to its devices, and to its charging sub-sessions."""
 
 from __future__ import annotations
 

@@ -210,7 +210,7 @@ class KeptLease(ABC):
 
     @property
     def ttl(self) -> float:
-        """How long a term lasts unless it is renewed, in seconds; infinite for one that stays."""
+        """The duration of a term unless it is renewed, in seconds; infinite for one that stays."""
         return self._ttl
 
     @property

@@ -60,7 +60,7 @@ class Lease(Protocol):
 
     @property
     def ttl(self) -> float:
-        """How long a term lasts unless it is renewed, in seconds; infinite if it ends with the process."""
+        """The duration of a term unless it is renewed, in seconds; infinite if it ends with the process."""
         ...
 
     @property

@@ -1,4 +1,4 @@
-"""What a client tells those who observe it: each call when it has ended, each event of a watch when it is delivered.
+"""Observers of a client: told of each call when it has ended, and of each event of a watch when it is delivered.
 
 `metrics` and `otel` observe; so may a program. Pure values.
 """
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["CallFinished", "Observer", "Purpose"]
 
 Purpose: TypeAlias = Literal["command", "read", "snapshot", "history"]
-"""What a request is for, by its priority in the budget: a write, a read, a watch's snapshot, or history."""
+"""The purpose of a request, by its priority in the budget: a write, a read, a watch's snapshot, or history."""
 
 _SNAPSHOT: Final = -1
 
@@ -47,7 +47,7 @@ class CallFinished:
 
     @property
     def purpose(self) -> Purpose:
-        """What its requests were for."""
+        """The purpose of its requests."""
         priority = self.request.options.priority
         if priority is None:
             return "read" if self.request.method in {"GET", "HEAD"} else "command"

@@ -50,7 +50,7 @@ class Device:
 
 @attrs.frozen
 class Facts:
-    """What the pictures show.
+    """The data that the charts show.
 
     Attributes:
         now: The present; aware, in UTC.

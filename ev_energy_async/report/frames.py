@@ -1,4 +1,4 @@
-"""What the charts of a report share: their frame, axes and scales, and the text of times and names."""
+"""Shared parts of a report's charts: frame, axes and scales, and the text of times and names."""
 
 from __future__ import annotations
 

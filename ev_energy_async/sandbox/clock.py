@@ -117,7 +117,7 @@ class ScaledClock(MovableClock):
 
     @property
     def speed(self) -> float:
-        """How many times as fast as the machine's time it runs, when it is not paused."""
+        """Its speed relative to the machine's clock, while it is not paused."""
         return self._speed
 
     @speed.setter

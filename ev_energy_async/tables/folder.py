@@ -54,7 +54,7 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class State(msgspec.Struct, frozen=True):
-    """What a sink needs after a crash.
+    """The data with which a sink recovers from a crash.
 
     Attributes:
         unacknowledged: Paths of parts whose events may be delivered again; a crash may have prevented some of them.

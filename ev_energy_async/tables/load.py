@@ -1,4 +1,4 @@
-"""What a sink holds between two flushes: rows that wait to be written, and what is acknowledged with them. No I/O."""
+"""The contents of a sink between two flushes: rows to be written, and acknowledgements due with them. No I/O."""
 
 # The stubs of pyarrow leave much unknown.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
@@ -32,7 +32,7 @@ _DAY: Final = "_ev_day"
 
 @attrs.frozen
 class Written:
-    """What was written.
+    """A summary of what was written.
 
     Attributes:
         rows: New rows.
@@ -97,7 +97,7 @@ class _Rows:
 
 @attrs.define
 class Load:
-    """What goes into one flush.
+    """The contents of one flush.
 
     Attributes:
         rows: The rows of each table.

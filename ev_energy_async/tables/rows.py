@@ -72,7 +72,7 @@ _CYCLE: Final = pa.schema(_FIELDS, metadata={"table": CYCLES, "table_version": "
 
 @attrs.frozen
 class Form:
-    """How rows of one kind are kept.
+    """The storage of one kind of rows.
 
     Attributes:
         table: The name of their table.

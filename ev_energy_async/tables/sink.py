@@ -115,7 +115,7 @@ class ParquetSink:
 
     @property
     def total(self) -> Written:
-        """What was written since `async with`."""
+        """A summary of what was written since `async with`."""
         return self._total
 
     async def __aenter__(self) -> Self:

@@ -31,7 +31,7 @@ Place: TypeAlias = "str | Redis"
 
 PREFIX: Final = "ev-energy"
 PATIENCE_SECONDS: Final = 30.0
-"""How long to wait for a connection: a server that restarts is back by then."""
+"""The longest wait for a connection, in seconds: a server that restarts is back by then."""
 _CONNECT_SECONDS: Final = 2.0
 _RESPONSE_SECONDS: Final = 10.0
 _FIRST_PAUSE: Final = 0.05

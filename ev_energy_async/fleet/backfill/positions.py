@@ -1,4 +1,4 @@
-"""Where a backfill is: per vehicle the page and what was delivered of it, and all of that as a cursor.
+"""The position of a backfill: for each vehicle the page and what was delivered of it, and all of that as a cursor.
 
 Pure: no I/O, no clock. `backfill` reads the pages and asks here which of their logs are still to be delivered.
 """
@@ -31,7 +31,7 @@ _FORMAT: Final = "1."
 
 
 class SavedPosition(NamedTuple):
-    """Where a vehicle is.
+    """The position in the logs of one vehicle.
 
     Attributes:
         vehicle_id: Which.

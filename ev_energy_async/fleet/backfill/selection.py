@@ -1,4 +1,4 @@
-"""Which vehicles a backfill reads, and which of their logs: what it was asked for, checked; and the list of vehicles.
+"""The selection of a backfill: its checked arguments, and the list of the vehicles that it reads.
 
 Pure: no I/O. `backfill` asks the API for the list, and this module what follows from a page of it.
 """

@@ -1,4 +1,4 @@
-"""What of a charging sub-session counts as a change of it. Pure.
+"""Changes of a charging sub-session: what counts as one. Pure.
 
 Figures do, and where it took place. References count by the ID that they name, expanded or not, so that a vehicle whose
 newest log is expanded does not change its sub-session.

@@ -36,12 +36,12 @@ class _OfSubSession(FleetEvent):
 
     @property
     def sub_session_id(self) -> str:
-        """Which sub-session."""
+        """ID of the sub-session."""
         return self.session.id
 
     @property
     def vehicle_id(self) -> str | None:
-        """Which vehicle; None if the sub-session names none."""
+        """ID of the vehicle; None if the sub-session names none."""
         vehicle = self.session.vehicle
         return reference_id(vehicle) if vehicle else None
 

@@ -104,12 +104,12 @@ class Follower(Driver["SubSessionEvent"]):
 
     @property
     def meta(self) -> Meta:
-        """How far it has got."""
+        """Its progress."""
         return self._meta
 
     @property
     def known(self) -> int:
-        """How many sub-sessions it keeps in mind: those that go on, and those that may be revised."""
+        """The number of sub-sessions that it remembers: those under way, and those that may be revised."""
         return len(self._known)
 
     async def _restore(self, rows: AsyncIterator[tuple[str, str]]) -> None:

@@ -1,4 +1,4 @@
-"""When charging sub-sessions are listed, and by which filters: those that go on often, ended ones more seldom. Pure.
+"""The schedule by which charging sub-sessions are listed: those under way often, ended ones more seldom. Pure.
 
 Each look is one list by the API's own filters (`is_finished`, `start`, `end`), so that what cannot have changed costs
 nothing. Where webhooks tell of each start and each end, looks need not find them, and are rarer.
@@ -22,7 +22,7 @@ __all__ = ["ENDED", "EVERY", "RUNNING", "SETTLE", "AuditLooks", "Look", "Looks"]
 EVERY: Final = 300.0
 """From one look at sub-sessions that go on to the next, in seconds."""
 SETTLE: Final = 3 * 86_400.0
-"""How long after their end sub-sessions are revised, in seconds."""
+"""The time after their end in which sub-sessions are revised, in seconds."""
 
 RUNNING: Final = "running"
 ENDED: Final = "ended"
@@ -66,7 +66,7 @@ class Look:
 
 
 class Looks:
-    """Which list is due.
+    """Decides which lists are due.
 
     Args:
         every: From one look at those that go on to the next, in seconds.

@@ -21,7 +21,7 @@ FLEET: Final = "fleet"
 
 
 class Meta(msgspec.Struct, frozen=True, array_like=True):
-    """How far a follower has got.
+    """The progress of a follower.
 
     Attributes:
         begin: From when on sub-sessions count; ALWAYS before the first look.
@@ -43,7 +43,7 @@ class Meta(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Known(msgspec.Struct, frozen=True, array_like=True, tag=1):
-    """What is known of a sub-session.
+    """The stored state of a sub-session.
 
     Attributes:
         revision: How many events it had.

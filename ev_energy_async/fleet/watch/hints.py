@@ -1,4 +1,4 @@
-"""What a webhook, or whoever knows more than a snapshot, says of devices: whose logs are worth reading soon. Pure."""
+"""Hints of webhooks and other sources that know more than a snapshot: whose logs are worth reading soon. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Notice(Protocol):
 
     @property
     def payload(self) -> Any:
-        """What it says; its `data` is the resource that it is about."""
+        """Its payload, whose `data` is the resource that it is about."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Whose logs are read although no snapshot asks for it: error logs, and the past of devices not read for long. Pure."""
+"""Reads that no snapshot asks for: of error logs, and of the past of devices that were not read for long. Pure."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def next_for_errors(devices: Mapping[str, DeviceState], waiting: Collection[str]
 
 
 class LateRotation:
-    """Whose past is read again, for logs that came late: the longest unread first.
+    """The rotation of devices whose past is read again, for logs that arrived late: the longest unread first.
 
     Attributes:
         soon: Devices that are to come first, with when: more of their past may be on its way.

@@ -1,4 +1,4 @@
-"""When a watch asks for what: the pages of a snapshot at even intervals, and reads by deadline within their allotment.
+"""The schedule of a watch: the pages of a snapshot at even intervals, and reads by deadline within their allotment.
 
 Pure decisions, driven by the seconds of a monotonic clock that are handed in. The engine carries them out, and a
 simulator runs the same code over days of a simulated fleet (`python -m tests.soak.simulator`).

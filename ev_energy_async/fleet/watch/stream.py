@@ -66,7 +66,7 @@ class Deliveries(Stream[E_co]):
 
     @property
     def acknowledges(self) -> Literal["next", "explicit"]:
-        """What acknowledges its events: asking for the `next` one, or an `explicit` call of `ack`."""
+        """The way in which events are acknowledged: by asking for the `next` one, or by an `explicit` call of `ack`."""
         return self._ack
 
     async def load(self) -> Self:

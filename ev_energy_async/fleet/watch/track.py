@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["Task", "Track"]
 
 Task: TypeAlias = "PageJob | ReadJob | Lookup"
-"""What the engine runs."""
+"""A job of the engine."""
 
 # Below calls of the application; a backfill comes after both.
 _SNAPSHOT, _HISTORY = -1, -2

@@ -1,4 +1,4 @@
-"""What the console shows of a sandbox, and what it may do to it."""
+"""The console's view of a sandbox, and the actions that it offers."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

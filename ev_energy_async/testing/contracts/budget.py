@@ -74,7 +74,7 @@ async def check_budget(factory: Callable[[], RequestBudget | Awaitable[RequestBu
 
 
 class _Api:
-    """What the API would count and report."""
+    """The API's own count of requests, and its reports."""
 
     def __init__(self, limit: int, clock: SleptClock) -> None:
         self.times: list[float] = []

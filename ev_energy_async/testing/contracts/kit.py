@@ -1,4 +1,4 @@
-"""What the conformance kits have in common: promises that are checked, and laws that hold for every example."""
+"""Shared parts of the conformance kits: promises that are checked, and laws that hold for every example."""
 
 from __future__ import annotations
 
