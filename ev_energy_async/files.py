@@ -6,12 +6,14 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import filelock
+
 from ev_energy_async._base import InvalidArgument
 
 if TYPE_CHECKING:
     import os
 
-__all__ = ["BY_OTHERS", "PRIVATE_FILE", "make_private_folder", "mode_of", "user_path"]
+__all__ = ["BY_OTHERS", "PRIVATE_FILE", "locked", "make_private_folder", "mode_of", "user_path"]
 
 PRIVATE_FILE: Final = 0o600
 BY_OTHERS: Final = 0o077
@@ -43,6 +45,22 @@ def make_private_folder(folder: Path) -> None:
     missing = [each for each in (folder, *folder.parents) if not each.exists()]
     for each in reversed(missing):
         each.mkdir(mode=_PRIVATE_FOLDER, exist_ok=True)
+
+
+def locked(path: Path) -> filelock.BaseFileLock | None:
+    """Return a lock on a file, which is made with its folder for its owner alone; None if another has it.
+
+    Raises:
+        OSError: It cannot be made or locked.
+    """
+    make_private_folder(path.parent)
+    # Every time a new one: it opens the file that bears the name now.
+    lock = filelock.FileLock(path, timeout=0, mode=PRIVATE_FILE, thread_local=False)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        return None
+    return lock
 
 
 def mode_of(status: os.stat_result) -> int:

@@ -12,14 +12,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
-import filelock
 import msgspec
 
 from ev_energy_async.auth.stores import TokenStoreError
 from ev_energy_async.auth.token import Token
 from ev_energy_async.clock import Duration, seconds
 from ev_energy_async.errors import InvalidArgument
-from ev_energy_async.files import BY_OTHERS, PRIVATE_FILE, make_private_folder, mode_of, user_path
+from ev_energy_async.files import BY_OTHERS, PRIVATE_FILE, locked, make_private_folder, mode_of, user_path
 
 try:
     import fcntl
@@ -29,6 +28,8 @@ except ImportError:  # pragma: no cover  # on Windows, where nobody can remove a
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
     from contextlib import AbstractAsyncContextManager
+
+    import filelock
 
 __all__ = ["FileTokenStore"]
 
@@ -210,14 +211,11 @@ class _Lock:
         target = _target(self._path)
         path = _lock_path(target)
         try:
-            make_private_folder(path.parent)
-            # Every time a new one: it opens the file that bears the name now.
-            lock = filelock.FileLock(path, timeout=0, mode=PRIVATE_FILE, thread_local=False)
-            lock.acquire()
-        except filelock.Timeout:
-            return False
+            lock = locked(path)
         except OSError as error:
             raise TokenStoreError(f"{path}: {error.strerror}") from error
+        if lock is None:
+            return False
         self._lock = lock
         if not self._guard_existing(target):
             self.release()

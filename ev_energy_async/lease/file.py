@@ -9,14 +9,15 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import filelock
 import msgspec
 
-from ev_energy_async.files import PRIVATE_FILE, make_private_folder, user_path
+from ev_energy_async.files import locked, user_path
 from ev_energy_async.lease.keeper import KeptLease
 from ev_energy_async.lease.protocol import LeaseError, Term
 
 if TYPE_CHECKING:
+    import filelock
+
     from ev_energy_async.clock import Clock
 
 __all__ = ["FileLease"]
@@ -94,14 +95,9 @@ class FileLease(KeptLease):
     def _locked(self) -> filelock.BaseFileLock | None:
         path = self._path.with_name(f"{self._path.name}.lock")
         try:
-            make_private_folder(path.parent)
-            lock = filelock.FileLock(path, timeout=0, mode=PRIVATE_FILE, thread_local=False)
-            lock.acquire()
-        except filelock.Timeout:
-            return None
+            return locked(path)
         except OSError as error:
             raise LeaseError(f"{path}: {error.strerror}") from error
-        return lock
 
     def _read(self) -> Term | None:
         try:

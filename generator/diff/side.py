@@ -9,13 +9,13 @@ from typing import Any
 
 import attrs
 
+from generator.bodies import closure
 from generator.diff.pointers import Pointers
 from generator.diff.python_api import Api, read_api
 from generator.document import Document, fetch
 from generator.emit import render
 from generator.generate import build
-from generator.nodes import is_array, is_object
-from generator.normal import FILE, REF, Corrections, Normalised
+from generator.normal import FILE, Corrections, Normalised
 from generator.problems import Report
 
 
@@ -60,19 +60,7 @@ class Side:
 
     def reached(self, roots: Iterable[Any]) -> set[str]:
         """Return the names of all schemas that can be reached from some."""
-        found: set[str] = set()
-        waiting: list[Any] = list(roots)
-        while waiting:
-            node = waiting.pop()
-            if is_array(node):
-                waiting += node
-            elif is_object(node):
-                name = node["$ref"].removeprefix(REF) if isinstance(node.get("$ref"), str) else None
-                if name is not None and name not in found:
-                    found.add(name)
-                    waiting.append(self.normal.schemas[name])
-                waiting += [value for key, value in node.items() if key != "$ref"]
-        return found
+        return closure(roots, self.normal.schemas)
 
 
 def read_side(spec: Path | str | bytes, source: str | None = None, corrections: Path = FILE) -> Side:

@@ -15,6 +15,7 @@ import attrs
 from ev_energy_async import AuthorizationCode, ClientCredentials, RefreshToken, Response
 from ev_energy_async.auth.oauth import REVOKE_PATH
 from ev_energy_async.auth.source import TokenSource
+from ev_energy_async.messages import Retry
 from tests.conftest import Answer
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ REVOKE_URL: Final = "https://api.ev.energy/o/revoke_token/"
 UNAVAILABLE: Final = (503, b"<html>Back soon</html>")
 REFUSED: Final = (400, b'{"error": "invalid_grant", "error_description": "Revoked."}')
 APP: Final = AuthorizationCode("my-id", SECRET, redirect_uri=CALLBACK)
+APPS: Final = {"secret": APP, "PKCE": AuthorizationCode("my-id", redirect_uri=CALLBACK, scopes=["vehicle:read"])}
+ONCE: Final = Retry(attempts=1)
 
 
 def consent(code: str = "code-0") -> AuthorizationCode:

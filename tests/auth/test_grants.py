@@ -12,7 +12,6 @@ import pytest
 from ev_energy_async import (
     Auth,
     AuthError,
-    AuthorizationCode,
     ClientCredentials,
     DecodeError,
     EvEnergy,
@@ -25,28 +24,16 @@ from ev_energy_async import (
     Token,
     Unauthorized,
 )
-from ev_energy_async.messages import Retry
 
-from .oauth_kit import CALLBACK, REVOKE_URL, SECRET, TOKEN_URL, Service, consented, settle
+from .oauth_kit import APPS, CALLBACK, ONCE, REVOKE_URL, SECRET, TOKEN_URL, Service, consented, settle
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from ev_energy_async.auth import Grant
-    from tests.conftest import FakeClock, Network
+    from tests.conftest import FakeClock
 
 USER: Final = "user01HN2NJ9NMRZBXT1H6FT9N7735"
-ONCE: Final = Retry(attempts=1)
-
-APPS: Final = {
-    "secret": AuthorizationCode("my-id", SECRET, redirect_uri=CALLBACK),
-    "PKCE": AuthorizationCode("my-id", redirect_uri=CALLBACK, scopes=["vehicle:read"]),
-}
-
-
-@pytest.fixture
-def service(network: Network) -> Service:
-    return Service(network)
 
 
 # --- Each grant

@@ -3,36 +3,19 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import attrs
 import pytest
 
 from ev_energy_async import (
-    AuthorizationCode,
     EvEnergy,
 )
-from ev_energy_async.messages import Retry
 
-from .oauth_kit import CALLBACK, SECRET, Service, consented
+from .oauth_kit import APPS, ONCE, SECRET, Service, consented
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from tests.conftest import Network
-
-USER: Final = "user01HN2NJ9NMRZBXT1H6FT9N7735"
-ONCE: Final = Retry(attempts=1)
-
-APPS: Final = {
-    "secret": AuthorizationCode("my-id", SECRET, redirect_uri=CALLBACK),
-    "PKCE": AuthorizationCode("my-id", redirect_uri=CALLBACK, scopes=["vehicle:read"]),
-}
-
-
-@pytest.fixture
-def service(network: Network) -> Service:
-    return Service(network)
 
 
 def _well(_: Service) -> None:

@@ -6,7 +6,6 @@ import asyncio
 import datetime as dt
 import os
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -19,9 +18,9 @@ from tests.servers import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 FULL: Final = Token("access", START, "refresh", ("vehicle:read", "user:read"), START - dt.timedelta(hours=10), "origin")
-ROOT: Final = Path(__file__).parents[2]
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import sys
 import time
 from pathlib import Path
@@ -14,14 +13,14 @@ import pytest
 from ev_energy_async import EvEnergy, FileTokenStore, RefreshToken, Token
 from ev_energy_async.sandbox import FaultPlan, Rule, Sandbox
 from ev_energy_async.sandbox.faults import ExpiredToken
-from tests.conftest import START, FakeClock
 
 from .oauth_kit import SECRET, AuthServer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-FULL: Final = Token("access", START, "refresh", ("vehicle:read", "user:read"), START - dt.timedelta(hours=10), "origin")
+    from tests.conftest import FakeClock
+
 ROOT: Final = Path(__file__).parents[2]
 
 

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from tests.conftest import Network
 
 VEHICLE: Final = "vhcl01HRFF3SEVSCRAV9B3CHVDFN0H"
-NOON: Final = dt.datetime(2026, 3, 14, 12, tzinfo=dt.UTC)
 
 
 class Text(str):

@@ -14,28 +14,10 @@ from ev_energy_async import DecodeError, models
 from ev_energy_async.client import EvEnergy
 from ev_energy_async.codec import Codec, decode, decode_strict, encode, make_converter, tolerant
 
+from .documents import MOMENT, UTC, VEHICLE, document
+
 if TYPE_CHECKING:
     from tests.conftest import Network
-
-UTC: Final = dt.UTC
-MOMENT: Final = dt.datetime(2026, 3, 14, 7, 5, 0, 250_000, tzinfo=UTC)
-
-VEHICLE: Final[dict[str, Any]] = {
-    "battery_size_watt_hours": 64_000,
-    "description": "Blue",
-    "disabled": False,
-    "effective_battery_size_watt_hours": 60_000,
-    "id": "vhcl01HRFF3SEVSCRAV9B3CHVDFN0H",
-    "integrated": "ACTIVE",
-    "maximum_charge_limit_percentage": 80,
-    "smart_charging_enabled": True,
-    "url": "https://api.ev.energy/v2/vehicles/vhcl01HRFF3SEVSCRAV9B3CHVDFN0H",
-    "vehicle_class": None,
-}
-
-
-def document(**changes: object) -> bytes:
-    return json.dumps({**VEHICLE, **changes}).encode()
 
 
 def test_a_hook_for_a_type_changes_what_contains_it() -> None:

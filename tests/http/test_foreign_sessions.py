@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
@@ -14,8 +14,6 @@ from ev_energy_async.sandbox import Sandbox
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
-
-USER: Final = "user01HN2NJ9NMRZBXT1H6FT9N7735"
 
 
 @pytest.fixture(params=["auth", "netrc", "both"])

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from tests.conftest import Network
     from tests.servers import Connection
 
-USER: Final = "user01HN2NJ9NMRZBXT1H6FT9N7735"
 VEHICLE: Final = "vhcl01HRFF3SEVSCRAV9B3CHVDFN0H"
 TOKEN_URL: Final = "https://api.ev.energy/o/token/"
 

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 STRING = {"type": "string"}
-Node = dict[str, Any]
 
 
 def refused_file(spec: Path | str, capsys: pytest.CaptureFixture[str]) -> str:

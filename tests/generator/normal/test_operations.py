@@ -9,7 +9,6 @@ import pytest
 from tests.generator.small import body, document, item, made, made_of, ok, operation, ref, thing
 
 STRING = {"type": "string"}
-NULL = {"type": "null"}
 
 
 def test_verbs_behind_a_colon_name_the_operation() -> None:
