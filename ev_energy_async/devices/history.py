@@ -102,7 +102,7 @@ async def read_back(
         field: The field with the time of a log.
         down_to: Stop after the page that goes beyond this instant, or beyond what it makes of the first response; None
             to read all.
-        most_pages: Give up if there are more pages to read than this.
+        most_pages: Give up if there are more pages to read than this, or after the first one if there seem to be.
     """
     logs: list[Placed] = []
     response: Response[Any] | None = None
@@ -118,9 +118,21 @@ async def read_back(
             complete = page.next_cursor is None
             if complete or (limit is not None and logs and logs[-1].at < limit):
                 return Portion(logs, complete=complete, response=response)
-            if count == most_pages:
+            is_far = count == 1 and most_pages is not None and limit is not None and _is_far(logs, limit, most_pages)
+            if count == most_pages or is_far:
                 return Portion(logs, complete=False, cut=True, response=response)
     return Portion(logs, response=response)
+
+
+def _is_far(logs: list[Placed], limit: int, most_pages: int) -> bool:
+    """Return whether more than so many pages reach back to an instant, if all hold as long a time as this one.
+
+    If it were far more, the page is of a busy hour, and says nothing about the others.
+    """
+    if not logs:
+        return False
+    span, left = logs[0].at - logs[-1].at, logs[-1].at - limit
+    return (most_pages - 1) * span < left <= 3 * most_pages * span
 
 
 class Ascending(Generic[L]):

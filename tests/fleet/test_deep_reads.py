@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final
 
 import attrs
@@ -11,6 +12,8 @@ from ev_energy_async.fleet.watch.emitter import state_after
 from ev_energy_async.fleet.watch.ledger import Ledger
 from ev_energy_async.fleet.watch.state import DeviceState
 from ev_energy_async.instants import SECOND, SKEW
+
+from .watch_kit import at, cycle, fleet, keys
 
 HOUR: Final = 3_600 * SECOND
 PAST: Final = 72 * HOUR
@@ -52,3 +55,15 @@ def test_the_past_is_measured_from_the_last_deep_read_and_not_from_the_last_read
 
     assert deep_at_after(shallow, almost) == READ
     assert deep_at_after(shallow, attrs.evolve(almost, reach=READ - PAST - SKEW)) == READ + 20 * HOUR
+
+
+async def test_a_long_past_takes_little_more_requests_than_it_has_pages() -> None:
+    api, [car, *_], _ = fleet()
+    # Every five minutes for five days: more than is read back before it is read from its beginning.
+    for minutes in range(-5 * 24 * 60, 0, 5):
+        car.log(minutes)
+    watch = api.watch(logs={"status"}, since=at(-4 * 24 * 60), order="time")
+    logs, found = 4 * 24 * 12, set[str]()
+    while len(found) < logs:
+        found.update(key for key in keys(await cycle(watch)) if key.startswith(car.id))
+    assert api.reads(car) <= 1.4 * math.ceil(logs / 100) + 2

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import time
+from bisect import bisect_left
 from itertools import pairwise
 from typing import Any, Final
 
 import pytest
 
-from ev_energy_async.fleet.allotment import HOUR
+from ev_energy_async.fleet.allotment import HOUR, Demand, allot
 from ev_energy_async.fleet.plan import plan
 from ev_energy_async.fleet.watch.scheduler import Scheduler
 from ev_energy_async.messages import RateLimit
@@ -154,3 +155,28 @@ async def test_a_past_that_is_read_for_the_first_time_takes_turns_with_the_other
     taken = [schedule.take("history") for _ in range(12)]
     assert [each.split()[0] for each in taken[:6]].count("new") == 3
     assert sorted(taken) == sorted([f"{what} {number}" for what in ("old", "new") for number in range(6)])
+
+
+@pytest.mark.parametrize("count", [1_000, 10_000, 50_000])
+def test_a_schedule_with_more_to_read_than_it_may_stays_within_the_budget_in_any_hour(count: int) -> None:
+    schedule, pages, now = Scheduler(0.0), count // 100, 0.0
+    schedule.follow(allot(Demand(devices=count, budget=980)), pages, now)
+    schedule.begin_pass(now, is_paced=True)
+    for number in range(5_000):
+        schedule.history.want(str(number), number)
+    schedule.errors.extend(map(str, range(5_000)))
+    schedule.late.extend(map(str, range(5_000)))
+    asked: list[float] = []
+    while now < 4 * HOUR:
+        now = max(now, min(schedule.page_at(now), schedule.next_at(now)))
+        if schedule.page_at(now) <= now:
+            schedule.page_done(1, now)
+            asked.append(now)
+        for purpose in ("history", "errors", "late"):
+            while schedule.due(purpose, now):
+                schedule.take(purpose)
+                schedule.spend(purpose, 1, now)
+                asked.append(now)
+    busiest = max(bisect_left(asked, at + HOUR) - index for index, at in enumerate(asked))
+    assert 0.5 * 980 < busiest <= 980
+    assert max(bisect_left(asked, at + 60) - index for index, at in enumerate(asked)) < 980 / 20, "and evenly"

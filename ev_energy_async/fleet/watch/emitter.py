@@ -51,10 +51,6 @@ __all__ = ["Emitter", "Events", "reason_of", "state_after"]
 Events: TypeAlias = "deque[tuple[int, WatchEvent]]"
 """Events that were not handed over, each with the number of its entry in the journal."""
 
-# A device that was silent for so long has a past to catch up on, which may come in any order.
-_SILENCE: Final = 2 * 3_600 * SECOND
-# How long it is given for that.
-_SOON: Final = 1_800 * SECOND
 _MOST_LATENESS: Final = 100_000
 _ID: Final = re.compile(rb'"id"\s*:\s*"(\w+)"')
 
@@ -216,9 +212,7 @@ class Emitter:
                 after = after.but(behind=after.behind or max(before.read_at, state.since))
         else:
             after = _with_latest(state_after(state, reading, past=past), reading)
-            oldest = min((each.at for each in delivered), default=None)
-            if oldest is not None and seen_to > ALWAYS and not -_SILENCE < oldest - seen_to < _SILENCE:
-                self.late.soon[reading.device_id] = reading.read_at + _SOON
+            self.late.note(reading.device_id, delivered, seen_to, reading.read_at)
         self._deliver(state, reading, new, delivered, after, seen_to)
         if log == self._kind.regular.log:
             stored_late = [(stored - at) / SECOND for at, stored in delivered if stored is not None]

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
+from functools import lru_cache
 from itertools import accumulate
 from operator import sub
 from struct import Struct
@@ -166,10 +167,8 @@ class Ledger(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     def with_direct(self, at: int) -> Self:
         """Return the ledger after a log was delivered from a snapshot."""
-        numbers = _unpacked(self.direct)
-        if at not in numbers:
-            numbers.append(at)
-        return replace(self, direct=_packed(sorted(numbers)), last=max(self.last, at))
+        numbers = sorted({*_unpacked(self.direct), at})
+        return replace(self, direct=_packed(numbers), last=max(self.last, at))
 
     def without_oldest_direct(self) -> Self:
         """Return the ledger without all but the newest logs from snapshots, where no read is ever going to see them."""
@@ -360,9 +359,11 @@ def _count(packed: bytes) -> int:
     return (len(packed) - _HEAD.size) // width + 1 if width else 1
 
 
-def _unpacked(packed: bytes) -> array[int]:
+# A decision asks for the same numbers several times in a row.
+@lru_cache(maxsize=4)
+def _unpacked(packed: bytes) -> tuple[int, ...]:
     if not packed:
-        return array("q")
+        return ()
     unit, width, first = _HEAD.unpack_from(packed)
     count = (len(packed) - _HEAD.size) // width if width else 0
     raw = bytearray(8 * count)
@@ -373,4 +374,4 @@ def _unpacked(packed: bytes) -> array[int]:
     steps.frombytes(raw)
     if byteorder == "big":
         steps.byteswap()
-    return array("q", accumulate((step * unit for step in steps), initial=first))
+    return tuple(accumulate((step * unit for step in steps), initial=first))

@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     from ev_energy_async.devices import ServerTime
     from ev_energy_async.fleet.watch.cycle import Cycle
     from ev_energy_async.fleet.watch.emitter import Emitter
+    from ev_energy_async.fleet.watch.ledger import Ledger
     from ev_energy_async.fleet.watch.scheduler import Scheduler
     from ev_energy_async.fleet.watch.settings import FleetClient, Provision, Settings
     from ev_energy_async.fleet.watch.state import FleetState
 
-__all__ = ["Reads"]
+__all__ = ["Reads", "reach_of"]
 
 
 class Reads:
@@ -91,12 +92,7 @@ class Reads:
         if state is None or not state.is_here or key in self.active:
             return None
         ledger = state.ledger(log)
-        down_to = ledger.target
-        if purpose == "late":
-            down_to = min(down_to, ledger.deep_target(self._rules.past))
-        elif purpose == "errors":
-            # Nothing reads its past again, and a log may show a little after the time that it states.
-            down_to = max(ALWAYS, down_to - SKEW)
+        down_to = reach_of(ledger, purpose, self._rules.past)
         is_one_page = purpose == "history" and ledger.read_at > ALWAYS and self._provision.reads_one_page
         reading = Reading(
             self._client,
@@ -164,6 +160,14 @@ class Reads:
 
     def _drop(self, job: ReadJob) -> None:
         del self.active[job.reading.device_id, job.reading.log]
+
+
+def reach_of(ledger: Ledger, purpose: str, past: int) -> int:
+    """Return how far back a read for a purpose has to reach."""
+    if purpose == "late":
+        return min(ledger.target, ledger.deep_target(past))
+    # Nothing reads the past of error logs again, and one may show a little after the time that it states.
+    return max(ALWAYS, ledger.target - SKEW) if purpose == "errors" else ledger.target
 
 
 def _is_ahead(hint: str | None, read_at: int) -> bool:

@@ -12,10 +12,15 @@ from ev_energy_async.instants import ALWAYS, SECOND
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
+    from ev_energy_async.fleet.watch.ledger import Seen
     from ev_energy_async.fleet.watch.state import DeviceState
 
 __all__ = ["LateRotation", "next_for_errors"]
 
+# A device that was silent for so long has a past to catch up on, which may come in any order.
+_SILENCE: Final = 2 * 3_600 * SECOND
+# How long it is given for that.
+_SOON: Final = 1_800 * SECOND
 # How long an error log makes a device look unwell.
 _RECENTLY: Final = 3_600 * SECOND
 
@@ -51,6 +56,19 @@ class LateRotation:
         self.soon: dict[str, int] = {}
         # No device was read earlier than this, so that most of the time nobody needs to be looked at.
         self._oldest = ALWAYS
+
+    def note(self, device_id: str, delivered: Iterable[Seen], seen_to: int, read_at: int) -> None:
+        """Learn what a read that is through has found: a device that was silent is to come first before long.
+
+        Args:
+            device_id: Which device.
+            delivered: The logs that were new.
+            seen_to: The latest instant that a read had seen before; ALWAYS if none had.
+            read_at: When the read was made.
+        """
+        oldest = min((each.at for each in delivered), default=None)
+        if oldest is not None and seen_to > ALWAYS and not -_SILENCE < oldest - seen_to < _SILENCE:
+            self.soon[device_id] = read_at + _SOON
 
     def next(
         self,
