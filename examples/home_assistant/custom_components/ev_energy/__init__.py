@@ -9,7 +9,12 @@ from homeassistant.helpers.config_entry_oauth2_flow import (
     async_get_config_entry_implementation,
 )
 
+from ev_energy_async import preload
+
 from .coordinator import EvEnergyCoordinator, EvEnergyEntry
+
+# Home Assistant imports this module in a thread: what the client would import when it is first needed comes with it.
+preload()
 
 _PLATFORMS = [Platform.BUTTON, Platform.SENSOR]
 
