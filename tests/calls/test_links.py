@@ -103,8 +103,9 @@ def test_reading_a_header_takes_time_linear_to_its_length(header: str) -> None:
         Link.parse(text)
         return time.process_time() - started
 
-    # Eight times the text takes eight times as long, not 64 times.
-    assert cost(header) < 24 * max(cost(header[: len(header) // 8]), 0.002)
+    # Eight times the text takes eight times as long, not 64 times; other work on the machine may spoil one measurement.
+    part = max(cost(header[: len(header) // 8]), 0.002)
+    assert any(cost(header) < 24 * part for _ in range(3))
 
 
 _LIST: Final[Operation[Any]] = Operation(name="regions.list", method="GET", path="/regions", is_list=True)
