@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 PACKAGE: Final = "ev_energy_async"
+DISTRIBUTION: Final = "ev-energy-async"
 _VEHICLES: Final = 7
 _EXPORT: Final = re.compile(r"export (\w+)=(.*)")
 _PATIENCE: Final = 60  # seconds for a program
@@ -49,12 +50,16 @@ def check_contents(wheel: Path) -> None:
         metadata = archive.read(next(name for name in names if name.endswith(".dist-info/METADATA"))).decode()
     needed = ["__init__.py", "py.typed", "models/__init__.py", "sandbox/document.json"]
     missing = [name for name in needed if f"{PACKAGE}/{name}" not in names]
+    if not any(name.endswith(".dist-info/licenses/LICENSE") for name in names):
+        missing.append("LICENSE")
     strange = [name for name in names if not name.startswith((f"{PACKAGE}/", f"{PACKAGE}-"))]
     if missing or strange:
         raise UnfitError(f"{wheel.name}: missing {missing}, strange {strange}")
     relative = re.findall(r"\]\((?!https?://|#|mailto:)[^)]*\)", metadata)
     if relative:
         raise UnfitError(f"{wheel.name}: links of the README that PyPI cannot follow: {relative}")
+    if f"pip install '{DISTRIBUTION}[sandbox]'" not in metadata or "clone of this repository" in metadata:
+        raise UnfitError(f"{wheel.name}: the README does not say how to install from PyPI")
 
 
 def check_program(wheel: Path, folder: Path) -> str:

@@ -13,22 +13,25 @@ from release.wheel import ROOT, UnfitError, check_contents, exports, first_progr
 if TYPE_CHECKING:
     from pathlib import Path
 
+INSTALL: Final = "pip install 'ev-energy-async[sandbox]'\n"
 COMPLETE: Final = ["__init__.py", "py.typed", "models/__init__.py", "sandbox/document.json"]
 
 
-def made(folder: Path, *, files: list[str], readme: str = "", more: str = "") -> Path:
+def made(folder: Path, *, files: list[str], readme: str = INSTALL, more: str = "", licence: bool = True) -> Path:
     path = folder / "ev_energy_async-0.1.0-py3-none-any.whl"
     with zipfile.ZipFile(path, "w") as archive:
         for name in files:
             archive.writestr(f"ev_energy_async/{name}", "")
         archive.writestr("ev_energy_async-0.1.0.dist-info/METADATA", readme)
+        if licence:
+            archive.writestr("ev_energy_async-0.1.0.dist-info/licenses/LICENSE", "")
         if more:
             archive.writestr(more, "")
     return path
 
 
 def test_a_complete_wheel_is_fit(tmp_path: Path) -> None:
-    check_contents(made(tmp_path, files=COMPLETE, readme="[a](https://example.com) [b](#here)"))
+    check_contents(made(tmp_path, files=COMPLETE, readme=INSTALL + "[a](https://example.com) [b](#here)"))
 
 
 @pytest.mark.parametrize("name", COMPLETE)
@@ -44,7 +47,18 @@ def test_a_wheel_with_more_than_the_package_is_refused(tmp_path: Path) -> None:
 
 def test_a_readme_with_links_that_pypi_cannot_follow_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UnfitError, match="docs/fleet"):
-        check_contents(made(tmp_path, files=COMPLETE, readme="[a](docs/fleet.md)"))
+        check_contents(made(tmp_path, files=COMPLETE, readme=INSTALL + "[a](docs/fleet.md)"))
+
+
+def test_a_wheel_without_its_licence_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnfitError, match="LICENSE"):
+        check_contents(made(tmp_path, files=COMPLETE, licence=False))
+
+
+def test_a_readme_that_installs_from_a_clone_is_refused(tmp_path: Path) -> None:
+    for readme in ("pip install .", INSTALL + "in a clone of this repository"):
+        with pytest.raises(UnfitError, match="PyPI"):
+            check_contents(made(tmp_path, files=COMPLETE, readme=readme))
 
 
 def test_the_first_program_of_the_readme_is_short_and_needs_the_environment_alone() -> None:
