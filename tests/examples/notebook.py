@@ -21,10 +21,11 @@ from ev_energy_async.testing import SandboxClock
 from examples import warehouse
 from examples.warehouse.load import load
 
-__all__ = ["BEGAN", "CYCLES", "FOLDER", "NOTEBOOK", "fill", "pictures", "run"]
+__all__ = ["BEGAN", "CYCLES", "FOLDER", "fill", "kept", "pictures", "run"]
 
 FOLDER: Final = Path(warehouse.__file__).parent
 NOTEBOOK: Final = FOLDER / "fleet.ipynb"
+_FORMAT: Final[Any] = nbformat  # its functions have no types
 _VEHICLES: Final = 60
 CYCLES: Final = 4
 _PATIENCE: Final = 120  # seconds for a cell
@@ -42,14 +43,16 @@ async def fill(folder: Path, vehicles: int, *, runs: int = 1) -> list[Logged]:
         return sandbox.fleet.logs("status_logs", since=_SINCE)
 
 
+def kept() -> Any:
+    """Return the notebook as it is in the repository, with its pictures."""
+    return _FORMAT.read(NOTEBOOK, as_version=4)
+
+
 async def run(folder: Path) -> Any:
     """Run the notebook beside a `lake`, in a kernel of its own, and return it with what it printed and drew."""
     shutil.copy(FOLDER / "views.sql", folder)
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
     resources = {"metadata": {"path": str(folder)}}
-    client = NotebookClient(
-        notebook, kernel_name="python3", timeout=_PATIENCE, resources=resources, record_timing=False
-    )
+    client = NotebookClient(kept(), kernel_name="python3", timeout=_PATIENCE, resources=resources, record_timing=False)
     return await client.async_execute()
 
 
@@ -62,7 +65,7 @@ def pictures(notebook: Any) -> list[str]:
 async def _main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         await fill(Path(folder), _VEHICLES)
-        nbformat.write(await run(Path(folder)), NOTEBOOK)
+        _FORMAT.write(await run(Path(folder)), NOTEBOOK)
 
 
 if __name__ == "__main__":

@@ -8,10 +8,9 @@ import shutil
 from typing import TYPE_CHECKING
 
 import duckdb
-import nbformat
 import pytest
 
-from .notebook import BEGAN, CYCLES, FOLDER, NOTEBOOK, fill, pictures, run
+from .notebook import BEGAN, CYCLES, FOLDER, fill, kept, pictures, run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,7 +65,6 @@ def test_a_log_in_two_files_is_one_row(db: duckdb.DuckDBPyConnection, loaded: tu
 
 async def test_the_notebook_runs_and_draws(loaded: tuple[Path, list[Logged]]) -> None:
     drawn = pictures(await run(loaded[0]))
-    kept = pictures(nbformat.read(NOTEBOOK, as_version=4))
-    assert len(drawn) == len(kept) == 3  # `python -m tests.examples.notebook` writes those that are kept
+    assert len(drawn) == len(pictures(kept())) == 3  # `python -m tests.examples.notebook` writes those that are kept
     for picture in drawn:
         assert picture.count("<path") > 5

@@ -38,11 +38,15 @@ async def _report(folder: Path) -> Report:
 async def _draw(page: Path) -> None:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        context = await browser.new_context(viewport={"width": 1180, "height": 1170}, color_scheme="light")
+        context = await browser.new_context(viewport={"width": 1180, "height": 1400}, color_scheme="light")
         tab = await context.new_page()
         await tab.goto(page.as_uri())
         await tab.wait_for_selector("html[data-drawn=light]", timeout=60_000)
-        await tab.screenshot(path=_PICTURE)
+        last = await tab.locator("#coverage").bounding_box()
+        assert last is not None
+        await tab.screenshot(
+            path=_PICTURE, clip={"x": 0, "y": 0, "width": 1180, "height": last["y"] + last["height"] + 20}
+        )
         await browser.close()
 
 
