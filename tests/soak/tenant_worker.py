@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,21 +16,26 @@ from taskiq_redis import RedisStreamBroker
 from ev_energy_async import EvEnergy
 from ev_energy_async.auth import RefreshToken
 from ev_energy_async.backends.postgres import PostgresCheckpoint, PostgresLease, PostgresTokenStore
-from ev_energy_async.fleet import CycleFinished
 from ev_energy_async.tenants import Tenants
 from ev_energy_async.tenants.postgres import PostgresTenants
 
 from .poller import PacedClock
+from .rows import row_of, values_of
 
 if TYPE_CHECKING:
     from ev_energy_async.auth import Grant
     from ev_energy_async.fleet import WatchEvent
 
-__all__ = ["TABLES", "WorkerJob"]
+__all__ = ["TABLE", "WorkerJob"]
 
-TABLES: Final = (
-    "CREATE TABLE tenant_event (number bigserial, tenant text, key text, is_cycle boolean,"
-    " at timestamptz DEFAULT clock_timestamp())"
+TABLE: Final = (
+    "CREATE TABLE tenant_event (number bigserial, tenant text, life bigint, key text, vehicle text, at text,"
+    " late boolean, seen text, cycle text, cycle_began timestamptz,"
+    " stored_at timestamptz NOT NULL DEFAULT clock_timestamp())"
+)
+_INSERT: Final = (
+    "INSERT INTO tenant_event (tenant, cycle_began, life, key, vehicle, at, late, seen, cycle)"
+    " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"
 )
 
 
@@ -47,6 +53,7 @@ class WorkerJob:
         speed: The clock's speed.
         ttl: Seconds of a term of a lease, by the machine's clock.
         at_once: How many tenants are polled at once.
+        complete_within: Seconds within which every log is delivered, by the sandbox's clock.
     """
 
     base_url: str
@@ -58,6 +65,7 @@ class WorkerJob:
     speed: float
     ttl: float
     at_once: int
+    complete_within: float
 
 
 async def _work(job: WorkerJob) -> None:
@@ -76,9 +84,10 @@ async def _work(job: WorkerJob) -> None:
             )
 
         async def keep(tenant: str, events: list[WatchEvent], connection: Any) -> None:
-            rows = [(tenant, event.key, isinstance(event, CycleFinished)) for event in events]
             async with connection.cursor() as cursor:
-                await cursor.executemany("INSERT INTO tenant_event (tenant, key, is_cycle) VALUES (%s, %s, %s)", rows)
+                for event in events:
+                    row = row_of(event, os.getpid(), clock.now())
+                    await cursor.execute(_INSERT, (tenant, row.cycle and row.cycle.began, *values_of(row)))
 
         tenants = Tenants(
             app,
@@ -88,6 +97,7 @@ async def _work(job: WorkerJob) -> None:
             sink=keep,
             look=0.5 * job.speed,
             logs={"status"},
+            complete_within=job.complete_within,
         )
         broker = RedisStreamBroker(job.redis, xread_block=200)
         tenants.register(broker)

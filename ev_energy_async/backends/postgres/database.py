@@ -7,6 +7,7 @@ import contextlib
 import logging
 import re
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from weakref import WeakKeyDictionary
 
 import psycopg
 from psycopg import sql
@@ -38,6 +39,8 @@ PATIENCE_SECONDS: Final = 30.0
 # The time of a clock that is handed in, or the server's.
 _NOW: Final = sql.SQL("coalesce(%(now)s::timestamptz, clock_timestamp())")
 _LOCK: Final = 0x65762D656E  # of `pg_advisory_xact_lock`, for migrations
+# The schemas that were found up to date through a pool of the user's: of many objects on one pool the first one looks.
+_UP_TO_DATE: Final[WeakKeyDictionary[AsyncConnectionPool[Any], set[str]]] = WeakKeyDictionary()
 
 
 class Database:
@@ -58,8 +61,10 @@ class Database:
         self._dsn: Secret[str] | None = None
         self._secrets: list[Secret[str]] = []
         self._given: AsyncConnectionPool[Any] | None = None
+        self._up_to_date: set[str] = set()
         if isinstance(place, AsyncConnectionPool):
             self._given = place
+            self._up_to_date = _UP_TO_DATE.setdefault(place, self._up_to_date)
         else:
             self._dsn = _checked(place)
             del place  # error trackers record the variables of a frame
@@ -67,7 +72,6 @@ class Database:
         self._schema = schema
         self._patience = patience
         self._own: tuple[asyncio.AbstractEventLoop, AsyncConnectionPool[Any]] | None = None
-        self._is_prepared = False
 
     def sql(self, text: LiteralString) -> sql.Composed:
         """Return a statement with the name of the schema for `{schema}`, and for `{now}` the time of its parameter."""
@@ -91,7 +95,7 @@ class Database:
             with self.errors(kind):
                 pool = await self._pool()
                 connection = await stack.enter_async_context(pool.connection())
-                if not self._is_prepared:
+                if self._schema not in self._up_to_date:
                     await self._prepare(connection)
             inner = connection.transaction()
             with self.errors(kind):
@@ -171,7 +175,7 @@ class Database:
                     _LOG.info("PostgreSQL: applied migration %d in schema %s", number, self._schema)
         if max(found, default=0) > len(MIGRATIONS):
             _LOG.warning("PostgreSQL: schema %s was made by a later version of this package", self._schema)
-        self._is_prepared = True
+        self._up_to_date.add(self._schema)
 
     async def _applied(self, connection: Connection) -> set[int]:
         [[exists]] = await self.rows(
