@@ -30,7 +30,7 @@ LATEST: Final = 120.0
 """After how many seconds it asks again at the latest: others may have learned of more."""
 
 # One that may use the reserve asks again after as long as it has waited, but not more often than this.
-_URGENT: Final = 1.0
+_URGENT: Final = 0.5
 
 # A process that does not ask again when its turn comes has given up.
 _GIVES_UP_AFTER: Final = 3.0

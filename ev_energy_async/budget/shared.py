@@ -340,7 +340,8 @@ class SharedBudget(Budget):
             if mirror.share is None:
                 mirror.go_down()
                 part = mirror.limit // self._processes
-                _LOG.warning("the shared budget is down: %d requests an hour until it is back: %s", part, error)
+                reason = f"no response within {_PATIENCE:g} s" if isinstance(error, TimeoutError) else error
+                _LOG.warning("the shared budget is down: %d requests an hour until it is back: %s", part, reason)
             return
         now = self._now()
         was_down = mirror.share is not None

@@ -17,7 +17,7 @@ from .servers import PostgresServer, RedisServer, ServerMissing
 if TYPE_CHECKING:
     from pathlib import Path
 
-OPTIONS = cluster.ClusterOptions(attacks=4, quiet=15)
+OPTIONS = cluster.ClusterOptions(attacks=4)
 OWNER = Owner("https://api.ev.energy/v2", "app")
 
 
@@ -33,11 +33,9 @@ async def test_a_cluster_loses_nothing_whatever_happens_to_it(
         raise
     with server:
         found = await cluster.run(OPTIONS, 1, tmp_path, server)
-    assert found.verdict.is_good, found
+    assert found.is_good(OPTIONS), found
     assert found.verdict.logs > 20
-    assert not found.rivals
     assert found.terms > 2
-    assert found.pause < OPTIONS.ttl + cluster.TAKES_OVER_WITHIN, found
 
 
 async def test_redis_that_loses_everything_is_noticed_and_never_a_fresh_start() -> None:

@@ -25,8 +25,6 @@ from .rows import MODES
 from .world import Options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from ev_energy_async.devices import WatchedLog
 
     from .judge import Verdict
@@ -71,34 +69,6 @@ class _Runs:
                 self.console.print(f"  {name}: {each}", highlight=False, soft_wrap=True)
 
 
-def clusters(seeds: Iterable[int]) -> bool:
-    """Run clusters with each of the databases, and print a line for each; return whether all promises were kept."""
-    from tests.services.servers import PostgresServer, RedisServer  # noqa: PLC0415  # only where they are installed
-
-    from . import cluster  # noqa: PLC0415  # only when it is needed
-
-    options = cluster.ClusterOptions()
-    console = Console(width=None if sys.stdout.isatty() else 200)
-    console.print("seed database events logs repeated lost twice terms rivals requests snapshots pause web")
-    are_good = True
-    for seed in seeds:
-        for kind in (PostgresServer, RedisServer):
-            with kind() as server, tempfile.TemporaryDirectory() as folder:
-                found = asyncio.run(cluster.run(options, seed, Path(folder), server))
-            verdict = found.verdict
-            longest = options.ttl + cluster.TAKES_OVER_WITHIN
-            is_good = verdict.is_good and not found.rivals and found.pause <= longest
-            are_good &= is_good
-            console.print(
-                f"{seed} {kind.__name__} {verdict.events} {verdict.logs} {verdict.repeated} {len(verdict.lost)}"
-                f" {len(verdict.twice)} {found.terms} {len(found.rivals)} {found.requests[0]} {found.requests[1]}"
-                f" {found.pause:.1f} {found.web:.2f} {'good' if is_good else f'bad: {found}'}",
-                soft_wrap=True,
-                highlight=False,
-            )
-    return are_good
-
-
 def _told(result: killed_sinks.Result) -> bool:
     """Print what came of some sinks."""
     click.echo(
@@ -125,6 +95,10 @@ def _told(result: killed_sinks.Result) -> bool:
 @click.option(
     "--cluster", is_flag=True, help="Three pollers and a web client on PostgreSQL and Redis instead; see --runs."
 )
+@click.option("--budget", is_flag=True, help="Five processes with one budget, for ten hours of a still clock, instead.")
+@click.option("--hours", type=click.FloatRange(min=1), default=10, help="How many hours those are.")
+@click.option("--tenants", type=click.IntRange(min=0), default=0, help="So many tenants and three workers instead.")
+@click.option("--every", type=click.FloatRange(min=1), default=600, help="Seconds between two polls of a tenant.")
 @click.option("--sinks", is_flag=True, help="Parquet sinks that are killed between every two steps instead.")
 @click.option("--errors/--no-errors", default=False, help="Whether error logs are read too.")
 def main(
@@ -140,12 +114,21 @@ def main(
     faults: bool,
     errors: bool,
     cluster: bool,
+    budget: bool,
+    hours: float,
+    tenants: int,
+    every: float,
     sinks: bool,
 ) -> None:
     """Soak-test watches over a fleet, and print the results."""
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)  # it logs the connections that are cut on purpose
-    if cluster:
-        sys.exit(0 if clusters(range(seed, seed + runs)) else 1)
+    if cluster or budget or tenants:
+        from . import several  # noqa: PLC0415  # needs the drivers of the databases
+
+        is_good = not cluster or several.clusters(range(seed, seed + runs))
+        is_good = (not budget or several.budgets(hours)) and is_good
+        is_good = (not tenants or several.users(tenants, every, seed)) and is_good
+        sys.exit(0 if is_good else 1)
     if sinks:
         results = [_told(result) for result in killed_sinks.run(seed, runs)]
         sys.exit(0 if all(results) else 1)

@@ -8,32 +8,42 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime as dt
 import json
+import math
 import random
 import signal
+import sqlite3
 import sys
 import time
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 import psycopg
 
 from ev_energy_async import ClientCredentials, EvEnergy
+from ev_energy_async.budget import Budget
 from ev_energy_async.fleet import Coverage
-from ev_energy_async.sandbox import FaultPlan, Sandbox
+from ev_energy_async.sandbox import FaultPlan, Sandbox, SteppedClock
+from ev_energy_async.testing import SandboxClock
 from tests.services.servers import PostgresServer, RedisServer
 
 from .harness import ConsumerFailed
 from .judge import Cost, Verdict, judge
+from .network import Proxy
 from .poller import POSTGRES_TABLE, PacedClock, PollerJob, stores_of
-from .rows import parsed, read
+from .rows import TABLES, parsed, read
+from .timing import START
 from .world import arrivals
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
     from collections.abc import Awaitable, Callable
+
+    from ev_energy_async.messages.request import Handler, RawResponse, Request
+    from ev_energy_async.sandbox import Served
 
     from .rows import Row
 
@@ -44,6 +54,10 @@ TAKES_OVER_WITHIN: Final = 2.0
 """Seconds after the end of a term, in which another leader begins."""
 
 _SKEWS: Final = (0.0, 3_600.0, -3_600.0)
+_MOST_RATIO: Final = 1.05
+_STUCK: Final = 120.0
+_STEP: Final = 0.5  # seconds that pass with a request of the one poller
+_LIMIT: Final = 1_000_000
 
 
 @attrs.frozen(kw_only=True)
@@ -56,7 +70,7 @@ class ClusterOptions:
         ttl: Seconds of a term.
         speed: Speed of the sandbox's clock.
         every: Seconds between cycles by the sandbox's clock.
-        quiet: Seconds after the attacks, in which the past is read again.
+        complete_within: Seconds within which every log is delivered, and the past is read again, by the same.
     """
 
     vehicles: int = 20
@@ -64,7 +78,12 @@ class ClusterOptions:
     ttl: float = 1.5
     speed: float = 120.0
     every: float = 120.0
-    quiet: float = 40.0
+    complete_within: float = 720.0
+
+    @property
+    def quiet_cycles(self) -> int:
+        """The cycles after the attacks in which the past is read again."""
+        return math.ceil(1.4 * self.complete_within / self.every) + 3
 
 
 @attrs.frozen(kw_only=True)
@@ -77,7 +96,8 @@ class ClusterVerdict:
         rivals: Epochs that more than one process had.
         pause: The longest time between two snapshots beyond the interval, less what the database was away.
         web: The longest time that a web call took.
-        requests: Requests of all, and how many snapshots they were.
+        requests: Requests of all pollers.
+        alone: What one poller would have made that nothing disturbs.
     """
 
     verdict: Verdict
@@ -85,51 +105,18 @@ class ClusterVerdict:
     rivals: tuple[str, ...]
     pause: float
     web: float
-    requests: tuple[int, int]
+    requests: int
+    alone: int
 
+    @property
+    def ratio(self) -> float:
+        """The requests as a multiple of those of one poller."""
+        return self.requests / self.alone
 
-class _Proxy:
-    """Forwards connections to the database until it is told to stop, as a network that is cut."""
-
-    def __init__(self, port: int) -> None:
-        self.is_cut = False
-        self._target = port
-        self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    async def start(self) -> int:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        port: int = self._server.sockets[0].getsockname()[1]
-        return port
-
-    async def stop(self) -> None:
-        if self._server is not None:
-            self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        try:
-            there, back = await asyncio.open_connection("127.0.0.1", self._target)
-            await asyncio.gather(self._forward(reader, back), self._forward(there, writer))
-        except (asyncio.CancelledError, OSError):
-            pass  # the poller is gone, or the database
-        finally:
-            self._tasks.discard(task)
-            writer.close()
-
-    async def _forward(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
-            while data := await source.read(65_536):
-                while self.is_cut:  # noqa: ASYNC110  # a network tells nobody that it is back
-                    await asyncio.sleep(0.05)
-                target.write(data)
-                await target.drain()
-        target.close()
+    def is_good(self, options: ClusterOptions) -> bool:
+        """Return whether every promise was kept."""
+        longest = options.ttl + TAKES_OVER_WITHIN
+        return self.verdict.is_good and not self.rivals and self.pause <= longest and self.ratio <= _MOST_RATIO
 
 
 @attrs.define
@@ -140,11 +127,10 @@ class _Cluster:
     server: PostgresServer | RedisServer
     sandbox: Sandbox
     began: float
-    limit: int
     lives: int = 0
     away: float = 0.0
     places: dict[int, int] = attrs.field(factory=dict[int, int])
-    pollers: dict[int, tuple[Process, _Proxy]] = attrs.field(factory=dict[int, "tuple[Process, _Proxy]"])
+    pollers: dict[int, tuple[Process, Proxy]] = attrs.field(factory=dict[int, "tuple[Process, Proxy]"])
 
     @property
     def sink(self) -> Path | None:
@@ -153,7 +139,7 @@ class _Cluster:
 
     async def start(self, place: int) -> None:
         """Start a poller behind a proxy of its own."""
-        proxy = _Proxy(self.server.port)
+        proxy = Proxy(self.server.port)
         port = await proxy.start()
         self.lives += 1
         options = self.options
@@ -169,9 +155,9 @@ class _Cluster:
             speed=options.speed,
             skew=_SKEWS[place % len(_SKEWS)],
             every=options.every,
-            complete_within=10 * options.every,
+            complete_within=options.complete_within,
             ttl=options.ttl,
-            limit=self.limit,
+            limit=_LIMIT,
         )
         with (self.folder / "said.txt").open("ab") as said:
             process = await asyncio.create_subprocess_exec(
@@ -243,55 +229,108 @@ async def run(options: ClusterOptions, seed: int, folder: Path, server: Postgres
     Raises:
         ConsumerFailed: A poller ended by itself.
     """
-    began, chance, limit = time.monotonic(), random.Random(seed), 1_000_000
+    began, chance = time.monotonic(), random.Random(seed)
     clock = PacedClock(began, options.speed)
     (folder / "roles.txt").touch()
     if isinstance(server, PostgresServer):
         async with await psycopg.AsyncConnection.connect(server.dsn, autocommit=True) as connection:
             await connection.execute(POSTGRES_TABLE)
+    else:
+        with contextlib.closing(sqlite3.connect(folder / "sink.db")) as sink:
+            for table in TABLES:
+                sink.execute(table)
     sandbox = Sandbox(
         vehicles=options.vehicles,
         seed=seed,
         clock=clock,
-        rate_limit=limit,
+        rate_limit=_LIMIT,
         faults=FaultPlan(arrivals(), seed),
         kept_requests=None,
     )
     async with sandbox:
-        this = _Cluster(options, chance, folder, server, sandbox, began, limit)
+        this = _Cluster(options, chance, folder, server, sandbox, began)
         web = asyncio.create_task(_call(this, clock))
         try:
             for place in range(3):
                 await this.begin(place)
-            await asyncio.sleep(2 * options.ttl)
+            await _cycles(this, START, 2)
             acts: list[Callable[[], Awaitable[None]]] = [this.kill, this.pause, this.cut, this.restart]
             chance.shuffle(acts)
             for number in range(options.attacks):
                 await acts[number % len(acts)]()
-                await asyncio.sleep(options.ttl + chance.uniform(1, 3))
+                await asyncio.sleep(options.ttl + chance.uniform(0.5, 1.5))
             until = clock.now()
-            await asyncio.sleep(options.quiet)
-            await this.leader()
+            await _cycles(this, until, options.quiet_cycles)
         finally:
             web.cancel()
             slowest = (await asyncio.gather(web, return_exceptions=True))[0]
             for place in list(this.pollers):
                 await this.stop(place)
-        rows = await _rows(this)
+        ended, rows = clock.monotonic(), await _rows(this)
         truth = list(sandbox.fleet.logs("status_logs"))
         found = judge(rows, truth, until=until, began={}, removed={}, coverage=Coverage(), cost=Cost())
         snapshots = [served.at for served in sandbox.requests if served.operation == "vehicles.list"]
         gaps = [(after - before).total_seconds() for before, after in pairwise(snapshots)]
         pause = (max(gaps, default=0.0) - options.every) / options.speed
         terms, rivals = _roles(folder / "roles.txt")
+        mine = [served for served in sandbox.requests if _is_of_pollers(served)]
         return ClusterVerdict(
             verdict=found,
             terms=terms,
             rivals=rivals,
             pause=max(0.0, pause - this.away),
             web=slowest if isinstance(slowest, float) else -1.0,
-            requests=(len(sandbox.requests), len(snapshots)),
+            requests=len(mine),
+            alone=await _alone(options, seed, ended),
         )
+
+
+def _is_of_pollers(served: Served) -> bool:
+    return served.operation != "users.list" and not served.path.startswith("/o/")
+
+
+async def _cycles(this: _Cluster, since: dt.datetime, wanted: int) -> None:
+    """Wait until so many cycles are finished that began after a moment."""
+    limit = time.monotonic() + _STUCK
+    while sum(row.cycle is not None and row.cycle.began > since for row in await _rows(this)) < wanted:
+        await this.leader()
+        if time.monotonic() > limit:
+            raise ConsumerFailed(f"it is stuck\n{(this.folder / 'said.txt').read_text()[-4_000:]}")
+        await asyncio.sleep(1)
+
+
+async def _alone(options: ClusterOptions, seed: int, seconds: float) -> int:
+    """Return how many requests one poller makes in so many seconds of the sandbox, with time that jumps."""
+    sandbox = Sandbox(
+        vehicles=options.vehicles,
+        seed=seed,
+        clock=SteppedClock(START),
+        rate_limit=_LIMIT,
+        faults=FaultPlan(arrivals(), seed),
+        kept_requests=None,
+    )
+
+    async def pass_time(request: Request[Any], following: Handler) -> RawResponse:
+        sandbox.advance(_STEP)
+        return await following(request)
+
+    async with sandbox:
+        clock = SandboxClock(sandbox)
+        ev = EvEnergy(
+            ClientCredentials(sandbox.client_id, sandbox.client_secret, token_url=sandbox.token_url),
+            base_url=sandbox.base_url,
+            clock=clock,
+            budget=Budget(_LIMIT, clock=clock),
+            middleware=[pass_time],
+        )
+        async with (
+            ev,
+            ev.fleet.watch(every=options.every, logs={"status"}, complete_within=options.complete_within) as watch,
+        ):
+            async for _ in watch:
+                if sandbox.now() >= START + dt.timedelta(seconds=seconds):
+                    break
+        return sum(map(_is_of_pollers, sandbox.requests))
 
 
 async def _call(this: _Cluster, clock: PacedClock) -> float:
@@ -299,7 +338,7 @@ async def _call(this: _Cluster, clock: PacedClock) -> float:
     sandbox = this.sandbox
     credentials = ClientCredentials(sandbox.client_id, sandbox.client_secret, token_url=sandbox.token_url)
     found = this.server.url if isinstance(this.server, RedisServer) else this.server.dsn
-    _, _, budget = stores_of(found, this.options.ttl, this.limit, clock)
+    _, _, budget = stores_of(found, this.options.ttl, _LIMIT, clock)
     slowest = 0.0
     async with EvEnergy(credentials, base_url=sandbox.base_url, clock=clock, budget=budget) as ev:
         try:
