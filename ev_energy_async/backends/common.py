@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar
+import re
+from typing import TYPE_CHECKING, Final, Generic, Protocol, Self, TypeVar
 
 from ev_energy_async.errors import InvalidArgument
-from ev_energy_async.masking import masked, printable
+from ev_energy_async.masking import Secret, masked, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from types import TracebackType
 
-    from ev_energy_async.masking import Secret
+__all__ = ["InDatabase", "check_name", "passwords_of", "shown"]
 
-__all__ = ["InDatabase", "check_name", "shown"]
+# In the authority of a URL (RFC 3986, section 3.2.1), or in its query; in a DSN, as one of its settings.
+_WRITTEN: Final = re.compile(r"(?<=:)[^:@/]+(?=@)|(?<=password=)[^&\s]+")
 
 
 class _Database(Protocol):
@@ -64,3 +66,15 @@ def shown(error: Exception, secrets: Sequence[Secret[str]]) -> str:
     """Return the text of a driver's error on one line, without the secrets of its connections."""
     text = " ".join(str(error).split()) or type(error).__name__
     return printable(masked(text, secrets))
+
+
+def passwords_of(place: Secret[str], settings: Mapping[str, object]) -> list[Secret[str]]:
+    """Return what must not be shown: a DSN or URL itself, its password, and what that is in the text, where encoded.
+
+    Args:
+        place: The DSN or URL.
+        settings: What the driver reads in it.
+    """
+    text = place.reveal()
+    found = settings.get("password")
+    return [place, *([Secret(str(found))] if found else []), *map(Secret, _WRITTEN.findall(text))]

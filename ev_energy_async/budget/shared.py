@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from ev_energy_async.budget.bucket import Bucket, Outlook, Permit
 from ev_energy_async.budget.budget import DEFAULT_LIMIT, Budget, Spending
-from ev_energy_async.budget.exchange import GRAIN, LATEST, Ask, Reply, Report, Wish, exchange, next_look
+from ev_energy_async.budget.exchange import GRAIN, SOON, Ask, Reply, Report, Wish, exchange, next_look
 from ev_energy_async.budget.ledger import Ledger
 from ev_energy_async.errors import EvEnergyError, InvalidArgument
 from ev_energy_async.messages import RateLimit
@@ -279,7 +279,7 @@ class SharedBudget(Budget):
         """Return when to ask again; see `Budget._look_at`."""
         if self._mirror.share is not None:
             return min(outlook.likely, now + _AGAIN)
-        return self._ask_at if self._ask_at > now else now + LATEST  # an exchange is under way, and sets it
+        return self._ask_at if self._ask_at > now else now + SOON  # an exchange is under way, and sets it
 
     def _ask(self) -> None:
         """Begin an exchange if there is something to tell or to ask."""

@@ -98,18 +98,19 @@ class PostgresTenants(Postgres):
         return [name for (name,) in rows]
 
     async def auth(self, tenant: str) -> Auth | Grant | None:
-        """Return what authenticates a tenant; None if there is no such tenant any more, or it was stopped."""
+        """Return what authenticates a tenant; None if it is not due any more: it was polled, stopped or removed."""
         found = await self._run(
-            "SELECT 1 FROM {schema}.tenant WHERE name = %(tenant)s AND stopped_because IS NULL", tenant=tenant
+            "SELECT 1 FROM {schema}.tenant WHERE name = %(tenant)s AND stopped_because IS NULL AND due_at <= {now}",
+            tenant=tenant,
         )
         return await self._auth(tenant) if found else None
 
     async def finish(self, tenant: str) -> None:
-        """Note that a tenant was polled: it is due again at the next of its times."""
+        """Note that a tenant was polled: it is due again at the next of its times. Doing so twice changes nothing."""
         await self._run(
             "UPDATE {schema}.tenant SET failures = 0, claimed_until = '-infinity', finished_at = {now},"
             " due_at = due_at + every * interval '1 second'"
-            " * greatest(1, ceil(extract(epoch FROM {now} - due_at) / every)) WHERE name = %(tenant)s",
+            " * greatest(0, floor(extract(epoch FROM {now} - due_at) / every) + 1) WHERE name = %(tenant)s",
             tenant=tenant,
         )
 
@@ -121,7 +122,7 @@ class PostgresTenants(Postgres):
             " * greatest(every, least(%(longest)s, every * power(2, least(failures, 20) + 1)))"
             " WHERE name = %(tenant)s",
             tenant=tenant,
-            why=str(error)[:_LONGEST_REASON],
+            why=_reason(error),
             longest=_LONGEST_PAUSE,
         )
 
@@ -130,7 +131,7 @@ class PostgresTenants(Postgres):
         await self._run(
             "UPDATE {schema}.tenant SET stopped_because = %(why)s, claimed_until = '-infinity' WHERE name = %(tenant)s",
             tenant=tenant,
-            why=str(error)[:_LONGEST_REASON],
+            why=_reason(error),
         )
 
     async def lateness(self) -> float:
@@ -151,3 +152,7 @@ class PostgresTenants(Postgres):
     async def _run(self, text: LiteralString, **given: Any) -> list[tuple[Any, ...]]:
         now = None if self._clock is None else self._clock.now()
         return await self._database.fetch(EvEnergyError, text, {**given, "now": now})
+
+
+def _reason(error: Exception) -> str:
+    return str(error).replace("\0", "")[:_LONGEST_REASON]

@@ -29,7 +29,7 @@ class Registry(Protocol):
         ...
 
     async def auth(self, tenant: str) -> Auth | Grant | None:
-        """Return what authenticates a tenant; None if there is no such tenant any more, or it was stopped."""
+        """Return what authenticates a tenant; None if it is not due any more: it was polled, stopped or removed."""
         ...
 
     async def finish(self, tenant: str) -> None:

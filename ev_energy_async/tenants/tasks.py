@@ -113,9 +113,9 @@ class Tenants:
         return len(due)
 
     async def poll(self, tenant: str) -> None:
-        """Poll a tenant for one cycle; what the task does. It raises nothing that concerns this tenant alone.
+        """Poll a tenant for one cycle; what the task does. It raises nothing but what the sink raises.
 
-        A tenant that another worker polls is left to it.
+        A tenant that another worker polls, or has polled since it was queued, is left to it.
         """
         auth = await self._registry.auth(tenant)
         lease = self._lease(tenant)
@@ -131,6 +131,10 @@ class Tenants:
         except EvEnergyError as error:
             _LOG.warning("tenant %s is postponed: %s", tenant, error)
             await self._registry.postpone(tenant, error)
+        except Exception as error:
+            # Of the sink, most likely: its text may hold anything. The queue has it, and the tenant backs off alone.
+            await self._registry.postpone(tenant, EvEnergyError(f"{type(error).__name__}, see the log of the worker"))
+            raise
         else:
             await self._registry.finish(tenant)
 

@@ -97,6 +97,31 @@ async def test_without_the_store_each_process_has_its_part_of_what_is_left(
         await process.budget.close()
 
 
+@pytest.mark.parametrize("spent", [0, 40, 90])
+async def test_a_process_that_starts_while_the_store_is_down_takes_its_part_and_no_more(
+    clock: FakeClock, store: Store, caplog: pytest.LogCaptureFixture, spent: int
+) -> None:
+    sent: list[float] = []
+    others = [Process(store, clock, sent, name) for name in "abc"]
+    for number in range(spent):
+        await others[number % 3].send()
+    store.is_down = True
+    newcomer = Process(store, clock, sent, "newcomer")
+    counts = [await process.send_what_it_can() for process in (newcomer, *others)]
+    assert newcomer.budget.is_down
+    assert counts[0] <= 25
+    assert counts[0] >= (20 if spent == 0 else 1)
+    told = [record.message for record in caplog.records if "25 requests an hour until it is back" in record.message]
+    assert len(told) == len(counts)
+    for _ in range(10):  # in any hour, which `Process.end` asserts with each request
+        clock.advance(1_800)
+        for process in (*others, newcomer):
+            await process.send_what_it_can()
+    assert len(sent) > spent + 200
+    for process in (*others, newcomer):
+        await process.budget.close()
+
+
 async def test_when_the_store_is_back_it_learns_what_was_spent(clock: FakeClock, store: Store) -> None:
     sent: list[float] = []
     one, two = (Process(store, clock, sent, name) for name in "ab")

@@ -84,6 +84,26 @@ async def test_a_tenant_that_is_claimed_fails_or_stops_is_due_when_it_should_be(
         assert await registry.claim(10) == ["user1"]
 
 
+async def test_a_tenant_that_was_queued_twice_is_polled_once(postgres: PostgresServer, place: str) -> None:
+    clock = FakeClock(moves_by_itself=False)
+
+    async def grant_of(tenant: str) -> Any:
+        return StaticToken(tenant)
+
+    async with PostgresTenants(postgres.dsn, grant_of, claim=30, schema=place, clock=clock) as registry:
+        await registry.add("user1", 100)
+        clock.advance(100)
+        for wait in (0, 31):  # the queue is long, so that the claim ends before the first task begins
+            clock.advance(wait)
+            assert await registry.claim(10) == ["user1"]
+        assert await registry.auth("user1") is not None
+        await registry.finish("user1")
+        assert await registry.auth("user1") is None
+        await registry.finish("user1")
+        clock.advance(100)
+        assert await registry.claim(10) == ["user1"], "polled in each interval, however often it was finished"
+
+
 async def test_a_revoked_grant_stops_its_tenant_and_a_failure_postpones_it(
     postgres: PostgresServer, place: str
 ) -> None:
@@ -101,6 +121,8 @@ async def test_a_revoked_grant_stops_its_tenant_and_a_failure_postpones_it(
 
     async def keep(tenant: str, events: list[Any], connection: Any) -> None:
         assert events
+        if tenant == "broken":
+            raise RuntimeError("a secret of a row")
         await connection.execute("SELECT 1")
         stored.append(tenant)
 
@@ -116,6 +138,7 @@ async def test_a_revoked_grant_stops_its_tenant_and_a_failure_postpones_it(
         user = next(iter(sandbox.world.vehicles)).user.id
         grants = {
             "good": StaticToken(sandbox.issue_token(user=user)),
+            "broken": StaticToken(sandbox.issue_token(user=user)),
             "left": RefreshToken(
                 sandbox.client_id, "a-refresh-token-of-the-past", sandbox.client_secret, token_url=sandbox.token_url
             ),
@@ -138,9 +161,14 @@ async def test_a_revoked_grant_stops_its_tenant_and_a_failure_postpones_it(
         work.register(broker)
         for tenant in grants:
             await registry.add(tenant, 0.001)
-        assert await work.queue_due() == 3
+        assert await work.queue_due() == 4
         assert stored == ["good"]
-        assert sorted(said) == [("postpone", "forbidden"), ("stop", "left")]
+        assert sorted(said) == [("postpone", "broken"), ("postpone", "forbidden"), ("stop", "left")]
+        async with pool.connection() as connection:
+            cursor = await connection.execute(
+                f"SELECT failed_because FROM {place}.tenant WHERE name = 'broken'"  # noqa: S608  # a name of the test's own
+            )
+            assert await cursor.fetchone() == ("RuntimeError, see the log of the worker",)
         assert list(await registry.stopped()) == ["left"]
 
 

@@ -97,7 +97,7 @@ class ClusterVerdict:
         pause: The longest time between two snapshots beyond the interval, less what the database was away.
         web: The longest time that a web call took.
         requests: Requests of all pollers.
-        alone: What one poller would have made that nothing disturbs.
+        alone: What one poller makes that nothing disturbs, in as many cycles and the same time.
     """
 
     verdict: Verdict
@@ -281,7 +281,7 @@ async def run(options: ClusterOptions, seed: int, folder: Path, server: Postgres
             pause=max(0.0, pause - this.away),
             web=slowest if isinstance(slowest, float) else -1.0,
             requests=len(mine),
-            alone=await _alone(options, seed, ended),
+            alone=await _alone(options, seed, ended, ended / max(1, found.cycles)),
         )
 
 
@@ -299,8 +299,8 @@ async def _cycles(this: _Cluster, since: dt.datetime, wanted: int) -> None:
         await asyncio.sleep(1)
 
 
-async def _alone(options: ClusterOptions, seed: int, seconds: float) -> int:
-    """Return how many requests one poller makes in so many seconds of the sandbox, with time that jumps."""
+async def _alone(options: ClusterOptions, seed: int, seconds: float, every: float) -> int:
+    """Return how many requests one poller makes with as many cycles in the same time of the sandbox, which jumps."""
     sandbox = Sandbox(
         vehicles=options.vehicles,
         seed=seed,
@@ -325,7 +325,7 @@ async def _alone(options: ClusterOptions, seed: int, seconds: float) -> int:
         )
         async with (
             ev,
-            ev.fleet.watch(every=options.every, logs={"status"}, complete_within=options.complete_within) as watch,
+            ev.fleet.watch(every=every, logs={"status"}, complete_within=options.complete_within) as watch,
         ):
             async for _ in watch:
                 if sandbox.now() >= START + dt.timedelta(seconds=seconds):

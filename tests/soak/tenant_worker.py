@@ -99,7 +99,7 @@ async def _work(job: WorkerJob) -> None:
             logs={"status"},
             complete_within=job.complete_within,
         )
-        broker = RedisStreamBroker(job.redis, xread_block=200)
+        broker = RedisStreamBroker(job.redis, xread_block=200, maxlen=10_000)
         tenants.register(broker)
         await broker.startup()
         async with asyncio.TaskGroup() as tasks:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from ev_energy_async.backends.common import check_name
-from ev_energy_async.backends.postgres.database import SCHEMA, Database, Place
+from ev_energy_async.backends.postgres.database import SCHEMA, Connection, Database, Place
 from ev_energy_async.budget import DEFAULT_LIMIT, SharedBudget
 from ev_energy_async.errors import EvEnergyError
 from ev_energy_async.lease import new_holder
@@ -20,6 +20,8 @@ __all__ = ["PostgresBudget"]
 T = TypeVar("T")
 
 _PATIENCE: Final = 1.0  # seconds; calls wait for it, and have their share without it
+# What is older says nothing any more: all its requests have left the window.
+_KEEP_SECONDS: Final = 8_000
 
 
 class _Row:
@@ -35,11 +37,14 @@ class _Row:
         given = {"name": self._name}
         async with self._database.transaction(EvEnergyError) as connection:
             with self._database.errors(EvEnergyError):
-                await self._database.rows(
+                is_new = await self._database.rows(
                     connection,
-                    "INSERT INTO {schema}.budget (name, state) VALUES (%(name)s, '') ON CONFLICT DO NOTHING",
+                    "INSERT INTO {schema}.budget (name, state) VALUES (%(name)s, '') ON CONFLICT DO NOTHING"
+                    " RETURNING name",
                     given,
                 )
+                if is_new:
+                    await self._remove_old(connection)
                 [[text, now]] = await self._database.rows(
                     connection,
                     "SELECT state, extract(epoch FROM clock_timestamp())::float8 FROM {schema}.budget"
@@ -52,10 +57,20 @@ class _Row:
             with self._database.errors(EvEnergyError):
                 await self._database.rows(
                     connection,
-                    "UPDATE {schema}.budget SET state = %(state)s WHERE name = %(name)s",
+                    "UPDATE {schema}.budget SET state = %(state)s, changed_at = clock_timestamp()"
+                    " WHERE name = %(name)s",
                     {**given, "state": state},
                 )
         return result
+
+    async def _remove_old(self, connection: Connection) -> None:
+        """Remove some of those that nobody uses any more, such as those of users who have left."""
+        await self._database.rows(
+            connection,
+            "DELETE FROM {schema}.budget WHERE name IN (SELECT name FROM {schema}.budget"
+            " WHERE changed_at < clock_timestamp() - %(keep)s * interval '1 second' LIMIT 100 FOR UPDATE SKIP LOCKED)",
+            {"keep": _KEEP_SECONDS},
+        )
 
     async def close(self) -> None:
         """Close the connections of its own."""

@@ -15,7 +15,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import tuple_row
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
-from ev_energy_async.backends.common import InDatabase, shown
+from ev_energy_async.backends.common import InDatabase, passwords_of, shown
 from ev_energy_async.backends.postgres.migrations import MIGRATIONS
 from ev_energy_async.errors import EvEnergyError, InvalidArgument
 from ev_energy_async.masking import Secret, reveal
@@ -68,7 +68,7 @@ class Database:
         else:
             self._dsn = _checked(place)
             del place  # error trackers record the variables of a frame
-            self._secrets = _passwords(self._dsn)
+            self._secrets = passwords_of(self._dsn, conninfo_to_dict(self._dsn.reveal()))
         self._schema = schema
         self._patience = patience
         self._own: tuple[asyncio.AbstractEventLoop, AsyncConnectionPool[Any]] | None = None
@@ -82,7 +82,7 @@ class Database:
         """Return a context whose errors of PostgreSQL are raised as an error of ours, without secrets."""
         try:
             yield
-        except (psycopg.Error, PoolTimeout, PoolClosed, OSError) as error:
+        except (psycopg.Error, PoolTimeout, PoolClosed, OSError, UnicodeError) as error:
             raise kind(f"PostgreSQL: {shown(error, self._secrets)}") from None
 
     @contextlib.asynccontextmanager
@@ -108,6 +108,7 @@ class Database:
                 raise
             with self.errors(kind):
                 await inner.__aexit__(None, None, None)
+                await stack.aclose()  # a connection that is lost now fails here
 
     async def fetch(
         self, kind: type[EvEnergyError], text: LiteralString, parameters: Mapping[str, Any]
@@ -226,15 +227,3 @@ def _checked(dsn: Any) -> Secret[str]:
     kind = type(dsn).__name__
     del dsn  # error trackers record the variables of a frame
     raise InvalidArgument("database", f"<{kind}, not shown>", "a DSN of PostgreSQL, or an AsyncConnectionPool")
-
-
-def _passwords(dsn: Secret[str]) -> list[Secret[str]]:
-    """Return what must not be shown: the DSN itself, its password, and what the password is in a URL."""
-    found = conninfo_to_dict(dsn.reveal()).get("password")
-    written = re.search(r"(?<=:)[^:@/]+(?=@)", dsn.reveal())
-    secrets = [dsn]
-    if found:
-        secrets.append(Secret(str(found)))
-    if written is not None:
-        secrets.append(Secret(written[0]))
-    return secrets

@@ -71,4 +71,5 @@ MIGRATIONS: Final[tuple[LiteralString, ...]] = (
     );
     CREATE INDEX tenant_due_at ON {schema}.tenant (due_at) WHERE stopped_because IS NULL
     """,
+    "ALTER TABLE {schema}.budget ADD COLUMN changed_at timestamptz NOT NULL DEFAULT clock_timestamp()",
 )

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
-import re
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from redis.asyncio import Redis
+from redis.asyncio.connection import parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from ev_energy_async.backends.common import InDatabase, shown
+from ev_energy_async.backends.common import InDatabase, passwords_of, shown
 from ev_energy_async.errors import InvalidArgument
 from ev_energy_async.masking import Secret, reveal
 
@@ -69,8 +70,7 @@ class Database:
         else:
             self._url = _checked(place)
             del place  # error trackers record the variables of a frame
-            written = re.search(r"(?<=:)[^:@/]+(?=@)", self._url.reveal())
-            self._secrets = [self._url, *([] if written is None else [Secret(written[0])])]
+            self._secrets = passwords_of(self._url, parse_url(self._url.reveal()))
         self._prefix = prefix
         self._patience = patience
         self._own: tuple[asyncio.AbstractEventLoop, Redis] | None = None
@@ -96,7 +96,7 @@ class Database:
                 return await client.evalsha(script.digest, len(keys), *keys, *arguments)
             except NoScriptError:
                 return await client.eval(script.source, len(keys), *keys, *arguments)
-        except (RedisError, OSError, TimeoutError) as error:
+        except (RedisError, OSError, TimeoutError, UnicodeError) as error:
             raise kind(f"Redis: {shown(error, self._secrets)}") from None
 
     async def persists(self) -> bool | None:
@@ -171,8 +171,10 @@ def microseconds(clock: Clock | None) -> str:
 def _checked(url: Any) -> Secret[str]:
     if isinstance(url, Secret):
         url = reveal(url)  # pyright: ignore[reportUnknownArgumentType]  # of text or bytes
-    if isinstance(url, str) and url.partition("://")[0] in {"redis", "rediss", "unix"}:
-        return Secret(url)
+    if isinstance(url, str):
+        with contextlib.suppress(ValueError):
+            parse_url(url)
+            return Secret(url)
     kind = type(url).__name__
     del url  # error trackers record the variables of a frame
     raise InvalidArgument(
