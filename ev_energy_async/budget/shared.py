@@ -10,7 +10,7 @@ import asyncio
 import logging
 import math
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeVar
 
 from ev_energy_async.budget.bucket import Bucket, Outlook, Permit
 from ev_energy_async.budget.budget import DEFAULT_LIMIT, Budget, Spending
@@ -21,6 +21,7 @@ from ev_energy_async.messages import RateLimit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import TracebackType
 
     from ev_energy_async.clock import Clock
 
@@ -203,6 +204,8 @@ class _Mirror(Bucket):
 class SharedBudget(Budget):
     """A request budget that several processes share; `PostgresBudget` and `RedisBudget` are made of it.
 
+    A context manager, which closes it: what the store does not know yet would count as spent. A client leaves it open.
+
     Together they never send more than the limit in any rolling hour; priorities, the reserve, the pause after a 429
     and the order of waiting calls hold across all of them. Time is the store's.
 
@@ -266,6 +269,14 @@ class SharedBudget(Budget):
         if self._mirror.reports or self._mirror.granted or self._mirror.alone or self._is_expected:
             await self._exchange()
         await self._store.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
 
     def __repr__(self) -> str:
         state = "down, " if self.is_down else ""

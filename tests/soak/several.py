@@ -35,7 +35,10 @@ def clusters(seeds: Iterable[int]) -> bool:
 async def _clusters(options: cluster.ClusterOptions, seed: int) -> bool:
     began = time.monotonic()
     with ExitStack() as stack:
-        servers = [stack.enter_context(kind()) for kind in (PostgresServer, RedisServer)]
+        servers: tuple[PostgresServer | RedisServer, ...] = (
+            stack.enter_context(PostgresServer()),
+            stack.enter_context(RedisServer()),
+        )
         folders = [Path(stack.enter_context(tempfile.TemporaryDirectory())) for _ in servers]
         runs = [cluster.run(options, seed, folder, server) for folder, server in zip(folders, servers, strict=True)]
         results = await asyncio.gather(*runs)

@@ -93,8 +93,9 @@ class PostgresBudget(SharedBudget):
         InvalidArgument: An argument is not what it should be.
 
     Example:
-        >>> budget = PostgresBudget("postgresql:///fleet", processes=4)  # doctest: +SKIP
-        >>> ev = EvEnergy(credentials, budget=budget)
+        >>> async with PostgresBudget("postgresql:///fleet", processes=4) as budget:  # doctest: +SKIP
+        ...     async with EvEnergy(credentials, budget=budget) as ev:
+        ...         await poll(ev)
     """
 
     def __init__(

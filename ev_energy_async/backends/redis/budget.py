@@ -79,8 +79,9 @@ class RedisBudget(SharedBudget):
         InvalidArgument: An argument is not what it should be.
 
     Example:
-        >>> budget = RedisBudget("redis://localhost", processes=4)  # doctest: +SKIP
-        >>> ev = EvEnergy(credentials, budget=budget)
+        >>> async with RedisBudget("redis://localhost", processes=4) as budget:  # doctest: +SKIP
+        ...     async with EvEnergy(credentials, budget=budget) as ev:
+        ...         await poll(ev)
     """
 
     def __init__(
