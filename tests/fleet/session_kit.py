@@ -17,7 +17,7 @@ from ev_energy_async.budget import Budget
 from ev_energy_async.checkpoint import MemoryCheckpoint
 from ev_energy_async.client import BASE_URL
 from ev_energy_async.codec import decode
-from ev_energy_async.errors import ConnectionFailed, NotFound
+from ev_energy_async.errors import ConnectionFailed, NotFound, Unauthorized
 from ev_energy_async.fleet import Fleet
 from ev_energy_async.messages.request import Request, Response
 from tests.devices.follow_kit import FOREVER, QuickClock
@@ -103,6 +103,7 @@ class ModelSessions:
         asked: The query of each request that was answered.
         hidden: Sub-sessions that it does not show.
         fail: Called with the number of a request; whether it fails.
+        refuse: The same; whether it is answered with a 401.
     """
 
     link_origins: frozenset[str] = frozenset()
@@ -116,6 +117,7 @@ class ModelSessions:
         self.asked: list[dict[str, str]] = []
         self.hidden: set[str] = set()
         self.fail: Callable[[int], bool] = lambda _: False
+        self.refuse: Callable[[int], bool] = lambda _: False
         self._page_size = page_size
 
     def with_options(self, *, priority: int | None = None) -> Self:  # noqa: ARG002  # its calls are all alike
@@ -130,6 +132,8 @@ class ModelSessions:
         self.count += 1
         if self.fail(self.count):
             raise ConnectionFailed(request, "reset")
+        if self.refuse(self.count):
+            raise Unauthorized(Response(request, BASE_URL + request.path, 401, {}, b"", b""))
         now = self.clock.true
         headers = {"Date": format_datetime(now, usegmt=True), "Link": "<about:blank>; rel=next"}
         data: Any = self._answer(request, now, headers)

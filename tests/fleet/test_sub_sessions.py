@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ev_energy_async import EvEnergy, StaticToken, models
-from ev_energy_async.errors import InvalidArgument
+from ev_energy_async.errors import InvalidArgument, Unauthorized
 from ev_energy_async.fleet import (
     SubSessionChanged,
     SubSessionEnded,
@@ -117,6 +117,17 @@ async def test_a_sub_session_that_is_deleted_is_forgotten() -> None:
     assert told(await until(stream, api, 0.4))[0] == "Started"
     await until(stream, api, 1)
     assert "0 under way" in repr(stream)
+
+
+async def test_one_401_is_waited_out_and_a_second_one_raised() -> None:
+    api = ModelSessions([Charge(session_id(1), at(7), at(30))])
+    refused = {3}
+    api.refuse = lambda number: number in refused
+    stream = api.follow()
+    assert told(await until(stream, api, 1)).count("Ended") == 1
+    refused |= {api.count + 1, api.count + 2}
+    with pytest.raises(Unauthorized):
+        await until(stream, api, 2)
 
 
 async def test_bad_arguments_are_refused() -> None:

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from ev_energy_async.devices import DEVICES
 from ev_energy_async.sandbox.server.api import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
+    from ev_energy_async.devices import DeviceKind
     from ev_energy_async.fleet import Coverage
     from ev_energy_async.sandbox import Logged, Served
 
@@ -33,7 +35,7 @@ _DATE: Final = dt.timedelta(seconds=1)
 _HARMLESS: Final = frozenset({"latency", "expired_token"})
 _PAGE: Final = 100
 _MICROSECOND: Final = dt.timedelta(microseconds=1)
-_STATUS_LOGS: Final = "vehicles.list_status_logs"
+_VEHICLES: Final = DEVICES["vehicles"]
 
 
 @attrs.frozen(kw_only=True)
@@ -243,7 +245,9 @@ class _Group:
     unseen: int = 0
 
 
-def cost_of(rows: Sequence[Row], requests: Iterable[Served], broken: Sequence[dt.datetime] = ()) -> Cost:
+def cost_of(
+    rows: Sequence[Row], requests: Iterable[Served], broken: Sequence[dt.datetime] = (), of: DeviceKind = _VEHICLES
+) -> Cost:
     """Return the cost of the cycles that ran from beginning to end.
 
     The first cycle of each later life is left out, because it rereads more than what is new. So are cycles in which the
@@ -253,7 +257,10 @@ def cost_of(rows: Sequence[Row], requests: Iterable[Served], broken: Sequence[dt
         rows: The received events.
         requests: The requests that the sandbox served.
         broken: When the consumer was paused.
+        of: The kind of devices that the rows are of.
     """
+    log = of.regular.log
+    listed = "list_logs" if log == "current" else f"list_{log}_logs"
     cycles = _complete_cycles(rows, broken)
     begins = [cycle.began for cycle in cycles]
     wanted = {row.key for row in rows if row.at}
@@ -266,11 +273,11 @@ def cost_of(rows: Sequence[Row], requests: Iterable[Served], broken: Sequence[dt
             continue
         index = bisect_right(begins, served.at) - 1
         counts = index >= 0 and served.at <= cycles[index].ended + _DATE
-        if served.operation == "vehicles.list" and counts:
+        if served.operation == f"{of.kind}.list" and counts:
             snapshots[index] += 1
-        elif served.operation == _STATUS_LOGS:
-            vehicle = served.path.removeprefix(f"{PREFIX}/vehicles/").partition("/")[0]
-            new = {f"{vehicle}/status/{at}" for at in served.logs} & wanted - seen
+        elif served.operation == f"{of.kind}.{listed}":
+            vehicle = served.path.removeprefix(f"{PREFIX}/{of.kind}/").partition("/")[0]
+            new = {f"{vehicle}/{log}/{at}" for at in served.logs} & wanted - seen
             seen |= new
             if counts:
                 # A collection may be read twice in a cycle: because it changed, and as part of the rotation.

@@ -149,6 +149,8 @@ class Follower(Driver["SubSessionEvent"]):
             else:
                 await self._lookup(self._unseen[-1])
         except EvEnergyError as error:
+            if self._waits_out(error):
+                return
             is_garbled = isinstance(error, DecodeError) and self._patience.failures < MOST_WAITS
             if is_fatal(error) or not (is_garbled or is_transient(error)):
                 # From its beginning when it is asked for again, for it may have been the cursor that was refused.
@@ -157,7 +159,7 @@ class Follower(Driver["SubSessionEvent"]):
             self._patience.fail([error])
             return
         self._patience.succeed()
-        self._overtaken = 0
+        self._overtaken, self._is_refused = 0, False
         if not self._events and self._given <= self._journal.acknowledged:
             # Nothing is delivered that could be acknowledged, and how far it has got is worth noting.
             await self._journal.acknowledge(self._journal.enter({}))

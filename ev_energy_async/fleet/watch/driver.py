@@ -13,6 +13,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from ev_energy_async.devices import Patience
+from ev_energy_async.errors import Unauthorized
 from ev_energy_async.fleet.owner import found_owner
 from ev_energy_async.fleet.watch.journal import Journal
 
@@ -59,6 +60,7 @@ class Driver(ABC, Generic[E]):
         self._is_loaded = False
         self._given = 0
         self._overtaken = 0
+        self._is_refused = False
         self._nap: asyncio.Task[None] | None = None
 
     @property
@@ -119,6 +121,15 @@ class Driver(ABC, Generic[E]):
         """Acknowledge what was delivered; nothing if nothing was, or if it has to be delivered again."""
         if self._given and not self._journal.is_overtaken:
             await self._journal.acknowledge(self._given)
+
+    def _waits_out(self, fatal: Exception) -> bool:
+        """Return whether an error that ends it as a rule is waited out: a 401, unless the one before was one too."""
+        if not isinstance(fatal, Unauthorized) or self._is_refused:
+            return False
+        # Two tokens may end one after the other, as where the process was stopped for long; not three.
+        self._is_refused = True
+        self._patience.fail([fatal])
+        return True
 
     def give_way(self, conflict: CheckpointConflict) -> None:
         """Take note that another process has advanced the checkpoint.

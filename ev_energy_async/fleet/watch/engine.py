@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ev_energy_async.devices import Running, is_fatal
-from ev_energy_async.errors import Unauthorized
 from ev_energy_async.fleet.watch.driver import Driver
 from ev_energy_async.fleet.watch.jobs import ReadJob
 from ev_energy_async.fleet.watch.settings import Expenses
@@ -57,7 +56,6 @@ class Engine(Driver[Any]):
         self.tracks = {
             each.kind.kind: Track(client, each, time, self._journal, self._events, expenses) for each in settings
         }
-        self._is_refused = False
 
     @property
     def is_over(self) -> bool:
@@ -134,10 +132,7 @@ class Engine(Driver[Any]):
             return
         outcomes = [outcome for _, outcome in ended]
         fatal = next((each for each in outcomes if isinstance(each, Exception) and is_fatal(each)), None)
-        if isinstance(fatal, Unauthorized) and not self._is_refused:
-            # Two tokens may end one after the other, as where the process was stopped for long; not three.
-            self._is_refused = True
-            self._patience.fail([fatal])
+        if fatal is not None and self._waits_out(fatal):
             return
         if fatal is not None:
             raise fatal

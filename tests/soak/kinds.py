@@ -1,0 +1,429 @@
+"""A run with all kinds of devices and charging sub-sessions at once, with webhooks that are lost, doubled and late.
+
+In one process, with simulated time: `python -m tests.soak.kinds`. The watch and the stream of sub-sessions share a
+client and a checkpoint; both are abandoned at random requests, and begin anew.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import datetime as dt
+import logging
+import random
+import sys
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import attrs
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from ev_energy_async import ClientCredentials, EvEnergy, api
+from ev_energy_async.budget import Budget
+from ev_energy_async.checkpoint import MemoryCheckpoint
+from ev_energy_async.devices import DEVICES
+from ev_energy_async.fleet import CycleFinished, PollFailed
+from ev_energy_async.sandbox import FaultPlan, Rule, Sandbox, SteppedClock
+from ev_energy_async.sandbox.faults import WebhookDelayed, WebhookDuplicated, WebhookLost
+from ev_energy_async.sandbox.webhooks import WEBHOOK_SECRET
+from ev_energy_async.testing import SandboxClock
+from ev_energy_async.webhooks import WebhookVerifier, webhook_handler
+
+from .judge import Cost, cost_of
+from .rows import Row, row_of
+from .timing import START
+from .world import TOKEN_LIFETIME, Options, arrivals, plan_of
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+
+    from ev_energy_async.devices import WatchedKind
+    from ev_energy_async.fleet import SubSessionEvent, SubSessions, Watch, WatchEvent
+    from ev_energy_async.messages.request import Handler, RawResponse, Request
+    from ev_energy_async.models import ChargingSubSession
+
+__all__ = ["KindsOptions", "Outcome", "run"]
+
+KINDS: Final = cast("frozenset[WatchedKind]", frozenset(DEVICES))
+MOST_RATIO: Final = 1.25
+"""Requests, as a multiple of what is necessary."""
+
+_STEP: Final = 0.05  # seconds that pass with each request
+_EVERY: Final = 600.0
+# In the afternoon, so that cars come home and charge.
+_BEGIN: Final = START.replace(hour=16)
+_LONGEST_AWAY: Final = 2_400.0
+# The first look is made a little after the beginning.
+_GRACE: Final = dt.timedelta(minutes=1)
+
+
+@attrs.frozen(kw_only=True)
+class KindsOptions:
+    """The options of a run.
+
+    Attributes:
+        vehicles: Number of vehicles.
+        evses: Number of chargers; homes have batteries, meters and inverters by themselves.
+        minutes: How long, by the sandbox's clock; a quiet phase follows.
+        kills: How often everything is abandoned.
+        errors: Whether error logs are read too.
+        faults: Whether the API fails.
+    """
+
+    vehicles: int = 30
+    evses: int = 20
+    minutes: float = 900.0
+    kills: int = 3
+    errors: bool = False
+    faults: bool = True
+
+
+@attrs.frozen(kw_only=True)
+class Outcome:
+    """What came of a run.
+
+    Attributes:
+        logs: Distinct logs that were delivered, by kind of devices.
+        sub_sessions: How many sub-sessions have begun or ended.
+        hooks: Webhooks that arrived, and those that brought news.
+        repeated: Events that were redelivered, and had not been acknowledged.
+        lost: Logs, starts, ends and revisions that were not delivered.
+        twice: Events that were redelivered although acknowledged.
+        invented: Logs that the sandbox never had.
+        costs: The cost in requests, by kind of devices.
+    """
+
+    logs: Counter[str]
+    sub_sessions: int
+    hooks: tuple[int, int]
+    repeated: int
+    lost: tuple[str, ...]
+    twice: tuple[str, ...]
+    invented: tuple[str, ...]
+    costs: dict[str, Cost]
+
+    @property
+    def ratio(self) -> float:
+        """Requests for all kinds together, as a multiple of what is necessary."""
+        return sum(cost.requests for cost in self.costs.values()) / max(
+            1, sum(cost.minimum for cost in self.costs.values())
+        )
+
+    @property
+    def is_good(self) -> bool:
+        """Whether every promise was kept."""
+        return not (self.lost or self.twice or self.invented) and self.ratio <= MOST_RATIO
+
+
+class _PoliteClock(SandboxClock):
+    """Time stands still while a request is under way: the streams that sleep do not overtake it."""
+
+    async def sleep(self, delay: float) -> None:
+        """Sleep, and see to it that others are heard first."""
+        while self._sandbox.under_way:  # noqa: ASYNC110  # real sockets tell nobody
+            await asyncio.sleep(0)
+        await super().sleep(delay)
+
+
+@attrs.define
+class _Run:
+    options: KindsOptions
+    chance: random.Random
+    sandbox: Sandbox
+    clock: _PoliteClock
+    checkpoint: MemoryCheckpoint = attrs.field(factory=MemoryCheckpoint)
+    rows: dict[str, list[Row]] = attrs.field(factory=lambda: {kind: list[Row]() for kind in (*DEVICES, "sub")})
+    sessions: list[SubSessionEvent] = attrs.field(factory=list["SubSessionEvent"])
+    acknowledged: set[str] = attrs.field(factory=set[str])
+    twice: list[str] = attrs.field(factory=list[str])
+    repeated: int = 0
+    seen: set[str] = attrs.field(factory=set[str])
+    hooks: list[bool] = attrs.field(factory=list[bool])
+    told: Callable[[web.Request], Awaitable[web.Response]] | None = None
+    life: int = 0
+    requests: int = 0
+    blow: int = 0
+    cycles: Counter[str] = attrs.field(factory=Counter[str])
+
+    async def counted(self, request: Request[Any], following: Handler) -> RawResponse:
+        """Let time pass with each request, and strike at the chosen one."""
+        self.sandbox.advance(_STEP)
+        self.requests += 1
+        return await following(request)
+
+    async def heard(self, request: web.Request) -> web.Response:
+        """Take a webhook, as long as there is somebody."""
+        return web.Response(status=503) if self.told is None else await self.told(request)
+
+    async def live(self, seconds: float, cycles: int = 0) -> None:
+        """Consume until a time, or until struck; and until each kind has finished so many cycles."""
+        self.cycles.clear()
+        ev = EvEnergy(
+            ClientCredentials("sandbox-client", "sandbox-secret", token_url=self.sandbox.token_url),
+            base_url=self.sandbox.base_url,
+            clock=self.clock,
+            budget=Budget(10**9, clock=self.clock),
+            middleware=[self.counted],
+            random=random.Random(self.life),
+        )
+        async with ev:
+            watch = ev.fleet.watch(
+                kinds=KINDS,
+                every=_EVERY,
+                complete_within=3_600,
+                logs={"status", "error"} if self.options.errors else {"status"},
+                checkpoint=self.checkpoint,
+                ack="explicit",
+            )
+            sessions = ev.fleet.sub_sessions(every=_EVERY, checkpoint=self.checkpoint, ack="explicit")
+            verifier = WebhookVerifier(WEBHOOK_SECRET, clock=self.clock)
+            self.told = webhook_handler(verifier, watch=[watch, _Counting(sessions, self.hooks)])
+            over = [asyncio.ensure_future(self._consume(each)) for each in (watch, sessions)]
+            try:
+                while not self._is_over(seconds, cycles) and not any(each.done() for each in over):  # noqa: ASYNC110  # it is a count that ends it
+                    await asyncio.sleep(0)
+            finally:
+                self.told = None
+                for each in over:
+                    each.cancel()
+                ended = await asyncio.gather(*over, return_exceptions=True)
+            for outcome in ended:
+                if isinstance(outcome, Exception):
+                    raise outcome
+        self.life += 1
+
+    def _is_over(self, seconds: float, cycles: int) -> bool:
+        if self.blow and self.requests >= self.blow:
+            return True
+        return self.clock.monotonic() >= seconds and all(self.cycles[kind] >= cycles for kind in DEVICES)
+
+    async def _consume(self, stream: Watch | SubSessions) -> None:
+        held: list[str] = []
+        async for event in stream:
+            self._take(event)
+            held.append(event.key)
+            # Some events are acknowledged together with later ones.
+            if self.chance.random() < 0.7:
+                await event.ack()
+                self.acknowledged.update(held)
+                held.clear()
+
+    def _take(self, event: WatchEvent | SubSessionEvent) -> None:
+        is_trouble = isinstance(event, PollFailed)
+        if event.key in self.acknowledged and not is_trouble:
+            self.twice.append(event.key)
+        self.repeated += event.key in self.seen
+        self.seen.add(event.key)
+        kind = getattr(event, "kind", "sub")
+        if kind in DEVICES:
+            self.rows[kind].append(row_of(cast("WatchEvent", event), self.life, self.clock.now()))
+        elif not is_trouble:
+            self.sessions.append(cast("SubSessionEvent", event))
+        if isinstance(event, CycleFinished):
+            self.cycles[event.kind] += 1
+
+
+@attrs.frozen
+class _Counting:
+    """Tells a stream of webhooks, and counts those that brought news."""
+
+    stream: SubSessions
+    found: list[bool]
+
+    def notify(self, event: Any) -> bool:
+        """Pass an event on."""
+        is_news = self.stream.notify(event)
+        self.found.append(is_news)
+        return is_news
+
+
+def _hook_faults(options: KindsOptions, seed: int) -> FaultPlan:
+    faults = plan_of(Options(faults=options.faults, stall=0.0), seed)
+    hooks = (
+        Rule(WebhookLost(), probability=0.2),
+        Rule(WebhookDuplicated(seconds=900.0), probability=0.3),
+        Rule(WebhookDelayed(seconds=1_800.0), probability=0.3),
+    )
+    return FaultPlan((*faults.rules, *hooks), seed)
+
+
+async def run(options: KindsOptions, seed: int) -> Outcome:
+    """Run both streams, and return what came of it.
+
+    Args:
+        options: The options of the run.
+        seed: The seed of all randomness.
+    """
+    receiver = web.Application()
+
+    async def post(request: web.Request) -> web.Response:
+        return await this.heard(request)
+
+    receiver.router.add_post("/hooks", post)
+    async with TestServer(receiver) as server:
+        sandbox = Sandbox(
+            vehicles=options.vehicles,
+            evses=options.evses,
+            seed=seed,
+            clock=SteppedClock(_BEGIN),
+            rate_limit=10**9,
+            token_lifetime=TOKEN_LIFETIME,
+            faults=_hook_faults(options, seed),
+            webhook_url=str(server.make_url("/hooks")),
+            kept_requests=None,
+        )
+        async with sandbox:
+            this = _Run(options, random.Random(seed), sandbox, _PoliteClock(sandbox))
+            return await _course(this)
+
+
+async def _course(this: _Run) -> Outcome:
+    sandbox, chance, options = this.sandbox, this.chance, this.options
+    breaks: list[dt.datetime] = []
+    for _ in range(options.kills):
+        this.blow = this.requests + chance.randint(20, 600)
+        await this.live(options.minutes * 60)
+        breaks.append(sandbox.now())
+        sandbox.advance(chance.choice((0.0, chance.uniform(0, _LONGEST_AWAY))))
+    this.blow = 0
+    await this.live(options.minutes * 60)
+    breaks.append(sandbox.now())
+    sandbox.faults = FaultPlan(arrivals(), chance.randrange(10**6))
+    until = sandbox.now()
+    await this.live(0, cycles=12)
+    costs = {
+        kind: cost_of(rows, sandbox.requests, breaks, of=DEVICES[kind])
+        for kind, rows in this.rows.items()
+        if kind in DEVICES and not options.errors
+    }
+    return await _judged(this, until, costs)
+
+
+async def _judged(this: _Run, until: dt.datetime, costs: dict[str, Cost]) -> Outcome:
+    async with EvEnergy(
+        ClientCredentials("sandbox-client", "sandbox-secret", token_url=this.sandbox.token_url),
+        base_url=this.sandbox.base_url,
+        clock=this.clock,
+        budget=Budget(10**9, clock=this.clock),
+    ) as ev:
+        lost: list[str] = []
+        invented: list[str] = []
+        logs = Counter[str]()
+        for kind, rows in this.rows.items():
+            if kind not in DEVICES:
+                continue
+            delivered = {row.key for row in rows if row.at}
+            logs[kind] = len(delivered)
+            # What an inverter has shown between two looks is kept nowhere.
+            if kind != "inverters":
+                begin = min(row.cycle.began for row in rows if row.cycle is not None)
+                due, known = await _stored(ev, kind, begin, until, errors=this.options.errors)
+                lost += sorted(due - delivered)
+                invented += sorted(delivered - known)
+        wrong, count = await _judged_sessions(ev, this.sessions, until)
+    return Outcome(
+        logs=logs,
+        sub_sessions=count,
+        hooks=(len(this.hooks), sum(this.hooks)),
+        repeated=this.repeated,
+        lost=(*lost, *wrong),
+        twice=tuple(this.twice),
+        invented=tuple(invented),
+        costs=costs,
+    )
+
+
+async def _stored(
+    ev: EvEnergy, kind: str, begin: dt.datetime, until: dt.datetime, *, errors: bool
+) -> tuple[set[str], set[str]]:
+    """Return the keys of the logs of a kind of devices: those that are due, and all there are."""
+    of = DEVICES[kind]
+    due, known = set[str](), set[str]()
+    async for device in getattr(api, of.list_devices)(ev):
+        for log in of.watched:
+            row = of.logs[log]
+            if log == "error" and not errors:
+                continue
+            async for each in getattr(api, row.function)(ev, device.id):
+                key = f"{device.id}/{log}/{each.url.rpartition('/')[2].replace('%3A', ':')}"
+                known.add(key)
+                # Where the API does not say when it stored a log, one that was sampled in time may come late.
+                stored = getattr(each, row.stored or row.time)
+                if begin < stored <= until and getattr(each, row.time) > begin:
+                    due.add(key)
+    return due, known
+
+
+async def _judged_sessions(ev: EvEnergy, events: list[SubSessionEvent], until: dt.datetime) -> tuple[list[str], int]:
+    """Return which starts, ends and revisions did not come, or came twice; and of how many sub-sessions."""
+    wrong: list[str] = []
+    made: dict[str, dict[str, str]] = {}
+    last: dict[str, ChargingSubSession] = {}
+    for event in events:
+        assert not isinstance(event, PollFailed)
+        name = type(event).__name__
+        before = made.setdefault(event.sub_session_id, {})
+        if name in {"SubSessionStarted", "SubSessionEnded"} and before.setdefault(name, event.key) != event.key:
+            wrong.append(f"{event.key}: another {name}")
+        last[event.sub_session_id] = event.session
+    count = 0
+    async for session in ev.charging_sub_sessions.list(end_gt=_BEGIN):
+        if session.end is None or not _BEGIN + _GRACE < session.end < until:
+            continue
+        count += 1
+        found = made.get(session.id, {})
+        wrong += [f"{session.id}: no {name}" for name in ("SubSessionStarted", "SubSessionEnded") if name not in found]
+        known = last.get(session.id)
+        if known is not None and known.energy_delivered_watt_hours != session.energy_delivered_watt_hours:
+            wrong.append(f"{session.id}: its last revision did not come")
+    return wrong, count
+
+
+def _shown(seed: int, found: Outcome, took: float) -> Iterator[str]:
+    by_kind = ", ".join(f"{each} {count:,}" for each, count in found.logs.items())
+    yield (
+        f"{seed}: {sum(found.logs.values()):,} logs ({by_kind}), {found.sub_sessions} sub-sessions,"
+        f" {found.hooks[0]} webhooks of which {found.hooks[1]} brought news, {found.repeated} repeated,"
+        f" {len(found.lost)} lost, {len(found.twice)} twice, {len(found.invented)} invented,"
+        f" {found.ratio:.3f} of what is necessary; {took:.0f} s, {'good' if found.is_good else 'bad'}"
+    )
+    for kind, cost in found.costs.items():
+        yield f"  {kind}: {cost.requests} of {cost.minimum} in {cost.cycles} cycles, {cost.rotation} in the rotation"
+    for name in ("lost", "twice", "invented"):
+        yield from (f"  {name}: {each}" for each in getattr(found, name)[:10])
+
+
+def main() -> None:
+    """Run, and print what came of it."""
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)  # it logs the connections that are cut on purpose
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--vehicles", type=int, default=30)
+    parser.add_argument("--evses", type=int, default=20)
+    parser.add_argument("--minutes", type=float, default=900.0)
+    parser.add_argument("--kills", type=int, default=3)
+    parser.add_argument("--errors", action="store_true")
+    parser.add_argument("--no-faults", action="store_true")
+    given = parser.parse_args()
+    options = KindsOptions(
+        vehicles=given.vehicles,
+        evses=given.evses,
+        minutes=given.minutes,
+        kills=given.kills,
+        errors=given.errors,
+        faults=not given.no_faults,
+    )
+    are_good = True
+    for seed in range(given.seed, given.seed + given.runs):
+        began = time.perf_counter()
+        found = asyncio.run(run(options, seed))
+        are_good &= found.is_good
+        print("\n".join(_shown(seed, found, time.perf_counter() - began)), flush=True)  # noqa: T201  # the result
+    sys.exit(0 if are_good else 1)
+
+
+if __name__ == "__main__":
+    main()
