@@ -20,7 +20,7 @@ async def test_the_demo_watches_a_fleet_and_says_what_it_costs() -> None:
     assert re.search(r"snapshot +24 +\d+", text)
     assert "newest logs were delivered after" in text
     assert re.search(r"sub-sessions +29 +\d+", text)
-    assert re.search(r"3 chargers: \d+ logs came, \d have a car plugged in and \d are charging", text)
+    assert re.search(r"3 chargers: \d+ logs came; plugged in: \d, charging: \d", text)
     assert "newest: logs straight from the snapshot" in text, "the columns are explained"
     assert [row[0] for row in board.cycles] == ["1", "2", "3"]
     assert "vehicles need attention" in text
@@ -42,7 +42,7 @@ async def test_the_demo_follows_the_charging_at_a_charger() -> None:
     shown = io.StringIO()
     board = await demo.run(40, 3, 3, Console(file=shown, width=120), live=False)
     assert re.search(r"charging sub-sessions at evse\w{26}", shown.getvalue())
-    assert board.session_requests > 6
+    assert board.session_requests >= 6, "two looks with two requests each, and a look back"
     assert board.sessions[0][1] == "started"
     assert any(row[1] in {"changed", "ended"} for row in board.sessions), "it charges"
 

@@ -36,17 +36,20 @@ _LIVE_CYCLES: Final = 2
 _REPORT_EVERY: Final = dt.timedelta(minutes=30)
 # The resolution of `datetime` in seconds: a shorter sleep would never end.
 _LEAST: Final = 1e-6
-# So many turns of the loop whoever woke up needs to send a request, before time moves on.
-_TURNS: Final = 50
 # How many chargers the sandbox has for each vehicle.
 _CHARGERS: Final = 0.01
 _A_DAY: Final = 2  # charging sub-sessions of one charger
 
 
 class SkippingClock:
-    """A clock that moves the sandbox's time on instead of waiting, as soon as nobody has anything to do before."""
+    """A clock that moves the sandbox's time on instead of waiting, as soon as nobody has anything to do before.
+
+    Attributes:
+        streams: How many there are that sleep on it: as long as one of them works, time stands still.
+    """
 
     def __init__(self, sandbox: Sandbox) -> None:
+        self.streams = 1
         self._sandbox = sandbox
         self._start = sandbox.now()
         self._wakes: list[float] = []
@@ -60,14 +63,13 @@ class SkippingClock:
         return (self._sandbox.now() - self._start).total_seconds()
 
     async def sleep(self, delay: float) -> None:
-        """Move time on, unless somebody wakes up before, or waits for a response."""
+        """Move time on, unless somebody works or wakes up before."""
         wake = self.monotonic() + max(delay, _LEAST)
         self._wakes.append(wake)
         try:
             while self.monotonic() < wake:
-                for _ in range(_TURNS):
-                    await asyncio.sleep(0)
-                if min(self._wakes) == wake and not self._sandbox.under_way:
+                await asyncio.sleep(0)
+                if len(self._wakes) >= self.streams and min(self._wakes) == wake:
                     self._sandbox.advance(max(wake - self.monotonic(), _LEAST))
         finally:
             self._wakes.remove(wake)
@@ -172,6 +174,8 @@ async def _run(
         with Live(board, console=console, refresh_per_second=8):
             charger = await busy_charger(ev)
             following = None if charger is None else asyncio.create_task(follow(ev, board, charger))
+            if following is not None and isinstance(ev.clock, SkippingClock):
+                ev.clock.streams += 1
             try:
                 await watch(ev, board, cycles, every, happens)
             finally:

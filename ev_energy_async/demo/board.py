@@ -127,7 +127,8 @@ class Board:
         if isinstance(event, SubSessionEnded):
             what = f"after {session.duration_minutes} min of charging"
         else:
-            what = ", ".join(f"{name} {change.old} -> {change.new}" for name, change in event.changes.items())
+            cost = event.changes.get("cost")
+            what = "" if cost is None else f"cost {cost.old} -> {cost.new}, and {len(event.changes) - 1} fields more"
         name = type(event).__name__.removeprefix("SubSession").lower()
         energy = f"{session.energy_delivered_watt_hours / 1_000:.1f} kWh"
         self.sessions.append((f"{self.now():%H:%M}", name, str(session.mode), energy, what))
@@ -204,8 +205,8 @@ class Board:
         logs = self.chargers.values()
         plugged, charging = sum(bool(log.is_plugged_in) for log in logs), sum(bool(log.is_charging) for log in logs)
         return (
-            f"{len(logs):,} chargers: {self.charger_logs:,} logs came, {plugged:,} have a car plugged in and"
-            f" {charging:,} are charging, as `watch.state` knows without a request"
+            f"{len(logs):,} chargers: {self.charger_logs:,} logs came; plugged in: {plugged:,}, charging: {charging:,}"
+            " (from `watch.state`, without a request)"
         )
 
     def sub_sessions(self, charger: str) -> Table:
