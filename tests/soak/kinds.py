@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import datetime as dt
 import logging
 import random
 import sys
@@ -20,7 +19,7 @@ import attrs
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from ev_energy_async import ClientCredentials, EvEnergy, api
+from ev_energy_async import ClientCredentials, EvEnergy
 from ev_energy_async.budget import Budget
 from ev_energy_async.checkpoint import MemoryCheckpoint
 from ev_energy_async.devices import DEVICES
@@ -32,17 +31,18 @@ from ev_energy_async.testing import SandboxClock
 from ev_energy_async.webhooks import WebhookVerifier, webhook_handler
 
 from .judge import Cost, cost_of
+from .kinds_judge import judged_sessions, stored
 from .rows import Row, row_of
 from .timing import START
 from .world import TOKEN_LIFETIME, Options, arrivals, plan_of
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Awaitable, Callable, Iterator
 
     from ev_energy_async.devices import WatchedKind
     from ev_energy_async.fleet import SubSessionEvent, SubSessions, Watch, WatchEvent
     from ev_energy_async.messages.request import Handler, RawResponse, Request
-    from ev_energy_async.models import ChargingSubSession
 
 __all__ = ["KindsOptions", "Outcome", "run"]
 
@@ -52,11 +52,9 @@ MOST_RATIO: Final = 1.25
 
 _STEP: Final = 0.05  # seconds that pass with each request
 _EVERY: Final = 600.0
-# In the afternoon, so that cars come home and charge.
-_BEGIN: Final = START.replace(hour=16)
+# In the morning, so that the charging of the night ends.
+BEGIN: Final = START.replace(hour=5)
 _LONGEST_AWAY: Final = 2_400.0
-# The first look is made a little after the beginning.
-_GRACE: Final = dt.timedelta(minutes=1)
 
 
 @attrs.frozen(kw_only=True)
@@ -146,11 +144,14 @@ class _Run:
     requests: int = 0
     blow: int = 0
     cycles: Counter[str] = attrs.field(factory=Counter[str])
+    length: tuple[float, int] = (0.0, 0)
+    over: asyncio.Event = attrs.field(factory=asyncio.Event)
 
     async def counted(self, request: Request[Any], following: Handler) -> RawResponse:
         """Let time pass with each request, and strike at the chosen one."""
         self.sandbox.advance(_STEP)
         self.requests += 1
+        self._end_if_over()
         return await following(request)
 
     async def heard(self, request: web.Request) -> web.Response:
@@ -160,6 +161,8 @@ class _Run:
     async def live(self, seconds: float, cycles: int = 0) -> None:
         """Consume until a time, or until struck; and until each kind has finished so many cycles."""
         self.cycles.clear()
+        self.over.clear()
+        self.length = seconds, cycles
         ev = EvEnergy(
             ClientCredentials("sandbox-client", "sandbox-secret", token_url=self.sandbox.token_url),
             base_url=self.sandbox.base_url,
@@ -180,24 +183,25 @@ class _Run:
             sessions = ev.fleet.sub_sessions(every=_EVERY, checkpoint=self.checkpoint, ack="explicit")
             verifier = WebhookVerifier(WEBHOOK_SECRET, clock=self.clock)
             self.told = webhook_handler(verifier, watch=[watch, _Counting(sessions, self.hooks)])
+            ended = asyncio.ensure_future(self.over.wait())
             over = [asyncio.ensure_future(self._consume(each)) for each in (watch, sessions)]
             try:
-                while not self._is_over(seconds, cycles) and not any(each.done() for each in over):  # noqa: ASYNC110  # it is a count that ends it
-                    await asyncio.sleep(0)
+                await asyncio.wait([*over, ended], return_when=asyncio.FIRST_COMPLETED)
             finally:
                 self.told = None
-                for each in over:
+                for each in (*over, ended):
                     each.cancel()
-                ended = await asyncio.gather(*over, return_exceptions=True)
-            for outcome in ended:
+                outcomes = await asyncio.gather(*over, return_exceptions=True)
+            for outcome in outcomes:
                 if isinstance(outcome, Exception):
                     raise outcome
         self.life += 1
 
-    def _is_over(self, seconds: float, cycles: int) -> bool:
-        if self.blow and self.requests >= self.blow:
-            return True
-        return self.clock.monotonic() >= seconds and all(self.cycles[kind] >= cycles for kind in DEVICES)
+    def _end_if_over(self) -> None:
+        seconds, cycles = self.length
+        is_struck = 0 < self.blow <= self.requests
+        if is_struck or (self.clock.monotonic() >= seconds and all(self.cycles[kind] >= cycles for kind in DEVICES)):
+            self.over.set()
 
     async def _consume(self, stream: Watch | SubSessions) -> None:
         held: list[str] = []
@@ -223,6 +227,7 @@ class _Run:
             self.sessions.append(cast("SubSessionEvent", event))
         if isinstance(event, CycleFinished):
             self.cycles[event.kind] += 1
+            self._end_if_over()
 
 
 @attrs.frozen
@@ -267,7 +272,7 @@ async def run(options: KindsOptions, seed: int) -> Outcome:
             vehicles=options.vehicles,
             evses=options.evses,
             seed=seed,
-            clock=SteppedClock(_BEGIN),
+            clock=SteppedClock(BEGIN),
             rate_limit=10**9,
             token_lifetime=TOKEN_LIFETIME,
             faults=_hook_faults(options, seed),
@@ -292,7 +297,7 @@ async def _course(this: _Run) -> Outcome:
     breaks.append(sandbox.now())
     sandbox.faults = FaultPlan(arrivals(), chance.randrange(10**6))
     until = sandbox.now()
-    await this.live(0, cycles=12)
+    await this.live(0, cycles=9)
     costs = {
         kind: cost_of(rows, sandbox.requests, breaks, of=DEVICES[kind])
         for kind, rows in this.rows.items()
@@ -319,10 +324,10 @@ async def _judged(this: _Run, until: dt.datetime, costs: dict[str, Cost]) -> Out
             # What an inverter has shown between two looks is kept nowhere.
             if kind != "inverters":
                 begin = min(row.cycle.began for row in rows if row.cycle is not None)
-                due, known = await _stored(ev, kind, begin, until, errors=this.options.errors)
+                due, known = await stored(ev, kind, begin, until, errors=this.options.errors)
                 lost += sorted(due - delivered)
                 invented += sorted(delivered - known)
-        wrong, count = await _judged_sessions(ev, this.sessions, until)
+        wrong, count = await judged_sessions(ev, this.sessions, BEGIN, until)
     return Outcome(
         logs=logs,
         sub_sessions=count,
@@ -333,52 +338,6 @@ async def _judged(this: _Run, until: dt.datetime, costs: dict[str, Cost]) -> Out
         invented=tuple(invented),
         costs=costs,
     )
-
-
-async def _stored(
-    ev: EvEnergy, kind: str, begin: dt.datetime, until: dt.datetime, *, errors: bool
-) -> tuple[set[str], set[str]]:
-    """Return the keys of the logs of a kind of devices: those that are due, and all there are."""
-    of = DEVICES[kind]
-    due, known = set[str](), set[str]()
-    async for device in getattr(api, of.list_devices)(ev):
-        for log in of.watched:
-            row = of.logs[log]
-            if log == "error" and not errors:
-                continue
-            async for each in getattr(api, row.function)(ev, device.id):
-                key = f"{device.id}/{log}/{each.url.rpartition('/')[2].replace('%3A', ':')}"
-                known.add(key)
-                # Where the API does not say when it stored a log, one that was sampled in time may come late.
-                stored = getattr(each, row.stored or row.time)
-                if begin < stored <= until and getattr(each, row.time) > begin:
-                    due.add(key)
-    return due, known
-
-
-async def _judged_sessions(ev: EvEnergy, events: list[SubSessionEvent], until: dt.datetime) -> tuple[list[str], int]:
-    """Return which starts, ends and revisions did not come, or came twice; and of how many sub-sessions."""
-    wrong: list[str] = []
-    made: dict[str, dict[str, str]] = {}
-    last: dict[str, ChargingSubSession] = {}
-    for event in events:
-        assert not isinstance(event, PollFailed)
-        name = type(event).__name__
-        before = made.setdefault(event.sub_session_id, {})
-        if name in {"SubSessionStarted", "SubSessionEnded"} and before.setdefault(name, event.key) != event.key:
-            wrong.append(f"{event.key}: another {name}")
-        last[event.sub_session_id] = event.session
-    count = 0
-    async for session in ev.charging_sub_sessions.list(end_gt=_BEGIN):
-        if session.end is None or not _BEGIN + _GRACE < session.end < until:
-            continue
-        count += 1
-        found = made.get(session.id, {})
-        wrong += [f"{session.id}: no {name}" for name in ("SubSessionStarted", "SubSessionEnded") if name not in found]
-        known = last.get(session.id)
-        if known is not None and known.energy_delivered_watt_hours != session.energy_delivered_watt_hours:
-            wrong.append(f"{session.id}: its last revision did not come")
-    return wrong, count
 
 
 def _shown(seed: int, found: Outcome, took: float) -> Iterator[str]:
