@@ -25,6 +25,10 @@ _MICRO: Final = dt.timedelta(microseconds=1)
 # RFC 3339, section 5.6; a time without its zone is taken as UTC, as everywhere in this package.
 _TIME: Final = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)?", re.ASCII)
 
+# Of times to the second or the microsecond, in UTC.
+_USUAL_LENGTHS: Final = (20, 27)
+_USUAL_MARKS: Final = ("T::Z", "T::.")
+
 
 def instant(text: str) -> int | None:
     """Return the instant that an RFC 3339 text names, all its digits down to nanoseconds; None if it is no such text.
@@ -33,6 +37,12 @@ def instant(text: str) -> int | None:
         >>> instant("1970-01-01T00:00:01.1234567Z")
         1123456700
     """
+    if len(text) in _USUAL_LENGTHS and text[4:8:3] == "--" and text[10:20:3] in _USUAL_MARKS and text[-1] == "Z":
+        # As the API writes it, so that what stands between the marks is all that is left to check.
+        try:
+            return instant_of(dt.datetime.fromisoformat(text))
+        except ValueError:
+            return None
     found = _TIME.fullmatch(text)
     if found is None:
         return None
@@ -45,12 +55,13 @@ def instant(text: str) -> int | None:
 
 def instant_of(time: dt.datetime) -> int:
     """Return an aware datetime as an instant."""
-    return _within((time - _EPOCH) // _MICRO * MICROSECOND)
+    since = time - _EPOCH
+    return _within((since.days * 86_400 + since.seconds) * SECOND + since.microseconds * MICROSECOND)
 
 
 def _within(at: int) -> int:
     # What is stored is bounded by 64 bits.
-    return max(ALWAYS, min(at, NEVER))
+    return at if ALWAYS < at < NEVER else max(ALWAYS, min(at, NEVER))
 
 
 def moment(at: int) -> dt.datetime:

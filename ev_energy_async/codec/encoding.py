@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["encode", "lost_keys"]
 
 _NULL: Final = b"null"
+# Types of which no value is NaN.
+_CERTAIN: Final = frozenset({str, int, bool, type(None), dt.datetime})
 
 
 def encode(value: object) -> bytes:
@@ -90,7 +93,8 @@ def _check_numbers(value: object) -> None:
     """Refuse NaN and infinity: msgspec writes them as null, which would clear a field."""
     if isinstance(value, Model):
         for _, member in set_fields(value):
-            _check_numbers(member)
+            if type(member) not in _CERTAIN:
+                _check_numbers(member)
     elif is_mapping(value):
         for member in value.values():
             _check_numbers(member)

@@ -264,6 +264,8 @@ def in_order(logs: Iterable[Placed]) -> list[Placed]:
     found: dict[str, Placed] = {}
     for placed in logs:
         other = found.setdefault(placed.text, placed)
+        if other is placed:
+            continue
         stored, before = getattr(placed.log, "logged_at", None), getattr(other.log, "logged_at", None)
         if stored and before and stored < before:
             found[placed.text] = placed

@@ -43,6 +43,9 @@ class Placed(NamedTuple):
 
 def last_segment(url: str) -> str:
     """Return the last segment of a URL's path that is not empty, decoded."""
+    last = url.rpartition("/")[2]
+    if last and "?" not in url and "%" not in last:
+        return last  # nearly always
     return unquote(url.partition("?")[0].rstrip("/").rpartition("/")[2])
 
 

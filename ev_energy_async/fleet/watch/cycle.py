@@ -45,6 +45,7 @@ class Cycle:
         here: The devices that were seen in it.
         absent: The devices that were expected and are not in it.
         missing: Those of them that are to be looked up.
+        unwell: The devices that look unwell, until their error logs are wanted.
         changed: How many devices showed a new log.
         failed: The devices that could not be read.
         spent: Requests by purpose.
@@ -64,6 +65,7 @@ class Cycle:
         self.here: set[str] = set()
         self.absent: list[str] = []
         self.missing: deque[str] = deque()
+        self.unwell: list[str] = []
         self.changed = 0
         self.failed: set[str] = set()
         self.spent = dict.fromkeys(PURPOSES, 0)
@@ -97,12 +99,13 @@ class Cycle:
         self.is_complete = True
         if self.is_resumed:
             return None
-        known = [device_id for device_id, state in devices.items() if state.is_here]
-        missing = self.absent = [device_id for device_id in known if device_id not in self.here]
+        unseen = [device_id for device_id in devices if device_id not in self.here]
+        missing = self.absent = [device_id for device_id in unseen if devices[device_id].is_here]
         # One may always be: in a small fleet it is more than any share.
-        most = max(1.0, rules.max_shrink * len(known)) if rules.max_shrink else 0.0
-        if len(missing) > most:
-            return len(known), len(known) - len(missing)
+        if len(missing) > 1 or (missing and not rules.max_shrink):
+            known = sum(state.is_here for state in devices.values())
+            if len(missing) > rules.max_shrink * known:
+                return known, known - len(missing)
         self.missing.extend(missing)
         return None
 

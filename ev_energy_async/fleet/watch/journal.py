@@ -27,6 +27,8 @@ RowValue: TypeAlias = "msgspec.Struct | Callable[[], msgspec.Struct] | None"
 
 _LOG: Final = logging.getLogger("ev_energy_async")
 _MANY: Final = 100_000
+# So many rows are encoded before the event loop runs again: some 10 ms of work.
+_SLICE: Final = 2_000
 
 
 class Journal:
@@ -115,7 +117,11 @@ class Journal:
             await self._advance(rows)
 
     async def _advance(self, rows: Mapping[str, RowValue]) -> None:
-        made = [Advance(self._prefix + name, self._versions.get(name, 0), _text(row)) for name, row in rows.items()]
+        made: list[Advance] = []
+        for number, (name, row) in enumerate(rows.items(), 1):
+            made.append(Advance(self._prefix + name, self._versions.get(name, 0), _text(row)))
+            if number % _SLICE == 0:
+                await asyncio.sleep(0)
         if made:
             # Until it returns nobody knows whether it was carried out: it may be cancelled.
             self._in_doubt = made

@@ -6,6 +6,7 @@ is *behind* until a read has seen it: then all between is known to be delivered 
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -212,10 +213,13 @@ def latest_of(log: Any) -> bytes | None:
     """Return a log as a state keeps it: without what it has in common with the other logs of its device."""
     if isinstance(log, str) or not log:
         return None
-    model: Any = log
-    fields = attrs.fields_dict(model.__class__)
-    left_out = {name: UNSET for name in _COMMON if name in fields}
-    return encode(attrs.evolve(log, **left_out))
+    return encode(attrs.evolve(log, **_left_out(log.__class__)))
+
+
+@cache
+def _left_out(of: Any) -> dict[str, Any]:
+    fields = attrs.fields_dict(of)
+    return {name: UNSET for name in _COMMON if name in fields}
 
 
 def _look_at_log(

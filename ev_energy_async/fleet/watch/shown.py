@@ -97,7 +97,7 @@ class Silence:
         self._heap.clear()
         self._waiting.clear()
 
-    def watch(self, device_id: str, state: DeviceState | None, before: int) -> None:
+    def watch(self, device_id: str, state: DeviceState, before: int) -> None:
         """Wait for a device to fall silent, unless it was silent already.
 
         Args:
@@ -118,13 +118,15 @@ class Silence:
             _, device_id = heappop(self._heap)
             self._waiting.remove(device_id)
             state = devices.get(device_id)
-            at = _newest(state)
-            if at is not None and now - at > self._stale:
+            at = None if state is None else _newest(state)
+            if state is None or at is None:
+                continue
+            if now - at > self._stale:
                 yield device_id
             else:
                 self.watch(device_id, state, ALWAYS)
 
 
-def _newest(state: DeviceState | None) -> int | None:
+def _newest(state: DeviceState) -> int | None:
     """Return the time of the newest log of a device that is there."""
-    return None if state is None or not state.is_here or state.hint is None else instant(state.hint)
+    return instant(state.hint) if state.is_here and state.hint is not None else None

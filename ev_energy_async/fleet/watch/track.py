@@ -17,7 +17,7 @@ from ev_energy_async.fleet.watch.emitter import Emitter
 from ev_energy_async.fleet.watch.jobs import Lookup, PageJob, ReadJob
 from ev_energy_async.fleet.watch.look import look_at
 from ev_energy_async.fleet.watch.reads import Reads
-from ev_energy_async.fleet.watch.rotation import next_for_errors
+from ev_energy_async.fleet.watch.rotation import ErrorRotation
 from ev_energy_async.fleet.watch.scheduler import Scheduler
 from ev_energy_async.fleet.watch.settings import Progress, Provision
 from ev_energy_async.fleet.watch.shown import Shown, Silence
@@ -84,6 +84,7 @@ class Track:
         self._reads = Reads(reader, time, settings, self.state, self._scheduler, self._provision, self._emitter)
         self._shown = Shown()
         self._silence = Silence(self._rules.stale)
+        self._errors = ErrorRotation()
         self._cycle: Cycle | None = None
         self._due = -math.inf
         self._has_shrunk = False
@@ -98,6 +99,8 @@ class Track:
         self._cycle = None
         self._shown.forget()
         self._silence.forget()
+        self._errors.forget()
+        self._emitter.late.turns.forget()
         self._reads.clear()
         self._scheduler.forget_all()
 
@@ -199,6 +202,8 @@ class Track:
                 reads.append((job, outcome))
         for purpose, calls in self._reads.note(reads, self._cycle, self.clock.monotonic()):
             self._spend(purpose, calls, self.clock.monotonic())
+        for job, _ in reads:
+            self._wait_for(job.reading.device_id, self._time.now())
         self._report_progress()
         return trouble if len(reads) < len(ended) else None
 
@@ -235,10 +240,9 @@ class Track:
             is_settled = self._look(cycle, device, shown_at, job.raw_of(device.id))
             if is_settled and mark is not None:
                 self._shown.note({mark: device.id})
-            if self._rules.errors:
-                self._silence.watch(device.id, self.state.devices.get(device.id), self.state.meta.snapshot_at)
-        for device_id in self._silence.fallen(self.state.devices, shown_at):
-            self._looks_unwell(device_id)
+            self._wait_for(device.id, shown_at)
+        cycle.unwell.extend(self._silence.fallen(self.state.devices, shown_at))
+        self._look_into(cycle)
         cycle.cursor = page.next_cursor
         self._emitter.page_done(cycle.under_way(self.state.meta))
         if page.next_cursor is None:
@@ -273,15 +277,29 @@ class Track:
         if look.per_hour:
             self._provision.outlook.learn(device.id, look.per_hour)
         if look.is_unwell:
-            self._looks_unwell(device.id)
+            cycle.unwell.append(device.id)
         if look.due is not None and (device.id, self._rules.regular) not in self._reads.active:
             behind = self.state.devices[device.id].behind
             self._reads.want(device.id, behind, due=look.due, is_initial=look.is_initial)
         return is_shown and not look.is_ahead
 
-    def _looks_unwell(self, device_id: str) -> None:
-        if device_id not in self._scheduler.errors:
-            self._scheduler.errors.appendleft(device_id)
+    def _wait_for(self, device_id: str, now: int) -> None:
+        """Let a device that was looked at or read take part in what depends on time alone."""
+        state, rules = self.state.devices.get(device_id), self._rules
+        if state is None:
+            return
+        if rules.errors:
+            self._silence.watch(device_id, state, self.state.meta.snapshot_at)
+            self._errors.see(device_id, state, now)
+        if rules.status and rules.reads:
+            self._emitter.late.turns.see(device_id, state)
+
+    def _look_into(self, cycle: Cycle) -> None:
+        """Read the error logs of devices that look unwell before those of others."""
+        if cycle.unwell:
+            waiting = set(self._scheduler.errors)
+            self._scheduler.errors.extendleft(each for each in cycle.unwell if each not in waiting)
+            cycle.unwell.clear()
 
     def _end_snapshot(self, cycle: Cycle, now: float) -> None:
         devices, rules, scheduler = self.state.devices, self._rules, self._scheduler
@@ -297,7 +315,7 @@ class Track:
         provision = self._provision
         if rules.errors:
             count = provision.turns("errors", len(devices)) - len(scheduler.errors)
-            scheduler.errors.extend(next_for_errors(devices, set(scheduler.errors), count, cycle.began))
+            scheduler.errors.extend(self._errors.next(devices, set(scheduler.errors), count, cycle.began))
         if rules.status and rules.reads:
             count = provision.turns("late", len(devices)) - len(scheduler.late)
             before = cycle.began - round(provision.late_every * SECOND)

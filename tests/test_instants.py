@@ -1,0 +1,42 @@
+"""Instants: all digits of a time, whichever way it is spelled."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ev_energy_async.instants import instant, instant_of
+
+_TIMES = st.datetimes(min_value=dt.datetime(1900, 1, 1), max_value=dt.datetime(2100, 1, 1), timezones=st.just(dt.UTC))  # noqa: DTZ001  # hypothesis adds the zone
+
+
+@given(_TIMES, st.sampled_from(["Z", "z", "+00:00", ""]), st.sampled_from(["T", "t", " "]))
+def test_all_spellings_of_a_time_are_one_instant(time: dt.datetime, zone: str, separator: str) -> None:
+    for digits, whole in (("", time.replace(microsecond=0)), (f".{time.microsecond:06}", time)):
+        text = f"{time:%Y-%m-%d}{separator}{time:%H:%M:%S}{digits}{zone}"
+        assert instant(text) == instant_of(whole)
+        if digits:
+            assert instant(text.replace(digits, f"{digits}789")) == instant_of(whole) + 789
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-W11-6T12:00:00Z",
+        "2026-02-30T12:00:00Z",
+        "2026-03-14T24:00:00Z",
+        "2026-03-14T12:00:00,123456Z",
+        "2026-03-14T12:00:00.12345aZ",
+        "2026-03-1\u0664T12:00:00Z",
+        "20260314T120000.000000000Z",
+    ],
+)
+def test_what_is_no_rfc_3339_text_names_no_instant(text: str) -> None:
+    assert instant(text) is None
+
+
+def test_a_time_without_its_zone_is_in_utc_to_the_last_digit() -> None:
+    assert instant("1970-01-01T00:00:00.1234567") == 123_456_700
