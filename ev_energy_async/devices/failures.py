@@ -109,10 +109,24 @@ class Running(Generic[R]):
         for job in jobs:
             self._tasks[asyncio.create_task(_outcome(job.run), name="ev-energy-async job")] = job
 
-    async def ended(self, awaited: Collection[R], timeout: float | None) -> list[tuple[R, Any]]:  # noqa: ASYNC109  # a wait, not a limit
-        """Return what has ended, each job with its result or error, once some have, or after so many seconds."""
+    async def ended(
+        self,
+        awaited: Collection[R],
+        timeout: float | None,  # noqa: ASYNC109  # a wait, not a limit
+        *,
+        is_first_enough: bool = False,
+    ) -> list[tuple[R, Any]]:
+        """Return what has ended, each job with its result or error.
+
+        Args:
+            awaited: The jobs to wait for.
+            timeout: For how many seconds at the most; None for no limit.
+            is_first_enough: Whether to wait for one of them, not for all.
+        """
+        until = asyncio.FIRST_COMPLETED if is_first_enough else asyncio.ALL_COMPLETED
         # In seconds of the machine: it bounds a wait for the network, as the timeout of a call does.
-        await asyncio.wait([task for task, job in self._tasks.items() if job in awaited], timeout=timeout)
+        awaiting = [task for task, job in self._tasks.items() if job in awaited]
+        await asyncio.wait(awaiting, timeout=timeout, return_when=until)
         done = [task for task in self._tasks if task.done()]
         return [(self._tasks.pop(task), task.result()) for task in done]
 

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from ev_energy_async.fleet.events import Lateness, Spent
-from ev_energy_async.instants import ALWAYS
+from ev_energy_async.fleet.watch.walk import Walk
+from ev_energy_async.instants import ALWAYS, SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ev_energy_async.fleet.watch.look import Rules
+    from ev_energy_async.fleet.watch.look import Look, Rules
     from ev_energy_async.fleet.watch.state import DeviceState, Meta
 
 __all__ = ["PURPOSES", "Cycle", "lateness_of"]
@@ -37,7 +38,7 @@ class Cycle:
         began: When its snapshot was begun, by the API's clock.
         is_first: Whether nothing was known of the fleet before it.
         is_resumed: Whether its snapshot was begun by another process.
-        cursor: Where the snapshot continues; None at its beginning.
+        walk: The way of the snapshot through the list.
         is_complete: Whether the snapshot is.
         took: How long the snapshot took, in seconds, once it is complete.
         pages: How many pages of it were read.
@@ -58,7 +59,7 @@ class Cycle:
         self.began = meta.began if self.is_resumed else now
         self.began_monotonic = began_monotonic
         self.is_first = False
-        self.cursor: str | None = meta.cursor
+        self.walk = Walk(meta.cursor)
         self.is_complete = False
         self.took = 0.0
         self.pages = self.seen = 0
@@ -73,12 +74,12 @@ class Cycle:
 
     def under_way(self, meta: Meta) -> Meta:
         """Return the state of the fleet in the middle of the snapshot, to be resumed from there."""
-        began = ALWAYS if self.cursor is None else self.began
-        return msgspec.structs.replace(meta, cursor=self.cursor, began=began)
+        cursor = self.walk.resume
+        return msgspec.structs.replace(meta, cursor=cursor, began=ALWAYS if cursor is None else self.began)
 
     def restart(self, now: int) -> None:
         """Begin the snapshot anew, as where its cursor is refused."""
-        self.cursor, self.began, self.is_resumed = None, now, False
+        self.walk, self.began, self.is_resumed = Walk(), now, False
         self.pages = self.seen = 0
         self.here.clear()
 
@@ -89,6 +90,14 @@ class Cycle:
         self.here.update(found.values())
         self.seen += len(found)
         return found
+
+    def note(self, device_id: str, look: Look) -> None:
+        """Note what follows from a look at a device."""
+        self.changed += look.is_changed
+        shown = (step for step in look.steps if step.what == "status" and step.stored is not None)
+        self.lateness += [((step.stored or step.at) - step.at) / SECOND for step in shown]
+        if look.is_unwell:
+            self.unwell.append(device_id)
 
     def end_snapshot(self, devices: Mapping[str, DeviceState], rules: Rules) -> tuple[int, int] | None:
         """Note which devices are missing from the snapshot, to be looked up.

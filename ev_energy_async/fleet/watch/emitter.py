@@ -188,7 +188,10 @@ class Emitter:
         """Report that a device in the snapshot cannot be decoded. It is there nevertheless."""
         found = _ID.search(item.raw)
         device_id = "" if found is None else found[1].decode()
+        if device_id and device_id in cycle.here:
+            return  # shown on two pages
         cycle.here.add(device_id)
+        cycle.seen += 1
         self.failed(cycle, device_id, self._kind.noun, DecodeError(item.reason, item.path))
 
     def logs(self, cycle: Cycle | None, reading: Reading, logs: list[Placed], *, has_more: bool, past: int) -> None:

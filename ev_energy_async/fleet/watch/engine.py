@@ -114,17 +114,24 @@ class Engine(Driver[Any]):
             while under_way := list(running):
                 wait = None
                 urgent = [job for job in under_way if not isinstance(job, ReadJob)]
-                if not urgent:
+                # Where several pages may be under way, each is noted as soon as it is there, and followed by the next.
+                has_walkers = any(track.has_walkers for track in self.tracks.values())
+                if not urgent or (has_walkers and not self._events):
                     now = self.clock.monotonic()
-                    first = min(track.snapshot_at(now) for track in self.tracks.values())
+                    first = min(track.snapshot_at(now, under_way) for track in self.tracks.values())
                     wait = max(first - now, self._patience.delay, 0.0)
-                self._note(await running.ended(urgent or under_way, wait))
-                if list(running) and self._patience.delay <= 0:
+                self._note(await running.ended(urgent or under_way, wait, is_first_enough=has_walkers))
+                under_way = list(running)
+                if under_way and self._patience.delay <= 0:
                     now = self.clock.monotonic()
                     self._finish_if_done(now)
+                    is_reading = all(isinstance(job, ReadJob) for job in under_way)
                     for track in self.tracks.values():
                         track.begin_if_due(now)
-                        running.start(track.urgent(now))
+                        if has_walkers and not self._events:
+                            running.start(track.jobs(now, under_way))
+                        elif is_reading:
+                            running.start(track.urgent(now, under_way))
 
     def _note(self, ended: list[tuple[Task, Any]]) -> None:
         """Note what came of some jobs."""

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from ev_energy_async.calls import Page
     from ev_energy_async.devices import DeviceKind
     from ev_energy_async.fleet.watch.collection import Reading
-    from ev_energy_async.fleet.watch.cycle import Cycle
     from ev_energy_async.fleet.watch.settings import FleetClient
     from ev_energy_async.fleet.watch.shown import Glance
+    from ev_energy_async.fleet.watch.walk import Walker
     from ev_energy_async.messages import BadItem
 
 __all__ = ["Lookup", "PageJob", "ReadJob", "WatchJob"]
@@ -47,26 +47,28 @@ class WatchJob(Protocol):
 
 @attrs.define(eq=False)
 class PageJob:
-    """The next page of a snapshot.
+    """A page of a snapshot.
 
     Attributes:
         client: What to ask through.
         of: The kind of devices.
-        cycle: The cycle whose snapshot it is of.
+        walker: Whose next page it is.
         is_raw: Whether the raw newest logs are kept.
         glance: Which devices need not be decoded; None to decode all of them.
         bad: The devices that could not be decoded.
         calls: How many requests were answered.
+        took: How long they took, in seconds.
         most_waits: How often in a row a page that cannot be understood is asked for again.
     """
 
     client: FleetClient
     of: DeviceKind
-    cycle: Cycle
+    walker: Walker
     is_raw: bool = False
     glance: Glance | None = None
     bad: list[BadItem] = attrs.field(factory=list["BadItem"])
     calls: int = 0
+    took: float = 0.0
     most_waits: int = MOST_WAITS
     _raws: dict[str, bytes] = attrs.field(factory=dict[str, bytes])
 
@@ -82,8 +84,10 @@ class PageJob:
         expand = {"expand": newest} if newest else {}
         lister = getattr(api, self.of.list_devices)
         devices = lister(sender, page_size=PAGE_SIZE, on_bad_item=self._put_aside, **expand)
-        async with aclosing(pages_of(devices, self.cycle.cursor)) as pages:
+        began = self.client.clock.monotonic()
+        async with aclosing(pages_of(devices, self.walker.cursor)) as pages:
             page = await anext(pages)
+        self.took = self.client.clock.monotonic() - began
         self.calls = sender.calls
         if self.is_raw and newest:
             self._raws = raw_newest_of(page.response.body, newest[0])

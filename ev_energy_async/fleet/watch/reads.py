@@ -13,7 +13,7 @@ from ev_energy_async.fleet.watch.scheduler import deadline_of
 from ev_energy_async.instants import ALWAYS, SECOND, SKEW, instant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from ev_energy_async.devices import ServerTime
     from ev_energy_async.fleet.watch.cycle import Cycle
@@ -66,12 +66,12 @@ class Reads:
             self._scheduler.history.want(device_id, 0)
         self._again.clear()
 
-    def due(self, now: float, most: int) -> list[ReadJob]:
-        """Return the reads to continue or begin now, at most so many."""
+    def due(self, now: float, most: int, under_way: Collection[object] = ()) -> list[ReadJob]:
+        """Return the reads to continue or begin now, so many at the most with those that are under way."""
         if self._patience.delay > 0:
             return []
         scheduler = self._scheduler
-        found = [job for job in self.active.values() if scheduler.may(job.purpose, now)]
+        found = [job for job in self.active.values() if job not in under_way and scheduler.may(job.purpose, now)]
         for purpose in ("errors", "history", "late"):
             while len(self.active) < most and scheduler.due(purpose, now):
                 job = self._begin(purpose, scheduler.take(purpose))

@@ -148,6 +148,7 @@ class Scheduler:
         self._purses = {purpose: Purse(now) for purpose in ("first", "history", "errors", "late")}
         self._slot = now
         self._interval = 0.0
+        self._walkers = 1
         self._is_initials_turn = False
         self.is_paced = False
 
@@ -171,20 +172,29 @@ class Scheduler:
 
     # --- Pages of snapshots
 
-    def page_at(self, now: float) -> float:
-        """Return when the next page of a snapshot is to be asked for."""
-        return self._slot if self.is_paced else self._purses["first"].next_at(now)
+    def page_at(self, now: float, under_way: int = 0) -> float:
+        """Return when the next page of a snapshot is to be asked for, while so many are under way."""
+        return self._slot + under_way * self._interval if self.is_paced else self._purses["first"].next_at(now)
 
-    def begin_pass(self, now: float, *, is_paced: bool) -> None:
+    def walkers(self, took: float, most: int) -> int:
+        """Return how many pages have to be under way at a time to keep the even intervals, where one takes so long."""
+        if not self._interval or took <= self._interval / 2:
+            return 1
+        # As pages do not all take the same time, half as many more than would just do.
+        return min(most, 1 + math.ceil(1.5 * took / self._interval))
+
+    def begin_pass(self, now: float, *, is_paced: bool, walkers: int = 1) -> None:
         """Begin a snapshot: at even intervals, or as fast as the budget lets it, as where nothing is known yet."""
         self.is_paced = is_paced
+        self._walkers = walkers
         # The first page keeps its distance from the last one of the snapshot before.
         self._slot = max(now, self._slot)
 
     def page_done(self, pages: int, now: float) -> None:
         """Take note that a page was answered. One that fails keeps its slot, and no burst follows on a standstill."""
         self._purses["first"].spend(pages, now)
-        self._slot = max(self._slot + self._interval * pages, now)
+        # Those that may be under way have had their slots, or are to have them soon.
+        self._slot = max(self._slot + self._interval * pages, now - (self._walkers - 1) * self._interval)
 
     # --- Reads
 
@@ -199,6 +209,12 @@ class Scheduler:
 
     def _waiting(self, purpose: str) -> int:
         return self.waiting if purpose == "history" else len(getattr(self, purpose))
+
+    def look_into(self, unwell: Collection[str]) -> None:
+        """Want the error logs of devices that look unwell before those of others."""
+        if unwell:
+            waiting = set(self.errors)
+            self.errors.extendleft(each for each in unwell if each not in waiting)
 
     def take(self, purpose: str) -> str:
         """Return the device that is to be read next."""

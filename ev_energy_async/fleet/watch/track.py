@@ -16,15 +16,18 @@ from ev_energy_async.fleet.watch.cycle import Cycle
 from ev_energy_async.fleet.watch.emitter import Emitter
 from ev_energy_async.fleet.watch.jobs import Lookup, PageJob, ReadJob
 from ev_energy_async.fleet.watch.look import look_at
+from ev_energy_async.fleet.watch.pages import Pages
 from ev_energy_async.fleet.watch.reads import Reads
 from ev_energy_async.fleet.watch.rotation import ErrorRotation
 from ev_energy_async.fleet.watch.scheduler import Scheduler
 from ev_energy_async.fleet.watch.settings import Progress, Provision
-from ev_energy_async.fleet.watch.shown import Shown, Silence
+from ev_energy_async.fleet.watch.shown import Silence
 from ev_energy_async.fleet.watch.state import FleetState, Meta
 from ev_energy_async.instants import ALWAYS, SECOND, moment
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from ev_energy_async.devices import ServerTime
     from ev_energy_async.fleet.watch.emitter import Events
     from ev_energy_async.fleet.watch.journal import Journal
@@ -82,7 +85,7 @@ class Track:
         self._emitter.on_late = self._provision.note_late
         reader = client.with_options(priority=_HISTORY)
         self._reads = Reads(reader, time, settings, self.state, self._scheduler, self._provision, self._emitter)
-        self._shown = Shown()
+        self._pages = Pages(self._client, settings, self._scheduler)
         self._silence = Silence(self._rules.stale)
         self._errors = ErrorRotation()
         self._cycle: Cycle | None = None
@@ -97,7 +100,7 @@ class Track:
     def reset(self) -> None:
         """Forget what is under way."""
         self._cycle = None
-        self._shown.forget()
+        self._pages.forget()
         self._silence.forget()
         self._errors.forget()
         self._emitter.late.turns.forget()
@@ -140,38 +143,43 @@ class Track:
         cycle.is_first = meta.since == ALWAYS
         is_recent = cycle.began - meta.snapshot_at <= round(2 * self._provision.every * SECOND)
         is_paced = (is_recent or self.finished > 0) and self._settings.cycles is None
-        self._scheduler.begin_pass(now, is_paced=is_paced)
-        self._shown.begin()
+        self._pages.begin(cycle, now, is_paced=is_paced)
         self._reads.retry()
 
-    def jobs(self, now: float) -> list[Task]:
-        """Return what is to be asked now, all at once."""
-        jobs = self.urgent(now)
+    @property
+    def has_walkers(self) -> bool:
+        """Whether several pages of a snapshot may be under way at a time."""
+        return self._cycle is not None and len(self._cycle.walk.walkers) > 1
+
+    def jobs(self, now: float, under_way: Collection[Task] = ()) -> list[Task]:
+        """Return what is to be asked now, all at once, beside what is under way."""
+        jobs = self.urgent(now, under_way)
         if self._client.budget.remaining <= len(jobs):
             return jobs
-        return [*jobs, *self._reads.due(now, self._settings.concurrency)]
+        return [*jobs, *self._reads.due(now, self._settings.concurrency, under_way)]
 
-    def urgent(self, now: float) -> list[Task]:
+    def urgent(self, now: float, under_way: Collection[Task] = ()) -> list[Task]:
         """Return what no read may hold up: the next page of the snapshot if it is due, and devices to be looked up."""
-        cycle, settings, client = self._cycle, self._settings, self._client
+        cycle, settings = self._cycle, self._settings
         if cycle is None:
             return []
-        missing = islice(cycle.missing, settings.concurrency)
-        jobs: list[Task] = [Lookup(client, settings.kind, device_id) for device_id in missing]
-        if not cycle.is_complete and self._scheduler.page_at(now) <= now:
-            # A selection by the application may depend on more than a device.
-            glance = self._shown.glance() if settings.selects is None else None
-            jobs.append(PageJob(client, settings.kind, cycle, is_raw=settings.is_raw, glance=glance))
-        return jobs
+        missing = () if self._is_looking(under_way) else islice(cycle.missing, settings.concurrency)
+        lookups = (Lookup(self._client, settings.kind, device_id) for device_id in missing)
+        return [*lookups, *self._pages.due(cycle, now, under_way)]
 
-    def snapshot_at(self, now: float) -> float:
+    def _is_looking(self, under_way: Collection[Task]) -> bool:
+        return any(isinstance(job, Lookup) and job.of is self._settings.kind for job in under_way)
+
+    def snapshot_at(self, now: float, under_way: Collection[Task] = ()) -> float:
         """Return when the next page of a snapshot, or the next cycle, is due."""
         if self._cycle is None:
             return math.inf if self.is_over else self._due
         if self._cycle.is_complete:
-            # Where cycles are counted each waits for its reads, however long they take.
-            return max(self._next_due(self._cycle, now), now) if self._settings.cycles is None else math.inf
-        return self._scheduler.page_at(now)
+            if self._settings.cycles is not None or self._is_looking(under_way):
+                # Where cycles are counted each waits for its reads, however long they take.
+                return math.inf
+            return max(self._next_due(self._cycle, now), now)
+        return self._pages.at(self._cycle, now, under_way)
 
     def reads_at(self, now: float) -> float:
         """Return when the next read is due."""
@@ -208,44 +216,47 @@ class Track:
         return trouble if len(reads) < len(ended) else None
 
     def _note_page(self, job: PageJob, outcome: Any, trouble: list[EvEnergyError], failures: int) -> None:
-        cycle, now = job.cycle, self.clock.monotonic()
+        cycle, walker, now = self._cycle, job.walker, self.clock.monotonic()
+        assert cycle is not None, "pages are read within a cycle"  # noqa: S101  # tells type checkers
         if isinstance(outcome, EvEnergyError):
             is_garbled = isinstance(outcome, DecodeError) and failures < job.most_waits
             if is_garbled or is_transient(outcome):
                 trouble.append(outcome)
                 return
+            if isinstance(outcome, ApiError) and walker.number and not walker.has_begun:
+                # What it was to begin with may be gone; the others come by.
+                cycle.walk.drop(walker)
+                return
             # From its beginning when it is asked for again, for it may have been the cursor that was refused.
             was_resumed = cycle.is_resumed and isinstance(outcome, ApiError)
             cycle.restart(self._time.now())
-            self._shown.forget()
+            self._pages.forget()
             if not was_resumed:
                 raise outcome
             return
-        page = outcome
         self._spend("snapshot", job.calls, now)
-        self._scheduler.page_done(1, now)
         cycle.pages += 1
-        shown_at = self._time.read_at(page.response, cycle.began if cycle.cursor is None else self._time.now())
-        if cycle.cursor is None:
-            cycle.began = shown_at
+        shown_at = self._time.read_at(outcome.response, cycle.began if walker.cursor is None else self._time.now())
+        if walker.cursor is None:
+            # Of several walkers another one may have been answered before.
+            cycle.began = min(cycle.began, shown_at) if self.has_walkers else shown_at
             if self.state.meta.since == ALWAYS:
                 self.state.meta = Meta(since=cycle.began)
                 self.has_begun = True
         for item in job.bad:
             self._emitter.bad_device(cycle, item)
-        cycle.seen += len(job.bad)
         if job.glance is not None:
-            self._shown.note(cycle.see(job.glance.same))
-        for device, mark in zip(page, job.marks(len(page)), strict=True):
+            self._pages.shown.note(cycle.see(job.glance.same))
+        for device, mark in zip(outcome, job.marks(len(outcome)), strict=True):
             is_settled = self._look(cycle, device, shown_at, job.raw_of(device.id))
             if is_settled and mark is not None:
-                self._shown.note({mark: device.id})
+                self._pages.shown.note({mark: device.id})
             self._wait_for(device.id, shown_at)
-        cycle.unwell.extend(self._silence.fallen(self.state.devices, shown_at))
-        self._look_into(cycle)
-        cycle.cursor = page.next_cursor
+        self._scheduler.look_into([*cycle.unwell, *self._silence.fallen(self.state.devices, shown_at)])
+        cycle.unwell.clear()
+        self._pages.done(cycle, job, outcome, now)
         self._emitter.page_done(cycle.under_way(self.state.meta))
-        if page.next_cursor is None:
+        if cycle.walk.is_over:
             self._end_snapshot(cycle, now)
 
     def _look(self, cycle: Cycle, device: Any, shown_at: int, raw: bytes | None) -> bool:
@@ -271,13 +282,9 @@ class Track:
         if look is None:
             return is_shown
         self._emitter.looked(device, look, raw)
-        cycle.changed += look.is_changed
-        shown = (step for step in look.steps if step.what == "status" and step.stored is not None)
-        cycle.lateness += [((step.stored or step.at) - step.at) / SECOND for step in shown]
+        cycle.note(device.id, look)
         if look.per_hour:
             self._provision.outlook.learn(device.id, look.per_hour)
-        if look.is_unwell:
-            cycle.unwell.append(device.id)
         if look.due is not None and (device.id, self._rules.regular) not in self._reads.active:
             behind = self.state.devices[device.id].behind
             self._reads.want(device.id, behind, due=look.due, is_initial=look.is_initial)
@@ -293,13 +300,6 @@ class Track:
             self._errors.see(device_id, state, now)
         if rules.status and rules.reads:
             self._emitter.late.turns.see(device_id, state)
-
-    def _look_into(self, cycle: Cycle) -> None:
-        """Read the error logs of devices that look unwell before those of others."""
-        if cycle.unwell:
-            waiting = set(self._scheduler.errors)
-            self._scheduler.errors.extendleft(each for each in cycle.unwell if each not in waiting)
-            cycle.unwell.clear()
 
     def _end_snapshot(self, cycle: Cycle, now: float) -> None:
         devices, rules, scheduler = self.state.devices, self._rules, self._scheduler

@@ -1,0 +1,165 @@
+"""A snapshot from several cursors at once misses nothing and shows nothing twice, whoever comes and goes meanwhile."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ev_energy_async.errors import NotFound
+from ev_energy_async.fleet.events import VehicleAdded, VehicleRemoved
+from ev_energy_async.fleet.watch.scheduler import Scheduler
+from ev_energy_async.fleet.watch.walk import Walk
+from ev_energy_async.messages.request import Response
+from tests.fleet.watch_kit import Car, cycle, end, fleet, keys, vehicle_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ev_energy_async.messages.request import Request
+
+_MOST: Final = 40
+_PAGE: Final = 3
+
+
+def page_after(there: set[int], cursor: str | None) -> tuple[list[str], str | None]:
+    """A page of a list that is ordered by number, and the cursor of the next one."""
+    after = -1 if cursor is None else int(cursor)
+    found = sorted(each for each in there if each > after)
+    page = found[:_PAGE]
+    return [str(each) for each in page], str(page[-1]) if len(found) > _PAGE else None
+
+
+numbers = st.integers(0, _MOST - 1)
+
+
+@given(
+    st.sets(numbers),
+    st.lists(numbers, max_size=6),
+    st.lists(st.tuples(st.sampled_from(["walk", "walk", "walk", "come", "go", "refuse"]), numbers), max_size=60),
+)
+def test_all_that_is_there_from_beginning_to_end_is_met(
+    there: set[int], begins: list[int], steps: list[tuple[str, int]]
+) -> None:
+    # The cursors may be of a list that was quite another one, in any order.
+    walk = Walk(None, [str(each) for each in begins])
+    constant, met, pages = set(there), set[str](), 0
+
+    def go_on(number: int) -> None:
+        walker = walk.walkers[number % len(walk.walkers)]
+        device_ids, cursor = page_after(there, walker.cursor)
+        met.update(device_ids)
+        walk.move(walker, device_ids, cursor)
+
+    for what, number in steps:
+        if walk.is_over:
+            break
+        if what == "come":
+            there.add(number)
+        elif what == "go":
+            there.discard(number)
+            constant.discard(number)
+        elif what == "walk":
+            go_on(number)
+        else:
+            walker = walk.walkers[number % len(walk.walkers)]
+            if walker.number and not walker.has_begun:
+                walk.drop(walker)
+    while not walk.is_over:
+        pages += 1
+        go_on(pages)
+    assert {str(each) for each in constant} <= met
+    assert pages <= (len(begins) + 1) * (_MOST // _PAGE + 1)
+
+
+def test_walkers_that_begin_where_a_list_was_cut_ask_for_hardly_more_pages_than_one() -> None:
+    there = set(range(_MOST))
+    first = Walk()
+    while not first.is_over:
+        first.move(first.walkers[0], *page_after(there, first.resume))
+    cursors = first.cursors
+    assert len(cursors) == -(-_MOST // _PAGE) - 1
+    walk, pages = Walk(None, cursors[3::4]), 0
+    while not walk.is_over:
+        walker = walk.walkers[pages % len(walk.walkers)]
+        walk.move(walker, *page_after(there, walker.cursor))
+        pages += 1
+    assert pages <= len(cursors) + 1 + len(cursors[3::4])
+    assert sorted(map(int, set(walk.cursors))) == sorted(map(int, set(cursors)))
+
+
+def test_only_pages_that_take_longer_than_their_interval_are_under_way_side_by_side() -> None:
+    scheduler = Scheduler(0.0)
+    assert scheduler.walkers(1.0, 50) == 1  # nothing was chosen yet
+    scheduler._interval = 2.0
+    assert [scheduler.walkers(took, 50) for took in (1.0, 2.0, 4.0, 1_000.0)] == [1, 3, 4, 50]
+
+
+@pytest.fixture
+def walkers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages always take long."""
+    monkeypatch.setattr(Scheduler, "walkers", lambda _self, _took, most: min(4, most))
+
+
+def asked_for(api: Any) -> list[str]:
+    """Note the queries of lists from now on."""
+    found: list[str] = []
+    before: Callable[[int, Request[Any]], Exception | None] = api.fail
+
+    def note(number: int, request: Request[Any]) -> Exception | None:
+        if request.path == "/vehicles":
+            found.append(request.query)
+        return before(number, request)
+
+    api.fail = note
+    return found
+
+
+@pytest.mark.usefixtures("walkers")
+async def test_a_fleet_in_parts_is_watched_like_one_in_a_row() -> None:
+    api, cars, _ = fleet(30, page_size=3)
+    watch = api.watch(every=300, logs={"status"}, max_shrink=0.5)
+    assert sum(isinstance(event, VehicleAdded) for event in await cycle(watch)) == 30
+    asked = asked_for(api)
+    logs = [car.log(2) for car in cars[::2]]
+    late = Car(vehicle_id(29) + "B")
+    late.log(1)
+    api.cars[late.id] = late
+    cars[7].until = cars[15].until = api.clock.true
+
+    events = await cycle(watch)
+
+    assert "page_after" in asked[1]  # several cursors at once
+    assert len(asked) <= 10 + 4
+    expected = {f"{car.id}/status/{log.text}" for car, log in zip(cars[::2], logs, strict=True)}
+    assert set(keys(events)) == expected | {f"{late.id}/status/{late.status[0].text}"}
+    assert len(keys(events)) == len(set(keys(events)))
+    assert [event.vehicle_id for event in events if isinstance(event, VehicleAdded)] == [late.id]
+    assert [event.vehicle_id for event in events if isinstance(event, VehicleRemoved)] == [cars[7].id, cars[15].id]
+    assert end(events).vehicles == 29
+    assert keys(await cycle(watch)) == []
+
+
+@pytest.mark.usefixtures("walkers")
+async def test_cursors_that_are_refused_leave_the_list_to_the_others() -> None:
+    api, cars, _ = fleet(30, page_size=3)
+    watch = api.watch(every=300, logs={"status"})
+    await cycle(watch)
+    refused: set[str] = set()
+
+    def refuse(_number: int, request: Request[Any]) -> Exception | None:
+        if request.path != "/vehicles" or "page_after" not in request.query or len(refused) == 3:
+            return None
+        refused.add(request.query)
+        return NotFound(Response(request, "", 404, {}, b"", b""))
+
+    api.fail = refuse
+    log = cars[20].log(2)
+
+    events = await cycle(watch)
+
+    assert len(refused) == 3
+    assert keys(events) == [f"{cars[20].id}/status/{log.text}"]
+    assert end(events).vehicles == 30
