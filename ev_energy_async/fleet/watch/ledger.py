@@ -16,6 +16,7 @@ from array import array
 from bisect import bisect_right
 from functools import lru_cache
 from itertools import accumulate
+from math import gcd
 from operator import sub
 from struct import Struct
 from sys import byteorder
@@ -342,8 +343,8 @@ def _packed(numbers: Iterable[int]) -> bytes:
     if not found:
         return b""
     steps = array("q", map(sub, found[1:], found))
-    unit = MICROSECOND if not any(step % MICROSECOND for step in steps) else 1
-    scaled = array("q", (step // unit for step in steps)) if unit > 1 else steps
+    unit = MICROSECOND if gcd(MICROSECOND, *steps) == MICROSECOND else 1
+    scaled = array("q", [step // unit for step in steps]) if unit > 1 else steps
     width = (max(scaled, default=0).bit_length() + 7) // 8
     if byteorder == "big":
         scaled.byteswap()
@@ -374,4 +375,4 @@ def _unpacked(packed: bytes) -> tuple[int, ...]:
     steps.frombytes(raw)
     if byteorder == "big":
         steps.byteswap()
-    return tuple(accumulate((step * unit for step in steps), initial=first))
+    return tuple([first + unit * step for step in accumulate(steps, initial=0)])
