@@ -44,6 +44,7 @@ class Sizes:
         growth: Requests during which memory must not grow.
         views: Users with a token of their own.
         watched: The sizes of the small and the large fleet that are watched.
+        huge: The size of a fleet that is watched from several cursors at once.
         cycles: Measured cycles of the watch.
         megabytes: The size of the large body.
     """
@@ -58,6 +59,7 @@ class Sizes:
     growth: int = 200_000
     views: int = 20_000
     watched: tuple[int, int] = (1_000, 50_000)
+    huge: int = 500_000
     cycles: int = 3
     megabytes: int = 64
 
@@ -355,6 +357,16 @@ class Run:
         unchanged = self._watched(server, many, share=0)["cycles"]
         self.samples["watch_unchanged"]["ours"] = [cpu / many for cpu in unchanged]
         self.samples["watch_resident"]["ours"] = [large["resident"]]
+
+    def huge(self, server: Server) -> None:
+        """Measure watching a fleet of which one page after the other would take longer than the interval."""
+        self._say(f"watching {self.sizes.huge:,} vehicles, 100 ms a response")
+        server.control(delay=0.1)
+        found = self._watched(server, self.sizes.huge, limit=max(1_000, 9 * self.sizes.huge // 50))
+        server.control(delay=0)
+        self.samples["huge_duration"]["ours"] = found["durations"]
+        self.samples["huge_cycle"]["ours"] = found["cycles"]
+        self.samples["huge_resident"]["ours"] = [found["resident"]]
 
     def _watched(self, server: Server, size: int, **options: object) -> dict[str, Any]:
         server.control(fleet=size, living=True, reset=True)

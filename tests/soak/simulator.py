@@ -201,6 +201,7 @@ class _Watch:
             self.states[device.id] = step.state
             if step.what == "status":
                 self.deliver(device, step.at, self.direct)
+        self.rotation.turns.see(device.id, self.states[device.id])
         if look.per_hour:
             provision.outlook.learn(device.id, look.per_hour)
         if look.due is not None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from zlib import crc32
 
 from ev_energy_async.fleet.watch.look import INACTIVE
-from ev_energy_async.instants import NEVER, SECOND
+from ev_energy_async.instants import ALWAYS, NEVER, SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
