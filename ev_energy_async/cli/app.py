@@ -46,6 +46,13 @@ _COMMANDS: Final = {
 class _App(Group):
     """The root: it reports errors and turns them into exit codes."""
 
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        if os.environ.get("NO_COLOR"):  # no-color.org; help is shown before there is a command to say so
+            extra["color"] = False
+        return super().make_context(info_name, args, parent, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             result = super().invoke(ctx)
@@ -132,13 +139,10 @@ def _silence() -> None:
         "ev-energy fleet watch --checkpoint fleet.db",
     ),
 )
-@click.pass_context
-def app(ctx: click.Context) -> None:
+def app() -> None:
     """Work with the ev.energy API: vehicles, chargers, charging sessions, tariffs, home energy.
 
     Data goes to stdout; progress, notes and errors go to stderr. The global options may stand before or after a
     command. Settings come from options, then from EV_ENERGY_* in the environment, then from the profile in config.toml
     (`ev-energy whoami` shows where that is). Secrets come from a login or the environment, never from options.
     """
-    if os.environ.get("NO_COLOR"):  # no-color.org
-        ctx.color = False

@@ -1,41 +1,74 @@
-"""`ev-energy checkpoint`: look into the checkpoint of a watch, or copy it."""
+"""`ev-energy checkpoint`: look into the checkpoint of a watch, or copy it to another place."""
 
 from __future__ import annotations
 
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
-import click
-
 from ev_energy_async import InvalidArgument, SqliteCheckpoint
 from ev_energy_async.checkpoint import Advance
 from ev_energy_async.cli.kit import Group, argument, command
 from ev_energy_async.cli.output import show
+from ev_energy_async.files import user_path
 
 if TYPE_CHECKING:
+    from ev_energy_async.checkpoint import Owner
     from ev_energy_async.cli.session import Session
 
 __all__ = ["checkpoint"]
 
-_FILE: Final = click.Path(exists=True, dir_okay=False)
+_PLACE: Final = "a SQLite file, or postgres or redis, or with its name there postgres:NAME or redis:NAME"
+_ABOUT: Final = f"A checkpoint: {_PLACE}."
+
+
+def _opened(session: Session, argument: str, place: str, *, exists: bool) -> Any:
+    """Return a checkpoint by what the user calls it. The address of a database is a setting, not an argument."""
+    kind, _, name = place.partition(":")
+    if kind == "postgres":
+        from ev_energy_async.backends.postgres import PostgresCheckpoint  # noqa: PLC0415  # an extra
+
+        return PostgresCheckpoint(_address(session, argument, "POSTGRES_DSN"), name=name or "default")
+    if kind == "redis":
+        from ev_energy_async.backends.redis import RedisCheckpoint  # noqa: PLC0415  # an extra
+
+        return RedisCheckpoint(_address(session, argument, "REDIS_URL"), name=name or "default")
+    path = user_path(argument, place)
+    if path.is_dir() or (exists and not path.exists()):
+        raise InvalidArgument(argument, place, f"{_PLACE}; there is no such file")
+    return SqliteCheckpoint(path)
+
+
+async def _owner(opened: Any) -> Owner | None:
+    """Return whose checkpoint it is, which can be read from now on; None for one that nobody has opened."""
+    found: Owner | None = await opened.owner()
+    if found is not None and not isinstance(opened, SqliteCheckpoint):  # a file is read without that
+        await opened.open(found)
+    return found
+
+
+def _address(session: Session, argument: str, setting: str) -> str:
+    address = session.settings.get(setting)
+    if address is None:
+        raise InvalidArgument(argument, None, f"EV_ENERGY_{setting} in the environment, or in the profile")
+    return address
 
 
 @command("show", examples=("ev-energy checkpoint show fleet.db",))
-@argument("file", type=_FILE, about="A SQLite file with a checkpoint.")
-def show_(session: Session, file: str) -> Any:
+@argument("place", metavar="CHECKPOINT", about=_ABOUT)
+def show_(session: Session, place: str) -> Any:
     """Show whose checkpoint it is, and what it holds. Sends nothing; the watch may run meanwhile.
 
     `ev-energy fleet coverage` tells what is complete.
     """
-    return _show(session, file)
+    return _show(session, place)
 
 
-async def _show(session: Session, file: str) -> None:
+async def _show(session: Session, place: str) -> None:
     entries: Counter[str] = Counter()
     size: Counter[str] = Counter()
     latest = 0
-    async with SqliteCheckpoint(file) as opened:
-        owner = await opened.owner()
+    async with _opened(session, "CHECKPOINT", place, exists=True) as opened:
+        owner = await _owner(opened)
         async for key, each in opened.entries():
             name = key.partition("/")[0]
             entries[name] += 1
@@ -48,34 +81,44 @@ async def _show(session: Session, file: str) -> None:
     show(session, {"owner": of, "latest_version": latest, "streams": streams}, "\n".join(lines))
 
 
-@command("copy", examples=("ev-energy checkpoint copy fleet.db backup.db",))
-@argument("source", type=_FILE, about="A SQLite file with a checkpoint.")
-@argument(
-    "target", type=click.Path(dir_okay=False), about="A SQLite file: a new one, or a database without a checkpoint."
+@command(
+    "copy",
+    examples=(
+        "ev-energy checkpoint copy fleet.db backup.db",
+        "ev-energy checkpoint copy fleet.db postgres:fleet",
+    ),
 )
+@argument("source", about=_ABOUT)
+@argument("target", about="One that holds nothing yet, in the same or in another kind of database.")
 def copy(session: Session, source: str, target: str) -> Any:
-    """Copy a checkpoint, all of it or nothing. No watch may run with the source meanwhile, nor with both later on."""
+    """Copy a checkpoint, all of it or nothing. No watch may run with the source meanwhile, nor with both later on.
+
+    The addresses of databases are settings, since passwords may be in them: EV_ENERGY_POSTGRES_DSN and
+    EV_ENERGY_REDIS_URL.
+    """
     return _copy(session, source, target)
 
 
 async def _copy(session: Session, source: str, target: str) -> None:
-    async with SqliteCheckpoint(source) as old:
-        owner = await old.owner()
+    async with _opened(session, "SOURCE", source, exists=True) as old:
+        owner = await _owner(old)
         if owner is None:
             raise InvalidArgument("SOURCE", source, "a checkpoint that a watch has opened")
         changes = [Advance(key, 0, each.value) async for key, each in old.entries()]
-        async with SqliteCheckpoint(target) as new:
-            if await new.owner() is not None:
+        async with _opened(session, "TARGET", target, exists=False) as new:
+            # One that is the source's and holds nothing is what an interrupted copy has left.
+            is_free = await new.owner() in {None, owner}
+            if is_free:
+                await new.open(owner)
+            if not is_free or [key async for key, _ in new.entries()]:
                 raise InvalidArgument("TARGET", target, "a database without a checkpoint")
-            async with new.transaction():
-                await new.advance_all(changes)
-            await new.open(owner)
+            await new.advance_all(changes)
     session.note(f"{len(changes):,} entries of {owner} copied to {target}")
 
 
 checkpoint: Final = Group(
     "checkpoint",
-    help="Look into the checkpoint of a watch, or copy it.",
+    help="Look into the checkpoint of a watch, or copy it to another place.",
     commands=[show_, copy],
     examples=("ev-energy checkpoint show fleet.db",),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import datetime as dt
 import json
@@ -10,15 +11,20 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from ev_energy_async import InvalidArgument, api
+from ev_energy_async import EvEnergyError, InvalidArgument, api
 from ev_energy_async.cli.exits import Incomplete
 from ev_energy_async.cli.kit import argument, command, option
 from ev_energy_async.cli.output import Output, View, entry
 from ev_energy_async.cli.times import FIRST_TIME, LAST_TIME
+from ev_energy_async.devices import PAGE_SIZE
+from ev_energy_async.fleet import Backfill
 from ev_energy_async.tables import ParquetSink, Written
 
 if TYPE_CHECKING:
-    from ev_energy_async import EvEnergy
+    from collections.abc import AsyncGenerator, AsyncIterator
+
+    from ev_energy_async import EvEnergy, Paginator
+    from ev_energy_async.cli.progress import Progress
     from ev_energy_async.cli.session import Session
 
 __all__ = ["export"]
@@ -31,6 +37,7 @@ _LOGS: Final = {
 }
 _LISTS: Final = {"vehicle": "list_vehicles", "evse": "list_evses", "user": "list_users"}
 _SUB_SESSIONS: Final = "charging_sub_session"
+_SHOWN_EVERY: Final = 0.2
 _TABLES: Final = (*_LOGS, _SUB_SESSIONS, *_LISTS)
 
 
@@ -100,15 +107,49 @@ async def _export_table(
     with session.progress(table) as bar:
 
         def wrote(done: Written) -> None:
-            bar.advance(done.rows)
+            # Of lists nobody knows how long they are: their rows are counted.
+            if table not in _LOGS:
+                bar.advance(done.rows)
 
         async with ParquetSink(root, name=f"export-{table}", on_flush=wrote) as sink:
             cursor = sink.cursor if goes_on else None
             note.write_text(json.dumps({"since": since.isoformat(), "until": until.isoformat()}), "utf-8")
-            written = await sink.write(_source(ev, table, since, until, cursor))
+            source = _source(ev, table, since, until, cursor)
+            async with _counted(ev, source, bar, is_new=cursor is None):
+                written = await sink.write(source)
     if not written.failed:
         note.unlink()
     return written
+
+
+@contextlib.asynccontextmanager
+async def _counted(ev: EvEnergy, source: Any, bar: Progress, *, is_new: bool) -> AsyncGenerator[None]:
+    """Show meanwhile how many of the vehicles are done; to count them costs a request for each hundred."""
+    if not bar.is_shown or not isinstance(source, Backfill):
+        yield
+        return
+
+    async def show() -> None:
+        while True:
+            bar.at(source.done)
+            await asyncio.sleep(_SHOWN_EVERY)
+
+    async def count() -> None:
+        total = 0
+        # What goes wrong here goes wrong with the export too, which says so.
+        with contextlib.suppress(EvEnergyError):
+            async for page in api.list_vehicles(ev, page_size=PAGE_SIZE, on_bad_item="skip").pages():
+                total += len(page)
+            bar.expect(total)
+
+    async with asyncio.TaskGroup() as group:
+        # An export that goes on does not know how many it has done before.
+        tasks = [group.create_task(each()) for each in ([show, count] if is_new else [show])]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
 
 
 def _noted(note: Path) -> tuple[dt.datetime, dt.datetime]:
@@ -122,8 +163,42 @@ def _source(ev: EvEnergy, table: str, since: dt.datetime, until: dt.datetime, cu
     if table in _LOGS:
         log: Any = _LOGS[table]
         return ev.fleet.logs(log, since=since, until=until, cursor=cursor)
+    found: Paginator[Any]
     if table == _SUB_SESSIONS:
         # Both bounds of the API are exclusive.
         least = dt.timedelta(microseconds=1)
-        return api.list_charging_sub_sessions(ev, start_gt=since - least, start_lt=until + least)
-    return getattr(api, _LISTS[table])(ev)
+        found = api.list_charging_sub_sessions(ev, start_gt=since - least, start_lt=until + least)
+    else:
+        found = getattr(api, _LISTS[table])(ev)
+    return _Items(found, cursor)
+
+
+class _Items:
+    """The items of a list, with a cursor as a backfill has one.
+
+    Args:
+        found: The list.
+        cursor: Where an earlier run was; None to begin.
+    """
+
+    def __init__(self, found: Paginator[Any], cursor: str | None) -> None:
+        self._found = found
+        # The page that is being read, and the IDs of its items that were delivered.
+        self._page: str | None = None
+        self._given: list[str] = []
+        if cursor is not None:
+            self._page, self._given = json.loads(cursor)
+
+    @property
+    def cursor(self) -> str:
+        """Where to go on after the last item."""
+        return json.dumps([self._page, self._given])
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        before = set(self._given)
+        async for page in self._found.pages(cursor=self._page):
+            for item in page:
+                if item.id not in before:
+                    self._given.append(item.id)
+                    yield item
+            self._page, self._given, before = page.resume, [], set()

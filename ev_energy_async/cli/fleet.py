@@ -11,7 +11,7 @@ import click
 from ev_energy_async import SqliteCheckpoint
 from ev_energy_async.cli.exits import Incomplete
 from ev_energy_async.cli.kit import Group, argument, command, option
-from ev_energy_async.cli.output import Entry, Output, View, entries, entry, show
+from ev_energy_async.cli.output import Entry, Output, View, entries, entry, event_entry, show
 from ev_energy_async.cli.rows import item_type_of
 from ev_energy_async.cli.times import DURATION, FIRST_TIME, LAST_TIME
 from ev_energy_async.fleet import CycleFinished, ErrorLogged, IntegrationChanged, LogRead, PollFailed, StatusLogged
@@ -130,19 +130,12 @@ async def _watch(session: Session, checkpoint: str | None, given: dict[str, Any]
                 bar.at(progress.cycle - 1, doing)
 
             async for event in ev.fleet.watch(checkpoint=opened, on_progress=note, **options):
-                output.write([_brief(event) if is_brief else _event(event)])
+                output.write([_brief(event) if is_brief else event_entry(event)])
                 failed += isinstance(event, PollFailed)
     if failed:
         raise Incomplete(
             f"{failed:,} times a vehicle could not be read; a later run with the same checkpoint tries again"
         )
-
-
-def _event(event: Any) -> Entry:
-    """Return an event with its name."""
-    found = entry(event)
-    # In front of the other members of the object.
-    return Entry(b'{"event":"%s",%s' % (type(event).__name__.encode(), found.json[1:]), found.model)
 
 
 def _brief(event: WatchEvent | LogRead) -> Entry:
@@ -249,7 +242,7 @@ async def _audit(session: Session, checkpoint: str, given: dict[str, Any]) -> No
         audited = ev.fleet.audit(checkpoint=opened, **given)
         with Output(session, view) as output, session.progress("missing logs") as bar:
             async for event in audited:
-                output.write([_brief(event) if is_brief else _event(event)])
+                output.write([_brief(event) if is_brief else event_entry(event)])
                 bar.advance()
     session.note(str(audited.report))
     if not audited.report.is_clean:

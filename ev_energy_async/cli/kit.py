@@ -5,7 +5,6 @@ Nothing here imports more of the package than its version: `ev-energy --help` pa
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import inspect
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -194,6 +193,8 @@ class Group(_Page, click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
+            import difflib  # noqa: PLC0415  # help does without
+
             close = difflib.get_close_matches(args[0].replace("_", "-"), self.list_commands(ctx))
             if close and "Did you mean" not in error.message:
                 text = f"{error.message} Did you mean {' or '.join(close)}?"

@@ -8,15 +8,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from ev_energy_async import InvalidArgument, ResourceId, api
+from ev_energy_async import InvalidArgument, ResourceId, SqliteCheckpoint, api
 from ev_energy_async.cli.kit import argument, command, option
-from ev_energy_async.cli.output import Output, View, entries, entry
+from ev_energy_async.cli.output import Output, View, entries, entry, event_entry
 from ev_energy_async.cli.rows import item_type_of
 from ev_energy_async.cli.times import DURATION, FIRST_TIME, LAST_TIME
 from ev_energy_async.devices import DEVICES, PAGE_SIZE
+from ev_energy_async.fleet import PollFailed, SubSessionEnded, SubSessionStarted
+from ev_energy_async.ids import reference_id
+from ev_energy_async.values import or_none
 
 if TYPE_CHECKING:
     from ev_energy_async import EvEnergy, Paginator
+    from ev_energy_async.cli.output import Entry
     from ev_energy_async.cli.session import Session
     from ev_energy_async.devices import DeviceKind
     from ev_energy_async.models import ChargingSubSession
@@ -41,6 +45,12 @@ _SESSION_COLUMNS: Final = (
     "cost",
     "currency",
 )
+
+
+_EVENT_COLUMNS: Final = ("event", "sub_session_id", "vehicle_id", "at", "what")
+# Of the longest event, IDs, and a time.
+_EVENT_WIDTHS: Final = {"event": 17, "sub_session_id": 30, "vehicle_id": 30, "at": 20}
+_WEEK: Final = dt.timedelta(days=7)
 
 
 def _device(text: str) -> tuple[DeviceKind, str]:
@@ -139,16 +149,42 @@ async def _oldest_first(output: Output, query: Any, most: int | None, bar: Any) 
     examples=(
         "ev-energy sessions --since yesterday",
         "ev-energy sessions --vehicle vhcl01HRFF3SEVSCRAV9B3CHVDFN0H --since 30d -o csv",
+        "ev-energy sessions --follow --checkpoint sessions.db -o jsonl >> sessions.jsonl",
     ),
 )
-@option("--since", type=FIRST_TIME, metavar="TIME", default="7d", help="Those that began then or later. Default: 7d.")
+@option(
+    "--since",
+    type=FIRST_TIME,
+    metavar="TIME",
+    help="Those that began then or later. Default: 7d; with --follow those that go on now.",
+)
 @option("--until", type=LAST_TIME, metavar="TIME", help="Those that began no later than this.")
 @option("--vehicle", metavar="ID", help="Those of one vehicle.")
 @option("--evse", metavar="ID", help="Those of one charger.")
 @option("--running", is_flag=True, help="Only those that have not ended.")
 @option("--limit", type=click.IntRange(min=1), metavar="N", help="So many at most.")
+@option("--follow", is_flag=True, help="Go on with what happens to them, each event once, until Ctrl+C.")
+@option(
+    "--every", type=DURATION, metavar="DURATION", default="5m", help="How often to look with --follow. Default: 5m."
+)
+@option(
+    "--checkpoint",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="With --follow: where it keeps its progress. Without one it begins anew each time.",
+)
 def sessions(session: Session, **given: Any) -> Any:
-    """Show charging sub-sessions: stretches of a charging session in one mode, with energy and cost."""
+    """Show charging sub-sessions: stretches of a charging session in one mode, with energy and cost.
+
+    With --follow these are events: each start, change and end, and each revision of energy, cost or carbon after it.
+    """
+    if given["follow"]:
+        refused = [name for name in ("until", "running", "limit") if given[name]]
+        if refused:
+            raise click.UsageError(f"--follow does not go with --{refused[0]}")
+        return _follow(session, given)
+    if given["checkpoint"] is not None:
+        raise click.UsageError("--checkpoint is for --follow")
     return _sessions(session, given)
 
 
@@ -163,7 +199,8 @@ async def _sessions(session: Session, given: dict[str, Any]) -> None:
         filters["start_lt"] = given["until"] + dt.timedelta(microseconds=1)
     most = given["limit"]
     async with session.client() as ev:
-        found: Paginator[ChargingSubSession] = api.list_charging_sub_sessions(ev, start_gt=given["since"], **filters)
+        since = given["since"] or dt.datetime.now(dt.UTC) - _WEEK
+        found: Paginator[ChargingSubSession] = api.list_charging_sub_sessions(ev, start_gt=since, **filters)
         view = View(model=model, first=_SESSION_COLUMNS)
         with Output(session, view) as output, session.progress("sub-sessions") as bar:
             async for page in found.pages():
@@ -171,3 +208,46 @@ async def _sessions(session: Session, given: dict[str, Any]) -> None:
                 bar.at(output.count)
                 if output.count == most:
                     break
+
+
+async def _follow(session: Session, given: dict[str, Any]) -> None:
+    is_brief = session.chosen_format(is_stream=True) in {"table", "csv"}
+    columns = _EVENT_COLUMNS if is_brief else ()
+    view = View(columns=columns, first=_EVENT_COLUMNS, least=_EVENT_WIDTHS, is_stream=True)
+    wanted = {name: _device(given[name])[1] for name in ("vehicle", "evse") if given[name] is not None}
+    path = given["checkpoint"]
+    async with session.client() as ev, contextlib.AsyncExitStack() as stack:
+        checkpoint = None if path is None else await stack.enter_async_context(SqliteCheckpoint(path))
+        with Output(session, view) as output, session.progress("sub-sessions") as bar:
+            async for event in ev.fleet.sub_sessions(given["since"], checkpoint=checkpoint, every=given["every"]):
+                if isinstance(event, PollFailed):
+                    session.warn(f"sub-sessions could not be read, and are tried again: {event.error}")
+                elif all(_names(event.session, field, device) for field, device in wanted.items()):
+                    output.write([_brief(event) if is_brief else event_entry(event)])
+                    bar.advance()
+
+
+def _names(session: ChargingSubSession, field: str, device: str) -> bool:
+    """Whether a sub-session is one of a device."""
+    found = or_none(getattr(session, field))
+    return found is not None and reference_id(found) == device
+
+
+def _brief(event: Any) -> Entry:
+    """Return an event as a row of a table."""
+    session: ChargingSubSession = event.session
+    start, end, energy = map(or_none, (session.start, session.end, session.energy_delivered_watt_hours))
+    if isinstance(event, SubSessionStarted):
+        what = str(or_none(session.mode) or "?")
+    elif isinstance(event, SubSessionEnded):
+        what = "?" if energy is None else f"{energy:,} Wh"
+    else:
+        what = ", ".join(f"{name} {change.old} to {change.new}" for name, change in event.changes.items())
+    row = {
+        "event": type(event).__name__,
+        "sub_session_id": event.sub_session_id,
+        "vehicle_id": event.vehicle_id,
+        "at": start if end is None else end,
+        "what": what,
+    }
+    return entry(row)

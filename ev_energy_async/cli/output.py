@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from ev_energy_async.cli.session import Session
 
-__all__ = ["Entry", "Output", "View", "entries", "entry", "show"]
+__all__ = ["Entry", "Output", "View", "entries", "entry", "event_entry", "show"]
 
 # Whatever a terminal might act on: it stays the same JSON when it is escaped.
 _UNSAFE: Final = re.compile(r"[^\x20-\x7e\n]")
@@ -49,6 +49,13 @@ class Entry:
 def entry(value: object) -> Entry:
     """Return a model, an event, or a value of JSON values and models, as an entry."""
     return Entry(codec.encode(_plain(value)), value if isinstance(value, Model) else None)
+
+
+def event_entry(event: object) -> Entry:
+    """Return an event with its name."""
+    found = entry(event)
+    # In front of the other members of the object.
+    return Entry(b'{"event":"%s",%s' % (type(event).__name__.encode(), found.json[1:]), found.model)
 
 
 def _plain(value: Any) -> Any:

@@ -15,7 +15,7 @@ class Progress:
 
     Args:
         doing: What takes the time.
-        total: How many steps there are; None if nobody knows.
+        total: How many steps there are; None if nobody knows, or not yet: see `expect`.
         shown: Whether to show it; rich is imported only then.
     """
 
@@ -30,10 +30,8 @@ class Progress:
         from rich.console import Console  # noqa: PLC0415  # only when it is needed
 
         columns: list[Any] = [progress.SpinnerColumn(), progress.TextColumn("{task.description}", markup=False)]
-        if total is None:
-            columns += [progress.TextColumn("{task.completed:,.0f}"), progress.TimeElapsedColumn()]
-        else:
-            columns += [progress.BarColumn(), progress.MofNCompleteColumn(), progress.TimeRemainingColumn()]
+        columns += [progress.BarColumn(), progress.MofNCompleteColumn()]
+        columns += [progress.TimeElapsedColumn(), progress.TextColumn("ETA"), progress.TimeRemainingColumn()]
         self._bar = progress.Progress(*columns, console=Console(stderr=True), transient=True)
 
     def __enter__(self) -> Self:
@@ -47,6 +45,16 @@ class Progress:
     ) -> None:
         if self._bar is not None:
             self._bar.stop()
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether anybody sees it: what only the bar needs is not worth a request otherwise."""
+        return self._bar is not None
+
+    def expect(self, total: float) -> None:
+        """Show how many steps there are, now that it is known."""
+        if self._bar is not None:
+            self._bar.update(self._task, total=total)
 
     def advance(self, steps: float = 1) -> None:
         """Count steps that are done."""

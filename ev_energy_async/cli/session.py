@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from typing import TYPE_CHECKING, Final
 
@@ -18,15 +17,6 @@ if TYPE_CHECKING:
 __all__ = ["FORMATS", "Session"]
 
 FORMATS: Final = ("table", "json", "jsonl", "csv", "parquet")
-
-
-class _Handler(logging.Handler):
-    """Shows log messages on stderr, one line each."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        colour = "red" if record.levelno >= logging.ERROR else "yellow" if record.levelno >= logging.WARNING else "cyan"
-        label = click.style(f"{record.levelname.lower()}:", fg=colour)
-        click.echo(f"{label} {printable(record.getMessage())}", err=True)
 
 
 class Session:
@@ -72,11 +62,9 @@ class Session:
 
     def _log(self) -> None:
         """Send what the package logs to stderr."""
-        log = logging.getLogger("ev_energy_async")
-        verbose = logging.INFO if self.verbosity == 1 else logging.DEBUG
-        log.setLevel(verbose if self.verbosity > 0 else logging.WARNING if self.verbosity == 0 else logging.ERROR)
-        if not any(isinstance(each, _Handler) for each in log.handlers):
-            log.addHandler(_Handler())
+        from ev_energy_async.cli.log import show_log  # noqa: PLC0415  # help does without
+
+        show_log(self.verbosity)
 
     def chosen_format(self, *, is_stream: bool = False) -> str:
         """Return the format of stdout: a table on a terminal, otherwise JSON, for endless output by the line."""

@@ -34,7 +34,8 @@ __all__ = ["Settings", "config_file"]
 _APPLICATION: Final = "ev-energy"
 _DEFAULT: Final = "default"
 _NAME: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}")
-_TEXTS: Final = ("authorize_url", "base_url", "client_id", "output", "redirect_uri", "token_url", "user")
+_ADDRESSES: Final = ("postgres_dsn", "redis_url")
+_TEXTS: Final = ("authorize_url", "base_url", "client_id", "output", "redirect_uri", "token_url", "user", *_ADDRESSES)
 _FLAGS: Final = ("allow_http", "read_only")
 _KEYS: Final = (*_TEXTS, *_FLAGS, "scopes")
 _WORDS: Final = {"1": True, "true": True, "yes": True, "": False, "0": False, "false": False, "no": False}
@@ -181,9 +182,16 @@ def _checked(profile: str, given: Any) -> dict[str, Any]:
             raise InvalidArgument(f"{where}.{name}", value, "true or false")
         if name in _TEXTS and not isinstance(value, str):
             raise InvalidArgument(f"{where}.{name}", value, "a text")
+        if name in _ADDRESSES and _has_password(value):
+            expected = "an address without a password; one with a password comes from the environment"
+            raise InvalidArgument(f"{where}.{name}", None, expected)
         if name == "scopes" and not (is_array(value) and all(isinstance(each, str) for each in value)):
             raise InvalidArgument(f"{where}.{name}", value, "a list of texts")
     return dict(found)
+
+
+def _has_password(address: str) -> bool:
+    return "password" in address.lower() or bool(re.search(r"//[^/@]*:[^/@]+@", address))
 
 
 def _text(value: object) -> str:

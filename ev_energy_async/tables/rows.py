@@ -44,7 +44,7 @@ CYCLES: Final = "cycle_finished"
 
 _ROWS: Final = (Lean, Model, CycleFinished)
 # Where an event keeps what it is about.
-_HELD: Final = ("log", "sub_session")
+_HELD: Final = ("log", "session")
 _STORED: Final = "logged_at"
 _LOGS: Final = {log for row in DEVICES.values() for log in row.logs}
 _FIELDS: Final[list[pa.Field[Any]]] = [

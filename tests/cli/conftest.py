@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 VARIABLES: Final = (
     *("CLIENT_ID", "CLIENT_SECRET", "TOKEN", "USER", "BASE_URL", "TOKEN_URL", "ALLOW_HTTP", "PROFILE", "OUTPUT"),
-    *("READ_ONLY", "WEBHOOK_SECRET", "AUTHORIZE_URL", "REDIRECT_URI"),
+    *("READ_ONLY", "WEBHOOK_SECRET", "AUTHORIZE_URL", "REDIRECT_URI", "POSTGRES_DSN", "REDIS_URL"),
 )
 
 
@@ -48,15 +48,16 @@ class User:
             **env,
         }
 
-    def types(self, *words: str, stdin: str | bytes | None = None) -> Result:
+    def types(self, *words: str, stdin: str | bytes | None = None, color: bool = False) -> Result:
         """Run a command that needs no server, and return what came of it."""
         # In a thread of its own: it makes an event loop, and tests have one.
         with ThreadPoolExecutor(1) as pool:
-            return pool.submit(CliRunner(env=self.env).invoke, app, words, input=stdin, prog_name="ev-energy").result()
+            run = CliRunner(env=self.env).invoke
+            return pool.submit(run, app, words, input=stdin, color=color, prog_name="ev-energy").result()
 
-    async def runs(self, *words: str, stdin: str | bytes | None = None) -> Result:
+    async def runs(self, *words: str, stdin: str | bytes | None = None, color: bool = False) -> Result:
         """Run a command beside the sandbox, and return what came of it."""
-        return await asyncio.to_thread(self.types, *words, stdin=stdin)
+        return await asyncio.to_thread(self.types, *words, stdin=stdin, color=color)
 
 
 @pytest.fixture

@@ -47,7 +47,8 @@ EXAMPLES = [
     for names, found in [((), app), *commands(app)]
     if not set(names) & set(WITHOUT)
     for example in getattr(found, "examples", ())
-    if not any(f"ev-energy {name}" in example for name in WITHOUT)
+    # Of databases there are tests in `tests/services`.
+    if not any(f"ev-energy {name}" in example for name in WITHOUT) and "postgres:" not in example
 ]
 
 
@@ -178,10 +179,60 @@ async def test_a_dry_run_prints_the_request_without_secrets(places: Places, user
     assert len(places.sandbox.requests) == before
 
 
-async def test_not_found_is_an_exit_code_of_its_own(user: User) -> None:
-    done = await user.runs("api", "vehicles", "get", "vhcl01HRFF3SEVSCRAV9B3CHVDFN0H")
-    assert (done.exit_code, done.stdout) == (3, "")
-    assert "404" in done.stderr
+VEHICLE = "vhcl01HRFF3SEVSCRAV9B3CHVDFN0H"
+
+
+@pytest.mark.parametrize(
+    ("words", "fault", "code", "said"),
+    [
+        (("api", "vehicles", "list"), None, 0, ""),
+        (("api", "vehicles", "list"), {"effect": "malformed_json"}, 1, "$"),
+        (("api", "vehicles", "get", VEHICLE), None, 3, "404"),
+        (("api", "vehicles", "list", "--page-size", "0"), None, 2, "--page-size"),
+        (("api", "vehicles", "list"), {"effect": {"kind": "rate_limited", "retry_after_seconds": 3000}}, 5, "429"),
+        (("api", "vehicles", "reconnect", "{}", "--yes"), {"effect": "reset_after"}, 6, "Look whether"),
+    ],
+)
+async def test_each_failure_has_its_exit_code_one_error_and_no_data(
+    places: Places, user: User, words: tuple[str, ...], fault: dict[str, Any] | None, code: int, said: str
+) -> None:
+    vehicle = next(iter(places.world.vehicles)).id
+    places.sandbox.faults = FaultPlan() if fault is None else plan_of({"rules": [fault]})
+    try:
+        done = await user.runs(*(word.format(vehicle) for word in words))
+    finally:
+        places.sandbox.faults = FaultPlan()
+    assert done.exit_code == code, done.output
+    assert bool(done.stdout) == (code == 0)
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+async def test_a_refused_token_is_an_authentication_error_that_says_how_to_log_in(user: User) -> None:
+    user.env["EV_ENERGY_TOKEN"] = "refused"
+    done = await user.runs("api", "vehicles", "list")
+    assert (done.exit_code, done.stdout) == (4, "")
+    assert "ev-energy login" in done.stderr
+
+
+async def test_quiet_says_errors_alone_and_verbose_what_happens(user: User) -> None:
+    words = ("api", "vehicles", "list", "--page-size", "2")
+    said = {flag: (await user.runs(*words, *([flag] if flag else []))).stderr for flag in ("", "-q", "-v", "-vv")}
+    assert "there are more" in said[""]
+    assert said["-q"] == ""
+    assert "debug:" not in said["-v"]
+    assert re.search(r"debug: .*GET /vehicles", said["-vv"])
+    assert str(user.env["EV_ENERGY_TOKEN"]) not in said["-vv"]
+    user.env["EV_ENERGY_TOKEN"] = "refused"
+    assert (await user.runs(*words, "-q")).stderr.startswith("error:")
+
+
+async def test_no_color_takes_the_colour_from_help_and_errors(user: User) -> None:
+    for words in (("--help",), ("api", "vehicles", "get", VEHICLE)):
+        assert "\x1b[" in (await user.runs(*words, color=True)).output
+        user.env["NO_COLOR"] = "1"
+        assert "\x1b" not in (await user.runs(*words, color=True)).output
+        user.env["NO_COLOR"] = None
 
 
 async def test_a_watch_goes_on_at_its_checkpoint_which_can_be_shown_and_copied(

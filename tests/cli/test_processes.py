@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import datetime as dt
 import json
 import os
+import pty
+import re
+import shlex
+import shutil
 import signal
 import socket
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.request import urlopen
 
 import pytest
+from pyarrow import parquet
 
+from ev_energy_async import EvEnergy, StaticToken
 from ev_energy_async.sandbox import Sandbox
 
 from .conftest import User
@@ -82,22 +90,164 @@ async def test_a_reader_that_goes_away_ends_a_command_quietly(tmp_path: Path) ->
     assert code == b"141"
 
 
+async def test_sub_sessions_are_followed_as_events_each_once(tmp_path: Path) -> None:
+    async with Sandbox(vehicles=20, seed=7) as sandbox:
+        env = _environment(sandbox, tmp_path)
+        words = ("sessions", "--follow", "--since", "2d", "--checkpoint", str(tmp_path / "sessions.db"))
+        process = await asyncio.create_subprocess_exec(*COMMAND, *words, stdout=-1, stderr=-1, env=env)
+        assert process.stdout is not None
+        events = [json.loads(await process.stdout.readline()) for _ in range(4)]
+        process.send_signal(signal.SIGINT)
+        await process.communicate()
+        assert process.returncode == 130
+        kinds = [(event["event"], event["session"]["id"]) for event in events]
+        assert {kind for kind, _ in kinds} <= {"SubSessionStarted", "SubSessionEnded"}
+        assert len(set(kinds)) == 4
+
+        # It goes on at its checkpoint; a table has an event a line.
+        words = (*words, "-o", "csv")
+        process = await asyncio.create_subprocess_exec(*COMMAND, *words, stdout=-1, stderr=-1, env=env)
+        assert process.stdout is not None
+        assert await process.stdout.readline() == b"event,sub_session_id,vehicle_id,at,what\n"
+        again = (await process.stdout.readline()).decode().split(",")
+        process.send_signal(signal.SIGINT)
+        await process.communicate()
+        # The last event is acknowledged when the next one is asked for.
+        assert tuple(again[:2]) not in kinds[:-1]
+
+
+# Kills itself at a flush, of which there are many with so few rows.
+KILLED = """
+import os, signal
+from ev_energy_async.cli import export
+from ev_energy_async.cli.__main__ import main
+
+class Sink(export.ParquetSink):
+    flushes = 0
+    def __init__(self, root, *, on_flush, **named):
+        def note(written):
+            on_flush(written)
+            Sink.flushes += 1
+            if Sink.flushes == 2:
+                os.kill(os.getpid(), signal.SIGKILL)
+        super().__init__(root, rows=30, on_flush=note, **named)
+
+export.ParquetSink = Sink
+main()
+"""
+
+
+@pytest.mark.parametrize(("table", "key"), [("vehicle_status_log", "_ev_key"), ("vehicle", "id")])
+async def test_an_export_that_is_killed_is_resumed_without_loss_and_without_a_row_twice(
+    table: str, key: str, tmp_path: Path
+) -> None:
+    now = dt.datetime.now(dt.UTC)
+    bounds = ("--since", (now - dt.timedelta(hours=2)).isoformat(), "--until", now.isoformat())
+    read: Any = cast("Any", parquet).read_table
+
+    async with Sandbox(vehicles=130, seed=7) as sandbox:
+        env = _environment(sandbox, tmp_path)
+
+        async def exports(program: tuple[str, ...], *more: str) -> int | None:
+            words = (*program, "export", table, "--to", str(tmp_path), *more)
+            process = await asyncio.create_subprocess_exec(*words, stdout=-1, stderr=-1, env=env)
+            _, said = await process.communicate()
+            assert process.returncode in {0, -signal.SIGKILL}, said.decode()
+            return process.returncode
+
+        killed = (sys.executable, "-c", KILLED)
+        assert await exports(killed, *bounds) == -signal.SIGKILL
+        assert await exports(killed, "--resume") == -signal.SIGKILL
+        assert await exports(COMMAND, "--resume") == 0
+        async with EvEnergy(StaticToken(sandbox.issue_token()), base_url=sandbox.base_url) as ev:
+            logs = ev.fleet.logs("status", since=now - dt.timedelta(hours=2), until=now)
+            whole = [log.key async for log in logs] if key == "_ev_key" else [v.id async for v in ev.vehicles.list()]
+    assert len(whole) > 120
+    assert sorted(read(tmp_path / table)[key].to_pylist()) == sorted(whole)
+
+
+async def test_progress_has_a_total_and_the_time_left_and_shows_on_a_terminal_alone(tmp_path: Path) -> None:
+    async with Sandbox(vehicles=60, seed=7) as sandbox:
+        env = {**_environment(sandbox, tmp_path), "TERM": "xterm", "COLUMNS": "100"}
+        words = (*COMMAND, "export", "vehicle_status_log", "--since", "1d", "--to")
+        ours, terminal = pty.openpty()
+        process = await asyncio.create_subprocess_exec(*words, str(tmp_path / "a"), stdout=-1, stderr=terminal, env=env)
+        os.close(terminal)
+        seen = asyncio.create_task(asyncio.to_thread(_read_all, ours))
+        shown, _ = await process.communicate()
+        said = re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", (await seen).decode())
+        assert json.loads(shown)[0]["table"] == "vehicle_status_log"
+        assert re.search(r"vehicle_status_log .*\d+/60 .*ETA", said), said
+
+        process = await asyncio.create_subprocess_exec(*words, str(tmp_path / "b"), stdout=-1, stderr=-1, env=env)
+        _, quiet = await process.communicate()
+        assert quiet == b""
+
+
+def _read_all(descriptor: int) -> bytes:
+    """What was written to a terminal until it was closed."""
+    parts: list[bytes] = []
+    with contextlib.suppress(OSError):  # as Linux says that the other side is gone
+        while part := os.read(descriptor, 65536):
+            parts.append(part)
+    os.close(descriptor)
+    return b"".join(parts)
+
+
 def _environment(sandbox: Sandbox, home: Path) -> dict[str, str]:
     env = {name: value for name, value in os.environ.items() if not name.startswith("EV_ENERGY_")}
     more: dict[str, Any] = {"EV_ENERGY_BASE_URL": sandbox.base_url, "EV_ENERGY_TOKEN": sandbox.issue_token()}
     return {**env, **more, "XDG_CONFIG_HOME": str(home), "XDG_DATA_HOME": str(home)}
 
 
-async def test_help_imports_neither_the_network_nor_the_models(tmp_path: Path) -> None:
-    code = (
-        "import sys; sys.argv[1:] = ['--help']; from ev_energy_async.cli.__main__ import main\n"
-        "try: main()\nexcept SystemExit: pass\n"
-        "slow = {'aiohttp', 'attrs', 'msgspec', 'rich', 'cattrs', 'asyncio', 'ev_energy_async.client'}\n"
-        "print('loaded', sorted(slow & set(sys.modules)))"
+async def _modules_after(code: str, folder: Path) -> set[str]:
+    """The modules that a process has imported when it is done."""
+    listed = "import sys; print('\\nloaded', *sorted(sys.modules))"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", f"{code}\n{listed}", stdout=-1, stderr=-1, cwd=folder
     )
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=-1, stderr=-1, cwd=tmp_path)
     shown, said = await process.communicate()
-    assert shown.decode().splitlines()[-1] == "loaded []", said.decode()
+    assert said == b""
+    return set(shown.decode().splitlines()[-1].split())
+
+
+async def test_help_imports_click_and_its_own_pages_alone(tmp_path: Path) -> None:
+    code = "import sys, {0}\ntry: {1}\nexcept SystemExit: pass"
+    # What importing the package and showing any help of click's takes.
+    least = code.format("ev_energy_async, click", "click.Group('x', help='y').main(['--help'])")
+    ours = code.format("ev_energy_async.cli.__main__ as cli", "sys.argv[1:] = ['--help']; cli.main()")
+    without, found = await _modules_after(least, tmp_path), await _modules_after(ours, tmp_path)
+    assert {name.removeprefix("ev_energy_async.") for name in found - without} == {
+        *("_extras", "masking", "cli", "cli.__main__", "cli.app", "cli.kit", "cli.session")
+    }
+
+
+# What a shell runs to complete `ev-energy api vehicles lis`. zsh completes in an interactive shell alone: what its
+# script would show is taken from where it shows it.
+COMPLETES: dict[str, str] = {
+    "bash": """
+        source <(ev-energy completion bash); COMP_WORDS=(ev-energy api vehicles lis) COMP_CWORD=3
+        _ev_energy_completion ev-energy; printf '%s\\n' "${COMPREPLY[@]}"
+    """,
+    "zsh": """
+        compdef() {}; _describe() { print -l ${(P)3} }; compadd() { print -l $@ }
+        eval "$(ev-energy completion zsh)"; words=(ev-energy api vehicles lis) CURRENT=4; _ev_energy_completion
+    """,
+    "fish": "ev-energy completion fish | source; complete -C 'ev-energy api vehicles lis'",
+}
+
+
+@pytest.mark.parametrize("shell", COMPLETES)
+async def test_the_completion_script_works_in_a_real_shell(shell: str, tmp_path: Path) -> None:
+    program = shutil.which(shell)
+    if program is None:
+        pytest.skip(f"no {shell} is installed")
+    (tmp_path / "ev-energy").write_text(f'#!/bin/sh\nexec {" ".join(map(shlex.quote, COMMAND))} "$@"\n')
+    (tmp_path / "ev-energy").chmod(0o755)
+    env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "HOME": str(tmp_path)}
+    process = await asyncio.create_subprocess_exec(program, "-c", COMPLETES[shell], stdout=-1, stderr=-1, env=env)
+    shown, said = await process.communicate()
+    assert re.search(r"^(plain,)?list-status-logs\b", shown.decode(), re.MULTILINE), (shown, said)
 
 
 async def test_a_missing_extra_is_named(tmp_path: Path) -> None:

@@ -65,6 +65,7 @@ async def test_global_options_may_stand_before_and_after_a_command(stranger: Use
         ("[profiles.default]\noutput = 'xml'", "one of table, json, jsonl, csv, parquet"),
         ("[default]\nuser = 'x'", "[profiles.default]"),
         ("profile = '../../x'", "a name of letters"),
+        ("[profiles.default]\npostgres_dsn = 'postgresql://me:hush@db/fleet'", "an address without a password"),
         ("not toml", "a TOML file that can be read"),
     ],
 )

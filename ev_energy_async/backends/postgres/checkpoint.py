@@ -89,6 +89,20 @@ class PostgresCheckpoint(Postgres):
                 )
         self._is_open = True
 
+    async def owner(self) -> Owner | None:
+        """Return whose checkpoint it is; None if it was opened for nobody yet.
+
+        Raises:
+            CheckpointError: PostgreSQL cannot be reached, or refuses.
+        """
+        async with self._joined_or_alone() as connection:
+            found = await self._rows(
+                connection,
+                'SELECT base_url, client, "user" FROM {schema}.checkpoint_state WHERE name = %(name)s',
+                {"name": self._name},
+            )
+        return Owner(*found[0]) if found else None
+
     async def get(self, key: str) -> Entry | None:
         """Return the entry of a key; None if there is none."""
         async with self._joined_or_alone() as connection:

@@ -35,6 +35,7 @@ local state = redis.call('HMGET', KEYS[1], 'mark', 'owner', 'versions')
 if ARGV[4] == '1' and state[2] ~= ARGV[2] then redis.call('HSET', KEYS[1], 'owner', ARGV[2]) end
 return {is_new and 'made' or 'found', state[1], state[2], state[3]}
 """)
+_OWNER: Final = Script("return redis.call('HGET', KEYS[1], 'owner')")
 _HEAD: Final = """
 local state = redis.call('HMGET', KEYS[1], 'mark', 'versions')
 if state[1] ~= ARGV[1] then return {'lost'} end
@@ -142,7 +143,7 @@ class RedisCheckpoint(InRedis):
         if what == "none" or self._mark not in {None, state[0]}:
             raise self._lost()
         mark, stored, versions = state
-        found = Owner(*msgspec.json.decode(stored, type=tuple[str, str | None, str | None]))
+        found = _owner(stored)
         if found != owner:
             if not self._adopt:
                 raise CheckpointMismatch(owner, found)
@@ -154,6 +155,15 @@ class RedisCheckpoint(InRedis):
         self._mark = mark
         self._note(int(versions), self._newest)
         self._is_open = True
+
+    async def owner(self) -> Owner | None:
+        """Return whose checkpoint it is; None if it was opened for nobody yet.
+
+        Raises:
+            CheckpointError: Redis cannot be reached.
+        """
+        stored = await self._database.run(CheckpointError, _OWNER, self._keys[:1], [])
+        return _owner(text(stored)) if stored else None
 
     async def get(self, key: str) -> Entry | None:
         """Return the entry of a key; None if there is none."""
@@ -230,3 +240,7 @@ class RedisCheckpoint(InRedis):
         return CheckpointError(
             f"Redis has lost the checkpoint {self._name}: restore it from a backup, or begin anew with another object"
         )
+
+
+def _owner(stored: str) -> Owner:
+    return Owner(*msgspec.json.decode(stored, type=tuple[str, str | None, str | None]))

@@ -163,6 +163,7 @@ class Backfill(Stream[LogRead[L_co] | PollFailed]):
         self._fatal: EvEnergyError | None = None
         self._has_answer = False
         self._lean_of: Callable[[Any], Any] | None = None
+        self._done = 0
 
     @property
     def cursor(self) -> str:
@@ -181,6 +182,11 @@ class Backfill(Stream[LogRead[L_co] | PollFailed]):
             tuple(self._failed),
         )
         return write_cursor(saved)
+
+    @property
+    def done(self) -> int:
+        """How many devices this run has done with: read to the end, failed, or left out of those that it listed."""
+        return self._done
 
     def lean(self, lean_of: Callable[[Any], Any]) -> None:
         """Read what follows as lean rows in place of logs, on pages that fit them: see `Paginator.lean`."""
@@ -220,7 +226,9 @@ class Backfill(Stream[LogRead[L_co] | PollFailed]):
             if vehicle:
                 return self._item(vehicle.saved.vehicle_id, vehicle.give())
             self._giving.popleft()
-        self._active = [vehicle for vehicle in self._active if not vehicle.is_over]
+        left = [vehicle for vehicle in self._active if not vehicle.is_over]
+        self._done += len(self._active) - len(left)
+        self._active = left
         self._is_over = self._has_all and not self._active and not self._waiting
         return None
 
@@ -314,6 +322,7 @@ class Backfill(Stream[LogRead[L_co] | PollFailed]):
         self._has_answer = True
         found, undecodable = self._selection.find(page)
         self._waiting.extend(Position(SavedPosition(vehicle_id)) for vehicle_id in found)
+        self._done += len(page) - len(found)
         for entry in undecodable:
             assert entry.error is not None, "that is what it is for"  # noqa: S101  # tells type checkers
             noun = self._selection.of.noun
@@ -337,6 +346,7 @@ class Backfill(Stream[LogRead[L_co] | PollFailed]):
                 waits.append(error)
                 continue
             self._active.remove(vehicle)
+            self._done += 1
             self._failed.append(vehicle.saved)
             vehicle_id, log = vehicle.saved.vehicle_id, self._selection.log
             key = f"{vehicle_id}/{log}/failed"
