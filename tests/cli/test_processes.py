@@ -105,8 +105,7 @@ async def test_sub_sessions_are_followed_as_events_each_once(tmp_path: Path) -> 
         assert len(set(kinds)) == 4
 
         # It goes on at its checkpoint; a table has an event a line.
-        words = (*words, "-o", "csv")
-        process = await asyncio.create_subprocess_exec(*COMMAND, *words, stdout=-1, stderr=-1, env=env)
+        process = await asyncio.create_subprocess_exec(*COMMAND, *words, "-o", "csv", stdout=-1, stderr=-1, env=env)
         assert process.stdout is not None
         assert await process.stdout.readline() == b"event,sub_session_id,vehicle_id,at,what\n"
         again = (await process.stdout.readline()).decode().split(",")
