@@ -78,7 +78,7 @@ def check_auth(auth: Auth | Grant | None, *, allow_http: bool = False) -> None:
     """
     if auth is None:
         return
-    if not isinstance(auth, grants.Auth | grants.Grant):
+    if not (grants.is_auth(auth) or grants.is_grant(auth)):
         raise InvalidArgument("auth", type(auth), "credentials, or an object with `async access_token`")
     token_url = getattr(auth, "token_url", None)
     if token_url is not None:

@@ -167,6 +167,8 @@ def id_text(argument: str, reference: object, prefix: str | None = None) -> str:
     Raises:
         InvalidArgument: It has no ID, or one with another prefix, or one that would change the path.
     """
+    if prefix is not None and type(reference) is str and reference.startswith(prefix) and _FORM.fullmatch(reference):
+        return reference  # as nearly always; what follows would say the same
     if isinstance(reference, ResourceId):
         text = str(reference)
     elif isinstance(reference, str):

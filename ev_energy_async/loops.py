@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -16,16 +15,37 @@ class LoopLock:
     """A lock for whatever event loop is running: the tasks of one loop exclude each other, those of two loops do not.
 
     An `asyncio.Lock` belongs to the first loop in which somebody waits for it, and raises `RuntimeError` in any other.
-    Objects that live longer than a loop, as under repeated `asyncio.run`, use this instead.
+    Objects that live longer than a loop, as under repeated `asyncio.run`, use this instead. It takes no room while
+    nobody holds it: each of many users has a token store.
     """
 
-    def __init__(self) -> None:
-        self._locks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
+    __slots__ = ()
 
     async def __aenter__(self) -> None:
-        await self._locks.setdefault(asyncio.get_running_loop(), asyncio.Lock()).acquire()
+        key = self, asyncio.get_running_loop()
+        lock, users = _IN_USE.get(key) or (asyncio.Lock(), 0)
+        _IN_USE[key] = lock, users + 1
+        try:
+            await lock.acquire()
+        except BaseException:
+            _leave(key)
+            raise
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._locks[asyncio.get_running_loop()].release()
+        key = self, asyncio.get_running_loop()
+        _IN_USE[key][0].release()
+        _leave(key)
+
+
+# The locks that are held or waited for, with the number of tasks that do. Only the thread of its loop touches a key.
+_IN_USE: Final[dict[tuple[LoopLock, asyncio.AbstractEventLoop], tuple[asyncio.Lock, int]]] = {}
+
+
+def _leave(key: tuple[LoopLock, asyncio.AbstractEventLoop]) -> None:
+    lock, users = _IN_USE[key]
+    if users > 1:
+        _IN_USE[key] = lock, users - 1
+    else:
+        del _IN_USE[key]

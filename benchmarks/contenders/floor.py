@@ -8,27 +8,9 @@ import orjson
 
 from benchmarks.contenders.plain import Plain
 
-__all__ = ["Floor", "make"]
+__all__ = ["make"]
 
 
-class Floor(Plain):
-    """The least that can be done with a response."""
-
-    def decode_logs(self, data: bytes) -> list[Any]:
-        """Decode a page of status logs."""
-        logs: list[Any] = orjson.loads(data)
-        return logs
-
-    def decode_vehicles(self, data: bytes) -> list[Any]:
-        """Decode a page of vehicles."""
-        vehicles: list[Any] = orjson.loads(data)
-        return vehicles
-
-    def decode_vehicle(self, data: bytes) -> object:
-        """Decode one vehicle."""
-        return orjson.loads(data)
-
-
-def make(base_url: str) -> Floor:
+def make(base_url: str) -> Plain[Any, Any]:
     """Make the client."""
-    return Floor(base_url)
+    return Plain(base_url, orjson.loads, orjson.loads, orjson.loads)

@@ -14,7 +14,7 @@ from msgspec import UNSET, UnsetType
 
 from benchmarks.contenders.plain import Plain
 
-__all__ = ["Limit", "StatusLog", "Vehicle", "make"]
+__all__ = ["StatusLog", "Vehicle", "make"]
 
 
 @attrs.define(kw_only=True, eq=False, repr=False, weakref_slot=False)
@@ -62,28 +62,7 @@ class Vehicle:
     user: str | UnsetType = UNSET
 
 
-class Limit(Plain):
-    """The least that can be done to get models."""
-
-    def __init__(self, base_url: str) -> None:
-        super().__init__(base_url)
-        self._vehicle = msgspec.json.Decoder(Vehicle)
-        self._vehicles = msgspec.json.Decoder(list[Vehicle])
-        self._logs = msgspec.json.Decoder(list[StatusLog])
-
-    def decode_logs(self, data: bytes) -> list[StatusLog]:
-        """Decode a page of status logs."""
-        return self._logs.decode(data)
-
-    def decode_vehicles(self, data: bytes) -> list[Vehicle]:
-        """Decode a page of vehicles."""
-        return self._vehicles.decode(data)
-
-    def decode_vehicle(self, data: bytes) -> Vehicle:
-        """Decode one vehicle."""
-        return self._vehicle.decode(data)
-
-
-def make(base_url: str) -> Limit:
+def make(base_url: str) -> Plain[Vehicle, StatusLog]:
     """Make the client."""
-    return Limit(base_url)
+    vehicle, vehicles = msgspec.json.Decoder(Vehicle), msgspec.json.Decoder(list[Vehicle])
+    return Plain(base_url, vehicle.decode, vehicles.decode, msgspec.json.Decoder(list[StatusLog]).decode)

@@ -1,63 +1,73 @@
-"""The common part of the floor and the limit: an aiohttp session and the requests."""
+"""The common part of the floor and the limit: each call as one would write it by hand, with nothing in between."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import aiohttp
 
 from benchmarks.contenders.links import next_url
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable
 
 __all__ = ["Plain"]
 
+V = TypeVar("V")
+L = TypeVar("L")
 
-class Plain(ABC):
-    """The least that can be done to get bytes."""
 
-    def __init__(self, base_url: str) -> None:
+class Plain(Generic[V, L]):
+    """An aiohttp session, and functions of a library that decode.
+
+    Args:
+        base_url: Base URL of the API.
+        decode_vehicle: Decodes a vehicle.
+        decode_vehicles: Decodes a page of vehicles.
+        decode_logs: Decodes a page of status logs.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        decode_vehicle: Callable[[bytes], V],
+        decode_vehicles: Callable[[bytes], list[V]],
+        decode_logs: Callable[[bytes], list[L]],
+    ) -> None:
         self._base_url = base_url
         self._session: aiohttp.ClientSession | None = None
+        self._decode_vehicle = decode_vehicle
+        self.decode_vehicles = decode_vehicles
+        self.decode_logs = decode_logs
 
-    @abstractmethod
-    def decode_logs(self, data: bytes) -> Sequence[object]:
-        """Decode a page of status logs."""
+    def _opened(self) -> aiohttp.ClientSession:
+        self._session = aiohttp.ClientSession(headers={"Authorization": "Bearer a-token"})
+        return self._session
 
-    @abstractmethod
-    def decode_vehicles(self, data: bytes) -> Sequence[object]:
-        """Decode a page of vehicles."""
-
-    @abstractmethod
-    def decode_vehicle(self, data: bytes) -> object:
-        """Decode one vehicle."""
-
-    async def _get(self, url: str) -> tuple[bytes, str]:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(headers={"Authorization": "Bearer a-token"})
-        async with self._session.get(url) as response:
-            response.raise_for_status()
-            return await response.read(), response.headers.get("Link", "")
-
-    async def get_vehicle(self, vehicle_id: str) -> object:
+    async def get_vehicle(self, vehicle_id: str) -> V:
         """Get one vehicle."""
-        return self.decode_vehicle((await self._get(f"{self._base_url}/vehicles/{vehicle_id}"))[0])
+        session = self._session or self._opened()
+        async with session.get(f"{self._base_url}/vehicles/{vehicle_id}") as response:
+            response.raise_for_status()
+            return self._decode_vehicle(await response.read())
 
-    async def log_page(self, vehicle_id: str) -> Sequence[object]:
+    async def log_page(self, vehicle_id: str) -> list[L]:
         """Get one page of 100 status logs."""
-        url = f"{self._base_url}/vehicles/{vehicle_id}/status_logs?page_size=100"
-        return self.decode_logs((await self._get(url))[0])
+        session = self._session or self._opened()
+        async with session.get(f"{self._base_url}/vehicles/{vehicle_id}/status_logs?page_size=100") as response:
+            response.raise_for_status()
+            return self.decode_logs(await response.read())
 
     async def list_vehicles(self) -> int:
         """Go through all vehicles."""
+        session = self._session or self._opened()
         url: str | None = f"{self._base_url}/vehicles?page_size=100&expand=latest_status_log"
         count = 0
         while url is not None:
-            body, link = await self._get(url)
-            count += sum(1 for _ in self.decode_vehicles(body))
-            url = next_url(link)
+            async with session.get(url) as response:
+                response.raise_for_status()
+                count += sum(1 for _ in self.decode_vehicles(await response.read()))
+                url = next_url(response.headers.get("Link", ""))
         return count
 
     async def close(self) -> None:

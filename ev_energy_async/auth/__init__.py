@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from ev_energy_async.auth.file_store import FileTokenStore as FileTokenStore
     from ev_energy_async.auth.grant import Auth as Auth
     from ev_energy_async.auth.grant import Grant as Grant
+    from ev_energy_async.auth.grant import is_auth as is_auth
+    from ev_energy_async.auth.grant import is_grant as is_grant
     from ev_energy_async.auth.oauth.consent import AuthorizationRequest as AuthorizationRequest
     from ev_energy_async.auth.oauth.endpoints import AUTHORIZE_PATH as AUTHORIZE_PATH
     from ev_energy_async.auth.oauth.endpoints import AUTHORIZE_URL as AUTHORIZE_URL
@@ -36,7 +38,7 @@ else:
         callable_auth=("CallableAuth",),
         client_credentials=("ClientCredentials",),
         file_store=("FileTokenStore",),
-        grant=("Auth", "Grant"),
+        grant=("Auth", "Grant", "is_auth", "is_grant"),
         oauth=(
             "AUTHORIZE_PATH",
             "AUTHORIZE_URL",

@@ -7,15 +7,18 @@ An `Auth` hands out access tokens itself. A `Grant` only says how tokens are req
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, runtime_checkable
 
 from ev_energy_async.auth.token import OAuthClient, Token
 
 if TYPE_CHECKING:
+    from typing_extensions import TypeIs
+
     from ev_energy_async.auth.stores import TokenStore
     from ev_energy_async.messages import Request
 
-__all__ = ["Auth", "Grant", "OnToken"]
+__all__ = ["Auth", "Grant", "OnToken", "is_auth", "is_grant"]
 
 OnToken: TypeAlias = Callable[[Token], "Awaitable[object] | object"]
 """Called with each new token, after all locks are released."""
@@ -83,3 +86,26 @@ class Grant(Protocol):
             AuthError: There is no way to a new one.
         """
         ...
+
+
+_OF_GRANTS: Final = tuple(name for name in vars(Grant) if not name.startswith("_"))
+
+
+def is_auth(credentials: object) -> TypeIs[Auth]:
+    """Whether credentials hand out access tokens themselves."""
+    return hasattr(credentials, "access_token")
+
+
+def is_grant(credentials: object) -> TypeIs[Grant]:
+    """Whether credentials are a grant.
+
+    That a class has all members is enough: reading those of an instance, as `isinstance` does, may take a while, and
+    there may be one for each of many users.
+    """
+    kind: Any = type(credentials)
+    return _are_grants(kind) or isinstance(credentials, Grant)
+
+
+@lru_cache(maxsize=64)
+def _are_grants(kind: type) -> bool:
+    return all(hasattr(kind, name) for name in _OF_GRANTS)

@@ -42,6 +42,9 @@ _PAUSE_SECONDS: Final = 60.0
 _LAST_SECONDS: Final = 5.0
 _SUCCESSES: Final = range(200, 300)
 
+_NEVER: Final = float("-inf")
+_LONG_AGO: Final = dt.datetime.min.replace(tzinfo=dt.UTC)
+
 # The fetch whose `on_token` runs, in what it calls.
 _NOTIFYING: Final[ContextVar[asyncio.Task[Any] | None]] = ContextVar("ev_energy_async_notifying", default=None)
 
@@ -86,9 +89,35 @@ class TokenSource:
         exchange: Sends a request to the token endpoint.
         clock: Where time comes from.
         jitter: From 0 to 1: how much earlier than others it renews its tokens; see `decide`.
+        fetches: The fetches under way, those of other sources too; None for a collection of its own.
     """
 
-    def __init__(self, grant: Grant, exchange: Exchange, clock: Clock, jitter: float = 0.0) -> None:
+    __slots__ = (
+        "_begun",
+        "_clock",
+        "_exchange",
+        "_fetches",
+        "_fetching",
+        "_fresh",
+        "_fresh_until",
+        "_grant",
+        "_jitter",
+        "_refusal",
+        "_renew_from",
+        "_spending",
+        "_store",
+        "_token",
+        "_unsaved",
+    )
+
+    def __init__(
+        self,
+        grant: Grant,
+        exchange: Exchange,
+        clock: Clock,
+        jitter: float = 0.0,
+        fetches: dict[asyncio.Task[Any], TokenSource] | None = None,
+    ) -> None:
         self._grant = grant
         self._exchange = exchange
         self._clock = clock
@@ -100,12 +129,13 @@ class TokenSource:
         # Whether the code or refresh token of the settings has been used: from then on the store has its successor.
         self._begun = False
         self._refusal: tuple[AuthError, float] | None = None
-        self._renew_from = float("-inf")
+        self._renew_from = _NEVER
         self._fetching: asyncio.Task[Token] | None = None
-        self._tasks: set[asyncio.Task[Token]] = set()
+        # The event loop alone would not keep them.
+        self._fetches: dict[asyncio.Task[Any], TokenSource] = {} if fetches is None else fetches
         self._spending = False
         self._fresh: Token | None = None
-        self._fresh_until = dt.datetime.min.replace(tzinfo=dt.UTC)
+        self._fresh_until: dt.datetime = _LONG_AGO
 
     @property
     def token(self) -> Token | None:
@@ -150,12 +180,12 @@ class TokenSource:
     def _start(self, rejected: Secret[str] | None) -> asyncio.Task[Token]:
         task = asyncio.create_task(self._fetch(rejected), name="ev-energy-async token")
         self._fetching = task
-        self._tasks.add(task)
+        self._fetches[task] = self
         task.add_done_callback(self._fetched)
         return task
 
     def _fetched(self, task: asyncio.Task[Token]) -> None:
-        self._tasks.discard(task)
+        self._fetches.pop(task, None)
         if self._fetching is task:
             self._fetching = None
         if not task.cancelled():
@@ -276,7 +306,7 @@ class TokenSource:
 
     async def close(self) -> None:
         """Cancel the fetches in progress; one that spends a refresh token or a code has some seconds to finish."""
-        tasks = self._tasks - {asyncio.current_task()}
+        tasks = {task for task, source in self._fetches.items() if source is self} - {asyncio.current_task()}
         if tasks and self._spending:
             await asyncio.wait(tasks, timeout=_LAST_SECONDS)
         for task in tasks:

@@ -52,6 +52,8 @@ class TokenStore(Protocol):
 class MemoryTokenStore:
     """Keeps the token for as long as the process runs; may be shared by several clients of one event loop."""
 
+    __slots__ = ("_lock", "_token")
+
     def __init__(self, token: Token | None = None) -> None:
         self._token = token
         self._lock = LoopLock()

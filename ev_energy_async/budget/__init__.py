@@ -13,14 +13,15 @@ if TYPE_CHECKING:
     from ev_energy_async.budget.budget import Budget as Budget
     from ev_energy_async.budget.budget import BudgetClosed as BudgetClosed
     from ev_energy_async.budget.budget import NotInTime as NotInTime
-    from ev_energy_async.budget.budget import Spending as Spending
     from ev_energy_async.budget.protocol import RequestBudget as RequestBudget
     from ev_energy_async.budget.shared import BudgetStore as BudgetStore
     from ev_energy_async.budget.shared import SharedBudget as SharedBudget
+    from ev_energy_async.budget.spending import Spending as Spending
 else:
     __getattr__, __dir__, __all__ = face(
         __name__,
-        budget=("ANONYMOUS_LIMIT", "Budget", "BudgetClosed", "DEFAULT_LIMIT", "NotInTime", "Spending"),
+        budget=("ANONYMOUS_LIMIT", "Budget", "BudgetClosed", "DEFAULT_LIMIT", "NotInTime"),
         protocol=("RequestBudget",),
         shared=("BudgetStore", "SharedBudget"),
+        spending=("Spending",),
     )

@@ -12,14 +12,13 @@ those in flight, and those that ended without a header.
 
 from __future__ import annotations
 
-import math
 from heapq import merge
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import attrs
 import msgspec
 
-from ev_energy_async.budget.ledger import SPENT_FOR, WINDOW, Ledger, Reported, Second, finite
+from ev_energy_async.budget.ledger import FOREVER, NEVER, SPENT_FOR, WINDOW, Ledger, Reported, Second, finite
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,10 +32,12 @@ _ARRIVES_WITHIN: Final = 60.0
 _BLIND: Final = 4  # concurrent requests while nothing is known of the bucket
 _PAUSE: Final = 60.0
 _LONGEST_PAUSE: Final = 900.0
+# The requests that were given up, while there are none: most of many users have none.
+_EMPTY: Final = Ledger()
 _RESERVED: Final = 0.02  # the default share of a limit that is reserved for urgent requests
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, weakref_slot=False)
 class Permit:
     """The right to send one request, ended by `Bucket.settle`, `refused`, `forget` or `release`.
 
@@ -63,7 +64,7 @@ class Outlook(NamedTuple):
     @property
     def guess(self) -> float:
         """The estimate to report, never infinite."""
-        return self.soonest if self.likely == math.inf else self.likely
+        return self.soonest if self.likely == FOREVER else self.likely
 
 
 class BucketState(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,6 +99,26 @@ class Bucket:
         blocked_until: No permits before this, since a 429 said so.
     """
 
+    __slots__ = (
+        "_abandoned",
+        "_answered",
+        "_blind",
+        "_kept",
+        "_limit_of",
+        "_pause",
+        "_probe",
+        "_probe_at",
+        "_refusals",
+        "_refused_at",
+        "_reported",
+        "_reserve",
+        "_share",
+        "blocked_until",
+        "in_flight",
+        "limit",
+        "own_limit",
+    )
+
     def __init__(
         self, limit: int, share: float = 1.0, reserve: int | None = None, *, blind: int = _BLIND, grain: float = 1.0
     ) -> None:
@@ -106,15 +127,15 @@ class Bucket:
         self._share = share
         self._reserve = reserve
         self._set_limit(limit)
-        self._limit_of = -math.inf  # when the request that reported the limit was permitted
+        self._limit_of = NEVER  # when the request that reported the limit was permitted
         self._answered = Ledger(grain)
-        self._abandoned = Ledger(grain)
+        self._abandoned = _EMPTY
         self._reported = Reported()
         self._probe: Permit | None = None
-        self._probe_at = -math.inf
+        self._probe_at = NEVER
         self._pause = _PAUSE
-        self.blocked_until = -math.inf
-        self._refused_at = -math.inf
+        self.blocked_until = NEVER
+        self._refused_at = NEVER
         self._refusals = 0
 
     def take(self, now: float, *, urgent: bool = False) -> Permit | None:
@@ -179,6 +200,8 @@ class Bucket:
     def forget(self, now: float, permit: Permit) -> None:
         """Note that a request ended without a complete response: it may have been counted, or be counted soon."""
         self._end(now, permit)
+        if self._abandoned is _EMPTY:
+            self._abandoned = Ledger(self._answered.grain)
         self._abandoned.add(now + _ARRIVES_WITHIN, permit.at, 0)
         self._untold(now, permit, now + _ARRIVES_WITHIN)
 
@@ -241,6 +264,7 @@ class Bucket:
         self._set_limit(state.limit)
         self._limit_of = _never(state.limit_of)
         self._answered.restore(state.answered)
+        self._abandoned = Ledger(self._answered.grain)
         self._abandoned.restore(state.abandoned)
         self._reported.restore(state.reported)
         self._probe_at, self._pause = _never(state.probe_at), state.pause
@@ -251,7 +275,7 @@ class Bucket:
         self._probe = next((permit for permit in flying if permit.probe), None)
 
     def _known(self) -> bool:
-        return self._reported.at > -math.inf
+        return self._reported.at > NEVER
 
     def _spent(self) -> int:
         return self._answered.total + self._abandoned.total + self.in_flight
@@ -281,11 +305,11 @@ class Bucket:
     def _told_at(self, now: float, wanted: int) -> float:
         """Return when the reports leave room for this many, or when it is worth sending a probe."""
         if not self._known():
-            return now if self.in_flight < self._blind else math.inf
+            return now if self.in_flight < self._blind else FOREVER
         wanted -= self._reported.left(self.in_flight)
         if wanted <= 0:
             return now
-        asked = self._probe_at if self._probe is None else math.inf
+        asked = self._probe_at if self._probe is None else FOREVER
         for second in self._answered:
             if second.free_at >= asked:
                 break
@@ -334,4 +358,4 @@ def _free_at(second: Second) -> float:
 
 
 def _never(at: float | None) -> float:
-    return -math.inf if at is None else at
+    return NEVER if at is None else at

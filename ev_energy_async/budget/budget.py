@@ -16,24 +16,21 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import logging
-import math
 from heapq import heapify, heappop, heappush
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final
 
 from ev_energy_async.budget.bucket import Bucket
+from ev_energy_async.budget.ledger import FOREVER
 from ev_energy_async.budget.queue import LONG_WAIT, Turns, Waiter
+from ev_energy_async.budget.spending import Spending
 from ev_energy_async.clock import SystemClock
 from ev_energy_async.errors import EvEnergyError, InvalidArgument
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import TracebackType
-
     from ev_energy_async.budget.bucket import Outlook, Permit
     from ev_energy_async.clock import Clock
-    from ev_energy_async.messages import RateLimit
 
-__all__ = ["ANONYMOUS_LIMIT", "DEFAULT_LIMIT", "Budget", "BudgetClosed", "NotInTime", "Spending"]
+__all__ = ["ANONYMOUS_LIMIT", "DEFAULT_LIMIT", "Budget", "BudgetClosed", "NotInTime"]
 
 DEFAULT_LIMIT: Final = 1000
 """Requests per rolling hour for a pair of application and user, unless agreed otherwise."""
@@ -46,6 +43,8 @@ _LOG: Final = logging.getLogger("ev_energy_async")
 _SLEEP: Final = dt.timedelta(seconds=60)
 # A sleep may end a little early; asking again at once would find the same.
 _SHORTEST_NAP: Final = 0.001
+# The queue of a budget for which nobody has waited yet: most of those of many users.
+_NOBODY: Final = Turns()
 
 
 class NotInTime(EvEnergyError):
@@ -75,68 +74,6 @@ class BudgetClosed(EvEnergyError):
         return type(self), ()
 
 
-class Spending:
-    """One request taken from the budget; report once how it ended. A context manager, for unexpected ends.
-
-    A block that is left without a report counts as spent: the request may have reached the API.
-
-    Attributes:
-        waited: Seconds spent waiting for it.
-
-    Example:
-        >>> with await budget.acquire(deadline=request.options.deadline_at) as spending:  # doctest: +SKIP
-        ...     response = await following(request)
-        ...     if response.status == 429:
-        ...         spending.refused(response.rate_limit, retry_after(response.headers, clock.now()))
-        ...     else:
-        ...         spending.settle(response.rate_limit)
-    """
-
-    __slots__ = ("_bucket", "_changed", "_now", "_open", "_permit", "waited")
-
-    def __init__(
-        self, bucket: Bucket, permit: Permit, now: Callable[[], float], changed: Callable[[], None], waited: float = 0.0
-    ) -> None:
-        self._bucket = bucket
-        self._permit = permit
-        self._now = now
-        self._changed = changed
-        self._open = True
-        self.waited = waited
-
-    def settle(self, rate: RateLimit | None) -> None:
-        """Report a response with what its headers say of the bucket; None if they are missing."""
-        if self._close():
-            self._bucket.settle(self._now(), self._permit, rate)
-            self._changed()
-
-    def refused(self, rate: RateLimit | None, retry_after: float | None) -> None:
-        """Report a 429: nobody sends for `retry_after` seconds, or for a while if None; at most an hour."""
-        if self._close():
-            self._bucket.refused(self._now(), self._permit, rate, retry_after)
-            self._changed()
-
-    def release(self) -> None:
-        """Report that the request certainly never left this machine, so that it is not spent."""
-        if self._close():
-            self._bucket.release(self._now(), self._permit)
-            self._changed()
-
-    def _close(self) -> bool:
-        was_open, self._open = self._open, False
-        return was_open
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if self._close():
-            self._bucket.forget(self._now(), self._permit)
-            self._changed()
-
-
 class Budget:
     """A bucket of requests per rolling hour, and the queue before it. Belongs to one event loop.
 
@@ -157,6 +94,18 @@ class Budget:
         InvalidArgument: A number is out of bounds, or the reserve leaves nothing.
     """
 
+    __slots__ = (
+        "__weakref__",
+        "_bucket",
+        "_clock",
+        "_closed",
+        "_queue",
+        "_read",
+        "_slept",
+        "_timer",
+        "_timer_at",
+    )
+
     def __init__(
         self, limit: int = DEFAULT_LIMIT, *, share: float = 1.0, reserve: int | None = None, clock: Clock | None = None
     ) -> None:
@@ -172,13 +121,11 @@ class Budget:
             raise InvalidArgument("reserve", reserve, f"a number of requests from 0 to {usable - 1}")
         self._clock = clock or SystemClock()
         self._slept = 0.0
-        self._read, self._wall_read = self._clock.monotonic(), self._clock.now()
-        self._queue = Turns()
-        self._alarms: list[tuple[float, int, Waiter]] = []
-        self._number = 0
-        self._blocked_until = -math.inf
+        # The system's clock goes on while the machine sleeps; of others it is not known.
+        self._read = None if isinstance(self._clock, SystemClock) else (self._clock.monotonic(), self._clock.now())
+        self._queue = _NOBODY
         self._timer: asyncio.Task[None] | None = None
-        self._timer_at = math.inf
+        self._timer_at = FOREVER
         self._closed = False
 
     @property
@@ -230,11 +177,11 @@ class Budget:
         if self._closed:
             raise BudgetClosed
         now = self._now()
-        if not self._queue:
+        if self._queue is _NOBODY or not self._queue:
             permit = self._bucket.take(now, urgent=priority > 0)
             if permit is not None:
                 return Spending(self._bucket, permit, self._now, self._pump)
-        permit = await self._wait(now, priority, math.inf if deadline is None else deadline + self._slept)
+        permit = await self._wait(now, priority, FOREVER if deadline is None else deadline + self._slept)
         return Spending(self._bucket, permit, self._now, self._pump, self._now() - now)
 
     async def close(self) -> None:
@@ -255,9 +202,11 @@ class Budget:
         Many monotonic clocks stand still meanwhile. The wall clock does not; should it have been set instead, a few
         requests are sent too early, and the headers of their responses correct the count.
         """
-        now, wall = self._clock.monotonic(), self._clock.now()
-        passed, self._wall_read = wall - self._wall_read, wall
-        before, self._read = self._read, now
+        now = self._clock.monotonic()
+        if self._read is None:
+            return now
+        (before, wall_before), wall = self._read, self._clock.now()
+        self._read, passed = (now, wall), wall - wall_before
         if passed > _SLEEP and (slept := passed - dt.timedelta(seconds=now - before)) > _SLEEP:
             self._slept += slept.total_seconds()
             self._bucket.doubt()
@@ -267,11 +216,13 @@ class Budget:
         outlook = self._bucket.outlook(now, urgent=priority > 0, ahead=self._queue.ahead_of(priority))
         if outlook.soonest >= deadline:
             raise self._not_in_time(now, outlook.guess)
-        self._number += 1
         outcome: asyncio.Future[Permit | Exception] = asyncio.get_running_loop().create_future()
-        waiter = Waiter(outcome, self._number, priority, now, deadline)
+        if self._queue is _NOBODY:
+            self._queue = Turns()
+        self._queue.arrivals += 1
+        waiter = Waiter(outcome, self._queue.arrivals, priority, now, deadline)
         self._queue.add(waiter)
-        if now + LONG_WAIT < outlook.likely < math.inf:
+        if now + LONG_WAIT < outlook.likely < FOREVER:
             until = self._wall(now, outlook.likely).isoformat(timespec="seconds")
             self._warn(waiter, now, f"waits for about {outlook.likely - now:.0f} s, until {until}")
         self._set_alarm(waiter)
@@ -292,12 +243,12 @@ class Budget:
 
     def _pump(self) -> None:
         """Give free requests to the next waiters; called whenever something may have changed."""
-        if not self._queue and self._timer is None:
+        if self._timer is None and (self._queue is _NOBODY or not self._queue):
             return
         now = self._now()
         self._ring_alarms(now)
-        if self._bucket.blocked_until > self._blocked_until:
-            self._blocked_until = self._bucket.blocked_until
+        if self._bucket.blocked_until > self._queue.blocked_until:
+            self._queue.blocked_until = self._bucket.blocked_until
             self._dismiss_late(now)
         while self._queue:
             waiter, urgent = self._queue.first(now)
@@ -312,8 +263,8 @@ class Budget:
         self._arrange(now)
 
     def _ring_alarms(self, now: float) -> None:
-        while self._alarms and self._alarms[0][0] <= now:
-            waiter = heappop(self._alarms)[2]
+        while self._queue.alarms and self._queue.alarms[0][0] <= now:
+            waiter = heappop(self._queue.alarms)[2]
             if waiter not in self._queue:
                 continue
             if waiter.deadline <= now:
@@ -324,7 +275,7 @@ class Budget:
 
     def _dismiss_late(self, now: float) -> None:
         """End the waits whose deadline comes before the time that a 429 set."""
-        late = [waiter for waiter in self._queue if waiter.deadline <= self._blocked_until]
+        late = [waiter for waiter in self._queue if waiter.deadline <= self._queue.blocked_until]
         for waiter in late:
             self._dismiss(waiter, self._not_in_time(now, self._bucket.outlook(now).guess))
 
@@ -345,23 +296,23 @@ class Budget:
         _LOG.warning("request budget: a call %s; %d of %d used, %d waiting", what, used, limit, len(self._queue))
 
     def _set_alarm(self, waiter: Waiter) -> None:
-        if len(self._alarms) > 2 * len(self._queue) + 16:
+        if len(self._queue.alarms) > 2 * len(self._queue) + 16:
             # Most of them are for waiters that have left.
-            self._alarms = [alarm for alarm in self._alarms if alarm[2] in self._queue]
-            heapify(self._alarms)
-        if waiter.alarm < math.inf:
-            heappush(self._alarms, (waiter.alarm, waiter.number, waiter))
+            self._queue.alarms = [alarm for alarm in self._queue.alarms if alarm[2] in self._queue]
+            heapify(self._queue.alarms)
+        if waiter.alarm < FOREVER:
+            heappush(self._queue.alarms, (waiter.alarm, waiter.number, waiter))
 
     def _arrange(self, now: float) -> None:
         """Set the one timer to the next moment at which there is something to do."""
         if not self._queue:
-            self._alarms.clear()
+            self._queue.alarms.clear()
             self._stop_timer()
             return
-        at = self._alarms[0][0] if self._alarms else math.inf
+        at = self._queue.alarms[0][0] if self._queue.alarms else FOREVER
         _, urgent = self._queue.first(now)
         at = min(at, self._look_at(now, self._bucket.outlook(now, urgent=urgent)))
-        if at == math.inf or (self._timer is not None and self._timer_at <= at):
+        if at == FOREVER or (self._timer is not None and self._timer_at <= at):
             return
         self._stop_timer()
         nap = self._nap(max(at - now, _SHORTEST_NAP))

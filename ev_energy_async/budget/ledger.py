@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["SPENT_FOR", "WINDOW", "Ledger", "Reported", "Second", "finite"]
+__all__ = ["FOREVER", "NEVER", "SPENT_FOR", "WINDOW", "Ledger", "Reported", "Second", "finite"]
 
 WINDOW: Final = 3600.0
 # Two good clocks still drift apart by some tenths of a second in an hour.
 _DRIFT: Final = 1.0
 SPENT_FOR: Final = WINDOW + _DRIFT
 _SURELY_SPENT_FOR: Final = WINDOW - _DRIFT
+NEVER: Final = -math.inf
+"""The time of what has not happened yet."""
+FOREVER: Final = math.inf
+"""The time of what is not going to happen."""
+# Nothing is ever added to it: those who have something make a list of their own.
+_NONE: Final[list[Any]] = []
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, weakref_slot=False)
 class Second:
     """Requests that ended within one second; each attribute is the most cautious of theirs."""
 
@@ -42,16 +48,19 @@ class Ledger:
         grain: Seconds that are counted together.
 
     Attributes:
+        grain: Seconds that are counted together.
         total: Their number.
         quiet_until: Before this none of them leaves the window.
     """
 
+    __slots__ = ("_seconds", "grain", "quiet_until", "total")
+
     def __init__(self, grain: float = 1.0) -> None:
-        self._grain = grain
+        self.grain = grain
         self.total = 0
-        self.quiet_until = math.inf
-        # At most 3,600. An empty deque would take 760 bytes, and each of many users has a budget.
-        self._seconds: list[Second] = []
+        self.quiet_until = FOREVER
+        # At most 3,600. A deque would take 760 bytes, and each of many users has a budget.
+        self._seconds: list[Second] = _NONE
 
     def __iter__(self) -> Iterator[Second]:
         return iter(self._seconds)
@@ -61,7 +70,9 @@ class Ledger:
         self.total += 1
         if not self._seconds:
             self.quiet_until = at + SPENT_FOR
-        elif at - (last := self._seconds[-1]).first < self._grain:
+            self._seconds = [Second(at, at, sent, 1, surely_counted)]
+            return
+        if at - (last := self._seconds[-1]).first < self.grain:
             last.last = at
             last.sent = min(last.sent, sent)
             last.count += 1
@@ -80,7 +91,7 @@ class Ledger:
         """Take the values of `state`, in the order of their time."""
         self._seconds = [Second(*each) for each in sorted(state)]
         self.total = sum(each.count for each in self._seconds)
-        self.quiet_until = self._seconds[0].free_at if self._seconds else math.inf
+        self.quiet_until = self._seconds[0].free_at if self._seconds else FOREVER
 
     def pop_free(self, now: float) -> list[Second]:
         """Remove and return the requests that have left the window."""
@@ -88,7 +99,7 @@ class Ledger:
         while self._seconds and self._seconds[0].free_at <= now:
             gone.append(self._seconds.pop(0))
             self.total -= gone[-1].count
-        self.quiet_until = self._seconds[0].free_at if self._seconds else math.inf
+        self.quiet_until = self._seconds[0].free_at if self._seconds else FOREVER
         return gone
 
 
@@ -99,13 +110,15 @@ class Reported:
         at: When it was last reported; minus infinity if never.
     """
 
+    __slots__ = ("_low", "_newest", "_regained", "_untold", "_untold_total", "at")
+
     def __init__(self) -> None:
-        self.at = -math.inf
-        self._newest = -math.inf  # when the newest request with a response was permitted
+        self.at = NEVER
+        self._newest = NEVER  # when the newest request with a response was permitted
         # Responses that may be the most recent, the lowest `remaining` first: (arrival, remaining).
-        self._low: list[tuple[float, int]] = []
+        self._low: list[tuple[float, int]] = _NONE
         # Requests that ended without a header, until a later one has a response: (counted by then, how many).
-        self._untold: list[tuple[float, int]] = []
+        self._untold: list[tuple[float, int]] = _NONE
         self._untold_total = 0
         self._regained = 0
 
@@ -118,8 +131,8 @@ class Reported:
     ) -> None:
         """Take the values of `state`."""
         at, newest, self._low, self._untold, self._regained = state
-        self.at = -math.inf if at is None else at
-        self._newest = -math.inf if newest is None else newest
+        self.at = NEVER if at is None else at
+        self._newest = NEVER if newest is None else newest
         self._untold_total = sum(count for _, count in self._untold)
 
     def left(self, in_flight: int) -> int:
@@ -135,7 +148,10 @@ class Reported:
             self._low.pop(0)
         while self._low and self._low[-1][1] >= remaining:
             self._low.pop()
-        self._low.append((now, remaining))
+        if self._low:
+            self._low.append((now, remaining))
+        else:
+            self._low = [(now, remaining)]
         while self._untold and self._untold[0][0] < self._newest:
             self._untold_total -= self._untold.pop(0)[1]
 
@@ -148,7 +164,7 @@ class Reported:
             before, count = self._untold.pop()
             self._untold.append((max(before, counted_by), count + 1))
         else:
-            self._untold.append((counted_by, 1))
+            self._untold = [*self._untold, (counted_by, 1)]
 
     def regains(self, gone: Second) -> bool:
         """Whether requests that left the window were certainly still in it at the last report."""
@@ -161,8 +177,8 @@ class Reported:
 
     def lapse(self) -> None:
         """Forget the reports: their requests have left the window, and what others spent since is unknown."""
-        self.at = -math.inf
-        self._low.clear()
+        self.at = NEVER
+        self._low = _NONE
         self._regained = 0
 
 

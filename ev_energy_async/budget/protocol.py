@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 if TYPE_CHECKING:
     import datetime as dt
 
-    from ev_energy_async.budget.budget import Spending
+    from ev_energy_async.budget.spending import Spending
 
 __all__ = ["RequestBudget"]
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
+from ev_energy_async.budget.ledger import NEVER
+
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Iterator
@@ -59,9 +61,20 @@ class Waiter:
 
 
 class Turns:
-    """The waiters in order; `len`, `in` and removal take constant time."""
+    """The waiters in order; `len`, `in` and removal take constant time.
+
+    Attributes:
+        arrivals: How many there have been.
+        blocked_until: Those whose deadline comes before it have been dismissed.
+        alarms: When waiters need attention, as a heap: (time, number, waiter).
+    """
+
+    __slots__ = ("_levels", "_passed_over", "_size", "alarms", "arrivals", "blocked_until")
 
     def __init__(self) -> None:
+        self.alarms: list[tuple[float, int, Waiter]] = []
+        self.arrivals = 0
+        self.blocked_until = NEVER
         self._levels: dict[int, OrderedDict[int, Waiter]] = {}
         self._passed_over = 0
         self._size = 0

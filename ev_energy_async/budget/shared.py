@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeVar
 
 from ev_energy_async.budget.bucket import Bucket, Outlook, Permit
-from ev_energy_async.budget.budget import DEFAULT_LIMIT, Budget, Spending
+from ev_energy_async.budget.budget import DEFAULT_LIMIT, Budget
 from ev_energy_async.budget.exchange import GRAIN, SOON, Ask, Reply, Report, Wish, exchange, next_look
 from ev_energy_async.budget.ledger import Ledger
 from ev_energy_async.errors import EvEnergyError, InvalidArgument
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
+    from ev_energy_async.budget.spending import Spending
     from ev_energy_async.clock import Clock
 
 __all__ = ["BudgetStore", "SharedBudget"]

@@ -316,5 +316,5 @@ class LazyGroup(Generic[G_co]):
             return cls
         group: G_co = found(client)
         # Not a data descriptor, so the instance's own attribute wins from now on.
-        vars(client)[self._name] = group
+        setattr(client, self._name, group)
         return group

@@ -1,7 +1,7 @@
 """The attempts of a call: for each its turn in the budget, its token and the wire, and between them the waits.
 
-The pipeline puts one handler below the user's middleware. Its usual way is one coroutine, which only looks things up:
-whatever has to wait, and whatever follows a failure, has a coroutine of its own.
+The pipeline puts one handler below the user's middleware. Its usual way is one coroutine: what follows a failure has
+coroutines of its own.
 """
 
 from __future__ import annotations
@@ -21,10 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ev_energy_async.auth import Auth
-    from ev_energy_async.budget import RequestBudget, Spending
-    from ev_energy_async.clock import Clock, RandomSource
+    from ev_energy_async.budget import RequestBudget
+    from ev_energy_async.http.pipeline import Shared
     from ev_energy_async.http.retry import Outcome
-    from ev_energy_async.http.transport import Transport
     from ev_energy_async.messages import RawResponse, Request
 
 __all__ = ["Attempts"]
@@ -33,40 +32,29 @@ _LOG: Final = logging.getLogger("ev_energy_async")
 _REQUEST_ID: Final = "X-Request-ID"
 _UNAUTHORIZED: Final = 401
 _TOO_MANY: Final = 429
+_NO_TOKEN: Final = Secret("")
 
 
 class Attempts:
     """The handler that sends requests, again if the retry policy allows, within the budget and with a token.
 
     Args:
-        transport: The wire.
+        shared: The part of the client that its views share: the wire and the sources of time and randomness.
         headers: Headers of every request, the user's context among them; they win.
         auth: Where tokens come from; None for requests without one.
         budget: The hourly budget of requests.
-        clock: Source of time.
-        random: Source of randomness.
     """
 
-    __slots__ = ("_auth", "_authorization", "_budget", "_clock", "_headers", "_random", "_token", "_transport")
+    __slots__ = ("_auth", "_authorization", "_budget", "_headers", "_shared", "_token")
 
-    def __init__(
-        self,
-        transport: Transport,
-        headers: Mapping[str, str],
-        auth: Auth | None,
-        budget: RequestBudget,
-        clock: Clock,
-        random: RandomSource,
-    ) -> None:
-        self._transport = transport
+    def __init__(self, shared: Shared, headers: Mapping[str, str], auth: Auth | None, budget: RequestBudget) -> None:
+        self._shared = shared
         self._headers = headers
         self._auth = auth
         self._budget = budget
-        self._clock = clock
-        self._random = random
         # The latest token and the header made of it: most calls have the same one.
         self._token: Secret[str] | None = None
-        self._authorization = Secret("")
+        self._authorization: Secret[str] = _NO_TOKEN
 
     async def __call__(self, request: Request[Any]) -> RawResponse:
         """Send a request until its outcome is final.
@@ -78,31 +66,46 @@ class Attempts:
         """
         if not self._headers.items() <= request.headers.items():
             request = request.with_headers(self._headers)  # middleware made another one
-        record = request.options.record
+        options, auth = request.options, self._auth
+        record = options.record
+        # Writes go before reads: unless the caller says otherwise, they have 1.
+        priority = int(request.method not in messages.SAFE_METHODS) if options.priority is None else options.priority
         outcome: Outcome | None = None
         while True:
             attempt = record.begin_attempt()
             try:
-                spending = await self._turn(request)
+                try:
+                    spending = await self._budget.acquire(priority=priority, deadline=options.deadline_at)
+                except budget_package.NotInTime as error:
+                    raise BudgetExhausted(request, error.retry_at) from error
+                except budget_package.BudgetClosed as error:
+                    raise ConnectionFailed(request, "the client is closed", unsent=True, transient=False) from error
+                record.budget_wait += spending.waited
                 with spending:
                     try:
-                        authorization = None if self._auth is None else await self._authorized(request)
+                        authorization = None if auth is None else self._header(Secret(await auth.access_token()))
                         started = time.perf_counter()
-                        response = await self._transport(request, authorization)
+                        response = await self._shared.transport(request, authorization)
                         attempt.answered = True
                         if _LOG.isEnabledFor(logging.DEBUG):
                             _log(response, time.perf_counter() - started)
-                        if response.status == _UNAUTHORIZED and authorization is not None:
-                            response = await self._with_another_token(request, authorization, response)
+                        if response.status == _UNAUTHORIZED and auth is not None and authorization is not None:
+                            response = await self._with_another_token(request, auth, authorization, response)
                     except BaseException:
                         if not (attempt.sent or attempt.answered):
                             spending.release()  # no token, no connection: the API never saw it
                         raise
-                    self._report(spending, response)
+                    if response.status == _TOO_MANY:
+                        stated = retry_after(response.status, response.headers, self._shared.clock.now())
+                        spending.refused(response.rate_limit, stated)
+                    else:
+                        spending.settle(response.rate_limit)
                 if response.status < FAILURES:
                     return response
                 outcome = response
             except (TransportError, ApiError) as error:
+                if isinstance(error, AuthUnavailable):
+                    error.request = request  # whoever raised it did not know
                 outcome = error
             except BudgetExhausted as error:
                 if outcome is None:
@@ -110,53 +113,24 @@ class Attempts:
                 # The outcome of the attempt before says more: the bucket is empty because of it.
                 record.retry_at = error.retry_at
                 return ended(outcome)
-            final = await pause(request, outcome, self._clock, self._random)
+            final = await pause(request, outcome, self._shared.clock, self._shared.random)
             if final is not None:
                 return final
 
-    async def _turn(self, request: Request[Any]) -> Spending:
-        """Wait for a request of the budget. Writes go before reads: unless the caller says otherwise, they have 1."""
-        options = request.options
-        priority = int(request.method not in messages.SAFE_METHODS) if options.priority is None else options.priority
-        try:
-            spending = await self._budget.acquire(priority=priority, deadline=options.deadline_at)
-        except budget_package.NotInTime as error:
-            raise BudgetExhausted(request, error.retry_at) from error
-        except budget_package.BudgetClosed as error:
-            raise ConnectionFailed(request, "the client is closed", unsent=True, transient=False) from error
-        options.record.budget_wait += spending.waited
-        return spending
-
-    def _report(self, spending: Spending, response: RawResponse) -> None:
-        if response.status == _TOO_MANY:
-            stated = retry_after(response.status, response.headers, self._clock.now())
-            spending.refused(response.rate_limit, stated)
-        else:
-            spending.settle(response.rate_limit)
-
-    async def _authorized(self, request: Request[Any], rejected: Secret[str] | None = None) -> Secret[str]:
-        """Return the `Authorization` header with a token other than a rejected one, if there is another."""
-        auth: Any = self._auth
-        try:
-            if rejected is None:
-                token = Secret(await auth.access_token())
-            else:
-                token = Secret(await auth.access_token(rejected=rejected.reveal()))
-        except AuthUnavailable as error:
-            error.request = request
-            raise
+    def _header(self, token: Secret[str]) -> Secret[str]:
+        """Return the `Authorization` header of a token."""
         if token != self._token:
             auth_package.check_token("access_token", token.reveal())
             self._token, self._authorization = token, token.prefixed("Bearer ")
         return self._authorization
 
     async def _with_another_token(
-        self, request: Request[Any], refused: Secret[str], response: RawResponse
+        self, request: Request[Any], auth: Auth, refused: Secret[str], response: RawResponse
     ) -> RawResponse:
         """Send a request once more after a 401 if there is another token; else return the response to the first."""
         rejected = Secret(refused.reveal().removeprefix("Bearer "))
-        fresh = await self._authorized(request, rejected)
-        return response if fresh == refused else await self._transport(request, fresh)
+        fresh = self._header(Secret(await auth.access_token(rejected=rejected.reveal())))
+        return response if fresh == refused else await self._shared.transport(request, fresh)
 
 
 def _log(response: RawResponse, seconds: float) -> None:

@@ -8,6 +8,7 @@ The pipeline limits calls here, the transport attempts.
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
@@ -29,22 +30,27 @@ class Limit:
 
     __slots__ = ("_cancelling", "_limits", "_task", "at", "expired", "owner")
 
-    def __init__(self, limits: Limits, task: asyncio.Task[Any], at: float, owner: object) -> None:
+    def __init__(self, limits: Limits, seconds: float, owner: object) -> None:
+        task = asyncio.current_task()
+        assert task is not None, "called outside a task"  # noqa: S101  # a coroutine runs in a task, as aiohttp needs
         self._limits = limits
-        self._task = task
+        self._task: asyncio.Task[Any] = task
         self._cancelling = task.cancelling()
-        self.at = at
+        self.at = task.get_loop().time() + seconds
         self.owner = owner
         self.expired = False
 
     def __enter__(self) -> Self:
-        self._limits.watch(self)
+        self._limits.open.add(self)
+        if self.at < self._limits.rings_at:
+            self._limits.ring_at(self.at)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._limits.forget(self)
+        # The timer stays: most likely there is another limit by then.
+        self._limits.open.discard(self)
         if self.expired and self._task.uncancel() <= self._cancelling and isinstance(error, asyncio.CancelledError):
             raise TimeoutError from error
 
@@ -55,57 +61,56 @@ class Limit:
 
 
 class Limits:
-    """The limits that are open. Belongs to one event loop."""
+    """The limits that are open. Belongs to one event loop.
 
-    __slots__ = ("_open", "_timer")
+    Attributes:
+        open: The limits.
+        rings_at: When the timer rings, on the clock of the event loop; infinite without one.
+    """
+
+    __slots__ = ("_timer", "open", "rings_at")
 
     def __init__(self) -> None:
-        self._open: set[Limit] = set()
+        self.open: set[Limit] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self.rings_at = math.inf
 
     def within(self, seconds: float, owner: object = None) -> Limit:
         """Return a limit for the current task, from now."""
-        task = asyncio.current_task()
-        assert task is not None, "called outside a task"  # noqa: S101  # a coroutine runs in a task, as aiohttp needs
-        return Limit(self, task, task.get_loop().time() + seconds, owner)
+        return Limit(self, seconds, owner)
 
-    def watch(self, limit: Limit) -> None:
-        """Expire a limit when its time comes, unless it is forgotten before."""
-        self._open.add(limit)
-        if self._timer is None or limit.at < self._timer.when():
-            self._set_timer(limit.at)
-
-    def forget(self, limit: Limit) -> None:
-        """Let a limit be. The timer stays: most likely there is another limit by then."""
-        self._open.discard(limit)
+    def owners(self) -> set[object]:
+        """Return the owners of open limits."""
+        return {limit.owner for limit in self.open}
 
     def count(self, owner: object) -> int:
         """Return the number of open limits of an owner."""
-        return sum(limit.owner is owner for limit in self._open)
+        return sum(limit.owner is owner for limit in self.open)
 
     def end(self, owner: object = None) -> None:
         """End the blocks of an owner, or of all, when the event loop comes round."""
         loop = asyncio.get_running_loop()
-        for limit in self._open:
+        for limit in self.open:
             if owner is None or limit.owner is owner:
                 loop.call_soon(self._expire, limit)
 
-    def _set_timer(self, at: float) -> None:
+    def ring_at(self, at: float) -> None:
+        """Look at the limits at a time."""
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_at(at, self._ring)
+        self._timer, self.rings_at = asyncio.get_running_loop().call_at(at, self._ring), at
 
     def _ring(self) -> None:
-        self._timer = None
+        self._timer, self.rings_at = None, math.inf
         now = asyncio.get_running_loop().time()
-        waiting = [limit for limit in self._open if not limit.expired]
+        waiting = [limit for limit in self.open if not limit.expired]
         for limit in waiting:
             if limit.at <= now:
                 self._expire(limit)
         at = min((limit.at for limit in waiting if not limit.expired), default=None)
         if at is not None:
-            self._set_timer(at)
+            self.ring_at(at)
 
     def _expire(self, limit: Limit) -> None:
-        if limit in self._open and not limit.expired:
+        if limit in self.open and not limit.expired:
             limit.expire()

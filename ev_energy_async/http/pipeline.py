@@ -11,7 +11,6 @@ import asyncio
 import functools
 import logging
 from typing import TYPE_CHECKING, Any, Final, TypeVar
-from weakref import WeakSet
 
 import attrs
 
@@ -23,6 +22,7 @@ from ev_energy_async.http.attempts import Attempts
 from ev_energy_async.http.limits import Limits
 from ev_energy_async.http.middleware import chain, keeping_options
 from ev_energy_async.http.responses import data_of
+from ev_energy_async.http.token_endpoint import TokenEndpoint
 from ev_energy_async.http.transport import lost
 from ev_energy_async.masking import Secret, printable
 from ev_energy_async.messages import (
@@ -31,7 +31,6 @@ from ev_energy_async.messages import (
     Request,
     with_more_headers,
 )
-from ev_energy_async.urls import beside
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -75,6 +74,7 @@ class Shared:
         timeout: Limit of a token request, in seconds.
         allow_http: Whether a token endpoint may be unencrypted beyond this machine.
         observers: Who is told of calls and events.
+        headers: Headers of every request.
     """
 
     transport: Transport
@@ -90,12 +90,17 @@ class Shared:
     allow_http: bool = False
     observers: list[Observer] = attrs.field(factory=list[Any], init=False)
     closed: bool = attrs.field(default=False, init=False)
+    headers: Mapping[str, str] = attrs.field(init=False)
     _loop: asyncio.AbstractEventLoop | None = attrs.field(default=None, init=False)
     _version_warned: bool = attrs.field(default=False, init=False)
     # The tokens of many users may expire together: the token endpoint is not asked for all of them at once.
     token_requests: asyncio.Semaphore = attrs.field(factory=lambda: asyncio.Semaphore(_TOKEN_REQUESTS), init=False)
     limits: Limits = attrs.field(factory=Limits, init=False)
-    derived: WeakSet[Core] = attrs.field(factory=WeakSet[Any], init=False)
+    # The token fetches under way, of all views.
+    fetches: dict[asyncio.Task[Any], TokenSource] = attrs.field(factory=dict[Any, Any], init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.headers = {VERSION_HEADER: self.version}
 
     @property
     def prefix(self) -> str:
@@ -115,16 +120,15 @@ class Shared:
         elif self._loop is not loop:
             raise errors.EvEnergyError("this client belongs to another event loop; make one client for each loop")
 
-    def check_version(self, response: RawResponse) -> None:
-        """Warn once if a response is in another version of the API than was requested."""
-        answered = response.headers.get(VERSION_HEADER)
-        if answered is not None and answered != self.version and not self._version_warned:
+    def warn_of_version(self, answered: str) -> None:
+        """Warn once that a response is in another version of the API than was requested."""
+        if not self._version_warned:
             self._version_warned = True
             text = "%sversion %s of the API was requested, the response is in version %s"
             _LOG.warning(text, self.prefix, self.version, printable(answered, 100))
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, weakref_slot=False)
 class Route:
     """The way of the requests of one view of a client.
 
@@ -142,28 +146,28 @@ class Route:
 class Core:
     """The calls of one client, or of a view with a token of its own.
 
+    Nothing is made before a call needs it: most of the views of many users wait for theirs.
+
     Args:
         shared: What it shares with the other views.
         credentials: A grant, an object with `access_token`, or None.
         budget: The request budget to share with other clients; None for one of its own.
         label: The client's name in logs and statistics.
+        is_derived: Whether it belongs to a view, so that the rest of the client outlives it.
     """
 
     __slots__ = (
-        "__weakref__",
+        "_auth",
         "_budget",
         "_calls",
         "_failures",
         "_last_success",
         "_owns_budget",
         "_retries",
-        "_token_url",
-        "auth",
         "credentials",
+        "is_derived",
         "label",
         "shared",
-        "stands_for_an_application",
-        "tokens",
     )
 
     def __init__(
@@ -172,16 +176,14 @@ class Core:
         credentials: Auth | Grant | None,
         budget: RequestBudget | None = None,
         label: str | None = None,
+        *,
+        is_derived: bool = False,
     ) -> None:
         self.shared = shared
         self.label = label
         self.credentials = credentials
-        self.tokens: TokenSource | None = None
-        self.auth: Auth | None = None
-        self._token_url: str | None = None
-        self.stands_for_an_application = False
-        if credentials is not None:
-            self._identify(credentials)
+        self.is_derived = is_derived
+        self._auth: Auth | None = None
         # A budget that was handed in may be shared with other clients and outlives this one.
         self._owns_budget = budget is None
         self._budget = budget
@@ -190,53 +192,69 @@ class Core:
 
     def with_credentials(self, credentials: Auth | Grant | None, label: str | None) -> Core:
         """Return a core with another token and a budget of its own; it ends with this client."""
-        derived = Core(self.shared, credentials, label=label)
-        self.shared.derived.add(derived)
-        return derived
+        return Core(self.shared, credentials, label=label, is_derived=True)
 
-    def _identify(self, credentials: Auth | Grant) -> None:
-        if isinstance(credentials, auth_package.Auth):
-            self.auth = credentials
-            return
-        self._token_url = credentials.token_url
-        self.stands_for_an_application = credentials.for_application
-        jitter = self.shared.random.random()
-        self.auth = self.tokens = auth_package.TokenSource(credentials, self._exchange, self.shared.clock, jitter)
+    @property
+    def auth(self) -> Auth | None:
+        """Where tokens come from; None without credentials."""
+        credentials = self.credentials
+        if self._auth is None and credentials is not None:
+            if auth_package.is_auth(credentials):
+                self._auth = credentials
+            else:
+                shared = self.shared
+                endpoint = TokenEndpoint(shared, credentials.token_url, self.label)
+                jitter = shared.random.random()
+                self._auth = auth_package.TokenSource(credentials, endpoint, shared.clock, jitter, shared.fetches)
+        return self._auth
+
+    @property
+    def tokens(self) -> TokenSource | None:
+        """The source of the tokens of a grant; None for other credentials, and for none."""
+        auth = self.auth
+        return None if auth is self.credentials or not isinstance(auth, auth_package.TokenSource) else auth
+
+    @property
+    def stands_for_an_application(self) -> bool:
+        """Whether the token stands for the application rather than for one user."""
+        credentials = self.credentials
+        return credentials is not None and not auth_package.is_auth(credentials) and credentials.for_application
 
     @property
     def budget(self) -> RequestBudget:
         """The hourly budget of requests; that of anonymous callers without a token."""
         if self._budget is None:
-            limit = budget_package.ANONYMOUS_LIMIT if self.auth is None else budget_package.DEFAULT_LIMIT
+            limit = budget_package.ANONYMOUS_LIMIT if self.credentials is None else budget_package.DEFAULT_LIMIT
             self._budget = budget_package.Budget(limit, clock=self.shared.clock)
         return self._budget
 
     def route(self, user: str | None) -> Route:
         """Return the way of requests in the context of a user."""
         shared = self.shared
-        headers = {VERSION_HEADER: shared.version}
-        if self.auth is not None and user is not None:
-            headers[_USER_HEADER] = f"{shared.transport.base_url}/users/{user}"
-        attempts = Attempts(shared.transport, headers, self.auth, self.budget, shared.clock, shared.random)
+        headers: Mapping[str, str] = shared.headers
+        if self.credentials is not None and user is not None:
+            headers = {**headers, _USER_HEADER: f"{shared.transport.base_url}/users/{user}"}
+        attempts = Attempts(shared, headers, self.auth, self.budget)
         return Route(chain([*map(keeping_options, shared.middleware)], attempts), headers, user)
 
     async def call(self, route: Route, request: Request[T], options: CallOptions) -> Response[T]:
         """Send a request and decode its response, or raise."""
+        shared = self.shared
         self._check(request, route.user)
-        self._check_open(request)
-        started = self.shared.clock.monotonic()
+        started = shared.clock.monotonic()
         more = options.headers
         headers = with_more_headers(request.headers, more) if more else request.headers
         request = request.changed(
             headers={**headers, **route.headers}, options=options.begun(started, request.on_bad_item)
         )
         self._calls += 1
-        limit = self._limit(request)
+        limit = shared.limits.within(options.deadline, self)
         try:
             with limit:
                 response = await route.handler(request)
-                self.shared.check_version(response)
-                made = response.with_data(await data_of(request, response, self.shared.codec, self.shared.clock))
+                if (answered := response.headers.get(VERSION_HEADER)) != shared.version and answered is not None:
+                    shared.warn_of_version(answered)
+                made = response.with_data(await data_of(request, response, shared.codec, shared.clock))
         except BaseException as error:
             self._failures += 1
             meant = self._meant(error, request, limit)
@@ -245,17 +263,18 @@ class Core:
                 raise meant from error
             raise
         finally:
-            self._retries += max(0, request.options.record.attempts - 1)
-        self._last_success = self.shared.clock.now()
-        self._tell(request, started, made.status, None)
+            if request.options.record.attempt.number > 1:
+                self._retries += request.options.record.attempt.number - 1
+        self._last_success = shared.clock.now()
+        if shared.observers:
+            self._tell(request, started, made.status, None)
         return made
 
     def _tell(self, request: Request[Any], started: float, status: int | None, error: str | None) -> None:
-        if self.shared.observers:
-            duration, attempts = self.shared.clock.monotonic() - started, request.options.record.attempts
-            call = messages.CallFinished(request, status, error, duration, attempts, self.budget.remaining)
-            for observer in self.shared.observers:
-                observer.on_call(call)
+        duration, attempts = self.shared.clock.monotonic() - started, request.options.record.attempts
+        call = messages.CallFinished(request, status, error, duration, attempts, self.budget.remaining)
+        for observer in self.shared.observers:
+            observer.on_call(call)
 
     def tell(self, event: object) -> None:
         """Tell observers of an event of a watch."""
@@ -271,6 +290,7 @@ class Core:
                 "operation", operation.name, "one that only reads, since the client is read-only"
             )
         self.shared.check_loop()
+        self._check_open(request)
 
     def _check_open(self, request: Request[Any]) -> None:
         if self.shared.closed:
@@ -280,7 +300,7 @@ class Core:
         """Send a body to a URL that is not the API's: once, without token and user, within the deadline of a call."""
         self._check_open(request)
         request = request.changed(options=request.options.begun(self.shared.clock.monotonic()))
-        limit = self._limit(request)
+        limit = self.shared.limits.within(request.options.deadline, self)
         try:
             with limit:
                 return await self.shared.transport.exchange(request, url, request, stream=body)
@@ -288,10 +308,6 @@ class Core:
             if (meant := self._meant(error, request, limit)) is not None:
                 raise meant from error
             raise
-
-    def _limit(self, request: Request[Any]) -> Limit:
-        """Return the limit of a call: its deadline, or before that the end of the client."""
-        return self.shared.limits.within(request.options.deadline, self)
 
     def _meant(self, error: BaseException, request: Request[Any], limit: Limit) -> errors.TransportError | None:
         """Return the error that a call ends with in place of the one that came up; None if it is the same."""
@@ -311,28 +327,10 @@ class Core:
         reason = f"not within the deadline of {request.options.deadline:g} s"
         return lost(request, errors.RequestTimeout, reason, sent=sent)
 
-    async def _exchange(self, request: Request[Any]) -> RawResponse:
-        """Send a request to the token or revocation endpoint."""
-        stated = self._token_url
-        is_revocation = request.operation.name == "oauth.revoke"
-        origin = stated or self.shared.transport.base_url
-        url = stated if stated and not is_revocation else beside(origin, request.path)
-        request = request.changed(options=CallOptions(self.shared.timeout, label=self.label))
-        # The form holds codes and tokens: errors carry the request without it.
-        shown = Request(
-            request.operation, request.path, headers=request.without_secrets().headers, options=request.options
-        )
-        try:
-            async with self.shared.token_requests:
-                return await self.shared.transport.exchange(request, url, shown, request.authorization)
-        except errors.OutcomeUnknown as error:
-            # Nothing that the caller asked for is in doubt, and a token can be requested again.
-            kind = errors.RequestTimeout if isinstance(error.__cause__, TimeoutError) else errors.ConnectionFailed
-            raise kind(shown, error.reason) from error
-
     def stats(self) -> stats.Stats:
         """Return the figures, without a request."""
-        token = None if self.tokens is None else self.tokens.token
+        tokens = self.tokens
+        token = None if tokens is None else tokens.token
         return stats.Stats(
             label=self.label,
             calls=self._calls,
@@ -351,11 +349,16 @@ class Core:
 
     async def close(self) -> None:
         """End the client with all its views: their calls and token fetches, and the session if it is its own."""
-        self.shared.closed = True
-        self.shared.limits.end()
-        for each in [self, *self.shared.derived]:
+        shared = self.shared
+        shared.closed = True
+        # Whoever waits for a budget does so in a call.
+        calling = [owner for owner in shared.limits.owners() if isinstance(owner, Core)]
+        shared.limits.end()
+        for source in {*shared.fetches.values()}:
+            await source.close()
+        for each in {self, *calling}:
             await each.release()
-        await self.shared.transport.close()
+        await shared.transport.close()
 
     async def end(self) -> None:
         """End the calls under way, and release what they needed."""
@@ -364,7 +367,7 @@ class Core:
 
     async def release(self) -> None:
         """End the token fetch under way, and the budget if it is its own."""
-        if self.tokens is not None:
-            await self.tokens.close()
+        if self._auth is not None and (tokens := self.tokens) is not None:
+            await tokens.close()
         if self._owns_budget and self._budget is not None:
             await self._budget.close()

@@ -20,7 +20,7 @@ class Proxies:
     """Finds the proxy of an origin, once for each; the environment of a running program does not change."""
 
     def __init__(self) -> None:
-        self._found: dict[tuple[str, str], Secret[str] | None] = {}
+        self._found: dict[tuple[str, ...], Secret[str] | None] = {}
 
     def find(self, url: str) -> Secret[str] | None:
         """Return the URL of the proxy for a URL, credentials included; None if it is reached directly.
@@ -28,11 +28,11 @@ class Proxies:
         Raises:
             InvalidArgument: The environment names a proxy that is no http(s) URL.
         """
-        scheme, _, rest = url.partition("://")
-        authority = rest.partition("/")[0]
-        if (scheme, authority) not in self._found:
-            self._found[scheme, authority] = _find(scheme, authority)
-        return self._found[scheme, authority]
+        # Scheme with its colon, nothing, authority.
+        key = tuple(url.split("/", 3)[:3])
+        if key not in self._found:
+            self._found[key] = _find(key[0][:-1], key[2])
+        return self._found[key]
 
 
 def _find(scheme: str, authority: str) -> Secret[str] | None:

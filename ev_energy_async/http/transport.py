@@ -91,6 +91,7 @@ class Transport:
         self._session = session
         self._owned = session is None
         self._largest = largest_body
+        self._small = min(largest_body, LARGEST_SMALL_BODY)
         self._slots: asyncio.Semaphore | None = None
         self._limits = Limits()
         self._closed = False
@@ -133,7 +134,10 @@ class Transport:
         session = self._open(shown)
         options = request.options
         attempt, known = options.record.attempt, options.record.secrets
-        known += [each for each in (authorization, url) if isinstance(each, Secret) and each not in known]
+        if authorization is not None and authorization not in known:
+            known.append(authorization)
+        if isinstance(url, Secret) and url not in known:
+            known.append(url)
         proxy = self._proxies.find(reveal(url)) if self._owned else None
         outer = sys.exc_info()[1]
         # Waiting for a connection is not the request's fault, so it does not count against its time: a slot is a
@@ -141,7 +145,8 @@ class Transport:
         slots = self._slots or self._make_slots(session)
         await slots.acquire()
         try:
-            self._open(shown)  # it may have been closed in the meantime
+            if self._closed or session.closed:
+                self._open(shown)  # which says so
             # Sessions of other people do not say when there is a connection, so the worst is assumed.
             attempt.sent = not self._owned
             _ATTEMPT.set(attempt)
@@ -190,11 +195,15 @@ class Transport:
             **more,
         )
         request.options.record.attempt.sent = True
-        content = await self._read(shown, response)
-        # A copy, since the response's own is no value: it does not pickle.
-        received = response.headers.copy()
-        if "Content-Encoding" in received and is_cut_off(received, content):
-            raise aiohttp.ClientPayloadError("the compressed body breaks off")
+        received, length = response.headers, response.content_length
+        if "Content-Encoding" in received:
+            content = await self._read(shown, response)
+            if is_cut_off(received, content):
+                raise aiohttp.ClientPayloadError("the compressed body breaks off")
+        elif length is not None and length <= self._small:
+            content = await response.read()
+        else:
+            content = await self._read(shown, response)
         address = shown.path if isinstance(url, Secret) else url
         return Response(shown, address, response.status, received, content, content)
 
@@ -202,7 +211,7 @@ class Transport:
         """Read a body up to the limit, without holding more than that at any time, and close the response."""
         # Neither an error nor a token is large; a page of items may be.
         is_large = response.status in _SUCCESSES and not shown.operation.name.startswith("oauth.")
-        largest = self._largest if is_large else min(self._largest, LARGEST_SMALL_BODY)
+        largest = self._largest if is_large else self._small
         length = response.content_length
         # A compressed body may be far larger than its length.
         if length is not None and length <= largest and "Content-Encoding" not in response.headers:
@@ -305,7 +314,7 @@ def lost(shown: Request[Any], kind: type[TransportError], reason: str, *, sent: 
 
 
 def _too_large(shown: Request[Any], response: aiohttp.ClientResponse, largest: int) -> DecodeError:
-    head: RawResponse = Response(shown, "", response.status, response.headers.copy(), b"", b"")
+    head: RawResponse = Response(shown, "", response.status, response.headers, b"", b"")
     return DecodeError(f"the body is larger than {largest:,} bytes", "$", head)
 
 

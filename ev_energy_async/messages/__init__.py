@@ -40,9 +40,9 @@ if TYPE_CHECKING:
     from ev_energy_async.messages.request import RawResponse as RawResponse
     from ev_energy_async.messages.request import Request as Request
     from ev_energy_async.messages.request import Response as Response
-    from ev_energy_async.messages.request import Retry as Retry
-    from ev_energy_async.messages.request import RetryEvent as RetryEvent
     from ev_energy_async.messages.request import Sender as Sender
+    from ev_energy_async.messages.retry import Retry as Retry
+    from ev_energy_async.messages.retry import RetryEvent as RetryEvent
 else:
     __getattr__, __dir__, __all__ = face(
         __name__,
@@ -67,8 +67,7 @@ else:
             "RawResponse",
             "Request",
             "Response",
-            "Retry",
-            "RetryEvent",
             "Sender",
         ),
+        retry=("Retry", "RetryEvent"),
     )

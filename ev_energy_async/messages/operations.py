@@ -5,6 +5,7 @@ The generated endpoint functions hold one `Operation` each; `calls.requests` bui
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeAlias, TypeVar
 
 import attrs
@@ -121,6 +122,7 @@ class Operation(Generic[T_co]):
         into: Any = self.into()
         return list[into] if self.is_list and self.items is None else into
 
+    @lru_cache(maxsize=1024)  # noqa: B019  # there are some hundred operations, and they stay
     def type_for(self, status: int) -> Any:
         """Return the type that the body of a response is decoded to; None if a response of this status has none."""
         others: Mapping[int, Any] = {} if self.by_status is None else self.by_status()

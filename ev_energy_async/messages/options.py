@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from ev_energy_async._base import InvalidArgument
-from ev_energy_async.messages.request import OnBadItem, Retry
+from ev_energy_async.messages.request import OnBadItem
+from ev_energy_async.messages.retry import Retry
 from ev_energy_async.values import plain
 
 __all__ = ["check_headers", "check_on_bad_item", "check_priority", "check_retry", "with_more_headers"]

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Literal, Protocol, TypeAl
 from urllib.parse import parse_qsl
 
 import attrs
+from multidict import CIMultiDictProxy
 
-from ev_energy_async._base import InvalidArgument
-from ev_energy_async.masking import Secret
 from ev_energy_async.messages.headers import count
+from ev_energy_async.messages.retry import Retry
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import msgspec
 
-    from ev_energy_async.clock import RandomSource
+    from ev_energy_async.masking import Secret
     from ev_energy_async.messages.operations import Operation
 
 __all__ = [
@@ -41,8 +41,6 @@ __all__ = [
     "RawResponse",
     "Request",
     "Response",
-    "Retry",
-    "RetryEvent",
     "Sender",
 ]
 
@@ -54,60 +52,6 @@ _PERSONAL: Final = frozenset({"contains", "coordinates", "email", "postal_code"}
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
-
-
-@attrs.frozen(eq=False)
-class RetryEvent:
-    """A retry that is about to happen.
-
-    Attributes:
-        request: The request to be sent again.
-        attempt: Attempts made so far.
-        outcome: The response or error that the latest one ended with.
-        delay: Seconds until the next one.
-    """
-
-    request: Request[Any]
-    attempt: int
-    outcome: RawResponse | Exception
-    delay: float
-
-
-@attrs.frozen(kw_only=True)
-class Retry:
-    """The retry policy of a client or call.
-
-    Exponential backoff with full jitter: the wait before the n-th retry is drawn from 0 to `base * 2 ** (n - 1)`
-    seconds, at most `longest`. A `Retry-After` header is waited out instead if the call's deadline allows; otherwise
-    the error is raised at once.
-
-    Attributes:
-        attempts: Attempts at most, the first included; 1 turns retries off.
-        base: Upper bound of the first wait, in seconds.
-        longest: Upper bound of every drawn wait, in seconds.
-        before: Called before each retry, e.g. to count them; must not block.
-
-    Raises:
-        InvalidArgument: A number is out of bounds.
-    """
-
-    attempts: int = 4
-    base: float = 0.5
-    longest: float = 30.0
-    before: Callable[[RetryEvent], object] | None = None
-
-    def __attrs_post_init__(self) -> None:
-        if isinstance(self.attempts, bool) or not isinstance(self.attempts, int) or self.attempts < 1:
-            raise InvalidArgument("attempts", self.attempts, "an integer of at least 1")
-        for name in ("base", "longest"):
-            value: float = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
-                raise InvalidArgument(name, value, "seconds, not below zero")
-
-    def delay(self, attempt: int, random: RandomSource) -> float:
-        """Return the seconds to wait after an attempt, drawn from the given source."""
-        # The exponent is bounded, since a float is.
-        return random.uniform(0, min(self.longest, self.base * 2 ** min(attempt - 1, 60)))
 
 
 @attrs.frozen(eq=False)
@@ -149,6 +93,10 @@ class Attempt:
     answered: bool = False
 
 
+def _no_secrets() -> list[Secret[Any]]:
+    return []  # calling `list[Secret[Any]]` takes ten times as long, and every call comes here
+
+
 @attrs.define(eq=False)
 class CallRecord:
     """The record of one call so far: filled in on the way, read by logs and traces.
@@ -167,7 +115,7 @@ class CallRecord:
     retry_wait: float = 0.0
     budget_wait: float = 0.0
     retry_at: dt.datetime | None = None
-    secrets: list[Secret[Any]] = attrs.field(factory=list[Secret[Any]])
+    secrets: list[Secret[Any]] = attrs.field(factory=_no_secrets)
 
     @property
     def attempts(self) -> int:
@@ -176,7 +124,9 @@ class CallRecord:
 
     def begin_attempt(self) -> Attempt:
         """Return the next attempt, of which nothing is sent yet."""
-        self.attempt = Attempt(self.attempt.number + 1)
+        if self.attempt.number:
+            self.attempt = Attempt(self.attempt.number)
+        self.attempt.number += 1
         return self.attempt
 
 
@@ -303,9 +253,9 @@ class Request(Generic[T_co]):
 
     def without_secrets(self) -> Request[T_co]:
         """Return the request as errors and logs may carry it: without its authorization, whoever added it."""
+        if self.authorization is None and "authorization" not in " ".join(self.headers).lower():
+            return self  # as nearly always
         shown = {name: value for name, value in self.headers.items() if name.lower() != "authorization"}
-        if self.authorization is None and len(shown) == len(self.headers):
-            return self
         return Request(self.operation, self.path, self.query, shown, self.body, self.options, self.on_bad_item)
 
     def with_headers(self, headers: Mapping[str, str]) -> Request[T_co]:
@@ -372,6 +322,11 @@ class Response(Generic[T_co]):
         limit = count(self.headers.get("X-RateLimit-Limit"))
         remaining = count(self.headers.get("X-RateLimit-Remaining"))
         return None if limit is None or remaining is None else RateLimit(limit, remaining)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The headers of a response of aiohttp are a view, which does not pickle.
+        headers = self.headers.copy() if isinstance(self.headers, CIMultiDictProxy) else self.headers
+        return Response, (self.request, self.url, self.status, headers, self.body, self.data)
 
     def __repr__(self) -> str:
         return f"<Response {self.status} to {self.request}, {len(self.body)} bytes>"

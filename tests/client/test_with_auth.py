@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import tracemalloc
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
@@ -124,14 +125,46 @@ async def test_tokens_that_end_together_are_no_storm(clock: FakeClock) -> None:
     assert 1 < most <= 8
 
 
-async def test_twenty_thousand_views_are_small() -> None:
-    app = EvEnergy()
-    app.with_auth(of(0))
-    grants = [of(number) for number in range(1_000)]
-    tracemalloc.start()
-    before, _ = tracemalloc.get_traced_memory()
-    views: list[Any] = [app.with_auth(grant) for grant in grants]
-    after, _ = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
+async def test_a_view_takes_half_a_kilobyte_and_what_its_first_call_needs_is_made_then() -> None:
+    async def answer(line: Connection, _: RawServer) -> None:
+        while await line.receive():
+            await line.send(reply(b"[]", headers={"X-RateLimit-Limit": "1000", "X-RateLimit-Remaining": "900"}))
 
-    assert (after - before) / len(views) < 4_096
+    async with RawServer(answer) as server, EvEnergy(base_url=server.base_url) as app:
+        tracemalloc.start()
+        await _read(app.with_auth(StaticToken("first")))
+        tokens, grants = [StaticToken(f"of-{number}") for number in range(100)], [of(number) for number in range(100)]
+        before = _traced()
+        waiting = [app.with_auth(grant) for grant in grants]
+        made = _traced()
+        called = [app.with_auth(token) for token in tokens]
+        for view in called:
+            await _read(view)
+        after = _traced()
+        tracemalloc.stop()
+
+    assert (made - before) / len(waiting) < 512
+    assert (after - made) / len(called) < 2_560
+
+
+def _traced() -> int:
+    gc.collect()
+    return tracemalloc.get_traced_memory()[0]
+
+
+async def test_a_closed_client_ends_the_token_fetches_and_waits_of_all_its_views() -> None:
+    async def silence(line: Connection, server: RawServer) -> None:
+        server.requests.append(await line.receive())
+        await line.until_closed()
+
+    async with RawServer(silence) as server:
+        app = EvEnergy(base_url=server.base_url)
+        fetching, waiting = app.with_auth(of(1)), app.with_auth(StaticToken("t"))
+        calls = [asyncio.create_task(_read(fetching)), *(asyncio.create_task(_read(waiting)) for _ in range(6))]
+        await until(lambda: len(server.requests) == 5 and waiting.budget.waiting == 2)
+        await app.close()
+        ended = await asyncio.gather(*calls, return_exceptions=True)
+
+    assert [type(each) for each in ended] == [ConnectionFailed] * 7
+    assert waiting.budget.waiting == 0
+    assert [task for task in asyncio.all_tasks() if "token" in task.get_name()] == []
