@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ev_energy_async._base import InvalidArgument
-from ev_energy_async.messages.request import OnBadItem
 from ev_energy_async.messages.retry import Retry
 from ev_energy_async.values import plain
+
+if TYPE_CHECKING:
+    from ev_energy_async.messages.request import OnBadItem
 
 __all__ = ["check_headers", "check_on_bad_item", "check_priority", "check_retry", "with_more_headers"]
 

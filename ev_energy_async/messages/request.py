@@ -46,6 +46,7 @@ __all__ = [
 
 DEFAULT_TIMEOUT: Final = 30.0
 DEFAULT_DEADLINE: Final = 60.0
+_RETRY: Final = Retry()
 
 # Query parameters that may tell who somebody is.
 _PERSONAL: Final = frozenset({"contains", "coordinates", "email", "postal_code"})
@@ -151,7 +152,7 @@ class CallOptions:
 
     timeout: float = DEFAULT_TIMEOUT
     deadline: float = DEFAULT_DEADLINE
-    retry: Retry = Retry()
+    retry: Retry = _RETRY
     priority: int | None = None
     headers: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
     on_bad_item: OnBadItem = "raise"
