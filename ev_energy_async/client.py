@@ -26,11 +26,10 @@ from ev_energy_async.messages import (
     CallOptions,
     OnBadItem,
     Retry,
-    check_headers,
+    check_keep_body,
     check_on_bad_item,
-    check_priority,
     check_retry,
-    with_more_headers,
+    with_changes,
 )
 from ev_energy_async.urls import BASE_URL
 
@@ -84,6 +83,8 @@ class EvEnergy(Flows):
         report_unknown: Whether keys that the schema does not know count as such; models drop them either way. Looking
             for them costs about as much as decoding.
         on_bad_item: What to do with an item of a list that cannot be decoded: `raise`, `skip`, or a function.
+        keep_body: Whether responses keep their raw body beside the data. Without it a page that is held takes half the
+            memory; errors carry theirs all the same.
         read_only: Whether to refuse every call that writes.
         label: The client's name in `repr`, logs and metrics.
         link_origins: Origins besides that of `base_url` that `Link` headers may name, as behind a gateway; pages are
@@ -122,6 +123,7 @@ class EvEnergy(Flows):
         on_drift: Callable[[Drift], object] | None = None,
         report_unknown: bool = False,
         on_bad_item: OnBadItem = "raise",
+        keep_body: bool = True,
         read_only: bool = False,
         label: str | None = None,
         link_origins: Iterable[str] = (),
@@ -159,6 +161,7 @@ class EvEnergy(Flows):
             on_bad_item=check_on_bad_item(on_bad_item),
             label=label,
             base_url=transport.base_url,
+            keep_body=check_keep_body(keep_body),
         )
         self._core = Core(shared, auth, budget, label)
         self._user = None if user is None else config.check_user(user)
@@ -237,6 +240,7 @@ class EvEnergy(Flows):
         headers: Mapping[str, str] | None = None,
         priority: int | None = None,
         on_bad_item: OnBadItem | None = None,
+        keep_body: bool | None = None,
     ) -> Self:
         """Return a view of this client with other call options; what is not given stays.
 
@@ -249,6 +253,7 @@ class EvEnergy(Flows):
             headers: Headers to add; not those of the client itself.
             priority: Precedence when the budget is short; higher goes first. Reads have 0, writes 1.
             on_bad_item: What to do with an item of a list that cannot be decoded.
+            keep_body: Whether responses keep their raw body beside the data.
 
         Raises:
             InvalidArgument: One of them is not as described.
@@ -256,16 +261,8 @@ class EvEnergy(Flows):
         Example:
             >>> vehicle = await ev.with_options(timeout=5, retry=Retry(attempts=1)).vehicles.get(id)  # doctest: +SKIP
         """
-        given: dict[str, Any] = {
-            "timeout": None if timeout is None else seconds("timeout", timeout),
-            "deadline": None if deadline is None else seconds("deadline", deadline),
-            "retry": None if retry is None else check_retry(retry),
-            "headers": None if headers is None else with_more_headers(self._options.headers, check_headers(headers)),
-            "priority": None if priority is None else check_priority(priority),
-            "on_bad_item": None if on_bad_item is None else check_on_bad_item(on_bad_item),
-        }
-        changes = {name: value for name, value in given.items() if value is not None}
-        return self._view(_options=attrs.evolve(self._options, **changes))
+        given = timeout, deadline, retry, headers, priority, on_bad_item, keep_body
+        return self._view(_options=with_changes(self._options, *given))
 
     @property
     def base_url(self) -> str:

@@ -60,6 +60,7 @@ class ClientOptions(TypedDict, total=False):
     on_drift: Callable[[Drift], object] | None
     report_unknown: bool
     on_bad_item: OnBadItem
+    keep_body: bool
     read_only: bool
     label: str | None
     link_origins: Iterable[str]

@@ -254,7 +254,8 @@ class Core:
                 response = await route.handler(request)
                 if (answered := response.headers.get(VERSION_HEADER)) != shared.version and answered is not None:
                     shared.warn_of_version(answered)
-                made = response.with_data(await data_of(request, response, shared.codec, shared.clock))
+                data = await data_of(request, response, shared.codec, shared.clock)
+                made = response.with_data(data, keep_body=options.keep_body)
         except BaseException as error:
             self._failures += 1
             meant = self._meant(error, request, limit)

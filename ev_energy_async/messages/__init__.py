@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from ev_energy_async.messages.operations import Operation as Operation
     from ev_energy_async.messages.operations import Param as Param
     from ev_energy_async.messages.options import check_headers as check_headers
+    from ev_energy_async.messages.options import check_keep_body as check_keep_body
     from ev_energy_async.messages.options import check_on_bad_item as check_on_bad_item
     from ev_energy_async.messages.options import check_priority as check_priority
     from ev_energy_async.messages.options import check_retry as check_retry
+    from ev_energy_async.messages.options import with_changes as with_changes
     from ev_energy_async.messages.options import with_more_headers as with_more_headers
     from ev_energy_async.messages.problem import Problem as Problem
     from ev_energy_async.messages.problem import credentials_in as credentials_in
@@ -49,7 +51,15 @@ else:
         headers=("retry_after_text", "seconds_stated"),
         observing=("CallFinished", "Observer"),
         operations=("IDEMPOTENT_METHODS", "Operation", "Param", "SAFE_METHODS"),
-        options=("check_headers", "check_on_bad_item", "check_priority", "check_retry", "with_more_headers"),
+        options=(
+            "check_headers",
+            "check_keep_body",
+            "with_changes",
+            "check_on_bad_item",
+            "check_priority",
+            "check_retry",
+            "with_more_headers",
+        ),
         problem=("Problem", "credentials_in", "known_secrets", "without_input"),
         request=(
             "Attempt",

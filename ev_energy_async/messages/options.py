@@ -7,16 +7,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
 
 from ev_energy_async._base import InvalidArgument
+from ev_energy_async.clock import seconds
 from ev_energy_async.messages.retry import Retry
 from ev_energy_async.values import plain
 
 if TYPE_CHECKING:
-    from ev_energy_async.messages.request import OnBadItem
+    from ev_energy_async.clock import Duration
+    from ev_energy_async.messages.request import CallOptions, OnBadItem
 
-__all__ = ["check_headers", "check_on_bad_item", "check_priority", "check_retry", "with_more_headers"]
+__all__ = [
+    "check_headers",
+    "check_keep_body",
+    "with_changes",
+    "check_on_bad_item",
+    "check_priority",
+    "check_retry",
+    "with_more_headers",
+]
 
 # What the client itself says in each request, or the HTTP library for it.
 _OWN_HEADERS: Final = frozenset(
@@ -80,3 +92,37 @@ def check_priority(value: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise InvalidArgument("priority", value, "an integer")
     return value
+
+
+def check_keep_body(value: object) -> bool:
+    """Return whether responses keep their raw body, if it says so."""
+    if not isinstance(value, bool):
+        raise InvalidArgument("keep_body", value, "True or False")
+    return value
+
+
+def with_changes(
+    options: CallOptions,
+    timeout: Duration | None = None,  # a setting, not a cancel scope
+    deadline: Duration | None = None,
+    retry: Retry | None = None,
+    headers: Mapping[str, str] | None = None,
+    priority: int | None = None,
+    on_bad_item: OnBadItem | None = None,
+    keep_body: bool | None = None,
+) -> CallOptions:
+    """Return options with changes, as `EvEnergy.with_options` describes them; what is None stays.
+
+    Raises:
+        InvalidArgument: One of them is not as described.
+    """
+    given: dict[str, Any] = {
+        "timeout": None if timeout is None else seconds("timeout", timeout),
+        "deadline": None if deadline is None else seconds("deadline", deadline),
+        "retry": None if retry is None else check_retry(retry),
+        "headers": None if headers is None else with_more_headers(options.headers, check_headers(headers)),
+        "priority": None if priority is None else check_priority(priority),
+        "on_bad_item": None if on_bad_item is None else check_on_bad_item(on_bad_item),
+        "keep_body": None if keep_body is None else check_keep_body(keep_body),
+    }
+    return attrs.evolve(options, **{name: value for name, value in given.items() if value is not None})

@@ -148,6 +148,7 @@ class CallOptions:
         base_url: Base URL of the client, for traces; empty where no client is involved.
         deadline_at: End of the call on the client's monotonic clock; set when it begins.
         record: The record of this call; set when it begins.
+        keep_body: Whether responses keep their raw body beside the data; those of errors always do.
     """
 
     timeout: float = DEFAULT_TIMEOUT
@@ -160,6 +161,7 @@ class CallOptions:
     base_url: str = ""
     deadline_at: float | None = None
     record: CallRecord = attrs.field(factory=CallRecord)
+    keep_body: bool = True
 
     def begun(self, now: float, on_bad_item: OnBadItem | None = None) -> CallOptions:
         """Return the options of a call that begins now, with its deadline fixed and a fresh record.
@@ -180,6 +182,7 @@ class CallOptions:
             self.base_url,
             now + self.deadline,
             CallRecord(),
+            self.keep_body,
         )
 
     @property
@@ -302,7 +305,7 @@ class Response(Generic[T_co]):
         url: Absolute URL of the request.
         status: HTTP status.
         headers: Headers; names are case-insensitive.
-        body: The raw bytes.
+        body: The raw bytes; empty under `keep_body=False`.
         data: The decoded body.
     """
 
@@ -313,9 +316,9 @@ class Response(Generic[T_co]):
     body: bytes
     data: T_co
 
-    def with_data(self, data: T) -> Response[T]:
-        """Return the same response with other data."""
-        return Response(self.request, self.url, self.status, self.headers, self.body, data)
+    def with_data(self, data: T, *, keep_body: bool = True) -> Response[T]:
+        """Return the same response with other data, and without its raw body on request."""
+        return Response(self.request, self.url, self.status, self.headers, self.body if keep_body else b"", data)
 
     @property
     def rate_limit(self) -> RateLimit | None:

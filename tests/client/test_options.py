@@ -16,6 +16,7 @@ from ev_energy_async import (
     DecodeError,
     EvEnergy,
     InvalidArgument,
+    NotFound,
     RequestTimeout,
     Response,
     Retry,
@@ -67,6 +68,30 @@ async def test_a_view_changes_what_is_given_and_keeps_the_rest(network: Network)
     assert (second.timeout, second.deadline, second.priority) == (7, 60, None)
     for options in seen:
         assert (options.retry, options.on_bad_item, options.label) == (retry, "skip", "fleet")
+
+
+async def test_a_held_response_is_without_its_body_on_request_and_an_error_with_it(network: Network) -> None:
+    network.answer("GET", "/regions", [{"id": "regn01"}], repeat=True)
+    network.answer("GET", "/users/me", {"title": "no"}, status=404, repeat=True)
+    async with EvEnergy(keep_body=False) as ev:
+        page = await ev.regions.list()
+        kept = await ev.with_options(keep_body=True).regions.list()
+        with pytest.raises(NotFound) as caught:
+            await ev.users.get("me")
+
+    assert (len(page), page.response.body, page.response.status) == (1, b"", 200)
+    assert kept.response.body == b'[{"id": "regn01"}]'
+    assert b"no" in caught.value.response.body
+
+
+async def test_a_page_whose_items_cannot_be_decoded_has_its_body_without_keep_body_too(network: Network) -> None:
+    network.answer("GET", "/regions", [{"id": 5}])
+    async with EvEnergy(keep_body=False) as ev:
+        with pytest.raises(DecodeError) as caught:
+            await ev.regions.list()
+
+    assert caught.value.response is not None
+    assert caught.value.response.body == b'[{"id": 5}]'
 
 
 async def test_durations_are_seconds_or_a_timedelta(network: Network) -> None:  # noqa: ARG001  # pytest passes it
@@ -124,6 +149,7 @@ def test_a_view_keeps_its_user_and_its_class() -> None:
         ({"priority": "high"}, "priority"),
         ({"priority": True}, "priority"),
         ({"on_bad_item": "ignore"}, "on_bad_item"),
+        ({"keep_body": "no"}, "keep_body"),
         ({"on_bad_item": ["skip"]}, "on_bad_item"),
         ({"headers": [("X-A", "1")]}, "headers"),
     ],
