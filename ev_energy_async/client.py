@@ -35,7 +35,7 @@ from ev_energy_async.urls import BASE_URL
 
 if TYPE_CHECKING:
     import ssl as tls
-    from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from types import TracebackType
     from typing import Unpack
 
@@ -315,7 +315,7 @@ class EvEnergy(Flows):
         """Origins besides that of `base_url` that `Link` headers may name."""
         return self._core.shared.link_origins
 
-    def send(self, request: Request[T]) -> Coroutine[Any, Any, Response[T]]:
+    async def send(self, request: Request[T]) -> Response[T]:
         """Send a request and decode its response; the endpoint functions call this.
 
         Raises:
@@ -327,8 +327,7 @@ class EvEnergy(Flows):
         """
         if self._route is None:
             self._route = self._core.route(self._user)
-        # Not a coroutine function: that would add a frame to every call.
-        return self._core.call(self._route, request, self._options)
+        return await self._core.call(self._route, request, self._options)
 
     async def authenticate(self) -> None:
         """Obtain the access token now, not with the first request; no effect without credentials.

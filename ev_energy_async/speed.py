@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import warnings
+from typing import Any
 
 import aiohttp
 
@@ -44,9 +45,10 @@ def enable() -> None:
         pass  # there is none, as there should be
     else:
         raise EvEnergyError("speed.enable() was called inside a running event loop; call it before asyncio.run(...)")
-    aiohttp.set_zlib_backend(isal_zlib)
+    backend: Any = isal_zlib  # aiohttp names it, and its own type does not fit it
+    aiohttp.set_zlib_backend(backend)
     if sys.platform != "win32":
         with warnings.catch_warnings():
             # From Python 3.14 on policies are deprecated; until they are gone they are the one switch for all loops.
             warnings.simplefilter("ignore", DeprecationWarning)
-            asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+            asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # pyright: ignore[reportDeprecated]  # as above

@@ -173,6 +173,9 @@ class Page(Sequence[T_co], Generic[T_co]):
     def __getitem__(self, index: int | slice) -> T_co | Sequence[T_co]:
         return self.items[index]
 
+    def __iter__(self) -> Iterator[T_co]:
+        return iter(self.items)
+
     def __len__(self) -> int:
         return len(self.items)
 

@@ -98,11 +98,8 @@ def _text(response: RawResponse) -> str:
 
 async def _decoded(request: Request[Any], response: RawResponse, codec: Codec, into: Any) -> Any:
     operation, outer = request.operation, sys.exc_info()[1]
-    body = response.body
-    if request.pick is not None and operation.items is None:
-        body = codec_package.picked(body, request.pick)
     try:
-        made, steps = codec.begin(body, into, request.lean)
+        made, steps = codec.begin(_picked(request, response), into, request.lean)
         return made if steps is None else await _run(steps)
     except errors.DecodeError as error:
         # The codec's frames hold the body, in which there may be a presigned URL or personal data.
@@ -112,8 +109,15 @@ async def _decoded(request: Request[Any], response: RawResponse, codec: Codec, i
             reason = f"the response is {kind or 'of no content type'}, not JSON ({error.reason})"
             raise errors.DecodeError(reason, error.path, response) from error
         if operation.is_list:
-            return await _good_part(request, response, codec, body, error)
+            return await _good_part(request, response, codec, error)
         raise errors.DecodeError(error.reason, error.path, response) from error
+
+
+def _picked(request: Request[Any], response: RawResponse) -> bytes:
+    """Return the part of a body that is to be decoded. No frame of a caller holds it: error trackers record those."""
+    if request.pick is None or request.operation.items is not None:
+        return response.body
+    return codec_package.picked(response.body, request.pick)
 
 
 async def _run(steps: Generator[None, None, T]) -> T:
@@ -127,17 +131,15 @@ async def _run(steps: Generator[None, None, T]) -> T:
         await asyncio.sleep(0)
 
 
-async def _good_part(
-    request: Request[Any], response: RawResponse, codec: Codec, body: bytes, first: errors.DecodeError
-) -> Any:
+async def _good_part(request: Request[Any], response: RawResponse, codec: Codec, first: errors.DecodeError) -> Any:
     """Return a page of which some items cannot be decoded, treated as the call's options say."""
     key = request.operation.items
     into: Any = request.operation.into() if request.operation.into is not None else Any
     try:
         if key is None:
-            return await _good_items(request, response, codec, body, into, "$")
+            return await _good_items(request, response, codec, _picked(request, response), into, "$")
         # The items are a member of an object: they are decoded apart from it.
-        members = await _run(codec.member_steps(body))
+        members = await _run(codec.member_steps(response.body))
         items = await _good_items(request, response, codec, members[key], _item_type(into, key), f"$.{key}")
         rest = {name: msgspec.Raw(part) for name, part in members.items() if name != key}
         page: Any = codec.decode(msgspec.json.encode({**rest, key: []}), into)

@@ -31,7 +31,7 @@ else:
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Iterable
+    from collections.abc import AsyncIterator, Callable, Iterable
 
     from ev_energy_async.calls import Page, Paginator
     from ev_energy_async.devices import Backfilling
@@ -204,7 +204,27 @@ class Backfill(Stream[LogRead[L_co] | PollFailed]):
             InvalidArgument: The cursor names pages that there are none of.
             StopAsyncIteration: Everything was delivered, or it was closed.
         """
+        # What was read is given out at once: of a hundred logs one has to be waited for.
+        if not (self._is_over or self._is_busy) and (found := self._held()) is not None:
+            return found
         return await super().__anext__()
+
+    async def batches(self) -> AsyncIterator[list[Read[L_co]]]:
+        """Yield the same items in lists, one for each page of a vehicle: for those who write many at once.
+
+        `cursor` is behind the whole of a list as soon as it is given out, so store it after the list's last item.
+
+        Raises:
+            EvEnergyError: As the iterator itself.
+
+        Example:
+            >>> async for items in logs.batches():  # doctest: +SKIP
+            ...     await write(items)
+            ...     await save(logs.cursor)
+        """
+        async for item in self:
+            rest = len(self._giving[0]) if self._giving and not self._failures else 0
+            yield [item, *(held for _ in range(rest) if (held := self._held()) is not None)]
 
     async def _next(self) -> Read[L_co]:
         while not self._is_over:
@@ -224,7 +244,7 @@ class Backfill(Stream[LogRead[L_co] | PollFailed]):
         while self._giving:
             vehicle = self._giving[0]
             if vehicle:
-                return self._item(vehicle.saved.vehicle_id, vehicle.give())
+                return self._item(vehicle.vehicle_id, vehicle.give())
             self._giving.popleft()
         left = [vehicle for vehicle in self._active if not vehicle.is_over]
         self._done += len(self._active) - len(left)
@@ -296,12 +316,12 @@ class Backfill(Stream[LogRead[L_co] | PollFailed]):
         wanted = self._selection
         list_logs = getattr(api, wanted.row.function)
         paginator: Paginator[Any] = list_logs(
-            self._sender, vehicle.saved.vehicle_id, page_size=PAGE_SIZE, on_bad_item=itself, **wanted.filters
+            self._sender, vehicle.vehicle_id, page_size=PAGE_SIZE, on_bad_item=itself, **wanted.filters
         )
         if self._lean_of is not None:
             paginator = paginator.lean(self._lean_of)
         try:
-            page = await _page_at(paginator, vehicle.saved.page)
+            page = await _page_at(paginator, vehicle.page)
         except EvEnergyError as error:
             self._note(vehicle, error)
             return
@@ -348,7 +368,7 @@ class Backfill(Stream[LogRead[L_co] | PollFailed]):
             self._active.remove(vehicle)
             self._done += 1
             self._failed.append(vehicle.saved)
-            vehicle_id, log = vehicle.saved.vehicle_id, self._selection.log
+            vehicle_id, log = vehicle.vehicle_id, self._selection.log
             key = f"{vehicle_id}/{log}/failed"
             self._failures.append(self._failure(key, vehicle_id, log, error))
         if waits:

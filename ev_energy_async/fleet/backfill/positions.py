@@ -67,14 +67,15 @@ class Position:
         saved: Where it continues.
 
     Attributes:
-        saved: Where a cursor has to continue, to deliver nothing twice and leave nothing out.
+        vehicle_id: Which.
+        page: The cursor of its page; None for the first.
         is_over: Whether everything was delivered.
     """
 
-    __slots__ = ("_left", "_next", "_skips", "is_over", "saved")
+    __slots__ = ("_bad", "_below", "_left", "_next", "_skips", "is_over", "page", "vehicle_id")
 
     def __init__(self, saved: SavedPosition) -> None:
-        self.saved = saved
+        self.vehicle_id, self.page, self._below, self._bad = saved
         self.is_over = False
         self._left: deque[Item] = deque()
         self._next: str | None = None
@@ -82,6 +83,11 @@ class Position:
 
     def __len__(self) -> int:
         return len(self._left)
+
+    @property
+    def saved(self) -> SavedPosition:
+        """Where a cursor has to continue, to deliver nothing twice and leave nothing out."""
+        return SavedPosition(self.vehicle_id, self.page, self._below, self._bad)
 
     def take(self, page: Page[Any], time: str) -> None:
         """Take the page that `saved` names.
@@ -93,30 +99,31 @@ class Position:
         bad, logs = _sorted(page, time)
         if self._skips:
             # Logs that have come since shift the first page: what was delivered may be further down, on the next one.
-            bad = bad[self.saved.bad :]
-            last = (instant(self.saved.below) or 0, self.saved.below)
-            logs = [placed for placed in logs if not self.saved.below or (placed.at, placed.text) < last]
+            bad = bad[self._bad :]
+            last = (instant(self._below) or 0, self._below)
+            logs = [placed for placed in logs if not self._below or (placed.at, placed.text) < last]
             self._skips = not logs
         self._left.extend(bad)
         self._left.extend(Item(placed.text, placed.log) for placed in logs)
         self._next = page.next_cursor
-        self._turn()
+        if not self._left:
+            self._turn()
 
     def give(self) -> Item:
         """Give out the next item."""
         entry = self._left.popleft()
         if entry.error is None:
-            self.saved = self.saved._replace(below=entry.text)
+            self._below = entry.text
         else:
-            self.saved = self.saved._replace(bad=self.saved.bad + 1)
-        self._turn()
+            self._bad += 1
+        if not self._left:
+            self._turn()
         return entry
 
     def _turn(self) -> None:
-        """Turn to the next page if this one is delivered."""
-        if not self._left:
-            self.saved = self.saved._replace(page=self._next, bad=0)
-            self.is_over = self._next is None
+        """Turn to the next page, since this one is delivered."""
+        self.page, self._bad = self._next, 0
+        self.is_over = self._next is None
 
 
 def _sorted(page: Page[Any], time: str) -> tuple[list[Item], list[Placed]]:
