@@ -185,3 +185,21 @@ async def test_a_backfill_reads_the_past_of_those_that_have_one() -> None:
     assert {item.vehicle_id for item in found} == {car.id}
     assert len(found) == len([minutes for minutes in range(-500, -100, 3) if -300 <= minutes <= -100])
     assert not any(isinstance(item, StatusLogged) for item in found)
+
+
+async def test_a_snapshot_without_a_vehicle_proves_nothing_about_it() -> None:
+    api, cars, _ = fleet(300, limit=200)
+    watch = api.watch(logs={"status"}, ack="explicit")
+    await run(watch, 1)
+    car = cars[-1]
+    api.hidden.add(car.id)
+    car.log(3)
+    await run(watch, 1)
+    api.hidden.clear()
+    for other in cars:
+        other.log(8)
+    told = await run(watch, 1)
+    assert told.count(f"{car.id}/status/{car.status[-1].text}") == 1, "it was shown"
+    assert f"{car.id}/status/{car.status[-2].text}" not in told, "and not read"
+    [row] = (await Fleet(api, OWNER).coverage(api.checkpoint)).of(car.id)
+    assert row.complete_upto is None or row.complete_upto <= at(3)

@@ -67,3 +67,15 @@ async def test_a_long_past_takes_little_more_requests_than_it_has_pages() -> Non
     while len(found) < logs:
         found.update(key for key in keys(await cycle(watch)) if key.startswith(car.id))
     assert api.reads(car) <= 1.4 * math.ceil(logs / 100) + 2
+
+
+async def test_a_read_goes_back_to_what_a_read_has_seen_and_not_to_what_snapshots_delivered() -> None:
+    api, [car, *_], _ = fleet(1, page_size=3)
+    watch = api.watch(every=300, logs={"status"})
+    await cycle(watch)
+    for minutes in range(1, 21):
+        car.log(minutes, late=21 - minutes)
+    for _ in range(4):
+        await cycle(watch)
+    events = await cycle(watch)
+    assert len(keys(events)) == 20

@@ -7,17 +7,23 @@ import datetime as dt
 import time
 from bisect import bisect_left
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any, Final
 
 import pytest
 
+from ev_energy_async import models
 from ev_energy_async.fleet.allotment import HOUR, Demand, allot
 from ev_energy_async.fleet.plan import plan
+from ev_energy_async.fleet.watch.ledger import Ledger, Seen
+from ev_energy_async.fleet.watch.look import Rules, look_at
 from ev_energy_async.fleet.watch.scheduler import Scheduler
+from ev_energy_async.fleet.watch.state import DeviceState, Meta
+from ev_energy_async.instants import SECOND, instant_of
 from ev_energy_async.messages import RateLimit
 
-from .test_newest_first import cycles, told
-from .watch_kit import Car, ModelFleet, at, cycle, end, fleet, keys, vehicle_id
+from .test_newest_first import cycles, told, unavailable
+from .watch_kit import Car, ModelFleet, at, cycle, end, fleet, keys, text, vehicle_id
 
 SNAPSHOTS: Final = "/vehicles"
 
@@ -180,3 +186,43 @@ def test_a_schedule_with_more_to_read_than_it_may_stays_within_the_budget_in_any
     busiest = max(bisect_left(asked, at + HOUR) - index for index, at in enumerate(asked))
     assert 0.5 * 980 < busiest <= 980
     assert max(bisect_left(asked, at + 60) - index for index, at in enumerate(asked)) < 980 / 20, "and evenly"
+
+
+@pytest.mark.parametrize(("minutes", "hours"), [(1, 65 / 60), (10, 65 / 6), (60, 24)])
+def test_a_device_is_due_when_its_logs_may_fill_a_page_or_the_time_is_over(minutes: int, hours: float) -> None:
+    step, now = 60 * minutes * SECOND, instant_of(at(0))
+    logs = [Seen(now - count * step, now - count * step) for count in range(40, -1, -1)]
+    ledger = Ledger.after(logs[0].at - step, logs[0].at).with_reading(logs, reach=logs[0].at, read_at=now)
+    state = DeviceState.new("ACTIVE", text(0), now - 41 * step).with_ledger("status", ledger)
+    newest = models.VehicleStatusLog(url=f"/{text(minutes)}", sampled_at=at(minutes), logged_at=at(minutes))
+    look = look_at(
+        SimpleNamespace(latest_status_log=newest, integrated="ACTIVE"),
+        state,
+        Meta(since=state.since),
+        Rules(status=True, errors=False, since=None, past=0, stale=0, max_shrink=0.0),
+        began=now + step,
+        shown_at=now + step,
+        is_first=False,
+        within=24 * HOUR,
+    )
+    assert look is not None
+    assert look.due is not None
+    assert (look.due - now) / SECOND / HOUR == pytest.approx(hours)
+
+
+async def test_a_page_that_fails_is_asked_for_again_and_costs_no_interval() -> None:
+    api, _, clock = fleet(300, limit=200)
+    watch = api.watch(logs={"status"})
+    await cycles(watch, 2)
+    asked: list[float] = []
+
+    def fail(_: int, request: Any) -> Exception | None:
+        if request.path != SNAPSHOTS:
+            return None
+        asked.append(clock.elapsed)
+        return unavailable(request) if len(asked) == 2 else None
+
+    api.fail = fail
+    assert end(await cycles(watch, 1)).every == 300
+    assert asked[2] - asked[1] < 20, "where pages are a hundred seconds apart"
+    assert asked[3] - asked[0] < 220

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any
+from copy import copy
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import pytest
 
@@ -12,13 +13,15 @@ from ev_energy_async.checkpoint import CheckpointConflict, CheckpointError, Memo
 from ev_energy_async.fleet import Fleet
 from ev_energy_async.fleet.coverage import Reason
 from ev_energy_async.fleet.events import CycleFinished, StatusLogged
+from ev_energy_async.fleet.watch.scheduler import Queue
+from ev_energy_async.fleet.watch.state import DeviceState
 from ev_energy_async.instants import instant_of
 from ev_energy_async.lease import MemoryLease
 from ev_energy_async.messages import RateLimit
-from tests.devices.follow_kit import FOREVER
+from tests.devices.follow_kit import FOREVER, QuickClock
 
-from .test_newest_first import cycles, told
-from .watch_kit import OWNER, Log, at, cycle, end, fleet, keys, text
+from .test_newest_first import cycles, scarce, told
+from .watch_kit import OWNER, Car, Log, ModelFleet, at, cycle, end, fleet, keys, text, vehicle_id
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -26,6 +29,10 @@ if TYPE_CHECKING:
     from ev_energy_async.checkpoint import Entry, Owner
     from ev_energy_async.fleet import Watch
     from ev_energy_async.fleet.events import WatchEvent
+    from ev_energy_async.fleet.watch.ledger import Ledger
+    from ev_energy_async.messages.request import Request, Response
+
+T = TypeVar("T")
 
 
 class Slow(MemoryCheckpoint):
@@ -212,3 +219,99 @@ async def test_a_vehicle_that_was_removed_before_it_was_read_is_read_when_it_com
     while end(events).waiting:
         events += await cycles(watch, 1)
     assert unread_key in keys(events)
+
+
+async def test_what_a_read_brings_is_out_of_order_if_a_snapshot_was_faster(monkeypatch: pytest.MonkeyPatch) -> None:
+    api, [car, *_], clock = fleet()
+    watch = api.watch(every=0.05, logs={"status"}, ack="explicit")
+    await cycles(watch, 1)
+    shown = car.log(1 / 60)
+    original, free, later = api.send, asyncio.Event(), list[Log]()
+
+    async def send(request: Any) -> Any:
+        if request.path.endswith("status_logs"):
+            await free.wait()
+        elif api.asked["/vehicles"] == 2 and not later:
+            later.extend([car.log(2 / 60), car.log(3 / 60)])
+        elif api.asked["/vehicles"] > 3:
+            free.set()
+        return await original(request)
+
+    monkeypatch.setattr(api, "send", send)
+    began = time.monotonic()
+    # While nobody sleeps, time passes by itself.
+    monkeypatch.setattr(clock, "monotonic", lambda: clock.elapsed + time.monotonic() - began)
+    clock.elapsed = 5
+    events: list[WatchEvent] = []
+    while len(told(events)) < 3:
+        events += await cycles(watch, 1)
+    between, newest = later
+    assert told(events) == [
+        (shown.text, "snapshot", False, False),
+        (newest.text, "snapshot", False, False),
+        (between.text, "read", False, True),
+    ]
+
+
+class Viewed(ModelFleet):
+    """A fleet that notes with what priority it is asked for what."""
+
+    priority: int | None = None
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.noted: set[tuple[str, int | None]] = set()
+
+    def with_options(self, *, priority: int | None = None) -> Self:
+        view = copy(self)
+        view.priority = priority
+        return view
+
+    async def send(self, request: Request[T]) -> Response[T]:
+        self.noted.add((request.path.rpartition("/")[2], self.priority))
+        return await super().send(request)
+
+
+async def test_reads_pass_after_snapshots_and_these_after_the_calls_of_the_application() -> None:
+    clock = QuickClock()
+    car = Car(vehicle_id(1))
+    api = Viewed(clock, [car])
+    car.log(-1)
+    car.log(3)
+    car.error(4)
+    await cycles(api.watch(every=300, ack="explicit"), 3)
+    priorities = dict(api.noted)
+    assert len(api.noted) == len(priorities) == 3
+    first, history, errors = (priorities[each] for each in ("vehicles", "status_logs", "error_logs"))
+    assert first is not None
+    assert history is not None
+    assert history == errors
+    assert history < first < 0, "as a call of the application has"
+
+
+async def test_a_watch_starts_from_a_large_state_without_a_look_at_what_was_delivered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    api, cars = scarce()
+    for car in cars:
+        car.log(3)
+        car.log(8)
+    await cycles(api.watch(logs={"status"}, ack="explicit"), 3)
+    unpacked: list[str] = []
+    wanted: list[str] = []
+    honest_ledger, honest_want = DeviceState.ledger, Queue.want
+
+    def ledger(state: DeviceState, log: str) -> Ledger:
+        unpacked.append(log)
+        return honest_ledger(state, log)
+
+    def want(queue: Queue, device_id: str, due: int) -> None:
+        wanted.append(device_id)
+        honest_want(queue, device_id, due)
+
+    monkeypatch.setattr(DeviceState, "ledger", ledger)
+    monkeypatch.setattr(Queue, "want", want)
+    watch = await api.watch(logs={"status"}, ack="explicit").load()
+    assert len(watch.state) == 300
+    assert 200 < len(wanted) == len(set(wanted)) < 300, "those that are behind, once each"
+    assert unpacked == [], "which takes most of the time"
