@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["preload"]
 
 _ROOT: Final = Path(__file__).parent
-# Third-party modules that their own packages import when they are first needed.
-_LIBRARIES: Final = ("cattrs", "oauthlib.oauth2")
+# Libraries that a module of ours imports when it needs them.
+_LIBRARIES: Final = ("cattrs",)
 # Programs and test kits, which no service runs beside its event loop.
 _APART: Final = frozenset({"cli", "demo", "sandbox", "testing"})
 

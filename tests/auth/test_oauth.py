@@ -8,10 +8,11 @@ import pickle
 import re
 import traceback
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qs, unquote_plus, urlencode, urlsplit
+from urllib.parse import parse_qs, parse_qsl, unquote_plus, urlencode, urlsplit
 
 import attrs
 import pytest
+from oauthlib.oauth2 import BackendApplicationClient, WebApplicationClient
 
 from ev_energy_async import (
     AuthError,
@@ -22,7 +23,7 @@ from ev_energy_async import (
     RefreshToken,
     Token,
 )
-from ev_energy_async.auth.oauth import revocation_request
+from ev_energy_async.auth.oauth import code_request, credentials_request, refresh_request, revocation_request
 from ev_energy_async.auth.token import OAuthClient, origin_of
 
 from .oauth_kit import CALLBACK, SECRET
@@ -51,6 +52,29 @@ def basic(request: Request[Any]) -> list[str]:
     scheme, _, encoded = request.authorization.reveal().partition(" ")
     assert scheme == "Basic"
     return [unquote_plus(each) for each in base64.b64decode(encoded).decode().split(":")]
+
+
+@pytest.mark.parametrize("secret", [None, SECRET])
+def test_the_forms_are_those_of_oauthlib(secret: str | None) -> None:
+    """An independent library has the last word on RFC 6749, although it is too slow to import to build them."""
+    client, by_id = OAuthClient("my-id", secret), secret is None
+    pending = AuthorizationCode("my-id", secret, redirect_uri=CALLBACK).begin()
+    theirs: Any = WebApplicationClient("my-id")
+    extra = {} if pending.code_verifier is None else {"code_verifier": pending.code_verifier}
+    expected = theirs.prepare_request_body("a code&", CALLBACK, include_client_id=by_id, **extra)
+    assert form(code_request(client, pending, "a code&")) == parsed(expected)
+
+    expected = theirs.prepare_refresh_body(refresh_token="r/+", **({"client_id": "my-id"} if by_id else {}))
+    assert form(refresh_request(client, "r/+")) == parsed(expected)
+
+    application: Any = BackendApplicationClient("my-id")
+    for scopes in ([], ["vehicle:read", "user:read"]):
+        expected = application.prepare_request_body(scope=scopes or None)
+        assert form(credentials_request(client, scopes)) == parsed(expected)
+
+
+def parsed(body: str) -> dict[str, str]:
+    return dict(parse_qsl(body, strict_parsing=True))
 
 
 def back(state: str | None, **answer: str) -> str:

@@ -1,7 +1,7 @@
-"""OAuth 2.0 messages, without I/O: built and read by oauthlib, checked here.
+"""OAuth 2.0 messages, without I/O.
 
-RFC 6749 (the framework), RFC 7636 (PKCE), RFC 7009 (revocation). The grants and the token source use them. oauthlib
-takes 40 ms to import, so it is loaded with the first message. No `repr`, error or log line shows a secret.
+RFC 6749 (the framework), RFC 7636 (PKCE), RFC 7009 (revocation). The grants and the token source use them. Consent is
+by oauthlib, which takes 40 ms to import and is loaded for it alone. No `repr`, error or log line shows a secret.
 """
 
 from typing import TYPE_CHECKING
