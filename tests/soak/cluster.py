@@ -32,7 +32,7 @@ from tests.services.servers import PostgresServer, RedisServer
 
 from .harness import ConsumerFailed
 from .judge import Cost, Verdict, judge
-from .network import Proxy
+from .network import Network
 from .poller import POSTGRES_TABLE, PacedClock, PollerJob, stores_of
 from .rows import TABLES, parsed, read
 from .timing import START
@@ -55,7 +55,7 @@ TAKES_OVER_WITHIN: Final = 2.0
 
 _SKEWS: Final = (0.0, 3_600.0, -3_600.0)
 _MOST_RATIO: Final = 1.05
-_STUCK: Final = 120.0
+_STUCK: Final = 100.0  # terms
 _STEP: Final = 0.5  # seconds that pass with a request of the one poller
 _LIMIT: Final = 1_000_000
 
@@ -97,6 +97,7 @@ class ClusterVerdict:
         pause: The longest time between two snapshots beyond the interval, less what the database was away.
         web: The longest time that a web call took.
         requests: Requests of all pollers.
+        has_namespaces: Whether networks were cut by the kernel, not by a proxy.
         alone: What one poller makes that nothing disturbs, in as many cycles and the same time.
     """
 
@@ -106,6 +107,7 @@ class ClusterVerdict:
     pause: float
     web: float
     requests: int
+    has_namespaces: bool
     alone: int
 
     @property
@@ -128,9 +130,10 @@ class _Cluster:
     sandbox: Sandbox
     began: float
     lives: int = 0
+    has_namespaces: bool = False
     away: float = 0.0
     places: dict[int, int] = attrs.field(factory=dict[int, int])
-    pollers: dict[int, tuple[Process, Proxy]] = attrs.field(factory=dict[int, "tuple[Process, Proxy]"])
+    pollers: dict[int, tuple[Process, Network]] = attrs.field(factory=dict[int, "tuple[Process, Network]"])
 
     @property
     def sink(self) -> Path | None:
@@ -138,16 +141,17 @@ class _Cluster:
         return self.folder / "sink.db" if isinstance(self.server, RedisServer) else None
 
     async def start(self, place: int) -> None:
-        """Start a poller behind a proxy of its own."""
-        proxy = Proxy(self.server.port)
-        port = await proxy.start()
+        """Start a poller with a network of its own."""
+        network = Network(self.server.port)
+        host, port = await network.start()
+        self.has_namespaces = network.has_namespace
         self.lives += 1
         options = self.options
         found = self.server.url if isinstance(self.server, RedisServer) else self.server.dsn
         job = PollerJob(
             base_url=self.sandbox.base_url,
             token_url=self.sandbox.token_url,
-            database=found.replace(f":{self.server.port}/", f":{port}/"),
+            database=found.replace(f"127.0.0.1:{self.server.port}/", f"{host}:{port}/"),
             sink="" if self.sink is None else str(self.sink),
             roles=str(self.folder / "roles.txt"),
             life=self.lives,
@@ -163,15 +167,15 @@ class _Cluster:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "tests.soak.poller", json.dumps(attrs.asdict(job))), cwd=_ROOT, stderr=said
             )
-        self.pollers[place] = process, proxy
+        self.pollers[place] = process, network
 
     async def stop(self, place: int) -> None:
         """Kill a poller."""
-        process, proxy = self.pollers.pop(place)
+        process, network = self.pollers.pop(place)
         if process.returncode is None:
             process.kill()
         await process.wait()
-        await proxy.stop()
+        await network.stop()
 
     async def leader(self) -> int:
         """Return the place of a process that leads, or that of any."""
@@ -200,10 +204,10 @@ class _Cluster:
 
     async def cut(self) -> None:
         """Cut the leader off from the database for longer than its term."""
-        _, proxy = self.pollers[await self.leader()]
-        proxy.is_cut = True
+        _, network = self.pollers[await self.leader()]
+        await network.cut()
         await asyncio.sleep(self.options.ttl * self.chance.uniform(1.5, 3))
-        proxy.is_cut = False
+        await network.mend()
 
     async def restart(self) -> None:
         """Crash the database, and start it again."""
@@ -281,6 +285,7 @@ async def run(options: ClusterOptions, seed: int, folder: Path, server: Postgres
             pause=max(0.0, pause - this.away),
             web=slowest if isinstance(slowest, float) else -1.0,
             requests=len(mine),
+            has_namespaces=this.has_namespaces,
             alone=await _alone(options, seed, ended, ended / max(1, found.cycles)),
         )
 
@@ -291,7 +296,7 @@ def _is_of_pollers(served: Served) -> bool:
 
 async def _cycles(this: _Cluster, since: dt.datetime, wanted: int) -> None:
     """Wait until so many cycles are finished that began after a moment."""
-    limit = time.monotonic() + _STUCK
+    limit = time.monotonic() + _STUCK * this.options.ttl
     while sum(row.cycle is not None and row.cycle.began > since for row in await _rows(this)) < wanted:
         await this.leader()
         if time.monotonic() > limit:

@@ -7,7 +7,7 @@ import tempfile
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import attrs
 import click
@@ -21,11 +21,18 @@ if TYPE_CHECKING:
 
 __all__ = ["budgets", "clusters", "users"]
 
+_HEAD: Final = (
+    "seed database events logs repeated lost twice terms rivals requests alone ratio pause web network seconds"
+)
 
-def clusters(seeds: Iterable[int]) -> bool:
+
+def clusters(seeds: Iterable[int], slow: float) -> bool:
     """Run clusters on both databases at once, print a line for each, and return whether all promises were kept."""
     options = cluster.ClusterOptions()
-    click.echo("seed database events logs repeated lost twice terms rivals requests alone ratio pause web seconds")
+    options = attrs.evolve(options, ttl=options.ttl * slow, speed=options.speed / slow)
+    click.echo(
+        "seed database events logs repeated lost twice terms rivals requests alone ratio pause web network seconds"
+    )
     are_good = True
     for seed in seeds:
         are_good &= asyncio.run(_clusters(options, seed))
@@ -47,7 +54,8 @@ async def _clusters(options: cluster.ClusterOptions, seed: int) -> bool:
         click.echo(
             f"{seed} {type(server).__name__} {verdict.events} {verdict.logs} {verdict.repeated} {len(verdict.lost)}"
             f" {len(verdict.twice)} {found.terms} {len(found.rivals)} {found.requests} {found.alone} {found.ratio:.2f}"
-            f" {found.pause:.1f} {found.web:.2f} {time.monotonic() - began:.0f} {told}"
+            f" {found.pause:.1f} {found.web:.2f}"
+            f" {'namespace' if found.has_namespaces else 'proxy'} {time.monotonic() - began:.0f} {told}"
         )
     return all(found.is_good(options) for found in results)
 
