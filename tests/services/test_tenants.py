@@ -175,7 +175,7 @@ async def test_a_revoked_grant_stops_its_tenant_and_a_failure_postpones_it(
 async def test_many_tenants_are_polled_while_a_worker_is_killed(
     postgres: PostgresServer, redis: RedisServer, tmp_path: Path
 ) -> None:
-    options = tenants.TenantOptions(tenants=30, every=6, kills=1, speed=60, ttl=1.5)
+    options = tenants.TenantOptions(vehicles=30, every=6, kills=1, speed=60, ttl=1.5)
     found = await tenants.run(options, 1, tmp_path, postgres, redis)
     assert found.logs > 10
     # On a busy machine an interval as short as this is not kept; by hand it is ten times as long, and judged.

@@ -75,7 +75,8 @@ def budgets(hours: float) -> bool:
 
 def users(count: int, every: float, seed: int) -> bool:
     """Run many tenants, print the result, and return whether it was good."""
-    options = tenants.TenantOptions(tenants=count, every=every)
+    # Of a fleet's cars every tenth is its owner's second.
+    options = tenants.TenantOptions(vehicles=count * 10 // 9, every=every)
     with PostgresServer() as postgres, RedisServer() as redis, tempfile.TemporaryDirectory() as folder:
         found = asyncio.run(tenants.run(options, seed, Path(folder), postgres, redis))
     click.echo(f"{'good' if found.is_good else 'bad'} {found}")

@@ -61,7 +61,7 @@ class TenantOptions:
     """The options of a run; seconds by the machine's clock.
 
     Attributes:
-        tenants: How many vehicles there are; a user with several is one tenant.
+        vehicles: How many there are; a user with several is one tenant.
         every: How often each is polled.
         kills: How many workers are killed, and replaced.
         speed: The speed of the sandbox's clock.
@@ -69,7 +69,7 @@ class TenantOptions:
         at_once: How many tenants a worker polls at once.
     """
 
-    tenants: int = 2_000
+    vehicles: int = 2_222
     every: float = 600.0
     kills: int = 2
     speed: float = 5.0
@@ -167,7 +167,7 @@ async def run(
     within = 0.5 * options.every * options.speed
     faults = FaultPlan((*arrivals(), Rule(Latency(_TOKEN_TAKES), path=_TOKEN)), seed)
     async with Sandbox(
-        vehicles=options.tenants, seed=seed, clock=clock, rate_limit=1_000_000, faults=faults, kept_requests=None
+        vehicles=options.vehicles, seed=seed, clock=clock, rate_limit=1_000_000, faults=faults, kept_requests=None
     ) as sandbox:
         users = list(dict.fromkeys(vehicle.user.id for vehicle in sandbox.world.vehicles))
         tokens = {user: sandbox.issue_refresh_token(user=user) for user in users}
