@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import attrs
+from psycopg import sql
 from psycopg_pool import AsyncConnectionPool
 from taskiq import InMemoryBroker
 
@@ -165,9 +166,8 @@ async def test_a_revoked_grant_stops_its_tenant_and_a_failure_postpones_it(
         assert stored == ["good"]
         assert sorted(said) == [("postpone", "broken"), ("postpone", "forbidden"), ("stop", "left")]
         async with pool.connection() as connection:
-            cursor = await connection.execute(
-                f"SELECT failed_because FROM {place}.tenant WHERE name = 'broken'"  # noqa: S608  # a name of the test's own
-            )
+            why = sql.SQL("SELECT failed_because FROM {}.tenant WHERE name = 'broken'").format(sql.Identifier(place))
+            cursor = await connection.execute(why)
             assert await cursor.fetchone() == ("RuntimeError, see the log of the worker",)
         assert list(await registry.stopped()) == ["left"]
 

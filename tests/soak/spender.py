@@ -79,7 +79,7 @@ async def _spend(job: SpenderJob) -> list[float]:
     shared._PATIENCE = 60  # type: ignore[misc]  # a busy machine is no store that is down
     clock, chance, waits = StillClock(Path(job.clock), job.number), random.Random(job.number), list[float]()
     budget, close = await _budget(job, clock)
-    store: Any = budget._store  # the clock stands still while it is asked
+    store: Any = vars(budget)["_store"]  # the clock stands still while it is asked
     store.update = clock.still(store.update)
     async with EvEnergy(StaticToken(job.token), base_url=job.base_url, budget=budget, clock=clock) as ev:
         transport = vars(ev)["_core"].shared.transport
