@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import datetime as dt
 import json
 import subprocess
 import sys
@@ -11,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from tests.tables import crash
+from ev_energy_async import EvEnergy, StaticToken
+from ev_energy_async.sandbox import Sandbox
+from tests.tables import crash, crash_watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +25,10 @@ __all__ = ["Result", "run"]
 _ROWS = 12
 _COUNT = 36
 _LONG = 600
+_VEHICLES = 6
+_HOURS = 8
+# Of each sink that writes a watch.
+_KILLS = 12
 
 
 @attrs.frozen
@@ -69,10 +77,43 @@ def run(seed: int, lives: int) -> Iterator[Result]:
                 for number in range(seed, seed + lives)
             )
             yield _judged("at random", Path(folder), _LONG, kills, has_cursor=has_cursor)
+    for plan in ("every_step", "at_random"):
+        with tempfile.TemporaryDirectory() as folder:
+            yield asyncio.run(_watched(plan, Path(folder), range(seed, seed + lives)))
+
+
+async def _watched(plan: str, folder: Path, seeds: range) -> Result:
+    """Kill processes that write a watch of a sandbox."""
+    since = dt.datetime.now(dt.UTC) - dt.timedelta(hours=_HOURS)
+    async with Sandbox(vehicles=_VEHICLES, seed=seeds.start, rate_limit=1_000_000) as sandbox:
+        given = {"base_url": sandbox.base_url, "token": sandbox.issue_token(), "since": since.isoformat()}
+        async with EvEnergy(StaticToken(given["token"]), base_url=sandbox.base_url) as ev:
+            expected = {item.key async for item in ev.fleet.logs("status", since=since)}
+        plans: list[dict[str, Any]] = [{"first": 1, "stride": 1}]
+        if plan == "at_random":
+            plans = [{"seed": each, "kills": _KILLS} for each in seeds]
+        kills = 0
+        for each in plans:
+            command = {"plan": plan, "folder": str(folder), **each, **given}
+            kills += await asyncio.to_thread(_run, "tests.tables.crash_watch", command)
+    found = await asyncio.to_thread(lambda: {root.name: crash_watch.keys(root) for root in folder.iterdir()})
+    return Result(
+        plan.replace("_", " "),
+        "a watch",
+        len(found),
+        kills,
+        tuple(name for name, keys in found.items() if expected - set(keys)),
+        tuple(name for name, keys in found.items() if len(keys) > len(set(keys))),
+        (),
+    )
 
 
 def _crash(folder: str, **plan: Any) -> int:
-    command = [sys.executable, "-m", "tests.tables.crash", json.dumps({**plan, "folder": folder})]
+    return _run("tests.tables.crash", {**plan, "folder": folder})
+
+
+def _run(module: str, plan: dict[str, Any]) -> int:
+    command = [sys.executable, "-m", module, json.dumps(plan)]
     return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 

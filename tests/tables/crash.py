@@ -18,6 +18,7 @@ import os
 import random
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -30,7 +31,7 @@ from ev_energy_async import models as m
 from ev_energy_async.tables import ParquetSink, table
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 
 START = dt.datetime(2026, 11, 27, 23, 50, tzinfo=dt.UTC)
 # Lives of one sink before it is left in peace: more than any plan has.
@@ -144,11 +145,18 @@ async def _live(root: Path, count: int, rows: int, *, has_cursor: bool) -> None:
 
 def live(root: Path, count: int, rows: int, *, has_cursor: bool, last: int) -> bool:
     """Live once, to the end or to a step; return whether it was the end."""
+    return forked(partial(_live, root, count, rows, has_cursor=has_cursor), last)
+
+
+def forked(life: Callable[[], Coroutine[Any, Any, None]], last: int, prepare: Callable[[], None] | None = None) -> bool:
+    """Live once in a process of its own, to the end or to a step; return whether it was the end."""
     child = os.fork()
     if child == 0:
         Steps.done, Steps.last = 0, last
         Steps.watch()
-        asyncio.run(_live(root, count, rows, has_cursor=has_cursor))
+        if prepare is not None:
+            prepare()
+        asyncio.run(life())
         os._exit(0)
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
