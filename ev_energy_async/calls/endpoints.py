@@ -14,7 +14,7 @@ import functools
 import importlib
 import inspect
 from types import MethodType
-from typing import TYPE_CHECKING, Any, Concatenate, Final, Generic, ParamSpec, TypedDict, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypedDict, TypeVar, Unpack, overload
 
 from ev_energy_async.errors import EvEnergyError, InvalidArgument
 from ev_energy_async.ids import Identified, ResourceId
@@ -88,17 +88,29 @@ def pattern_of(function: Callable[..., Any], name: str, *, is_async: bool, given
     seen = _for_callers(function, given)
     me = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
     made.__signature__ = seen.replace(parameters=[me, *seen.parameters.values()])
-    return MethodType(made, _NO_CLIENT)
+    return _Pattern(made)
 
 
-class _NoClient:
-    """Stands in for the client of a group that has none."""
+class _Pattern:
+    """A method of no object, with attributes.
+
+    `MethodType` keeps those in its function, where mocks of Python 3.13 do not look.
+    """
+
+    __class__: Any = property(lambda _: MethodType)  # for `inspect.ismethod` and the like
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.__func__ = function
+        self.__self__ = None
+        # Not `__wrapped__`: what is wrapped may be no coroutine function although this is one (`list.with_response`).
+        for name in functools.WRAPPER_ASSIGNMENTS:
+            setattr(self, name, getattr(function, name))
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.__func__(*args, **kwargs)
 
     def __repr__(self) -> str:
-        return "<no client>"
-
-
-_NO_CLIENT: Final = _NoClient()
+        return f"<{self.__func__.__name__} of no client>"
 
 
 class BoundEndpoint(Generic[P, R_co]):
@@ -163,7 +175,7 @@ class endpoint(Generic[P, R_co]):  # noqa: N801  # reads as the decorator-like t
             return BoundEndpoint(self.__wrapped__, group.sender)
         function = self.__wrapped__
         pattern = pattern_of(function, function.__name__, is_async=inspect.iscoroutinefunction(function))
-        pattern.__func__.with_response = pattern_of(function, "with_response", is_async=True)
+        pattern.with_response = pattern_of(function, "with_response", is_async=True)
         unbound: Callable[P, R_co] = pattern
         return unbound
 
