@@ -106,18 +106,32 @@ async def _views(contender: Contender, count: int) -> dict[str, float]:
     tokens = [f"the-token-of-user-{number}" for number in range(count)]
     await _get(contender, 0)
     gc.collect()
+    grants = [StaticToken(token) for token in tokens]
+    pauses, collecting = [0.0], 0.0
+
+    def note(phase: str, _: object) -> None:
+        nonlocal collecting
+        if phase == "start":
+            collecting = time.perf_counter()
+        else:
+            pauses.append(time.perf_counter() - collecting)
+
+    gc.callbacks.append(note)
     began = time.perf_counter()
-    views = [ours.client.with_auth(StaticToken(token)) for token in tokens]
+    views = [ours.client.with_auth(grant) for grant in grants]
     made = time.perf_counter() - began
+    gc.callbacks.remove(note)
     del views
     gc.collect()
     tracemalloc.start(1)
     before = tracemalloc.get_traced_memory()[0]
-    views = [ours.client.with_auth(StaticToken(token)) for token in tokens]
+    views = [ours.client.with_auth(grant) for grant in grants]
+    new = tracemalloc.get_traced_memory()[0] - before
     for start in range(0, count, _AT_ONCE):
         await asyncio.gather(*(view.vehicles.get(_IDS[0]) for view in views[start : start + _AT_ONCE]))
     gc.collect()
-    return {"made": made, "used": (tracemalloc.get_traced_memory()[0] - before) / len(views)}
+    used = tracemalloc.get_traced_memory()[0] - before
+    return {"made": made, "stall": max(pauses), "new": new / count, "used": used / count}
 
 
 async def _get(contender: Contender, number: int) -> None:

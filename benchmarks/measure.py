@@ -239,7 +239,8 @@ class Run:
 
                 def ask(entry: Entry, row: str, workers: dict[str, _Worker] = workers) -> float:
                     share = entry.share
-                    counts = {"requests": max(200, int(sizes.requests * share)), "list": 3 if share == 1 else 1}
+                    few = max(200, int(sizes.requests * share))
+                    counts = {"requests": few, "single": few, "faults": few, "list": 3 if share == 1 else 1}
                     count = counts.get(row, max(20, int(sizes.decodes * share)))
                     return workers[entry.key].ask(task=row, count=count)
 
@@ -248,10 +249,16 @@ class Run:
 
                 rounds = max(1, sizes.rounds // _GENERATIONS)
                 self.rounds(rounds, ["decode_logs", "decode_vehicles"], ask)
-                self.rounds(rounds, ["requests", "list"], ask)
+                self.rounds(rounds, ["requests", "list", "single"], ask)
                 if generation == _GENERATIONS - 1:
                     self._say("memory")
                     self.rounds(1, ["memory", "held"], remember)
+                    self.rounds(1, ["faults"], ask)
+        lean = _Worker(registry.entry("ours_lean"), self.pythons[registry.BENCH], server.base_url)
+        try:
+            self.samples["held_lean"]["ours"].append(lean.ask(task="held", count=sizes.pages))
+        finally:
+            lean.close()
 
     @contextmanager
     def _workers(self, server: Server) -> Generator[dict[str, _Worker]]:
@@ -327,8 +334,8 @@ class Run:
         self.samples["growth_resident"]["ours"].append(found["resident"])
         self._say(f"{sizes.views:,} users")
         found = self.alone("endurance", server, "views", "ours", str(sizes.views))
-        self.samples["views_made"]["ours"].append(found["made"])
-        self.samples["views_used"]["ours"].append(found["used"])
+        for what in ("made", "stall", "new", "used"):
+            self.samples[f"views_{what}"]["ours"].append(found[what])
 
     def gaps(self, server: Server) -> None:
         """Measure how long the event loop stands still for a large body."""

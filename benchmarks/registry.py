@@ -46,6 +46,7 @@ CONTENDERS: Final = (
 
 EXTRAS: Final = (
     Entry("aiohttp_alone", "-", "aiohttp alone", BENCH),
+    Entry("ours_lean", "-", "ev-energy-async without raw bodies", BENCH),
     Entry("ours_hooked", "-", "ev-energy-async with a hook", BENCH),
 )
 

@@ -21,9 +21,13 @@ _LIMIT = 1_000_000
 class Ours:
     """The client as a program uses it."""
 
-    def __init__(self, base_url: str, converter: Converter | None = None) -> None:
+    def __init__(self, base_url: str, converter: Converter | None = None, *, keep_body: bool = True) -> None:
         self.client = EvEnergy(
-            ClientCredentials("a-client", "a-secret"), base_url=base_url, budget=Budget(_LIMIT), converter=converter
+            ClientCredentials("a-client", "a-secret"),
+            base_url=base_url,
+            budget=Budget(_LIMIT),
+            converter=converter,
+            keep_body=keep_body,
         )
 
     def decode_logs(self, data: bytes) -> Sequence[object]:
