@@ -15,6 +15,7 @@ from ev_energy_async.codec import AsDict
 from ev_energy_async.devices import DEVICES, log_names
 from ev_energy_async.errors import InvalidArgument
 from ev_energy_async.fleet.allotment import ERROR_SHARE, EVERY, HOUR, PAST, REPORT_EVERY, Allotment, Demand, allot, wish
+from ev_energy_async.fleet.plan_words import is_shown, named, spoken
 from ev_energy_async.fleet.sub_sessions import EVERY as LOOK_EVERY
 from ev_energy_async.fleet.sub_sessions import SETTLE, Looks
 from ev_energy_async.values import UNSET
@@ -30,8 +31,6 @@ __all__ = ["Plan", "PlanOptions", "Usage", "plan", "plan_of", "within_of"]
 
 _LOGS: Final = DEVICES["vehicles"].watched
 _BUDGET: Final = 1_000
-# Seconds from which on days are counted.
-_DAYS: Final = 2 * 86_400
 # Budgets that a plan is compared with, as multiples of its own.
 _LARGER: Final = (2, 5, 10)
 
@@ -107,16 +106,17 @@ class Plan(AsDict):
     def headline(self) -> str:
         """The plan in a sentence."""
         counts = {kind: part.vehicles for kind, part in self.kinds.items()} or {"vehicles": self.vehicles}
-        shown = [f"{count:,} {_named(kind, count)}" for kind, count in counts.items()]
+        shown = [f"{count:,} {named(kind, count)}" for kind, count in counts.items()]
         count = " and ".join([*([", ".join(shown[:-1])] if shown[:-1] else []), shown[-1]])
         cost = f"{self.requests.total:,.0f} of {self.budget:,} requests an hour"
-        fresh = f"the newest status within {_spoken(self.every)}"
+        fresh = f"the newest status within {spoken(self.every)}, " if any(map(is_shown, counts)) else ""
         if self.complete_within is None:
-            complete = ", without the history between"
+            complete = "without the history between"
         elif self.complete_within == math.inf:
-            complete = f"; every log needs {self.fitting_budget:,} requests an hour"
+            complete = f"every log needs {self.fitting_budget:,} requests an hour"
+            fresh = fresh.replace(", ", "; ")
         else:
-            complete = f", every log within {_spoken(self.complete_within)}"
+            complete = f"every log within {spoken(self.complete_within)}"
         is_one = sum(counts.values()) == 1
         verb = ("fits" if self.fits else "does not fit") if is_one else ("fit" if self.fits else "do not fit")
         return f"{count} {verb}: {fresh}{complete}, for {cost}"
@@ -134,29 +134,33 @@ class Plan(AsDict):
                 yield f"  {name.replace('_', '-'):<16}{value:>10,.0f}{value / self.budget:>16.1%}"
         for kind, part in self.kinds.items():
             within = part.complete_within
-            complete = "-" if within is None or within == math.inf else _spoken(within)
+            complete = "-" if within is None or within == math.inf else spoken(within)
             yield ""
             yield f"  {kind:<16}{part.requests.total:>10,.0f}{part.requests.total / self.budget:>16.1%}"
-            yield f"    newest within {_spoken(part.every)}, every log within {complete}"
+            if is_shown(kind):
+                yield f"    newest within {spoken(part.every)}, every log within {complete}"
+            else:
+                pages = f"{part.requests.history + part.requests.late:,.0f} pages an hour"
+                yield f"    every log within {complete}: no snapshot shows one, so that all are read, {pages}"
         yield ""
         yield f"{'delivered within':<18}{'half':>10}{'the last':>16}"
-        yield f"  {'newest status':<16}{_spoken(self.every / 2):>10}{_spoken(self.every):>16}"
+        yield f"  {'newest status':<16}{spoken(self.every / 2):>10}{spoken(self.every):>16}"
         if self.complete_within is None or self.complete_within == math.inf:
             yield f"  {'every log':<16}{'-':>10}{'-':>16}"
         else:
-            half, last = _spoken(self.complete_within / 2), _spoken(self.complete_within)
+            half, last = spoken(self.complete_within / 2), spoken(self.complete_within)
             yield f"  {'every log':<16}{half:>10}{last:>16}"
         if self.sub_sessions_every is not None:
             yield ""
             why = ", and their starts and ends by webhook" if self.webhooks else ""
-            yield f"sub-sessions that go on are listed every {_spoken(self.sub_sessions_every)}{why}"
+            yield f"sub-sessions that go on are listed every {spoken(self.sub_sessions_every)}{why}"
         better = [each for each in self.larger if each[1:] != (self.every, self.complete_within)]
         if better:
             yield ""
             yield f"{'with a budget of':<18}{'newest':>10}{'every log':>16}"
             for budget, every, within in better:
-                log = "-" if within is None or within == math.inf else _spoken(within)
-                yield f"  {budget:<16,}{_spoken(every):>10}{log:>16}"
+                log = "-" if within is None or within == math.inf else spoken(within)
+                yield f"  {budget:<16,}{spoken(every):>10}{log:>16}"
 
 
 class _Others(TypedDict, total=False):
@@ -307,14 +311,6 @@ def _together(demands: dict[str, Demand]) -> Plan:
     )
 
 
-def _named(kind: str, count: int) -> str:
-    """Return what devices of a kind are called."""
-    name = {"evses": "chargers", "ct_clamps": "CT clamps"}.get(kind, kind.replace("_", " "))
-    if count != 1:
-        return name
-    return f"{name[:-3]}y" if name.endswith("ies") else name[:-1]
-
-
 def within_of(complete_within: Duration | UnsetType | None) -> float | None:
     """Return `complete_within` as a demand has it: None to choose it, 0 for no history.
 
@@ -374,21 +370,3 @@ def _number(argument: str, value: object, most: float, expected: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most or value == math.inf:
         raise InvalidArgument(argument, value, expected)
     return float(value)
-
-
-def _spoken(duration: float) -> str:
-    """Return seconds in the one or two units that suit them, as in `1 h 30 min`."""
-    if duration == math.inf:
-        return "no time"
-    if duration < 60:  # noqa: PLR2004  # a minute
-        return f"{duration:.3g} s"
-    rest = round(duration)
-    parts: list[str] = []
-    units = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
-    for name, length in units if rest >= _DAYS else units[1:]:
-        count, rest = divmod(rest, length)
-        if count or parts:
-            parts.append(f"{count} {name}" if count else "")
-        if len(parts) == 2:  # noqa: PLR2004  # units
-            break
-    return " ".join(filter(None, parts))

@@ -209,6 +209,10 @@ def test_a_plan_of_several_kinds_shares_the_budget_and_names_them() -> None:
     assert made.requests.total <= 980
     assert made.kinds["inverters"].complete_within is None
     assert made.kinds["ct_clamps"].requests.history > 100 / 24, "each is read once a day at the least"
+    clamps = plan(ct_clamps=300, budget=980)
+    assert clamps.headline == "300 CT clamps fit: every log within 43 min 51 s, for 530 of 980 requests an hour"
+    assert "no snapshot shows one, so that all are read, 494 pages an hour" in str(clamps)
+    assert "no snapshot shows one" in str(made)
     assert plan(evses=1).headline.startswith("1 charger fits")
     assert plan(1_000, evses=500, budget=made.fitting_budget).fits
     with pytest.raises(TypeError, match="solar_arrays"):
