@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["checkpoint"]
 
-_PLACE: Final = "a SQLite file, or postgres or redis, or with its name there postgres:NAME or redis:NAME"
+_PLACE: Final = "a SQLite file, `postgres:NAME` or `redis:NAME`"
 _ABOUT: Final = f"A checkpoint: {_PLACE}."
 
 
@@ -34,7 +34,8 @@ def _opened(session: Session, argument: str, place: str, *, exists: bool) -> Any
         return RedisCheckpoint(_address(session, argument, "REDIS_URL"), name=name or "default")
     path = user_path(argument, place)
     if path.is_dir() or (exists and not path.exists()):
-        raise InvalidArgument(argument, place, f"{_PLACE}; there is no such file")
+        expected = "an existing SQLite file, `postgres:NAME` or `redis:NAME`" if exists else _PLACE
+        raise InvalidArgument(argument, place, expected)
     return SqliteCheckpoint(path)
 
 
@@ -49,7 +50,8 @@ async def _owner(opened: Any) -> Owner | None:
 def _address(session: Session, argument: str, setting: str) -> str:
     address = session.settings.get(setting)
     if address is None:
-        raise InvalidArgument(argument, None, f"EV_ENERGY_{setting} in the environment, or in the profile")
+        where = f"EV_ENERGY_{setting} in the environment, or {setting.lower()} in the profile"
+        raise InvalidArgument(argument, None, f"a database whose address is known: set {where}")
     return address
 
 

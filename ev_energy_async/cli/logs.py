@@ -34,22 +34,15 @@ _LOG_COLUMNS: Final = (
 )
 # Of a time, and of the longest state.
 _LOG_WIDTHS: Final = {"sampled_at": 20, "logged_at": 20, "state": 25}
+# In the order of what a narrow terminal should show.
 _SESSION_COLUMNS: Final = (
-    "id",
-    "vehicle",
-    "evse",
-    "mode",
-    "start",
-    "end",
-    "energy_delivered_watt_hours",
-    "cost",
-    "currency",
+    *("start", "vehicle", "mode", "cost", "currency", "end", "energy_delivered_watt_hours", "id", "evse"),
 )
 
 
-_EVENT_COLUMNS: Final = ("event", "sub_session_id", "vehicle_id", "at", "what")
-# Of the longest event, IDs, and a time.
-_EVENT_WIDTHS: Final = {"event": 17, "sub_session_id": 30, "vehicle_id": 30, "at": 20}
+_EVENT_COLUMNS: Final = ("event", "at", "vehicle_id", "what", "sub_session_id")
+# Of the longest event, a time, an ID, and a change.
+_EVENT_WIDTHS: Final = {"event": 7, "at": 20, "vehicle_id": 30, "what": 17}
 _WEEK: Final = dt.timedelta(days=7)
 
 
@@ -60,7 +53,7 @@ def _device(text: str) -> tuple[DeviceKind, str]:
         for row in DEVICES.values():
             if row.prefix == found.prefix:
                 return row, str(found)
-    names = ", ".join(f"{row.prefix}... ({row.noun.replace('_', ' ')})" for row in DEVICES.values())
+    names = ", ".join(f"{row.prefix}... ({row.noun.replace('_', ' ')})" for row in DEVICES.values() if row.prefix)
     raise InvalidArgument("DEVICE", text, f"the ID of a device: {names}")
 
 
@@ -244,10 +237,10 @@ def _brief(event: Any) -> Entry:
     else:
         what = ", ".join(f"{name} {change.old} to {change.new}" for name, change in event.changes.items())
     row = {
-        "event": type(event).__name__,
-        "sub_session_id": event.sub_session_id,
-        "vehicle_id": event.vehicle_id,
+        "event": type(event).__name__.removeprefix("SubSession"),
         "at": start if end is None else end,
+        "vehicle_id": event.vehicle_id,
         "what": what,
+        "sub_session_id": event.sub_session_id,
     }
     return entry(row)

@@ -212,7 +212,8 @@ def _worst(facts: Facts, names: Sequence[str]) -> alt.Chart:
             ],
         )
     )
-    text = f"{len(names):,} vehicles with the most hours missing, the worst first"
+    # Short enough for a phone: what is missing says the text above.
+    text = f"{len(names):,} vehicles, the worst first"
     return made.properties(title=alt.Title(text, anchor="start", frame="group"))
 
 
@@ -244,7 +245,7 @@ def _charge(facts: Facts) -> Picture:
     return Picture(
         "charge",
         title,
-        f"Half of {total:,} vehicles are at {middle:.0f} % or more; {low:,} are below 20 %.",
+        f"Half of {total:,} vehicles are at {middle:.0f} % or more; {low:,} {'is' if low == 1 else 'are'} below 20 %.",
         (chart.to_dict(),),
         ("state of charge", "vehicles", "share"),
         tuple((f"{value['percent']} %", bins[n], f"{bins[n] / total:.1%}") for n, value in enumerate(values)),
