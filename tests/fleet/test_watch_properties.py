@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import os
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ev_energy_async.devices import history as _history
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
     from ev_energy_async.messages.request import Request
 
+# By hand many more: `EXAMPLES=5000 pytest tests/fleet/test_watch_properties.py --hypothesis-seed=1` (15 min).
+EXAMPLES: Final = int(os.environ.get("EXAMPLES", "30"))
 HOURS: Final = 2
 PAGE: Final = 8
 
@@ -107,6 +110,23 @@ plans = st.builds(
 )
 
 
+# A log that is stored a second after the first response, which comes late itself, before a crash.
+AT_THE_START: Final = Plan(
+    status=[[Log(text(0, "5"), START + dt.timedelta(seconds=8))], [Log(text(-60), START + dt.timedelta(seconds=8))]],
+    errors=[[], [], [], []],
+    crashes=[0, 1, 2],
+    failures={2, 3},
+    wrong_by=0,
+    is_wrong_briefly=False,
+    states_date=True,
+    every=600,
+    pause=7.0,
+    page_size=3,
+    explicit=True,
+    order="newest",
+)
+
+
 def failure(number: int, request: Request[Any], failures: set[int]) -> Exception | None:
     if number not in failures:
         return None
@@ -115,10 +135,14 @@ def failure(number: int, request: Request[Any], failures: set[int]) -> Exception
     return ServiceUnavailable(Response(request, "", 503, {}, b"", b""))
 
 
+@pytest.mark.timeout(max(300, 2 * EXAMPLES))
 @settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(plans)
+@example(AT_THE_START)
 def test_each_log_is_delivered_once_whatever_arrives_when_and_through_any_crash(plan: Plan) -> None:
     asyncio.run(run(plan))
 

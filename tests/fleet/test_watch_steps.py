@@ -113,6 +113,17 @@ async def test_a_loading_that_fails_at_any_row_is_begun_anew(row: int) -> None:
     assert len(found) == len(set(found)) == count
 
 
+async def test_a_first_look_that_came_second_leaves_the_progress_of_the_first_as_it_is() -> None:
+    api, _, _ = fleet()
+    first, second = (api.watch(every=300, logs={"status"}, ack="explicit") for _ in range(2))
+    await second.load()
+    await cycles(first, 2)
+    kept = [(await api.checkpoint.get("watch/fleet"))]
+    await anext(second)
+    kept.append(await api.checkpoint.get("watch/fleet"))
+    assert kept[0] == kept[1] is not None
+
+
 async def test_who_stands_by_may_load_the_checkpoint_and_writes_nothing() -> None:
     api, _, _ = fleet()
     lease = MemoryLease(ttl=30, holder="one")

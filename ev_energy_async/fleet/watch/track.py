@@ -99,7 +99,7 @@ class Track:
 
     def reset(self) -> None:
         """Forget what is under way."""
-        self._cycle = None
+        self._cycle, self.has_begun = None, False
         self._pages.forget()
         self._silence.forget()
         self._errors.forget()
