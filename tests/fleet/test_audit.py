@@ -104,7 +104,7 @@ async def missed(count: int, vehicles: int = 3) -> tuple[ModelFleet, list[str]]:
 
 
 async def test_an_audit_of_a_long_time_holds_a_portion_of_it_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    api, late = await missed(2_500, 1)
+    api, late = await missed(1_300, 1)
     widest = 0
     encode = _state.DeviceState.with_ledger
 
