@@ -26,7 +26,7 @@ from tests.generator.styles.responses import RESPONSES
 from tests.generator.styles.unions import UNIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 CARRIED_OVER: Mapping[str, Style] = {
     **UNIONS,
@@ -156,10 +156,9 @@ def test_no_text_of_a_document_is_code(together: Made) -> None:
             assert not names & {"__import__", "os", "system"}, name
 
 
-def test_mypy_accepts_all_styles(scratch: Path) -> None:
+def test_mypy_accepts_all_styles(scratch: Path, mypy: Callable[..., subprocess.CompletedProcess[str]]) -> None:
     paths = [f"{PACKAGE}/{folder}" for folder in FOLDERS]
-    config = ["--config-file", str(ROOT / "pyproject.toml"), "--follow-imports", "silent", "--cache-dir", str(scratch)]
-    done = run(scratch, sys.executable, "-m", "mypy", "--strict", *config, *paths)
+    done = mypy(scratch, "--config-file", ROOT / "pyproject.toml", *paths)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

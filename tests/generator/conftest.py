@@ -1,0 +1,40 @@
+"""A run of mypy on generated code."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from filelock import FileLock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+@pytest.fixture(scope="session")
+def mypy(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run mypy in a folder. All processes of a test run share what it knows of libraries, one after another."""
+    base = tmp_path_factory.getbasetemp()
+    cache = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "mypy"
+
+    def run(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        command: list[str | Path] = [
+            sys.executable,
+            "-m",
+            "mypy",
+            "--strict",
+            "--follow-imports=silent",
+            "--cache-dir",
+            cache,
+        ]
+        env = {**os.environ, "PYTHONPATH": str(folder), "MYPYPATH": str(folder)}
+        with FileLock(f"{cache}.lock"):
+            return subprocess.run(
+                [*command, *arguments], cwd=folder, env=env, capture_output=True, text=True, check=False
+            )
+
+    return run
