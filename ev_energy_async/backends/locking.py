@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["LOCK_SECONDS", "LeasedLock", "text_of", "token_of"]
 
 LOCK_SECONDS: Final = 20.0
-"""For so long a process that vanishes while it refreshes a token holds up the others."""
+"""The time for which a process that vanishes during a refresh holds up the others, in seconds."""
 
 _LOOK_SECONDS: Final = 0.05
 

@@ -1,4 +1,4 @@
-"""Leases: which of several processes does a job, such as polling a fleet, that only one may do at a time.
+"""Leases: they decide which of several processes does a job that only one may do at a time, such as polling a fleet.
 
 Users hand one to `ev.fleet.watch`, or enter it themselves: `async with lease:`. The protocol says what a lease of their
 own must guarantee. Those between machines are in `backends`.

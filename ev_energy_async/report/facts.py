@@ -79,7 +79,7 @@ class Facts:
 
 
 def hours_before(now: dt.datetime, first: dt.datetime) -> list[dt.datetime]:
-    """Return the beginnings of the hours of the week before a time, without the one that is not over.
+    """Return the starts of the complete hours of the week before a time.
 
     Args:
         now: The time.

@@ -163,7 +163,7 @@ def _worst(week: pa.Table, newest: Mapping[str, dt.datetime], hours: list[dt.dat
 
 
 def _runs(hours: list[dt.datetime]) -> tuple[Missing, ...]:
-    """Return hours in a row as one interval."""
+    """Merge consecutive hours into intervals."""
     made: list[Missing] = []
     for hour in hours:
         if made and made[-1].end == hour:

@@ -101,7 +101,7 @@ def report(
     now: dt.datetime | None = None,
     name: str = "watch",
 ) -> Report | Coroutine[Any, Any, Report]:
-    """Return a report on a fleet: how fresh, coverage, state of charge, charging, errors, budget.
+    """Return a report on a fleet: freshness, coverage, state of charge, charging, errors, budget.
 
     Args:
         source: The root of a `ParquetSink`, of which the last month is read; or tables by name (`vehicle_status_log`,

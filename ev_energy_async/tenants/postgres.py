@@ -27,7 +27,7 @@ _LONGEST_REASON: Final = 500
 
 
 class PostgresTenants(Postgres):
-    """Knows tenants and when each is due; what authenticates them is yours to say.
+    """Keeps tenants and when each is due; you supply what authenticates them.
 
     The times at which tenants are due are spread evenly over their interval, and stay as they are: a tenant that was
     polled late is not polled later for it. One that fails is due after twice its interval, then after four, up to an

@@ -14,7 +14,7 @@ __all__ = ["Registry"]
 
 @runtime_checkable
 class Registry(Protocol):
-    """A place that knows all tenants; write your own over your tables, or use `tenants.postgres.PostgresTenants`.
+    """A registry of all tenants; write your own on top of your tables, or use `tenants.postgres.PostgresTenants`.
 
     A tenant that was claimed and neither finished, postponed nor stopped is due again after a while: whoever was to
     poll it has vanished.

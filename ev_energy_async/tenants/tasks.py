@@ -88,7 +88,7 @@ class Tenants:
         self._task = broker.register_task(poll, task_name=_TASK)
 
     async def run(self) -> None:
-        """Queue whatever is due, for ever. Several processes may do so: the registry gives each tenant to one."""
+        """Queue whatever is due, indefinitely. Several processes may do so: the registry gives each tenant to one."""
         while True:
             try:
                 queued = await self.queue_due()
@@ -113,7 +113,7 @@ class Tenants:
         return len(due)
 
     async def poll(self, tenant: str) -> None:
-        """Poll a tenant for one cycle; what the task does. It raises nothing but what the sink raises.
+        """Poll a tenant for one cycle, as the task does. It raises nothing but what the sink raises.
 
         A tenant that another worker polls, or has polled since it was queued, is left to it.
         """

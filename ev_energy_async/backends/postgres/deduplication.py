@@ -16,7 +16,7 @@ __all__ = ["PostgresDeduplicationStore"]
 
 
 class PostgresDeduplicationStore(Postgres):
-    """Keeps the keys of completed deliveries in PostgreSQL until they expire; expired ones are removed bit by bit.
+    """Keeps the keys of completed deliveries in PostgreSQL until they expire; expired ones are removed gradually.
 
     Args:
         database: A DSN, or a `psycopg_pool.AsyncConnectionPool` of yours, which is left open.

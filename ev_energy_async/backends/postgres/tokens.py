@@ -17,7 +17,7 @@ __all__ = ["PostgresTokenStore"]
 
 
 class PostgresTokenStore(Postgres):
-    """Keeps a token in PostgreSQL: whoever finds it expired refreshes it, once, and all others use the new one.
+    """Keeps a token in PostgreSQL: the first process to find it expired refreshes it, once; the others use the new one.
 
     Tokens are stored as they are: whoever can read the table can use them.
 

@@ -29,7 +29,7 @@ _LOAD: Final = Script("return redis.call('GET', KEYS[1])")
 
 
 class RedisTokenStore(InRedis):
-    """Keeps a token in Redis: whoever finds it expired refreshes it, once, and all others use the new one.
+    """Keeps a token in Redis: the first process to find it expired refreshes it, once; the others use the new one.
 
     Tokens are stored as they are: whoever can read the database can use them. A refresh token is lost with what Redis
     loses; where it is not to be lost, Redis needs an append-only file, or the store another database.
