@@ -355,8 +355,8 @@ class Core:
         # Whoever waits for a budget does so in a call.
         calling = [owner for owner in shared.limits.owners() if isinstance(owner, Core)]
         shared.limits.end()
-        for source in {*shared.fetches.values()}:
-            await source.close()
+        # Together, since each may have some seconds to finish.
+        await asyncio.gather(*(source.close() for source in {*shared.fetches.values()}))
         for each in {self, *calling}:
             await each.release()
         await shared.transport.close()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import tracemalloc
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from ev_energy_async import ConnectionFailed, EvEnergy, InvalidArgument, RefreshToken, StaticToken
+from ev_energy_async import ConnectionFailed, EvEnergy, InvalidArgument, MemoryTokenStore, RefreshToken, StaticToken
 from tests.servers import RawServer, reply, until
 
 if TYPE_CHECKING:
@@ -152,7 +153,11 @@ def _traced() -> int:
     return tracemalloc.get_traced_memory()[0]
 
 
-async def test_a_closed_client_ends_the_token_fetches_and_waits_of_all_its_views() -> None:
+async def test_a_closed_client_ends_the_token_fetches_and_waits_of_all_its_views(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ev_energy_async.auth.source._LAST_SECONDS", 0.01)
+
     async def silence(line: Connection, server: RawServer) -> None:
         server.requests.append(await line.receive())
         await line.until_closed()
@@ -168,3 +173,32 @@ async def test_a_closed_client_ends_the_token_fetches_and_waits_of_all_its_views
     assert [type(each) for each in ended] == [ConnectionFailed] * 7
     assert waiting.budget.waiting == 0
     assert [task for task in asyncio.all_tasks() if "token" in task.get_name()] == []
+
+
+async def test_a_client_that_closes_keeps_the_token_that_a_view_is_about_to_get(clock: FakeClock) -> None:
+    closing, store = asyncio.Event(), MemoryTokenStore()
+
+    async def answer(line: Connection, server: RawServer) -> None:
+        while request := await line.receive():
+            server.requests.append(request)
+            if b"/o/token/" not in request:
+                await line.send(reply(b"[]"))
+                continue
+            if sum(b"/o/token/" in each for each in server.requests) > 1:
+                await closing.wait()
+            token = {"access_token": f"of-{clock.now().hour}", "refresh_token": "r", "expires_in": 7200}
+            await line.send(reply(json.dumps({**token, "token_type": "Bearer"}).encode()))
+
+    async with RawServer(answer) as server:
+        app = EvEnergy(base_url=server.base_url, clock=clock)
+        view = app.with_auth(RefreshToken("id", "first", store=store))
+        await _read(view)
+        clock.advance(7000)  # it is renewed in the background: no call waits for it
+        await _read(view)
+        await until(lambda: sum(b"/o/token/" in each for each in server.requests) == 2)
+        asyncio.get_running_loop().call_soon(closing.set)
+        await app.close()
+
+    kept = await store.load()
+    assert kept is not None
+    assert kept.access_token == f"of-{clock.now().hour}"
