@@ -40,10 +40,11 @@ COLUMNS: Final = (
     *("cycle", "began", "newest", "history", "late", "errors", "links", "added", "gone", "failed"),
     *("cost", "naive", "left"),
 )
-LEGEND: Final = """\
-newest: logs straight from the snapshot; history: logs read between; late: of these, stored late;
-links: connections that changed; failed: could not be read; cost: requests; naive: what reading
-each vehicle would have taken; left: of the hourly budget"""
+LEGEND: Final = (
+    "newest: logs straight from the snapshot; history: logs read between; late: of these, stored late; links:"
+    " connections that changed; failed: could not be read; cost: requests; naive: what reading each vehicle would have"
+    " taken; left: of the hourly budget"
+)
 
 
 @attrs.define
