@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -146,3 +147,17 @@ async def test_budgets_that_nobody_uses_any_more_are_removed(postgres: PostgresS
             names = sql.SQL("SELECT name FROM {}.budget ORDER BY name").format(sql.Identifier(place))
             cursor = await connection.execute(names)
             assert await cursor.fetchall() == [("new",), ("used",)]
+
+
+async def test_a_server_that_was_away_for_long_is_found_within_a_second(postgres: PostgresServer, place: str) -> None:
+    lease = PostgresLease(postgres.dsn, schema=place)
+    assert await lease.take() is not None
+    await asyncio.to_thread(postgres.end, signal.SIGQUIT)
+    asked = asyncio.create_task(lease.current())
+    try:
+        await asyncio.sleep(3.5)  # between attempts that come later and later there would be four seconds
+    finally:
+        await asyncio.to_thread(postgres.start)
+    async with asyncio.timeout(2):
+        assert await asked is not None
+    await lease.close()

@@ -36,6 +36,7 @@ _IDENTIFIER: Final = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _CONNECTIONS: Final = 4
 # How long to wait for a connection: a server that restarts is back by then.
 PATIENCE_SECONDS: Final = 30.0
+_ATTEMPT: Final = 1.0
 # The time of a clock that is handed in, or the server's.
 _NOW: Final = sql.SQL("coalesce(%(now)s::timestamptz, clock_timestamp())")
 _LOCK: Final = 0x65762D656E  # of `pg_advisory_xact_lock`, for migrations
@@ -94,7 +95,7 @@ class Database:
         async with contextlib.AsyncExitStack() as stack:
             with self.errors(kind):
                 pool = await self._pool()
-                connection = await stack.enter_async_context(pool.connection())
+                connection = await self._connection(pool, stack)
                 if self._schema not in self._up_to_date:
                     await self._prepare(connection)
             inner = connection.transaction()
@@ -143,7 +144,8 @@ class Database:
                 min_size=0,
                 max_size=_CONNECTIONS,
                 open=False,
-                timeout=self._patience,
+                # It tries again later and later. Where it gives up, the next call begins a new attempt.
+                reconnect_timeout=_ATTEMPT / 2,
                 # A connection that was lost while it was idle is replaced before anybody notices.
                 check=AsyncConnectionPool.check_connection,
                 name="ev-energy-async",
@@ -151,6 +153,19 @@ class Database:
             self._own = loop, pool
             await pool.open()
         return self._own[1]
+
+    async def _connection(self, pool: AsyncConnectionPool[Any], stack: contextlib.AsyncExitStack) -> Connection:
+        """Return a connection: of a pool of its own, within a second of the server's return."""
+        if self._given is not None:
+            return await stack.enter_async_context(pool.connection())
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._patience
+        while True:
+            try:
+                return await stack.enter_async_context(pool.connection(min(_ATTEMPT, self._patience)))
+            except PoolTimeout:
+                if loop.time() >= until:
+                    raise
 
     async def _prepare(self, connection: Connection) -> None:
         async with connection.transaction():
