@@ -205,7 +205,8 @@ class Scheduler:
 
     def due(self, purpose: str, now: float) -> int:
         """Return how many reads of a purpose may be begun now."""
-        return min(self._waiting(purpose), self._purses[purpose].left(now))
+        waiting = self._waiting(purpose)
+        return min(waiting, self._purses[purpose].left(now)) if waiting else 0
 
     def _waiting(self, purpose: str) -> int:
         return self.waiting if purpose == "history" else len(getattr(self, purpose))

@@ -77,9 +77,10 @@ class Walk:
             device_ids: The devices of the page.
             cursor: The cursor of the next page; None if it was the last.
         """
-        has_met = any(self._begun_with.get(each, -1) > walker.number for each in device_ids)
+        is_alone = len(self._all) == 1
+        has_met = not is_alone and any(self._begun_with.get(each, -1) > walker.number for each in device_ids)
         walker.pages += 1
-        if not walker.has_begun:
+        if not walker.has_begun and not is_alone:
             walker.has_begun = bool(device_ids)
             self._begun_with.update(dict.fromkeys(device_ids, walker.number))
         if has_met or cursor is None:
