@@ -26,7 +26,7 @@ _HOUR: Final = 3_600 * SECOND
 
 def documents(cars: list[Car], api: ModelFleet) -> list[dict[str, Any]]:
     """The cars as a list shows them, each with its newest log."""
-    return [json.loads(encode(api._vehicle(car, ["latest_status_log"]))) for car in cars]
+    return [json.loads(encode(api.vehicle(car, ["latest_status_log"]))) for car in cars]
 
 
 async def snapshots(network: Network, clock: FakeClock, pages: list[Any], drift: list[Any]) -> list[list[WatchEvent]]:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ev_energy_async.errors import NotFound
+from ev_energy_async.fleet.allotment import Demand, allot
 from ev_energy_async.fleet.events import VehicleAdded, VehicleRemoved
 from ev_energy_async.fleet.watch.scheduler import Scheduler
 from ev_energy_async.fleet.watch.walk import Walk
@@ -93,14 +94,18 @@ def test_walkers_that_begin_where_a_list_was_cut_ask_for_hardly_more_pages_than_
 def test_only_pages_that_take_longer_than_their_interval_are_under_way_side_by_side() -> None:
     scheduler = Scheduler(0.0)
     assert scheduler.walkers(1.0, 50) == 1  # nothing was chosen yet
-    scheduler._interval = 2.0
+    scheduler.follow(allot(Demand(devices=15_000, every=300, budget=10_000)), 150, 0.0)
     assert [scheduler.walkers(took, 50) for took in (1.0, 2.0, 4.0, 1_000.0)] == [1, 3, 4, 50]
 
 
 @pytest.fixture
 def walkers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages always take long."""
-    monkeypatch.setattr(Scheduler, "walkers", lambda _self, _took, most: min(4, most))
+
+    def several(_scheduler: Scheduler, _took: float, most: int) -> int:
+        return min(4, most)
+
+    monkeypatch.setattr(Scheduler, "walkers", several)
 
 
 def asked_for(api: Any) -> list[str]:

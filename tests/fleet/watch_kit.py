@@ -159,12 +159,12 @@ class ModelFleet:
             page = found[: self._size(asked)]
             link = self._link(request, asked, page[-1] if len(found) > len(page) else None)
             expands = [value for name, value in parse_qsl(request.query) if name == "expand"]
-            return self._picked(request, [self._vehicle(self.cars[each], expands) for each in page]), link
+            return self._picked(request, [self.vehicle(self.cars[each], expands) for each in page]), link
         car = self.cars[parts[1]]
         if not car.since <= now < car.until:
             raise NotFound(Response(request, BASE_URL + request.path, 404, {}, b"", b""))
         if len(parts) == 2:
-            return self._vehicle(car, []), {}
+            return self.vehicle(car, []), {}
         return self._logs(request, car, parts[2], asked)
 
     def _picked(self, request: Request[Any], items: list[Any]) -> list[Any]:
@@ -215,7 +215,8 @@ class ModelFleet:
             return models.VehicleStatusLog(url=url, sampled_at=time, logged_at=log.stored)
         return models.VehicleAPIErrorLog(url=url, logged_at=time)
 
-    def _vehicle(self, car: Car, expands: list[str]) -> models.Vehicle:
+    def vehicle(self, car: Car, expands: list[str]) -> models.Vehicle:
+        """A vehicle as the API shows it now."""
         listed = self.listed(car.status)
         newest: models.VehicleStatusLog | str | None = None
         if listed:
