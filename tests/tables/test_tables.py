@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from ev_energy_async import codec, models
 from ev_energy_async.errors import InvalidArgument
+from ev_energy_async.fleet import SubSessionEnded
 from ev_energy_async.tables import batches, collect, schema, table
 from ev_energy_async.testing import build
 from ev_energy_async.values import UNSET, Model
@@ -177,3 +178,9 @@ def test_a_table_holds_what_the_document_says(odometer: int, state: str, charge:
     document = codec.encode({**raw, "sampled_at": "2026-03-01T10:00:00Z", "vehicle": VEHICLE})
     [row] = table([codec.decode(document, models.VehicleStatusLog)]).to_pylist()
     assert {key: row[key] for key in raw} == raw
+
+
+async def test_an_event_of_a_sub_session_is_a_row() -> None:
+    session = build(models.ChargingSubSession)
+    [batch] = [batch async for batch in batches(each([SubSessionEnded(key="k", session=session)]))]
+    assert batch.rows.to_pylist() == table([session]).to_pylist()
