@@ -21,7 +21,13 @@ $(READY): pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[cli,sandbox]' --group dev
 	touch $@
 
-demo: $(READY)  ## watch a fleet of 10,000 vehicles on the embedded sandbox (LIVE=1: on the real API, read-only; CONSOLE=1: keep it running)
+# The demo needs a small part of it, so that a newcomer does not wait for the tools of a maintainer.
+$(VENV)/.demo: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[cli,sandbox]'
+	touch $@
+
+demo: $(VENV)/.demo  ## watch a fleet of 10,000 vehicles on the embedded sandbox (LIVE=1: on the real API, read-only; CONSOLE=1: keep it running)
 	@$(BIN)/python -m ev_energy_async.demo $(if $(filter 1,$(LIVE)),--live) $(if $(filter 1,$(CONSOLE)),--console)
 
 test: $(READY)  ## run the tests
