@@ -161,8 +161,8 @@ def _noted(note: Path) -> tuple[dt.datetime, dt.datetime]:
 
 def _source(ev: EvEnergy, table: str, since: dt.datetime, until: dt.datetime, cursor: str | None) -> Any:
     if table in _LOGS:
-        log: Any = _LOGS[table]
-        return ev.fleet.logs(log, since=since, until=until, cursor=cursor)
+        fleet: Any = ev.fleet  # which log it is only shows now
+        return fleet.logs(_LOGS[table], since=since, until=until, cursor=cursor)
     found: Paginator[Any]
     if table == _SUB_SESSIONS:
         # Both bounds of the API are exclusive.
@@ -201,4 +201,4 @@ class _Items:
                 if item.id not in before:
                     self._given.append(item.id)
                     yield item
-            self._page, self._given, before = page.resume, [], set()
+            self._page, self._given, before = page.resume, [], set[str]()

@@ -37,8 +37,8 @@ class _Hurried(SystemClock):
     def monotonic(self) -> float:
         return super().monotonic() + self._slept
 
-    async def sleep(self, seconds: float) -> None:
-        self._slept += seconds
+    async def sleep(self, delay: float) -> None:
+        self._slept += delay
         await asyncio.sleep(0)
 
 

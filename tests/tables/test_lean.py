@@ -68,7 +68,7 @@ def decoded(data: bytes, model: Any, lean: Any) -> list[Any]:
     return made if steps is None else finish(steps)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(data=st.data())
 def test_a_page_gives_equal_rows_with_models_and_without(data: st.DataObject) -> None:
     model: Any = data.draw(st.sampled_from([*LOGS, models.Tariff, models.SolarForecastLog, models.BoundaryMeter]))
