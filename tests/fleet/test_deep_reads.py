@@ -9,7 +9,7 @@ import attrs
 
 from ev_energy_async.devices import DEVICES, LogKind
 from ev_energy_async.fleet.watch.emitter import state_after
-from ev_energy_async.fleet.watch.ledger import Ledger
+from ev_energy_async.fleet.watch.ledger import Ledger, Seen
 from ev_energy_async.fleet.watch.state import DeviceState
 from ev_energy_async.instants import SECOND, SKEW
 
@@ -79,3 +79,18 @@ async def test_a_read_goes_back_to_what_a_read_has_seen_and_not_to_what_snapshot
         await cycle(watch)
     events = await cycle(watch)
     assert len(keys(events)) == 20
+
+
+def test_a_log_of_a_meter_that_comes_hours_late_is_told_from_those_that_were_delivered() -> None:
+    meter, start = DEVICES["boundary_meters"], READ
+    state = DeviceState.new("", None, start, kind=meter.kind).with_ledger("status", Ledger.since(start))
+    logs: list[Seen] = []
+    for number in range(300):
+        read_at = start + number * 600 * SECOND
+        logs.append(Seen(read_at, None))
+        page = tuple(logs[-20:])
+        read = Read(read_at, reach=page[0].at, logs=page, row=meter.regular)
+        state = state_after(state, read, past=PAST)  # type: ignore[arg-type]  # as above
+    ledger = state.ledger("status")
+    assert ledger.unseen(logs) == [False] * 300
+    assert ledger.unseen([Seen(start + 20 * 600 * SECOND + 1, None)]) == [True], "two days late, within the past"
