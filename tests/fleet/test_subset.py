@@ -94,3 +94,20 @@ async def test_a_hint_is_noticed_although_the_next_page_is_minutes_away(monkeypa
     assert isinstance(event, StatusLogged)
     assert event.via == "read"
     assert naps[0] > 240
+
+
+async def test_the_state_of_a_vehicle_that_a_snapshot_leaves_out_grows_stale() -> None:
+    api, [car, other, *_], _ = fleet(60)
+    for each in (car, other):
+        each.log(2)
+    watch = api.watch(logs={"status"})
+    await cycles(watch, 2)
+    known = watch.state[car.id].as_of
+    assert known == watch.state[other.id].as_of
+    api.hidden = {car.id}
+    await cycles(watch, 3)
+    seen, missed = watch.state[other.id].as_of, watch.state[car.id].as_of
+    assert seen is not None
+    assert missed is not None
+    assert known is not None
+    assert known <= missed < seen
