@@ -12,7 +12,4 @@ from .coordinator import EvEnergyEntry
 async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: EvEnergyEntry) -> dict[str, Any]:
     """Return the diagnostics of an account."""
     coordinator = entry.runtime_data
-    return {
-        "vehicles": redacted(list(coordinator.data.values())),
-        "client": redacted(coordinator.ev.stats()),
-    }
+    return {"vehicles": redacted(list(coordinator.data.values())), "client": redacted(coordinator.ev.stats())}
