@@ -1,4 +1,7 @@
-"""The protocol of a checkpoint: its operations, the values that pass through it, its errors."""
+"""The protocol of a checkpoint: its operations, the values that pass through it, its errors.
+
+Memory and SQLite are beside it; `backends` has a folder for each other database.
+"""
 
 from __future__ import annotations
 
@@ -145,8 +148,7 @@ class Checkpoint(Protocol):
 
     It must guarantee: `advance_all` is atomic and compares before it writes, also against other processes; versions
     are never given twice to one key, even if it was removed in between; once it has returned, a crash of the process
-    loses nothing. On Redis: a hash `{namespace of the owner}:{key}` with `value` and `version`, versions from `INCR`,
-    and a Lua script that compares them all and then sets them all.
+    loses nothing.
 
     `testing.check_checkpoint` tests a checkpoint against this contract. One that shares a database with your own rows
     can offer transactions as well: see `TransactionalCheckpoint`.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from ev_energy_async import EvEnergy
     from ev_energy_async.cli.session import Session
-    from ev_energy_async.fleet import Progress, WatchEvent
+    from ev_energy_async.fleet import Progress, Watch, WatchEvent
 
 __all__ = ["fleet"]
 
@@ -129,7 +129,8 @@ async def _watch(session: Session, checkpoint: str | None, given: dict[str, Any]
                 doing = f"cycle {progress.cycle}, {progress.phase}: {seen}"
                 bar.at(progress.cycle - 1, doing)
 
-            async for event in ev.fleet.watch(checkpoint=opened, on_progress=note, **options):
+            events: Watch[WatchEvent] = ev.fleet.watch(checkpoint=opened, on_progress=note, **options)
+            async for event in events:
                 output.write([_brief(event) if is_brief else event_entry(event)])
                 failed += isinstance(event, PollFailed)
     if failed:

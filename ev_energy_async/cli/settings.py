@@ -182,7 +182,7 @@ def _checked(profile: str, given: Any) -> dict[str, Any]:
             raise InvalidArgument(f"{where}.{name}", value, "true or false")
         if name in _TEXTS and not isinstance(value, str):
             raise InvalidArgument(f"{where}.{name}", value, "a text")
-        if name in _ADDRESSES and _has_password(value):
+        if name in _ADDRESSES and _has_password(str(value)):
             expected = "an address without a password; one with a password comes from the environment"
             raise InvalidArgument(f"{where}.{name}", None, expected)
         if name == "scopes" and not (is_array(value) and all(isinstance(each, str) for each in value)):

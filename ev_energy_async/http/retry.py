@@ -1,4 +1,4 @@
-"""The retry policy: which requests are sent again, and when.
+"""The rules of retrying: which requests are sent again, and when, within a policy (`messages.Retry`).
 
 The decision is a pure function of the request and the outcome of its latest attempt. Idempotent requests are repeated;
 a POST or PATCH only if it was certainly not carried out, or if the API treats a second one like the first. A write that

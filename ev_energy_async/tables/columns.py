@@ -1,7 +1,8 @@
 """From the fields of a model to the columns of a table: Arrow types, and arrays made of the values of many models.
 
 The columns follow from the model alone, never from data, so that every file of a table has the same schema. Arrays are
-made a column at a time: what Arrow takes as it is gets no Python object of its own. Pure.
+made a column at a time: what Arrow takes as it is gets no Python object of its own. The generator keeps the same types
+in its lock file (`generator/columns.py`). Pure.
 """
 
 # The stubs of pyarrow leave much unknown.

@@ -101,7 +101,7 @@ async def batches(source: AsyncIterable[Any], *, size: int = _ROWS) -> AsyncIter
                 for rows in _emptied(waiting):
                     yield rows.batch(rowless)
             continue
-        model = model_of(type(row))
+        model = model_of(row.__class__)
         if model not in waiting:
             waiting[model] = _Rows(model)
         rows = waiting[model]
@@ -118,7 +118,9 @@ def lean(source: AsyncIterable[Any]) -> AsyncIterable[Any]:
         of_models: Paginator[Any] = source
         return of_models.lean(lean_of)
     if isinstance(source, Backfill):
-        source.lean(lean_of)
+        past: Backfill[Any] = source
+        past.lean(lean_of)
+        return past
     return source
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ev_energy_async.checkpoint import Checkpoint
     from ev_energy_async.client import EvEnergy
-    from ev_energy_async.fleet import Batch, WatchEvent
+    from ev_energy_async.fleet import Batch, Watch, WatchEvent
     from ev_energy_async.lease import Lease
     from ev_energy_async.tenants.registry import Registry
 
@@ -140,12 +140,13 @@ class Tenants:
 
     async def _cycle(self, tenant: str, auth: Any, lease: Lease) -> None:
         checkpoint = self._checkpoint(tenant)
-        async with (
-            self._app.with_auth(auth) as ev,
-            ev.fleet.watch(checkpoint=checkpoint, lease=lease, cycles=1, ack="explicit", **self._watch) as watch,
-        ):
-            async for batch in watch.batches(_BATCH, max_age=1):
-                await self._store(tenant, checkpoint, batch)
+        async with self._app.with_auth(auth) as ev:
+            events: Watch[WatchEvent] = ev.fleet.watch(
+                checkpoint=checkpoint, lease=lease, cycles=1, ack="explicit", **self._watch
+            )
+            async with events as watch:
+                async for batch in watch.batches(_BATCH, max_age=1):
+                    await self._store(tenant, checkpoint, batch)
 
     async def _store(self, tenant: str, checkpoint: Checkpoint, batch: Batch) -> None:
         if isinstance(checkpoint, TransactionalCheckpoint):

@@ -84,6 +84,7 @@ async def test_the_charging_of_one_user_is_that_of_their_cars(sandbox: Sandbox, 
     assert user
     expected = {each.id for each in ended if each.vehicle and each.vehicle == session.vehicle}
     found: set[str] = set()
+    event: Any = None
     async for event in live.fleet.sub_sessions(since=begin, user=user, expand=["energy_usage"]):
         if isinstance(event, SubSessionEnded):
             found.add(event.sub_session_id)

@@ -55,14 +55,17 @@ class Slow(MemoryCheckpoint):
             count += 1
 
 
-async def overtaken() -> tuple[Watch, list[str], int]:
+async def overtaken(checkpoint: Slow) -> tuple[Watch, list[str], int]:
     """A watch whose unacknowledged events are to come again, for another has advanced its checkpoint.
+
+    Args:
+        checkpoint: Its checkpoint.
 
     Returns:
         The watch, what was acknowledged, and how many logs there are.
     """
     api, cars, _ = fleet(4)
-    api.checkpoint = Slow()
+    api.checkpoint = checkpoint
     for car in cars:
         car.log(1)
         car.log(6)
@@ -86,7 +89,7 @@ async def until(watch: Watch, number: int) -> AsyncGenerator[WatchEvent]:
 
 @pytest.mark.parametrize("steps", range(13))
 async def test_a_loading_that_is_cancelled_at_any_step_is_begun_anew(steps: int) -> None:
-    watch, found, count = await overtaken()
+    watch, found, count = await overtaken(Slow())
     task = asyncio.create_task(cycle(watch))
     for _ in range(steps):
         await asyncio.sleep(0)
@@ -101,9 +104,8 @@ async def test_a_loading_that_is_cancelled_at_any_step_is_begun_anew(steps: int)
 
 @pytest.mark.parametrize("row", range(5))
 async def test_a_loading_that_fails_at_any_row_is_begun_anew(row: int) -> None:
-    watch, found, count = await overtaken()
-    kept = watch._driver._journal._checkpoint  # its checkpoint
-    assert isinstance(kept, Slow)
+    kept = Slow()
+    watch, found, count = await overtaken(kept)
     kept.fails_at = row
     with pytest.raises(CheckpointError, match="away"):
         await anext(watch)

@@ -127,7 +127,8 @@ class ModelFleet:
     def watch(self, **options: Any) -> Watch:
         """Watch the fleet, from its checkpoint on."""
         given: dict[str, Any] = {"checkpoint": self.checkpoint, **options}
-        return Fleet(self, OWNER).watch(**given)
+        found: Watch = Fleet(self, OWNER).watch(**given)
+        return found
 
     def reads(self, car: Car, kind: str = "status_logs") -> int:
         """Return how often a collection was read."""

@@ -124,7 +124,7 @@ class _Watch:
         self.states: dict[str, DeviceState] = {}
         self.meta = Meta()
         self.began = 0.0
-        self.spent = dict.fromkeys(("snapshot", "history", "errors", "late"), 0)
+        self.spent: dict[str, int] = dict.fromkeys(("snapshot", "history", "errors", "late"), 0)
         self.direct: list[float] = []
         self.read: list[float] = []
         self.minutes: dict[int, int] = {}

@@ -1,4 +1,7 @@
-"""The effects of a fault plan on requests and responses, as data."""
+"""The effects of a fault plan on requests and responses, as data.
+
+`plan.EFFECTS` names them; `wire`, `bodies` and the service carry them out.
+"""
 
 from typing import ClassVar, Final
 
