@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import attrs
 import click
@@ -19,7 +19,7 @@ from ev_energy_async.values import or_none
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
 
     from ev_energy_async import EvEnergy
     from ev_energy_async.cli.session import Session
@@ -129,8 +129,9 @@ async def _watch(session: Session, checkpoint: str | None, given: dict[str, Any]
                 doing = f"cycle {progress.cycle}, {progress.phase}: {seen}"
                 bar.at(progress.cycle - 1, doing)
 
-            events: Watch[WatchEvent] = ev.fleet.watch(checkpoint=opened, on_progress=note, **options)
-            async for event in events:
+            # Which kinds it watches is known at run time alone.
+            begin = cast("Callable[..., Watch[WatchEvent]]", ev.fleet.watch)
+            async for event in begin(checkpoint=opened, on_progress=note, **options):
                 output.write([_brief(event) if is_brief else event_entry(event)])
                 failed += isinstance(event, PollFailed)
     if failed:

@@ -6,7 +6,7 @@ Nothing here keeps state; the registry, the checkpoint and the lease do.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from taskiq import AsyncBroker, TaskiqError
 
@@ -141,10 +141,9 @@ class Tenants:
     async def _cycle(self, tenant: str, auth: Any, lease: Lease) -> None:
         checkpoint = self._checkpoint(tenant)
         async with self._app.with_auth(auth) as ev:
-            events: Watch[WatchEvent] = ev.fleet.watch(
-                checkpoint=checkpoint, lease=lease, cycles=1, ack="explicit", **self._watch
-            )
-            async with events as watch:
+            # Which kinds it watches is known at run time alone.
+            begin = cast("Callable[..., Watch[WatchEvent]]", ev.fleet.watch)
+            async with begin(checkpoint=checkpoint, lease=lease, cycles=1, ack="explicit", **self._watch) as watch:
                 async for batch in watch.batches(_BATCH, max_age=1):
                     await self._store(tenant, checkpoint, batch)
 

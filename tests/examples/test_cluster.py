@@ -53,6 +53,6 @@ def test_the_files_are_of_one_mind() -> None:
     [port] = [each["port"] for each in scraped["dns_sd_configs"]]
     settings = services["poller"]["environment"]
     assert settings["METRICS_PORT"] == str(port)
-    urls: tuple[str, ...] = (settings["DATABASE"], settings["REDIS"], settings["EV_ENERGY_BASE_URL"], source["url"])
-    assert [urlsplit(url).hostname for url in urls] == ["postgres", "redis", "api", "prometheus"]
+    urls = (settings["DATABASE"], settings["REDIS"], settings["EV_ENERGY_BASE_URL"], source["url"])
+    assert [urlsplit(str(url)).hostname for url in urls] == ["postgres", "redis", "api", "prometheus"]
     assert {"postgres", "redis", "api", "prometheus"} <= set(services)

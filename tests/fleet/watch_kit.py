@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from email.utils import format_datetime
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 from urllib.parse import parse_qsl, urlencode
 
 import attrs
@@ -127,8 +127,8 @@ class ModelFleet:
     def watch(self, **options: Any) -> Watch:
         """Watch the fleet, from its checkpoint on."""
         given: dict[str, Any] = {"checkpoint": self.checkpoint, **options}
-        found: Watch = Fleet(self, OWNER).watch(**given)
-        return found
+        begin = cast("Callable[..., Watch]", Fleet(self, OWNER).watch)
+        return begin(**given)
 
     def reads(self, car: Car, kind: str = "status_logs") -> int:
         """Return how often a collection was read."""
