@@ -306,7 +306,9 @@ class TokenSource:
 
     async def close(self) -> None:
         """Cancel the fetches in progress; one that spends a refresh token or a code has some seconds to finish."""
-        tasks = {task for task, source in self._fetches.items() if source is self} - {asyncio.current_task()}
+        tasks = {task for task, source in self._fetches.items() if source is self}
+        # `on_token` may close, directly or from a task of its own: its fetch waits for that, and ends by itself.
+        tasks -= {asyncio.current_task(), _NOTIFYING.get()}
         if tasks and self._spending:
             await asyncio.wait(tasks, timeout=_LAST_SECONDS)
         for task in tasks:

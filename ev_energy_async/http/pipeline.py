@@ -355,11 +355,13 @@ class Core:
         # Whoever waits for a budget does so in a call.
         calling = [owner for owner in shared.limits.owners() if isinstance(owner, Core)]
         shared.limits.end()
-        # Together, since each may have some seconds to finish.
-        await asyncio.gather(*(source.close() for source in {*shared.fetches.values()}))
-        for each in {self, *calling}:
-            await each.release()
-        await shared.transport.close()
+        try:
+            # Together, since each may have some seconds to finish.
+            await asyncio.gather(*(source.close() for source in {*shared.fetches.values()}))
+            for each in {self, *calling}:
+                await each.release()
+        finally:
+            await shared.transport.close()
 
     async def end(self) -> None:
         """End the calls under way, and release what they needed."""

@@ -14,8 +14,10 @@ from ev_energy_async import (
     ConnectionFailed,
     EvEnergy,
     StaticToken,
+    Token,
     TransportError,
 )
+from ev_energy_async.auth import TokenSource
 from ev_energy_async.sandbox import FaultPlan, Rule, Sandbox, SteppedClock
 from ev_energy_async.sandbox.faults import Unavailable
 from tests.conftest import START, FakeClock
@@ -153,4 +155,45 @@ async def test_closing_ends_what_waits_for_a_token_with_a_clear_error() -> None:
         assert {type(each) for each in ended} == {ConnectionFailed}
         assert {str(each).rpartition(": ")[2] for each in ended} == {"the client is closed"}
         assert len(server.requests) == 1
+        await server.none_open()
+
+
+@pytest.mark.parametrize("way", ["directly", "in a task of its own"])
+async def test_on_token_may_close_the_client_whose_login_ends_well(way: str) -> None:
+    async def close(_: Token) -> None:
+        await (ev.close() if way == "directly" else asyncio.create_task(ev.close()))
+
+    async with one_car() as sandbox, aiohttp.ClientSession() as session:
+        before = asyncio.all_tasks()
+        grant = ClientCredentials(sandbox.client_id, sandbox.client_secret, on_token=close)
+        ev = EvEnergy(grant, base_url=sandbox.base_url)
+        await ev.authenticate()
+        await until(lambda: ours(before) == set())
+        with pytest.raises(ConnectionFailed, match="closed"):
+            await read(ev)
+
+        ev = EvEnergy(grant, base_url=sandbox.base_url, session=session)
+        with pytest.raises(ConnectionFailed, match="the client is closed"):
+            await read(ev)
+        assert not session.closed
+
+
+@pytest.mark.parametrize("end", [asyncio.CancelledError(), OSError("no")], ids=["cancelled", "failed"])
+async def test_the_session_is_closed_although_the_end_of_a_token_fetch_is_not_clean(
+    end: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(_: TokenSource) -> None:
+        raise end
+
+    monkeypatch.setattr(TokenSource, "close", fail)
+    async with RawServer(silence) as server:
+        ev = EvEnergy(ClientCredentials("id", "secret"), base_url=server.base_url)
+        call = asyncio.create_task(read(ev))
+        await until(lambda: bool(server.requests))
+
+        with pytest.raises(type(end)):
+            await ev.close()
+
+        with pytest.raises(ConnectionFailed, match="the client is closed"):
+            await call
         await server.none_open()
