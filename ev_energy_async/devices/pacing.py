@@ -52,8 +52,8 @@ class Backfilling(Polling, Protocol):
         """The hourly budget of requests."""
         ...
 
-    def with_options(self, *, priority: int | None = None) -> Self:
-        """Return a view whose calls have another priority."""
+    def with_options(self, *, priority: int | None = None, keep_body: bool | None = None) -> Self:
+        """Return a view whose calls have another priority, and whose responses do or do not keep their raw body."""
         ...
 
 

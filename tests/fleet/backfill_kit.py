@@ -87,7 +87,7 @@ class Fleet:
         self._page_size = page_size
         self._list_size = list_size
 
-    def with_options(self, *, priority: int | None = None) -> Self:
+    def with_options(self, *, priority: int | None = None, keep_body: bool | None = None) -> Self:  # noqa: ARG002  # it takes no notice of bodies
         self._priority = priority
         return self
 

@@ -120,7 +120,7 @@ class ModelSessions:
         self.refuse: Callable[[int], bool] = lambda _: False
         self._page_size = page_size
 
-    def with_options(self, *, priority: int | None = None) -> Self:  # noqa: ARG002  # its calls are all alike
+    def with_options(self, *, priority: int | None = None, keep_body: bool | None = None) -> Self:  # noqa: ARG002  # its calls are all alike
         """Return it, as a client returns a view."""
         return self
 

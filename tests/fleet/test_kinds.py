@@ -158,6 +158,16 @@ async def test_raw_logs_come_as_the_api_has_sent_them_however_they_come(sandbox:
     assert {event.raw for event in plain if isinstance(event, StatusLogged | ErrorLogged)} == {None}
 
 
+async def test_raw_logs_come_although_the_client_keeps_no_bodies(sandbox: Sandbox, live: EvEnergy) -> None:
+    watch = live.with_options(keep_body=False).fleet.watch(kinds=KINDS, raw=True)
+    logs = [each for each in await during(watch, sandbox, HOUR / 2) if isinstance(each, StatusLogged | ErrorLogged)]
+    assert {event.via for event in logs} == {"snapshot", "read"}
+    for event in logs:
+        log: Any = event.log
+        assert event.raw is not None
+        assert decode(event.raw, log.__class__) == log
+
+
 @pytest.mark.parametrize("kind", sorted(KINDS - {"ct_clamps"}))
 async def test_a_snapshot_of_any_kind_shows_newest_logs(sandbox: Sandbox, live: EvEnergy, kind: Any) -> None:
     sandbox.advance(HOUR)

@@ -275,7 +275,7 @@ class Viewed(ModelFleet):
         super().__init__(*args, **options)
         self.noted: set[tuple[str, int | None]] = set()
 
-    def with_options(self, *, priority: int | None = None) -> Self:
+    def with_options(self, *, priority: int | None = None, keep_body: bool | None = None) -> Self:  # noqa: ARG002  # it takes no notice of bodies
         view = copy(self)
         view.priority = priority
         return view

@@ -134,7 +134,7 @@ class ModelFleet:
         """Return how often a collection was read."""
         return self.asked[f"/vehicles/{car.id}/{kind}"]
 
-    def with_options(self, *, priority: int | None = None) -> Self:  # noqa: ARG002  # its calls are all alike
+    def with_options(self, *, priority: int | None = None, keep_body: bool | None = None) -> Self:  # noqa: ARG002  # its calls are all alike
         """Return it, as a client returns a view."""
         return self
 

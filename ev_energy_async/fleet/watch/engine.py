@@ -53,6 +53,8 @@ class Engine(Driver[Any]):
     ) -> None:
         super().__init__(client.clock, owner, checkpoint, name=settings[0].name, what="watching the fleet")
         expenses = Expenses(client.budget)
+        if any(each.is_raw for each in settings):
+            client = client.with_options(keep_body=True)  # raw logs are taken from it
         self.tracks = {
             each.kind.kind: Track(client, each, time, self._journal, self._events, expenses) for each in settings
         }
