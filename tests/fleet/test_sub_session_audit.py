@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, assert_type
 import pytest
 
 from ev_energy_async.checkpoint import CheckpointMismatch, MemoryCheckpoint, Owner
-from ev_energy_async.errors import DecodeError, InvalidArgument
+from ev_energy_async.errors import DecodeError, InvalidArgument, Unauthorized
 from ev_energy_async.fleet import (
     AuditReport,
     Fleet,
@@ -87,6 +87,38 @@ async def test_an_audit_can_be_iterated_and_finds_revisions_too() -> None:
     assert [type(event) for event in events] == [SubSessionRevised]
     assert (await coverage(api)).rows[0].complete_upto == before, "it says nothing of what came since"
     assert await until(api.follow(), api, 12) == [], "it is noted that it was delivered"
+
+
+@pytest.mark.parametrize("page", range(4))
+async def test_an_audit_of_which_a_page_failed_reads_that_list_again(page: int) -> None:
+    charges = [Charge(session_id(number), at(10), at(60 if number < 4 else 600)) for number in range(1, 7)]
+    api = ModelSessions(charges, page_size=2)
+    api.hidden = set(api.charges)
+    await until(api.follow(), api, 2)
+    api.hidden = set()
+    audit = api.follow().audit(at(0), at(120))
+    # One 401 is waited out, the second one raised.
+    refused = {api.count + page + 1, api.count + page + 2}
+    api.refuse = lambda number: number in refused
+    with pytest.raises(Unauthorized):
+        await audit
+    report = await audit
+    assert report.missing_count == 6 + 3, "each start, and the ends of three"
+    assert (await api.follow().audit(at(0), at(120))).is_clean
+
+
+async def test_an_audit_begins_anew_where_another_process_has_advanced_the_checkpoint() -> None:
+    charges = [Charge(session_id(number), at(10), at(600)) for number in (1, 2)]
+    api = ModelSessions(charges)
+    api.hidden = set(api.charges)
+    await until(api.follow(), api, 2)
+    api.hidden = {session_id(2)}
+    audit = api.follow().audit(at(0), at(120))
+    assert told([await anext(audit)]) == ["Started"]
+    assert (await api.follow().audit(at(0), at(120))).missing_count == 1, "the other one has it too"
+    api.hidden = set()
+    rest = [event async for event in audit]
+    assert [getattr(event, "sub_session_id", "") for event in rest] == [session_id(2)]
 
 
 async def test_an_audit_reaches_back_as_far_as_sub_sessions_are_known() -> None:

@@ -115,6 +115,7 @@ class Follower(Driver["SubSessionEvent"]):
     async def _restore(self, rows: AsyncIterator[tuple[str, str]]) -> None:
         self._known.clear()
         self._look, self._unseen = None, []
+        self.looks.begin_anew()
         self._meta = await load_rows(rows, self._known) or Meta()
 
     async def _write_ahead(self) -> None:
@@ -195,6 +196,7 @@ class Follower(Driver["SubSessionEvent"]):
 
     def _end_look(self, look: Look) -> None:
         self._look = None
+        self.looks.done(look.name)
         looked = self._meta.looked | dict.fromkeys(self.looks.covered_by(look.name), look.began)
         self._meta = msgspec.structs.replace(self._meta, looked=looked, every=self.looks.every)
         gone: dict[str, msgspec.Struct | None] = {}

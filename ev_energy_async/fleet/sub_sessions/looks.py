@@ -26,6 +26,8 @@ SETTLE: Final = 3 * 86_400.0
 
 RUNNING: Final = "running"
 ENDED: Final = "ended"
+_AUDITED_RUNNING: Final = "audited as going on"
+_AUDITED_ENDED: Final = "audited as ended"
 _LOG: Final = logging.getLogger("ev_energy_async")
 _HOUR: Final = 3_600.0
 _DAY: Final = 86_400.0
@@ -157,6 +159,12 @@ class Looks:
                 return Look(name, {"is_finished": True, "end_gt": moment(since)}, now)
         return None
 
+    def done(self, name: str) -> None:
+        """Take note that a look was read to its end."""
+
+    def begin_anew(self) -> None:
+        """Take note that what was found since the last acknowledgement is forgotten."""
+
     def next_at(self, looked: dict[str, int], begin: int) -> int:
         """Return when the next look is due."""
         tiers = [looked.get(name, begin) + round(every * SECOND) for name, _, every in self._tiers]
@@ -199,12 +207,21 @@ class AuditLooks(Looks):
     def __init__(self, since: int, until: int, settle: float) -> None:
         super().__init__(EVERY, settle)
         self._bounds = since, until
-        self._left = ["audited as ended", "audited as going on"]
+        self._left: list[str] = []
+        self.begin_anew()
 
     @property
     def is_over(self) -> bool:
-        """Whether both were made."""
+        """Whether both were read to their ends."""
         return not self._left
+
+    def done(self, name: str) -> None:
+        """Go on to the other one; until then `next` returns the same, for it may have failed."""
+        self._left.remove(name)
+
+    def begin_anew(self) -> None:
+        """Return to the first of both."""
+        self._left = [_AUDITED_ENDED, _AUDITED_RUNNING]
 
     @property
     def last(self) -> str:
@@ -216,14 +233,14 @@ class AuditLooks(Looks):
         return max(self._bounds[0], now - round(self.settle * SECOND))
 
     def next(self, looked: dict[str, int], begin: int, now: int) -> Look | None:
-        """Return the next of both; see `Looks.next`."""
+        """Return the first of both that is not done; see `Looks.next`."""
         del looked
         if not self._left:
             return None
-        name = self._left.pop()
+        name = self._left[-1]
         # The API's bounds exclude.
         bounds: dict[str, Any] = {"start_lt": moment(self._bounds[1] + 1_000)}
-        if self._left:
+        if name == _AUDITED_RUNNING:
             return Look(name, {"is_finished": False, **bounds}, now)
         since = max(begin, self.since(now)) - 1_000
         return Look(name, {"is_finished": True, "end_gt": moment(since), **bounds}, now)
