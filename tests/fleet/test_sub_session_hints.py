@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -102,6 +102,38 @@ async def test_what_a_look_finds_within_two_minutes_is_no_lost_webhook() -> None
     just_now.start = just_now.shown = api.clock.true
     assert "Started" in told(await until(stream, api, (before + 1_300) / HOUR))
     assert stream.every == 900, "its webhook may be on its way"
+
+
+@pytest.mark.parametrize("is_lookup", [False, True])
+async def test_a_response_that_was_on_its_way_when_a_webhook_told_of_an_end_does_not_take_it_back(
+    monkeypatch: pytest.MonkeyPatch, *, is_lookup: bool
+) -> None:
+    charge = Charge(session_id(1), at(7), at(43))
+    api = ModelSessions([charge])
+    stream = api.follow()
+    answer, overtaken = api.send, 0
+
+    async def send(request: Any) -> Any:
+        nonlocal overtaken
+        is_here = api.clock.true >= at(30)
+        if is_here and is_lookup:
+            # It is missing in the list, and so it is looked up.
+            api.hidden = set() if request.path.endswith(charge.id) else {charge.id}
+        response = await answer(request)
+        if is_here and not overtaken and (request.path.endswith(charge.id) or not is_lookup):
+            overtaken += stream.notify(webhook(charge, charge.end, "ended"))
+            api.clock.elapsed = 44 * 60
+            api.hidden = set()
+        return response
+
+    monkeypatch.setattr(api, "send", send)
+    events = await until(stream, api, 3)
+    assert overtaken == 1
+    names = told(events)
+    assert names[-1] == "Ended"
+    assert names.count("Ended") == 1
+    assert "Revised" not in names
+    assert len({event.key for event in events}) == len(events)
 
 
 async def test_those_of_a_vehicle_are_filtered_by_the_api_and_so_are_webhooks() -> None:

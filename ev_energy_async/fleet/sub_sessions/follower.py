@@ -282,6 +282,9 @@ class Follower(Driver["SubSessionEvent"]):
                 changes = changes_between(started, facts)
                 self._emit(SubSessionEnded, session, 2, end, facts, changes)
             return True
+        if looked_at is not None and known.end is not None and end is None:
+            # A webhook has told of its end while this response was on its way.
+            return False
         before: dict[str, Any] = msgspec.json.decode(known.facts)
         changes = changes_between(before, facts)
         if not changes:
