@@ -18,10 +18,9 @@ from ev_energy_async.fleet.watch.jobs import Lookup, PageJob, ReadJob
 from ev_energy_async.fleet.watch.look import look_at
 from ev_energy_async.fleet.watch.pages import Pages
 from ev_energy_async.fleet.watch.reads import Reads
-from ev_energy_async.fleet.watch.rotation import ErrorRotation
+from ev_energy_async.fleet.watch.rounds import Rounds
 from ev_energy_async.fleet.watch.scheduler import Scheduler
 from ev_energy_async.fleet.watch.settings import Progress, Provision
-from ev_energy_async.fleet.watch.shown import Silence
 from ev_energy_async.fleet.watch.state import FleetState, Meta
 from ev_energy_async.instants import ALWAYS, SECOND, moment
 
@@ -86,8 +85,7 @@ class Track:
         reader = client.with_options(priority=_HISTORY)
         self._reads = Reads(reader, time, settings, self.state, self._scheduler, self._provision, self._emitter)
         self._pages = Pages(self._client, settings, self._scheduler)
-        self._silence = Silence(self._rules.stale)
-        self._errors = ErrorRotation()
+        self._rounds = Rounds(self._rules, self.state, self._scheduler, self._emitter.late)
         self._cycle: Cycle | None = None
         self._due = -math.inf
         self._has_shrunk = False
@@ -101,9 +99,7 @@ class Track:
         """Forget what is under way."""
         self._cycle, self.has_begun = None, False
         self._pages.forget()
-        self._silence.forget()
-        self._errors.forget()
-        self._emitter.late.turns.forget()
+        self._rounds.forget()
         self._reads.clear()
         self._scheduler.forget_all()
 
@@ -211,7 +207,7 @@ class Track:
         for purpose, calls in self._reads.note(reads, self._cycle, self.clock.monotonic()):
             self._spend(purpose, calls, self.clock.monotonic())
         for job, _ in reads:
-            self._wait_for(job.reading.device_id, self._time.now())
+            self._rounds.see(job.reading.device_id, self._time.now())
         self._report_progress()
         return trouble if len(reads) < len(ended) else None
 
@@ -251,8 +247,8 @@ class Track:
             is_settled = self._look(cycle, device, shown_at, job.raw_of(device.id))
             if is_settled and mark is not None:
                 self._pages.shown.note({mark: device.id})
-            self._wait_for(device.id, shown_at)
-        self._scheduler.look_into([*cycle.unwell, *self._silence.fallen(self.state.devices, shown_at)])
+            self._rounds.see(device.id, shown_at)
+        self._scheduler.look_into([*cycle.unwell, *self._rounds.fallen(shown_at)])
         cycle.unwell.clear()
         self._pages.done(cycle, job, outcome, now)
         self._emitter.page_done(cycle.under_way(self.state.meta))
@@ -290,20 +286,8 @@ class Track:
             self._reads.want(device.id, behind, due=look.due, is_initial=look.is_initial)
         return is_shown and not look.is_ahead
 
-    def _wait_for(self, device_id: str, now: int) -> None:
-        """Let a device that was looked at or read take part in what depends on time alone."""
-        state, rules = self.state.devices.get(device_id), self._rules
-        if state is None:
-            return
-        if rules.errors:
-            self._silence.watch(device_id, state, self.state.meta.snapshot_at)
-            self._errors.see(device_id, state, now)
-        if rules.status and rules.reads:
-            self._emitter.late.turns.see(device_id, state)
-
     def _end_snapshot(self, cycle: Cycle, now: float) -> None:
-        devices, rules, scheduler = self.state.devices, self._rules, self._scheduler
-        shrunk = cycle.end_snapshot(devices, rules)
+        shrunk = cycle.end_snapshot(self.state.devices, self._rules)
         cycle.took = now - cycle.began_monotonic
         self._emitter.absent(cycle)
         if shrunk is not None and not self._has_shrunk:
@@ -312,17 +296,7 @@ class Track:
         if not cycle.is_resumed:
             self._provision.note_pages(cycle.pages)
         self._provide(now)
-        provision = self._provision
-        if rules.errors:
-            count = provision.turns("errors", len(devices)) - len(scheduler.errors)
-            scheduler.errors.extend(self._errors.next(devices, set(scheduler.errors), count, cycle.began))
-        if rules.status and rules.reads:
-            count = provision.turns("late", len(devices)) - len(scheduler.late)
-            before = cycle.began - round(provision.late_every * SECOND)
-            rotation, waiting = self._emitter.late, set(scheduler.late)
-            scheduler.late.extend(
-                rotation.next(devices, waiting, count, now=self._time.now(), before=before, number=cycle.number)
-            )
+        self._rounds.wait(cycle, self._provision, self._time.now())
 
     def _note_lookup(self, job: Lookup, outcome: Any, trouble: list[EvEnergyError]) -> None:
         cycle = self._cycle
