@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -168,3 +169,36 @@ async def test_cursors_that_are_refused_leave_the_list_to_the_others() -> None:
     assert len(refused) == 3
     assert keys(events) == [f"{cars[20].id}/status/{log.text}"]
     assert end(events).vehicles == 30
+
+
+@pytest.mark.usefixtures("walkers")
+async def test_a_snapshot_ends_where_the_last_walker_is_refused_after_the_others_have_come_to_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    api, cars, _ = fleet(6, page_size=3)
+    watch = api.watch(every=300, logs={"status"})
+    await cycle(watch)
+    for car in cars[3:]:
+        car.until = api.clock.true  # the first page is the last one now
+    refused: list[str] = []
+    original = api.send
+
+    async def send(request: Request[Any]) -> Any:
+        if request.path != "/vehicles" or "page_after" not in request.query or refused:
+            return await original(request)
+        refused.append(request.query)
+        # Long after the page of the first walker, which ends the list.
+        for _ in range(20):
+            await asyncio.sleep(0)
+        raise NotFound(Response(request, "", 404, {}, b"", b""))
+
+    monkeypatch.setattr(api, "send", send)
+    log = cars[1].log(2)
+
+    events = await cycle(watch)
+
+    assert len(refused) == 1
+    assert keys(events) == [f"{cars[1].id}/status/{log.text}"]
+    assert end(events).vehicles == 3
+    cars[2].log(3)
+    assert len(keys(await cycle(watch))) == 1

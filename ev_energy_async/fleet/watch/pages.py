@@ -84,5 +84,8 @@ class Pages:
         self._took = 0.8 * self._took + 0.2 * job.took if self._took else job.took
         same = () if job.glance is None else job.glance.same.values()
         cycle.walk.move(job.walker, [*same, *(device.id for device in page)], page.next_cursor)
+
+    def walked(self, cycle: Cycle) -> None:
+        """Keep the cursors of a snapshot that is over, for the next one."""
         if cycle.walk.is_over:
             self._cursors = [] if cycle.is_resumed else cycle.walk.cursors

@@ -222,6 +222,7 @@ class Track:
             if isinstance(outcome, ApiError) and walker.number and not walker.has_begun:
                 # What it was to begin with may be gone; the others come by.
                 cycle.walk.drop(walker)
+                self._note_walk(cycle, now)
                 return
             # From its beginning when it is asked for again, for it may have been the cursor that was refused.
             was_resumed = cycle.is_resumed and isinstance(outcome, ApiError)
@@ -251,6 +252,11 @@ class Track:
         self._scheduler.look_into([*cycle.unwell, *self._rounds.fallen(shown_at)])
         cycle.unwell.clear()
         self._pages.done(cycle, job, outcome, now)
+        self._note_walk(cycle, now)
+
+    def _note_walk(self, cycle: Cycle, now: float) -> None:
+        """Note how far the snapshot has got, and end it if no walker is left."""
+        self._pages.walked(cycle)
         self._emitter.page_done(cycle.under_way(self.state.meta))
         if cycle.walk.is_over:
             self._end_snapshot(cycle, now)
