@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ev_energy_async.devices import DEVICES
 from ev_energy_async.errors import NotFound
 from ev_energy_async.fleet.allotment import Demand, allot
 from ev_energy_async.fleet.events import VehicleAdded, VehicleRemoved
+from ev_energy_async.fleet.watch.cycle import Cycle
+from ev_energy_async.fleet.watch.jobs import PageJob
+from ev_energy_async.fleet.watch.look import Rules
+from ev_energy_async.fleet.watch.pages import Pages
 from ev_energy_async.fleet.watch.scheduler import Scheduler
-from ev_energy_async.fleet.watch.walk import Walk
+from ev_energy_async.fleet.watch.settings import Settings
+from ev_energy_async.fleet.watch.state import Meta
+from ev_energy_async.fleet.watch.walk import Walk, Walker
 from ev_energy_async.messages.request import Response
 from tests.fleet.watch_kit import Car, cycle, end, fleet, keys, vehicle_id
 
@@ -97,6 +105,34 @@ def test_only_pages_that_take_longer_than_their_interval_are_under_way_side_by_s
     assert scheduler.walkers(1.0, 50) == 1  # nothing was chosen yet
     scheduler.follow(allot(Demand(devices=15_000, every=300, budget=10_000)), 150, 0.0)
     assert [scheduler.walkers(took, 50) for took in (1.0, 2.0, 4.0, 1_000.0)] == [1, 3, 4, 50]
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_pages_of_another_kind_neither_take_the_place_of_a_walker_nor_put_off_its_page(number: int) -> None:
+    api, _, _ = fleet(1)
+    client: Any = api
+    rules = Rules(status=True, errors=False, since=None, past=0, stale=0, max_shrink=0.0)
+    settings = Settings(
+        every=300.0,
+        complete_within=None,
+        rules=rules,
+        concurrency=4,
+        error_share=0.0,
+        cycles=None,
+        on_progress=None,
+        name="watch",
+    )
+    scheduler = Scheduler(0.0)
+    scheduler.follow(allot(Demand(devices=15_000, every=300, budget=10_000)), 150, 0.0)
+    pages = Pages(client, settings, scheduler)
+    this_cycle = Cycle(Meta(), 0, 0.0)
+    pages.begin(this_cycle, 0.0, is_paced=True)
+    other = PageJob(client, DEVICES["evses"], Walker(number, None))
+
+    assert pages.at(this_cycle, 0.0, [other]) == pages.at(this_cycle, 0.0, []) < math.inf
+    [page] = pages.due(this_cycle, 0.0, [other])
+    assert page.of is DEVICES["vehicles"]
+    assert pages.due(this_cycle, 0.0, [other, page]) == []
 
 
 @pytest.fixture

@@ -70,10 +70,14 @@ class Pages:
         """Return when the next page is due; infinite if all that can be asked for are under way."""
         if self._idle(cycle, under_way) is None:
             return math.inf
-        return self._scheduler.page_at(now, sum(isinstance(job, PageJob) for job in under_way))
+        return self._scheduler.page_at(now, len(self._asked(under_way)))
+
+    def _asked(self, under_way: Collection[object]) -> list[PageJob]:
+        """Return those of this kind; jobs of other kinds may be under way beside them."""
+        return [job for job in under_way if isinstance(job, PageJob) and job.of is self._settings.kind]
 
     def _idle(self, cycle: Cycle, under_way: Collection[object]) -> Walker | None:
-        busy = {job.walker.number for job in under_way if isinstance(job, PageJob)}
+        busy = {job.walker.number for job in self._asked(under_way)}
         idle = [walker for walker in cycle.walk.walkers if walker.number not in busy]
         # In turns, so that each meets what the next one has begun with.
         return min(idle, key=lambda walker: walker.pages, default=None)
