@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import datetime as dt
 import json
+import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +20,7 @@ from ev_energy_async.cli.times import FIRST_TIME, LAST_TIME
 from ev_energy_async.devices import PAGE_SIZE
 from ev_energy_async.fleet import Backfill
 from ev_energy_async.tables import ParquetSink, Written
+from ev_energy_async.tables.lean import lean_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
@@ -79,12 +81,17 @@ def export(session: Session, tables: tuple[str, ...], **given: Any) -> Any:
 async def _export(session: Session, tables: tuple[str, ...], given: dict[str, Any]) -> None:
     now = dt.datetime.now(dt.UTC)
     bounds = (given["since"] or now - dt.timedelta(days=7), given["until"] or now)
+    root, tables = Path(given["root"]), tuple(dict.fromkeys(tables))
     failed = 0
     view = View(columns=("table", "rows", "repeated", "failed", "files"))
     async with session.client() as ev:
+        if not given["resume"]:
+            # All of them before the first is read: whoever resumes also wants those that it did not come to.
+            for table in tables:
+                await _begin(root, table, bounds)
         with Output(session, view) as output:
-            for table in dict.fromkeys(tables):
-                written = await _export_table(session, ev, table, Path(given["root"]), bounds, resume=given["resume"])
+            for table in tables:
+                written = await _export_table(session, ev, table, root, bounds)
                 failed += written.failed
                 counts = {"rows": written.rows, "repeated": written.repeated, "failed": written.failed}
                 output.write([entry({"table": table, **counts, "files": len(written.parts)})])
@@ -93,17 +100,15 @@ async def _export(session: Session, tables: tuple[str, ...], given: dict[str, An
 
 
 async def _export_table(
-    session: Session, ev: EvEnergy, table: str, root: Path, bounds: tuple[dt.datetime, dt.datetime], *, resume: bool
+    session: Session, ev: EvEnergy, table: str, root: Path, bounds: tuple[dt.datetime, dt.datetime]
 ) -> Written:
-    # Beside the state of the sink; readers of Parquet skip what begins with a dot.
-    note = root / f".export-{table}.json"
-    goes_on = resume and note.exists()
-    if resume and not goes_on and (root / table).exists():
-        session.note(f"{table}: nothing to resume, it is complete")
-        return Written()
-    since, until = _noted(note) if goes_on else bounds
-    if since > until:
-        raise InvalidArgument("--since", since, f"a time not after --until, {until.isoformat()}")
+    note = _note(root, table)
+    if not note.exists():
+        if (root / table).exists():
+            session.note(f"{table}: nothing to resume, it is complete")
+            return Written()
+        await _begin(root, table, bounds)
+    run, since, until = _noted(note)
     with session.progress(table) as bar:
 
         def wrote(done: Written) -> None:
@@ -112,11 +117,10 @@ async def _export_table(
                 bar.advance(done.rows)
 
         async with ParquetSink(root, name=f"export-{table}", on_flush=wrote) as sink:
-            cursor = sink.cursor if goes_on else None
-            note.write_text(json.dumps({"since": since.isoformat(), "until": until.isoformat()}), "utf-8")
+            cursor = _cursor_of(run, sink.cursor)
             source = _source(ev, table, since, until, cursor)
             async with _counted(ev, source, bar, is_new=cursor is None):
-                written = await sink.write(source)
+                written = await sink.write(_Run(run, source))
     if not written.failed:
         note.unlink()
     return written
@@ -152,17 +156,45 @@ async def _counted(ev: EvEnergy, source: Any, bar: Progress, *, is_new: bool) ->
                 task.cancel()
 
 
-def _noted(note: Path) -> tuple[dt.datetime, dt.datetime]:
+def _note(root: Path, table: str) -> Path:
+    """Return where it is noted that a table is not complete: beside it, with a dot, so readers of Parquet skip it."""
+    return root / f".export-{table}.json"
+
+
+async def _begin(root: Path, table: str, bounds: tuple[dt.datetime, dt.datetime]) -> None:
+    """Note a new run, in place of one that was interrupted."""
+    since, until = bounds
+    if since > until:
+        raise InvalidArgument("--since", since, f"a time not after --until, {until.isoformat()}")
+    noted = {"run": secrets.token_hex(8), "since": since.isoformat(), "until": until.isoformat()}
+    async with ParquetSink(root, name=f"export-{table}"):  # so that no other process is writing
+        _note(root, table).write_text(json.dumps(noted), "utf-8")
+
+
+def _noted(note: Path) -> tuple[str, dt.datetime, dt.datetime]:
+    """Return which run left a note, and its bounds."""
     with contextlib.suppress(ValueError, KeyError, TypeError):
         found: Any = json.loads(note.read_bytes())
-        return dt.datetime.fromisoformat(found["since"]), dt.datetime.fromisoformat(found["until"])
+        return found["run"], dt.datetime.fromisoformat(found["since"]), dt.datetime.fromisoformat(found["until"])
     raise InvalidArgument("--resume", str(note), "the note of an export; remove it to begin again")
+
+
+def _cursor_of(run: str, kept: str | None) -> str | None:
+    """Return the cursor that a sink has kept, unless it is that of another run, whose bounds may be others."""
+    with contextlib.suppress(ValueError, AttributeError):  # not one of an export
+        found: Any = {} if kept is None else json.loads(kept)
+        if found.get("run") == run:
+            cursor: str = found["cursor"]
+            return cursor
+    return None
 
 
 def _source(ev: EvEnergy, table: str, since: dt.datetime, until: dt.datetime, cursor: str | None) -> Any:
     if table in _LOGS:
         fleet: Any = ev.fleet  # which log it is only shows now
-        return fleet.logs(_LOGS[table], since=since, until=until, cursor=cursor)
+        logs: Backfill[Any] = fleet.logs(_LOGS[table], since=since, until=until, cursor=cursor)
+        logs.lean(lean_of)  # the sink does so with a bare backfill only
+        return logs
     found: Paginator[Any]
     if table == _SUB_SESSIONS:
         # Both bounds of the API are exclusive.
@@ -171,6 +203,27 @@ def _source(ev: EvEnergy, table: str, since: dt.datetime, until: dt.datetime, cu
     else:
         found = getattr(api, _LISTS[table])(ev)
     return _Items(found, cursor)
+
+
+class _Run:
+    """What one run reads, with a cursor that tells whose it is: a sink keeps its cursor beyond the end of a run.
+
+    Args:
+        run: The ID of the run.
+        source: A source with a cursor.
+    """
+
+    def __init__(self, run: str, source: Any) -> None:
+        self._run = run
+        self._source = source
+
+    @property
+    def cursor(self) -> str:
+        """Where this run goes on after the last item."""
+        return json.dumps({"run": self._run, "cursor": self._source.cursor})
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        return aiter(self._source)
 
 
 class _Items:

@@ -123,7 +123,7 @@ from ev_energy_async.cli.__main__ import main
 
 class Sink(export.ParquetSink):
     flushes = 0
-    def __init__(self, root, *, on_flush, **named):
+    def __init__(self, root, *, on_flush=None, **named):
         def note(written):
             on_flush(written)
             Sink.flushes += 1
