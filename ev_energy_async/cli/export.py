@@ -146,14 +146,15 @@ async def _counted(ev: EvEnergy, source: Any, bar: Progress, *, is_new: bool) ->
                 total += len(page)
             bar.expect(total)
 
-    async with asyncio.TaskGroup() as group:
-        # An export that goes on does not know how many it has done before.
-        tasks = [group.create_task(each()) for each in ([show, count] if is_new else [show])]
-        try:
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
+    # An export that goes on does not know how many it has done before. No group of tasks: what the export raises would
+    # become a group of exceptions.
+    tasks = [asyncio.create_task(each()) for each in ([show, count] if is_new else [show])]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _note(root: Path, table: str) -> Path:

@@ -1,4 +1,4 @@
-"""Exports that are resumed: each goes on with itself, never with one of another time."""
+"""Exports: each is resumed by itself, never with one of another time; and how they fail."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from pyarrow import parquet
 
 from ev_energy_async import api
 from ev_energy_async.cli import export
+from ev_energy_async.cli.progress import Progress
+from ev_energy_async.cli.session import Session
 from ev_energy_async.sandbox.faults import FaultPlan, plan_of
 from ev_energy_async.tables import ParquetSink
 
@@ -142,3 +144,20 @@ async def test_bounds_that_contradict_each_other_leave_an_interrupted_export_to_
     assert (refused.exit_code, "--since" in refused.stderr) == (2, True)
     assert (await exports.run("vehicle", "--resume")).exit_code == 0
     assert exports.keys("vehicle")
+
+
+async def test_a_failure_behind_a_bar_is_one_sentence_with_its_exit_code(
+    places: Places, user: User, exports: Exports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def shown(_: Session, doing: str, total: float | None = None) -> Progress:
+        return Progress(doing, total, shown=True)
+
+    monkeypatch.setattr(Session, "progress", shown)
+    assert (await exports.run("vehicle_status_log", *NEWER)).exit_code == 0
+    user.env["EV_ENERGY_TOKEN"] = places.sandbox.issue_token(scopes=["user:read"])
+    refused = await exports.run("vehicle_status_log", *NEWER)
+    assert refused.exit_code == 4, refused.output
+    assert isinstance(refused.exception, SystemExit)
+    assert refused.stderr.count("error:") == 1
+    assert "403" in refused.stderr
+    assert "Traceback" not in refused.stderr
