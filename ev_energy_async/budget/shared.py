@@ -121,9 +121,10 @@ class _Mirror(Bucket):
             state = share.state()
             spent = [(now - last, count) for _, last, _, count, _ in [*state.answered, *state.abandoned]]
             self.alone += [(max(0.0, age), count) for age, count in spent]
-            for age, count in reversed(self.alone):
-                for _ in range(count):
-                    self._own.add(now - age, now - age, 0)
+            self._own.pop_free(now)
+            # Sorted by their time: a ledger takes what is older than its last request for requests of the same moment.
+            alone = ((now - age, now - age, now - age, count, 0) for age, count in self.alone)
+            self._own.restore([*self._own.state(), *alone])
 
     def take(self, now: float, *, urgent: bool = False) -> Permit | None:
         """Return a permit that the store has given, or one of the share."""

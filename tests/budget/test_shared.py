@@ -142,6 +142,30 @@ async def test_when_the_store_is_back_it_learns_what_was_spent(clock: FakeClock,
         await process.budget.close()
 
 
+async def test_what_was_spent_without_the_store_leaves_the_share_an_hour_after_each_request(
+    clock: FakeClock, store: Store
+) -> None:
+    sent: list[float] = []
+    process = Process(store, clock, sent, "a")
+    store.is_down = True
+    for wait in (0, 1_000, 1_000, 995):
+        clock.advance(wait)
+        for _ in range(4):
+            await process.send()
+    store.is_down = False
+    clock.advance(5)
+    await process.send()
+    await turns()
+    assert not process.budget.is_down
+    clock.advance(610)
+    store.is_down = True
+    began = clock.monotonic()
+    assert await process.send_what_it_can() == 25 - 13, "four of seventeen are an hour ago"
+    clock.advance(1_000 - (clock.monotonic() - began))
+    assert await process.send_what_it_can() == 4
+    await process.budget.close()
+
+
 async def test_a_web_call_passes_polls_that_wait_in_other_processes(clock: FakeClock, store: Store) -> None:
     budgets = [SharedBudget(store, processes=2, limit=20, reserve=2, holder=name, clock=clock) for name in "ab"]
     poller, web = budgets
