@@ -19,6 +19,7 @@ from ev_energy_async.backends.postgres import (
     PostgresDeduplicationStore,
     PostgresLease,
 )
+from ev_energy_async.backends.postgres.database import Database
 from ev_energy_async.backends.redis import RedisCheckpoint, RedisDeduplicationStore, RedisLease
 from ev_energy_async.checkpoint import CheckpointError, Owner
 from ev_energy_async.lease import LeaseError
@@ -147,6 +148,36 @@ async def test_budgets_that_nobody_uses_any_more_are_removed(postgres: PostgresS
             names = sql.SQL("SELECT name FROM {}.budget ORDER BY name").format(sql.Identifier(place))
             cursor = await connection.execute(names)
             assert await cursor.fetchall() == [("new",), ("used",)]
+
+
+async def test_a_budget_that_is_used_again_is_not_removed_at_that_moment(
+    postgres: PostgresServer, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with AsyncConnectionPool(postgres.dsn, min_size=3, open=False) as pool:
+        used, new = (PostgresBudget(pool, name, processes=1, schema=place) for name in ("used", "new"))
+        (await used.acquire()).settle(None)
+        await used.close()
+        async with pool.connection() as connection:
+            old = "UPDATE {}.budget SET changed_at = now() - interval '3 hours'"
+            await connection.execute(sql.SQL(old).format(sql.Identifier(place)))
+        rows, is_between = Database.rows, True
+
+        async def slow(self: Database, connection: Any, text: Any, parameters: Any) -> list[tuple[Any, ...]]:
+            nonlocal is_between
+            found = await rows(self, connection, text, parameters)
+            if is_between and parameters.get("name") == "used":
+                # Another process begins with a budget of its own after the first statement.
+                is_between = False
+                (await new.acquire()).settle(None)
+            return found
+
+        monkeypatch.setattr(Database, "rows", slow)
+        again = PostgresBudget(pool, "used", processes=1, schema=place)
+        (await again.acquire()).settle(None)
+        assert not is_between
+        assert again.used == 2, "what was spent before is known"
+        await again.close()
+        await new.close()
 
 
 async def test_a_server_that_was_away_for_long_is_found_within_a_second(postgres: PostgresServer, place: str) -> None:

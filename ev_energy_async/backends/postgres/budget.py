@@ -37,20 +37,16 @@ class _Row:
         given = {"name": self._name}
         async with self._database.transaction(EvEnergyError) as connection:
             with self._database.errors(EvEnergyError):
-                is_new = await self._database.rows(
-                    connection,
-                    "INSERT INTO {schema}.budget (name, state) VALUES (%(name)s, '') ON CONFLICT DO NOTHING"
-                    " RETURNING name",
-                    given,
-                )
-                if is_new:
-                    await self._remove_old(connection)
+                # This locks the row, whether it was there or not: it could be removed before a second statement.
                 [[text, now]] = await self._database.rows(
                     connection,
-                    "SELECT state, extract(epoch FROM clock_timestamp())::float8 FROM {schema}.budget"
-                    " WHERE name = %(name)s FOR UPDATE",
+                    "INSERT INTO {schema}.budget (name, state) VALUES (%(name)s, '')"
+                    " ON CONFLICT (name) DO UPDATE SET changed_at = clock_timestamp()"
+                    " RETURNING state, extract(epoch FROM clock_timestamp())::float8",
                     given,
                 )
+                if not text:  # it is new
+                    await self._remove_old(connection)
             if self._clock is not None:
                 now = self._clock.now().timestamp()
             state, result = change(text or None, now)
