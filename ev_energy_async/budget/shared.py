@@ -103,6 +103,7 @@ class _Mirror(Bucket):
             permit = _Granted(now)
             permit.name = reply.granted
             self.granted.append(permit)
+            self._own.pop_free(now)
             self._own.add(now, now, 0)
 
     def go_down(self) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 from typing import TYPE_CHECKING
 
 import pytest
 
 from ev_energy_async import Budget, InvalidArgument
 from ev_energy_async.budget import NotInTime, RequestBudget, SharedBudget
+from ev_energy_async.budget.ledger import Second
 from ev_energy_async.messages import RateLimit
 from ev_energy_async.testing import FakeClock, check_budget
 from tests.budget.budget_kit import Store
@@ -164,6 +166,19 @@ async def test_what_was_spent_without_the_store_leaves_the_share_an_hour_after_e
     clock.advance(1_000 - (clock.monotonic() - began))
     assert await process.send_what_it_can() == 4
     await process.budget.close()
+
+
+async def test_what_a_process_keeps_in_mind_does_not_grow_with_its_age(clock: FakeClock, store: Store) -> None:
+    async def hours(count: int) -> int:
+        for _ in range(60 * count):
+            await process.send()
+            await turns()
+            clock.advance(60)
+        return sum(isinstance(each, Second) for each in gc.get_objects())
+
+    process = Process(store, clock, [], "one")
+    young, old = await hours(2), await hours(3)
+    assert 60 <= young <= old < young + 60
 
 
 async def test_a_web_call_passes_polls_that_wait_in_other_processes(clock: FakeClock, store: Store) -> None:
