@@ -22,7 +22,7 @@ from ev_energy_async.urls import origin_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from ev_energy_async.messages import Response, Sender
+    from ev_energy_async.messages import RawResponse, Response, Sender
 
 __all__ = ["Link", "Page", "Paginator", "next_cursor"]
 
@@ -84,7 +84,7 @@ def _links(header: str) -> Iterator[tuple[str, list[str]]]:
         at = header.find("<", comma) if comma >= 0 else -1
 
 
-def next_cursor(response: Response[Any], link_origins: frozenset[str]) -> str | None:
+def next_cursor(response: RawResponse, link_origins: frozenset[str]) -> str | None:
     """Return the cursor of the page after this one; None if it is the last.
 
     A cursor is path and query of the next page, below the base URL.
@@ -115,7 +115,7 @@ def next_cursor(response: Response[Any], link_origins: frozenset[str]) -> str | 
     return f"{request.path}?{query}" if query else request.path
 
 
-def _query_of_same_list(target: str, response: Response[Any], link_origins: frozenset[str]) -> str:
+def _query_of_same_list(target: str, response: RawResponse, link_origins: frozenset[str]) -> str:
     """Return the query of a target that leads to the list of the response, encoded for the wire."""
     try:
         url = urljoin(response.url, target)
@@ -251,7 +251,7 @@ class Paginator(Awaitable[Page[T]], Generic[T]):
                 return
             # Numbers instead of texts, since a list may have 100,000 pages.
             if (number := hash(cursor)) in seen:
-                raise DecodeError("Link leads back to a page that came before", "Link", page.response)
+                raise DecodeError("Link leads back to a page that came before", "Link", page.response.as_received())
             seen.add(number)
             request = self._after(cursor)
 
@@ -301,4 +301,4 @@ class Paginator(Awaitable[Page[T]], Generic[T]):
         key = request.operation.items
         if key is not None:
             items = getattr(items, key) or ()
-        return Page(items, next_cursor(response, self._sender.link_origins), response)
+        return Page(items, next_cursor(response.as_received(), self._sender.link_origins), response)

@@ -71,7 +71,8 @@ def place(log: Any, field: str, response: Response[Any] | None = None) -> Placed
             return Placed(at, text, log)
     time = getattr(log, field, None)
     if not isinstance(time, dt.datetime):
-        raise DecodeError("a log without its time, which has no place among others", f"$[].{field}", response)
+        received = None if response is None else response.as_received()
+        raise DecodeError("a log without its time, which has no place among others", f"$[].{field}", received)
     aware = time if time.tzinfo is not None else time.replace(tzinfo=dt.UTC)
     return Placed(instant_of(aware), aware.astimezone(dt.UTC).isoformat().replace("+00:00", "Z"), log)
 

@@ -185,6 +185,15 @@ class CallOptions:
             self.keep_body,
         )
 
+    def __copy__(self) -> CallOptions:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Errors carry their call from process to process. What was to be done with items may not pickle.
+        fields = {each.name: getattr(self, each.name) for each in attrs.fields(CallOptions)}
+        fields["on_bad_item"] = self.on_bad_item if isinstance(self.on_bad_item, str) else "raise"
+        return CallOptions, tuple(fields.values())
+
     @property
     def prefix(self) -> str:
         """The beginning of each log line about the call: the client's label, if it has one."""
@@ -262,6 +271,15 @@ class Request(Generic[T_co]):
         shown = {name: value for name, value in self.headers.items() if name.lower() != "authorization"}
         return Request(self.operation, self.path, self.query, shown, self.body, self.options, self.on_bad_item)
 
+    def __copy__(self) -> Request[T_co]:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # As `CallOptions`: without the choice of items and the lean type, which may not pickle.
+        on_bad_item = self.on_bad_item if isinstance(self.on_bad_item, str) else None
+        called = self.operation, self.path, self.query, self.headers, self.body, self.options
+        return Request, (*called, on_bad_item, self.authorization)
+
     def with_headers(self, headers: Mapping[str, str]) -> Request[T_co]:
         """Return the request with more headers; these win."""
         return self.changed(headers={**self.headers, **headers})
@@ -319,6 +337,10 @@ class Response(Generic[T_co]):
     def with_data(self, data: T, *, keep_body: bool = True) -> Response[T]:
         """Return the same response with other data, and without its raw body on request."""
         return Response(self.request, self.url, self.status, self.headers, self.body if keep_body else b"", data)
+
+    def as_received(self) -> RawResponse:
+        """Return the same response without its decoded data, as errors carry it."""
+        return self.with_data(self.body)
 
     @property
     def rate_limit(self) -> RateLimit | None:

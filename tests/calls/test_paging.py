@@ -219,7 +219,7 @@ async def test_a_next_link_may_have_a_header_of_its_own() -> None:
     page = await api.list_regions(Server({"/regions": (NONE, None)}))
 
     response = page.response
-    again = Response(response.request, response.url, 200, several, b"[]", None)
+    again = Response(response.request, response.url, 200, several, b"[]", b"[]")
 
     assert next_cursor(again, frozenset()) == "/regions?page_after=b"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import pickle
+from copy import copy
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -34,6 +35,7 @@ from ev_energy_async.messages.headers import count, seconds_stated
 from tests.conftest import START
 
 if TYPE_CHECKING:
+    from ev_energy_async.messages import Handler, RawResponse
     from tests.conftest import FakeClock, Network
 
 HUGE: Final = "9" * 5_000
@@ -205,3 +207,24 @@ async def test_a_path_that_no_route_has_makes_base_url_suspect(
         await (ev.regions.list() if path == "/regions" else ev.vehicles.get(VEHICLE))
 
     assert ("api.ev.energy has no such path: check base_url" in str(raised.value)) is suspected
+
+
+async def test_an_error_survives_pickle_whatever_was_to_be_done_with_items(network: Network) -> None:
+    network.answer("GET", "/regions", {"title": "no"}, status=404)
+
+    async def choosing(request: Request[Any], handler: Handler) -> RawResponse:
+        return await handler(copy(request).changed(pick=lambda items: items))
+
+    async with EvEnergy(on_bad_item=lambda _: None, middleware=[choosing]) as ev:
+        with pytest.raises(NotFound) as raised:
+            await ev.regions.list(on_bad_item=lambda _: None)
+
+    request = raised.value.response.request
+    assert request.pick is not None
+    assert copy(request) is request
+    assert copy(request.options) is request.options
+    again: NotFound = pickle.loads(pickle.dumps(raised.value))  # noqa: S301  # our own bytes
+    kept = again.response.request
+    assert (kept.pick, kept.on_bad_item, kept.options.on_bad_item) == (None, None, "raise")
+    assert (kept.target, kept.options.timeout) == (request.target, request.options.timeout)
+    assert str(again) == str(raised.value)

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import pickle
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ev_energy_async import codec, models
+from ev_energy_async import EvEnergy, StaticToken, codec, models
 from ev_energy_async.codec import Codec, Drift, finish, make_converter
-from ev_energy_async.errors import DecodeError, InvalidArgument
+from ev_energy_async.errors import DecodeError, EvEnergyError, InvalidArgument
 from ev_energy_async.fleet import LogRead
 from ev_energy_async.tables import batches, collect, table
 from ev_energy_async.tables.lean import Lean, lean_of
@@ -23,12 +26,13 @@ from ev_energy_async.testing import fixtures as kit
 from tests.codec.test_round_trip import documents
 
 if TYPE_CHECKING:
-    from ev_energy_async import EvEnergy
+    from tests.conftest import Network
 
 pytest_plugins = ["ev_energy_async.testing"]
 
 # The tests' own client bears the name of the kit's.
 fleet_client = kit.ev
+VEHICLE: Final = "vhcl01HRFF3SEVSCRAV9B3CHVDFN0H"
 LOGS: Final[list[Any]] = [getattr(models, name) for name in models.__all__ if name.endswith("Log")]
 MODELS: Final[list[Any]] = [kind for name in models.__all__ if lean_of(kind := getattr(models, name)) is not None]
 # What a document has that departs from its schema, or nearly does.
@@ -124,3 +128,23 @@ async def test_lists_and_backfills_give_the_rows_that_their_models_give(fleet_cl
 
     logs = ev.vehicles.list_status_logs(expected[0]["vehicle_id"], page_size=10, sampled_at_gte=since)
     assert (await collect(logs)).equals(table(await logs.all(), models.VehicleStatusLog))
+
+
+@pytest.mark.parametrize("fault", ["refused", "undecodable", "astray", "in a circle"])
+async def test_an_error_of_a_lean_read_survives_pickle(network: Network, fault: str) -> None:
+    path = f"/vehicles/{VEHICLE}/status_logs"
+    page = [5] if fault == "undecodable" else [json.loads(codec.encode(build(models.VehicleStatusLog)))]
+    way = [path, f"{path}?page_after=1", f"{path}?page_after=2", f"{path}?page_after=1"]
+    for url, target in pairwise(way) if fault == "in a circle" else [(path, "/elsewhere")]:
+        headers = {"Link": f'<https://api.ev.energy/v2{target}>; rel="next"'}
+        network.answer("GET", url, page, status=403 if fault == "refused" else 200, headers=headers)
+
+    async with EvEnergy(StaticToken("t")) as ev:
+        with pytest.raises(EvEnergyError) as raised:
+            await collect(ev.vehicles.list_status_logs(VEHICLE))
+
+    error: Any = raised.value
+    assert error.response.request.lean is not None
+    again: Any = pickle.loads(pickle.dumps(error))  # noqa: S301  # our own bytes
+    assert (type(again), str(again)) == (type(error), str(error))
+    assert again.response.data == again.response.body == error.response.body != b""

@@ -133,7 +133,7 @@ def _sorted(page: Page[Any], time: str) -> tuple[list[Item], list[Placed]]:
     for index, item in enumerate(page):
         if isinstance(item, BadItem):
             path = f"$[{item.index}]{item.path.removeprefix('$')}"
-            bad.append(Item(undecodable(item.raw), None, DecodeError(item.reason, path, page.response)))
+            bad.append(Item(undecodable(item.raw), None, DecodeError(item.reason, path, page.response.as_received())))
             continue
         try:
             placed = place(item, time, page.response)
