@@ -84,7 +84,7 @@ class EvEnergy(Flows):
             for them costs about as much as decoding.
         on_bad_item: What to do with an item of a list that cannot be decoded: `raise`, `skip`, or a function.
         keep_body: Whether responses keep their raw body beside the data. Without it a page that is held takes half the
-            memory; errors carry theirs all the same.
+            memory; errors of the API and of decoding carry theirs all the same.
         read_only: Whether to refuse every call that writes.
         label: The client's name in `repr`, logs and metrics.
         link_origins: Origins besides that of `base_url` that `Link` headers may name, as behind a gateway; pages are

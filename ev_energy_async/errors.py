@@ -331,7 +331,7 @@ class DecodeError(EvEnergyError):
     Attributes:
         reason: Description of the fault.
         path: Where in the document, as in `$[3].sampled_at`; `$` is the document itself.
-        response: The response with its raw body; None if no request was involved.
+        response: The response with its raw body, if it was kept until then; None if no request was involved.
         items: The items of a page that could be decoded; None if it is not a page.
         next_cursor: The cursor of the next page; None on the last page, and if it is not a page.
     """

@@ -148,7 +148,8 @@ class CallOptions:
         base_url: Base URL of the client, for traces; empty where no client is involved.
         deadline_at: End of the call on the client's monotonic clock; set when it begins.
         record: The record of this call; set when it begins.
-        keep_body: Whether responses keep their raw body beside the data; those of errors always do.
+        keep_body: Whether responses keep their raw body beside the data; errors of the API and of decoding always
+            have it.
     """
 
     timeout: float = DEFAULT_TIMEOUT

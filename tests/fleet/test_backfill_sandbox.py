@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -137,3 +138,18 @@ async def test_its_calls_pass_after_all_others(network: Network, clock: FakeCloc
         assert [item async for item in Backfill(ev, "status", [vehicle_id(1)])] == []
 
     assert priorities == [-3]
+
+
+@pytest.mark.parametrize("item", [5, {"url": "x"}], ids=["undecodable", "without its time"])
+async def test_the_error_of_an_item_has_the_body_that_it_stood_in_although_the_client_keeps_none(
+    network: Network, clock: FakeClock, item: object
+) -> None:
+    network.answer("GET", f"/vehicles/{vehicle_id(1)}/status_logs", [item])
+
+    async with EvEnergy(StaticToken("t"), clock=clock, keep_body=False) as ev:
+        [failed] = [each async for each in Backfill(ev, "status", [vehicle_id(1)])]
+
+    assert isinstance(failed, PollFailed)
+    assert isinstance(failed.error, DecodeError)
+    assert failed.error.response is not None
+    assert failed.error.response.body == json.dumps([item]).encode()

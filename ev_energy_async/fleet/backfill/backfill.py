@@ -141,7 +141,8 @@ class Backfill(Stream[LogRead[L_co] | PollFailed]):
         if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
             raise InvalidArgument("share", share, "a fraction above 0, at most 1")
         self._concurrency = concurrency
-        self._sender = sender.with_options(priority=PRIORITY)
+        # For the errors of items, which are found once a page is decoded; no page is held.
+        self._sender = sender.with_options(priority=PRIORITY, keep_body=True)
         self._clock = sender.clock
         self._allowance = Allowance(sender, share)
         self._patience = Patience(f"the backfill of {self._selection.text}", sender.clock)
