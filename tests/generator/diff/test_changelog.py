@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from pathlib import Path
+
 from generator.diff import insert
 from generator.diff.changelog import HEAD
 
@@ -98,3 +101,9 @@ def test_a_changelog_without_any_release_gets_it_at_its_end() -> None:
 
 def test_without_changes_the_text_stays_as_it_is() -> None:
     assert insert(HEAD, {}) == HEAD
+
+
+def test_no_line_of_our_own_changelog_stands_twice() -> None:
+    text = (Path(__file__).parents[3] / "CHANGELOG.md").read_text("utf-8")
+    begun = Counter(line.split(". ")[0].rstrip(".") for line in text.splitlines() if line.startswith("- "))
+    assert [line for line, count in begun.items() if count > 1] == []
