@@ -170,10 +170,14 @@ class ParquetSink:
         self._source = source
         if isinstance(source, Backfill):
             source.lean(lean_of)  # its events have keys; that of any other row is made of the model
-        async for item in source:
-            self._take(item, source)
-            if self._is_due:
-                await self.flush()
+        try:
+            async for item in source:
+                self._take(item, source)
+                if self._is_due:
+                    await self.flush()
+        finally:
+            if isinstance(source, Backfill):
+                source.lean(None)
         await self.flush()
         made = self._total
         return Written(

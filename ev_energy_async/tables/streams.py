@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+import contextlib
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import attrs
 
@@ -15,7 +16,7 @@ from ev_energy_async.tables.rows import row_of
 from ev_energy_async.values import Model
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator
+    from collections.abc import AsyncIterable, AsyncIterator, Generator
 
     import pyarrow as pa
 
@@ -68,14 +69,16 @@ async def collect(items: AsyncIterable[M], model: type[M] | None = None, *, flat
     Example:
         >>> vehicles = await collect(ev.vehicles.list(), Vehicle)  # doctest: +SKIP
     """
-    return table([item async for item in lean(items)], model, flatten=flatten)
+    with lean(items) as rows:
+        return table([item async for item in rows], model, flatten=flatten)
 
 
 async def batches(source: AsyncIterable[Any], *, size: int = _ROWS) -> AsyncIterator[Batch]:
     """Yield what a source brings as record batches, one model each.
 
     Lists and other sources of models give their items; backfills and watches give the log of each event. What a watch
-    has brought is yielded at the end of each of its cycles, even if it is little.
+    has brought is yielded at the end of each of its cycles, even if it is little. A backfill that is used otherwise
+    afterwards gives logs again, after the rows that it had already read.
 
     Args:
         source: An asynchronous iterable of models, or of events with a `log`.
@@ -93,35 +96,40 @@ async def batches(source: AsyncIterable[Any], *, size: int = _ROWS) -> AsyncIter
         raise InvalidArgument("size", size, "a number of rows above zero")
     waiting: dict[type[Model], _Rows] = {}
     rowless: list[Any] = []
-    async for item in lean(source):
-        row = row_of(item)
-        if row is None or isinstance(row, CycleFinished):
-            rowless.append(item)
-            if isinstance(item, CycleFinished):
-                for rows in _emptied(waiting):
-                    yield rows.batch(rowless)
-            continue
-        model = model_of(row.__class__)
-        if model not in waiting:
-            waiting[model] = _Rows(model)
-        rows = waiting[model]
-        rows.add(row, item)
-        if len(rows.rows) >= size:
-            yield waiting.pop(model).batch(rowless)
+    with lean(source) as items:
+        async for item in items:
+            row = row_of(item)
+            if row is None or isinstance(row, CycleFinished):
+                rowless.append(item)
+                if isinstance(item, CycleFinished):
+                    for rows in _emptied(waiting):
+                        yield rows.batch(rowless)
+                continue
+            model = model_of(row.__class__)
+            if model not in waiting:
+                waiting[model] = _Rows(model)
+            rows = waiting[model]
+            rows.add(row, item)
+            if len(rows.rows) >= size:
+                yield waiting.pop(model).batch(rowless)
     for rows in _emptied(waiting):
         yield rows.batch(rowless)
 
 
-def lean(source: AsyncIterable[Any]) -> AsyncIterable[Any]:
-    """Return a source with lean rows in place of models, if it can give them."""
+@contextlib.contextmanager
+def lean(source: AsyncIterable[Any]) -> Generator[AsyncIterable[Any]]:
+    """Give a source that has lean rows in place of models, if it can, until the end of the block."""
     if isinstance(source, Paginator):
         of_models: Paginator[Any] = source
-        return of_models.lean(lean_of)
-    if isinstance(source, Backfill):
-        past: Backfill[Any] = source
-        past.lean(lean_of)
-        return past
-    return source
+        yield of_models.lean(lean_of)
+    elif isinstance(source, Backfill):
+        source.lean(lean_of)
+        try:
+            yield cast("AsyncIterable[Any]", source)
+        finally:
+            source.lean(None)
+    else:
+        yield source
 
 
 def _emptied(waiting: dict[type[Model], _Rows]) -> list[_Rows]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import pickle
+from contextlib import aclosing
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,14 +19,16 @@ from hypothesis import strategies as st
 from ev_energy_async import EvEnergy, StaticToken, codec, models
 from ev_energy_async.codec import Codec, Drift, finish, make_converter
 from ev_energy_async.errors import DecodeError, EvEnergyError, InvalidArgument
-from ev_energy_async.fleet import LogRead
-from ev_energy_async.tables import batches, collect, table
+from ev_energy_async.fleet import Backfill, LogRead
+from ev_energy_async.tables import ParquetSink, Written, batches, collect, table
 from ev_energy_async.tables.lean import Lean, lean_of
 from ev_energy_async.testing import build
 from ev_energy_async.testing import fixtures as kit
 from tests.codec.test_round_trip import documents
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.conftest import Network
 
 pytest_plugins = ["ev_energy_async.testing"]
@@ -148,3 +151,29 @@ async def test_an_error_of_a_lean_read_survives_pickle(network: Network, fault: 
     again: Any = pickle.loads(pickle.dumps(error))  # noqa: S301  # our own bytes
     assert (type(again), str(again)) == (type(error), str(error))
     assert again.response.data == again.response.body == error.response.body != b""
+
+
+async def test_a_backfill_reads_logs_again_after_its_batches_or_a_sink(fleet_client: EvEnergy, tmp_path: Path) -> None:
+    since = fleet_client.clock.now() - dt.timedelta(hours=6)
+
+    def backfill() -> Backfill[Any]:
+        return fleet_client.fleet.logs("status", since=since, concurrency=1)
+
+    in_batches = backfill()
+    of_one: Any = batches(in_batches, size=1)
+    async with aclosing(of_one) as some:
+        await anext(some)
+
+    written = backfill()
+    with pytest.raises(RuntimeError, match="full"):
+        async with ParquetSink(tmp_path, rows=1, on_flush=full) as sink:
+            await sink.write(written)
+
+    for source in (in_batches, written):
+        kinds = [type(item.log) async for item in source if isinstance(item, LogRead)]
+        # Only what was held is lean.
+        assert set(kinds[kinds.index(models.VehicleStatusLog) :]) == {models.VehicleStatusLog}
+
+
+def full(_: Written) -> None:
+    raise RuntimeError("full")

@@ -189,8 +189,11 @@ class Backfill(Stream[LogRead[L_co] | PollFailed]):
         """How many devices this run has done with: read to the end, failed, or left out of those that it listed."""
         return self._done
 
-    def lean(self, lean_of: Callable[[Any], Any]) -> None:
-        """Read what follows as lean rows in place of logs, on pages that fit them: see `Paginator.lean`."""
+    def lean(self, lean_of: Callable[[Any], Any] | None) -> None:
+        """Read pages from now on as lean rows in place of logs, if they fit them (see `Paginator.lean`); None: as logs.
+
+        What was read already, and not given out yet, stays what it is.
+        """
         self._lean_of = lean_of
 
     async def __anext__(self) -> Read[L_co]:
