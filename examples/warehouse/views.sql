@@ -11,11 +11,11 @@ SELECT * EXCLUDE (_ev_late)
 FROM read_parquet('lake/vehicle_api_error_log/**/*.parquet', union_by_name = true, hive_partitioning = true)
 QUALIFY row_number() OVER (PARTITION BY _ev_key ORDER BY logged_at) = 1;
 
--- The latest that was read of each vehicle.
+-- The latest that was read of each vehicle: the names of a day's files rise with the time at which they were written.
 CREATE OR REPLACE VIEW vehicle AS
-SELECT *
-FROM read_parquet('lake/vehicle/**/*.parquet', union_by_name = true, hive_partitioning = true)
-QUALIFY row_number() OVER (PARTITION BY id ORDER BY date DESC) = 1;
+SELECT * EXCLUDE (filename)
+FROM read_parquet('lake/vehicle/**/*.parquet', union_by_name = true, hive_partitioning = true, filename = true)
+QUALIFY row_number() OVER (PARTITION BY id ORDER BY date DESC, filename DESC) = 1;
 
 -- One row a snapshot of the watch: what it cost, and how late the logs were.
 CREATE OR REPLACE VIEW cycle AS

@@ -63,6 +63,25 @@ def test_a_log_in_two_files_is_one_row(db: duckdb.DuckDBPyConnection, loaded: tu
         overlap.unlink()
 
 
+def test_a_vehicle_is_as_it_was_last_read_on_its_day(
+    db: duckdb.DuckDBPyConnection, loaded: tuple[Path, list[Logged]]
+) -> None:
+    columns = db.sql("SELECT * FROM vehicle").columns
+    assert "filename" not in columns
+    part = max((loaded[0] / "lake" / "vehicle").glob("date=*/part-*.parquet"))
+    made: list[Path] = []
+    try:
+        # Written in another order than they are named: neither the file's age nor its place in the folder counts.
+        for name in ("ZZZ2", "ZZZ3", "ZZZ1"):
+            made.append(part.with_name(f"part-{name}.parquet"))
+            db.execute(f"COPY (SELECT * REPLACE ('{name}' AS _ev_key) FROM '{part}') TO '{made[-1]}'")  # noqa: S608
+        assert db.sql("SELECT DISTINCT _ev_key FROM vehicle").fetchall() == [("ZZZ3",)]
+    finally:
+        for path in made:
+            path.unlink(missing_ok=True)
+    assert db.sql("SELECT count(*) FROM vehicle").fetchall() == [(_VEHICLES,)]
+
+
 async def test_the_notebook_runs_and_draws(loaded: tuple[Path, list[Logged]]) -> None:
     drawn = pictures(await run(loaded[0]))
     assert len(drawn) == len(pictures(kept())) == 3  # `python -m tests.examples.notebook` writes those that are kept
