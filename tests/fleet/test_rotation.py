@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+import pytest
 
 from ev_energy_async.fleet.watch.ledger import Ledger
 from ev_energy_async.fleet.watch.rotation import ErrorRotation
 from ev_energy_async.fleet.watch.state import DeviceState
 from ev_energy_async.instants import ALWAYS, SECOND
+from ev_energy_async.messages import BadItem
+
+from .watch_kit import cycle, fleet, keys
+
+if TYPE_CHECKING:
+    from .watch_kit import ModelFleet
 
 NOW: Final = 1_000_000 * SECOND
 
@@ -43,3 +52,47 @@ def test_a_device_that_is_well_again_has_its_turn_with_the_others() -> None:
     better = {**FLEET, "unwell 0": device(100)}
     assert rotation.next(better, set(), 4, NOW) == ["unwell 1", "unwell 2", "well 0", "well 1"]
     assert "unwell 0" in rotation.next(better, set(), 30, NOW)
+
+
+def unreadable(monkeypatch: pytest.MonkeyPatch, api: ModelFleet, how: str, *hidden: str) -> None:
+    """Let snapshots show some vehicles in a way that cannot be decoded, or not at all."""
+    original = api.send
+
+    async def send(request: Any) -> Any:
+        answer = await original(request)
+        if request.path != "/vehicles":
+            return answer
+        for index, vehicle in enumerate(answer.data):
+            if how == "garbled" and vehicle.id in hidden:
+                request.on_bad_item(BadItem(index, b'{"id": "%s"}' % vehicle.id.encode(), "no number", "$.battery"))
+        return attrs.evolve(answer, data=[vehicle for vehicle in answer.data if vehicle.id not in hidden])
+
+    monkeypatch.setattr(api, "send", send)
+
+
+@pytest.mark.parametrize("how", ["garbled", "left out"])
+async def test_a_device_that_no_page_shows_after_a_restart_has_its_turns_nevertheless(
+    monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    api, [car, *_], clock = fleet(40)
+    await cycle(api.watch(every=3_600, logs={"status", "error"}))
+    unreadable(monkeypatch, api, how, car.id)
+    late, error = car.log(1, late=8), car.error(7)
+    again = api.watch(every=3_600, logs={"status", "error"})
+    found: set[str] = set()
+    while clock.elapsed < 4 * 86_400:
+        found.update(keys(await cycle(again)))
+    assert found == {f"{car.id}/status/{late.text}", f"{car.id}/error/{error.text}"}
+
+
+@pytest.mark.parametrize("how", ["garbled", "left out"])
+async def test_a_device_that_a_snapshot_does_not_show_counts_as_unwell(
+    monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    api, [car, *others], clock = fleet(40, limit=200)
+    await cycle(api.watch(every=3_600, logs={"status", "error"}))
+    unreadable(monkeypatch, api, how, car.id)
+    watch = api.watch(every=3_600, logs={"status", "error"})
+    while clock.elapsed < 86_400:
+        await cycle(watch)
+    assert api.reads(car, "error_logs") > 2 * max(api.reads(other, "error_logs") for other in others)

@@ -184,15 +184,19 @@ class Emitter:
         key = f"{device_id}/{log}/failed/{number}" + ("" if place is None else f"/{place}")
         self._emit(PollFailed, rows, key=key, log_kind=log, error=error, **self._names(device_id))
 
-    def bad_device(self, cycle: Cycle, item: BadItem) -> None:
-        """Report that a device in the snapshot cannot be decoded. It is there nevertheless."""
+    def bad_device(self, cycle: Cycle, item: BadItem) -> str:
+        """Report that a device in the snapshot cannot be decoded, and return its ID, "" if it shows none.
+
+        It is there nevertheless.
+        """
         found = _ID.search(item.raw)
         device_id = "" if found is None else found[1].decode()
         if device_id and device_id in cycle.here:
-            return  # shown on two pages
+            return device_id  # shown on two pages
         cycle.here.add(device_id)
         cycle.seen += 1
         self.failed(cycle, device_id, self._kind.noun, DecodeError(item.reason, item.path))
+        return device_id
 
     def logs(self, cycle: Cycle | None, reading: Reading, logs: list[Placed], *, has_more: bool, past: int) -> None:
         """Deliver the logs of a portion that were not delivered before, and note what was read.

@@ -241,7 +241,7 @@ class Track:
                 self.state.meta = Meta(since=cycle.began)
                 self.has_begun = True
         for item in job.bad:
-            self._emitter.bad_device(cycle, item)
+            self._rounds.see(self._emitter.bad_device(cycle, item), shown_at)
         if job.glance is not None:
             self._pages.shown.note(cycle.see(job.glance.same))
         for device, mark in zip(outcome, job.marks(len(outcome)), strict=True):
@@ -296,6 +296,9 @@ class Track:
         shrunk = cycle.end_snapshot(self.state.devices, self._rules)
         cycle.took = now - cycle.began_monotonic
         self._emitter.absent(cycle)
+        for device_id in cycle.absent:
+            # Since it was loaded no page may have shown it, and it may be there nevertheless.
+            self._rounds.see(device_id, self._time.now())
         if shrunk is not None and not self._has_shrunk:
             self._emitter.shrunk(cycle, *shrunk)
         self._has_shrunk = shrunk is not None
@@ -313,6 +316,7 @@ class Track:
         cycle.missing.remove(job.device_id)
         if isinstance(outcome, EvEnergyError):
             self._emitter.failed(cycle, job.device_id, self._settings.kind.noun, outcome)
+            self._rounds.see(job.device_id, self._time.now())
             return
         self._spend("checks", 1, self.clock.monotonic())
         if not outcome:
