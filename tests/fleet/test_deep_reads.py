@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from typing import Any, Final
 
 import attrs
 
-from ev_energy_async.devices import DEVICES, LogKind
-from ev_energy_async.fleet.watch.emitter import state_after
+from ev_energy_async.devices import DEVICES, LogKind, ServerTime
+from ev_energy_async.errors import DecodeError
+from ev_energy_async.fleet.allotment import Demand, allot
+from ev_energy_async.fleet.watch.emitter import Emitter, state_after
+from ev_energy_async.fleet.watch.journal import Journal
 from ev_energy_async.fleet.watch.ledger import Ledger, Seen
-from ev_energy_async.fleet.watch.state import DeviceState
+from ev_energy_async.fleet.watch.look import Rules
+from ev_energy_async.fleet.watch.reads import Reads
+from ev_energy_async.fleet.watch.scheduler import Scheduler
+from ev_energy_async.fleet.watch.settings import Expenses, Provision, Settings
+from ev_energy_async.fleet.watch.state import DeviceState, FleetState
 from ev_energy_async.instants import SECOND, SKEW
 
 from .watch_kit import at, cycle, fleet, keys
@@ -94,3 +102,36 @@ def test_a_log_of_a_meter_that_comes_hours_late_is_told_from_those_that_were_del
     ledger = state.ledger("status")
     assert ledger.unseen(logs) == [False] * 300
     assert ledger.unseen([Seen(start + 20 * 600 * SECOND + 1, None)]) == [True], "two days late, within the past"
+
+
+def test_a_read_that_fails_for_two_purposes_is_wanted_again_for_both() -> None:
+    api, [car, *_], clock = fleet(1)
+    client: Any = api
+    rules = Rules(status=True, errors=False, since=None, past=PAST, stale=0, max_shrink=0.0)
+    settings = Settings(
+        every=300.0,
+        complete_within=None,
+        rules=rules,
+        concurrency=4,
+        error_share=0.0,
+        cycles=None,
+        on_progress=None,
+        name="watch",
+    )
+    state = FleetState()
+    state.apply({car.id: STATE})
+    scheduler = Scheduler(0.0)
+    scheduler.follow(allot(Demand(devices=10, every=300, budget=10_000)), 1, 0.0)
+    emitter = Emitter(Journal(api.checkpoint, "watch"), state, deque())
+    provision = Provision(settings, clock, Expenses(api.budget))
+    reads = Reads(client, ServerTime(clock), settings, state, scheduler, provision, emitter)
+    scheduler.late.append(car.id)
+    scheduler.history.want(car.id, 0)
+    [job] = reads.due(0.0, 4)
+    assert (job.purpose, scheduler.waiting) == ("late", 0)
+
+    assert list(reads.note([(job, DecodeError("no number", "$[0]"))], None, 0.0)) == [("late", 0)]
+
+    reads.retry()
+    assert car.id in emitter.late.soon
+    assert car.id in scheduler.history

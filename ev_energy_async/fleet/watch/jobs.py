@@ -115,11 +115,13 @@ class ReadJob:
     Attributes:
         purpose: What it is for: `history`, `errors` or `late`.
         reading: The read.
+        is_wanted: Whether the history of the device was wanted, which a `late` read may bring along.
         is_new: Whether nothing of it was asked for yet.
     """
 
     purpose: str
     reading: Reading
+    is_wanted: bool = False
     is_new: bool = True
 
     @property

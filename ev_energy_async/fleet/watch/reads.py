@@ -91,7 +91,8 @@ class Reads:
         state, key = self._state.devices.get(device_id), (device_id, log)
         if state is None or not state.is_here or key in self.active:
             return None
-        if purpose == "history" and device_id in self._scheduler.late:
+        is_wanted = purpose == "history"
+        if is_wanted and device_id in self._scheduler.late:
             # One read for both. Of a device that has something new in every cycle the past would never have its turn.
             self._scheduler.late.remove(device_id)
             purpose = "late"
@@ -108,7 +109,7 @@ class Reads:
             is_one_page=is_one_page,
             is_raw=self._settings.is_raw,
         )
-        job = self.active[key] = ReadJob(purpose, reading)
+        job = self.active[key] = ReadJob(purpose, reading, is_wanted)
         return job
 
     def want(self, device_id: str, behind: int, *, due: int | None = None, is_initial: bool = False) -> None:
@@ -138,7 +139,7 @@ class Reads:
             device_id = job.reading.device_id
             if job.purpose == "late":
                 self._emitter.late.soon[device_id] = self._time.now()
-            elif job.purpose == "history":
+            if job.is_wanted:
                 self._again.add(device_id)
             self._emitter.failed(cycle, device_id, job.reading.log, error)
         if waits:
