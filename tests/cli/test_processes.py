@@ -140,8 +140,8 @@ main()
 async def test_an_export_that_is_killed_is_resumed_without_loss_and_without_a_row_twice(
     table: str, key: str, tmp_path: Path
 ) -> None:
-    # So long ago that no log of that time is stored any more while the test runs.
-    until = dt.datetime.now(dt.UTC) - dt.timedelta(days=5)
+    # So long ago that hardly a log of that time is still to be stored while the test runs.
+    until = dt.datetime.now(dt.UTC) - dt.timedelta(days=1)
     since = until - dt.timedelta(hours=2)
     bounds = ("--since", since.isoformat(), "--until", until.isoformat())
     read: Any = cast("Any", parquet).read_table
