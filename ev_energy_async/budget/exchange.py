@@ -29,8 +29,9 @@ SOON: Final = 0.25
 LATEST: Final = 120.0
 """After how many seconds it asks again at the latest: others may have learned of more."""
 
-# One that may use the reserve asks again after as long as it has waited, but not more often than this.
-_URGENT: Final = 0.5
+# One that may use the reserve asks again after this part of the time that it has waited: what others have under way
+# when it asks may be all that is left, and is back a moment later.
+_URGENT: Final = 0.25
 
 # A process that does not ask again when its turn comes has given up.
 _GIVES_UP_AFTER: Final = 3.0
@@ -139,7 +140,7 @@ _STATE: Final = msgspec.json.Decoder(_Shared)
 
 def next_look(now: float, likely: float, wish: Wish) -> float:
     """Return when a process asks again that was given nothing, where a request is likely to be free then."""
-    latest = min(max(wish.waited, _URGENT), LATEST) if wish.is_urgent else LATEST
+    latest = min(max(wish.waited * _URGENT, SOON), LATEST) if wish.is_urgent else LATEST
     return min(max(likely if likely < math.inf else now, now + SOON), now + latest)
 
 

@@ -91,6 +91,8 @@ async def poll(
         metrics(ev, port),
     ):
         async with checkpoint.transaction() as connection:
+            # Of two that begin at once, both would see that there is none.
+            await connection.execute("SELECT pg_advisory_xact_lock(hashtext('event'))")
             await connection.execute("CREATE TABLE IF NOT EXISTS event (key text PRIMARY KEY, vehicle text)")
         async with ev.fleet.watch(
             every=every,

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 # By hand with the limit of the API, for ten hours, which takes a while: BUDGET_LIMIT=1000 BUDGET_HOURS=10.
 LIMIT: Final = int(os.environ.get("BUDGET_LIMIT", "30"))
 HOURS: Final = int(os.environ.get("BUDGET_HOURS", "3"))
-_QUIET: Final = 3  # turns after which whoever had its response has asked for the next
+_QUIET: Final = 12  # turns after which whoever had its response has asked for the next
 
 
 @pytest.fixture(params=["postgres", "redis"])

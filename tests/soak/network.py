@@ -60,14 +60,17 @@ class _Forwarder:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
+        writers = [writer]
         try:
             there, back = await asyncio.open_connection(*self._target)
+            writers.append(back)
             await asyncio.gather(self._forward(reader, back), self._forward(there, writer))
         except (asyncio.CancelledError, OSError):
             pass  # the poller is gone, or the database
         finally:
             self._tasks.discard(task)
-            writer.close()
+            for each in writers:
+                each.close()
 
     async def _forward(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
