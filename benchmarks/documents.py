@@ -95,7 +95,7 @@ def _departs(log: dict[str, Any], index: int, variant: Variant) -> None:
 
 def log_page(seed: int, variant: Variant = "plain") -> bytes:
     """Return a page of 100 status logs of one vehicle, newest first."""
-    rng = random.Random(seed)  # noqa: S311  # documents to measure with, not secrets
+    rng = random.Random(seed)
     (vehicle_id,) = item_ids(1)
     logs: list[dict[str, Any]] = []
     for index in range(_PAGE):
@@ -108,7 +108,7 @@ def log_page(seed: int, variant: Variant = "plain") -> bytes:
 
 def vehicle_page(seed: int, variant: Variant = "plain") -> bytes:
     """Return a page of 100 vehicles with their newest status logs expanded."""
-    rng = random.Random(seed)  # noqa: S311  # documents to measure with, not secrets
+    rng = random.Random(seed)
     vehicles: list[dict[str, Any]] = []
     for index, vehicle_id in enumerate(item_ids(_PAGE)):
         log = status_log(rng, vehicle_id, log_time(seed, index), log_time(seed, index + 5))

@@ -64,7 +64,7 @@ async def _waiting(contender: Contender, base_url: str, count: int) -> dict[str,
     gc.collect()
     held = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
-    assert not any(call.done() for call in calls)  # noqa: S101  # all of them are waiting
+    assert not any(call.done() for call in calls)
     await _control(base_url, hold=False)
     await asyncio.gather(*calls)
     return {"waiting": held / count}
@@ -100,7 +100,7 @@ async def _growth(contender: Contender, count: int) -> dict[str, float]:
 
 
 async def _views(contender: Contender, count: int) -> dict[str, float]:
-    from ev_energy_async import StaticToken  # noqa: PLC0415  # other contenders run without this package
+    from ev_energy_async import StaticToken
 
     ours: Any = contender
     tokens = [f"the-token-of-user-{number}" for number in range(count)]

@@ -80,7 +80,7 @@ class Server(AbstractContextManager["Server"]):
         self._process = subprocess.Popen(
             command, cwd=environments.ROOT, env=environments.environment_of(), stdout=subprocess.PIPE, text=True
         )
-        assert self._process.stdout is not None  # noqa: S101  # it is piped
+        assert self._process.stdout is not None
         self._origin = f"http://127.0.0.1:{int(self._process.stdout.readline())}"
         self.base_url = f"{self._origin}/v2"
         return self
@@ -117,7 +117,7 @@ class _Worker:
         )
 
     def ask(self, **command: Any) -> float:
-        assert self._process.stdin is not None and self._process.stdout is not None  # noqa: S101, PT018  # both are piped
+        assert self._process.stdin is not None and self._process.stdout is not None  # noqa: PT018  # both are piped
         try:
             self._process.stdin.write(json.dumps(command) + "\n")
             self._process.stdin.flush()
@@ -133,7 +133,7 @@ class _Worker:
         return value
 
     def close(self) -> None:
-        assert self._process.stdin is not None  # noqa: S101  # it is piped
+        assert self._process.stdin is not None
         with suppress(BrokenPipeError):
             self._process.stdin.close()
         self._process.wait(timeout=60)

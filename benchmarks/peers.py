@@ -44,7 +44,7 @@ def inputs(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def main(source: str, folder: str) -> None:
     """Write the inputs into a folder."""
-    import yaml  # noqa: PLC0415  # in the environment of the benchmarks
+    import yaml
 
     class Loader(yaml.SafeLoader):  # type: ignore[misc,unused-ignore]  # untyped where its stubs are missing
         """Leaves timestamps as the text they are."""

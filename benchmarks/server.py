@@ -41,7 +41,7 @@ class Fleet:
     """Vehicles with their logs, each with a past of more than a page. Only what changes is held for each of them."""
 
     def __init__(self, size: int) -> None:
-        self._rng = rng = random.Random(7)  # noqa: S311  # documents to measure with, not secrets
+        self._rng = rng = random.Random(7)
         self.ids = documents.item_ids(size)
         self._places = {vehicle_id: index for index, vehicle_id in enumerate(self.ids)}
         self._logs = [documents.encode(documents.status_log(rng, _ID, _AT, _STORED)) for _ in range(_FORMS)]

@@ -40,7 +40,7 @@ class Ours:
 
     @cache  # noqa: B019  # there is one client in a process
     def _types(self) -> tuple[Any, Any]:
-        from ev_energy_async.models import Vehicle, VehicleStatusLog  # noqa: PLC0415  # no part of the import measured
+        from ev_energy_async.models import Vehicle, VehicleStatusLog
 
         return list[VehicleStatusLog], list[Vehicle]
 

@@ -22,7 +22,7 @@ from ev_energy_async.files import BY_OTHERS, PRIVATE_FILE, locked, make_private_
 
 try:
     import fcntl
-except ImportError:  # pragma: no cover  # on Windows, where nobody can remove a file that is open
+except ImportError:  # on Windows, where nobody can remove a file that is open
     fcntl = None  # type: ignore[assignment]  # the module that is missing
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ class FileTokenStore:
 
     def _check_access(self, target: Path, handle: int) -> None:
         """Make a file private that others can use, and warn of a folder in which they could replace it."""
-        if os.name == "nt":  # pragma: no cover  # where modes say nothing
+        if os.name == "nt":  # where modes say nothing
             return
         mode = mode_of(os.fstat(handle))
         if mode & BY_OTHERS:
@@ -267,13 +267,13 @@ class _Lock:
         return self._lock_file(handle) and _is_at(target, handle)
 
     def _guard_folder(self, target: Path) -> bool:
-        if fcntl is None:  # pragma: no cover  # on Windows, where an open lock file cannot be deleted
+        if fcntl is None:  # on Windows, where an open lock file cannot be deleted
             return True
         # Whoever had the folder may have saved the first token since it was looked for.
         return self._lock_file(os.open(target.parent, os.O_RDONLY)) and not target.exists()
 
     def _lock_file(self, handle: int) -> bool:
-        if fcntl is None:  # pragma: no cover  # on Windows
+        if fcntl is None:  # on Windows
             os.close(handle)
             return True
         try:
@@ -312,7 +312,7 @@ def _note_holder(path: Path) -> None:
 
 def _sync_folder(folder: Path) -> None:
     """Bring the new name of a file to the disk: syncing the file alone does not."""
-    if os.name == "nt":  # pragma: no cover  # where folders cannot be opened
+    if os.name == "nt":  # where folders cannot be opened
         return
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:

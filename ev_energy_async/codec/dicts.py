@@ -108,7 +108,7 @@ def _described_type(hint: Any) -> Any:
     if is_model(hint):
         return _description(hint)
     if is_union(hint):
-        return Union[tuple(_described_type(each) for each in get_args(hint) if each is not UnsetType)]  # noqa: UP007
+        return Union[tuple(_described_type(each) for each in get_args(hint) if each is not UnsetType)]  # noqa: UP007  # of types known at run time
     kind: Any = origin(hint)
     if kind is Annotated:
         return _described_type(get_args(hint)[0])

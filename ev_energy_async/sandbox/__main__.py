@@ -6,7 +6,7 @@ import sys
 def main() -> None:
     """Run the command line, or say which extra it needs."""
     try:
-        from ev_energy_async.sandbox.cli import app  # noqa: PLC0415 - needs the extra
+        from ev_energy_async.sandbox.cli import app  # noqa: PLC0415  # needs the extra
     except ModuleNotFoundError as error:
         if error.name not in {"click", "rich", "yaml"}:
             raise

@@ -183,7 +183,7 @@ class Timekeeper:
         """
         if not isinstance(self.clock, MovableClock):
             detail = "Only a Sandbox with a clock=SteppedClock(start) or ScaledClock() can be advanced."
-            raise RuntimeError(detail)  # noqa: TRY004 - the error lies in how the sandbox was made, not in an argument
+            raise RuntimeError(detail)  # noqa: TRY004  # the error lies in how the sandbox was made, not in an argument
         self.clock.advance(by)
 
     def wake(self) -> None:

@@ -207,7 +207,7 @@ async def test_a_model_may_hold_them_too(ev: EvEnergy, network: Network) -> None
         ({"name": "a", "more": {"deep": [1, object]}}, "$.more.deep[1]"),
         ({"name": Float("nan")}, "$.name"),
         ({"name": [1.0, Single(float("inf"))]}, "$.name[1]"),
-        (Region(name=object()), "$.name"),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        (Region(name=object()), "$.name"),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # on purpose
     ],
 )
 def test_a_body_that_cannot_be_sent_names_the_key(given: Any, path: str) -> None:

@@ -99,7 +99,7 @@ def test_all_its_parts_can_be_switched_on(tmp_path: Path) -> None:
 
 
 def test_other_machines_are_let_in_with_a_warning_only() -> None:
-    with _running("--host", "0.0.0.0") as said:  # noqa: S104
+    with _running("--host", "0.0.0.0") as said:  # noqa: S104  # on purpose: it warns
         assert "Warning: on 0.0.0.0 everybody in the network can reach the sandbox." in said
 
 

@@ -40,7 +40,7 @@ def read_plan(path: str | Path) -> FaultPlan:
         ModuleNotFoundError: PyYAML is not installed.
         OSError: the file can't be read.
     """
-    import yaml  # noqa: PLC0415 - needs the extra
+    import yaml  # noqa: PLC0415  # needs the extra
 
     try:
         plain: object = yaml.safe_load(Path(path).read_text(encoding="utf-8"))

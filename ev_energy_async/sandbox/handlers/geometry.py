@@ -26,7 +26,7 @@ def fault(polygon: Polygon) -> str | None:
     for ring in polygon:
         if len(ring) < _FEWEST or ring[0] != ring[-1]:
             return "A ring is not closed: its last position is not its first."
-        if any(abs(longitude) > 180 or abs(latitude) > 90 for longitude, latitude in ring):  # noqa: PLR2004 - degrees
+        if any(abs(longitude) > 180 or abs(latitude) > 90 for longitude, latitude in ring):  # noqa: PLR2004  # degrees
             return "A position is not on the globe."
         if _area(ring) == 0:
             return "A ring encloses nothing."

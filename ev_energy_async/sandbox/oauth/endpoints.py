@@ -21,7 +21,7 @@ from ev_energy_async.sandbox.oauth.consent import AUTHORIZE_PATH, ConsentDesk
 from ev_energy_async.sandbox.oauth.tokens import Consent, TokenIssuer
 from ev_energy_async.sandbox.protocol import JsonObject, Problem, Reply, Request, not_found
 
-TOKEN_PATH: Final = "/o/token/"  # noqa: S105 - a path
+TOKEN_PATH: Final = "/o/token/"  # noqa: S105  # a path
 REVOKE_PATH: Final = "/o/revoke_token/"
 
 _FORM: Final = "application/x-www-form-urlencoded"

@@ -70,7 +70,7 @@ def example_of(document: Document, schema: Schema, chance: Random, name: str = "
     kind = types if isinstance(types, str) else next(kind for kind in sorted(types) if kind != "null")
     match kind:
         case "boolean":
-            return chance.random() < 0.5  # noqa: PLR2004 - a coin
+            return chance.random() < 0.5  # noqa: PLR2004  # a coin
         case "integer" | "number":
             return chance.randint(schema.get("minimum", 0), schema.get("maximum", _LARGEST))
         case "array":

@@ -30,6 +30,6 @@ def read_form(body: bytes, content_type: str) -> dict[str, str]:
         name = part.get_param("name", header="content-disposition")
         content: object = part.get_payload(decode=True)
         if not isinstance(name, str) or not isinstance(content, bytes):
-            raise ValueError("a part has no name")  # noqa: TRY004 - the error lies in the request
+            raise ValueError("a part has no name")  # noqa: TRY004  # the error lies in the request
         fields[name] = content.decode()
     return fields

@@ -107,6 +107,6 @@ def _notify(user: User, at: int, archive: Archive, chance: Random) -> None:
         "external_link": f"https://www.example.com/help/{code.lower()}",
         "external_button_label": "Read more",
     }
-    if chance.random() < 0.3:  # noqa: PLR2004 - some have been read
+    if chance.random() < 0.3:  # noqa: PLR2004  # some have been read
         data["read_at"] = text(at + chance.randrange(HOUR))
     archive["notifications"].new(at, chance, data, user=user)

@@ -68,7 +68,7 @@ def fill(_stock: Stock, archive: Archive, chance: Random) -> None:
                 chance,
                 {
                     "version_number": number,
-                    "published": number == 2,  # noqa: PLR2004 - the third is a draft
+                    "published": number == 2,  # noqa: PLR2004  # the third is a draft
                     "content": f"<p>What you agree to, version {number}.</p>",
                     "created_at": text(at),
                 },

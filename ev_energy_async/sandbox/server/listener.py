@@ -222,7 +222,7 @@ def _too_large() -> Problem:
 
 def _reachable(host: str) -> str:
     """Return the host to put into URLs for an address to listen on."""
-    if host in {"", "0.0.0.0"}:  # noqa: S104 - only compared
+    if host in {"", "0.0.0.0"}:  # noqa: S104  # only compared
         return "127.0.0.1"
     if host == "::":
         return "[::1]"

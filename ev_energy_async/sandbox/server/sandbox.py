@@ -67,7 +67,7 @@ class Sandbox:
         port: int = 0,
         upload_port: int = 0,
         client_id: str = "sandbox-client",
-        client_secret: str = "sandbox-secret",  # noqa: S107 - it opens nothing
+        client_secret: str = "sandbox-secret",  # noqa: S107  # it opens nothing
         redirect_uris: Iterable[str] = REDIRECT_URIS,
         allowed_hosts: Iterable[str] = (),
         auto_consent: str | bool = False,

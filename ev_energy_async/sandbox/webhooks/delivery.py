@@ -27,7 +27,7 @@ from ev_energy_async.sandbox.instants import HOUR, MINUTE, SECOND, Instant, inst
 from ev_energy_async.sandbox.protocol import Problem
 from ev_energy_async.sandbox.record import Delivery, Record
 
-WEBHOOK_SECRET: Final = "whsec_dGhlLXNhbmRib3gtd2ViaG9vay1zZWNyZXQ="  # noqa: S105 - it opens nothing
+WEBHOOK_SECRET: Final = "whsec_dGhlLXNhbmRib3gtd2ViaG9vay1zZWNyZXQ="  # noqa: S105  # it opens nothing
 """The default secret that signs deliveries."""
 
 # https://docs.svix.com/retries: how long after each failed attempt the next one is.
@@ -36,7 +36,7 @@ _ATTEMPT_SECONDS: Final = 15.0
 _LOOK_SECONDS: Final = 1.0  # real ones, between two looks at what has happened
 _KEPT_MESSAGES: Final = 10_000
 _ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - a prefix
+_SECRET_PREFIX: Final = "whsec_"  # noqa: S105  # a prefix
 _SUCCESSES: Final = range(200, 300)
 
 
@@ -306,7 +306,7 @@ def _svix_id(event: Event) -> str:
     """Return the ID of an event's message, the same in every run of the same world."""
     number = int.from_bytes(sha256(f"{event.sub_session_id}:{event.type}".encode()).digest())
     digits: list[str] = []
-    while len(digits) < 27:  # noqa: PLR2004 - as many as Svix has
+    while len(digits) < 27:  # noqa: PLR2004  # as many as Svix has
         number, digit = divmod(number, len(_ALPHABET))
         digits.append(_ALPHABET[digit])
     return "msg_" + "".join(digits)

@@ -83,7 +83,7 @@ def test_names_that_are_allowed_are_served() -> None:
     assert hosts.refusal({"Host": "sandbox.evil.example"}) is not None
 
 
-@pytest.mark.parametrize("listening", ["0.0.0.0", "::", "192.168.1.5"])  # noqa: S104 - only compared
+@pytest.mark.parametrize("listening", ["0.0.0.0", "::", "192.168.1.5"])  # noqa: S104  # only compared
 def test_a_sandbox_open_to_the_network_is_reached_by_address_but_by_no_strange_name(listening: str) -> None:
     hosts = Hosts(listening)
     assert hosts.refusal({"Host": "192.168.1.5:8080"}) is None

@@ -92,7 +92,7 @@ async def test_only_a_clock_that_can_be_moved_is_advanced(sandbox: Sandbox) -> N
 
 def test_clocks() -> None:
     assert RealClock().now().utcoffset() == timedelta(0)
-    without_zone = datetime(2026, 3, 14)  # noqa: DTZ001 - that is the point
+    without_zone = datetime(2026, 3, 14)  # noqa: DTZ001  # that is the point
     with pytest.raises(ValueError, match="zone"):
         SteppedClock(without_zone)
     with pytest.raises(ValueError, match="zone"):
