@@ -11,7 +11,7 @@ from ev_energy_async.checkpoint import MemoryCheckpoint
 from ev_energy_async.clock import seconds, utc
 from ev_energy_async.devices import DEVICES, ServerTime, log_names
 from ev_energy_async.errors import InvalidArgument
-from ev_energy_async.fleet import watch as watching
+from ev_energy_async.fleet import watch as watch_package
 from ev_energy_async.fleet.allotment import ERROR_SHARE, PAST
 from ev_energy_async.fleet.owner import TokenOwner
 from ev_energy_async.fleet.plan import within_of
@@ -300,9 +300,9 @@ class Watching(Reader):
         kept = self._checkpoint
 
         def engine(epoch: int) -> Engine:
-            return Engine(client, owner, watching.FencedCheckpoint(kept, name, epoch), settings, self._time)
+            return Engine(client, owner, watch_package.FencedCheckpoint(kept, name, epoch), settings, self._time)
 
-        watch = watching.LedWatch(engine, lease, ack, self._on_event, on_role_change)
+        watch = watch_package.LedWatch(engine, lease, ack, self._on_event, on_role_change)
         self._led = weakref.ref(watch)
         return watch
 

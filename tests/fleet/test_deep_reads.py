@@ -14,14 +14,13 @@ from ev_energy_async.fleet.allotment import Demand, allot
 from ev_energy_async.fleet.watch.emitter import Emitter, state_after
 from ev_energy_async.fleet.watch.journal import Journal
 from ev_energy_async.fleet.watch.ledger import Ledger, Seen
-from ev_energy_async.fleet.watch.look import Rules
 from ev_energy_async.fleet.watch.reads import Reads
 from ev_energy_async.fleet.watch.scheduler import Scheduler
-from ev_energy_async.fleet.watch.settings import Expenses, Provision, Settings
+from ev_energy_async.fleet.watch.settings import Expenses, Provision
 from ev_energy_async.fleet.watch.state import DeviceState, FleetState
 from ev_energy_async.instants import SECOND, SKEW
 
-from .watch_kit import at, cycle, fleet, keys
+from .watch_kit import at, cycle, fleet, keys, status_settings
 
 HOUR: Final = 3_600 * SECOND
 PAST: Final = 72 * HOUR
@@ -107,17 +106,7 @@ def test_a_log_of_a_meter_that_comes_hours_late_is_told_from_those_that_were_del
 def test_a_read_that_fails_for_two_purposes_is_wanted_again_for_both() -> None:
     api, [car, *_], clock = fleet(1)
     client: Any = api
-    rules = Rules(status=True, errors=False, since=None, past=PAST, stale=0, max_shrink=0.0)
-    settings = Settings(
-        every=300.0,
-        complete_within=None,
-        rules=rules,
-        concurrency=4,
-        error_share=0.0,
-        cycles=None,
-        on_progress=None,
-        name="watch",
-    )
+    settings = status_settings(PAST)
     state = FleetState()
     state.apply({car.id: STATE})
     scheduler = Scheduler(0.0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-import time
 from bisect import bisect_left
 from itertools import pairwise
 from types import SimpleNamespace
@@ -23,7 +22,7 @@ from ev_energy_async.instants import SECOND, instant_of
 from ev_energy_async.messages import RateLimit
 
 from .test_newest_first import cycles, told, unavailable
-from .watch_kit import Car, ModelFleet, at, cycle, end, fleet, keys, text, vehicle_id
+from .watch_kit import Car, ModelFleet, at, cycle, end, fleet, keys, let_time_pass, text, vehicle_id
 
 SNAPSHOTS: Final = "/vehicles"
 
@@ -79,9 +78,7 @@ async def test_a_read_that_hangs_holds_up_no_page_and_no_cycle(monkeypatch: pyte
         return answer
 
     monkeypatch.setattr(api, "send", send)
-    began = time.monotonic()
-    # While nobody sleeps, time passes by itself.
-    monkeypatch.setattr(clock, "monotonic", lambda: clock.elapsed + time.monotonic() - began)
+    let_time_pass(monkeypatch, clock)
     clock.elapsed = 1
     events = await cycles(watch, 3)
     assert hung, "a read was waited for"

@@ -16,14 +16,12 @@ from ev_energy_async.fleet.allotment import Demand, allot
 from ev_energy_async.fleet.events import VehicleAdded, VehicleRemoved
 from ev_energy_async.fleet.watch.cycle import Cycle
 from ev_energy_async.fleet.watch.jobs import PageJob
-from ev_energy_async.fleet.watch.look import Rules
 from ev_energy_async.fleet.watch.pages import Pages
 from ev_energy_async.fleet.watch.scheduler import Scheduler
-from ev_energy_async.fleet.watch.settings import Settings
 from ev_energy_async.fleet.watch.state import Meta
 from ev_energy_async.fleet.watch.walk import Walk, Walker
 from ev_energy_async.messages.request import Response
-from tests.fleet.watch_kit import Car, cycle, end, fleet, keys, vehicle_id
+from tests.fleet.watch_kit import Car, cycle, end, fleet, keys, status_settings, vehicle_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,17 +109,7 @@ def test_only_pages_that_take_longer_than_their_interval_are_under_way_side_by_s
 def test_pages_of_another_kind_neither_take_the_place_of_a_walker_nor_put_off_its_page(number: int) -> None:
     api, _, _ = fleet(1)
     client: Any = api
-    rules = Rules(status=True, errors=False, since=None, past=0, stale=0, max_shrink=0.0)
-    settings = Settings(
-        every=300.0,
-        complete_within=None,
-        rules=rules,
-        concurrency=4,
-        error_share=0.0,
-        cycles=None,
-        on_progress=None,
-        name="watch",
-    )
+    settings = status_settings()
     scheduler = Scheduler(0.0)
     scheduler.follow(allot(Demand(devices=15_000, every=300, budget=10_000)), 150, 0.0)
     pages = Pages(client, settings, scheduler)

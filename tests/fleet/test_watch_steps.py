@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from copy import copy
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -21,7 +20,7 @@ from ev_energy_async.messages import RateLimit
 from tests.devices.follow_kit import FOREVER, QuickClock
 
 from .test_newest_first import cycles, scarce, told
-from .watch_kit import OWNER, Car, Log, ModelFleet, at, cycle, end, fleet, keys, text, vehicle_id
+from .watch_kit import OWNER, Car, Log, ModelFleet, at, cycle, end, fleet, keys, let_time_pass, text, vehicle_id
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -179,9 +178,7 @@ async def test_devices_to_look_up_hold_up_no_snapshot_while_a_read_hangs(monkeyp
         return await original(request)
 
     monkeypatch.setattr(api, "send", send)
-    began = time.monotonic()
-    # While nobody sleeps, time passes by itself.
-    monkeypatch.setattr(clock, "monotonic", lambda: clock.elapsed + time.monotonic() - began)
+    let_time_pass(monkeypatch, clock)
     clock.elapsed = 1
     events = await cycles(watch, 2)
     assert {event.key.split("/")[1] for event in events} >= {"removed"}
@@ -251,9 +248,7 @@ async def test_what_a_read_brings_is_out_of_order_if_a_snapshot_was_faster(monke
         return await original(request)
 
     monkeypatch.setattr(api, "send", send)
-    began = time.monotonic()
-    # While nobody sleeps, time passes by itself.
-    monkeypatch.setattr(clock, "monotonic", lambda: clock.elapsed + time.monotonic() - began)
+    let_time_pass(monkeypatch, clock)
     clock.elapsed = 5
     events: list[WatchEvent] = []
     while len(told(events)) < 3:

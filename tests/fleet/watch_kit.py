@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections import Counter
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
@@ -19,6 +20,8 @@ from ev_energy_async.codec import encode
 from ev_energy_async.errors import NotFound
 from ev_energy_async.fleet import Fleet
 from ev_energy_async.fleet.events import CycleFinished, ErrorLogged, StatusLogged
+from ev_energy_async.fleet.watch.look import Rules
+from ev_energy_async.fleet.watch.settings import Settings
 from ev_energy_async.instants import instant, instant_of
 from ev_energy_async.messages import BadItem
 from ev_energy_async.messages.request import Request, Response
@@ -27,6 +30,8 @@ from tests.devices.follow_kit import FOREVER, QuickClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    import pytest
 
     from ev_energy_async.fleet import Watch
     from ev_energy_async.fleet.events import WatchEvent
@@ -247,6 +252,27 @@ def fleet(count: int = 3, **options: Any) -> tuple[ModelFleet, list[Car], QuickC
     for car in cars:
         car.log(-1)
     return ModelFleet(clock, cars, **options), cars, clock
+
+
+def status_settings(past: int = 0) -> Settings:
+    """Settings of a watch for status logs alone."""
+    rules = Rules(status=True, errors=False, since=None, past=past, stale=0, max_shrink=0.0)
+    return Settings(
+        every=300.0,
+        complete_within=None,
+        rules=rules,
+        concurrency=4,
+        error_share=0.0,
+        cycles=None,
+        on_progress=None,
+        name="watch",
+    )
+
+
+def let_time_pass(monkeypatch: pytest.MonkeyPatch, clock: QuickClock) -> None:
+    """Let time pass by itself while nobody sleeps."""
+    began = time.monotonic()
+    monkeypatch.setattr(clock, "monotonic", lambda: clock.elapsed + time.monotonic() - began)
 
 
 async def cycle(watch: Watch) -> list[WatchEvent]:
