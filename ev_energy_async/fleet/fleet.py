@@ -7,10 +7,10 @@ their arguments.
 from __future__ import annotations
 
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Final, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from ev_energy_async.clock import utc, utc_bounds
-from ev_energy_async.devices import DEVICES, ServerTime, log_names
+from ev_energy_async.devices import ServerTime, log_names
 from ev_energy_async.errors import InvalidArgument
 from ev_energy_async.fleet.audit import Audit, AuditReport
 from ev_energy_async.fleet.backfill import Backfill, LogRead
@@ -18,9 +18,7 @@ from ev_energy_async.fleet.coverage import Coverage, Gap, Reason
 from ev_energy_async.fleet.coverage_report import coverage_of
 from ev_energy_async.fleet.owner import TokenOwner
 from ev_energy_async.fleet.plan import Plan, PlanOptions, plan
-from ev_energy_async.fleet.selection import (
-    at_least_one,
-)
+from ev_energy_async.fleet.selection import CONCURRENCY, LOGS, at_least_one
 from ev_energy_async.fleet.sub_sessions import load_rows
 from ev_energy_async.fleet.watch import (
     Batch,
@@ -43,6 +41,7 @@ if TYPE_CHECKING:
     from ev_energy_async.devices import WatchedLog
     from ev_energy_async.fleet.events import WatchEvent
     from ev_energy_async.fleet.watch import LedWatch, Role
+    from ev_energy_async.fleet.watching import Parts
     from ev_energy_async.ids import Ref
 
 __all__ = [
@@ -61,9 +60,6 @@ __all__ = [
     "Reason",
     "Watch",
 ]
-
-_CONCURRENCY: Final = 20
-_LOGS: Final = DEVICES["vehicles"].watched
 
 
 class Fleet(Watching):
@@ -87,8 +83,7 @@ class Fleet(Watching):
         self._owner = owner
         self._on_event = on_event
         self._of_user = of_user
-        self._checkpoint: Checkpoint | None = None
-        self._is_own = False
+        self._last: Parts | None = None
         self._led: weakref.ref[LedWatch] | None = None
         self._time = ServerTime(client.clock)
 
@@ -115,8 +110,7 @@ class Fleet(Watching):
             InvalidArgument: There was no watch, and no checkpoint is given.
             CheckpointError: The checkpoint cannot be read, or is another's.
         """
-        kept = self._kept(checkpoint)
-        owner = self._owner_of(kept)
+        kept, _, owner = self._parts_of(checkpoint)
         found = await owner.find() if isinstance(owner, TokenOwner) else owner
         async with aclosing(Journal(kept, name).load(found)) as rows:
             states = await load(rows)
@@ -131,7 +125,7 @@ class Fleet(Watching):
         *,
         checkpoint: Checkpoint | None = None,
         logs: Collection[WatchedLog] | None = None,
-        concurrency: int = _CONCURRENCY,
+        concurrency: int = CONCURRENCY,
         share: float = 0.5,
         cursor: str | None = None,
         name: str = "watch",
@@ -157,14 +151,14 @@ class Fleet(Watching):
         utc_bounds(first, last)
         if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
             raise InvalidArgument("share", share, "a fraction above 0, at most 1")
-        kept = self._kept(checkpoint)
+        kept, client, owner = self._parts_of(checkpoint)
         return Audit(
-            self._client,
-            self._owner_of(kept),
+            client,
+            owner,
             kept,
             since=first,
             until=last,
-            logs=None if logs is None else sorted(log_names("logs", logs, _LOGS)),
+            logs=None if logs is None else sorted(log_names("logs", logs, LOGS)),
             concurrency=at_least_one("concurrency", concurrency),
             share=share,
             cursor=cursor,
@@ -193,13 +187,10 @@ class Fleet(Watching):
         options.setdefault("budget", self._client.budget.allowance)
         return plan(vehicles, every, **options)
 
-    def _owner_of(self, checkpoint: Checkpoint) -> Owner | TokenOwner:
-        # What is in the memory of this process alone, nobody else can open: no request is spent on its owner.
-        is_own = self._is_own and checkpoint is self._checkpoint
-        return self._owner.known if is_own and isinstance(self._owner, TokenOwner) else self._owner
-
-    def _kept(self, checkpoint: Checkpoint | None) -> Checkpoint:
-        found = self._checkpoint if checkpoint is None else checkpoint
-        if found is None:
+    def _parts_of(self, checkpoint: Checkpoint | None) -> Parts:
+        """Return a checkpoint, what to ask through, and its owner: those of the last watch, if it is its own."""
+        if self._last is not None and (checkpoint is None or checkpoint is self._last[0]):
+            return self._last
+        if checkpoint is None:
             raise InvalidArgument("checkpoint", None, "that of a watch, since this client has had none")
-        return found
+        return checkpoint, self._client, self._owner

@@ -20,9 +20,22 @@ if TYPE_CHECKING:
     from ev_energy_async.ids import Ref
     from ev_energy_async.models import Vehicle
 
-__all__ = ["Replaced", "at_least_one", "check_ack", "nanoseconds", "settings_of", "warn_of_replaced"]
+__all__ = [
+    "CONCURRENCY",
+    "LOGS",
+    "Replaced",
+    "at_least_one",
+    "check_ack",
+    "nanoseconds",
+    "settings_of",
+    "warn_of_replaced",
+]
 
+CONCURRENCY: Final = 20
+"""How many collections are read at once."""
 _VEHICLES: Final = "vehicles"
+LOGS: Final = DEVICES[_VEHICLES].watched
+"""The logs that are watched."""
 _REPLACED: Final = {
     "read_every": "history is read in full pages, as `complete_within=` and the budget allow",
     "reread_every": "late logs are found with the history, within `complete_within=`",

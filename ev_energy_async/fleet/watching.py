@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar, Unpac
 
 from ev_energy_async.checkpoint import MemoryCheckpoint
 from ev_energy_async.clock import seconds, utc
-from ev_energy_async.devices import DEVICES, ServerTime, log_names
+from ev_energy_async.devices import ServerTime, log_names
 from ev_energy_async.errors import InvalidArgument
 from ev_energy_async.fleet import watch as watch_package
 from ev_energy_async.fleet.allotment import ERROR_SHARE, PAST
@@ -17,6 +17,8 @@ from ev_energy_async.fleet.owner import TokenOwner
 from ev_energy_async.fleet.plan import within_of
 from ev_energy_async.fleet.reader import Reader
 from ev_energy_async.fleet.selection import (
+    CONCURRENCY,
+    LOGS,
     Replaced,
     at_least_one,
     check_ack,
@@ -46,19 +48,18 @@ if TYPE_CHECKING:
         VehicleEvent,
         WatchEvent,
     )
-    from ev_energy_async.fleet.watch import LedWatch, Role
+    from ev_energy_async.fleet.watch import FleetClient, LedWatch, Role
     from ev_energy_async.ids import Ref
     from ev_energy_async.lease import Lease
     from ev_energy_async.values import UnsetType
 
 __all__ = ["Watching", "WatchOptions"]
 
-_CONCURRENCY: Final = 20
 _STALE: Final = dt.timedelta(hours=12)
 _MAX_SHRINK: Final = 0.05
-_LOGS: Final = DEVICES["vehicles"].watched
 _KINDS: Final[frozenset[WatchedKind]] = frozenset({"vehicles"})
 
+Parts: TypeAlias = "tuple[Checkpoint, FleetClient, Owner | TokenOwner]"
 OnProgress: TypeAlias = "Callable[[Progress], object]"
 Within: TypeAlias = "Duration | UnsetType | None"
 
@@ -91,8 +92,7 @@ class Watching(Reader):
     """Follows what happens to a fleet."""
 
     _on_event: Callable[[WatchEvent], object] | None
-    _checkpoint: Checkpoint | None
-    _is_own: bool
+    _last: Parts | None
     _led: weakref.ref[LedWatch] | None
     _time: ServerTime
 
@@ -183,10 +183,10 @@ class Watching(Reader):
     def watch(
         self,
         every: Duration | None = None,
-        complete_within: Duration | UnsetType | None = UNSET,
-        logs: Collection[WatchedLog] = _LOGS,
+        complete_within: Within = UNSET,
+        logs: Collection[WatchedLog] = LOGS,
         checkpoint: Checkpoint | None = None,
-        on_progress: Callable[[Progress], object] | None = None,
+        on_progress: OnProgress | None = None,
         *,
         kinds: WatchedKind | Collection[WatchedKind] = _KINDS,
         vehicles: Iterable[Ref] | Callable[[m.Vehicle], bool] | None = None,
@@ -195,7 +195,7 @@ class Watching(Reader):
         cycles: int | None = None,
         ack: Literal["next", "explicit"] = "next",
         since: dt.datetime | None = None,
-        concurrency: int = _CONCURRENCY,
+        concurrency: int = CONCURRENCY,
         stale: Duration = _STALE,
         past: Duration = PAST,
         error_share: float = ERROR_SHARE,
@@ -259,7 +259,7 @@ class Watching(Reader):
             >>> async for event in ev.fleet.watch(checkpoint=SqliteCheckpoint("fleet.db")):  # doctest: +SKIP
             ...     print(event)
         """
-        names = log_names("logs", logs, _LOGS)
+        names = log_names("logs", logs, LOGS)
         check_ack(ack)
         if order not in ("newest", "time"):
             raise InvalidArgument("order", order, "'newest' or 'time'")
@@ -290,14 +290,9 @@ class Watching(Reader):
             is_raw=raw,
         )
         settings = settings_of(common, kinds, vehicles)
-        self._is_own = checkpoint is None
-        self._checkpoint = MemoryCheckpoint() if checkpoint is None else checkpoint
-        client, owner = self._of(user)
-        if checkpoint is None:
-            owner = _without_asking(owner)
+        kept, client, owner = self._last = self._parts(checkpoint, user)
         if lease is None:
-            return Watch(Engine(client, owner, self._checkpoint, settings, self._time), ack, self._on_event)
-        kept = self._checkpoint
+            return Watch(Engine(client, owner, kept, settings, self._time), ack, self._on_event)
 
         def engine(epoch: int) -> Engine:
             return Engine(client, owner, watch_package.FencedCheckpoint(kept, name, epoch), settings, self._time)
@@ -347,10 +342,7 @@ class Watching(Reader):
             ...     print(type(event).__name__, event.sub_session_id, event.changes)
         """
         check_ack(ack)
-        kept = MemoryCheckpoint() if checkpoint is None else checkpoint
-        client, owner = self._of(user)
-        if checkpoint is None:
-            owner = _without_asking(owner)
+        kept, client, owner = self._parts(checkpoint, user)
         devices = (("vehicle", vehicle, "vhcl"), ("evse", evse, "evse"))
         follow = partial(
             Follower,
@@ -365,7 +357,10 @@ class Watching(Reader):
         )
         return SubSessions(follow, Looks(seconds("every", every), seconds("settle", settle)), ack)
 
-
-def _without_asking(owner: Owner | TokenOwner) -> Owner:
-    # What is in the memory of this process alone, nobody else can open: no request is spent on its owner.
-    return owner.known if isinstance(owner, TokenOwner) else owner
+    def _parts(self, checkpoint: Checkpoint | None, user: Ref | None) -> Parts:
+        """Return the checkpoint of a stream, what to ask through, and the owner of the checkpoint."""
+        client, owner = self._of(user)
+        if checkpoint is not None:
+            return checkpoint, client, owner
+        # What is in the memory of this process alone, nobody else can open: no request is spent on its owner.
+        return MemoryCheckpoint(), client, owner.known if isinstance(owner, TokenOwner) else owner

@@ -71,8 +71,10 @@ async def test_the_devices_of_one_user_take_one_page_where_all_take_two(sandbox:
     # The checkpoint is the user's, as that of a client in their context is.
     rows = (await live.as_user(user).fleet.coverage(checkpoint)).rows
     assert {row.vehicle_id for row in rows} == {car.id}
+    assert {row.vehicle_id for row in (await live.fleet.coverage()).rows} == {car.id}, "that of the last watch"
+    assert (await live.fleet.audit(since, sandbox.now())).collections == 2
     with pytest.raises(CheckpointMismatch):
-        await live.fleet.coverage(checkpoint)
+        await live.with_options(priority=0).fleet.coverage(checkpoint)
 
 
 async def test_the_charging_of_one_user_is_that_of_their_cars(sandbox: Sandbox, live: EvEnergy) -> None:
