@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -132,7 +133,8 @@ def _sentence(base_url: str, error: errors.EvEnergyError) -> str:
     """Return one sentence on what an error means for the settings of a client."""
     host = origin_of(base_url)
     said = str(error).rstrip(".")
-    if isinstance(error, errors.NotFound | errors.DecodeError | errors.MethodNotAllowed):
+    is_redirect = isinstance(error, errors.ApiError) and error.status < HTTPStatus.BAD_REQUEST
+    if is_redirect or isinstance(error, errors.NotFound | errors.DecodeError | errors.MethodNotAllowed):
         return f"{host} does not answer like the API at {base_url}: check base_url, which ends in /v2 ({said})."
     if isinstance(error, errors.ReauthenticationRequired):
         return f"The credentials were refused: {said}."

@@ -6,6 +6,7 @@ from ev_energy_async.devices.device import (
     Device,
     EvseHandle,
     HomeBatteryHandle,
+    InverterHandle,
     VehicleHandle,
 )
 from ev_energy_async.devices.kinds import DEVICES, LogKind
@@ -18,6 +19,7 @@ __all__ = [
     "Device",
     "EvseHandle",
     "HomeBatteryHandle",
+    "InverterHandle",
     "LogKind",
     "LogQuery",
     "VehicleHandle",

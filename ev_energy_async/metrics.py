@@ -70,14 +70,14 @@ class EvEnergyCollector:
         self._cycle = _gauge("ev_energy_watch_cycle_duration_seconds", "Duration of the last cycle")
         self._every = _gauge("ev_energy_watch_every_seconds", "From one snapshot to the next")
         self._within = _gauge("ev_energy_watch_complete_within_seconds", "How soon every log is delivered")
-        self._vehicles = _gauge("ev_energy_watch_vehicles", "Vehicles in the last snapshot")
-        self._waiting = _gauge("ev_energy_watch_waiting", "Vehicles whose history is to be read")
-        self._failed = _gauge("ev_energy_watch_failed", "Vehicles that the last cycle could not read")
+        self._devices = _gauge("ev_energy_watch_devices", "Devices in the last snapshot")
+        self._waiting = _gauge("ev_energy_watch_waiting", "Devices whose history is to be read")
+        self._failed = _gauge("ev_energy_watch_failed", "Devices that the last cycle could not read")
         self._newest = _gauge("ev_energy_watch_newest_log_seconds", "Time of the newest status log")
-        self._newest_at: dict[str, float] = {}
+        self._newest_at: dict[tuple[str, str], float] = {}
         self._noted = (
             *(self._seconds, self._requests, self._events, self._cycle_at, self._cycle, self._every, self._within),
-            *(self._vehicles, self._waiting, self._failed, self._newest),
+            *(self._devices, self._waiting, self._failed, self._newest),
         )
         for client in clients:
             self.add(client)
@@ -98,18 +98,20 @@ class EvEnergyCollector:
         client = label or ""
         self._events.labels(client, type(event).__name__).inc()
         if isinstance(event, CycleFinished):
-            self._cycle_at.labels(client).set(event.began_at.timestamp() + event.duration)
-            self._cycle.labels(client).set(event.duration)
-            self._every.labels(client).set(event.every)
+            labels = client, event.kind
+            self._cycle_at.labels(*labels).set(event.began_at.timestamp() + event.duration)
+            self._cycle.labels(*labels).set(event.duration)
+            self._every.labels(*labels).set(event.every)
             if event.complete_within is not None:
-                self._within.labels(client).set(event.complete_within)
-            self._vehicles.labels(client).set(event.vehicles)
-            self._waiting.labels(client).set(event.waiting)
-            self._failed.labels(client).set(event.failed)
+                self._within.labels(*labels).set(event.complete_within)
+            self._devices.labels(*labels).set(event.vehicles)
+            self._waiting.labels(*labels).set(event.waiting)
+            self._failed.labels(*labels).set(event.failed)
         elif isinstance(event, StatusLogged):
-            newest = max(event.sampled_at.timestamp(), self._newest_at.get(client, 0.0))
-            self._newest_at[client] = newest
-            self._newest.labels(client).set(newest)
+            labels = client, event.kind
+            newest = max(event.sampled_at.timestamp(), self._newest_at.get(labels, 0.0))
+            self._newest_at[labels] = newest
+            self._newest.labels(*labels).set(newest)
 
     def describe(self) -> Iterable[Metric]:
         """Return no description, so that registering collects nothing."""
@@ -152,4 +154,5 @@ def _counter(name: str, text: str, label: str) -> Counter:
 
 
 def _gauge(name: str, text: str) -> Gauge:
-    return Gauge(name, text, _LABELS, registry=None)
+    """Return a gauge of a watch, for each kind of devices."""
+    return Gauge(name, text, [*_LABELS, "kind"], registry=None)

@@ -141,7 +141,7 @@ def observe(client: Observable, meter_provider: MeterProvider | None = None) -> 
 
     Counters: `ev_energy.requests` by `ev_energy.purpose` (`command`, `read`, `snapshot`, `history`), and
     `ev_energy.watch.events` by `ev_energy.event`. Gauges: `ev_energy.budget.remaining`; after each cycle of a watch
-    `ev_energy.watch.vehicles`, `.waiting` and `.failed`, `.cycle.duration`, `.every` and `.complete_within` in seconds;
+    `ev_energy.watch.devices`, `.waiting` and `.failed`, `.cycle.duration`, `.every` and `.complete_within` in seconds;
     `ev_energy.watch.newest_log`, the time of the newest status log in seconds since 1970. All with `ev_energy.label` if
     the client has a label.
 
@@ -165,16 +165,16 @@ class _Recorder:
         self._of_cycle = {
             name: meter.create_gauge(f"ev_energy.watch.{name}", unit, text)
             for name, unit, text in (
-                ("vehicles", "{vehicle}", "Vehicles in the last snapshot."),
-                ("waiting", "{vehicle}", "Vehicles whose history is to be read."),
-                ("failed", "{vehicle}", "Vehicles that the last cycle could not read."),
+                ("devices", "{device}", "Devices in the last snapshot."),
+                ("waiting", "{device}", "Devices whose history is to be read."),
+                ("failed", "{device}", "Devices that the last cycle could not read."),
                 ("cycle.duration", "s", "Duration of the last cycle."),
                 ("every", "s", "From one snapshot to the next."),
                 ("complete_within", "s", "How soon every log is delivered."),
             )
         }
         self._newest = meter.create_gauge("ev_energy.watch.newest_log", "s", "Time of the newest status log.")
-        self._newest_at: dict[str | None, float] = {}
+        self._newest_at: dict[tuple[str | None, str], float] = {}
 
     def on_call(self, call: CallFinished) -> None:
         labels = _labels(call.request.options.label)
@@ -185,8 +185,9 @@ class _Recorder:
         labels = _labels(label)
         self._events.add(1, {**labels, "ev_energy.event": type(event).__name__})
         if isinstance(event, CycleFinished):
+            labels |= {"ev_energy.kind": event.kind}
             for name, value in (
-                ("vehicles", event.vehicles),
+                ("devices", event.vehicles),
                 ("waiting", event.waiting),
                 ("failed", event.failed),
                 ("cycle.duration", event.duration),
@@ -196,8 +197,9 @@ class _Recorder:
                 if value is not None:
                     self._of_cycle[name].set(value, labels)
         elif isinstance(event, StatusLogged):
-            self._newest_at[label] = max(event.sampled_at.timestamp(), self._newest_at.get(label, 0.0))
-            self._newest.set(self._newest_at[label], labels)
+            of = label, event.kind
+            self._newest_at[of] = max(event.sampled_at.timestamp(), self._newest_at.get(of, 0.0))
+            self._newest.set(self._newest_at[of], {**labels, "ev_energy.kind": event.kind})
 
 
 def _labels(label: str | None) -> dict[str, str]:

@@ -70,33 +70,41 @@ async def test_a_call_without_a_response_is_measured_by_its_error(network: Netwo
 
 async def test_the_freshness_of_a_watch_is_collected() -> None:
     registry, reader = CollectorRegistry(), InMemoryMetricReader()
-    async with Sandbox(vehicles=5, clock=SteppedClock(START)) as sandbox:
+    async with Sandbox(vehicles=5, evses=3, clock=SteppedClock(START)) as sandbox:
         auth = ClientCredentials(sandbox.client_id, sandbox.client_secret, token_url=sandbox.token_url)
         async with EvEnergy(auth, base_url=sandbox.base_url, clock=SandboxClock(sandbox), label="mine") as ev:
             registry.register(EvEnergyCollector(ev))
             observe(ev, MeterProvider([reader], shutdown_on_exit=False))
-            events = [event async for event in ev.fleet.watch(since=START - dt.timedelta(days=1), cycles=1)]
+            watch = ev.fleet.watch(since=START - dt.timedelta(days=1), cycles=1, kinds=("vehicles", "evses"))
+            events = [event async for event in watch]
 
     def value(name: str, **labels: str) -> float | None:
         return registry.get_sample_value(f"ev_energy_{name}", {"client": "mine", **labels})
 
-    cycle = next(event for event in events if isinstance(event, CycleFinished))
-    newest = max(event.sampled_at for event in events if isinstance(event, StatusLogged)).timestamp()
-    logs = sum(isinstance(event, StatusLogged) for event in events)
-    assert value("watch_vehicles") == 5
-    assert value("watch_failed") == 0
-    assert value("watch_every_seconds") == cycle.every
-    assert value("watch_newest_log_seconds") == newest
-    assert value("watch_events_total", event="StatusLogged") == logs
-    assert value("requests_total", purpose="snapshot") == cycle.spent.snapshot == 1
+    cycles = {event.kind: event for event in events if isinstance(event, CycleFinished)}
+    logged = [event for event in events if isinstance(event, StatusLogged)]
+    newest = {
+        kind: max(event.sampled_at for event in logged if event.kind == kind).timestamp()
+        for kind in ("vehicles", "evses")
+    }
+    for kind, cycle in cycles.items():
+        assert value("watch_devices", kind=kind) == cycle.vehicles
+        assert value("watch_failed", kind=kind) == 0
+        assert value("watch_every_seconds", kind=kind) == cycle.every
+        assert value("watch_newest_log_seconds", kind=kind) == newest[kind]
+    assert {kind: cycle.vehicles for kind, cycle in cycles.items()} == {"vehicles": 5, "evses": 3}
+    assert value("watch_events_total", event="StatusLogged") == len(logged)
+    cycle = cycles["vehicles"]
+    assert value("requests_total", purpose="snapshot") == sum(each.spent.snapshot for each in cycles.values()) == 2
     assert value("requests_total", purpose="history")
 
     found = _recorded(reader)
-    assert found["ev_energy.watch.vehicles", ""] == 5
-    assert found["ev_energy.watch.newest_log", ""] == newest
-    assert found["ev_energy.watch.events", "StatusLogged"] == logs
-    assert found["ev_energy.requests", "snapshot"] == 1
-    assert found["ev_energy.budget.remaining", ""] <= cycle.budget_remaining
+    for kind, cycle in cycles.items():
+        assert found["ev_energy.watch.devices", kind] == cycle.vehicles
+        assert found["ev_energy.watch.newest_log", kind] == newest[kind]
+    assert found["ev_energy.watch.events", "StatusLogged"] == len(logged)
+    assert found["ev_energy.requests", "snapshot"] == 2
+    assert found["ev_energy.budget.remaining", ""] <= cycles["vehicles"].budget_remaining
 
 
 def _recorded(reader: InMemoryMetricReader) -> dict[tuple[str, str], float]:

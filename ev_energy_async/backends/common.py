@@ -52,13 +52,13 @@ class InDatabase(Generic[D]):
 
 
 def check_name(argument: str, value: object) -> str:
-    """Return a name in a database.
+    """Return a name or a key, if a database can store it.
 
     Raises:
         InvalidArgument: It is empty, no text, or has a NUL, which PostgreSQL does not store.
     """
     if not isinstance(value, str) or not value or "\0" in value:
-        raise InvalidArgument(argument, value, "a non-empty text")
+        raise InvalidArgument(argument, value, "a non-empty text without NUL")
     return value
 
 

@@ -23,6 +23,8 @@ _ABOUT: Final = f"A checkpoint: {_PLACE}."
 
 def _opened(session: Session, argument: str, place: str, *, exists: bool) -> Any:
     """Return a checkpoint by what the user calls it. The address of a database is a setting, not an argument."""
+    if "://" in place:
+        raise InvalidArgument(argument, None, f"{_PLACE}; the address of a database is a setting")
     kind, _, name = place.partition(":")
     if kind == "postgres":
         from ev_energy_async.backends.postgres import PostgresCheckpoint  # noqa: PLC0415  # an extra

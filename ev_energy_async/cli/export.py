@@ -19,6 +19,7 @@ from ev_energy_async.cli.output import Output, View, entry
 from ev_energy_async.cli.times import FIRST_TIME, LAST_TIME
 from ev_energy_async.devices import PAGE_SIZE
 from ev_energy_async.fleet import Backfill
+from ev_energy_async.fleet.backfill import PRIORITY
 from ev_energy_async.tables import ParquetSink, Written
 from ev_energy_async.tables.lean import lean_of
 
@@ -142,7 +143,8 @@ async def _counted(ev: EvEnergy, source: Any, bar: Progress, *, is_new: bool) ->
         total = 0
         # What goes wrong here goes wrong with the export too, which says so.
         with contextlib.suppress(EvEnergyError):
-            async for page in api.list_vehicles(ev, page_size=PAGE_SIZE, on_bad_item="skip").pages():
+            counting = ev.with_options(priority=PRIORITY)
+            async for page in api.list_vehicles(counting, page_size=PAGE_SIZE, on_bad_item="skip").pages():
                 total += len(page)
             bar.expect(total)
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ev_energy_async.devices.device import Device as Device
     from ev_energy_async.devices.device import EvseHandle as EvseHandle
     from ev_energy_async.devices.device import HomeBatteryHandle as HomeBatteryHandle
+    from ev_energy_async.devices.device import InverterHandle as InverterHandle
     from ev_energy_async.devices.device import OcppFilters as OcppFilters
     from ev_energy_async.devices.device import VehicleHandle as VehicleHandle
     from ev_energy_async.devices.failures import MOST_WAITS as MOST_WAITS
@@ -60,6 +61,7 @@ else:
             "Device",
             "EvseHandle",
             "HomeBatteryHandle",
+            "InverterHandle",
             "OcppFilters",
             "VehicleHandle",
         ),

@@ -47,6 +47,7 @@ __all__ = [
     "Device",
     "EvseHandle",
     "HomeBatteryHandle",
+    "InverterHandle",
     "OcppFilters",
     "VehicleHandle",
 ]
@@ -279,3 +280,12 @@ class CtClampHandle(Device):
     def logs(self, *, since: Since = None, until: Since = None) -> LogQuery[m.CTClampLog]:
         """Return the measurements of the clamp, by `sampled_at`."""
         return self._logs("current", since, until)
+
+
+class InverterHandle(Device):
+    """A handle on an inverter, which has no collection of logs; `get(expand=["latest_status_log"])` has its newest."""
+
+    kind = "inverters"
+    __slots__ = ()
+
+    get = on_device(lambda: api.get_inverter)

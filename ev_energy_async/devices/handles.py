@@ -53,6 +53,14 @@ class Handles(Groups):
         """
         return device.BoundaryMeterHandle(self, boundary_meter_id)
 
+    def inverter(self: Polling, inverter_id: Ref) -> device.InverterHandle:
+        """Return a handle on an inverter.
+
+        Raises:
+            InvalidArgument: It is not an inverter.
+        """
+        return device.InverterHandle(self, inverter_id)
+
     def ct_clamp(self: Polling, ct_clamp_id: Ref) -> device.CtClampHandle:
         """Return a handle on a CT clamp and its logs.
 

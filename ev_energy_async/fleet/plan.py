@@ -237,18 +237,20 @@ def plan(
         rate = HOUR * _fraction("changed", changed) / (asked or EVERY)
     else:
         rate = HOUR / (REPORT_EVERY if report_every is None else seconds("report_every", report_every))
-    looks, per_day = Looks(LOOK_EVERY, SETTLE, are_told=webhooks), _whole("sub_sessions", sub_sessions, 0)
+    looks, per_day = Looks(LOOK_EVERY, SETTLE, has_webhooks=webhooks), _whole("sub_sessions", sub_sessions, 0)
+    budget = _whole("budget", budget, 1)
+    looks.expect(per_day, budget)
     demand = Demand(
         devices=_whole("vehicles", vehicles, 0),
         rate=rate,
-        budget=_whole("budget", budget, 1),
+        budget=budget,
         every=asked,
         complete_within=within_of(complete_within),
         error_share=_fraction("error_share", error_share) if "error" in names else 0.0,
         past=seconds("past", past),
         backfills=_number("backfills", backfills, math.inf, "requests an hour, not below zero"),
         is_status="status" in names,
-        sub_sessions=looks.per_hour(per_day, budget) if per_day else 0.0,
+        sub_sessions=looks.per_hour(per_day) if per_day else 0.0,
     )
     counts = {"vehicles": demand.devices}
     counts |= {kind: _whole(kind, count, 0) for kind, count in others.items()}

@@ -13,14 +13,14 @@ import math
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Final
 
-from ev_energy_async.clock import SystemClock, seconds
+from ev_energy_async.clock import SystemClock
 from ev_energy_async.lease.protocol import LeaseError, LeaseLost, holder_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
     from types import TracebackType
 
-    from ev_energy_async.clock import Clock, Duration
+    from ev_energy_async.clock import Clock
     from ev_energy_async.lease.protocol import Lease, Term
 
 __all__ = ["Keeper", "KeptLease"]
@@ -187,18 +187,18 @@ class KeptLease(ABC):
 
     _work: contextlib.AbstractAsyncContextManager[None]
 
-    def __init__(self, ttl: Duration, holder: str | None = None, clock: Clock | None = None) -> None:
+    def __init__(self, ttl: float, holder: str | None = None, clock: Clock | None = None) -> None:
         """Take what every lease has.
 
         Args:
-            ttl: How long a term lasts unless it is renewed; seconds or a `timedelta`, infinite for one that stays.
+            ttl: How long a term lasts unless it is renewed, in seconds; infinite for one that stays. Checked before.
             holder: The name of this holder; machine, process and some characters at random unless given.
             clock: The clock for waiting; the machine's unless given.
 
         Raises:
             InvalidArgument: An argument is not what it should be.
         """
-        self._ttl: float = math.inf if ttl == math.inf else seconds("ttl", ttl)
+        self._ttl = ttl
         self._holder = holder_of(holder)
         self._clock = clock or SystemClock()
         self._keeper: Keeper | None = None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from ev_energy_async.clock import seconds
 from ev_energy_async.lease.keeper import KeptLease
 from ev_energy_async.lease.protocol import Term
 
@@ -39,7 +40,7 @@ class MemoryLease(KeptLease):
     """
 
     def __init__(self, *, ttl: Duration = _TTL, holder: str | None = None, clock: Clock | None = None) -> None:
-        super().__init__(ttl, holder, clock)
+        super().__init__(seconds("ttl", ttl), holder, clock)
         self._place = _Place()
         self._epoch = 0
 

@@ -24,7 +24,7 @@ _VERBS: Final = {"get": "get", "post": "create", "patch": "update", "put": "repl
 # What `EvEnergy` itself has; a group of the same name would hide it.
 FACADE: Final = frozenset({
     "add_observer", "as_user", "authenticate", "base_url", "boundary_meter", "budget", "check", "clock", "close",
-    "ct_clamp", "evse", "find_onboarding_url", "fleet", "from_env", "has_credentials", "home_battery",
+    "ct_clamp", "evse", "find_onboarding_url", "fleet", "from_env", "has_credentials", "home_battery", "inverter",
     "label", "link_origins", "login", "onboarding_url", "options", "revoke", "send", "stats",
     "upload_rebate_evidence", "user_id", "vehicle", "with_auth", "with_options",
 })  # fmt: skip

@@ -152,6 +152,9 @@ async def test_logs_are_those_of_the_device_and_its_kind(places: Places, user: U
         (("api", "vehicles", "delete", "vhcl01HRFF3SEVSCRAV9B3CHVDFN0H"), "--yes"),
         (("api", "vehicles", "list", "--page-size", "1000"), "1<=x<=100"),
         (("fleet", "coverage", "--checkpoint", "nowhere.db"), "does not exist"),
+        (("checkpoint", "show", "postgres://u:secret@h/db"), "the address of a database is a setting"),
+        (("checkpoint", "show", "postgresql://u:secret@h/db"), "the address of a database is a setting"),
+        (("checkpoint", "show", "redis://:secret@h/0"), "the address of a database is a setting"),
         (("webhooks", "verify", "--body", "x"), "EV_ENERGY_WEBHOOK_SECRET"),
         (("--read-only", "api", "vehicles", "delete", "vhcl01HRFF3SEVSCRAV9B3CHVDFN0H"), "the client is read-only"),
     ],
@@ -163,6 +166,7 @@ async def test_wrong_usage_is_named_and_nothing_is_sent(
     done = await user.runs(*words)
     assert done.exit_code == 2
     assert expected in done.stderr
+    assert "secret@" not in done.stderr
     assert len(places.sandbox.requests) == before
 
 

@@ -267,6 +267,12 @@ async def test_each_wrong_setting_is_one_sentence(sandbox: Sandbox, fault: str, 
     assert sentence in str(found)
 
 
+async def test_a_host_that_redirects_is_not_the_api(network: Network, ev: EvEnergy) -> None:
+    network.answer("GET", "/vehicle_makes?page_size=1", status=302, headers={"Location": "https://portal.example/"})
+    [finding] = (await ev.check()).findings
+    assert "does not answer like the API" in finding
+
+
 async def test_whose_token_it_is_and_what_it_lacks(network: Network, clock: FakeClock) -> None:
     user = "user01HN2NJ9NMRZBXT1H6FT9N7735"
     date = (clock.now() - dt.timedelta(minutes=5)).strftime("%a, %d %b %Y %H:%M:%S GMT")

@@ -26,7 +26,7 @@ from ev_energy_async import (
     StaticToken,
 )
 from ev_energy_async.calls import endpoint
-from ev_energy_async.devices import device
+from ev_energy_async.devices import DEVICES, device
 from ev_energy_async.devices.sessions import NotPluggedIn
 from ev_energy_async.models import ChargingSubSession, ChargingSubSessionMode
 from ev_energy_async.testing import build
@@ -182,7 +182,7 @@ async def test_a_handle_has_the_operations_of_its_collection(ev: EvEnergy, netwo
     assert network.sent[1].json == {"smart_charging_enabled": True}
 
 
-@pytest.mark.parametrize("group", ["vehicles", "evses", "home_batteries", "boundary_meters", "ct_clamps"])
+@pytest.mark.parametrize("group", sorted(DEVICES))
 def test_every_operation_on_one_device_is_on_its_handle(group: str) -> None:
     handle = next(each for each in vars(device).values() if getattr(each, "kind", None) == group)
     of_group: Any = getattr(EvEnergy, group)

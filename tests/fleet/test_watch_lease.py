@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ev_energy_async import EvEnergy, StaticToken
+from ev_energy_async import EvEnergy, InvalidArgument, StaticToken
+from ev_energy_async.backends.postgres import PostgresLease
+from ev_energy_async.backends.redis import RedisLease
 from ev_energy_async.checkpoint import CheckpointConflict, MemoryCheckpoint, SqliteCheckpoint
 from ev_energy_async.fleet import CycleFinished, Role
 from ev_energy_async.fleet.watch import FencedCheckpoint
@@ -57,6 +60,20 @@ def keys_of(events: Sequence[WatchEvent]) -> list[str]:
 async def turns() -> None:
     for _ in range(200):
         await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        MemoryLease,
+        partial(PostgresLease, "postgresql://nowhere.example/db"),
+        partial(RedisLease, "redis://nowhere.example/0"),
+    ],
+)
+@pytest.mark.parametrize("ttl", [float("inf"), 0, -1, True, "30"])
+def test_a_term_that_has_no_length_is_refused(make: Callable[..., object], ttl: Any) -> None:
+    with pytest.raises(InvalidArgument, match="ttl"):
+        make(ttl=ttl)
 
 
 async def test_whoever_stands_by_goes_on_from_the_last_acknowledged_event(time: FakeClock, lease: MemoryLease) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from ev_energy_async.backends.common import check_name
 from ev_energy_async.backends.redis.database import PREFIX, Database, Place, Script, microseconds, text
+from ev_energy_async.clock import seconds
 from ev_energy_async.lease import KeptLease, LeaseError, Term
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class RedisLease(KeptLease):
     ) -> None:
         self._database = database if isinstance(database, Database) else Database(database, prefix)
         self._name = check_name("name", name)
-        super().__init__(ttl, holder, clock)
+        super().__init__(seconds("ttl", ttl), holder, clock)
         self._given_clock = clock
         self._epoch = 0
 

@@ -252,7 +252,7 @@ class Follower(Driver["SubSessionEvent"]):
             return False
         is_news = self._take(session)
         if is_news:
-            self.looks.told()
+            self.looks.note_webhook()
         self.wake()
         return is_news
 
@@ -300,7 +300,7 @@ class Follower(Driver["SubSessionEvent"]):
 
     def _note_found(self, at: int, looked_at: int | None) -> None:
         if looked_at is not None and at >= self._meta.begin:
-            self.looks.found(at, looked_at)
+            self.looks.note_missed(at, looked_at)
 
     def _emit(
         self,

@@ -73,22 +73,22 @@ class Looks:
     Args:
         every: From one look at those that go on to the next, in seconds.
         settle: How long after their end they may be revised, in seconds.
-        are_told: Whether webhooks are known to arrive.
+        has_webhooks: Whether webhooks are known to arrive.
 
     Attributes:
         settle: The same.
-        are_told: Whether webhooks arrive, so that looks at those that go on are rarer.
+        has_webhooks: Whether webhooks arrive, so that looks at those that go on are rarer.
         pages: How many pages those that go on have.
         budget: Requests that an hour allows.
     """
 
-    def __init__(self, every: float, settle: float, *, are_told: bool = False) -> None:
+    def __init__(self, every: float, settle: float, *, has_webhooks: bool = False) -> None:
         self._every = every
         self.settle = settle
-        self.are_told = are_told
+        self.has_webhooks = has_webhooks
         self.pages = 1
         self.budget = math.inf
-        self._told = 0
+        self._webhooks_in_a_row = 0
         shorter = [(age, again) for age, again in _TIERS if age < settle]
         # Those that are about to settle are listed three times at the least.
         tiers = [*shorter, (settle, min(_TIERS[len(shorter)][1], settle / 3))]
@@ -100,7 +100,7 @@ class Looks:
 
         That is longer than asked for while webhooks arrive, and where the looks would take too much of the budget.
         """
-        asked = self._every * _RARER if self.are_told else self._every
+        asked = self._every * _RARER if self.has_webhooks else self._every
         return max(asked, self.pages * _HOUR / (_SHARE * self.budget))
 
     @property
@@ -113,24 +113,24 @@ class Looks:
         """Whether none is due any more."""
         return False
 
-    def told(self) -> None:
+    def note_webhook(self) -> None:
         """Take note that a webhook was the first to tell of a start or an end."""
-        self._told += 1
-        if self._told >= _ENOUGH and not self.are_told:
-            self.are_told = True
+        self._webhooks_in_a_row += 1
+        if self._webhooks_in_a_row >= _ENOUGH and not self.has_webhooks:
+            self.has_webhooks = True
             _LOG.info(
                 "webhooks arrive: charging sub-sessions that go on are listed every %g s instead of %g s",
                 self.every,
                 self._every,
             )
 
-    def found(self, at: int, looked_at: int) -> None:
+    def note_missed(self, at: int, looked_at: int) -> None:
         """Take note that a look has found a start or an end of which no webhook has told."""
         if looked_at - at <= _GRACE:
             return
-        self._told = 0
-        if self.are_told:
-            self.are_told = False
+        self._webhooks_in_a_row = 0
+        if self.has_webhooks:
+            self.has_webhooks = False
             _LOG.info(
                 "a webhook did not arrive: charging sub-sessions that go on are listed every %g s again", self._every
             )
@@ -179,20 +179,19 @@ class Looks:
         """Return whether a sub-session that ended then is revised no more, and no look shows it."""
         return end < now - round(self.settle * SECOND) - 4 * SKEW
 
-    def per_hour(self, per_day: float, budget: float) -> float:
-        """Return the requests an hour that so many sub-sessions a day take, each a night long; `every` says the pace.
+    def expect(self, per_day: float, budget: float) -> None:
+        """Keep the pace, `every`, that so many sub-sessions a day allow, each a night long.
 
         Args:
             per_day: How many there are.
             budget: Requests that an hour allows.
         """
+        self.pages, self.budget = _pages(per_day, _LENGTH), budget
 
-        def pages(length: float) -> int:
-            return max(1, math.ceil(per_day * length / _DAY / _PAGE))
-
-        self.pages, self.budget = pages(_LENGTH), budget
+    def per_hour(self, per_day: float) -> float:
+        """Return the requests an hour that so many sub-sessions a day take."""
         looks = [(self.every, _LENGTH), (self.every, self.every), *((every, age) for _, age, every in self._tiers)]
-        return sum(_HOUR / every * pages(length) for every, length in looks)
+        return sum(_HOUR / every * _pages(per_day, length) for every, length in looks)
 
 
 class AuditLooks(Looks):
@@ -225,7 +224,7 @@ class AuditLooks(Looks):
 
     @property
     def last(self) -> str:
-        """None: an audit forgets nothing."""
+        """An empty name, which no look has: an audit forgets nothing."""
         return ""
 
     def since(self, now: int) -> int:
@@ -249,3 +248,8 @@ class AuditLooks(Looks):
         """Return none: the stream goes on as if there had been no audit."""
         del name
         return []
+
+
+def _pages(per_day: float, length: float) -> int:
+    """Return how many pages list the sub-sessions of so many seconds."""
+    return max(1, math.ceil(per_day * length / _DAY / _PAGE))

@@ -164,7 +164,7 @@ def look_at(
     elif integrated != state.integrated:
         state = state.but(integrated=integrated, changes=state.changes + 1)
         found.steps.append(Step("integration", state))
-        found.is_unwell = found.is_unwell or (rules.errors and integrated == INACTIVE)
+        found.is_unwell = rules.errors and integrated == INACTIVE
     before = state
     state = state.without_trouble(rules.of.noun)
     # One that comes back may still be behind, and nobody waits for it any more.
