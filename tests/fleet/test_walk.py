@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -226,3 +227,81 @@ async def test_a_snapshot_ends_where_the_last_walker_is_refused_after_the_others
     assert end(events).vehicles == 3
     cars[2].log(3)
     assert len(keys(await cycle(watch))) == 1
+
+
+def slow_pages(api: Any) -> list[int]:
+    """Let each page take longer than two intervals, and note how many others are under way when it is asked for."""
+    under_way, found = set[object](), list[int]()
+    original = api.send
+
+    async def send(request: Request[Any]) -> Any:
+        if request.path != "/vehicles":
+            return await original(request)
+        found.append(len(under_way))
+        under_way.add(request)
+        try:
+            api.clock.elapsed += 700  # at once, so that the next page is due while this one is under way
+            for _ in range(20):
+                await asyncio.sleep(0)
+            return await original(request)
+        finally:
+            under_way.remove(request)
+
+    api.send = send
+    return found
+
+
+async def reporting() -> tuple[Any, Any]:
+    """A watch of a fleet of ten pages that is known, whose cars have all reported since."""
+    api, cars, _ = fleet(30, page_size=3)
+    watch = api.watch(every=300, logs={"status"})
+    await cycle(watch)
+    for car in cars:
+        car.log(2)
+    return api, watch
+
+
+@pytest.mark.usefixtures("walkers")
+async def test_pages_are_asked_for_side_by_side_until_a_batch_is_full() -> None:
+    api, watch = await reporting()
+    beside = slow_pages(api)
+
+    batch = await anext(watch.batches(max_items=30, max_age=86_400))
+
+    assert len(keys(batch)) == len(set(keys(batch))) == 30
+    assert 0 not in beside[2:], beside  # the second is not due until the first is over
+
+
+@pytest.mark.usefixtures("walkers")
+async def test_no_page_is_asked_for_once_a_batch_has_waited_long_enough() -> None:
+    api, watch = await reporting()
+    beside = slow_pages(api)
+    batches = watch.batches(max_items=30, max_age=2_000)
+
+    first = keys(await anext(batches))
+
+    assert max(beside) > 1, beside
+    assert len(beside) < 8, beside
+    rest: list[str] = []
+    while len(rest) < 30 - len(first):
+        rest += keys(await anext(batches))
+    assert len({*first, *rest}) == len(first) + len(rest) == 30
+
+
+@pytest.mark.usefixtures("walkers")
+async def test_a_batch_of_several_walkers_can_be_cancelled_at_every_step_and_loses_nothing() -> None:
+    steps, is_filled = 0, False
+    while not is_filled:
+        api, watch = await reporting()
+        slow_pages(api)
+        task = asyncio.create_task(anext(watch.batches(max_items=30, max_age=86_400)))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        is_filled = task.done()
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        batch = task.result() if is_filled else await anext(watch.batches(max_items=30, max_age=86_400))
+        assert len(keys(batch)) == len(set(keys(batch))) == 30, steps
+        steps += 3
+    assert steps > 60

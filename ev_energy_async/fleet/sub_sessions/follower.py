@@ -126,7 +126,7 @@ class Follower(Driver["SubSessionEvent"]):
 
     # --- Steps
 
-    async def _step(self, deadline: float | None) -> None:
+    async def _step(self) -> None:
         wait = self._patience.delay
         if wait <= 0:
             now = self._time.now()
@@ -136,7 +136,7 @@ class Follower(Driver["SubSessionEvent"]):
                 await self._ask()
                 return
             wait = (self.looks.next_at(self._meta.looked, self._begin(now)) - now) / SECOND
-        await self._sleep(wait, deadline)
+        await self._sleep(wait)
 
     def _begin(self, now: int) -> int:
         if self._meta.begin > ALWAYS:

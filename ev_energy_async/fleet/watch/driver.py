@@ -58,6 +58,9 @@ class Driver(ABC, Generic[E]):
         self._events: deque[tuple[int, E]] = deque()
         self._patience = Patience(what, clock)
         self._is_loaded = False
+        # What the consumer waits for: so many events, or the first of them to be so many seconds old, at the deadline.
+        self._most, self._age = 1, 0.0
+        self._deadline: float | None = None
         self._given = 0
         self._overtaken = 0
         self._is_refused = False
@@ -69,16 +72,16 @@ class Driver(ABC, Generic[E]):
         """Whether there is nothing more to do."""
 
     @abstractmethod
-    async def _step(self, deadline: float | None) -> None:
-        """Do what can be done at once, or wait until something can, but not past a deadline."""
+    async def _step(self) -> None:
+        """Do what can be done at once, or wait until something can, but not past the deadline."""
 
     @abstractmethod
     async def _restore(self, rows: AsyncIterator[tuple[str, str]]) -> None:
         """Begin anew with the rows of a checkpoint."""
 
-    async def _sleep(self, seconds: float, deadline: float | None) -> None:
-        """Sleep so long, but not past a deadline, nor when there is something to do before."""
-        left = seconds if deadline is None else min(seconds, deadline - self.clock.monotonic())
+    async def _sleep(self, seconds: float) -> None:
+        """Sleep so long, but not past the deadline, nor when there is something to do before."""
+        left = seconds if self._deadline is None else min(seconds, self._deadline - self.clock.monotonic())
         self._nap = asyncio.create_task(self.clock.sleep(max(0.0, left)), name="ev-energy-async nap")
         try:
             await asyncio.wait([self._nap])
@@ -104,18 +107,21 @@ class Driver(ABC, Generic[E]):
         None are returned once it is over.
         """
         await self.load()
-        deadline: float | None = None
-        while len(self._events) < most and not self.is_over:
-            if self._events and deadline is None:
-                deadline = self.clock.monotonic() + age
-            if deadline is not None and self.clock.monotonic() >= deadline:
-                break
-            await self._step(deadline)
+        self._most, self._age, self._deadline = most, age, None
+        while not self._is_enough() and not self.is_over:
+            await self._step()
         await self._write_ahead()
         given = [self._events.popleft() for _ in range(min(most, len(self._events)))]
         if given:
             self._given, _ = given[-1]
         return [event for _, event in given]
+
+    def _is_enough(self) -> bool:
+        """Return whether the consumer need not wait longer. The first event ages from when this first sees it."""
+        if self._events and self._deadline is None:
+            self._deadline = self.clock.monotonic() + self._age
+        is_late = self._deadline is not None and self.clock.monotonic() >= self._deadline
+        return is_late or len(self._events) >= self._most
 
     async def acknowledge(self) -> None:
         """Acknowledge what was delivered; nothing if nothing was, or if it has to be delivered again."""

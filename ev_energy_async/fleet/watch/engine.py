@@ -86,7 +86,7 @@ class Engine(Driver[Any]):
 
     # --- Steps
 
-    async def _step(self, deadline: float | None) -> None:
+    async def _step(self) -> None:
         """Do what can be done at once, or wait until something can."""
         now = self.clock.monotonic()
         wait = self._patience.delay
@@ -101,7 +101,7 @@ class Engine(Driver[Any]):
             if self._finish_if_done(now):
                 return
             wait = min(min(track.snapshot_at(now), track.reads_at(now)) for track in self.tracks.values()) - now
-        await self._sleep(wait, deadline)
+        await self._sleep(wait)
 
     def _finish_if_done(self, now: float) -> bool:
         finished = [track.finish_if_done(now) for track in self.tracks.values()]
@@ -110,15 +110,17 @@ class Engine(Driver[Any]):
         return any(finished)
 
     async def _run(self, jobs: list[Task]) -> None:
-        """Run jobs to their end. Snapshots go on meanwhile, so that a read that hangs does not hold them up."""
+        """Run jobs to their end. Snapshots go on meanwhile, so that a read that hangs does not hold them up.
+
+        Where several pages may be under way, each is followed by the next until the consumer has enough.
+        """
         async with Running[Any]() as running:
             running.start(jobs)
             while under_way := list(running):
                 wait = None
                 urgent = [job for job in under_way if not isinstance(job, ReadJob)]
-                # Where several pages may be under way, each is noted as soon as it is there, and followed by the next.
                 has_walkers = any(track.has_walkers for track in self.tracks.values())
-                if not urgent or (has_walkers and not self._events):
+                if not urgent or (has_walkers and not self._is_enough()):
                     now = self.clock.monotonic()
                     first = min(track.snapshot_at(now, under_way) for track in self.tracks.values())
                     wait = max(first - now, self._patience.delay, 0.0)
@@ -130,7 +132,7 @@ class Engine(Driver[Any]):
                     is_reading = all(isinstance(job, ReadJob) for job in under_way)
                     for track in self.tracks.values():
                         track.begin_if_due(now)
-                        if has_walkers and not self._events:
+                        if has_walkers and not self._is_enough():
                             running.start(track.jobs(now, under_way))
                         elif is_reading:
                             running.start(track.urgent(now, under_way))
