@@ -234,7 +234,7 @@ class EvEnergy(Flows):
     def with_options(
         self,
         *,
-        timeout: Duration | None = None,  # a setting, not a cancel scope
+        timeout: Duration | None = None,
         deadline: Duration | None = None,
         retry: Retry | None = None,
         headers: Mapping[str, str] | None = None,
@@ -261,8 +261,17 @@ class EvEnergy(Flows):
         Example:
             >>> vehicle = await ev.with_options(timeout=5, retry=Retry(attempts=1)).vehicles.get(id)  # doctest: +SKIP
         """
-        given = timeout, deadline, retry, headers, priority, on_bad_item, keep_body
-        return self._view(_options=with_changes(self._options, *given))
+        changed = with_changes(
+            self._options,
+            timeout=timeout,
+            deadline=deadline,
+            retry=retry,
+            headers=headers,
+            priority=priority,
+            on_bad_item=on_bad_item,
+            keep_body=keep_body,
+        )
+        return self._view(_options=changed)
 
     @property
     def base_url(self) -> str:

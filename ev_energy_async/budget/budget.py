@@ -177,7 +177,7 @@ class Budget:
         if self._closed:
             raise BudgetClosed
         now = self._now()
-        if self._queue is _NOBODY or not self._queue:
+        if not self._queue:
             permit = self._bucket.take(now, urgent=priority > 0)
             if permit is not None:
                 return Spending(self._bucket, permit, self._now, self._pump)
@@ -243,7 +243,7 @@ class Budget:
 
     def _pump(self) -> None:
         """Give free requests to the next waiters; called whenever something may have changed."""
-        if self._timer is None and (self._queue is _NOBODY or not self._queue):
+        if self._timer is None and (not self._queue):
             return
         now = self._now()
         self._ring_alarms(now)

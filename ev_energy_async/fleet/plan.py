@@ -109,17 +109,17 @@ class Plan(AsDict):
         shown = [f"{count:,} {named(kind, count)}" for kind, count in counts.items()]
         count = " and ".join([*([", ".join(shown[:-1])] if shown[:-1] else []), shown[-1]])
         cost = f"{self.requests.total:,.0f} of {self.budget:,} requests an hour"
-        fresh = f"the newest status within {spoken(self.every)}, " if any(map(is_shown, counts)) else ""
+        parts = [f"the newest status within {spoken(self.every)}"] if any(map(is_shown, counts)) else []
+        is_apart = self.complete_within == math.inf
         if self.complete_within is None:
-            complete = "without the history between"
-        elif self.complete_within == math.inf:
-            complete = f"every log needs {self.fitting_budget:,} requests an hour"
-            fresh = fresh.replace(", ", "; ")
+            parts.append("without the history between")
+        elif is_apart:
+            parts.append(f"every log needs {self.fitting_budget:,} requests an hour")
         else:
-            complete = f"every log within {spoken(self.complete_within)}"
+            parts.append(f"every log within {spoken(self.complete_within)}")
         is_one = sum(counts.values()) == 1
         verb = ("fits" if self.fits else "does not fit") if is_one else ("fit" if self.fits else "do not fit")
-        return f"{count} {verb}: {fresh}{complete}, for {cost}"
+        return f"{count} {verb}: {('; ' if is_apart else ', ').join(parts)}, for {cost}"
 
     def __str__(self) -> str:
         return "\n".join(self._lines())

@@ -200,7 +200,7 @@ class Transport:
             content = await self._read(shown, response)
             if is_cut_off(received, content):
                 raise aiohttp.ClientPayloadError("the compressed body breaks off")
-        elif length is not None and length <= self._small:
+        elif length is not None and length <= self._small:  # most are, and are spared a coroutine
             content = await response.read()
         else:
             content = await self._read(shown, response)

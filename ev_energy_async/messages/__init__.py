@@ -16,10 +16,8 @@ if TYPE_CHECKING:
     from ev_energy_async.messages.operations import SAFE_METHODS as SAFE_METHODS
     from ev_energy_async.messages.operations import Operation as Operation
     from ev_energy_async.messages.operations import Param as Param
-    from ev_energy_async.messages.options import check_headers as check_headers
     from ev_energy_async.messages.options import check_keep_body as check_keep_body
     from ev_energy_async.messages.options import check_on_bad_item as check_on_bad_item
-    from ev_energy_async.messages.options import check_priority as check_priority
     from ev_energy_async.messages.options import check_retry as check_retry
     from ev_energy_async.messages.options import with_changes as with_changes
     from ev_energy_async.messages.options import with_more_headers as with_more_headers
@@ -52,12 +50,10 @@ else:
         observing=("CallFinished", "Observer"),
         operations=("IDEMPOTENT_METHODS", "Operation", "Param", "SAFE_METHODS"),
         options=(
-            "check_headers",
             "check_keep_body",
-            "with_changes",
             "check_on_bad_item",
-            "check_priority",
             "check_retry",
+            "with_changes",
             "with_more_headers",
         ),
         problem=("Problem", "credentials_in", "known_secrets", "without_input"),

@@ -21,12 +21,10 @@ if TYPE_CHECKING:
     from ev_energy_async.messages.request import CallOptions, OnBadItem
 
 __all__ = [
-    "check_headers",
     "check_keep_body",
-    "with_changes",
     "check_on_bad_item",
-    "check_priority",
     "check_retry",
+    "with_changes",
     "with_more_headers",
 ]
 
@@ -54,7 +52,7 @@ def with_more_headers(headers: Mapping[str, str], more: Mapping[str, str]) -> Ma
     return {**{name: value for name, value in headers.items() if name.lower() not in replaced}, **more}
 
 
-def check_headers(headers: Mapping[str, str]) -> Mapping[str, str]:
+def _checked_headers(headers: Mapping[str, str]) -> Mapping[str, str]:
     """Return headers that a caller may add.
 
     Raises:
@@ -87,7 +85,7 @@ def check_retry(value: Retry) -> Retry:
     return value
 
 
-def check_priority(value: int) -> int:
+def _checked_priority(value: int) -> int:
     """Return a priority, if it is one."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise InvalidArgument("priority", value, "an integer")
@@ -103,7 +101,8 @@ def check_keep_body(value: object) -> bool:
 
 def with_changes(
     options: CallOptions,
-    timeout: Duration | None = None,  # a setting, not a cancel scope
+    *,
+    timeout: Duration | None = None,
     deadline: Duration | None = None,
     retry: Retry | None = None,
     headers: Mapping[str, str] | None = None,
@@ -120,8 +119,8 @@ def with_changes(
         "timeout": None if timeout is None else seconds("timeout", timeout),
         "deadline": None if deadline is None else seconds("deadline", deadline),
         "retry": None if retry is None else check_retry(retry),
-        "headers": None if headers is None else with_more_headers(options.headers, check_headers(headers)),
-        "priority": None if priority is None else check_priority(priority),
+        "headers": None if headers is None else with_more_headers(options.headers, _checked_headers(headers)),
+        "priority": None if priority is None else _checked_priority(priority),
         "on_bad_item": None if on_bad_item is None else check_on_bad_item(on_bad_item),
         "keep_body": None if keep_body is None else check_keep_body(keep_body),
     }

@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from ev_energy_async._base import InvalidArgument
 from ev_energy_async.clock import SystemClock, seconds
 from ev_energy_async.files import user_path
-from ev_energy_async.fleet import Backfill, PollFailed, Watch
+from ev_energy_async.fleet import PollFailed, Watch
 from ev_energy_async.ids import ulid
 from ev_energy_async.tables.folder import SinkFolder, State
-from ev_energy_async.tables.lean import lean_of
 from ev_energy_async.tables.load import Load, Written
 from ev_energy_async.tables.rows import KEY, form_of, row_of
+from ev_energy_async.tables.streams import lean_events
 
 if TYPE_CHECKING:
     import os
@@ -168,16 +168,12 @@ class ParquetSink:
             raise InvalidArgument("source", source, 'a watch with ack="explicit", which waits for the sink')
         before = self._total
         self._source = source
-        if isinstance(source, Backfill):
-            source.lean(lean_of)  # its events have keys; that of any other row is made of the model
-        try:
-            async for item in source:
+        # Not those of a list: events have keys, that of any other row is made of the model.
+        with lean_events(source) as items:
+            async for item in items:
                 self._take(item, source)
                 if self._is_due:
                     await self.flush()
-        finally:
-            if isinstance(source, Backfill):
-                source.lean(None)
         await self.flush()
         made = self._total
         return Written(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-__all__ = ["Batch", "batches", "collect"]
+__all__ = ["Batch", "batches", "collect", "lean_events"]
 
 M = TypeVar("M", bound=Model)
 
@@ -69,7 +69,7 @@ async def collect(items: AsyncIterable[M], model: type[M] | None = None, *, flat
     Example:
         >>> vehicles = await collect(ev.vehicles.list(), Vehicle)  # doctest: +SKIP
     """
-    with lean(items) as rows:
+    with _lean(items) as rows:
         return table([item async for item in rows], model, flatten=flatten)
 
 
@@ -96,7 +96,7 @@ async def batches(source: AsyncIterable[Any], *, size: int = _ROWS) -> AsyncIter
         raise InvalidArgument("size", size, "a number of rows above zero")
     waiting: dict[type[Model], _Rows] = {}
     rowless: list[Any] = []
-    with lean(source) as items:
+    with _lean(source) as items:
         async for item in items:
             row = row_of(item)
             if row is None or isinstance(row, CycleFinished):
@@ -117,19 +117,27 @@ async def batches(source: AsyncIterable[Any], *, size: int = _ROWS) -> AsyncIter
 
 
 @contextlib.contextmanager
-def lean(source: AsyncIterable[Any]) -> Generator[AsyncIterable[Any]]:
+def lean_events(source: AsyncIterable[Any]) -> Generator[AsyncIterable[Any]]:
+    """Let the events of a backfill have lean rows in place of models until the end of the block; others stay."""
+    if not isinstance(source, Backfill):
+        yield source
+        return
+    source.lean(lean_of)
+    try:
+        yield cast("AsyncIterable[Any]", source)
+    finally:
+        source.lean(None)
+
+
+@contextlib.contextmanager
+def _lean(source: AsyncIterable[Any]) -> Generator[AsyncIterable[Any]]:
     """Give a source that has lean rows in place of models, if it can, until the end of the block."""
     if isinstance(source, Paginator):
         of_models: Paginator[Any] = source
         yield of_models.lean(lean_of)
-    elif isinstance(source, Backfill):
-        source.lean(lean_of)
-        try:
-            yield cast("AsyncIterable[Any]", source)
-        finally:
-            source.lean(None)
     else:
-        yield source
+        with lean_events(source) as events:
+            yield events
 
 
 def _emptied(waiting: dict[type[Model], _Rows]) -> list[_Rows]:

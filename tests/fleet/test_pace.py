@@ -173,7 +173,7 @@ def test_a_schedule_with_more_to_read_than_it_may_stays_within_the_budget_in_any
     while now < 4 * HOUR:
         now = max(now, min(schedule.page_at(now), schedule.next_at(now)))
         if schedule.page_at(now) <= now:
-            schedule.page_done(1, now)
+            schedule.page_done(now)
             asked.append(now)
         for purpose in ("history", "errors", "late"):
             while schedule.due(purpose, now):

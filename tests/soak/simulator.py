@@ -181,7 +181,7 @@ class _Watch:
             device.arrive(self.now)
             self._look(device, shown_at)
         self.count("snapshot", 1)
-        self.scheduler.page_done(1, self.now)
+        self.scheduler.page_done(self.now)
 
     def _look(self, device: Device, shown_at: int) -> None:
         provision = self.provision

@@ -84,7 +84,7 @@ class Pages:
 
     def done(self, cycle: Cycle, job: PageJob, page: Any, now: float) -> None:
         """Take note of a page that was looked at."""
-        self._scheduler.page_done(1, now)
+        self._scheduler.page_done(now)
         self._took = 0.8 * self._took + 0.2 * job.took if self._took else job.took
         same = () if job.glance is None else job.glance.same.values()
         cycle.walk.move(job.walker, [*same, *(device.id for device in page)], page.next_cursor)

@@ -190,11 +190,11 @@ class Scheduler:
         # The first page keeps its distance from the last one of the snapshot before.
         self._slot = max(now, self._slot)
 
-    def page_done(self, pages: int, now: float) -> None:
+    def page_done(self, now: float) -> None:
         """Take note that a page was answered. One that fails keeps its slot, and no burst follows on a standstill."""
-        self._purses["first"].spend(pages, now)
+        self._purses["first"].spend(1, now)
         # Those that may be under way have had their slots, or are to have them soon.
-        self._slot = max(self._slot + self._interval * pages, now - (self._walkers - 1) * self._interval)
+        self._slot = max(self._slot + self._interval, now - (self._walkers - 1) * self._interval)
 
     # --- Reads
 
