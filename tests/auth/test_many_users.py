@@ -7,12 +7,13 @@ import datetime as dt
 import gc
 import random
 import tracemalloc
+from typing import Any
 
-from ev_energy_async import EvEnergy, RefreshToken, Token
-from ev_energy_async.auth.source import decide
+from ev_energy_async import ClientCredentials, EvEnergy, RefreshToken, Token
+from ev_energy_async.auth.source import TokenSource, decide
 from tests.conftest import START, FakeClock, Network
 
-from .oauth_kit import settle
+from .oauth_kit import SECRET, AuthServer, settle
 
 TOKEN_URL = "https://api.ev.energy/o/token/"
 
@@ -60,3 +61,21 @@ async def test_a_view_with_a_token_of_its_own_is_small() -> None:
     await ev.close()
 
     assert (after - before) / 2_000 < 4_096
+
+
+async def test_whoever_closes_ends_the_fetch_of_no_other_user(clock: FakeClock) -> None:
+    server = AuthServer()
+    fetches: dict[asyncio.Task[Any], TokenSource] = {}
+    grants = [ClientCredentials("id", SECRET) for _ in range(2)]
+    closed, other = (TokenSource(grant, server.exchange, clock, 0.0, fetches) for grant in grants)
+    server.go.clear()
+    waiting = [asyncio.create_task(source.access_token()) for source in (closed, other)]
+    await settle()
+
+    await closed.close()
+    server.go.set()
+
+    ended, token = await asyncio.gather(*waiting, return_exceptions=True)
+    assert isinstance(ended, asyncio.CancelledError)
+    assert str(token).startswith("access-")
+    assert fetches == {}

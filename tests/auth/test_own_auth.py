@@ -10,6 +10,7 @@ from ev_energy_async import (
     Auth,
     EvEnergy,
     InvalidArgument,
+    Unauthorized,
 )
 
 if TYPE_CHECKING:
@@ -45,6 +46,18 @@ async def test_an_object_of_the_users_own_gives_tokens(network: Network) -> None
     assert isinstance(own, Own)
     assert own.rejected == [None, "old"]
     assert [sent.headers["Authorization"] for sent in network.sent] == ["Bearer old", "Bearer new"]
+
+
+async def test_a_token_that_is_refused_and_given_again_is_not_sent_again(network: Network) -> None:
+    network.answer("GET", "/regions", status=401, repeat=True)
+    own = Own("same", "same")
+
+    async with EvEnergy(own) as ev:
+        with pytest.raises(Unauthorized):
+            await ev.regions.list()
+
+    assert own.rejected == [None, "same"]
+    assert len(network.sent) == 1
 
 
 class LoginNeeded(Exception):

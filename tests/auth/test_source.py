@@ -183,6 +183,20 @@ async def test_a_token_near_its_expiry_is_renewed_without_a_wait(server: AuthSer
     assert await source.access_token() == "access-2"
 
 
+async def test_a_token_that_was_used_shortly_before_is_renewed_in_time_all_the_same(
+    server: AuthServer, clock: FakeClock
+) -> None:
+    source = server.source(clock)
+    await in_use(source, clock, left=400)
+    assert await source.access_token() == "access-1"
+
+    clock.advance(150)
+
+    assert await source.access_token() == "access-1"
+    await settle()
+    assert len(server.forms) == 2
+
+
 async def test_before_that_it_is_left_alone(server: AuthServer, clock: FakeClock) -> None:
     source = server.source(clock)
     await in_use(source, clock, left=301)

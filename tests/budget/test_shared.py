@@ -215,3 +215,17 @@ def test_a_part_of_nothing_is_refused(clock: FakeClock, store: Store) -> None:
     for wrong in (0, -1, 1.5, 11, True):
         with pytest.raises(InvalidArgument, match="processes"):
             SharedBudget(store, processes=wrong, limit=10, holder="a", clock=clock)  # type: ignore[arg-type]  # wrong on purpose
+
+
+async def test_a_pause_that_the_store_knows_of_ends_in_time_while_it_is_down(clock: FakeClock, store: Store) -> None:
+    budget = SharedBudget(store, processes=4, limit=100, reserve=0, holder="a", clock=clock)
+    (await budget.acquire()).refused(RateLimit(100, 50), 60)
+    await turns()
+    store.is_down = True
+    with pytest.raises(NotInTime):
+        await budget.acquire(deadline=clock.monotonic() + 5)
+    await turns()
+    clock.advance(61)
+    (await budget.acquire(deadline=clock.monotonic() + 5)).settle(RateLimit(100, 50))
+    assert budget.is_down
+    await budget.close()

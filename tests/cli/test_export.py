@@ -123,6 +123,22 @@ async def test_an_export_does_not_go_on_with_the_pages_of_another_that_was_inter
     assert exports.keys(table) == sorted([*before, *another.keys(table)])
 
 
+async def test_an_export_that_ended_within_a_page_goes_on_within_it(
+    exports: Exports, another: Exports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = "charging_sub_session"
+    with monkeypatch.context() as patch:
+        patch.setattr(export, "ParquetSink", functools.partial(ParquetSink, rows=2))
+        patch.setattr(api, "list_charging_sub_sessions", functools.partial(api.list_charging_sub_sessions, page_size=5))
+        await exports.interrupt(table, *OLDER, page=2)
+    assert len(exports.keys(table)) == 4, "the fifth waited for another"
+
+    assert (await exports.run(table, "--resume")).exit_code == 0
+
+    await another.run(table, *OLDER)
+    assert exports.keys(table) == another.keys(table)
+
+
 async def test_resuming_exports_also_the_tables_that_the_interrupted_export_did_not_come_to(
     exports: Exports, another: Exports
 ) -> None:

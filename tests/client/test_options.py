@@ -375,3 +375,16 @@ async def test_what_to_do_with_bad_items_is_the_views_own(ev: EvEnergy, network:
     assert len(await ev.with_options(on_bad_item="skip").regions.list()) == 1
     with pytest.raises(DecodeError):
         await ev.regions.list()
+
+
+async def test_a_middleware_that_makes_a_request_of_its_own_loses_neither_version_nor_user(network: Network) -> None:
+    async def bare(request: Request[Any], following: Handler) -> RawResponse:
+        return await following(request.changed(headers={}))
+
+    network.answer("GET", "/regions", [])
+    async with EvEnergy(StaticToken("t"), middleware=[bare], user=USER) as ev:
+        await ev.regions.list()
+
+    [sent] = network.sent
+    assert sent.headers["EvEnergy-User"].endswith(USER)
+    assert "EvEnergy-Version" in sent.headers

@@ -38,6 +38,14 @@ async def test_a_vehicle_that_fails_is_in_a_batch_too() -> None:
     assert sorted(each.partition(" ")[2] for batch in found for each in batch) == ["", "failed"]
 
 
+async def test_vehicles_that_are_left_out_count_among_those_that_are_done() -> None:
+    backfill = Backfill(Fleet({ONE: logs(1), TWO: []}), "status")
+    assert [key(item) async for item in backfill] == [
+        key(item) async for item in Backfill(Fleet({ONE: logs(1)}), "status")
+    ]
+    assert backfill.done == 2
+
+
 @given(counts=st.lists(st.integers(0, 7), min_size=1, max_size=4), page_size=st.integers(1, 3), after=st.integers(0, 6))
 async def test_batches_are_the_items_and_resume_behind_each_batch(
     counts: list[int], page_size: int, after: int

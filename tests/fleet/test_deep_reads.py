@@ -103,24 +103,48 @@ def test_a_log_of_a_meter_that_comes_hours_late_is_told_from_those_that_were_del
     assert ledger.unseen([Seen(start + 20 * 600 * SECOND + 1, None)]) == [True], "two days late, within the past"
 
 
+@attrs.frozen
+class Reader:
+    """The reads of one vehicle, with what is around them."""
+
+    reads: Reads
+    scheduler: Scheduler
+    emitter: Emitter
+    device_id: str
+
+    @classmethod
+    def wanting_both(cls) -> Reader:
+        """Return one that has to read the vehicle for what is new and for its past."""
+        api, [car, *_], clock = fleet(1)
+        client: Any = api
+        settings = status_settings(PAST)
+        state = FleetState()
+        state.apply({car.id: STATE})
+        scheduler = Scheduler(0.0)
+        scheduler.follow(allot(Demand(devices=10, every=300, budget=10_000)), 1, 0.0)
+        emitter = Emitter(Journal(api.checkpoint, "watch"), state, deque())
+        provision = Provision(settings, clock, Expenses(api.budget))
+        reads = Reads(client, ServerTime(clock), settings, state, scheduler, provision, emitter)
+        scheduler.late.append(car.id)
+        scheduler.history.want(car.id, 0)
+        return cls(reads, scheduler, emitter, car.id)
+
+
 def test_a_read_that_fails_for_two_purposes_is_wanted_again_for_both() -> None:
-    api, [car, *_], clock = fleet(1)
-    client: Any = api
-    settings = status_settings(PAST)
-    state = FleetState()
-    state.apply({car.id: STATE})
-    scheduler = Scheduler(0.0)
-    scheduler.follow(allot(Demand(devices=10, every=300, budget=10_000)), 1, 0.0)
-    emitter = Emitter(Journal(api.checkpoint, "watch"), state, deque())
-    provision = Provision(settings, clock, Expenses(api.budget))
-    reads = Reads(client, ServerTime(clock), settings, state, scheduler, provision, emitter)
-    scheduler.late.append(car.id)
-    scheduler.history.want(car.id, 0)
-    [job] = reads.due(0.0, 4)
-    assert (job.purpose, scheduler.waiting) == ("late", 0)
+    reader = Reader.wanting_both()
+    [job] = reader.reads.due(0.0, 4)
+    assert (job.purpose, reader.scheduler.waiting) == ("late", 0)
 
-    assert list(reads.note([(job, DecodeError("no number", "$[0]"))], None, 0.0)) == [("late", 0)]
+    assert list(reader.reads.note([(job, DecodeError("no number", "$[0]"))], None, 0.0)) == [("late", 0)]
 
-    reads.retry()
-    assert car.id in emitter.late.soon
-    assert car.id in scheduler.history
+    reader.reads.retry()
+    assert reader.device_id in reader.emitter.late.soon
+    assert reader.device_id in reader.scheduler.history
+
+
+def test_a_read_for_two_purposes_takes_the_turn_of_both_whatever_is_left_for_the_second() -> None:
+    reader = Reader.wanting_both()
+    reader.scheduler.spend("late", 1_000, 0.0)
+    [job] = reader.reads.due(0.0, 4)
+    assert (job.purpose, job.is_wanted) == ("late", True)
+    assert list(reader.scheduler.late) == []

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 import pytest
 
+from ev_energy_async.fleet.watch.cycle import Cycle
 from ev_energy_async.fleet.watch.ledger import Ledger
-from ev_energy_async.fleet.watch.rotation import ErrorRotation
-from ev_energy_async.fleet.watch.state import DeviceState
+from ev_energy_async.fleet.watch.look import Rules
+from ev_energy_async.fleet.watch.rotation import ErrorRotation, LateRotation
+from ev_energy_async.fleet.watch.rounds import Rounds
+from ev_energy_async.fleet.watch.scheduler import Scheduler
+from ev_energy_async.fleet.watch.state import DeviceState, FleetState, Meta
 from ev_energy_async.instants import ALWAYS, SECOND
 from ev_energy_async.messages import BadItem
 
@@ -44,6 +49,7 @@ def test_devices_that_look_unwell_have_half_of_the_turns_and_the_longest_unread_
     assert turns().next(FLEET, set(), 4, NOW) == ["unwell 0", "unwell 1", "well 0", "well 1"]
     found = turns().next(FLEET, {"unwell 0", "unwell 1", "well 0"}, 4, NOW)
     assert found == ["unwell 2", "troubled", "well 1", "well 2"]
+    assert turns().next(FLEET, set(), 5, NOW) == ["unwell 0", "unwell 1", "well 0", "well 1", "well 2"]
     assert turns().next(FLEET, set(), 0, NOW) == []
 
 
@@ -52,6 +58,27 @@ def test_a_device_that_is_well_again_has_its_turn_with_the_others() -> None:
     better = {**FLEET, "unwell 0": device(100)}
     assert rotation.next(better, set(), 4, NOW) == ["unwell 1", "unwell 2", "well 0", "well 1"]
     assert "unwell 0" in rotation.next(better, set(), 30, NOW)
+
+
+def test_a_device_that_is_to_come_first_does_so_once() -> None:
+    rotation = LateRotation()
+    rotation.soon["well 0"] = NOW
+    assert rotation.next(FLEET, set(), 2, now=NOW - 1, before=ALWAYS, number=1) == []
+    assert rotation.next(FLEET, set(), 2, now=NOW, before=ALWAYS, number=1) == ["well 0"]
+    assert rotation.next(FLEET, set(), 2, now=NOW, before=ALWAYS, number=2) == []
+
+
+def test_no_more_devices_wait_for_their_turns_than_there_are_turns() -> None:
+    rules = Rules(status=True, errors=True, since=None, past=0, stale=SECOND, max_shrink=0.0)
+    state, scheduler = FleetState(), Scheduler(0.0)
+    state.apply(FLEET)
+    rounds = Rounds(rules, state, scheduler, LateRotation())
+    for device_id in FLEET:
+        rounds.see(device_id, NOW)
+    provision: Any = SimpleNamespace(turns=lambda _purpose, _devices: 3, late_every=0.0)
+    for number in range(3):
+        rounds.wait(Cycle(Meta(cycle=number), NOW, 0.0), provision, NOW)
+        assert (len(scheduler.errors), len(scheduler.late)) == (3, 3)
 
 
 def unreadable(monkeypatch: pytest.MonkeyPatch, api: ModelFleet, how: str, *hidden: str) -> None:

@@ -15,7 +15,7 @@ from ev_energy_async.fleet.events import IntegrationChanged, PollFailed, StatusL
 from ev_energy_async.fleet.watch.shown import Shown, Silence
 from ev_energy_async.fleet.watch.state import DeviceState
 from ev_energy_async.instants import ALWAYS, SECOND
-from tests.fleet.watch_kit import Car, ModelFleet, cycle, fleet, keys, vehicle_id
+from tests.fleet.watch_kit import Car, ModelFleet, cycle, end, fleet, keys, vehicle_id
 
 if TYPE_CHECKING:
     from ev_energy_async.fleet.events import WatchEvent
@@ -65,8 +65,8 @@ async def test_drift_and_what_cannot_be_decoded_are_reported_as_ever_among_vehic
     second = [dict(each) for each in first]
     second[0]["description"] = None  # the schema forbids it, and the newest log is the same
     second[2]["battery_size_watt_hours"] = "much"
-    text = json.dumps(second).encode()
-    damaged = text[:-2] + b', "name": "\xff"}]'
+    body = json.dumps(second).encode()
+    damaged = body[:-2] + b', "name": "\xff"}]'
     drift: list[Any] = []
 
     _, after, again, broken = await snapshots(network, clock, [first, second, second, damaged], drift)
@@ -121,3 +121,23 @@ def test_a_device_that_reports_meanwhile_falls_silent_later() -> None:
     assert list(silence.fallen(devices, 3 * _HOUR)) == []
     assert list(silence.fallen(devices, 3 * _HOUR + 1)) == ["a"]
     assert list(silence.fallen({}, 9 * _HOUR)) == []
+
+
+def test_a_device_that_was_forgotten_and_is_seen_again_falls_silent_too() -> None:
+    silence = Silence(2 * _HOUR)
+    state = DeviceState.new("ACTIVE", "1970-01-01T00:00:00Z", 0)
+    silence.watch("a", state, ALWAYS)
+    silence.forget()
+    assert list(silence.fallen({"a": state}, 3 * _HOUR)) == []
+    silence.watch("a", state, ALWAYS)
+    assert list(silence.fallen({"a": state}, 3 * _HOUR)) == ["a"]
+
+
+async def test_a_selection_that_changes_its_mind_is_asked_although_nothing_else_has_changed() -> None:
+    api, cars, _ = fleet(3)
+    chosen = {car.id for car in cars}
+    watch = api.watch(every=300, complete_within=None, logs={"status"}, vehicles=lambda each: each.id in chosen)
+    await cycle(watch)
+    assert end(await cycle(watch)).vehicles == 3
+    chosen.discard(cars[1].id)
+    assert end(await cycle(watch)).vehicles == 2

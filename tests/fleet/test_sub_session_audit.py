@@ -172,6 +172,39 @@ async def test_a_sub_session_that_cannot_be_decoded_is_reported_once_and_no_part
     assert row.gaps == ()
 
 
+async def test_one_that_goes_on_and_can_be_decoded_no_more_is_not_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    charge = Charge(session_id(1), at(10), at(600))
+    api = ModelSessions([charge])
+    stream = api.follow()
+    assert told(await until(stream, api, 0.3)) == ["Started"]
+    answer = api.send
+    looked_up: list[str] = []
+
+    async def send(request: Any) -> Any:
+        response = await answer(request)
+        data: Any = response.data
+        if request.path.endswith(charge.id):
+            looked_up.append(request.path)
+        elif data:
+            request.on_bad_item(BadItem(0, data.pop().to_json(), "it is no number", "$.cost"))
+        return response
+
+    monkeypatch.setattr(api, "send", send)
+    assert [type(event) for event in await until(stream, api, 2)] == [PollFailed]
+    assert looked_up == []
+
+
+async def test_an_audit_includes_both_bounds() -> None:
+    ended, started = Charge(session_id(1), at(10), at(60)), Charge(session_id(2), at(120), at(600))
+    api = ModelSessions([ended, started])
+    api.hidden = set(api.charges)
+    await until(api.follow(), api, 3)
+    api.hidden = set()
+    report = await api.follow().audit(at(60), at(120))
+    assert {getattr(event, "sub_session_id", "") for event in report.missing} == {ended.id, started.id}
+    assert report.logs == 2
+
+
 async def test_what_is_asked_for_by_which_filter_and_how_often() -> None:
     api = ModelSessions([Charge(session_id(1), at(1), at(20))])
     stream = api.follow()

@@ -130,6 +130,18 @@ async def test_one_401_is_waited_out_and_a_second_one_raised() -> None:
         await until(stream, api, 2)
 
 
+async def test_a_list_of_which_a_page_was_refused_is_asked_for_from_its_beginning() -> None:
+    api = ModelSessions([Charge(session_id(number), at(-5), at(600)) for number in range(1, 4)], page_size=1)
+    refused = {2, 3}
+    api.refuse = lambda number: number in refused
+    stream = api.follow()
+    with pytest.raises(Unauthorized):
+        await until(stream, api, 1)
+    before = len(api.asked)
+    assert told(await until(stream, api, 0.5)).count("Started") == 2
+    assert "page_after" not in api.asked[before]
+
+
 async def test_bad_arguments_are_refused() -> None:
     api = ModelSessions([])
     for name, value in (("settle", -1), ("every", 0), ("ack", "never"), ("since", dt.datetime(2026, 1, 1))):  # noqa: DTZ001  # without a zone on purpose

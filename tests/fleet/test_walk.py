@@ -106,14 +106,48 @@ def test_only_pages_that_take_longer_than_their_interval_are_under_way_side_by_s
     assert [scheduler.walkers(took, 50) for took in (1.0, 2.0, 4.0, 1_000.0)] == [1, 3, 4, 50]
 
 
-@pytest.mark.parametrize("number", [0, 1])
-def test_pages_of_another_kind_neither_take_the_place_of_a_walker_nor_put_off_its_page(number: int) -> None:
+def test_a_walker_that_is_shown_again_what_it_began_with_goes_on() -> None:
+    walk = Walk(None, ["20"])
+    first, _ = walk.walkers
+    walk.move(first, ["1", "2"], "2")
+    walk.move(first, ["2", "3"], "3")
+    assert first in walk.walkers
+
+
+def test_cursors_are_not_used_again_where_one_walker_has_read_the_part_of_another_too() -> None:
+    walk = Walk(None, ["5"])
+    first, second = walk.walkers
+    walk.move(second, ["6"], "6")
+    walk.move(first, ["1"], "1")
+    walk.move(first, ["7"], None)  # the one with which the second began is gone
+    walk.move(second, ["7"], None)
+    assert walk.is_over
+    assert walk.cursors == []
+
+
+def test_a_walker_that_is_dropped_leaves_the_cursors_of_the_others() -> None:
+    walk = Walk(None, ["5"])
+    first, second = walk.walkers
+    walk.drop(second)
+    walk.move(first, ["1"], "1")
+    walk.move(first, ["2"], None)
+    assert walk.is_over
+    assert walk.cursors == ["1"]
+
+
+def pages_of_many() -> tuple[Pages, Any]:
+    """The pages of the snapshots of 15,000 vehicles, and what they are asked for through."""
     api, _, _ = fleet(1)
     client: Any = api
     settings = status_settings()
     scheduler = Scheduler(0.0)
     scheduler.follow(allot(Demand(devices=15_000, every=300, budget=10_000)), 150, 0.0)
-    pages = Pages(client, settings, scheduler)
+    return Pages(client, settings, scheduler), client
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_pages_of_another_kind_neither_take_the_place_of_a_walker_nor_put_off_its_page(number: int) -> None:
+    pages, client = pages_of_many()
     this_cycle = Cycle(Meta(), 0, 0.0)
     pages.begin(this_cycle, 0.0, is_paced=True)
     other = PageJob(client, DEVICES["evses"], Walker(number, None))
@@ -132,6 +166,22 @@ def walkers(monkeypatch: pytest.MonkeyPatch) -> None:
         return min(4, most)
 
     monkeypatch.setattr(Scheduler, "walkers", several)
+
+
+@pytest.mark.usefixtures("walkers")
+def test_a_snapshot_that_another_process_has_begun_goes_on_at_its_cursor_and_leaves_none_for_the_next() -> None:
+    pages, _ = pages_of_many()
+    resumed = Cycle(Meta(cursor="5"), 0, 0.0)
+    pages.begin(resumed, 0.0, is_paced=True)
+    assert [walker.cursor for walker in resumed.walk.walkers] == ["5"]
+
+    resumed.walk.move(resumed.walk.walkers[0], ["6"], "6")
+    resumed.walk.move(resumed.walk.walkers[0], ["7"], None)
+    pages.walked(resumed)
+    following = Cycle(Meta(), 0, 0.0)
+    pages.begin(following, 0.0, is_paced=True)
+
+    assert len(following.walk.walkers) == 1, "its cursors are those of a part of the list"
 
 
 def asked_for(api: Any) -> list[str]:
@@ -305,3 +355,21 @@ async def test_a_batch_of_several_walkers_can_be_cancelled_at_every_step_and_los
         assert len(keys(batch)) == len(set(keys(batch))) == 30, steps
         steps += 3
     assert steps > 60
+
+
+@pytest.mark.usefixtures("walkers")
+async def test_a_snapshot_in_parts_begins_no_later_than_its_first_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    api, _, clock = fleet(30, page_size=3)
+    watch = api.watch(every=300, logs={"status"})
+    await cycle(watch)
+    original = api.send
+    asked: list[Any] = []
+
+    async def send(request: Request[Any]) -> Any:
+        asked.append(clock.true)
+        if request.path == "/vehicles" and "page_after" not in request.query:
+            clock.elapsed += 60  # other pages may have been answered meanwhile
+        return await original(request)
+
+    monkeypatch.setattr(api, "send", send)
+    assert end(await cycle(watch)).began_at <= asked[0]

@@ -92,3 +92,16 @@ async def test_a_block_that_ends_in_time_is_left_alone() -> None:
         pass
     await asyncio.sleep(0.002)
     assert limits.count(None) == 0
+
+
+async def test_a_block_that_is_left_in_the_moment_its_limit_is_ended_is_left_alone() -> None:
+    limits = Limits()
+
+    async def leave() -> str:
+        with limits.within(60):
+            limits.end()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        return "not cancelled"
+
+    assert await asyncio.create_task(leave()) == "not cancelled"

@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ev_energy_async import codec, models
-from ev_energy_async.errors import InvalidArgument
-from ev_energy_async.fleet import SubSessionEnded
+from ev_energy_async.errors import EvEnergyError, InvalidArgument
+from ev_energy_async.fleet import PollFailed, SubSessionEnded
 from ev_energy_async.tables import batches, collect, schema, table
 from ev_energy_async.testing import build
 from ev_energy_async.values import UNSET, Model
@@ -184,3 +184,9 @@ async def test_an_event_of_a_sub_session_is_a_row() -> None:
     session = build(models.ChargingSubSession)
     [batch] = [batch async for batch in batches(each([SubSessionEnded(key="k", session=session)]))]
     assert batch.rows.to_pylist() == table([session]).to_pylist()
+
+
+async def test_what_came_without_a_row_is_in_one_batch_alone() -> None:
+    failed = PollFailed(key="k", vehicle_id=VEHICLE, log_kind="status", error=EvEnergyError("no"))
+    made = [batch async for batch in batches(each([failed, LOG, LOG, failed, LOG]), size=1)]
+    assert [len(batch.events) for batch in made] == [1, 0, 1]
