@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import attrs
 import click
 
-from ev_energy_async import SqliteCheckpoint
+from ev_energy_async.cli.checkpoints import PLACE, opened, owner_of_watch
 from ev_energy_async.cli.exits import Incomplete
 from ev_energy_async.cli.kit import Group, argument, command, option
 from ev_energy_async.cli.output import Entry, Output, View, entries, entry, event_entry, show
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
     from ev_energy_async import EvEnergy
+    from ev_energy_async.cli.checkpoints import Opened
     from ev_energy_async.cli.session import Session
     from ev_energy_async.fleet import Progress, Watch, WatchEvent
 
@@ -34,16 +35,15 @@ _STATUS_COLUMNS: Final = tuple(
 _EVENT_COLUMNS: Final = ("event", "vehicle_id", "at", "what")
 # Of the longest event, an ID, and a time.
 _EVENT_WIDTHS: Final = {"event": 18, "vehicle_id": 30, "at": 20}
-_CHECKPOINT: Final[Any] = {"type": click.Path(dir_okay=False), "metavar": "FILE"}
-_EXISTING: Final[Any] = {"type": click.Path(exists=True, dir_okay=False), "metavar": "FILE"}
+_CHECKPOINT: Final = "--checkpoint"
 
 
 @contextlib.asynccontextmanager
-async def _client(session: Session, checkpoint: str | None) -> AsyncGenerator[tuple[EvEnergy, SqliteCheckpoint | None]]:
-    """Yield a client and the checkpoint in a file, both closed in the end."""
-    async with session.client() as ev, contextlib.AsyncExitStack() as stack:
-        opened = None if checkpoint is None else await stack.enter_async_context(SqliteCheckpoint(checkpoint))
-        yield ev, opened
+async def _with(session: Session, place: str) -> AsyncGenerator[tuple[EvEnergy, Opened]]:
+    """Yield a client and the checkpoint of a watch, both closed in the end."""
+    async with session.client() as ev, opened(session, _CHECKPOINT, place, exists=True) as checkpoint:
+        await owner_of_watch(_CHECKPOINT, place, checkpoint)
+        yield ev, checkpoint
 
 
 @command("snapshot", examples=("ev-energy fleet snapshot", "ev-energy fleet snapshot --kind evses -o csv"))
@@ -92,9 +92,12 @@ async def _plan(session: Session, vehicles: int, options: Any) -> None:
     examples=(
         "ev-energy fleet watch --checkpoint fleet.db",
         "ev-energy fleet watch --checkpoint fleet.db --cycles 1 -o jsonl >> events.jsonl",
+        "ev-energy fleet watch --checkpoint postgres:fleet",
     ),
 )
-@option("--checkpoint", **_CHECKPOINT, help="Where it keeps its progress. Without one it begins anew each time.")
+@option(
+    _CHECKPOINT, metavar="PLACE", help=f"Where it keeps its progress: {PLACE}. Without one it begins anew each time."
+)
 @option(
     "--every", type=DURATION, metavar="DURATION", help="From one snapshot to the next. Default: as the budget allows."
 )
@@ -116,12 +119,15 @@ def watch(session: Session, checkpoint: str | None, **given: Any) -> Any:
     return _watch(session, checkpoint, given)
 
 
-async def _watch(session: Session, checkpoint: str | None, given: dict[str, Any]) -> None:
+async def _watch(session: Session, place: str | None, given: dict[str, Any]) -> None:
     options: dict[str, Any] = {name: value for name, value in given.items() if value not in (None, ())}
     is_brief = session.chosen_format(is_stream=True) in {"table", "csv"}
     view = View(columns=_EVENT_COLUMNS if is_brief else (), first=_EVENT_COLUMNS, least=_EVENT_WIDTHS, is_stream=True)
     failed = 0
-    async with _client(session, checkpoint) as (ev, opened):
+    async with session.client() as ev, contextlib.AsyncExitStack() as stack:
+        kept: Opened | None = None
+        if place is not None:
+            kept = await stack.enter_async_context(opened(session, _CHECKPOINT, place, exists=False))
         with Output(session, view) as output, session.progress("watching", given["cycles"]) as bar:
 
             def note(progress: Progress) -> None:
@@ -131,7 +137,7 @@ async def _watch(session: Session, checkpoint: str | None, given: dict[str, Any]
 
             # Which kinds it watches is known at run time alone.
             begin = cast("Callable[..., Watch[WatchEvent]]", ev.fleet.watch)
-            async for event in begin(checkpoint=opened, on_progress=note, **options):
+            async for event in begin(checkpoint=kept, on_progress=note, **options):
                 output.write([_brief(event) if is_brief else event_entry(event)])
                 failed += isinstance(event, PollFailed)
     if failed:
@@ -172,10 +178,10 @@ def _brief(event: WatchEvent | LogRead) -> Entry:
     ),
 )
 @option(
-    "--checkpoint",
+    _CHECKPOINT,
     required=True,
-    **_EXISTING,
-    help="That of a watch.",
+    metavar="PLACE",
+    help=f"That of a watch: {PLACE}.",
 )
 @option("--since", type=FIRST_TIME, metavar="TIME", help="Only tell whether all logs from then on are there.")
 @option("--until", type=LAST_TIME, metavar="TIME", help="Up to when; with --since.")
@@ -189,9 +195,9 @@ def coverage(session: Session, checkpoint: str, since: Any, until: Any) -> Any:
     return _coverage(session, checkpoint, since, until)
 
 
-async def _coverage(session: Session, checkpoint: str, since: Any, until: Any) -> None:
-    async with _client(session, checkpoint) as (ev, opened):
-        found = await ev.fleet.coverage(opened)
+async def _coverage(session: Session, place: str, since: Any, until: Any) -> None:
+    async with _with(session, place) as (ev, checkpoint):
+        found = await ev.fleet.coverage(checkpoint)
     show(session, list(found.rows), str(found))
     is_complete = found.complete(since, until) if since is not None else not any(_has_gap(row) for row in found.rows)
     if not is_complete:
@@ -207,10 +213,10 @@ def _has_gap(row: Any) -> bool:
     examples=("ev-energy fleet audit --checkpoint fleet.db --since 2d --until yesterday",),
 )
 @option(
-    "--checkpoint",
+    _CHECKPOINT,
     required=True,
-    **_EXISTING,
-    help="That of a watch, which must not run meanwhile.",
+    metavar="PLACE",
+    help=f"That of a watch, which must not run meanwhile: {PLACE}.",
 )
 @option("--since", type=FIRST_TIME, required=True, metavar="TIME", help="From when on.")
 @option("--until", type=LAST_TIME, default="now", metavar="TIME", help="Up to when. Default: now.")
@@ -236,12 +242,12 @@ def audit(session: Session, checkpoint: str, **given: Any) -> Any:
     return _audit(session, checkpoint, given)
 
 
-async def _audit(session: Session, checkpoint: str, given: dict[str, Any]) -> None:
+async def _audit(session: Session, place: str, given: dict[str, Any]) -> None:
     is_brief = session.chosen_format() in {"table", "csv"}
     view = View(columns=_EVENT_COLUMNS if is_brief else (), first=_EVENT_COLUMNS, least=_EVENT_WIDTHS)
     given["logs"] = given["logs"] or None
-    async with _client(session, checkpoint) as (ev, opened):
-        audited = ev.fleet.audit(checkpoint=opened, **given)
+    async with _with(session, place) as (ev, checkpoint):
+        audited = ev.fleet.audit(checkpoint=checkpoint, **given)
         with Output(session, view) as output, session.progress("missing logs") as bar:
             async for event in audited:
                 output.write([_brief(event) if is_brief else event_entry(event)])
@@ -265,7 +271,7 @@ async def _audit(session: Session, checkpoint: str, given: dict[str, Any]) -> No
     metavar="DIR",
     help="Parquet files, as `export` and sinks write them.",
 )
-@option("--checkpoint", **_EXISTING, help="That of a watch: it knows how fresh and how complete the logs are.")
+@option(_CHECKPOINT, metavar="PLACE", help=f"That of a watch, which knows how complete the logs are: {PLACE}.")
 @option(
     "--out", type=click.Path(dir_okay=False), required=True, metavar="FILE", help="The page to write, as in fleet.html."
 )
@@ -284,13 +290,14 @@ def report(session: Session, root: str | None, checkpoint: str | None, **given: 
 
 
 async def _report(
-    session: Session, root: str | None, checkpoint: str | None, *, out: str, title: str, personal: bool
+    session: Session, root: str | None, place: str | None, *, out: str, title: str, personal: bool
 ) -> None:
     from ev_energy_async.report import report as draw  # noqa: PLC0415  # altair is slow to import, and an extra
 
-    if checkpoint is not None:
-        async with SqliteCheckpoint(checkpoint) as opened:
-            found = await draw(opened, title=title, personal=personal)
+    if place is not None:
+        async with opened(session, _CHECKPOINT, place, exists=True) as checkpoint:
+            await owner_of_watch(_CHECKPOINT, place, checkpoint)
+            found = await draw(checkpoint, title=title, personal=personal)
     else:
         assert root is not None, "one of them is given"  # noqa: S101  # tells type checkers
         found = draw(root, title=title, personal=personal)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from ev_energy_async import InvalidArgument, ResourceId, SqliteCheckpoint, api
+from ev_energy_async import InvalidArgument, ResourceId, api
+from ev_energy_async.cli.checkpoints import PLACE, opened
 from ev_energy_async.cli.kit import argument, command, option
 from ev_energy_async.cli.output import Output, View, entries, entry, event_entry
 from ev_energy_async.cli.rows import item_type_of
@@ -20,6 +21,7 @@ from ev_energy_async.values import or_none
 
 if TYPE_CHECKING:
     from ev_energy_async import EvEnergy, Paginator
+    from ev_energy_async.cli.checkpoints import Opened
     from ev_energy_async.cli.output import Entry
     from ev_energy_async.cli.session import Session
     from ev_energy_async.devices import DeviceKind
@@ -162,9 +164,8 @@ async def _oldest_first(output: Output, query: Any, most: int | None, bar: Any) 
 )
 @option(
     "--checkpoint",
-    type=click.Path(dir_okay=False),
-    metavar="FILE",
-    help="With --follow: where it keeps its progress. Without one it begins anew each time.",
+    metavar="PLACE",
+    help=f"With --follow, where it keeps its progress: {PLACE}. Without one it begins anew each time.",
 )
 def sessions(session: Session, **given: Any) -> Any:
     """Show charging sub-sessions: stretches of a charging session in one mode, with energy and cost.
@@ -208,9 +209,11 @@ async def _follow(session: Session, given: dict[str, Any]) -> None:
     columns = _EVENT_COLUMNS if is_brief else ()
     view = View(columns=columns, first=_EVENT_COLUMNS, least=_EVENT_WIDTHS, is_stream=True)
     wanted = {name: _device(given[name])[1] for name in ("vehicle", "evse") if given[name] is not None}
-    path = given["checkpoint"]
+    place = given["checkpoint"]
     async with session.client() as ev, contextlib.AsyncExitStack() as stack:
-        checkpoint = None if path is None else await stack.enter_async_context(SqliteCheckpoint(path))
+        checkpoint: Opened | None = None
+        if place is not None:
+            checkpoint = await stack.enter_async_context(opened(session, "--checkpoint", place, exists=False))
         with Output(session, view) as output, session.progress("sub-sessions") as bar:
             async for event in ev.fleet.sub_sessions(given["since"], checkpoint=checkpoint, every=given["every"]):
                 if isinstance(event, PollFailed):

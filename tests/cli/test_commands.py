@@ -14,14 +14,17 @@ import pytest_asyncio
 from aiohttp import web
 from pyarrow import parquet
 
+from ev_energy_async import SqliteCheckpoint
+from ev_energy_async.checkpoint import CheckpointError
 from ev_energy_async.cli.app import app
 from ev_energy_async.cli.kit import Command, Group
 from ev_energy_async.sandbox.faults import FaultPlan, plan_of
 from ev_energy_async.webhooks import WebhookVerifier
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from ev_energy_async.checkpoint import Advance
     from tests.sandbox.places import Places
 
     from .conftest import User
@@ -151,7 +154,11 @@ async def test_logs_are_those_of_the_device_and_its_kind(places: Places, user: U
         (("api", "vehicles", "create", "--body", "{", "--yes"), "is not JSON"),
         (("api", "vehicles", "delete", "vhcl01HRFF3SEVSCRAV9B3CHVDFN0H"), "--yes"),
         (("api", "vehicles", "list", "--page-size", "1000"), "1<=x<=100"),
-        (("fleet", "coverage", "--checkpoint", "nowhere.db"), "does not exist"),
+        (("fleet", "coverage", "--checkpoint", "nowhere.db"), "expected an existing SQLite file"),
+        (("fleet", "watch", "--checkpoint", "postgres:fleet"), "set EV_ENERGY_POSTGRES_DSN"),
+        (("fleet", "watch", "--checkpoint", "redis://:secret@h/0"), "the address of a database is a setting"),
+        (("fleet", "report", "--out", "x", "--checkpoint", "redis:fleet"), "set EV_ENERGY_REDIS_URL"),
+        (("sessions", "--follow", "--checkpoint", "postgresql://u:secret@h/db"), "the address of a database is a"),
         (("checkpoint", "show", "postgres://u:secret@h/db"), "the address of a database is a setting"),
         (("checkpoint", "show", "postgresql://u:secret@h/db"), "the address of a database is a setting"),
         (("checkpoint", "show", "redis://:secret@h/0"), "the address of a database is a setting"),
@@ -253,6 +260,41 @@ async def test_a_watch_goes_on_at_its_checkpoint_which_can_be_shown_and_copied(
     assert shown["streams"] == copied["streams"]
     refused = await user.runs("checkpoint", "copy", "fleet.db", "copy.db")
     assert (refused.exit_code, "without a checkpoint" in refused.stderr) == (2, True)
+
+
+async def test_a_copy_that_was_interrupted_is_refused_by_watches_and_can_be_repeated(
+    with_a_checkpoint: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user, advance_all, sizes = with_a_checkpoint, SqliteCheckpoint.advance_all, list[int]()
+
+    async def advance_until_the_disk_is_full(self: SqliteCheckpoint, changes: Sequence[Advance]) -> Sequence[int]:
+        sizes.append(len(changes))
+        if len(sizes) == 3:
+            raise CheckpointError("the disk is full")
+        return await advance_all(self, changes)
+
+    monkeypatch.setattr("ev_energy_async.cli.checkpoint._AT_ONCE", 7)
+    monkeypatch.setattr(SqliteCheckpoint, "advance_all", advance_until_the_disk_is_full)
+    cut = await user.runs("checkpoint", "copy", "fleet.db", "copy.db")
+    assert (cut.exit_code, sizes) == (1, [7, 7, 7])
+    monkeypatch.setattr(SqliteCheckpoint, "advance_all", advance_all)
+
+    watched = await user.runs("fleet", "watch", "--cycles", "1", "--checkpoint", "copy.db")
+    assert (watched.exit_code, "an unfinished copy" in watched.stderr) == (1, True)
+    for words in (("fleet", "coverage", "--checkpoint", "copy.db"), ("checkpoint", "copy", "copy.db", "more.db")):
+        refused = await user.runs(*words)
+        assert (refused.exit_code, "repeat the copying" in refused.stderr) == (2, True)
+
+    # Meanwhile the source has gone on: what it holds no longer is not left in the copy.
+    async with SqliteCheckpoint("fleet.db") as old:
+        [(gone, entry), *_] = [each async for each in old.entries()]
+        await old.advance(gone, entry.version, None)
+    again = await user.runs("checkpoint", "copy", "fleet.db", "copy.db")
+    assert again.exit_code == 0, again.output
+    async with SqliteCheckpoint("fleet.db") as old, SqliteCheckpoint("copy.db") as new:
+        assert await old.owner() == await new.owner()
+        kept = {key: each.value async for key, each in old.entries()}
+        assert kept == {key: each.value async for key, each in new.entries()}
 
 
 async def test_a_delivery_that_is_sent_can_be_verified(user: User, tmp_path: Path) -> None:

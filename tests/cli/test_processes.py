@@ -167,6 +167,29 @@ async def test_an_export_that_is_killed_is_resumed_without_loss_and_without_a_ro
     assert sorted(read(tmp_path / table)[key].to_pylist()) == sorted(whole)
 
 
+@pytest.mark.parametrize(("answer", "code", "sent"), [("n", 1, 0), ("y", 0, 1)])
+async def test_a_write_is_sent_once_if_the_answer_on_the_terminal_is_yes(
+    tmp_path: Path, answer: str, code: int, sent: int
+) -> None:
+    async with Sandbox(vehicles=2, seed=7) as sandbox:
+        vehicle = next(iter(sandbox.world.vehicles)).id
+        words = ("api", "vehicles", "update", vehicle, "--body", '{"maximum_charge_limit_percentage": 80}')
+        ours, terminal = pty.openpty()
+        process = await asyncio.create_subprocess_exec(
+            *COMMAND, *words, stdin=terminal, stdout=-1, stderr=terminal, env=_environment(sandbox, tmp_path)
+        )
+        os.close(terminal)
+        os.write(ours, f"{answer}\n".encode())
+        seen = asyncio.create_task(asyncio.to_thread(_read_all, ours))
+        shown, _ = await process.communicate()
+        said = (await seen).decode()
+        assert f"Send PATCH /vehicles/{vehicle}? [y/N]:" in said
+        assert ("not sent" in said) == (not sent)
+        assert process.returncode == code, said
+        assert bool(shown) == bool(sent)
+        assert [each.method for each in sandbox.requests].count("PATCH") == sent
+
+
 async def test_progress_has_a_total_and_the_time_left_and_shows_on_a_terminal_alone(tmp_path: Path) -> None:
     async with Sandbox(vehicles=60, seed=7) as sandbox:
         env = {**_environment(sandbox, tmp_path), "TERM": "xterm", "COLUMNS": "100"}
@@ -251,10 +274,20 @@ async def test_the_completion_script_works_in_a_real_shell(shell: str, tmp_path:
     assert re.search(r"^(plain,)?list-status-logs\b", shown.decode(), re.MULTILINE), (shown, said)
 
 
-async def test_a_missing_extra_is_named(tmp_path: Path) -> None:
-    code = "import sys; sys.modules['click'] = None; from ev_energy_async.cli.__main__ import main; main()"
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=-1, stderr=-1, cwd=tmp_path)
+@pytest.mark.parametrize(
+    ("extra", "package", "words"),
+    [
+        ("cli", "click", ()),
+        ("postgres", "psycopg", ("fleet", "watch", "--checkpoint", "postgres:fleet")),
+        ("redis", "redis", ("fleet", "watch", "--checkpoint", "redis:fleet")),
+    ],
+)
+async def test_a_missing_extra_is_named(tmp_path: Path, extra: str, package: str, words: tuple[str, ...]) -> None:
+    code = f"import sys; sys.modules[{package!r}] = None; from ev_energy_async.cli.__main__ import main; main()"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", code, *words, stdout=-1, stderr=-1, cwd=tmp_path
+    )
     _, said = await process.communicate()
     assert process.returncode == 1
-    assert "pip install 'ev-energy-async[cli]'" in said.decode()
+    assert f"pip install 'ev-energy-async[{extra}]'" in said.decode()
     assert "Traceback" not in said.decode()

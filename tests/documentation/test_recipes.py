@@ -30,6 +30,26 @@ def run_recipe(page: str, mark: str, **given: object) -> dict[str, Any]:
     return names
 
 
+@pytest.mark.parametrize(
+    ("page", "mark"),
+    [
+        ("tables.md", 'ParquetSink("lake") as sink:\n    await sink.write(ev.fleet.watch('),
+        ("tables.md", "cursor=sink.cursor"),
+        ("reports.md", 'report("lake").save('),
+    ],
+    ids=["watch into Parquet", "backfill with progress and resume", "report"],
+)
+def test_what_people_do_with_a_fleet_takes_less_than_ten_lines(page: str, mark: str) -> None:
+    [recipe] = [example for example in examples_of(ROOT / "docs" / page) if mark in example.code]
+    assert len(list(filter(str.strip, recipe.code.splitlines()))) < 10
+
+
+def test_the_program_of_the_readme_has_at_most_ten_lines() -> None:
+    program = examples_of(ROOT / "README.md")[0].code
+    assert "asyncio.run" in program
+    assert len(list(filter(str.strip, program.splitlines()))) <= 10
+
+
 async def test_prometheus_collects_the_statistics_of_the_client(network: Network, registry: CollectorRegistry) -> None:
     network.answer("GET", "/regions", [])
     network.problem("GET", "/users", 404)

@@ -1,4 +1,4 @@
-"""`ev-energy checkpoint copy` between a file, PostgreSQL and Redis."""
+"""Checkpoints in databases on the command line: what takes a file takes them too, and `checkpoint copy` moves them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import itertools
 import json
 from typing import TYPE_CHECKING
 
+import pytest
+
 from ev_energy_async import SqliteCheckpoint
 from ev_energy_async.checkpoint import Advance, Owner
+from ev_energy_async.sandbox import Sandbox
 from tests.cli.conftest import User
 
 if TYPE_CHECKING:
@@ -19,8 +22,9 @@ OWNER = Owner("https://api.ev.energy/v2", "a client", None)
 
 
 async def test_a_checkpoint_goes_from_a_file_to_postgres_to_redis_and_back(
-    postgres: PostgresServer, redis: RedisServer, tmp_path: Path
+    postgres: PostgresServer, redis: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("ev_energy_async.cli.checkpoint._AT_ONCE", 70)
     user = User(tmp_path, EV_ENERGY_POSTGRES_DSN=postgres.dsn, EV_ENERGY_REDIS_URL=redis.url)
     first, last = tmp_path / "first.db", tmp_path / "last.db"
     async with SqliteCheckpoint(first) as checkpoint:
@@ -43,3 +47,28 @@ async def test_a_checkpoint_goes_from_a_file_to_postgres_to_redis_and_back(
     assert (refused.exit_code, "without a checkpoint" in refused.stderr) == (2, True)
     nobody = await user.runs("checkpoint", "copy", "redis:nobody", str(tmp_path / "none.db"))
     assert (nobody.exit_code, "a watch has opened" in nobody.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("database", ["postgres", "redis"])
+async def test_a_watch_keeps_its_progress_in_a_database_where_coverage_audit_and_report_find_it(
+    postgres: PostgresServer, redis: RedisServer, tmp_path: Path, place: str, database: str
+) -> None:
+    user = User(tmp_path, EV_ENERGY_POSTGRES_DSN=postgres.dsn, EV_ENERGY_REDIS_URL=redis.url)
+    at = ("--checkpoint", f"{database}:{place}")
+    async with Sandbox(vehicles=3, seed=7) as sandbox:
+        user.env |= {"EV_ENERGY_BASE_URL": sandbox.base_url, "EV_ENERGY_TOKEN": sandbox.issue_token()}
+        nobody = await user.runs("fleet", "coverage", *at)
+        assert (nobody.exit_code, "a watch has opened" in nobody.stderr) == (2, True)
+        first, again = [await user.runs("fleet", "watch", "--cycles", "1", "--since", "2h", *at) for _ in range(2)]
+        assert (first.exit_code, again.exit_code) == (0, 0), first.stderr + again.stderr
+        told, told_again = [
+            {each["key"] for each in map(json.loads, done.stdout.splitlines()) if each["event"] == "StatusLogged"}
+            for done in (first, again)
+        ]
+        assert told
+        assert not told & told_again
+        assert len(json.loads((await user.runs("fleet", "coverage", *at)).stdout)) > 3
+        audited = await user.runs("fleet", "audit", "--since", "1h", *at)
+        assert audited.exit_code == 0, audited.stderr
+        drawn = await user.runs("fleet", "report", "--out", str(tmp_path / "fleet.html"), *at)
+        assert drawn.exit_code == 0, drawn.stderr
