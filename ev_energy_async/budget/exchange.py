@@ -16,7 +16,7 @@ from ev_energy_async.budget.queue import IN_A_ROW, PROMPT
 from ev_energy_async.errors import EvEnergyError
 from ev_energy_async.messages import RateLimit
 
-__all__ = ["GRAIN", "LATEST", "SOON", "Ask", "Grant", "Reply", "Report", "Wish", "exchange", "next_look"]
+__all__ = ["GRAIN", "LATEST", "SOON", "Ask", "InFlight", "Reply", "Report", "Wish", "exchange", "next_look"]
 
 GRAIN: Final = 10.0
 """Seconds that are counted together: a request frees up so much later at the most, and the state stays small."""
@@ -81,8 +81,8 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     reserve: int | None
 
 
-class Grant(msgspec.Struct, frozen=True):
-    """A permit in flight."""
+class InFlight(msgspec.Struct, frozen=True):
+    """A permit of a request that is under way: when it was given, and whether its request is a probe."""
 
     at: float
     is_probe: bool
@@ -101,7 +101,7 @@ class Reply(msgspec.Struct, frozen=True):
     now: float
     bucket: BucketState
     granted: str | None
-    flying: dict[str, Grant]
+    flying: dict[str, InFlight]
 
 
 class _Waiting(msgspec.Struct, frozen=True):
@@ -130,7 +130,7 @@ class _Shared(msgspec.Struct, kw_only=True):
     now: float
     number: int = 0
     passed_over: int = 0
-    flying: dict[str, Grant] = {}
+    flying: dict[str, InFlight] = {}
     waiters: dict[str, _Waiting] = {}
     given: dict[str, str] = {}
 
@@ -161,7 +161,7 @@ def exchange(text: str | None, now: float, ask: Ask) -> tuple[str, Reply]:
     except msgspec.DecodeError as error:
         raise EvEnergyError(f"what is stored is no state of a budget: {error}") from error
     now = shared.now = max(now, shared.now)  # a server that took another's place may be behind
-    permits = {name: Permit(grant.at, grant.is_probe) for name, grant in shared.flying.items()}
+    permits = {name: Permit(flight.at, flight.is_probe) for name, flight in shared.flying.items()}
     bucket.restore(shared.bucket, permits.values())
     for report in ask.reports:
         permit = permits.pop(report.permit, None)
@@ -172,7 +172,7 @@ def exchange(text: str | None, now: float, ask: Ask) -> tuple[str, Reply]:
     bucket.add(now, ((now - age, now - age, now - age, count, 0) for age, count in ask.alone))
     granted = _next(shared, bucket, permits, now, ask)
     shared.bucket = bucket.state()
-    shared.flying = {name: Grant(permit.at, permit.probe) for name, permit in permits.items()}
+    shared.flying = {name: InFlight(permit.at, permit.probe) for name, permit in permits.items()}
     shared.given = {holder: name for holder, name in shared.given.items() if name in permits}
     reply = Reply(now, shared.bucket, granted, shared.flying)
     return msgspec.json.encode(shared).decode(), reply
