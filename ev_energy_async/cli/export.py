@@ -209,7 +209,7 @@ def _source(ev: EvEnergy, table: str, since: dt.datetime, until: dt.datetime, cu
 
 
 class _Run:
-    """What one run reads, with a cursor that tells whose it is: a sink keeps its cursor beyond the end of a run.
+    """The source of one run, with a cursor that names the run: a sink keeps its cursor beyond the end of a run.
 
     Args:
         run: The ID of the run.

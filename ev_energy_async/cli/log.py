@@ -1,4 +1,4 @@
-"""What the package logs, on stderr."""
+"""The handler that writes the records of the package's loggers to stderr."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the demo shows: the events so far, as tables."""
+"""The board of the demo: the events so far, as tables."""
 
 from __future__ import annotations
 
@@ -202,7 +202,7 @@ class Board:
 
     @property
     def charging(self) -> str:
-        """What the chargers do, in words."""
+        """The chargers in one line: logs, plugged in, charging."""
         logs = self.chargers.values()
         plugged, charging = sum(bool(log.is_plugged_in) for log in logs), sum(bool(log.is_charging) for log in logs)
         return (

@@ -1,4 +1,4 @@
-"""What tests of refused arguments share: a client that sends nothing, and a refusal that is checked."""
+"""The kit of the tests of refused arguments: a client that sends nothing, and a refusal that is checked."""
 
 from __future__ import annotations
 

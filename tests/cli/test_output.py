@@ -1,4 +1,4 @@
-"""What is written to stdout: whole documents, lines, tables, CSV and Parquet."""
+"""The output on stdout: whole documents, lines, tables, CSV and Parquet."""
 
 from __future__ import annotations
 

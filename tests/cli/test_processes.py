@@ -209,7 +209,7 @@ async def test_progress_has_a_total_and_the_time_left_and_shows_on_a_terminal_al
 
 
 def _read_all(descriptor: int) -> bytes:
-    """What was written to a terminal until it was closed."""
+    """Return the output on a terminal until it was closed."""
     parts: list[bytes] = []
     with contextlib.suppress(OSError):  # as Linux says that the other side is gone
         while part := os.read(descriptor, 65536):

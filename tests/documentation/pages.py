@@ -11,7 +11,7 @@ __all__ = ["GUIDES", "PAGES", "ROOT", "WRITTEN", "Example", "examples_of"]
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 WRITTEN: Final = frozenset({"changelog.md", "contributing.md", "reference", "security.md"})
-"""What `make docs` writes below `docs/`; it has tests of its own."""
+"""The pages that `make docs` writes below `docs/`; they have tests of their own."""
 GUIDES: Final = (
     ROOT / "README.md",
     *(p for p in sorted((ROOT / "docs").rglob("*.md")) if p.relative_to(ROOT / "docs").parts[0] not in WRITTEN),

@@ -60,7 +60,7 @@ class Charge:
     vehicle: str = "vhcl01HRFF3SEVSCRAV9B3CHVDFN0H"
 
     def energy(self, now: dt.datetime) -> int:
-        """What it has delivered: steps of 100 Wh in ten minutes."""
+        """Return the energy that it has delivered: steps of 100 Wh in ten minutes."""
         found = int((min(now, self.end) - self.start).total_seconds() // 600) * 100
         return next((energy for when, energy in sorted(self.revisions, reverse=True) if when <= now), found)
 

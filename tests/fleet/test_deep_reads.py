@@ -1,4 +1,4 @@
-"""Which reads count as having looked for late logs: those that reach down to where such logs may still turn up."""
+"""Reads that count as having looked for late logs: those that reach down to where such logs may still turn up."""
 
 from __future__ import annotations
 

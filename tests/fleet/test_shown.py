@@ -1,4 +1,4 @@
-"""What a snapshot shows as it did before is not decoded again; all else about a watch stays as it is."""
+"""A device that a snapshot shows as before is not decoded again; all else about a watch stays as it is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a watch promises, kept over days of a simulated fleet by its own decisions: see `tests.soak.simulator`."""
+"""The promises of a watch, kept over days of a simulated fleet by its own decisions: see `tests.soak.simulator`."""
 
 from __future__ import annotations
 

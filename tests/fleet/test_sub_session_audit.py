@@ -1,4 +1,4 @@
-"""What of charging sub-sessions is complete: coverage says it, an audit proves it; and what they cost in requests."""
+"""The completeness of charging sub-sessions, by coverage and by audit, and their cost in requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where webhooks arrive, looks at charging sub-sessions are rarer; one that is lost costs time only."""
+"""Looks at charging sub-sessions are rarer while webhooks arrive; one that is lost costs time only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a watch can be told: only some vehicles, raw logs, and hints of what is worth reading."""
+"""The choices of a watch: only some vehicles, raw logs, and hints of what is worth reading."""
 
 from __future__ import annotations
 

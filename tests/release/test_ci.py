@@ -1,4 +1,4 @@
-"""What continuous integration runs, and what it may leave out."""
+"""The workflow of continuous integration: it leaves nothing out unnoticed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the wheel is checked for, without building one: `make wheel` does that."""
+"""The checks of the wheel, without building one: `make wheel` does that."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a stranger sends, and connections that end at the wrong moment: errors of ours, and nothing half done."""
+"""Requests of strangers, and connections that end at the wrong moment: errors of ours, and nothing half done."""
 
 from __future__ import annotations
 

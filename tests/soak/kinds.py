@@ -80,7 +80,7 @@ class KindsOptions:
 
 @attrs.frozen(kw_only=True)
 class Outcome:
-    """What came of a run.
+    """The outcome of a run.
 
     Attributes:
         logs: Distinct logs that were delivered, by kind of devices.

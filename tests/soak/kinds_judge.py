@@ -1,4 +1,4 @@
-"""What a sandbox knows of the logs of devices and of charging sub-sessions, to judge a run with all kinds by."""
+"""The truth to judge a run with all kinds by: the logs of devices and the charging sub-sessions of a sandbox."""
 
 from __future__ import annotations
 

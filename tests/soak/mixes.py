@@ -16,7 +16,7 @@ __all__ = ["MIXES", "Arrivals"]
 _DAY: Final = 86_400.0
 
 Arrivals = list[tuple[float, float]]
-"""When logs are stored and when they were sampled, in the order of storing."""
+"""The times at which logs are stored and were sampled, in the order of storing."""
 
 
 def steady(_: int, seconds: float, chance: random.Random) -> Arrivals:

@@ -1,4 +1,4 @@
-"""What a simulated watch looks at: devices with what they have logged, a clock that jumps, a budget of its own."""
+"""The world of a simulated watch: devices with what they have logged, a clock that jumps, a budget of its own."""
 
 from __future__ import annotations
 

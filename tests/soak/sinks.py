@@ -33,7 +33,7 @@ _KILLS = 12
 
 @attrs.frozen
 class Result:
-    """What came of a number of sinks.
+    """The outcome of a number of sinks.
 
     Attributes:
         plan: How they were killed.

@@ -1,4 +1,4 @@
-"""What takes the tables: pandas, polars, DuckDB, dlt and Delta Lake, each by its own documented way in."""
+"""The consumers of the tables: pandas, polars, DuckDB, dlt and Delta Lake, each by its own documented way in."""
 
 # None of them has stubs that say everything.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false

@@ -59,7 +59,7 @@ def pages(draw: st.DrawFn, model: Any) -> bytes:
 
 
 def outcome(data: bytes, model: Any, lean: Any) -> tuple[Any, set[Drift]]:
-    """What becomes of a page: its table or its error, and what was reported."""
+    """Return the outcome of a page: its table or its error, and what was reported."""
     drift: set[Drift] = set()
     decoder = Codec(on_drift=drift.add)
     try:

@@ -1,4 +1,4 @@
-"""What depends on time alone in a watch: who has fallen silent, and whose error log or past has its turn to be read."""
+"""The duties of a watch that depend on time alone: note silent devices, read error logs and the past in rotation."""
 
 from __future__ import annotations
 
