@@ -9,7 +9,7 @@ __all__ = ["API_VERSION", "DOCUMENT", "DOCUMENT_VERSION", "SHA256"]
 
 DOCUMENT: Final = "openapi/ev-energy-v2.yaml"
 DOCUMENT_VERSION: Final = "2"
-SHA256: Final = "2c69474e9680c34e7303f84054e6e079bbe3e260e29bc3a3142949dfbf461e27"
+SHA256: Final = "4025f4234a247a660e3641306e12093d06b025b4fe0c0e18bcd190bda6caac0b"
 
 # The version that `EvEnergy-Version` requests.
 API_VERSION: Final = "2"

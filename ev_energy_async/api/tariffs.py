@@ -53,8 +53,8 @@ async def get_tariff(
 ) -> m.TariffDetail:
     """Get an electricity tariff.
 
-    Returns one tariff with its current price and a link to its prices, which the list leaves out. Expanding `prices`
-    also needs the scope `tariff:prices:read`. For prices further back than a day, use `ev.tariffs.list_prices`.
+    Returns one tariff with its current price and a link to its prices, which the list leaves out. For prices further
+    back than a day, use `ev.tariffs.list_prices`.
 
     `GET /tariffs/{tariff_id}`; scopes: tariff:read.
 
@@ -125,8 +125,7 @@ def list_tariffs(
     """List electricity tariffs.
 
     Returns tariffs sorted by name, optionally limited to one supplier, one British region, tariffs on sale today, or
-    those suited to the user in `available_for_user_id`. Expanding `prices` also needs the scope `tariff:prices:read`.
-    Pass `as_user` to limit the list to one user.
+    those suited to the user in `available_for_user_id`. Pass `as_user` to limit the list to one user.
 
     `GET /tariffs`; scopes: tariff:read.
 

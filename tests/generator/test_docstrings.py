@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from typing import Any
 
 import pytest
@@ -30,6 +32,14 @@ def test_no_docstring_of_the_published_api_is_hollow(published: str) -> None:
 def test_no_docstring_says_a_unit_twice(published: str) -> None:
     twice = [line for line in published.splitlines() if line.count("Unit: ") > 1]
     assert twice == []
+
+
+def test_no_function_of_the_published_api_mentions_a_scope_twice(published: str) -> None:
+    nodes = ast.walk(ast.parse(published))
+    functions = [node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    scopes = {each.name: re.findall(r"\b[a-z_]+(?::[a-z_]+)+\b", ast.get_docstring(each) or "") for each in functions}
+    assert scopes["get_tariff"] == ["tariff:read", "tariff:prices:read"]
+    assert {name: found for name, found in scopes.items() if len(found) != len(set(found))} == {}
 
 
 def test_a_field_without_a_description_has_no_docstring() -> None:
