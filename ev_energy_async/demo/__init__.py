@@ -1,7 +1,8 @@
 """Watch a fleet, and show its events and their cost in requests. `make demo` runs it.
 
 It uses the embedded sandbox, whose time is simulated. With `--live` it reads from the real API, with credentials from
-the environment. Needs the extras `[cli]` and `[sandbox]`.
+the environment. Nothing of the package imports it, and it never writes to the API. Needs the extras `[cli]` and
+`[sandbox]`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,11 @@
 """The table of device collections and their logs: adding a kind of log is adding a row here.
 
-A `kind` is a collection of devices (`vehicles`), a `log` one of the logs that such a device keeps (`status`). Handles,
-backfills and the watch read this table, and keep no list of their own. Types need one each: a method of the handle in
-`device`, an overload of `Fleet.logs`. The sandbox keeps the collections that it simulates in `sandbox.handlers.logs`.
+A `kind` is a collection of devices (`vehicles`), a `log` one of the logs that such a device keeps (`status`). Events
+and coverage call the latter `log_kind`, since the `log` of an event is the entry itself.
+
+Handles, backfills and the watch read this table, and keep no list of their own. Types need one each: a method of the
+handle in `device`, an overload of `Fleet.logs`. The sandbox keeps the collections that it simulates in
+`sandbox.handlers.logs`.
 """
 
 from __future__ import annotations

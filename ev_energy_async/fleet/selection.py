@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 CONCURRENCY: Final = 20
-"""How many collections are read at once."""
+"""Collections that are read at once."""
 _VEHICLES: Final = "vehicles"
 LOGS: Final = DEVICES[_VEHICLES].watched
 """The logs that are watched."""

@@ -1,7 +1,9 @@
 """Time limits of calls and attempts, all those of a client on one timer of the event loop.
 
 `asyncio.timeout` does the same for one block with a timer of its own, two coroutines and a place in the loop's heap.
-Every call has two limits and hardly any runs out, so that this was the largest part of what a call cost beside aiohttp.
+Every call has two limits and hardly any runs out. By cachegrind, two of `asyncio.timeout` take 11 % of the instructions
+of a usual call, aiohttp's included, and two limits of this module 3 %.
+
 The pipeline limits calls here, the transport attempts.
 """
 

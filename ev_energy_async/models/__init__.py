@@ -2,6 +2,7 @@
 """All models of the API, loaded when they are first used.
 
 `from ev_energy_async.models import Vehicle` is the promise; which module a model stands in is none.
+Responses, bodies and webhooks are made of them; a model is plain data, and never sends a request.
 """
 
 from __future__ import annotations

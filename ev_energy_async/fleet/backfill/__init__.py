@@ -1,6 +1,6 @@
 """Backfills: one kind of log of a whole fleet, resumable from a cursor.
 
-Only `fleet` uses it.
+Only `fleet` uses it. It keeps no checkpoint: its cursor is all that a later run needs, and the caller stores it.
 """
 
 from typing import TYPE_CHECKING

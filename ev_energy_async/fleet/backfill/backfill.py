@@ -186,7 +186,7 @@ class Backfill(Stream[LogRead[L_co] | PollFailed]):
 
     @property
     def done(self) -> int:
-        """How many devices this run has done with: read to the end, failed, or left out of those that it listed."""
+        """Devices that this run has done with: read to the end, failed, or left out of those that it listed."""
         return self._done
 
     def lean(self, lean_of: Callable[[Any], Any] | None) -> None:

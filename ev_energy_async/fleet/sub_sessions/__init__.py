@@ -1,6 +1,6 @@
 """Charging sub-sessions as a stream: each start, change, end and revision once.
 
-Only `fleet` uses it.
+Only `fleet` uses it. It never changes a charging session, and runs only while its consumer waits.
 """
 
 from typing import TYPE_CHECKING

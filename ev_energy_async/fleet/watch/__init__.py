@@ -1,6 +1,7 @@
 """The engine of a watch: what is read next, what is delivered, what the checkpoint keeps.
 
-Only `fleet` uses it. It decides and remembers; it reads through the client it is given.
+Only `fleet` uses it. It decides and remembers, and reads through the client it is given. It never writes to the API,
+and runs only while its consumer waits.
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Who may come in below `/_sandbox/`, to the control endpoint and the console alike."""
+"""Access below `/_sandbox/`, to the control endpoint and the console alike."""
 
 from __future__ import annotations
 
