@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Final, get_args, get_origin
 import click
 import msgspec
 
+from ev_energy_async.cli.entries import Entry, entries
 from ev_energy_async.cli.exits import FAILURE
-from ev_energy_async.cli.output import Entry, Output, View, entries, show
+from ev_energy_async.cli.output import Output, View, show
 from ev_energy_async.codec import members, shape
 from ev_energy_async.masking import printable
 from ev_energy_async.messages import SAFE_METHODS

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from ev_energy_async import EvEnergyError, InvalidArgument, api
+from ev_energy_async.cli.entries import entry
 from ev_energy_async.cli.exits import Incomplete
 from ev_energy_async.cli.kit import argument, command, option
-from ev_energy_async.cli.output import Output, View, entry
+from ev_energy_async.cli.output import Output, View
 from ev_energy_async.cli.times import FIRST_TIME, LAST_TIME
 from ev_energy_async.devices import PAGE_SIZE
 from ev_energy_async.fleet import Backfill

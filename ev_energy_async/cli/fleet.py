@@ -9,9 +9,10 @@ import attrs
 import click
 
 from ev_energy_async.cli.checkpoints import PLACE, opened, owner_of_watch
+from ev_energy_async.cli.entries import Entry, entries, entry, event_entry
 from ev_energy_async.cli.exits import Incomplete
 from ev_energy_async.cli.kit import Group, argument, command, option
-from ev_energy_async.cli.output import Entry, Output, View, entries, entry, event_entry, show
+from ev_energy_async.cli.output import Output, View, show
 from ev_energy_async.cli.rows import item_type_of
 from ev_energy_async.cli.times import DURATION, FIRST_TIME, LAST_TIME
 from ev_energy_async.fleet import CycleFinished, ErrorLogged, IntegrationChanged, LogRead, PollFailed, StatusLogged

@@ -18,7 +18,7 @@ from ev_energy_async.values import is_array, is_object
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from ev_energy_async.cli.output import Entry
+    from ev_energy_async.cli.entries import Entry
     from ev_energy_async.cli.session import Session
 
 __all__ = ["Csv", "Table", "record", "width_of"]

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from ev_energy_async.cli.session import FORMATS, Session
+from ev_energy_async.cli.formats import FORMATS
+from ev_energy_async.cli.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -1,23 +1,22 @@
 """Writes to stdout: one value, or a stream of them, in the chosen format.
 
-Everything is a JSON document first, as the API sent it where a command has that: nothing is lost in `json` and `jsonl`.
-Tables and CSV show it by columns, Parquet takes the models.
+An entry is a JSON document first, of which nothing is lost in `json` and `jsonl`. Tables and CSV show it by columns,
+Parquet takes the models.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 import sys
 import textwrap
-from math import isfinite
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 import attrs
 import msgspec
 
-from ev_energy_async import InvalidArgument, codec
+from ev_energy_async import InvalidArgument
 from ev_energy_async.cli.columns import columns_of
+from ev_energy_async.cli.entries import entries, entry
 from ev_energy_async.cli.grids import Csv, Table, record
 from ev_energy_async.values import Model, is_list
 
@@ -25,62 +24,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from types import TracebackType
 
+    from ev_energy_async.cli.entries import Entry
     from ev_energy_async.cli.session import Session
 
-__all__ = ["Entry", "Output", "View", "entries", "entry", "event_entry", "show"]
+__all__ = ["Output", "View", "show"]
 
 # Whatever a terminal might act on: it stays the same JSON when it is escaped.
 _UNSAFE: Final = re.compile(r"[^\x20-\x7e\n]")
-
-
-@attrs.frozen(eq=False)
-class Entry:
-    """One value to write.
-
-    Attributes:
-        json: The value as JSON.
-        model: The model that it is, for Parquet; None if it is none.
-    """
-
-    json: bytes
-    model: Model | None = None
-
-
-def entry(value: object) -> Entry:
-    """Return a model, an event, or a value of JSON values and models, as an entry."""
-    return Entry(codec.encode(_plain(value)), value if isinstance(value, Model) else None)
-
-
-def event_entry(event: object) -> Entry:
-    """Return an event with its name."""
-    found = entry(event)
-    # In front of the other members of the object.
-    return Entry(b'{"event":"%s",%s' % (type(event).__name__.encode(), found.json[1:]), found.model)
-
-
-def _plain(value: Any) -> Any:
-    """Return a value that is made of attrs classes as mappings: errors are their text, what is endless is null."""
-    if isinstance(value, Model):
-        return value
-    if isinstance(value, BaseException):
-        return str(value)
-    if isinstance(value, dt.timedelta):
-        return value.total_seconds()
-    if attrs.has(kind := _class_of(value)):
-        fields = [each.name for each in attrs.fields(kind) if not each.name.startswith("_")]
-        return {name: _plain(getattr(value, name)) for name in fields}
-    if is_list(value):
-        return [_plain(each) for each in value]
-    return None if isinstance(value, float) and not isfinite(value) else value
-
-
-def _class_of(value: object) -> Any:
-    return type(value)
-
-
-def entries(values: Iterable[object]) -> list[Entry]:
-    """Return several values as entries."""
-    return [entry(value) for value in values]
 
 
 @attrs.frozen(kw_only=True)

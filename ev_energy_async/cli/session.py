@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,9 +14,7 @@ if TYPE_CHECKING:
     from ev_energy_async.cli.progress import Progress
     from ev_energy_async.cli.settings import Settings
 
-__all__ = ["FORMATS", "Session"]
-
-FORMATS: Final = ("table", "json", "jsonl", "csv", "parquet")
+__all__ = ["Session"]
 
 
 class Session:
@@ -48,7 +46,9 @@ class Session:
         if self._settings is None:
             from ev_energy_async.cli.settings import Settings  # noqa: PLC0415  # help does without
 
-            self._settings = Settings.load(self)
+            self._settings = Settings.load(
+                profile=self.profile, user=self.user, read_only=self.read_only, output=self.format
+            )
         return self._settings
 
     def client(self) -> EvEnergy:

@@ -16,8 +16,8 @@ import platformdirs
 
 from ev_energy_async import EvEnergy, InvalidArgument
 from ev_energy_async._version import __version__
+from ev_energy_async.cli.formats import FORMATS
 from ev_energy_async.cli.logins import Login
-from ev_energy_async.cli.session import FORMATS
 from ev_energy_async.masking import printable
 from ev_energy_async.urls import BASE_URL
 from ev_energy_async.values import is_array, is_object
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ev_energy_async import ClientOptions
-    from ev_energy_async.cli.session import Session
 
 __all__ = ["Settings", "config_file"]
 
@@ -67,32 +66,31 @@ class Settings:
     values: Mapping[str, str] = attrs.field(repr=False)
 
     @classmethod
-    def load(cls, session: Session) -> Settings:
-        """Return the settings of a run.
+    def load(cls, *, profile: str | None, user: str | None, read_only: bool, output: str | None) -> Settings:
+        """Return the settings of a run, given its flags; these win.
 
         Raises:
             InvalidArgument: A setting is not what it should be, or there is no such profile.
         """
         config = _read(config_file())
-        asked = session.profile or os.environ.get("EV_ENERGY_PROFILE") or config.get("profile")
-        profile = asked or _DEFAULT
-        if not isinstance(profile, str) or not _NAME.fullmatch(profile):
-            raise InvalidArgument("profile", profile, "a name of letters, digits, dots, dashes and underscores")
+        name = profile or os.environ.get("EV_ENERGY_PROFILE") or config.get("profile") or _DEFAULT
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise InvalidArgument("profile", name, "a name of letters, digits, dots, dashes and underscores")
         profiles: dict[str, Any] = config.get("profiles", {})
-        chosen = _checked(profile, profiles.get(profile, {}))
+        chosen = _checked(name, profiles.get(name, {}))
         scopes: list[str] = chosen.pop("scopes", [])
         texts = {f"EV_ENERGY_{name.upper()}": _text(value) for name, value in chosen.items()}
         values = ChainMap(os.environ, texts)
-        output = session.format or values.get("EV_ENERGY_OUTPUT") or None
+        output = output or values.get("EV_ENERGY_OUTPUT") or None
         if output is not None and output not in FORMATS:
             raise InvalidArgument("EV_ENERGY_OUTPUT", output, f"one of {', '.join(FORMATS)}")
-        read_only = values.get("EV_ENERGY_READ_ONLY", "").strip().lower()
-        if read_only not in _WORDS:
-            raise InvalidArgument("EV_ENERGY_READ_ONLY", read_only, "1 or 0")
+        word = values.get("EV_ENERGY_READ_ONLY", "").strip().lower()
+        if word not in _WORDS:
+            raise InvalidArgument("EV_ENERGY_READ_ONLY", word, "1 or 0")
         return cls(
-            profile=profile,
-            user=session.user or values.get("EV_ENERGY_USER") or None,
-            read_only=session.read_only or _WORDS[read_only],
+            profile=name,
+            user=user or values.get("EV_ENERGY_USER") or None,
+            read_only=read_only or _WORDS[word],
             output=output,
             scopes=tuple(scopes),
             values=values,

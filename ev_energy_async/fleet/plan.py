@@ -16,8 +16,8 @@ from ev_energy_async.devices import DEVICES, log_names
 from ev_energy_async.errors import InvalidArgument
 from ev_energy_async.fleet.allotment import ERROR_SHARE, EVERY, HOUR, PAST, REPORT_EVERY, Allotment, Demand, allot, wish
 from ev_energy_async.fleet.plan_words import is_shown, named, spoken
-from ev_energy_async.fleet.sub_sessions import EVERY as LOOK_EVERY
-from ev_energy_async.fleet.sub_sessions import SETTLE, Looks
+from ev_energy_async.fleet.sub_sessions.looks import EVERY as LOOK_EVERY
+from ev_energy_async.fleet.sub_sessions.looks import SETTLE, Looks  # the face leads to watches, which show plans
 from ev_energy_async.values import UNSET
 
 if TYPE_CHECKING:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from ev_energy_async.auth import Auth
     from ev_energy_async.budget import RequestBudget
-    from ev_energy_async.http.pipeline import Shared
     from ev_energy_async.http.retry import Outcome
+    from ev_energy_async.http.shared import Shared
     from ev_energy_async.messages import RawResponse, Request
 
 __all__ = ["Attempts"]

@@ -12,7 +12,7 @@ from ev_energy_async.messages import CallOptions, Request
 from ev_energy_async.urls import beside
 
 if TYPE_CHECKING:
-    from ev_energy_async.http.pipeline import Shared
+    from ev_energy_async.http.shared import Shared
     from ev_energy_async.messages import RawResponse
 
 __all__ = ["TokenEndpoint"]

@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from ev_energy_async.messages.problem import credentials_in as credentials_in
     from ev_energy_async.messages.problem import known_secrets as known_secrets
     from ev_energy_async.messages.problem import without_input as without_input
+    from ev_energy_async.messages.record import Attempt as Attempt
+    from ev_energy_async.messages.record import CallRecord as CallRecord
     from ev_energy_async.messages.request import DEFAULT_DEADLINE as DEFAULT_DEADLINE
     from ev_energy_async.messages.request import DEFAULT_OPTIONS as DEFAULT_OPTIONS
     from ev_energy_async.messages.request import DEFAULT_TIMEOUT as DEFAULT_TIMEOUT
-    from ev_energy_async.messages.request import Attempt as Attempt
     from ev_energy_async.messages.request import BadItem as BadItem
     from ev_energy_async.messages.request import CallOptions as CallOptions
-    from ev_energy_async.messages.request import CallRecord as CallRecord
     from ev_energy_async.messages.request import Handler as Handler
     from ev_energy_async.messages.request import Middleware as Middleware
     from ev_energy_async.messages.request import OnBadItem as OnBadItem
@@ -40,9 +40,9 @@ if TYPE_CHECKING:
     from ev_energy_async.messages.request import RawResponse as RawResponse
     from ev_energy_async.messages.request import Request as Request
     from ev_energy_async.messages.request import Response as Response
+    from ev_energy_async.messages.request import Retry as Retry
+    from ev_energy_async.messages.request import RetryEvent as RetryEvent
     from ev_energy_async.messages.request import Sender as Sender
-    from ev_energy_async.messages.retry import Retry as Retry
-    from ev_energy_async.messages.retry import RetryEvent as RetryEvent
 else:
     __getattr__, __dir__, __all__ = face(
         __name__,
@@ -57,11 +57,10 @@ else:
             "with_more_headers",
         ),
         problem=("Problem", "credentials_in", "known_secrets", "without_input"),
+        record=("Attempt", "CallRecord"),
         request=(
-            "Attempt",
             "BadItem",
             "CallOptions",
-            "CallRecord",
             "DEFAULT_DEADLINE",
             "DEFAULT_OPTIONS",
             "DEFAULT_TIMEOUT",
@@ -73,7 +72,8 @@ else:
             "RawResponse",
             "Request",
             "Response",
+            "Retry",
+            "RetryEvent",
             "Sender",
         ),
-        retry=("Retry", "RetryEvent"),
     )

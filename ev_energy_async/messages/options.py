@@ -13,7 +13,7 @@ import attrs
 
 from ev_energy_async._base import InvalidArgument
 from ev_energy_async.clock import seconds
-from ev_energy_async.messages.retry import Retry
+from ev_energy_async.messages.request import Retry
 from ev_energy_async.values import plain
 
 if TYPE_CHECKING:

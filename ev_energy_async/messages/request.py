@@ -1,4 +1,4 @@
-"""Requests, the options they are made with, and responses, as plain values.
+"""Requests, the options and the retry policy that they are made with, and responses, as plain values.
 
 An endpoint function describes a `Request`, middleware passes it on, the transport sends it and returns a `Response`.
 They share a module because their types name each other. No I/O; no `repr` shows query, headers or body (personal data).
@@ -13,15 +13,16 @@ from urllib.parse import parse_qsl
 import attrs
 from multidict import CIMultiDictProxy
 
+from ev_energy_async._base import InvalidArgument
 from ev_energy_async.messages.headers import count
-from ev_energy_async.messages.retry import Retry
+from ev_energy_async.messages.record import CallRecord
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Awaitable, Callable, Mapping
 
     import msgspec
 
+    from ev_energy_async.clock import RandomSource
     from ev_energy_async.masking import Secret
     from ev_energy_async.messages.operations import Operation
 
@@ -29,10 +30,8 @@ __all__ = [
     "DEFAULT_DEADLINE",
     "DEFAULT_OPTIONS",
     "DEFAULT_TIMEOUT",
-    "Attempt",
     "BadItem",
     "CallOptions",
-    "CallRecord",
     "Handler",
     "Middleware",
     "OnBadItem",
@@ -41,12 +40,13 @@ __all__ = [
     "RawResponse",
     "Request",
     "Response",
+    "Retry",
+    "RetryEvent",
     "Sender",
 ]
 
 DEFAULT_TIMEOUT: Final = 30.0
 DEFAULT_DEADLINE: Final = 60.0
-_RETRY: Final = Retry()
 
 # Query parameters that may tell who somebody is.
 _PERSONAL: Final = frozenset({"contains", "coordinates", "email", "postal_code"})
@@ -79,56 +79,61 @@ Pick: TypeAlias = "Callable[[list[msgspec.Raw]], list[msgspec.Raw]]"
 """Returns those of the raw items of a list that are to be decoded."""
 
 
-@attrs.define(eq=False)
-class Attempt:
-    """One attempt of a call: what is sent once, between the waits of the retry policy.
+@attrs.frozen(kw_only=True)
+class Retry:
+    """The retry policy of a client or call.
+
+    Exponential backoff with full jitter: the wait before the n-th retry is drawn from 0 to `base * 2 ** (n - 1)`
+    seconds, at most `longest`. A `Retry-After` header is waited out instead if the call's deadline allows; otherwise
+    the error is raised at once.
 
     Attributes:
-        number: 1 for the first attempt of the call, 0 before it.
-        sent: Whether the API may have received the request: a connection was given it.
-        answered: Whether a response came, if only a 401 after which it is sent with another token.
+        attempts: Attempts at most, the first included; 1 turns retries off.
+        base: Upper bound of the first wait, in seconds.
+        longest: Upper bound of every drawn wait, in seconds.
+        before: Called before each retry, e.g. to count them; must not block.
+
+    Raises:
+        InvalidArgument: A number is out of bounds.
     """
 
-    number: int = 0
-    sent: bool = False
-    answered: bool = False
+    attempts: int = 4
+    base: float = 0.5
+    longest: float = 30.0
+    before: Callable[[RetryEvent], object] | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if isinstance(self.attempts, bool) or not isinstance(self.attempts, int) or self.attempts < 1:
+            raise InvalidArgument("attempts", self.attempts, "an integer of at least 1")
+        for name in ("base", "longest"):
+            value: float = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
+                raise InvalidArgument(name, value, "seconds, not below zero")
+
+    def delay(self, attempt: int, random: RandomSource) -> float:
+        """Return the seconds to wait after an attempt, drawn from the given source."""
+        # The exponent is bounded, since a float is.
+        return random.uniform(0, min(self.longest, self.base * 2 ** min(attempt - 1, 60)))
 
 
-def _no_secrets() -> list[Secret[Any]]:
-    return []  # calling `list[Secret[Any]]` takes ten times as long, and every call comes here
-
-
-@attrs.define(eq=False)
-class CallRecord:
-    """The record of one call so far: filled in on the way, read by logs and traces.
+@attrs.frozen(eq=False)
+class RetryEvent:
+    """A retry that is about to happen.
 
     Attributes:
-        attempt: The latest attempt.
-        in_doubt: Whether an earlier attempt may have been carried out.
-        retry_wait: Seconds waited between attempts.
-        budget_wait: Seconds waited for the budget.
-        retry_at: When to try again, aware, if an attempt was given up for want of budget.
-        secrets: `Authorization` headers and presigned URLs that the call has sent; masked in everything that is shown.
+        request: The request to be sent again.
+        attempt: Attempts made so far.
+        outcome: The response or error that the latest one ended with.
+        delay: Seconds until the next one.
     """
 
-    attempt: Attempt = attrs.field(factory=Attempt)
-    in_doubt: bool = False
-    retry_wait: float = 0.0
-    budget_wait: float = 0.0
-    retry_at: dt.datetime | None = None
-    secrets: list[Secret[Any]] = attrs.field(factory=_no_secrets)
+    request: Request[Any]
+    attempt: int
+    outcome: RawResponse | Exception
+    delay: float
 
-    @property
-    def attempts(self) -> int:
-        """Attempts begun."""
-        return self.attempt.number
 
-    def begin_attempt(self) -> Attempt:
-        """Return the next attempt, of which nothing is sent yet."""
-        if self.attempt.number:
-            self.attempt = Attempt(self.attempt.number)
-        self.attempt.number += 1
-        return self.attempt
+_RETRY: Final = Retry()
 
 
 @attrs.frozen(eq=False)

@@ -12,7 +12,8 @@ import pytest
 from pyarrow import parquet
 
 from ev_energy_async.cli import grids
-from ev_energy_async.cli.output import Entry, Output, View
+from ev_energy_async.cli.entries import Entry
+from ev_energy_async.cli.output import Output, View
 from ev_energy_async.cli.session import Session
 from ev_energy_async.models import Vehicle
 
