@@ -33,15 +33,16 @@ demo: $(VENV)/.demo  ## watch a fleet of 10,000 vehicles on the embedded sandbox
 test: $(READY)  ## run the tests
 	$(BIN)/python -m pytest -q -n auto --ignore=tests/services
 
-services:  ## install PostgreSQL, Redis and Chromium for `make test-services` (on Debian)
+services:  ## install PostgreSQL, Redis and, if there is none, Chromium for `make test-services` (on Debian and Ubuntu, as root)
 	@command -v apt-get >/dev/null || { echo 'install PostgreSQL, Redis and Chromium with the packages of your system' >&2; exit 2; }
-	apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes postgresql redis-server chromium
+	apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes postgresql redis-server \
+		$$({ command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null || echo chromium)
 
 test-services: $(READY)  ## run the tests with PostgreSQL, Redis and a browser, which they start (SERVICES=required: none may be skipped)
 	SERVICES=$(SERVICES) $(BIN)/python -m pytest -q -n 2 tests/services
 
 # What a program with the oldest allowed dependencies runs: all but the tools of a maintainer.
-CORE := $(wildcard $(addprefix tests/,auth backends budget calls checkpoint client codec devices http messages secrets test_errors.py test_ids.py test_masking.py))
+CORE := $(addprefix tests/,auth budget calls checkpoint client codec devices http secrets test_errors.py test_ids.py test_masking.py)
 
 test-floors:  ## run the core's tests at the exact floors of pyproject.toml, in .venv-floors
 	test -x .venv-floors/bin/python || $(PYTHON) -m venv .venv-floors
@@ -57,7 +58,7 @@ test-newest:  ## run the core's tests at the newest versions of all dependencies
 	.venv-newest/bin/python -m pip install --quiet --disable-pip-version-check --upgrade --upgrade-strategy eager --editable '.[cli,sandbox]' --group test
 	.venv-newest/bin/python -m pytest -q -n auto -o asyncio_debug=true $(CORE)
 
-check: $(READY)  ## check format, lint, spelling, links, types, layers, generated code, examples and the document
+check: $(READY)  ## check format, lint, spelling, links, types, layers, generated code, examples, workflows and the document
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/codespell
@@ -69,6 +70,7 @@ check: $(READY)  ## check format, lint, spelling, links, types, layers, generate
 	$(BIN)/lint-imports
 	$(BIN)/python -m generator --check
 	$(BIN)/openapi-spec-validator openapi/ev-energy-v2.yaml
+	$(BIN)/zizmor --quiet --offline .github
 
 test-browser: $(READY)  ## run the tests of the sandbox's console in a Chromium that is installed (SERVICES=required: or fail)
 	SERVICES=$(SERVICES) $(BIN)/python -m pytest -q tests/browser

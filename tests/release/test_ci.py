@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+WORKFLOW = (ROOT / ".github/workflows/ci.yml").read_text("utf-8")
 MAKE = shutil.which("make")
 
 pytestmark = pytest.mark.skipif(MAKE is None or os.name == "nt", reason="needs make and a shell")
@@ -24,8 +25,28 @@ def planned(command: str, path: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["/bin/sh", "-c", words], cwd=ROOT, env=env, capture_output=True, text=True, check=False)
 
 
+def targets(text: str) -> set[str]:
+    """The targets that commands call; `make "test-$AT"` calls one for each value of the matrix."""
+    values = [each for found in re.findall(r"^ +at: \[(.*)\]", text, re.MULTILINE) for each in found.split(", ")]
+    called = re.findall(r"(?:^|run: (?:sudo )?)make \"?([a-z$A-Z-]+)", text, re.MULTILINE)
+    return {name.replace("$AT", value) for name in called for value in (values or [""])}
+
+
+def test_the_workflow_runs_each_target_that_one_machine_runs() -> None:
+    here, there = targets((ROOT / ".ci/run").read_text("utf-8")), targets(WORKFLOW)
+    assert len(here) >= 12
+    assert here - there == set()
+
+
+def test_windows_runs_the_tests_of_the_core() -> None:
+    [core] = re.findall(r"^CORE := \$\(addprefix tests/,(.*)\)$", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    [run] = re.findall(r"python -m pytest -q -n auto (.+)", WORKFLOW)
+    assert run.split() == [f"tests/{each}" for each in core.split()]
+    assert all((ROOT / each).exists() for each in run.split())
+
+
 def test_the_workflow_never_leaves_out_home_assistant_for_want_of_its_python(tmp_path: Path) -> None:
-    [command] = re.findall(r"run: (make examples.*)", (ROOT / ".github/workflows/ci.yml").read_text("utf-8"))
+    [command] = re.findall(r"run: (make examples.*)", WORKFLOW)
     done = planned(command, tmp_path)
     assert done.returncode == 0, done.stderr
     assert "NOT RUN:" not in done.stdout.replace("echo 'NOT RUN:", "")
