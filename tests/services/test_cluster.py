@@ -17,7 +17,8 @@ from .servers import PostgresServer, RedisServer, ServerMissing
 if TYPE_CHECKING:
     from pathlib import Path
 
-OPTIONS = cluster.ClusterOptions(attacks=4)
+# How soon another leads is for the soak of a quiet machine to judge; here it must not take for ever.
+OPTIONS = cluster.ClusterOptions(attacks=4, takes_over_within=20)
 OWNER = Owner("https://api.ev.energy/v2", "app")
 
 

@@ -96,6 +96,12 @@ def _told(result: killed_sinks.Result) -> bool:
     "--cluster", is_flag=True, help="Three pollers and a web client on PostgreSQL and Redis instead; see --runs."
 )
 @click.option("--slow", type=click.FloatRange(min=1), default=1, help="How many times slower, for a busy machine.")
+@click.option(
+    "--takes-over-within",
+    type=click.FloatRange(min=0),
+    default=2.0,
+    help="Seconds after the end of a term within which another process leads; more on a busy machine.",
+)
 @click.option("--budget", is_flag=True, help="Five processes with one budget, for ten hours of a still clock, instead.")
 @click.option("--hours", type=click.FloatRange(min=1), default=10, help="How many hours those are.")
 @click.option("--tenants", type=click.IntRange(min=0), default=0, help="So many tenants and three workers instead.")
@@ -116,6 +122,7 @@ def main(
     errors: bool,
     cluster: bool,
     slow: float,
+    takes_over_within: float,
     budget: bool,
     hours: float,
     tenants: int,
@@ -127,7 +134,7 @@ def main(
     if cluster or budget or tenants:
         from . import several  # noqa: PLC0415  # needs the drivers of the databases
 
-        is_good = not cluster or several.clusters(range(seed, seed + runs), slow)
+        is_good = not cluster or several.clusters(range(seed, seed + runs), slow, takes_over_within)
         is_good = (not budget or several.budgets(hours)) and is_good
         is_good = (not tenants or several.users(tenants, every, seed)) and is_good
         sys.exit(0 if is_good else 1)

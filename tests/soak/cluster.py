@@ -47,12 +47,9 @@ if TYPE_CHECKING:
 
     from .rows import Row
 
-__all__ = ["ClusterOptions", "ClusterVerdict", "TAKES_OVER_WITHIN", "run"]
+__all__ = ["ClusterOptions", "ClusterVerdict", "run"]
 
 _ROOT: Final = Path(__file__).parents[2]
-TAKES_OVER_WITHIN: Final = 2.0
-"""Seconds after the end of a term, in which another leader begins."""
-
 _SKEWS: Final = (0.0, 3_600.0, -3_600.0)
 _MOST_RATIO: Final = 1.05
 _STUCK: Final = 100.0  # terms
@@ -71,6 +68,7 @@ class ClusterOptions:
         speed: Speed of the sandbox's clock.
         every: Seconds between cycles by the sandbox's clock.
         complete_within: Seconds within which every log is delivered, and the past is read again, by the same.
+        takes_over_within: Seconds after the end of a term within which another leader has begun.
     """
 
     vehicles: int = 20
@@ -79,6 +77,7 @@ class ClusterOptions:
     speed: float = 120.0
     every: float = 120.0
     complete_within: float = 720.0
+    takes_over_within: float = 2.0
 
     @property
     def quiet_cycles(self) -> int:
@@ -117,7 +116,7 @@ class ClusterVerdict:
 
     def is_good(self, options: ClusterOptions) -> bool:
         """Return whether every promise was kept."""
-        longest = options.ttl + TAKES_OVER_WITHIN
+        longest = options.ttl + options.takes_over_within
         return self.verdict.is_good and not self.rivals and self.pause <= longest and self.ratio <= _MOST_RATIO
 
 
@@ -359,8 +358,13 @@ async def _call(this: _Cluster, clock: PacedClock) -> float:
 
 
 async def _rows(this: _Cluster) -> list[Row]:
+    """Return the rows of all terms, one term after the other.
+
+    A leader that is paused between being given an event and writing it down does so when the next leader has delivered
+    and acknowledged the same: its row comes last, its delivery came first.
+    """
     if this.sink is not None:
-        return read(this.sink, "explicit")
+        return sorted(read(this.sink, "explicit"), key=lambda row: row.life)
     assert isinstance(this.server, PostgresServer)
     async with await psycopg.AsyncConnection.connect(this.server.dsn) as connection:
         cursor = await connection.execute(

@@ -126,7 +126,7 @@ class _Poller:
         self._checkpoint, self._lease, self._budget = stores_of(
             job.database, job.ttl, job.limit, PacedClock(job.began, job.speed)
         )
-        self._terms = 0
+        self._term = 0
         self._sink: sqlite3.Connection | None = None
 
     async def run(self) -> None:
@@ -161,7 +161,7 @@ class _Poller:
                     await asyncio.sleep(0.1)
 
     def _note(self, role: Role) -> None:
-        self._terms += role.epoch is not None
+        self._term = role.epoch or self._term
         with Path(self._job.roles).open("a") as file:
             file.write(f"{time.monotonic()} {self._job.life} {role.name} {role.epoch}\n")
 
@@ -174,7 +174,7 @@ class _Poller:
 
     async def _store(self, event: WatchEvent) -> None:
         # What one term delivers and does not acknowledge, the next may deliver again.
-        row = row_of(event, self._job.life * 1_000 + self._terms, self._true_clock.now())
+        row = row_of(event, self._term, self._true_clock.now())
         if not self._job.sink:
             async with self._checkpoint.transaction() as connection:
                 await connection.execute(_POSTGRES_INSERT, values_of(row))

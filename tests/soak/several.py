@@ -26,13 +26,11 @@ _HEAD: Final = (
 )
 
 
-def clusters(seeds: Iterable[int], slow: float) -> bool:
+def clusters(seeds: Iterable[int], slow: float, takes_over_within: float) -> bool:
     """Run clusters on both databases at once, print a line for each, and return whether all promises were kept."""
-    options = cluster.ClusterOptions()
+    options = cluster.ClusterOptions(takes_over_within=takes_over_within)
     options = attrs.evolve(options, ttl=options.ttl * slow, speed=options.speed / slow)
-    click.echo(
-        "seed database events logs repeated lost twice terms rivals requests alone ratio pause web network seconds"
-    )
+    click.echo(_HEAD)
     are_good = True
     for seed in seeds:
         are_good &= asyncio.run(_clusters(options, seed))
