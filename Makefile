@@ -126,6 +126,7 @@ docs: $(READY) .venv-docs/.ready  ## build the site of the documentation in site
 	$(BIN)/python -m docs.site
 	.venv-docs/bin/zensical build --clean --strict
 	$(BIN)/python -m generator.reference.inventory
+	$(BIN)/python -m generator.reference.site
 
 docs-serve: $(READY) .venv-docs/.ready  ## serve the site at http://localhost:8000 and rebuild it when a page changes
 	$(BIN)/python -m docs.site

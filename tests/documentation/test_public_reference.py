@@ -1,0 +1,66 @@
+"""The hand-written pages of the reference show all that users import."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+import textwrap
+from pkgutil import resolve_name
+from types import ModuleType
+from typing import Any, Final
+
+from ev_energy_async.devices import Handles
+from ev_energy_async.flows import Flows
+from generator.reference.site import shown
+
+from .pages import GUIDES, ROOT, examples_of
+
+PACKAGE: Final = "ev_energy_async"
+# Where users import from. Of the other packages they need what the guides import.
+PACKAGES: Final = (
+    *("auth", "backends.postgres", "backends.redis", "budget", "checkpoint", "errors", "fleet", "lease", "metrics"),
+    *("otel", "report", "sandbox", "scopes", "speed", "tables", "tenants", "tenants.postgres", "testing", "webhooks"),
+)
+# The first two are msgspec's, and the page on values says what they are.
+FOREIGN: Final = frozenset({"UNSET", "UnsetType", "__version__"})
+
+
+def names_of(module: Any) -> list[str]:
+    return list(getattr(module, "__all__", ())) if isinstance(module, ModuleType) else []
+
+
+def imported_by_guides() -> set[str]:
+    """The dotted names that examples of the guides import from the package; its models are in the generated pages."""
+    found: set[str] = set()
+    for example in examples_of(*GUIDES):
+        for node in ast.walk(ast.parse(f"async def example():\n{textwrap.indent(example.code, '    ')}")):
+            if isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith(f"{PACKAGE}."):
+                found |= {f"{node.module}.{each.name}" for each in node.names}
+    return {each for each in found if not each.startswith(f"{PACKAGE}.models.")}
+
+
+def test_the_reference_shows_every_public_name() -> None:
+    values: dict[str, list[Any]] = {}
+    for path in shown():
+        value = resolve_name(path)
+        for name, each in [(path, value), *((name, getattr(value, name)) for name in names_of(value))]:
+            values.setdefault(name.rpartition(".")[2], []).append(each)
+    modules = [PACKAGE, *(f"{PACKAGE}.{each}" for each in PACKAGES)]
+    public = {f"{module}.{name}" for module in modules for name in names_of(importlib.import_module(module))}
+    lacking: list[str] = []
+    for path in sorted(public | imported_by_guides()):
+        name, value = path.rpartition(".")[2], resolve_name(path)
+        # A name of one package is shown where another gives the same thing.
+        is_shown = any(each is value for each in values.get(name, ()))
+        if not (is_shown or name in FOREIGN or isinstance(value, ModuleType)):
+            lacking.append(path)
+    assert lacking == []
+    assert len(public) > 250
+
+
+def test_the_client_is_shown_with_all_that_is_no_operation() -> None:
+    page = (ROOT / "docs/python/client.md").read_text("utf-8")
+    listed = re.findall(r"^ {8}- (\w+)$", page, re.MULTILINE)
+    methods = [name for kind in (Handles, Flows) for name in vars(kind) if not name.startswith("_")]
+    assert sorted(listed) == sorted(methods)
