@@ -19,7 +19,7 @@ from .conformance import responses_conform, watch
 from .leaks import no_leak, watching_all
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Generator, Iterator
 
 __all__ = [
     "START",
@@ -55,7 +55,13 @@ async def ev(network: Network, clock: FakeClock) -> AsyncIterator[EvEnergy]:  # 
         yield client
 
 
-def pytest_collection_finish() -> None:
-    """Leave what was imported and collected out of garbage collections, of which it would be most of the cost."""
-    gc.collect()
-    gc.freeze()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Leave what is imported and collected out of garbage collections, of which it would be most of the cost."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
