@@ -18,7 +18,7 @@ import pytest
 
 from ev_energy_async.sandbox.server.service import Outcome, Service
 
-from .openapi import FORMATS, Operation, document
+from .openapi import FORMATS, URI, Operation, absolute, document
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -91,9 +91,24 @@ def _validator(method: str, path: str, status: int) -> jsonschema_rs.Draft202012
     content: dict[str, Any] = declared.get("content", {}) or (_ANY_ERROR if status >= _FIRST_ERROR else {})
     if not content:
         return None
-    schema: dict[str, Any] = next(iter(content.values()))["schema"]
-    complete = schema | {"components": {"schemas": document().schemas}}
-    return jsonschema_rs.Draft202012Validator(complete, validate_formats=True, formats={"decimal": _is_decimal})
+    return _compiled(json.dumps(next(iter(content.values()))["schema"]))
+
+
+@cache
+def _compiled(schema: str) -> jsonschema_rs.Draft202012Validator:
+    """Return one validator for all responses of a schema: most of them are errors, which have the same."""
+    return jsonschema_rs.Draft202012Validator(
+        absolute(json.loads(schema)),
+        registry=_registry(),
+        validate_formats=True,
+        formats={"decimal": _is_decimal},
+    )
+
+
+@cache
+def _registry() -> jsonschema_rs.Registry:
+    # A copy of all schemas in each validator would add up to gigabytes.
+    return jsonschema_rs.Registry([(URI, {"components": {"schemas": document().schemas}})])
 
 
 def _is_decimal(text: str) -> bool:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 Node: TypeAlias = dict[str, Any]
 
 PATH: Final = Path(__file__).resolve().parent.parent / "openapi" / "ev-energy-v2.yaml"
+URI: Final = "urn:document"
+"""Where the references in an `absolute` schema point."""
 JSON: Final = "application/json"
 ULID: Final = "01HRFF3SEVSCRAV9B3CHVDFN0H"
 TIME: Final = dt.datetime(2026, 3, 14, 7, 5, 0, 250_000, tzinfo=dt.UTC)
@@ -180,7 +182,7 @@ class Document:
         self.data: Node = yaml.load(path.read_bytes(), Loader=_Loader)  # noqa: S506  # a safe loader, see above
         self.schemas: dict[str, Node] = self.data["components"]["schemas"]
         resource = DRAFT202012.create_resource(self.data)
-        self._registry: Registry[Any] = Registry[Any]().with_resource("urn:document", resource)
+        self._registry: Registry[Any] = Registry[Any]().with_resource(URI, resource)
         self._validators: dict[int, tuple[Node, Any]] = {}
 
     @cached_property
@@ -210,7 +212,7 @@ class Document:
         """Return the violations of a schema; empty if the value is valid."""
         # By identity, with the schema beside it: this keeps it alive, so no other can get its address.
         if id(schema) not in self._validators:
-            compiled = Draft202012Validator(_absolute(schema), registry=self._registry, format_checker=FORMATS)
+            compiled = Draft202012Validator(absolute(schema), registry=self._registry, format_checker=FORMATS)
             self._validators[id(schema)] = (schema, compiled)
         validator = self._validators[id(schema)][1]
         return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(value)]
@@ -286,15 +288,14 @@ def _inner(where: str, schema: Node) -> list[tuple[str, Any, bool]]:
     return lists + single + properties
 
 
-def _absolute(node: Any) -> Any:
+def absolute(node: Any) -> Any:
     """Return a schema whose references name the document they point into."""
     if is_array(node):
-        return [_absolute(each) for each in node]
+        return [absolute(each) for each in node]
     if not is_object(node):
         return node
     return {
-        key: f"urn:document{each}" if key == "$ref" and isinstance(each, str) else _absolute(each)
-        for key, each in node.items()
+        key: f"{URI}{each}" if key == "$ref" and isinstance(each, str) else absolute(each) for key, each in node.items()
     }
 
 

@@ -17,6 +17,7 @@ import pytest_asyncio
 from ev_energy_async.sandbox import Sandbox, SteppedClock
 from ev_energy_async.sandbox.handlers import HANDLERS
 from ev_energy_async.sandbox.protocol.document import Document, Operation, load
+from tests.openapi import URI, absolute
 
 from .conftest import START, Answer, Client
 from .places import Places
@@ -29,11 +30,18 @@ def _raw() -> dict[str, Any]:
     return raw
 
 
-@cache
 def _validator(name: str, status: int) -> jsonschema_rs.Draft202012Validator:
-    schema = _raw()["operations"][name]["responses"][str(status)]["schema"]
-    whole = {**schema, "schemas": _raw()["schemas"]}
-    return jsonschema_rs.Draft202012Validator(whole, validate_formats=True)
+    return _compiled(json.dumps(_raw()["operations"][name]["responses"][str(status)]["schema"]))
+
+
+@cache
+def _compiled(schema: str) -> jsonschema_rs.Draft202012Validator:
+    return jsonschema_rs.Draft202012Validator(absolute(json.loads(schema)), registry=_registry(), validate_formats=True)
+
+
+@cache
+def _registry() -> jsonschema_rs.Registry:
+    return jsonschema_rs.Registry([(URI, {"schemas": _raw()["schemas"]})])
 
 
 def _judge(operation: Operation, answer: Answer) -> None:
