@@ -234,8 +234,12 @@ async def test_all_sub_sessions_of_the_sandbox_come_once() -> None:
         assert due
         assert due <= set(ended)
         assert {each.id for each in sessions if begin < each.start < upto} <= set(started)
-        for event in events:
-            usage = event.session.energy_usage
-            if isinstance(event, SubSessionEnded) and isinstance(usage, models.EnergyUsage):
-                total = sum(each["total_energy_delivered_watt_hours"] for each in usage.to_dict("json")["intervals"])
-                assert total == event.session.energy_delivered_watt_hours
+        expanded = [
+            (event.session.energy_delivered_watt_hours, event.session.energy_usage)
+            for event in events
+            if isinstance(event, SubSessionEnded) and isinstance(event.session.energy_usage, models.EnergyUsage)
+        ]
+        assert expanded
+        for energy, usage in expanded:
+            parts = usage.to_dict("json")["intervals"]
+            assert sum(each["total_energy_delivered_watt_hours"] for each in parts) == energy
