@@ -73,6 +73,28 @@ async def test_a_hint_lets_a_vehicle_be_read_before_the_others() -> None:
         watch.notify(webhook(None))
 
 
+async def test_each_hint_is_read_within_three_minutes_although_others_wait_for_the_budget() -> None:
+    api, cars = scarce(count=150, limit=100)
+    for car in cars:
+        for minutes in range(2, 400, 10):
+            car.log(minutes)
+    sent: list[tuple[float, str]] = []
+    api.fail = lambda _number, request: sent.append((api.clock.elapsed, request.path))
+    watch = api.watch(logs={"status"})
+    assert end(await cycles(watch, 6)).waiting > 50
+    for _ in range(12):
+        # By itself it would be the last one to be read again.
+        hinted = next(path for _, path in reversed(sent) if "/status_logs" in path)
+        before, count = api.clock.elapsed, len(sent)
+        assert watch.notify(hinted.split("/")[2])
+        while hinted not in (paths := [path for _, path in sent[count:]]):
+            await anext(watch)
+        read_at, _ = sent[count + paths.index(hinted)]
+        assert read_at - before <= 180
+    times = [time for time, _ in sent]
+    assert max(sum(begin <= time < begin + 3_600 for time in times) for begin in times) <= 100
+
+
 async def test_a_hint_is_noticed_although_the_next_page_is_minutes_away(monkeypatch: pytest.MonkeyPatch) -> None:
     api, [car, *_], clock = fleet(3)
     car.log(0.5)
