@@ -14,8 +14,9 @@ import attrs
 
 from ev_energy_async.codec.dicts import to_dict
 from ev_energy_async.codec.encoding import encode
-from ev_energy_async.errors import InvalidArgument
-from ev_energy_async.values import UNSET, Model, is_array, is_mapping
+from ev_energy_async.errors import DecodeError, InvalidArgument
+from ev_energy_async.masking import Secret
+from ev_energy_async.values import UNSET, Model, is_list, is_mapping
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -33,7 +34,8 @@ class AsDict:
 
         Args:
             mode: `python` keeps times, durations, decimals and errors as they are. `json` makes JSON values of all:
-                times as RFC 3339, durations in seconds, errors as text, infinity as null.
+                times as RFC 3339, durations in seconds, errors as text, infinity and functions as null, secrets as
+                `***`, and other objects as the name of their class.
 
         Raises:
             InvalidArgument: There is no such mode.
@@ -60,8 +62,11 @@ def public_fields(value: object) -> Iterator[tuple[str, Any]]:
 
 
 def json_value(instance: object, field: object, value: object) -> Any:  # noqa: ARG001  # what attrs calls it with
-    """Return a value as JSON has it, for `attrs.asdict(..., value_serializer=json_value)`."""
-    return None if callable(value) or value is UNSET else _out(value, "json")
+    """Return a value as JSON has it, for `attrs.asdict(..., value_serializer=json_value)`.
+
+    Beyond what `to_dict("json")` does, absent fields are null.
+    """
+    return None if value is UNSET else _out(value, "json")
 
 
 def _out(value: Any, mode: Literal["python", "json"]) -> Any:
@@ -71,7 +76,7 @@ def _out(value: Any, mode: Literal["python", "json"]) -> Any:
         return {name: _out(member, mode) for name, member in public_fields(value) if member is not UNSET}
     if is_mapping(value):
         return {str(key): _out(member, mode) for key, member in value.items() if member is not UNSET}
-    if is_array(value) or isinstance(value, set | frozenset):
+    if is_list(value) or isinstance(value, set | frozenset):
         items = [_out(item, mode) for item in cast("Iterable[Any]", value)]
         return sorted(items, key=repr) if isinstance(value, set | frozenset) else items
     return value if mode == "python" else _json(value)
@@ -86,4 +91,11 @@ def _json(value: Any) -> Any:
         return value.decode(errors="replace")
     if isinstance(value, Exception):
         return f"{type(value).__name__}: {value}"
-    return json.loads(encode(value))
+    if isinstance(value, Secret):
+        return str(value)
+    if callable(value):
+        return None
+    try:
+        return json.loads(encode(value))
+    except DecodeError:
+        return type(value).__name__  # a store of tokens, for one, is no data

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import attrs
 
 from ev_energy_async.checkpoint import Advance, CheckpointConflict
+from ev_energy_async.codec import AsDict
 from ev_energy_async.fleet.watch.stream import E_co, Watch
 from ev_energy_async.lease import Keeper, LeaseLost
 
@@ -33,7 +34,7 @@ _LOG: Final = logging.getLogger("ev_energy_async")
 
 
 @attrs.frozen
-class Role:
+class Role(AsDict):
     """The part that a process has in a watch with a lease.
 
     Attributes:

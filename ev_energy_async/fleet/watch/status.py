@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from ev_energy_async import models
-from ev_energy_async.codec import decode
+from ev_energy_async.codec import AsDict, decode
 from ev_energy_async.devices import DEVICES
 from ev_energy_async.ids import id_text
 from ev_energy_async.instants import ALWAYS, moment
@@ -27,7 +27,7 @@ __all__ = ["DeviceStatus", "States"]
 
 
 @attrs.frozen(kw_only=True)
-class DeviceStatus:
+class DeviceStatus(AsDict):
     """The latest known status of a device.
 
     Attributes:
