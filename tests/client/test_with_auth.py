@@ -107,7 +107,7 @@ async def test_closing_a_view_leaves_the_client_open() -> None:
 async def test_tokens_that_end_together_are_no_storm(clock: FakeClock) -> None:
     under_way = most = 0
 
-    async def slowly(line: Connection, server: RawServer) -> None:
+    async def slowly(line: Connection, _: RawServer) -> None:
         nonlocal under_way, most
         while request := await line.receive():
             if b"/o/token/" in request:
