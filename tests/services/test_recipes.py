@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import re
-import textwrap
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from redis.asyncio import Redis
 
+from tests.documentation.pages import ROOT, examples_of
+
 if TYPE_CHECKING:
     from .servers import RedisServer
 
-PAGE = Path(__file__).parents[2] / "docs" / "beyond-one-process.md"
-
 
 async def test_an_event_that_is_appended_twice_is_in_the_stream_once(redis: RedisServer, place: str) -> None:
-    [recipe] = [each for each in re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL) if "XADD" in each]
+    [recipe] = [each for each in examples_of(ROOT / "docs" / "beyond-one-process.md") if "XADD" in each.code]
     names: dict[str, Any] = {}
-    exec(textwrap.dedent(recipe), names)  # noqa: S102  # what readers are told to run
+    exec(recipe.code, names)  # noqa: S102  # what readers are told to run
     async with Redis.from_url(redis.url) as client:  # pyright: ignore[reportUnknownMemberType]  # it has no types
         for number in range(2):
             for key in ("vhcl1/status/a", "vhcl1/status/b"):
