@@ -56,10 +56,12 @@ def face(package: str, **homes: Sequence[str]) -> tuple[Callable[[str], Any], Ca
 
 
 class _LazyModule(ModuleType):
-    """A stand-in that imports its module when it is first asked for something."""
+    """A stand-in that imports its module when it is first asked for something, and keeps what it was asked for."""
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(importlib.import_module(self.__name__), name)
+        value = getattr(importlib.import_module(self.__name__), name)
+        setattr(self, name, value)
+        return value
 
 
 def lazy_module(name: str) -> ModuleType:

@@ -14,6 +14,7 @@ import pytest
 
 import ev_energy_async
 from ev_energy_async import api, models
+from ev_energy_async._lazy import lazy_module
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -105,6 +106,20 @@ def test_every_error_that_can_be_raised_can_be_caught_by_name() -> None:
 
 def test_importing_the_package_imports_none_of_it() -> None:
     assert below(loaded_by("import ev_energy_async"), "ev_energy_async") == {"ev_energy_async._lazy"}
+
+
+def test_a_lazy_module_is_imported_when_it_is_first_used_and_what_was_used_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "seldom_used.py").write_text("class Thing: ...\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    lazy = lazy_module("seldom_used")
+    assert "seldom_used" not in sys.modules
+    first = lazy.Thing
+
+    del sys.modules["seldom_used"]
+
+    assert lazy.Thing is first
 
 
 def test_a_client_costs_only_what_it_needs() -> None:

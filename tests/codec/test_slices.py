@@ -13,8 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ev_energy_async import DecodeError, EvEnergy
-from ev_energy_async import codec as face
-from ev_energy_async.codec import AT_ONCE, Codec, codec, decode, decode_strict, finish, slices, strict
+from ev_energy_async.codec import AT_ONCE, Codec, codec, decode, decode_strict, finish, slices, strict, tolerant
 from ev_energy_async.codec.slices import SLICE, groups
 from ev_energy_async.models import Region, RegionDetail, VehicleStatusLog
 
@@ -164,7 +163,7 @@ def test_no_page_holds_the_event_loop_for_long(what: str, monkeypatch: pytest.Mo
 
     # In microseconds, as measured: the fast path, the tolerant path.
     monkeypatch.setattr(codec, "decode_certain", counted(strict.decode_certain, 5))
-    monkeypatch.setattr(face, "structure", counted(face.structure, 200))
+    monkeypatch.setattr("ev_energy_async.codec.codec.tolerant.structure", counted(tolerant.structure, 200))
     longest = 0
     steps = Codec().item_steps(HOSTILE[what](), VehicleStatusLog)
     with suppress(StopIteration, DecodeError):
