@@ -17,12 +17,13 @@ from ev_energy_async.cli.entries import entry
 from ev_energy_async.cli.exits import Incomplete
 from ev_energy_async.cli.kit import argument, command, option
 from ev_energy_async.cli.output import Output, View
+from ev_energy_async.cli.rows import item_type_of
 from ev_energy_async.cli.times import FIRST_TIME, LAST_TIME
-from ev_energy_async.devices import PAGE_SIZE
-from ev_energy_async.fleet import Backfill
+from ev_energy_async.devices import DEVICES, PAGE_SIZE
 from ev_energy_async.fleet.backfill import PRIORITY
 from ev_energy_async.tables import ParquetSink, Written
 from ev_energy_async.tables.lean import lean_of
+from ev_energy_async.tables.lock import table_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
@@ -30,14 +31,15 @@ if TYPE_CHECKING:
     from ev_energy_async import EvEnergy, Paginator
     from ev_energy_async.cli.progress import Progress
     from ev_energy_async.cli.session import Session
+    from ev_energy_async.fleet import Backfill
 
 __all__ = ["export"]
 
 _LOGS: Final = {
-    "vehicle_status_log": "status",
-    "vehicle_api_error_log": "error",
-    "vehicle_command_log": "command",
-    "vehicle_location_log": "location",
+    table_of(item_type_of(row.kind, log.function)).table: (row, log)
+    for row in DEVICES.values()
+    for log in row.logs.values()
+    if log.function
 }
 _LISTS: Final = {"vehicle": "list_vehicles", "evse": "list_evses", "user": "list_users"}
 _SUB_SESSIONS: Final = "charging_sub_session"
@@ -75,7 +77,7 @@ def export(session: Session, tables: tuple[str, ...], **given: Any) -> Any:
     after it, with no row lost and none twice. Without --resume all of the time is read and written again, so take
     another folder, or a time that was not exported yet.
 
-    The exit code is 7 if vehicles could not be read; --resume tries just those again.
+    The exit code is 7 if devices could not be read; --resume tries just those again.
     """
     return _export(session, tables, given)
 
@@ -98,7 +100,7 @@ async def _export(session: Session, tables: tuple[str, ...], given: dict[str, An
                 counts = {"rows": written.rows, "repeated": written.repeated, "failed": written.failed}
                 output.write([entry({"table": table, **counts, "files": len(written.parts)})])
     if failed:
-        raise Incomplete(f"{failed:,} vehicles or logs could not be read; --resume tries them again")
+        raise Incomplete(f"{failed:,} devices or logs could not be read; --resume tries them again")
 
 
 async def _export_table(
@@ -121,7 +123,7 @@ async def _export_table(
         async with ParquetSink(root, name=f"export-{table}", on_flush=wrote) as sink:
             cursor = _cursor_of(run, sink.cursor)
             source = _source(ev, table, since, until, cursor)
-            async with _counted(ev, source, bar, is_new=cursor is None):
+            async with _counted(ev, table, source, bar, is_new=cursor is None):
                 written = await sink.write(_Run(run, source))
     if not written.failed:
         note.unlink()
@@ -129,11 +131,12 @@ async def _export_table(
 
 
 @contextlib.asynccontextmanager
-async def _counted(ev: EvEnergy, source: Any, bar: Progress, *, is_new: bool) -> AsyncGenerator[None]:
-    """Show meanwhile how many of the vehicles are done; to count them costs a request for each hundred."""
-    if not bar.is_shown or not isinstance(source, Backfill):
+async def _counted(ev: EvEnergy, table: str, source: Any, bar: Progress, *, is_new: bool) -> AsyncGenerator[None]:
+    """Show meanwhile how many of the devices are done; to count them costs a request for each hundred."""
+    if not bar.is_shown or table not in _LOGS:
         yield
         return
+    row, _ = _LOGS[table]
 
     async def show() -> None:
         while True:
@@ -145,7 +148,8 @@ async def _counted(ev: EvEnergy, source: Any, bar: Progress, *, is_new: bool) ->
         # What goes wrong here goes wrong with the export too, which says so.
         with contextlib.suppress(EvEnergyError):
             counting = ev.with_options(priority=PRIORITY)
-            async for page in api.list_vehicles(counting, page_size=PAGE_SIZE, on_bad_item="skip").pages():
+            devices = getattr(api, row.list_devices)(counting, page_size=PAGE_SIZE, on_bad_item="skip")
+            async for page in devices.pages():
                 total += len(page)
             bar.expect(total)
 
@@ -196,7 +200,8 @@ def _cursor_of(run: str, kept: str | None) -> str | None:
 def _source(ev: EvEnergy, table: str, since: dt.datetime, until: dt.datetime, cursor: str | None) -> Any:
     if table in _LOGS:
         fleet: Any = ev.fleet  # which log it is only shows now
-        logs: Backfill[Any] = fleet.logs(_LOGS[table], since=since, until=until, cursor=cursor)
+        row, log = _LOGS[table]
+        logs: Backfill[Any] = fleet.logs(log.log, kind=row.kind, since=since, until=until, cursor=cursor)
         logs.lean(lean_of)  # the sink does so with a bare backfill only
         return logs
     found: Paginator[Any]

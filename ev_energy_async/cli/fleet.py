@@ -15,6 +15,7 @@ from ev_energy_async.cli.kit import Group, argument, command, option
 from ev_energy_async.cli.output import Output, View, show
 from ev_energy_async.cli.rows import item_type_of
 from ev_energy_async.cli.times import DURATION, FIRST_TIME, LAST_TIME
+from ev_energy_async.devices import DEVICES
 from ev_energy_async.fleet import CycleFinished, ErrorLogged, IntegrationChanged, LogRead, PollFailed, StatusLogged
 from ev_energy_async.values import or_none
 
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["fleet"]
 
-_LOGS: Final = ("status", "error")
+_LOGS: Final = DEVICES["vehicles"].watched
+_SHOWN: Final = tuple(kind for kind, row in DEVICES.items() if row.is_shown)
 _STATUS_COLUMNS: Final = tuple(
     f"latest_status_log.{name}" for name in ("sampled_at", "state", "state_of_charge_percentage", "is_charging")
 )
@@ -48,15 +50,15 @@ async def _with(session: Session, place: str) -> AsyncGenerator[tuple[EvEnergy, 
 
 
 @command("snapshot", examples=("ev-energy fleet snapshot", "ev-energy fleet snapshot --kind evses -o csv"))
-@option("--kind", type=click.Choice(("vehicles", "evses")), default="vehicles", help="Default: vehicles.")
+@option("--kind", type=click.Choice(_SHOWN), default="vehicles", help="Which devices. Default: vehicles.")
 def snapshot(session: Session, kind: Any) -> Any:
-    """Show every vehicle, or every charger, with its newest status log; 100 cost a request."""
+    """Show every vehicle, or every device of another kind, with its newest status log; 100 cost a request."""
     return _snapshot(session, kind)
 
 
 async def _snapshot(session: Session, kind: Any) -> None:
     first = ("id", "description", "integrated", *_STATUS_COLUMNS) if kind == "vehicles" else ("id", *_STATUS_COLUMNS)
-    view = View(model=item_type_of(kind, f"list_{kind}"), expand=["latest_status_log"], first=first)
+    view = View(model=item_type_of(kind, DEVICES[kind].list_devices), expand=["latest_status_log"], first=first)
     async with session.client() as ev:
         with Output(session, view) as output, session.progress(kind) as bar:
             async for page in ev.fleet.snapshot(kind).pages():

@@ -96,6 +96,11 @@ class DeviceKind:
         return tuple(cast("WatchedLog", row.log) for row in self.logs.values() if row.is_watched)
 
     @property
+    def is_shown(self) -> bool:
+        """Whether snapshots show the newest regular log."""
+        return self.regular.newest is not None
+
+    @property
     def regular(self) -> LogKind:
         """The log that a device writes regularly, as opposed to that of its errors."""
         return next(iter(self.logs.values()))

@@ -15,7 +15,7 @@ from ev_energy_async.codec import AsDict
 from ev_energy_async.devices import DEVICES, log_names
 from ev_energy_async.errors import InvalidArgument
 from ev_energy_async.fleet.allotment import ERROR_SHARE, EVERY, HOUR, PAST, REPORT_EVERY, Allotment, Demand, allot, wish
-from ev_energy_async.fleet.plan_words import is_shown, named, spoken
+from ev_energy_async.fleet.plan_words import named, spoken
 from ev_energy_async.fleet.sub_sessions.looks import EVERY as LOOK_EVERY
 from ev_energy_async.fleet.sub_sessions.looks import SETTLE, Looks  # the face leads to watches, which show plans
 from ev_energy_async.values import UNSET
@@ -109,7 +109,9 @@ class Plan(AsDict):
         shown = [f"{count:,} {named(kind, count)}" for kind, count in counts.items()]
         count = " and ".join([*([", ".join(shown[:-1])] if shown[:-1] else []), shown[-1]])
         cost = f"{self.requests.total:,.0f} of {self.budget:,} requests an hour"
-        parts = [f"the newest status within {spoken(self.every)}"] if any(map(is_shown, counts)) else []
+        parts = (
+            [f"the newest status within {spoken(self.every)}"] if any(DEVICES[kind].is_shown for kind in counts) else []
+        )
         is_apart = self.complete_within == math.inf
         if self.complete_within is None:
             parts.append("without the history between")
@@ -137,7 +139,7 @@ class Plan(AsDict):
             complete = "-" if within is None or within == math.inf else spoken(within)
             yield ""
             yield f"  {kind:<16}{part.requests.total:>10,.0f}{part.requests.total / self.budget:>16.1%}"
-            if is_shown(kind):
+            if DEVICES[kind].is_shown:
                 yield f"    newest within {spoken(part.every)}, every log within {complete}"
             else:
                 pages = f"{part.requests.history + part.requests.late:,.0f} pages an hour"
@@ -274,7 +276,7 @@ def _demand_of(kind: str, count: int, like: Demand) -> Demand:
         error_share=like.error_share if "error" in row.watched else 0.0,
         # What has no collection shows its newest log, and that is all.
         complete_within=like.complete_within if row.regular.function else 0.0,
-        is_shown=row.regular.newest is not None,
+        is_shown=row.is_shown,
     )
 
 

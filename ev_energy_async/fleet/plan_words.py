@@ -5,17 +5,10 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from ev_energy_async.devices import DEVICES
-
-__all__ = ["is_shown", "named", "spoken"]
+__all__ = ["named", "spoken"]
 
 # Seconds from which on days are counted.
 _DAYS: Final = 2 * 86_400
-
-
-def is_shown(kind: str) -> bool:
-    """Return whether snapshots show the newest log of a kind of devices."""
-    return DEVICES[kind].regular.newest is not None
 
 
 def named(kind: str, count: int) -> str:

@@ -72,7 +72,7 @@ class Reader:
         """
         from ev_energy_async import api  # noqa: PLC0415  # loaded when something is asked for
 
-        shown = {name: row for name, row in DEVICES.items() if row.regular.newest is not None}
+        shown = {name: row for name, row in DEVICES.items() if row.is_shown}
         if kind not in shown:
             raise InvalidArgument("kind", kind, f"one of {', '.join(map(repr, shown))}")
         row = shown[kind]

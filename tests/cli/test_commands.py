@@ -18,6 +18,7 @@ from ev_energy_async import SqliteCheckpoint
 from ev_energy_async.checkpoint import CheckpointError
 from ev_energy_async.cli.app import app
 from ev_energy_async.cli.kit import Command, Group
+from ev_energy_async.devices import DEVICES
 from ev_energy_async.sandbox.faults import FaultPlan, plan_of
 from ev_energy_async.webhooks import WebhookVerifier
 
@@ -123,6 +124,15 @@ async def test_an_export_goes_on_where_vehicles_could_not_be_read(places: Places
     assert len(keys) == len(set(keys))
     assert any(key.startswith(logs) for key in keys)
     assert "nothing to resume" in (await user.runs(*words, "--resume")).stderr
+
+
+@pytest.mark.parametrize("kind", [kind for kind, row in DEVICES.items() if row.is_shown])
+async def test_a_snapshot_shows_the_devices_of_a_kind(user: User, kind: str) -> None:
+    shown = await user.runs("fleet", "snapshot", "--kind", kind, "-o", "json")
+    listed = await user.runs("api", kind, "list", "--expand", "latest_status_log", "-o", "json")
+
+    assert (shown.exit_code, listed.exit_code) == (0, 0), shown.output
+    assert json.loads(shown.stdout) == json.loads(listed.stdout)
 
 
 async def test_logs_are_those_of_the_device_and_its_kind(places: Places, user: User) -> None:

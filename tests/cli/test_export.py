@@ -14,6 +14,7 @@ from ev_energy_async import api
 from ev_energy_async.cli import export
 from ev_energy_async.cli.progress import Progress
 from ev_energy_async.cli.session import Session
+from ev_energy_async.devices import DEVICES
 from ev_energy_async.sandbox.faults import FaultPlan, plan_of
 from ev_energy_async.tables import ParquetSink
 
@@ -152,6 +153,18 @@ async def test_resuming_exports_also_the_tables_that_the_interrupted_export_did_
     assert "nothing to resume" not in resumed.stderr
     await another.run(tables[1], *NEWER)
     assert exports.keys(tables[1]) == sorted([*before, *another.keys(tables[1])])
+
+
+async def test_each_log_that_devices_keep_a_collection_of_is_exported(exports: Exports) -> None:
+    tables = [name for name in export.export.params[0].type.to_info_dict()["choices"] if name.endswith("_log")]
+    assert len(tables) == sum(bool(log.function) for row in DEVICES.values() for log in row.logs.values())
+
+    done = await exports.run(*tables, "--since", "1h")
+
+    assert done.exit_code == 0, done.output
+    rows = {each["table"]: each["rows"] for each in json.loads(done.stdout)}
+    assert list(rows) == tables
+    assert rows["evse_status_log"] == len(exports.keys("evse_status_log")) > 0
 
 
 async def test_bounds_that_contradict_each_other_leave_an_interrupted_export_to_be_resumed(exports: Exports) -> None:

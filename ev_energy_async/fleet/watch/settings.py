@@ -223,7 +223,7 @@ class Provision:
             past=rules.past / SECOND,
             lateness=self.outlook.lateness(now),
             is_status=rules.status,
-            is_shown=settings.kind.regular.newest is not None,
+            is_shown=settings.kind.is_shown,
         )
 
     @property

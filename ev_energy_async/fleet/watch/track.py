@@ -270,7 +270,7 @@ class Track:
         if selects is not None and not selects(device):
             return False
         cycle.seen += 1
-        is_shown = self._rules.of.regular.newest is not None
+        is_shown = self._rules.of.is_shown
         look = look_at(
             device,
             self.state.devices.get(device.id),
