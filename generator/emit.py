@@ -171,10 +171,10 @@ def docstring(text: str, indent: int) -> str:
     one = prose(text, indent, first=3)
     if "\n" not in one and indent + len(one) + 6 <= _WIDTH:
         return f'"""{one}"""'
-    sentence, _, rest = re.sub(r"\s+", " ", text.strip()).partition(". ")
-    head = prose(f"{sentence}.", indent, first=3)
+    sentence, *rest = re.split(r"(?<=\.)\s+", text.strip(), maxsplit=1)
+    head = prose(sentence, indent, first=3)
     if rest and "\n" not in head:
-        one = f"{head}\n\n{' ' * indent}{prose(rest, indent)}"
+        one = f"{head}\n\n{' ' * indent}{prose(rest[0], indent)}"
     return f'"""{one}\n{" " * indent}"""'
 
 

@@ -82,9 +82,9 @@ def class_text(own: str, places: Sequence[Place]) -> str:
     prop = next((place.prop for place in places if place.prop), "")
     if not prop:
         return f"An item of {of}."
-    head = f"The `{prop}` of {of}." if places[0].is_value else f"One of the `{prop}` of {of}."
+    where = f"The `{prop}` of {of}." if places[0].is_value else f"One of the `{prop}` of {of}."
     said = _without_null(own) if own else ""
-    return f"{head}\n\n{said}" if said else head
+    return f"{said}\n\n{where}" if said else where
 
 
 def _without_null(text: str) -> str:

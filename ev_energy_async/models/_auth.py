@@ -18,9 +18,9 @@ __all__ = [
 
 
 class PasswordResetResultStatus(OpenStrEnum):
-    """The `status` of `PasswordResetResult`.
+    """Always `password_reset_email_sent`, whether or not an email was sent.
 
-    Always `password_reset_email_sent`, whether or not an email was sent.
+    The `status` of `PasswordResetResult`.
     """
 
     PASSWORD_RESET_EMAIL_SENT = "password_reset_email_sent"

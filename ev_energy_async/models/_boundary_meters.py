@@ -19,10 +19,11 @@ __all__ = [
 
 
 class BoundaryMeterStatusLogStatus(OpenStrEnum):
-    """The `status` of `BoundaryMeterStatusLog`.
+    """Direction of flow, derived from `power_watts`.
 
-    Direction of flow, derived from `power_watts`. `IDLE` means that no power flows, `UNKNOWN` that the direction cannot
-    be determined.
+    `IDLE` means that no power flows, `UNKNOWN` that the direction cannot be determined.
+
+    The `status` of `BoundaryMeterStatusLog`.
     """
 
     EXPORTING = "EXPORTING"

@@ -66,9 +66,9 @@ class ChargingSubSessionAssessmentRatingsValue(OpenStrEnum):
 
 
 class ChargingSubSessionCo2IntensityClassification(OpenStrEnum):
-    """The `co2_intensity_classification` of `ChargingSubSession`.
+    """Class of the estimated carbon intensity, from `very low` to `very high`.
 
-    Class of the estimated carbon intensity, from `very low` to `very high`.
+    The `co2_intensity_classification` of `ChargingSubSession`.
     """
 
     HIGH = "high"
@@ -82,9 +82,9 @@ class ChargingSubSessionCo2IntensityClassification(OpenStrEnum):
 
 
 class ChargingSubSessionCreatedWebhookType(OpenStrEnum):
-    """The `type` of `ChargingSubSessionCreatedWebhook`.
+    """Event type, always `charging_sub_session.created`; the same as the `svix-event-type` header.
 
-    Event type, always `charging_sub_session.created`; the same as the `svix-event-type` header.
+    The `type` of `ChargingSubSessionCreatedWebhook`.
     """
 
     CHARGING_SUB_SESSION_CREATED = "charging_sub_session.created"
@@ -94,10 +94,10 @@ class ChargingSubSessionCreatedWebhookType(OpenStrEnum):
 
 
 class ChargingSubSessionDebugMetadataEnergyUsageCalculationMethod(OpenStrEnum):
-    """The `energy_usage_calculation_method` of `ChargingSubSessionDebugMetadata`.
-
-    Source of the energy figures, for instance a meter (`METERED`) or an estimate from the charge level
+    """Source of the energy figures, for instance a meter (`METERED`) or an estimate from the charge level
     (`ESTIMATED_CHARGE_LEVEL`).
+
+    The `energy_usage_calculation_method` of `ChargingSubSessionDebugMetadata`.
     """
 
     BETA_ESTIMATED_CHARGE_ENERGY_ADDED = "BETA_ESTIMATED_CHARGE_ENERGY_ADDED"
@@ -114,9 +114,9 @@ class ChargingSubSessionDebugMetadataEnergyUsageCalculationMethod(OpenStrEnum):
 
 
 class ChargingSubSessionDebugMetadataEnergyUsageInterpolationMethod(OpenStrEnum):
-    """The `energy_usage_interpolation_method` of `ChargingSubSessionDebugMetadata`.
+    """Method by which gaps between readings were filled when energy usage was calculated.
 
-    Method by which gaps between readings were filled when energy usage was calculated.
+    The `energy_usage_interpolation_method` of `ChargingSubSessionDebugMetadata`.
     """
 
     LINEAR = "LINEAR"
@@ -127,9 +127,11 @@ class ChargingSubSessionDebugMetadataEnergyUsageInterpolationMethod(OpenStrEnum)
 
 
 class ChargingSubSessionDebugMetadataFinishReason(OpenStrEnum):
-    """The `finish_reason` of `ChargingSubSessionDebugMetadata`.
+    """Reason the sub-session finished, such as `EVSE_DISCONNECT`.
 
-    Reason the sub-session finished, such as `EVSE_DISCONNECT`. More values may be added.
+    More values may be added.
+
+    The `finish_reason` of `ChargingSubSessionDebugMetadata`.
     """
 
     ADMIN_ACTION = "ADMIN_ACTION"
@@ -150,9 +152,9 @@ class ChargingSubSessionDebugMetadataFinishReason(OpenStrEnum):
 
 
 class ChargingSubSessionDebugMetadataSolarIntegrationType(OpenStrEnum):
-    """The `solar_integration_type` of `ChargingSubSessionDebugMetadata`.
+    """Kind of solar integration of the charger.
 
-    Kind of solar integration of the charger.
+    The `solar_integration_type` of `ChargingSubSessionDebugMetadata`.
     """
 
     HARDWARE = "HARDWARE"
@@ -166,9 +168,11 @@ class ChargingSubSessionDebugMetadataSolarIntegrationType(OpenStrEnum):
 
 
 class ChargingSubSessionDebugMetadataStartReason(OpenStrEnum):
-    """The `start_reason` of `ChargingSubSessionDebugMetadata`.
+    """Reason the sub-session started, such as `EVSE_CONNECT` or `BOOST_START`.
 
-    Reason the sub-session started, such as `EVSE_CONNECT` or `BOOST_START`. More values may be added.
+    More values may be added.
+
+    The `start_reason` of `ChargingSubSessionDebugMetadata`.
     """
 
     ADMIN_CREATE_FAKE = "ADMIN_CREATE_FAKE"
@@ -189,9 +193,9 @@ class ChargingSubSessionDebugMetadataStartReason(OpenStrEnum):
 
 
 class ChargingSubSessionEndedWebhookType(OpenStrEnum):
-    """The `type` of `ChargingSubSessionEndedWebhook`.
+    """Event type, always `charging_sub_session.ended`; the same as the `svix-event-type` header.
 
-    Event type, always `charging_sub_session.ended`; the same as the `svix-event-type` header.
+    The `type` of `ChargingSubSessionEndedWebhook`.
     """
 
     CHARGING_SUB_SESSION_ENDED = "charging_sub_session.ended"
@@ -218,10 +222,12 @@ class ChargingSubSessionLabels(OpenStrEnum):
 
 
 class ChargingSubSessionMode(OpenStrEnum):
-    """The `mode` of `ChargingSubSession`.
+    """Charging mode.
 
-    Charging mode. `SMART`: optimised; `BOOST`: immediate; `UNMANAGED_HOME`: at home, not optimised; `MANAGED_OTG` and
-    `UNMANAGED_OTG`: public charging ("on the go"), optimised and not optimised.
+    `SMART`: optimised; `BOOST`: immediate; `UNMANAGED_HOME`: at home, not optimised; `MANAGED_OTG` and `UNMANAGED_OTG`:
+    public charging ("on the go"), optimised and not optimised.
+
+    The `mode` of `ChargingSubSession`.
     """
 
     BOOST = "BOOST"
@@ -235,10 +241,10 @@ class ChargingSubSessionMode(OpenStrEnum):
 
 
 class ChargingSubSessionSolarModeType(OpenStrEnum):
-    """The `solar_mode_type` of `ChargingSubSession`.
-
-    Use of solar power: none (`OFF`), together with the grid (`SOLAR_AND_GRID`), exclusive (`SOLAR_ONLY`) or combined
+    """Use of solar power: none (`OFF`), together with the grid (`SOLAR_AND_GRID`), exclusive (`SOLAR_ONLY`) or combined
     with smart charging (`SOLAR_SMART`).
+
+    The `solar_mode_type` of `ChargingSubSession`.
     """
 
     OFF = "OFF"
@@ -251,9 +257,9 @@ class ChargingSubSessionSolarModeType(OpenStrEnum):
 
 
 class DispatcherLogDeviceType(OpenStrEnum):
-    """The `device_type` of `DispatcherLog`.
+    """Kind of device the command is for: `EVSE` (charger) or `VEHICLE`.
 
-    Kind of device the command is for: `EVSE` (charger) or `VEHICLE`.
+    The `device_type` of `DispatcherLog`.
     """
 
     EVSE = "EVSE"
@@ -264,9 +270,9 @@ class DispatcherLogDeviceType(OpenStrEnum):
 
 
 class RecalculateChargingSubSessionEnergyUsagesResponseStatus(OpenStrEnum):
-    """The `status` of `RecalculateChargingSubSessionEnergyUsagesResponse`.
+    """`dry_run_completed` after a simulation, `recalculation_triggered` if the figures are being recalculated for real.
 
-    `dry_run_completed` after a simulation, `recalculation_triggered` if the figures are being recalculated for real.
+    The `status` of `RecalculateChargingSubSessionEnergyUsagesResponse`.
     """
 
     DRY_RUN_COMPLETED = "dry_run_completed"
@@ -277,12 +283,14 @@ class RecalculateChargingSubSessionEnergyUsagesResponseStatus(OpenStrEnum):
 
 
 class ScheduleIntervalScheduleType(OpenStrEnum):
-    """The `schedule_type` of `ScheduleInterval`.
+    """Origin of the instruction.
 
-    Origin of the instruction. `SMART`: optimisation; `BOOST`: immediate charging at full rate; `SOLAR_ONLY`: solar
-    power alone; `SOLAR_SMART`: solar and smart charging combined; `INITIAL_CHARGE_TIME`: a first charge that conditions
-    the battery; `BATTERY_WARMING`: warming in the hour before the vehicle must be ready; `V2G_DISCHARGE`: the vehicle
-    feeds the grid; `V2G_CHARGEBACK`: recharging after a V2G discharge; `LEGACY`: from before types were recorded.
+    `SMART`: optimisation; `BOOST`: immediate charging at full rate; `SOLAR_ONLY`: solar power alone; `SOLAR_SMART`:
+    solar and smart charging combined; `INITIAL_CHARGE_TIME`: a first charge that conditions the battery;
+    `BATTERY_WARMING`: warming in the hour before the vehicle must be ready; `V2G_DISCHARGE`: the vehicle feeds the
+    grid; `V2G_CHARGEBACK`: recharging after a V2G discharge; `LEGACY`: from before types were recorded.
+
+    The `schedule_type` of `ScheduleInterval`.
     """
 
     BATTERY_WARMING = "BATTERY_WARMING"
@@ -300,9 +308,9 @@ class ScheduleIntervalScheduleType(OpenStrEnum):
 
 
 class SchedulePlanEstimatedChargeRateSource(OpenStrEnum):
-    """The `estimated_charge_rate_source` of `SchedulePlan`.
+    """Source of the expected charging power.
 
-    Source of the expected charging power.
+    The `estimated_charge_rate_source` of `SchedulePlan`.
     """
 
     CURRENT_SESSION_EVSE_DATA_LOGS = "CURRENT_SESSION_EVSE_DATA_LOGS"
@@ -645,9 +653,9 @@ class ChargingSubSessionFlags(Model):
 
 @model
 class ChargingSubSessionLocation(Model):
-    """The `location` of `ChargingSubSession`.
+    """Place of charging: its name, coordinates, address and time zone.
 
-    Place of charging: its name, coordinates, address and time zone.
+    The `location` of `ChargingSubSession`.
     """
 
     address_1: str | UnsetType | None = attrs.field(default=UNSET, metadata={"personal": "address"})

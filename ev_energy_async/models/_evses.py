@@ -36,9 +36,9 @@ __all__ = [
 
 
 class EVSECommandLogReason(OpenStrEnum):
-    """The `reason` of `EVSECommandLog`.
+    """Reason for the command, for example `SCHEDULED_CHARGING` or `STOP_CHARGE`.
 
-    Reason for the command, for example `SCHEDULED_CHARGING` or `STOP_CHARGE`.
+    The `reason` of `EVSECommandLog`.
     """
 
     API_TRIGGERED_COMMAND = "API_TRIGGERED_COMMAND"
@@ -63,9 +63,11 @@ class EVSECommandLogReason(OpenStrEnum):
 
 
 class EVSEImportRequestProvider(OpenStrEnum):
-    """The `provider` of `EVSEImportRequest`.
+    """Provider of the charger's integration.
 
-    Provider of the charger's integration. Only the listed ones support import by serial number.
+    Only the listed ones support import by serial number.
+
+    The `provider` of `EVSEImportRequest`.
     """
 
     CHARGE_POINT = "ChargePoint"
@@ -81,9 +83,9 @@ class EVSEImportRequestProvider(OpenStrEnum):
 
 
 class EVSEOCPPCallResponseErrorCode(OpenStrEnum):
-    """The `error_code` of `EVSEOCPPCallResponse`.
+    """OCPP error code; `NoError` means success.
 
-    OCPP error code; `NoError` means success.
+    The `error_code` of `EVSEOCPPCallResponse`.
     """
 
     FORMATION_VIOLATION = "FormationViolation"
@@ -104,9 +106,9 @@ class EVSEOCPPCallResponseErrorCode(OpenStrEnum):
 
 
 class EVSEOCPPLogAction(OpenStrEnum):
-    """The `action` of `EVSEOCPPLog`.
+    """OCPP action, such as `MeterValues` or `RemoteStartTransaction`.
 
-    OCPP action, such as `MeterValues` or `RemoteStartTransaction`.
+    The `action` of `EVSEOCPPLog`.
     """
 
     AUTHORIZE = "Authorize"
@@ -154,9 +156,11 @@ class EVSEOCPPLogAction(OpenStrEnum):
 
 
 class EVSEOCPPLogDirection(OpenStrEnum):
-    """The `direction` of `EVSEOCPPLog`.
+    """Direction of the message, `Sent` or `Received`.
 
-    Direction of the message, `Sent` or `Received`. The filter of the list takes the same words in capitals.
+    The filter of the list takes the same words in capitals.
+
+    The `direction` of `EVSEOCPPLog`.
     """
 
     RECEIVED = "Received"

@@ -19,9 +19,9 @@ __all__ = [
 
 
 class HEMSystemEnergyStatsResponseResolution(OpenStrEnum):
-    """The `resolution` of `HEMSystemEnergyStatsResponse`.
+    """Length of each bucket: `PT30M` (half an hour), `P1D` (a day) or `P1M` (a calendar month).
 
-    Length of each bucket: `PT30M` (half an hour), `P1D` (a day) or `P1M` (a calendar month).
+    The `resolution` of `HEMSystemEnergyStatsResponse`.
     """
 
     P1_D = "P1D"

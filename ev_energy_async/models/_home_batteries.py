@@ -20,10 +20,11 @@ __all__ = [
 
 
 class HomeBatteryStatusLogOperationMode(OpenStrEnum):
-    """The `operation_mode` of `HomeBatteryStatusLog`.
+    """Operating strategy in effect, such as `SELF_RELIANCE` or `TIME_OF_USE`, as opposed to the state in `status`.
 
-    Operating strategy in effect, such as `SELF_RELIANCE` or `TIME_OF_USE`, as opposed to the state in `status`.
     `UNKNOWN` if it could not be determined.
+
+    The `operation_mode` of `HomeBatteryStatusLog`.
     """
 
     EXPORT_FOCUS = "EXPORT_FOCUS"
@@ -38,9 +39,9 @@ class HomeBatteryStatusLogOperationMode(OpenStrEnum):
 
 
 class HomeBatteryStatusLogStatus(OpenStrEnum):
-    """The `status` of `HomeBatteryStatusLog`.
+    """Operating state, derived from the battery's data: `CHARGING`, `DISCHARGING`, `IDLE`, `FAULT` or `UNKNOWN`.
 
-    Operating state, derived from the battery's data: `CHARGING`, `DISCHARGING`, `IDLE`, `FAULT` or `UNKNOWN`.
+    The `status` of `HomeBatteryStatusLog`.
     """
 
     CHARGING = "CHARGING"

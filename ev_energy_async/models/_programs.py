@@ -18,9 +18,9 @@ __all__ = [
 
 
 class ProgramVehicleCompatibilityType(OpenStrEnum):
-    """The `type` of `ProgramVehicleCompatibility`.
+    """Type of drive: `BEV` (battery electric) or `PHEV` (plug-in hybrid).
 
-    Type of drive: `BEV` (battery electric) or `PHEV` (plug-in hybrid).
+    The `type` of `ProgramVehicleCompatibility`.
     """
 
     BEV = "BEV"

@@ -35,9 +35,9 @@ __all__ = [
 
 
 class RebateEvidenceSupportingDataDataType(OpenStrEnum):
-    """The `data_type` of `RebateEvidenceSupportingData`.
+    """Type of value expected: an amount of money (`currency`) or text (`string`).
 
-    Type of value expected: an amount of money (`currency`) or text (`string`).
+    The `data_type` of `RebateEvidenceSupportingData`.
     """
 
     CURRENCY = "currency"
@@ -48,10 +48,10 @@ class RebateEvidenceSupportingDataDataType(OpenStrEnum):
 
 
 class UserRebateStatus(OpenStrEnum):
-    """The `status` of `UserRebate`.
-
-    Progress of the application form: `NOT_STARTED`, in progress (the two `PENDING_` values) or `COMPLETE`, as it is
+    """Progress of the application form: `NOT_STARTED`, in progress (the two `PENDING_` values) or `COMPLETE`, as it is
     once submitted. It says nothing about review or approval.
+
+    The `status` of `UserRebate`.
     """
 
     COMPLETE = "COMPLETE"
@@ -127,9 +127,9 @@ class RebateEvidenceType(Model):
 
 @model
 class RebateEvidenceTypeFile(Model):
-    """The `file` of `RebateEvidenceType`.
+    """File the user has provided for this evidence.
 
-    File the user has provided for this evidence.
+    The `file` of `RebateEvidenceType`.
     """
 
     name: str | UnsetType = UNSET

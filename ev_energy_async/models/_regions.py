@@ -37,9 +37,9 @@ __all__ = [
 
 
 class GeoJsonMultiPolygonType(OpenStrEnum):
-    """The `type` of `GeoJsonMultiPolygon`.
+    """GeoJSON type, always `MultiPolygon`.
 
-    GeoJSON type, always `MultiPolygon`.
+    The `type` of `GeoJsonMultiPolygon`.
     """
 
     MULTI_POLYGON = "MultiPolygon"
@@ -49,9 +49,9 @@ class GeoJsonMultiPolygonType(OpenStrEnum):
 
 
 class GeoJsonPolygonType(OpenStrEnum):
-    """The `type` of `GeoJsonPolygon`.
+    """GeoJSON type, always `Polygon`.
 
-    GeoJSON type, always `Polygon`.
+    The `type` of `GeoJsonPolygon`.
     """
 
     POLYGON = "Polygon"
@@ -61,9 +61,9 @@ class GeoJsonPolygonType(OpenStrEnum):
 
 
 class RegionGroupValidationResultGroupStatus(OpenStrEnum):
-    """The `status` of `RegionGroupValidationResultGroup`.
+    """Whether the group's name is free (`AVAILABLE`) or taken (`NAME_EXISTS`).
 
-    Whether the group's name is free (`AVAILABLE`) or taken (`NAME_EXISTS`).
+    The `status` of `RegionGroupValidationResultGroup`.
     """
 
     AVAILABLE = "AVAILABLE"
@@ -74,9 +74,9 @@ class RegionGroupValidationResultGroupStatus(OpenStrEnum):
 
 
 class RegionType(OpenStrEnum):
-    """The `type` of `RegionCreate`, `RegionDetail` and others.
+    """Type of region, `ELECTRICITY` or `OTHER`.
 
-    Type of region, `ELECTRICITY` or `OTHER`.
+    The `type` of `RegionCreate`, `RegionDetail` and others.
     """
 
     ELECTRICITY = "ELECTRICITY"
@@ -87,10 +87,12 @@ class RegionType(OpenStrEnum):
 
 
 class RegionValidationResultStatus(OpenStrEnum):
-    """The `status` of `RegionValidationResult`.
+    """Result for the region.
 
-    Result for the region. `OK`: it can be created; `NAME_EXISTS`: the name is taken; `INVALID_GEOMETRY`: the shape is
-    unusable; `INVALID`: something else is wrong.
+    `OK`: it can be created; `NAME_EXISTS`: the name is taken; `INVALID_GEOMETRY`: the shape is unusable; `INVALID`:
+    something else is wrong.
+
+    The `status` of `RegionValidationResult`.
     """
 
     INVALID = "INVALID"
@@ -247,9 +249,9 @@ class RegionGroupValidationResult(Model):
 
 @model
 class RegionGroupValidationResultGroup(Model):
-    """The `group` of `RegionGroupValidationResult`.
+    """Result for the group itself, apart from its regions.
 
-    Result for the group itself, apart from its regions.
+    The `group` of `RegionGroupValidationResult`.
     """
 
     name: str | UnsetType = UNSET
@@ -282,9 +284,9 @@ class RegionValidationResult(Model):
 
 @model
 class RegionValidationResultComputed(Model):
-    """The `computed` of `RegionValidationResult`.
+    """Figures on the merged geometry.
 
-    Figures on the merged geometry.
+    The `computed` of `RegionValidationResult`.
     """
 
     area_sq_km: float | UnsetType = attrs.field(default=UNSET, metadata={"unit": "km²"})

@@ -334,9 +334,9 @@ class CountryCode(OpenStrEnum):
 
 
 class EVSELifecycleState(OpenStrEnum):
-    """The `lifecycle_state` of `EVSE`.
+    """Latest recorded stage of installation and onboarding, such as `PENDING`, `COMMISSIONED` or `DECOMMISSIONED`.
 
-    Latest recorded stage of installation and onboarding, such as `PENDING`, `COMMISSIONED` or `DECOMMISSIONED`.
+    The `lifecycle_state` of `EVSE`.
     """
 
     COMMISSIONED = "COMMISSIONED"
@@ -354,10 +354,11 @@ class EVSELifecycleState(OpenStrEnum):
 
 
 class EVSELockMode(OpenStrEnum):
-    """The `lock_mode` of `EVSE`.
+    """Lock mode of the charger.
 
-    Lock mode of the charger. `UNLOCKED`: charges freely; `SMART`: charges only in the hours planned by smart charging;
-    `LOCKED`: never charges.
+    `UNLOCKED`: charges freely; `SMART`: charges only in the hours planned by smart charging; `LOCKED`: never charges.
+
+    The `lock_mode` of `EVSE`.
     """
 
     LOCKED = "LOCKED"
@@ -369,9 +370,9 @@ class EVSELockMode(OpenStrEnum):
 
 
 class EVSESiteCpmsConnection(OpenStrEnum):
-    """The `cpms_connection` of `EVSESite`.
+    """Charge point management system (CPMS) the site is linked to.
 
-    Charge point management system (CPMS) the site is linked to.
+    The `cpms_connection` of `EVSESite`.
     """
 
     CHARGEPOINT = "CHARGEPOINT"
@@ -382,10 +383,12 @@ class EVSESiteCpmsConnection(OpenStrEnum):
 
 
 class EVSEStatusLogControlPilotStatus(OpenStrEnum):
-    """The `control_pilot_status` of `EVSEStatusLog`.
+    """Control pilot state under SAE J1772.
 
-    Control pilot state under SAE J1772. `A`: nothing connected; `B`: plugged in, not charging; `C`: ready or charging,
-    no ventilation needed; `D`: charging, ventilation needed; `E`: shut off, no power; `F`: fault.
+    `A`: nothing connected; `B`: plugged in, not charging; `C`: ready or charging, no ventilation needed; `D`: charging,
+    ventilation needed; `E`: shut off, no power; `F`: fault.
+
+    The `control_pilot_status` of `EVSEStatusLog`.
     """
 
     A = "A"
@@ -400,9 +403,9 @@ class EVSEStatusLogControlPilotStatus(OpenStrEnum):
 
 
 class EVSEStatusLogMode(OpenStrEnum):
-    """The `mode` of `EVSEStatusLog`.
+    """Operating mode reported by the charger, such as `Charge`, `Discharge` or `Idle`.
 
-    Operating mode reported by the charger, such as `Charge`, `Discharge` or `Idle`.
+    The `mode` of `EVSEStatusLog`.
     """
 
     CHARGE = "Charge"
@@ -421,9 +424,9 @@ class EVSEStatusLogMode(OpenStrEnum):
 
 
 class NotificationCategory(OpenStrEnum):
-    """The `category` of `Notification`.
+    """Category of the notification, the same for all notifications with one `message_id`.
 
-    Category of the notification, the same for all notifications with one `message_id`.
+    The `category` of `Notification`.
     """
 
     ACTIONABLE = "ACTIONABLE"
@@ -437,10 +440,11 @@ class NotificationCategory(OpenStrEnum):
 
 
 class TariffType(OpenStrEnum):
-    """The `type` of `TariffBase`, `TariffDetail` and `Tariff`.
+    """Price structure, for instance `FLAT_RATE` (one rate) or `DUAL_RATE` (two rates).
 
-    Price structure, for instance `FLAT_RATE` (one rate) or `DUAL_RATE` (two rates). Returned only if your contract
-    includes it.
+    Returned only if your contract includes it.
+
+    The `type` of `TariffBase`, `TariffDetail` and `Tariff`.
     """
 
     DUAL_RATE = "DUAL_RATE"
@@ -455,10 +459,12 @@ class TariffType(OpenStrEnum):
 
 
 class VehicleIntegrated(OpenStrEnum):
-    """The `integrated` of `Vehicle`.
+    """Connection status.
 
-    Connection status. `ACTIVE`: connected and working; `INACTIVE`: the connection is broken, and usually the user must
-    reconnect; `UNINTEGRATED`: no integration.
+    `ACTIVE`: connected and working; `INACTIVE`: the connection is broken, and usually the user must reconnect;
+    `UNINTEGRATED`: no integration.
+
+    The `integrated` of `Vehicle`.
     """
 
     ACTIVE = "ACTIVE"
@@ -470,9 +476,11 @@ class VehicleIntegrated(OpenStrEnum):
 
 
 class VehicleModelDefaultConnectorType(OpenStrEnum):
-    """The `default_connector_type` of `VehicleModelUpdate` and `VehicleModel`.
+    """DC connector suggested for this model during onboarding.
 
-    DC connector suggested for this model during onboarding. Changing it needs the scope `vehicle_catalogue:write`.
+    Changing it needs the scope `vehicle_catalogue:write`.
+
+    The `default_connector_type` of `VehicleModelUpdate` and `VehicleModel`.
     """
 
     CCS = "CCS"
@@ -484,9 +492,9 @@ class VehicleModelDefaultConnectorType(OpenStrEnum):
 
 
 class VehicleStatusLogCurrentType(OpenStrEnum):
-    """The `current_type` of `VehicleStatusLog`.
+    """Type of current of the connected charger, AC or DC, with where it typically occurs (OTG is public charging).
 
-    Type of current of the connected charger, AC or DC, with where it typically occurs (OTG is public charging).
+    The `current_type` of `VehicleStatusLog`.
     """
 
     AC_TYPICALLY_HOME_CHARGERS = "AC - Typically home chargers"
@@ -497,9 +505,11 @@ class VehicleStatusLogCurrentType(OpenStrEnum):
 
 
 class VehicleStatusLogState(OpenStrEnum):
-    """The `state` of `VehicleStatusLog`.
+    """Summary of the vehicle's state.
 
-    Summary of the vehicle's state. The `PLUGGED_IN_` values distinguish stages of charging.
+    The `PLUGGED_IN_` values distinguish stages of charging.
+
+    The `state` of `VehicleStatusLog`.
     """
 
     DRIVING = "DRIVING"
@@ -518,9 +528,9 @@ class VehicleStatusLogState(OpenStrEnum):
 
 
 class VehicleVehicleClass(OpenStrEnum):
-    """The `vehicle_class` of `VehicleUpdate`, `VehicleWrite` and `Vehicle`.
+    """Private (`PASSENGER`) or `COMMERCIAL` vehicle.
 
-    Private (`PASSENGER`) or `COMMERCIAL` vehicle.
+    The `vehicle_class` of `VehicleUpdate`, `VehicleWrite` and `Vehicle`.
     """
 
     COMMERCIAL = "COMMERCIAL"
@@ -619,11 +629,13 @@ class EVSE(Model):
 
 @model
 class EVSELocation(Model):
-    """The `location` of `EVSEUpdate` and `EVSE`.
+    """Position of the charger.
 
-    Position of the charger. It determines the carbon feed, time zone, grid programs and solar forecast, so scheduling
-    is unreliable if it is wrong; correct it with `ev.evses.update`. Initially derived from the installation address or,
-    for chargers linked in the app, from the owner's home.
+    It determines the carbon feed, time zone, grid programs and solar forecast, so scheduling is unreliable if it is
+    wrong; correct it with `ev.evses.update`. Initially derived from the installation address or, for chargers linked in
+    the app, from the owner's home.
+
+    The `location` of `EVSEUpdate` and `EVSE`.
     """
 
     latitude: float = attrs.field(metadata={"personal": "place"})

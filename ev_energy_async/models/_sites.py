@@ -14,9 +14,9 @@ __all__ = [
 
 
 class CPMSProviderId(OpenStrEnum):
-    """The `id` of `CPMSProvider`.
+    """ID of the provider, a word in capitals as used in `EVSESite.cpms_connection`, not a generated ID.
 
-    ID of the provider, a word in capitals as used in `EVSESite.cpms_connection`, not a generated ID.
+    The `id` of `CPMSProvider`.
     """
 
     CHARGEPOINT = "CHARGEPOINT"

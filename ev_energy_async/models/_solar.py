@@ -27,9 +27,9 @@ __all__ = [
 
 
 class InverterStatusLogStatus(OpenStrEnum):
-    """The `status` of `InverterStatusLog`.
+    """State inferred from `solar_power_watts`: `PRODUCING`, `IDLE`, `CONSUMING` or `UNKNOWN`.
 
-    State inferred from `solar_power_watts`: `PRODUCING`, `IDLE`, `CONSUMING` or `UNKNOWN`.
+    The `status` of `InverterStatusLog`.
     """
 
     CONSUMING = "CONSUMING"
@@ -161,9 +161,11 @@ class SolarArrayCreate(Model):
 
 @model
 class SolarArrayForecast(Model):
-    """The `forecast` of `SolarArray`.
+    """Estimated solar charging until midnight.
 
-    Estimated solar charging until midnight. Available only to internal users, and only if there is data.
+    Available only to internal users, and only if there is data.
+
+    The `forecast` of `SolarArray`.
     """
 
     last_updated_at: AwareDatetime | UnsetType = UNSET

@@ -28,9 +28,9 @@ class SolarForecast(Model):
 
 @model
 class SolarForecastLocation(Model):
-    """The `location` of `SolarForecast`.
+    """Location the predictions apply to.
 
-    Location the predictions apply to.
+    The `location` of `SolarForecast`.
     """
 
     latitude: float = attrs.field(metadata={"personal": "place"})

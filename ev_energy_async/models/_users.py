@@ -41,9 +41,11 @@ __all__ = [
 
 
 class PayoutMethodReceiverType(OpenStrEnum):
-    """The `receiver_type` of `PayoutMethod`.
+    """Kind of value in `receiver`: `EMAIL`, `PHONE` or `ACCOUNT_NUMBER`.
 
-    Kind of value in `receiver`: `EMAIL`, `PHONE` or `ACCOUNT_NUMBER`. Set by the server.
+    Set by the server.
+
+    The `receiver_type` of `PayoutMethod`.
     """
 
     ACCOUNT_NUMBER = "ACCOUNT_NUMBER"
@@ -55,9 +57,9 @@ class PayoutMethodReceiverType(OpenStrEnum):
 
 
 class PayoutMethodReceiverWallet(OpenStrEnum):
-    """The `receiver_wallet` of `PayoutMethodUpdate` and `PayoutMethod`.
+    """Payout service: PayPal, Venmo or a credit on the energy bill (`BILL_CREDITS`).
 
-    Payout service: PayPal, Venmo or a credit on the energy bill (`BILL_CREDITS`).
+    The `receiver_wallet` of `PayoutMethodUpdate` and `PayoutMethod`.
     """
 
     BILL_CREDITS = "BILL_CREDITS"
@@ -69,9 +71,9 @@ class PayoutMethodReceiverWallet(OpenStrEnum):
 
 
 class RoutePlannerPreferencesMinChargerPowerWatts(OpenIntEnum):
-    """The `min_charger_power_watts` of `RoutePlannerPreferencesUpdate` and `RoutePlannerPreferences`.
+    """Preferred minimum power of chargers along the route, a soft bound rather than a strict filter.
 
-    Preferred minimum power of chargers along the route, a soft bound rather than a strict filter.
+    The `min_charger_power_watts` of `RoutePlannerPreferencesUpdate` and `RoutePlannerPreferences`.
     """
 
     VALUE_100000 = 100000
@@ -282,9 +284,11 @@ class UserNotificationPreferences(Model):
 
 @model
 class UserNotificationPreferencesGroups(Model):
-    """The `groups` of `UserNotificationPreferencesUpdate` and `UserNotificationPreferences`.
+    """Opt-in per group of messages, for both push and email.
 
-    Opt-in per group of messages, for both push and email. May be partial or empty in an update.
+    May be partial or empty in an update.
+
+    The `groups` of `UserNotificationPreferencesUpdate` and `UserNotificationPreferences`.
     """
 
     charging_flow: bool | UnsetType = UNSET

@@ -62,9 +62,9 @@ __all__ = [
 
 
 class VehicleCommandLogCommand(OpenStrEnum):
-    """The `command` of `VehicleCommandLog`.
+    """Command sent: start or stop charging, wake up, or accept a schedule.
 
-    Command sent: start or stop charging, wake up, or accept a schedule.
+    The `command` of `VehicleCommandLog`.
     """
 
     SEND_SCHEDULE = "SEND_SCHEDULE"
@@ -88,9 +88,9 @@ class VehicleConnectorsAdaptors(OpenStrEnum):
 
 
 class VehicleConnectorsNativeConnector(OpenStrEnum):
-    """The `native_connector` of `VehicleConnectorsUpdate` and `VehicleConnectors`.
+    """Built-in DC fast-charging connector, set for this vehicle or else taken from its model.
 
-    Built-in DC fast-charging connector, set for this vehicle or else taken from its model.
+    The `native_connector` of `VehicleConnectorsUpdate` and `VehicleConnectors`.
     """
 
     CCS = "CCS"
@@ -102,9 +102,9 @@ class VehicleConnectorsNativeConnector(OpenStrEnum):
 
 
 class VehicleModelConnectorConfidence(OpenStrEnum):
-    """The `confidence` of `VehicleModelConnectorCreate`, `VehicleModelConnectorPatch` and `VehicleModelConnector`.
+    """Confidence in the information, from `LOW` to `HIGH`.
 
-    Confidence in the information, from `LOW` to `HIGH`.
+    The `confidence` of `VehicleModelConnectorCreate`, `VehicleModelConnectorPatch` and `VehicleModelConnector`.
     """
 
     HIGH = "HIGH"
@@ -116,9 +116,9 @@ class VehicleModelConnectorConfidence(OpenStrEnum):
 
 
 class VehicleModelConnectorConnectorType(OpenStrEnum):
-    """The `connector_type` of `VehicleModelConnectorCreate`, `VehicleModelConnectorPatch` and `VehicleModelConnector`.
+    """DC connector of the model as sold in that region.
 
-    DC connector of the model as sold in that region.
+    The `connector_type` of `VehicleModelConnectorCreate`, `VehicleModelConnectorPatch` and `VehicleModelConnector`.
     """
 
     CCS = "CCS"
@@ -131,9 +131,9 @@ class VehicleModelConnectorConnectorType(OpenStrEnum):
 
 
 class VehicleModelConnectorRegion(OpenStrEnum):
-    """The `region` of `VehicleModelConnectorCreate` and `VehicleModelConnector`.
+    """Charging region of the connector; identifies it within the model.
 
-    Charging region of the connector; identifies it within the model.
+    The `region` of `VehicleModelConnectorCreate` and `VehicleModelConnector`.
     """
 
     EUROPE = "EUROPE"
@@ -144,9 +144,9 @@ class VehicleModelConnectorRegion(OpenStrEnum):
 
 
 class VehicleModelConnectorSource(OpenStrEnum):
-    """The `source` of `VehicleModelConnectorCreate`, `VehicleModelConnectorPatch` and `VehicleModelConnector`.
+    """Source of the information, such as `FLEET` or `DVLA`.
 
-    Source of the information, such as `FLEET` or `DVLA`.
+    The `source` of `VehicleModelConnectorCreate`, `VehicleModelConnectorPatch` and `VehicleModelConnector`.
     """
 
     CAR_API = "CAR_API"
@@ -161,10 +161,12 @@ class VehicleModelConnectorSource(OpenStrEnum):
 
 
 class VehicleOnboardingJsonResponseAuthMethod(OpenStrEnum):
-    """The `auth_method` of `VehicleOnboardingJsonResponse`.
+    """Method of authorization.
 
-    Method of authorization. `api`: open `url` in a web view; `native`: launch the provider's SDK with `scopes`. At
-    present `native` is used only for BMW and MINI through Smartcar, behind the flag `smartcar_native_sdk`.
+    `api`: open `url` in a web view; `native`: launch the provider's SDK with `scopes`. At present `native` is used only
+    for BMW and MINI through Smartcar, behind the flag `smartcar_native_sdk`.
+
+    The `auth_method` of `VehicleOnboardingJsonResponse`.
     """
 
     API = "api"
@@ -175,9 +177,9 @@ class VehicleOnboardingJsonResponseAuthMethod(OpenStrEnum):
 
 
 class VehicleStateOfChargeSource(OpenStrEnum):
-    """The `source` of `VehicleStateOfCharge`.
+    """Source of the battery level: entered by the driver (`MANUAL`) or from telemetry (`CONNECTED`).
 
-    Source of the battery level: entered by the driver (`MANUAL`) or from telemetry (`CONNECTED`).
+    The `source` of `VehicleStateOfCharge`.
     """
 
     CONNECTED = "CONNECTED"

@@ -22,9 +22,11 @@ __all__ = [
 
 
 class DispatchEventCancelResponseStatus(OpenStrEnum):
-    """The `status` of `DispatchEventCancelResponse`.
+    """Outcome of the cancellation.
 
-    Outcome of the cancellation. The only value so far, `CANCELLED`, means the dispatch has been stopped.
+    The only value so far, `CANCELLED`, means the dispatch has been stopped.
+
+    The `status` of `DispatchEventCancelResponse`.
     """
 
     CANCELLED = "CANCELLED"

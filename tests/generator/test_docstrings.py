@@ -87,10 +87,10 @@ def test_an_id_is_the_first_of_all_fields() -> None:
     assert [f.name for f in found.model("Thing").fields] == ["id", "z", "a"]
 
 
-def test_an_enum_without_a_name_says_where_it_stands_and_nothing_of_null() -> None:
+def test_an_enum_without_a_name_says_what_it_is_then_where_it_stands_and_nothing_of_null() -> None:
     said = "Way it is on: `ON` or `OFF`; null while unknown. Null at night."
     found = made_of(thing(state={"enum": ["ON", "OFF", None], "description": said}))
-    assert found.enum("ThingState").description == "The `state` of `Thing`.\n\nWay it is on: `ON` or `OFF`."
+    assert found.enum("ThingState").description == "Way it is on: `ON` or `OFF`.\n\nThe `state` of `Thing`."
     assert found.model("Thing").fields[0].description == said
 
 
