@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 import attrs
 
-from ev_energy_async import checkpoint, config, errors
+from ev_energy_async import checkpoint, config, errors, messages
 from ev_energy_async import codec as codec_package
 from ev_energy_async import fleet as fleet_package
 from ev_energy_async._lazy import lazy_module
@@ -20,17 +20,7 @@ from ev_energy_async.calls import Group
 from ev_energy_async.clock import Clock, Duration, RandomSource, SystemClock, seconds
 from ev_energy_async.flows import Flows
 from ev_energy_async.http import Core, Shared, Transport
-from ev_energy_async.messages import (
-    DEFAULT_DEADLINE,
-    DEFAULT_TIMEOUT,
-    CallOptions,
-    OnBadItem,
-    Retry,
-    check_keep_body,
-    check_on_bad_item,
-    check_retry,
-    with_changes,
-)
+from ev_energy_async.messages import DEFAULT_DEADLINE, DEFAULT_TIMEOUT, CallOptions, OnBadItem, Retry
 from ev_energy_async.urls import BASE_URL
 
 if TYPE_CHECKING:
@@ -157,11 +147,11 @@ class EvEnergy(Flows):
         options = CallOptions(
             seconds("timeout", timeout),
             seconds("deadline", deadline),
-            Retry() if retry is None else check_retry(retry),
-            on_bad_item=check_on_bad_item(on_bad_item),
+            Retry() if retry is None else messages.check_retry(retry),
+            on_bad_item=messages.check_on_bad_item(on_bad_item),
             label=label,
             base_url=transport.base_url,
-            keep_body=check_keep_body(keep_body),
+            keep_body=messages.check_keep_body(keep_body),
         )
         self._core = Core(shared, auth, budget, label)
         self._user = None if user is None else config.check_user(user)
@@ -261,7 +251,7 @@ class EvEnergy(Flows):
         Example:
             >>> vehicle = await ev.with_options(timeout=5, retry=Retry(attempts=1)).vehicles.get(id)  # doctest: +SKIP
         """
-        changed = with_changes(
+        changed = messages.with_changes(
             self._options,
             timeout=timeout,
             deadline=deadline,
