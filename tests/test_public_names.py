@@ -112,7 +112,7 @@ def test_a_lazy_module_is_imported_when_it_is_first_used_and_what_was_used_stays
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "seldom_used.py").write_text("class Thing: ...\n")
-    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     lazy = lazy_module("seldom_used")
     assert "seldom_used" not in sys.modules
     first = lazy.Thing

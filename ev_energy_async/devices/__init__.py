@@ -1,6 +1,6 @@
 """One device at a time: its handle, its logs, following them, its charging sessions.
 
-The client hands the handles out; whole fleets are read by `fleet`.
+The client hands the handles out. Nothing here reads more than one device: whole fleets are read by `fleet`.
 """
 
 from typing import TYPE_CHECKING

@@ -1,6 +1,6 @@
 """Whole fleets within the request budget: snapshots, the watch, backfills, coverage.
 
-`EvEnergy.fleet` is the way in; every decision is pure, requests go through the client.
+`EvEnergy.fleet` is the way in. Every decision is pure, and requests go through the client; none of them writes.
 """
 
 from typing import TYPE_CHECKING

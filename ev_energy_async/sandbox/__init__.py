@@ -6,6 +6,7 @@
         ...  # a client with sandbox.base_url, sandbox.token_url, sandbox.client_id, sandbox.client_secret
 
 What goes wrong on purpose is a `FaultPlan` of `Rule`s; the effects are in `ev_energy_async.sandbox.faults`.
+It never reaches the real API, and of the package only `testing`, `cli` and `demo` import it.
 """
 
 from ev_energy_async.sandbox.clock import Clock, RealClock, ScaledClock, SteppedClock

@@ -36,7 +36,7 @@ def test_a_process_with_an_urgent_call_asks_again_after_a_part_of_what_it_has_wa
 
 
 class State:
-    """What several processes share, of twenty requests an hour with twelve in reserve."""
+    """A budget that several processes share: twenty requests an hour, with twelve in reserve."""
 
     def __init__(self) -> None:
         self._text: str | None = None
