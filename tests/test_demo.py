@@ -15,7 +15,12 @@ async def test_the_demo_watches_a_fleet_and_says_what_it_costs() -> None:
     shown = io.StringIO()
     board = await demo.run(40, 7, 3, Console(file=shown, width=120), live=False)
     text = shown.getvalue()
-    assert text.splitlines()[0].startswith("40 vehicles and 3 chargers fit: the newest status within 5 min")
+    about, plan, *_ = text.splitlines()
+    assert (
+        about
+        == "A watch of 40 vehicles and 3 chargers for 3 cycles: which logs come, how late they are, and what they cost."
+    )
+    assert plan.startswith("40 vehicles and 3 chargers fit: the newest status within 5 min")
     assert re.search(r"Look inside while it runs: http://127\.0\.0\.1:\d+/_sandbox/ui/\n", text)
     assert re.search(r"snapshot +24 +\d+", text)
     assert "newest logs were delivered after" in text

@@ -90,7 +90,7 @@ def let_happen(sandbox: Sandbox, cycle: int) -> None:
 
 @contextlib.asynccontextmanager
 async def client(
-    vehicles: int, chargers: int, seed: int, console: Console, board: Board, *, live: bool
+    vehicles: int, chargers: int, seed: int, board: Board, *, live: bool
 ) -> AsyncGenerator[tuple[EvEnergy, Callable[[int], object]]]:
     """Yield a client of the real API or of a sandbox, and a function that changes the fleet after each cycle.
 
@@ -100,7 +100,6 @@ async def client(
         async with EvEnergy.from_env(read_only=True, middleware=[board.count]) as ev:
             if not ev.has_credentials:
                 raise InvalidArgument("EV_ENERGY_CLIENT_ID", None, "credentials in the environment for --live")
-            console.print(f"Reading from {ev.base_url}.")
             yield ev, lambda _cycle: None
         return
     from ev_energy_async.sandbox import Sandbox, SteppedClock  # noqa: PLC0415  # not needed for the real API
@@ -164,7 +163,10 @@ async def _run(
     started = time.perf_counter()
     every = _LIVE_EVERY if live else None
     chargers = max(3, round(_CHARGERS * vehicles))
-    async with client(vehicles, chargers, seed, console, board, live=live) as (ev, happens):
+    async with client(vehicles, chargers, seed, board, live=live) as (ev, happens):
+        fleet = f"the fleet at {ev.base_url}" if live else f"{vehicles:,} vehicles and {chargers:,} chargers"
+        about = f"A watch of {fleet} for {cycles} cycles: which logs come, how late they are, and what they cost."
+        console.print(about, highlight=False, soft_wrap=True)
         plan = ev.fleet.plan(vehicles, report_every=_REPORT_EVERY, evses=chargers, sub_sessions=_A_DAY)
         if not live:
             console.print(f"{plan}\n", highlight=False, soft_wrap=True)

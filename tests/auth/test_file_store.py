@@ -18,6 +18,7 @@ import pytest
 from ev_energy_async import FileTokenStore, InvalidArgument, Token
 from ev_energy_async.auth import TokenStoreError
 from tests.conftest import START
+from tests.systems import posix
 
 from .oauth_kit import logged
 
@@ -73,6 +74,7 @@ def mode(path: Path) -> str:
 # --- The lock
 
 
+@posix
 def test_a_lock_that_is_given_up_is_free_although_a_forked_child_lives(path: Path) -> None:
     async def lock_and_fork() -> tuple[bool, bool]:
         async with FileTokenStore(path).lock():
@@ -156,12 +158,14 @@ async def test_two_links_to_one_file_share_its_lock(path: Path, tmp_path: Path) 
 
 
 @pytest.mark.usefixtures("open_umask")
+@posix
 async def test_folders_that_are_made_are_private(tmp_path: Path) -> None:
     await FileTokenStore(tmp_path / "a" / "b" / "token.json").save(FULL)
 
     assert (mode(tmp_path / "a"), mode(tmp_path / "a" / "b")) == ("0700", "0700")
 
 
+@posix
 async def test_a_file_that_others_can_read_is_made_private_with_a_warning(
     path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -223,6 +227,7 @@ def test_what_is_no_file_is_refused(wrong: object) -> None:
 # --- What is left after a crash
 
 
+@posix
 async def test_what_a_killed_process_left_behind_is_removed(path: Path) -> None:
     code = DIE.format(str(path))
     killed = await asyncio.create_subprocess_exec(sys.executable, "-c", code, cwd=ROOT)

@@ -15,6 +15,7 @@ from ev_energy_async import EvEnergyError, FileTokenStore, MemoryTokenStore, Tok
 from ev_energy_async.auth.stores import TokenStoreError
 from tests.conftest import START
 from tests.servers import until
+from tests.systems import posix
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,6 +100,7 @@ async def test_an_error_gives_the_lock_up(store: TokenStore) -> None:
 # --- Files
 
 
+@posix
 async def test_only_the_owner_may_read_what_is_kept(readable: Path) -> None:
     store = FileTokenStore(readable)
 

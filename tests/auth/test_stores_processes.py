@@ -13,6 +13,7 @@ import pytest
 from ev_energy_async import EvEnergy, FileTokenStore, RefreshToken, Token
 from ev_energy_async.sandbox import FaultPlan, Rule, Sandbox
 from ev_energy_async.sandbox.faults import ExpiredToken
+from tests.systems import posix
 
 from .oauth_kit import SECRET, AuthServer
 
@@ -63,6 +64,7 @@ async def test_processes_that_share_a_file_never_spend_one_refresh_token(path: P
         await ev.regions.list()
 
 
+@posix
 async def test_a_process_that_dies_after_saving_loses_nothing(path: Path, sandbox: Sandbox) -> None:
     refresh_token = sandbox.issue_refresh_token()
     async with asyncio.timeout(30):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from ev_energy_async.checkpoint import Advance, Owner, SqliteCheckpoint
+from tests.systems import posix
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,6 +78,7 @@ async def count_in(path: Path) -> int:
         return count
 
 
+@posix
 async def test_a_process_that_is_killed_loses_nothing_and_goes_on(path: Path) -> None:
     count = 0
     for after in (1, 40, 90):
@@ -98,6 +100,7 @@ async def test_a_process_that_is_killed_loses_nothing_and_goes_on(path: Path) ->
         assert said <= count <= said + 1, "it may die between writing and saying so"
 
 
+@posix
 @pytest.mark.parametrize("limit", [150_000, 151_234, 400_000])
 async def test_a_full_disk_is_an_error_and_harms_nothing(path: Path, limit: int) -> None:
     process = child(path, limit)

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ev_energy_async.checkpoint import Advance, CheckpointError, Owner, SqliteCheckpoint
+from tests.systems import posix
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -176,6 +177,7 @@ async def test_creating_a_checkpoint_is_logged_once(path: Path, caplog: pytest.L
     ]
 
 
+@posix
 async def test_its_files_are_private_and_a_users_database_stays_as_it_is(path: Path) -> None:
     async with SqliteCheckpoint(path) as checkpoint:
         await checkpoint.open(OWNER)
