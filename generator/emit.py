@@ -6,6 +6,7 @@ in place, so that a generation that fails, or is killed, leaves the tree as it w
 
 from __future__ import annotations
 
+import functools
 import re
 import shutil
 import subprocess
@@ -39,21 +40,9 @@ _WIDTH: Final = 120
 
 def render(package: Package, normalised: Normalised) -> dict[str, str]:
     """Return all generated files by their path below the package, not formatted yet."""
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701  # Python comes out, not HTML; prose goes through `prose`
-    )
-    filters: dict[str, Callable[..., Any]] = environment.filters
-    filters |= {f.__name__: f for f in (prose, docstring, paragraph, literal, read, write_type)}
-    names: dict[str, Any] = environment.globals
-    names |= {"annotation": annotation, "imports": imports, "uses": uses}
 
     def page(template: str, **values: Any) -> str:
-        return environment.get_template(template).render(**values)
+        return _environment().get_template(template).render(**values)
 
     files: dict[str, str] = {}
     for module in package.modules:
@@ -69,6 +58,24 @@ def render(package: Package, normalised: Normalised) -> dict[str, str]:
     files[TABLES] = package.tables
     files[LOCK] = write_lock(tables_of(package))
     return files
+
+
+@functools.cache
+def _environment() -> Environment:
+    # One for all generations of a process: templates are compiled once, which takes longer than they do.
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701  # Python comes out, not HTML; prose goes through `prose`
+    )
+    filters: dict[str, Callable[..., Any]] = environment.filters
+    filters |= {f.__name__: f for f in (prose, docstring, paragraph, literal, read, write_type)}
+    names: dict[str, Any] = environment.globals
+    names |= {"annotation": annotation, "imports": imports, "uses": uses}
+    return environment
 
 
 def lock_of(files: dict[str, str], root: Path = ROOT) -> tuple[str, str]:

@@ -19,16 +19,10 @@ and the new one in the new, a change is reported as a rename, and the contents a
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final
 
 import attrs
-import yaml
 
-from generator.nodes import is_object
-from generator.normal import FILE, Normalised
-from generator.problems import BadDocument
-
-_KEYS: Final = ("was", "now", "since", "why")
+from generator.normal import FILE, Corrections, Normalised
 
 
 @attrs.frozen
@@ -64,16 +58,9 @@ def read_renames(path: Path = FILE) -> list[Rename]:
     """Read the entries.
 
     Raises:
-        BadDocument: An entry lacks something.
+        BadDocument: An entry lacks something, or the corrections cannot be read.
     """
-    data: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-    found: list[Rename] = []
-    for entry in (data.get("renames") or ()) if is_object(data) else ():
-        missing = [key for key in _KEYS if not str(entry.get(key) or "").strip()]
-        if missing:
-            raise BadDocument(f"{path.name}: renames: {entry} lacks {', '.join(f'`{key}`' for key in missing)}")
-        found.append(Rename(*(str(entry[key]).strip() for key in _KEYS)))
-    return found
+    return [Rename(**entry) for entry in Corrections(path).entries("renames")]
 
 
 def sort_out(entries: list[Rename], old: Normalised, new: Normalised) -> Renames:

@@ -208,5 +208,5 @@ def test_an_entry_without_a_reason_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "corrections.yaml"
     path.write_text("renames:\n  - was: A\n    now: B\n", encoding="utf-8")
 
-    with pytest.raises(BadDocument, match="lacks `since`, `why`"):
+    with pytest.raises(BadDocument, match="renames, entry 1: no reason is given"):
         read_renames(path)
