@@ -242,7 +242,7 @@ async def test_help_imports_click_and_its_own_pages_alone(tmp_path: Path) -> Non
     ours = code.format("ev_energy_async.cli.__main__ as cli", "sys.argv[1:] = ['--help']; cli.main()")
     without, found = await _modules_after(least, tmp_path), await _modules_after(ours, tmp_path)
     assert {name.removeprefix("ev_energy_async.") for name in found - without} == {
-        *("_extras", "masking", "cli", "cli.__main__", "cli.app", "cli.kit", "cli.session")
+        *("_extras", "masking", "cli", "cli.__main__", "cli.app", "cli.formats", "cli.kit", "cli.session")
     }
 
 
