@@ -12,30 +12,27 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from ev_energy_async.devices import DEVICES
 from ev_energy_async.sandbox.server.api import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
-    from ev_energy_async.devices import DeviceKind
     from ev_energy_async.fleet import Coverage
     from ev_energy_async.sandbox import Logged, Served
 
     from .rows import Finished, Row
 
-__all__ = ["Cost", "Verdict", "cost_of", "judge"]
+__all__ = ["HARMLESS", "IN_FULL", "Cost", "Verdict", "cost_of", "judge"]
 
 KINDS: Final = {"status_logs": "status", "error_logs": "error"}
-_IN_FULL: Final = 200
+IN_FULL: Final = 200
 # Cycles are dated by the API's clock, which `Date` reports in whole seconds.
 _DATE: Final = dt.timedelta(seconds=1)
 # Faults that affect a request but not its response.
-_HARMLESS: Final = frozenset({"latency", "expired_token"})
+HARMLESS: Final = frozenset({"latency", "expired_token"})
 _PAGE: Final = 100
 _MICROSECOND: Final = dt.timedelta(microseconds=1)
-_VEHICLES: Final = DEVICES["vehicles"]
 
 
 @attrs.frozen(kw_only=True)
@@ -245,9 +242,7 @@ class _Group:
     unseen: int = 0
 
 
-def cost_of(
-    rows: Sequence[Row], requests: Iterable[Served], broken: Sequence[dt.datetime] = (), of: DeviceKind = _VEHICLES
-) -> Cost:
+def cost_of(rows: Sequence[Row], requests: Iterable[Served], broken: Sequence[dt.datetime] = ()) -> Cost:
     """Return the cost of the cycles that ran from beginning to end.
 
     The first cycle of each later life is left out, because it rereads more than what is new. So are cycles in which the
@@ -257,10 +252,7 @@ def cost_of(
         rows: The received events.
         requests: The requests that the sandbox served.
         broken: When the consumer was paused.
-        of: The kind of devices that the rows are of.
     """
-    log = of.regular.log
-    listed = "list_logs" if log == "current" else f"list_{log}_logs"
     cycles = _complete_cycles(rows, broken)
     begins = [cycle.began for cycle in cycles]
     wanted = {row.key for row in rows if row.at}
@@ -269,15 +261,15 @@ def cost_of(
     groups: list[list[_Group]] = [[] for _ in cycles]
     reading: dict[str, _Group] = {}
     for served in requests:
-        if served.status != _IN_FULL or set(served.faults) - _HARMLESS:
+        if served.status != IN_FULL or set(served.faults) - HARMLESS:
             continue
         index = bisect_right(begins, served.at) - 1
         counts = index >= 0 and served.at <= cycles[index].ended + _DATE
-        if served.operation == f"{of.kind}.list" and counts:
+        if served.operation == "vehicles.list" and counts:
             snapshots[index] += 1
-        elif served.operation == f"{of.kind}.{listed}":
-            vehicle = served.path.removeprefix(f"{PREFIX}/{of.kind}/").partition("/")[0]
-            new = {f"{vehicle}/{log}/{at}" for at in served.logs} & wanted - seen
+        elif served.operation == "vehicles.list_status_logs":
+            vehicle = served.path.removeprefix(f"{PREFIX}/vehicles/").partition("/")[0]
+            new = {f"{vehicle}/status/{at}" for at in served.logs} & wanted - seen
             seen |= new
             if counts:
                 # A collection may be read twice in a cycle: because it changed, and as part of the rotation.

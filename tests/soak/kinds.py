@@ -23,14 +23,15 @@ from ev_energy_async import ClientCredentials, EvEnergy
 from ev_energy_async.budget import Budget
 from ev_energy_async.checkpoint import MemoryCheckpoint
 from ev_energy_async.devices import DEVICES
-from ev_energy_async.fleet import CycleFinished, PollFailed
+from ev_energy_async.fleet import CycleFinished, PollFailed, SubSessionEnded, SubSessionRevised
+from ev_energy_async.fleet.events import LogEvent
 from ev_energy_async.sandbox import FaultPlan, Rule, Sandbox, SteppedClock
 from ev_energy_async.sandbox.faults import WebhookDelayed, WebhookDuplicated, WebhookLost
 from ev_energy_async.sandbox.webhooks import WEBHOOK_SECRET
 from ev_energy_async.testing import SandboxClock
 from ev_energy_async.webhooks import WebhookVerifier, webhook_handler
 
-from .judge import Cost, cost_of
+from .kinds_cost import Life, Need, Reads, needs_of
 from .kinds_judge import judged_sessions, stored
 from .rows import Row, row_of
 from .timing import START
@@ -48,10 +49,11 @@ __all__ = ["KindsOptions", "Outcome", "run"]
 
 KINDS: Final = cast("frozenset[WatchedKind]", frozenset(DEVICES))
 MOST_RATIO: Final = 1.25
-"""Requests, as a multiple of what is necessary."""
+"""All requests, as a multiple of what is necessary."""
 
 _STEP: Final = 0.05  # seconds that pass with each request
 _EVERY: Final = 600.0
+_COMPLETE_WITHIN: Final = 3_600.0
 # In the morning, so that the charging of the night ends.
 BEGIN: Final = START.replace(hour=5)
 _LONGEST_AWAY: Final = 2_400.0
@@ -90,7 +92,7 @@ class Outcome:
         lost: Logs, starts, ends and revisions that were not delivered.
         twice: Events that were redelivered although acknowledged.
         invented: Logs that the sandbox never had.
-        costs: The cost in requests, by kind of devices.
+        needs: All requests, by purpose.
     """
 
     logs: Counter[str]
@@ -100,19 +102,17 @@ class Outcome:
     lost: tuple[str, ...]
     twice: tuple[str, ...]
     invented: tuple[str, ...]
-    costs: dict[str, Cost]
+    needs: dict[str, Need]
 
     @property
-    def ratio(self) -> float:
-        """Requests for all kinds together, as a multiple of what is necessary."""
-        return sum(cost.requests for cost in self.costs.values()) / max(
-            1, sum(cost.minimum for cost in self.costs.values())
-        )
+    def total(self) -> Need:
+        """The requests for all purposes together."""
+        return sum(self.needs.values(), Need())
 
     @property
     def is_good(self) -> bool:
         """Whether every promise was kept."""
-        return not (self.lost or self.twice or self.invented) and self.ratio <= MOST_RATIO
+        return not (self.lost or self.twice or self.invented) and self.total.ratio <= MOST_RATIO
 
 
 class _PoliteClock(SandboxClock):
@@ -139,8 +139,11 @@ class _Run:
     repeated: int = 0
     seen: set[str] = attrs.field(factory=set[str])
     hooks: list[bool] = attrs.field(factory=list[bool])
+    reads: Reads = attrs.field(factory=Reads)
+    shown: set[str] = attrs.field(factory=set[str])
+    devices: dict[str, int] = attrs.field(factory=dict[str, int])
+    lives: list[Life] = attrs.field(factory=list[Life])
     told: Callable[[web.Request], Awaitable[web.Response]] | None = None
-    life: int = 0
     requests: int = 0
     blow: int = 0
     cycles: Counter[str] = attrs.field(factory=Counter[str])
@@ -152,6 +155,7 @@ class _Run:
         self.sandbox.advance(_STEP)
         self.requests += 1
         self._end_if_over()
+        self.reads.note(request.target, len(self.sandbox.requests))
         return await following(request)
 
     async def heard(self, request: web.Request) -> web.Response:
@@ -163,19 +167,20 @@ class _Run:
         self.cycles.clear()
         self.over.clear()
         self.length = seconds, cycles
+        began = self.clock.monotonic()
         ev = EvEnergy(
             ClientCredentials("sandbox-client", "sandbox-secret", token_url=self.sandbox.token_url),
             base_url=self.sandbox.base_url,
             clock=self.clock,
             budget=Budget(10**9, clock=self.clock),
             middleware=[self.counted],
-            random=random.Random(self.life),
+            random=random.Random(len(self.lives)),
         )
         async with ev:
             watch = ev.fleet.watch(
                 kinds=KINDS,
                 every=_EVERY,
-                complete_within=3_600,
+                complete_within=_COMPLETE_WITHIN,
                 logs={"status", "error"} if self.options.errors else {"status"},
                 checkpoint=self.checkpoint,
                 ack="explicit",
@@ -195,7 +200,8 @@ class _Run:
             for outcome in outcomes:
                 if isinstance(outcome, Exception):
                     raise outcome
-        self.life += 1
+        lived = self.clock.monotonic() - began
+        self.lives.append(Life(lived, _EVERY, _COMPLETE_WITHIN, TOKEN_LIFETIME, self.devices))
 
     def _end_if_over(self) -> None:
         seconds, cycles = self.length
@@ -222,10 +228,13 @@ class _Run:
         self.seen.add(event.key)
         kind = getattr(event, "kind", "sub")
         if kind in DEVICES:
-            self.rows[kind].append(row_of(cast("WatchEvent", event), self.life, self.clock.now()))
+            self.rows[kind].append(row_of(cast("WatchEvent", event), len(self.lives), self.clock.now()))
         elif not is_trouble:
             self.sessions.append(cast("SubSessionEvent", event))
+        if isinstance(event, LogEvent) and event.via == "snapshot":
+            self.shown.add(event.key)
         if isinstance(event, CycleFinished):
+            self.devices[event.kind] = event.vehicles
             self.cycles[event.kind] += 1
             self._end_if_over()
 
@@ -281,32 +290,28 @@ async def run(options: KindsOptions, seed: int) -> Outcome:
         )
         async with sandbox:
             this = _Run(options, random.Random(seed), sandbox, _PoliteClock(sandbox))
-            return await _course(this)
+            with this.reads.told_apart():
+                return await _course(this)
 
 
 async def _course(this: _Run) -> Outcome:
     sandbox, chance, options = this.sandbox, this.chance, this.options
-    breaks: list[dt.datetime] = []
     for _ in range(options.kills):
         this.blow = this.requests + chance.randint(20, 600)
         await this.live(options.minutes * 60)
-        breaks.append(sandbox.now())
         sandbox.advance(chance.choice((0.0, chance.uniform(0, _LONGEST_AWAY))))
     this.blow = 0
     await this.live(options.minutes * 60)
-    breaks.append(sandbox.now())
     sandbox.faults = FaultPlan(arrivals(), chance.randrange(10**6))
     until = sandbox.now()
     await this.live(0, cycles=9)
-    costs = {
-        kind: cost_of(rows, sandbox.requests, breaks, of=DEVICES[kind])
-        for kind, rows in this.rows.items()
-        if kind in DEVICES and not options.errors
-    }
-    return await _judged(this, until, costs)
+    told = {each.key for each in this.sessions if isinstance(each, SubSessionEnded | SubSessionRevised)}
+    delivered = {row.key for rows in this.rows.values() for row in rows if row.at}
+    needs = needs_of(sandbox.requests, this.reads, delivered, this.shown, len(told), this.lives)
+    return await _judged(this, until, needs)
 
 
-async def _judged(this: _Run, until: dt.datetime, costs: dict[str, Cost]) -> Outcome:
+async def _judged(this: _Run, until: dt.datetime, needs: dict[str, Need]) -> Outcome:
     async with EvEnergy(
         ClientCredentials("sandbox-client", "sandbox-secret", token_url=this.sandbox.token_url),
         base_url=this.sandbox.base_url,
@@ -336,7 +341,7 @@ async def _judged(this: _Run, until: dt.datetime, costs: dict[str, Cost]) -> Out
         lost=(*lost, *wrong),
         twice=tuple(this.twice),
         invented=tuple(invented),
-        costs=costs,
+        needs=needs,
     )
 
 
@@ -346,10 +351,11 @@ def _shown(seed: int, found: Outcome, took: float) -> Iterator[str]:
         f"{seed}: {sum(found.logs.values()):,} logs ({by_kind}), {found.sub_sessions} sub-sessions,"
         f" {found.hooks[0]} webhooks of which {found.hooks[1]} brought news, {found.repeated} repeated,"
         f" {len(found.lost)} lost, {len(found.twice)} twice, {len(found.invented)} invented,"
-        f" {found.ratio:.3f} of what is necessary; {took:.0f} s, {'good' if found.is_good else 'bad'}"
+        f" {found.total.ratio:.3f} of what is necessary; {took:.0f} s, {'good' if found.is_good else 'bad'}"
     )
-    for kind, cost in found.costs.items():
-        yield f"  {kind}: {cost.requests} of {cost.minimum} in {cost.cycles} cycles, {cost.rotation} in the rotation"
+    yield f"  {'':14} {'sent':>7} {'oracle':>7} {'proofs':>7}   ratio, of the oracle's alone"
+    for name, need in (*found.needs.items(), ("all", found.total)):
+        yield (f"  {name:14} {need.sent:7,} {need.oracle:7,} {need.proofs:7,}   {need.ratio:.3f}, {need.of_oracle:.3f}")
     for name in ("lost", "twice", "invented"):
         yield from (f"  {name}: {each}" for each in getattr(found, name)[:10])
 
