@@ -89,6 +89,20 @@ async def test_a_pause_is_no_gap() -> None:
     assert {event.sub_session_id for event in events if isinstance(event, SubSessionStarted)} == {session_id(2)}
 
 
+async def test_what_was_not_acknowledged_comes_again_as_it_is_by_then() -> None:
+    api = ModelSessions([Charge(session_id(1), at(2), at(200))])
+    first = await anext(api.follow(ack="explicit"))
+    api.clock.elapsed += 1_800
+    again = await anext(api.follow(ack="explicit"))
+    assert isinstance(first, SubSessionStarted)
+    assert isinstance(again, SubSessionStarted)
+    assert first.key != again.key, "or a sink that has the first one would not take the facts of the second"
+    assert (first.session.energy_delivered_watt_hours or 0) < (again.session.energy_delivered_watt_hours or 0)
+    await again.ack()
+    api.clock.elapsed += 1_800
+    assert not isinstance(await anext(api.follow(ack="explicit")), SubSessionStarted)
+
+
 async def test_a_webhook_is_delivered_at_once_and_what_it_brings_comes_once() -> None:
     charge = Charge(session_id(1), at(7), at(43))
     api = ModelSessions([charge])

@@ -332,7 +332,7 @@ async def _judged(this: _Run, until: dt.datetime, needs: dict[str, Need]) -> Out
                 due, known = await stored(ev, kind, begin, until, errors=this.options.errors)
                 lost += sorted(due - delivered)
                 invented += sorted(delivered - known)
-        wrong, count = await judged_sessions(ev, this.sessions, BEGIN, until)
+        wrong, count = await judged_sessions(ev, this.sessions, this.acknowledged, BEGIN, until)
     return Outcome(
         logs=logs,
         sub_sessions=count,

@@ -10,6 +10,8 @@ from ev_energy_async.devices import DEVICES
 from ev_energy_async.fleet import PollFailed
 
 if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
     from ev_energy_async import EvEnergy
     from ev_energy_async.fleet import SubSessionEvent
     from ev_energy_async.models import ChargingSubSession
@@ -42,9 +44,12 @@ async def stored(
 
 
 async def judged_sessions(
-    ev: EvEnergy, events: list[SubSessionEvent], begin: dt.datetime, until: dt.datetime
+    ev: EvEnergy, events: list[SubSessionEvent], acknowledged: AbstractSet[str], begin: dt.datetime, until: dt.datetime
 ) -> tuple[list[str], int]:
-    """Return which starts, ends and revisions did not come, or came twice; and of how many sub-sessions."""
+    """Return which starts, ends and revisions did not come, or came twice; and of how many sub-sessions.
+
+    One that was not acknowledged comes again as what the sub-session is by then, under another key if that has changed.
+    """
     wrong: list[str] = []
     made: dict[str, dict[str, str]] = {}
     last: dict[str, ChargingSubSession] = {}
@@ -52,8 +57,10 @@ async def judged_sessions(
         assert not isinstance(event, PollFailed)
         name = type(event).__name__
         before = made.setdefault(event.sub_session_id, {})
-        if name in {"SubSessionStarted", "SubSessionEnded"} and before.setdefault(name, event.key) != event.key:
-            wrong.append(f"{event.key}: another {name}")
+        if name in {"SubSessionStarted", "SubSessionEnded"}:
+            if before.get(name, event.key) != event.key and before[name] in acknowledged:
+                wrong.append(f"{event.key}: another {name}")
+            before[name] = event.key
         last[event.sub_session_id] = event.session
     count = 0
     async for session in ev.charging_sub_sessions.list(end_gt=begin):
