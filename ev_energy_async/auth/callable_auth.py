@@ -19,8 +19,10 @@ class CallableAuth:
     """Takes access tokens from a function, for frameworks that keep OAuth sessions themselves.
 
     The functions may be plain or `async`. They raise `AuthError` (or another `ReauthenticationRequired`) if the user
-    must log in again, and `AuthUnavailable` for an outage, which the client treats as transient; anything else passes
-    through to the caller unchanged.
+    must log in again, and `AuthUnavailable` for an outage, which the client treats as transient. The client makes these
+    of aiohttp's errors itself: `AuthError("login_required")` of a `ClientResponseError` of 400, 401 or 403, and
+    `AuthUnavailable` of any other `ClientError` and of `TimeoutError`. Anything else passes through to the caller
+    unchanged.
 
     Args:
         fetch: Returns a token that is valid now; called with each request, so it should keep the token itself.
@@ -33,14 +35,7 @@ class CallableAuth:
     Example:
         >>> session = config_entry_oauth2_flow.OAuth2Session(hass, entry, implementation)  # doctest: +SKIP
         >>> async def fetch() -> str:  # doctest: +SKIP
-        ...     try:
-        ...         await session.async_ensure_token_valid()
-        ...     except aiohttp.ClientResponseError as error:
-        ...         if error.status < 500 and error.status != 429:
-        ...             raise AuthError("login_required") from error
-        ...         raise AuthUnavailable(str(error.status)) from error
-        ...     except aiohttp.ClientError as error:
-        ...         raise AuthUnavailable(type(error).__name__) from error
+        ...     await session.async_ensure_token_valid()
         ...     return session.token["access_token"]
         >>> ev = EvEnergy(CallableAuth(fetch))  # doctest: +SKIP
     """

@@ -17,6 +17,7 @@ from ev_energy_async import budget as budget_package
 from ev_energy_async import errors, messages
 from ev_energy_async._lazy import lazy_module
 from ev_energy_async.http.attempts import Attempts
+from ev_energy_async.http.borrowed_tokens import BorrowedTokens
 from ev_energy_async.http.middleware import chain, keeping_options
 from ev_energy_async.http.responses import data_of
 from ev_energy_async.http.shared import VERSION_HEADER
@@ -116,7 +117,9 @@ class Core:
         """Where tokens come from; None without credentials."""
         credentials = self.credentials
         if self._auth is None and credentials is not None:
-            if auth_package.is_auth(credentials):
+            if isinstance(credentials, auth_package.CallableAuth):
+                self._auth = BorrowedTokens(credentials)
+            elif auth_package.is_auth(credentials):
                 self._auth = credentials
             else:
                 shared = self.shared

@@ -7,8 +7,11 @@ import json
 import traceback
 from typing import TYPE_CHECKING, Any, assert_type
 
+import aiohttp
 import attrs
 import pytest
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
 
 from ev_energy_async import (
     AuthError,
@@ -247,6 +250,42 @@ async def test_an_outage_of_the_other_framework_is_transient_and_a_refusal_is_no
             assert session.fetched == attempts
 
     assert api.sent == []
+
+
+def answered(status: int) -> aiohttp.ClientResponseError:
+    url = URL("https://login/o/token/")
+    return aiohttp.ClientResponseError(
+        aiohttp.RequestInfo(url, "POST", CIMultiDictProxy(CIMultiDict()), url), (), status=status
+    )
+
+
+@pytest.mark.parametrize(
+    ("trouble", "expected"),
+    [
+        *((answered(status), AuthError) for status in (400, 401, 403)),
+        *((answered(status), AuthUnavailable) for status in (404, 429, 500, 503)),
+        (aiohttp.ClientConnectionError("no route"), AuthUnavailable),
+        (TimeoutError(), AuthUnavailable),
+        (LookupError("no such account"), LookupError),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("is_refused", [False, True])
+@pytest.mark.usefixtures("api")
+async def test_the_errors_of_a_session_made_with_aiohttp_are_understood(
+    clock: FakeClock, trouble: Exception, expected: type[Exception], is_refused: bool
+) -> None:
+    session = Session()
+    session.trouble = trouble
+    # The token of the plain function is refused, and another one is asked for.
+    auth = CallableAuth(lambda: "token-0", refresh=session.fetch) if is_refused else CallableAuth(session.fetch)
+    async with EvEnergy(auth, clock=clock, retry=Retry(attempts=1)) as ev:
+        with pytest.raises(expected) as raised:
+            await ev.regions.list()
+
+    assert raised.value is trouble or raised.value.__cause__ is trouble
+    if isinstance(raised.value, AuthError):
+        assert raised.value.error == "login_required"
 
 
 @pytest.mark.parametrize("wrong", ["a-token", None])

@@ -4,7 +4,6 @@ import logging
 from datetime import timedelta
 from typing import TypeAlias
 
-import aiohttp
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import ConfigEntryAuthFailed
@@ -12,7 +11,7 @@ from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.config_entry_oauth2_flow import OAuth2Session
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
-from ev_energy_async import AuthError, AuthUnavailable, CallableAuth, EvEnergy, EvEnergyError, ReauthenticationRequired
+from ev_energy_async import CallableAuth, EvEnergy, EvEnergyError, ReauthenticationRequired
 from ev_energy_async.models import Vehicle
 
 from . import const
@@ -35,15 +34,8 @@ class EvEnergyCoordinator(DataUpdateCoordinator[dict[str, Vehicle]]):
         self.ev = EvEnergy(CallableAuth(self._token), base_url=f"{const.API}/v2", session=session)
 
     async def _token(self) -> str:
-        """Return a valid token from Home Assistant's session, with its errors in the client's terms."""
-        try:
-            await self._oauth.async_ensure_token_valid()
-        except aiohttp.ClientResponseError as error:
-            if error.status in {400, 401, 403}:
-                raise AuthError("login_required") from error
-            raise AuthUnavailable(f"token endpoint: {error.status}") from error
-        except aiohttp.ClientError as error:
-            raise AuthUnavailable(type(error).__name__) from error
+        """Return a valid token from Home Assistant's session, whose errors the client understands."""
+        await self._oauth.async_ensure_token_valid()
         token: str = self.config_entry.data["token"]["access_token"]
         return token
 
