@@ -64,4 +64,6 @@ def pytest_collection() -> Generator[None, object, object]:
     finally:
         gc.collect()
         gc.freeze()
+        # Large pages are millions of objects: at the default of 700 the collector would take a twentieth of all time.
+        gc.set_threshold(50_000)
         gc.enable()
