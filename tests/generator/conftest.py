@@ -16,10 +16,9 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def mypy(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run mypy in a folder. All processes of a test run share what it knows of libraries, one after another."""
-    base = tmp_path_factory.getbasetemp()
-    cache = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "mypy"
+def mypy(pytestconfig: pytest.Config) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run mypy in a folder. All processes of all test runs share what it knows of libraries, one after another."""
+    cache = pytestconfig.cache.mkdir("mypy")
 
     def run(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
         command: list[str | Path] = [
