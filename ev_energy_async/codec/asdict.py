@@ -92,7 +92,7 @@ def _json(value: Any) -> Any:
     if isinstance(value, Exception):
         return f"{type(value).__name__}: {value}"
     if isinstance(value, Secret):
-        return str(value)
+        return f"{value}"
     if callable(value):
         return None
     try:

@@ -255,7 +255,7 @@ async def test_an_outage_of_the_other_framework_is_transient_and_a_refusal_is_no
 def answered(status: int) -> aiohttp.ClientResponseError:
     url = URL("https://login/o/token/")
     return aiohttp.ClientResponseError(
-        aiohttp.RequestInfo(url, "POST", CIMultiDictProxy(CIMultiDict()), url), (), status=status
+        aiohttp.RequestInfo(url, "POST", CIMultiDictProxy(CIMultiDict[str]()), url), (), status=status
     )
 
 

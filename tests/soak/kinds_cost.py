@@ -23,7 +23,7 @@ from ev_energy_async.sandbox.server.api import PREFIX
 from .judge import HARMLESS, IN_FULL
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Generator, Iterable, Mapping
 
     from ev_energy_async.sandbox import Served
 
@@ -148,7 +148,7 @@ class Reads:
         return next((read for served, read in reversed(calls) if served <= index), None)
 
     @contextmanager
-    def told_apart(self) -> Iterator[None]:
+    def told_apart(self) -> Generator[None]:
         """Tell the reads of all watches apart."""
         honest = ReadJob.run
         reads = WeakKeyDictionary[ReadJob, _Read]()
