@@ -135,12 +135,3 @@ def test_a_group_loads_only_itself() -> None:
     groups = below(loaded, "ev_energy_async.api")
     assert groups == {f"ev_energy_async.api.{name}" for name in ("_document", "groups", "vehicles")}
     assert not below(loaded, "ev_energy_async.models")
-
-
-def test_preload_imports_everything() -> None:
-    loaded = loaded_by("import ev_energy_async; ev_energy_async.preload()")
-    assert {"cattrs", "oauthlib.oauth2", "ev_energy_async.codec.tolerant"} <= loaded
-    for package in (models, api):
-        [folder] = package.__path__
-        modules = {f"{package.__name__}.{path.stem}" for path in Path(folder).glob("*.py") if path.stem != "__init__"}
-        assert modules <= loaded
