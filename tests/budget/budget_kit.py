@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import bisect
 import datetime as dt
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -79,17 +80,17 @@ class Server:
 
     def __init__(self, limit: int = 1000) -> None:
         self.limit = limit
-        self.counted: list[tuple[float, int]] = []  # when, whose
+        self.counted: list[tuple[float, int]] = []  # when, whose; in the order of time
         self.refusals = 0
 
     def handle(self, now: float, whose: int = 0) -> Answer:
-        live = [when for when, _ in self.counted if when > now - HOUR]
-        if len(live) >= self.limit:
+        live = len(self.counted) - bisect.bisect_right(self.counted, now - HOUR, key=lambda each: each[0])
+        if live >= self.limit:
             self.refusals += 1
-            wait = live[len(live) - self.limit] + HOUR - now
+            wait = self.counted[-self.limit][0] + HOUR - now
             return Answer(RateLimit(self.limit, 0), wait, len(self.counted))
         self.counted.append((now, whose))
-        return Answer(RateLimit(self.limit, self.limit - len(live) - 1), None, len(self.counted))
+        return Answer(RateLimit(self.limit, self.limit - live - 1), None, len(self.counted))
 
 
 class Store:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 import math
+import pickle
 from typing import Any
 
 import attrs
@@ -147,8 +147,9 @@ class BucketMachine(RuleBasedStateMachine):
         """With nothing under way, a request is free at the moment that was foretold, and not before."""
         if self.bucket.in_flight:
             return
+        frozen = pickle.dumps(self.bucket)  # copies a tenth as long as `copy.deepcopy` does
         for urgent in (False, True):
-            bucket = copy.deepcopy(self.bucket)
+            bucket: Bucket = pickle.loads(frozen)  # noqa: S301  # our own, just made
             soonest, likely = bucket.outlook(self.now, urgent=urgent)
             assert soonest == likely < self.now + HOUR + 64
             if likely > self.now:
