@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks import environments, registry, report
-from benchmarks.measure import Run, Server, Sizes
+from benchmarks.measure import Run, Sizes
+from benchmarks.processes import Server
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _RESULTS: Final = environments.ROOT / "benchmarks" / "results"
-_PARTS: Final = ("cold", "warm", "slow", "endurance", "gaps", "arrow", "watch")
+_PARTS: Final = ("cold", "warm", "tls", "slow", "endurance", "gaps", "backfill", "arrow", "watch", "stages")
 _QUICK: Final = Sizes(rounds=6, cold_rounds=5, decodes=200, requests=1_000, fleet=5_000, pages=50)
 _SMALL: Final = Sizes(
     rounds=3,
@@ -90,6 +91,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for part in parts:
             getattr(run, part)(server)
     fine = _print_table(run.samples)
+    for each, shares in run.stages_of.items():
+        print(f"{each}: {report.stages(shares)}")
     for what, why in run.skipped.items():
         print(f"not measured: {what}: {why.splitlines()[-1]}")
     if options.write or (parts == list(_PARTS) and not options.small):
@@ -98,6 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "machine": report.machine(),
             "versions": versions,
             "skipped": run.skipped,
+            "stages": run.stages_of,
             "samples": run.samples,
         }
         report.write(environments.ROOT, result)

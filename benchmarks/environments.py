@@ -15,14 +15,14 @@ from typing import Final
 
 from benchmarks.registry import BENCH
 
-__all__ = ["ROOT", "VENVS", "Skipped", "compile_all", "environment_of", "make", "python_of", "versions"]
+__all__ = ["ROOT", "VENVS", "Skipped", "compile_all", "environment_of", "make", "pair", "python_of", "versions"]
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 VENVS: Final = ROOT / "benchmarks" / ".venvs"
 _INPUTS: Final = VENVS / "inputs"
 
 _PACKAGES: Final[dict[str, list[str]]] = {
-    BENCH: ["--editable", f"{ROOT}[bench]"],
+    BENCH: ["--editable", f"{ROOT}[bench,speed]"],
     "openapi_python_client": ["openapi-python-client", "ruff"],
     "openapi_generator": [
         "openapi-generator-cli",
@@ -36,7 +36,7 @@ _PACKAGES: Final[dict[str, list[str]]] = {
 }
 
 _SHOWN: Final[dict[str, tuple[str, ...]]] = {
-    BENCH: ("aiohttp", "attrs", "cattrs", "msgspec", "orjson", "pyarrow"),
+    BENCH: ("aiohttp", "attrs", "cattrs", "msgspec", "orjson", "pyarrow", "isal", "uvloop"),
     "openapi_python_client": ("openapi-python-client", "httpx", "attrs"),
     "openapi_generator": ("openapi-generator-cli", "aiohttp", "pydantic"),
     "clientele": ("clientele", "httpx2", "httpx", "pydantic"),
@@ -56,6 +56,25 @@ def environment_of() -> dict[str, str]:
     """Return the environment variables of measured processes: they use byte code and find this repository."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     return {**kept, "PYTHONPATH": str(ROOT)}
+
+
+def pair() -> Path | None:
+    """Return a certificate for this machine with its key, in one file; None if openssl is not installed."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        return None
+    VENVS.mkdir(exist_ok=True)
+    made = VENVS / "pair.pem"
+    options = ["-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=127.0.0.1"]
+    names = ["-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run(
+        [openssl, "req", *options, *names, "-keyout", str(made), "-out", str(made.with_suffix(".crt"))],
+        check=True,
+        capture_output=True,
+    )
+    with made.open("a") as key:
+        key.write(made.with_suffix(".crt").read_text())
+    return made
 
 
 def make(name: str) -> None:

@@ -8,22 +8,21 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import urllib.request
 from collections import defaultdict
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks import environments, placing, registry
+from benchmarks.processes import Server, Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping
     from pathlib import Path
-    from types import TracebackType
 
     from benchmarks.registry import Entry
 
-__all__ = ["Run", "Server", "Sizes"]
+__all__ = ["Run", "Sizes"]
 
 _GENERATIONS: Final = 3
 _COLD: Final = environments.ROOT / "benchmarks" / "cold.py"
@@ -64,81 +63,6 @@ class Sizes:
     megabytes: int = 64
 
 
-class Server(AbstractContextManager["Server"]):
-    """The server of canned responses, in its own process."""
-
-    def __init__(self, python: Path) -> None:
-        self._python = python
-        self._process: subprocess.Popen[str] | None = None
-        self.base_url = ""
-        self._origin = ""
-
-    def __enter__(self) -> Self:
-        command = [str(self._python), "-m", "benchmarks.server"]
-        if placing.SERVER_CORE is not None:
-            command += ["--core", str(placing.SERVER_CORE)]
-        self._process = subprocess.Popen(
-            command, cwd=environments.ROOT, env=environments.environment_of(), stdout=subprocess.PIPE, text=True
-        )
-        assert self._process.stdout is not None
-        self._origin = f"http://127.0.0.1:{int(self._process.stdout.readline())}"
-        self.base_url = f"{self._origin}/v2"
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.communicate()
-
-    def control(self, **wanted: Any) -> dict[str, Any]:
-        """Change what it serves, and return its counters."""
-        request = urllib.request.Request(f"{self._origin}/control", json.dumps(wanted).encode())  # noqa: S310  # our own server
-        with urllib.request.urlopen(request, timeout=120) as response:  # noqa: S310  # on this machine
-            result: dict[str, Any] = json.loads(response.read())
-        return result
-
-
-class _Worker:
-    """The process of one contender."""
-
-    def __init__(self, entry: Entry, python: Path, base_url: str) -> None:
-        command = [str(python), "-m", "benchmarks.worker", entry.module, base_url]
-        if placing.CLIENT_CORE is not None:
-            command += ["--core", str(placing.CLIENT_CORE)]
-        self._process = subprocess.Popen(
-            command,
-            cwd=environments.ROOT,
-            env=environments.environment_of(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def ask(self, **command: Any) -> float:
-        assert self._process.stdin is not None and self._process.stdout is not None  # noqa: PT018  # both are piped
-        try:
-            self._process.stdin.write(json.dumps(command) + "\n")
-            self._process.stdin.flush()
-            line = self._process.stdout.readline()
-        except BrokenPipeError:
-            line = ""
-        if not line:
-            raise environments.Skipped("its process ended")
-        result: dict[str, Any] = json.loads(line)
-        if "failed" in result:
-            raise environments.Skipped(result["failed"])
-        value: float = result["value"]
-        return value
-
-    def close(self) -> None:
-        assert self._process.stdin is not None
-        with suppress(BrokenPipeError):
-            self._process.stdin.close()
-        self._process.wait(timeout=60)
-
-
 @dataclass
 class Run:
     """One run of the benchmarks.
@@ -149,6 +73,7 @@ class Run:
         entries: The contenders.
         samples: The measurements by row, contender and round.
         skipped: The rows that contenders were left out of, and why.
+        stages_of: The share of each stage of a call, and of a cycle.
     """
 
     pythons: Mapping[str, Path]
@@ -158,6 +83,7 @@ class Run:
         default_factory=lambda: defaultdict(lambda: defaultdict(list[float]))
     )
     skipped: dict[str, str] = field(default_factory=dict[str, str])
+    stages_of: dict[str, dict[str, float]] = field(default_factory=dict[str, dict[str, float]])
 
     def _say(self, what: str) -> None:
         print(what, file=sys.stderr, flush=True)
@@ -235,16 +161,16 @@ class Run:
         server.control(fleet=sizes.fleet, reset=True)
         for generation in range(_GENERATIONS):
             self._say(f"decoding, requests and lists, {generation + 1} of {_GENERATIONS}")
-            with self._workers(server) as workers:
+            with self._workers(server.base_url) as workers:
 
-                def ask(entry: Entry, row: str, workers: dict[str, _Worker] = workers) -> float:
+                def ask(entry: Entry, row: str, workers: dict[str, Worker] = workers) -> float:
                     share = entry.share
                     few = max(200, int(sizes.requests * share))
                     counts = {"requests": few, "single": few, "faults": few, "list": 3 if share == 1 else 1}
                     count = counts.get(row, max(20, int(sizes.decodes * share)))
                     return workers[entry.key].ask(task=row, count=count)
 
-                def remember(entry: Entry, row: str, workers: dict[str, _Worker] = workers) -> float:
+                def remember(entry: Entry, row: str, workers: dict[str, Worker] = workers) -> float:
                     return workers[entry.key].ask(task=row, count=sizes.pages)
 
                 rounds = max(1, sizes.rounds // _GENERATIONS)
@@ -254,21 +180,42 @@ class Run:
                     self._say("memory")
                     self.rounds(1, ["memory", "held"], remember)
                     self.rounds(1, ["faults"], ask)
-        lean = _Worker(registry.entry("ours_lean"), self.pythons[registry.BENCH], server.base_url)
+        lean = Worker(registry.entry("ours_lean"), self.pythons[registry.BENCH], server.base_url)
         try:
             self.samples["held_lean"]["ours"].append(lean.ask(task="held", count=sizes.pages))
         finally:
             lean.close()
 
     @contextmanager
-    def _workers(self, server: Server) -> Generator[dict[str, _Worker]]:
+    def _workers(self, base_url: str, **variables: str) -> Generator[dict[str, Worker]]:
         """Start a process for each contender, and end them all afterwards."""
         with ExitStack() as stack:
-            workers: dict[str, _Worker] = {}
+            workers: dict[str, Worker] = {}
             for entry in self.entries:
-                workers[entry.key] = _Worker(entry, self.pythons[entry.environment], server.base_url)
+                workers[entry.key] = Worker(entry, self.pythons[entry.environment], base_url, **variables)
                 stack.callback(workers[entry.key].close)
             yield workers
+
+    def tls(self, server: Server) -> None:
+        """Measure pages of logs over TLS 1.3, compressed; ours with `speed.enable()` too."""
+        if server.pair is None:
+            self.skipped["tls"] = "needs openssl, for a certificate"
+            return
+        self._say("TLS and gzip")
+        server.control(fleet=100, reset=True)
+        before = self.entries
+        self.entries = [*before, registry.entry("ours_speed")]
+        with self._workers(server.secure_url, SSL_CERT_FILE=str(server.pair)) as workers:
+
+            def ask(entry: Entry, row: str) -> float:
+                del row
+                return workers[entry.key].ask(task="requests", count=max(200, int(self.sizes.requests * entry.share)))
+
+            self.rounds(self.sizes.rounds, ["tls"], ask)
+        self.entries = before
+        found = self.samples["tls"]
+        if "ours_speed" in found:
+            self.samples["tls_speed"] = {"ours": found.pop("ours_speed"), "limit": found["limit"]}
 
     def slow(self, server: Server) -> None:
         """Measure the same on pages with unknown enum values, with drift, and with a hook registered."""
@@ -281,13 +228,13 @@ class Run:
             server.control(variant=pages, reset=True)
             if variant == "hooked":
                 self.entries = [registry.entry("ours_hooked")]
-            with self._workers(server) as workers:
+            with self._workers(server.base_url) as workers:
                 count = self.sizes.decodes // 4
 
                 def ask(
                     entry: Entry,
                     row: str,
-                    workers: dict[str, _Worker] = workers,
+                    workers: dict[str, Worker] = workers,
                     pages: str = pages,
                     count: int = count,
                 ) -> float:
@@ -341,6 +288,26 @@ class Run:
         """Measure how long the event loop stands still for a large body."""
         self._say("a body of 64 MB")
         self.samples["gap"]["ours"] = self.alone("gaps", server, str(self.sizes.megabytes), "3")["gaps"]
+
+    def backfill(self, server: Server) -> None:
+        """Measure logs of a fleet, and pages of logs without a backfill."""
+        self._say("backfill")
+        vehicles = self.sizes.pages * 5
+        server.control(fleet=vehicles, living=True, reset=True)
+        found = self.alone("backfill", server, str(vehicles), str(self.sizes.rounds))
+        self.samples["backfill"] = {"ours": found["batches"], "backfill_pages": found["pages"]}
+        self.samples["backfill_single"]["ours"] = found["single"]
+
+    def stages(self, server: Server) -> None:
+        """Measure which stage of a call, and of a cycle, takes which share."""
+        self._say("the stages of a call and of a cycle")
+        server.control(fleet=100, reset=True)
+        self.stages_of["call for a page of logs, 100 at a time"] = self.alone(
+            "stages", server, str(5 * self.sizes.requests)
+        )
+        size = self.sizes.watched[1]
+        found = self._watched(server, size, limit=max(1_000, 9 * size // 50), stages=1)
+        self.stages_of[f"cycle of {size:,} vehicles, 5 % of them changed"] = found["stages"]
 
     def arrow(self, server: Server) -> None:
         """Measure turning logs into Arrow."""

@@ -47,6 +47,7 @@ CONTENDERS: Final = (
 EXTRAS: Final = (
     Entry("aiohttp_alone", "-", "aiohttp alone", BENCH),
     Entry("ours_lean", "-", "ev-energy-async without raw bodies", BENCH),
+    Entry("ours_speed", "-", "ev-energy-async with isal and uvloop", BENCH),
     Entry("ours_hooked", "-", "ev-energy-async with a hook", BENCH),
 )
 

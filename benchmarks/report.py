@@ -23,11 +23,12 @@ if TYPE_CHECKING:
     from benchmarks.figures import Compared, Samples, Target
     from benchmarks.rows import Row
 
-__all__ = ["describe", "judge", "machine", "replace_section", "summary", "table", "write"]
+__all__ = ["describe", "judge", "machine", "replace_section", "stages", "summary", "table", "write"]
 
 _BEGIN: Final = "<!-- benchmarks: written by `make bench` -->"
 _END: Final = "<!-- benchmarks: end -->"
 _PEERS: Final = tuple(each for each in CONTENDERS if each.key != "ours")
+_LEAST_SHARE: Final = 0.015
 _SUMMARY: Final = ("start", "decode_logs", "requests", "memory", "watch_cycle")
 """The rows of the README."""
 
@@ -130,6 +131,11 @@ def summary(samples: Mapping[str, Samples]) -> str:
     return "\n".join(lines)
 
 
+def stages(shares: Mapping[str, float]) -> str:
+    """Return the shares of the stages as a line."""
+    return ", ".join(f"{stage} {share:.0%}" for stage, share in shares.items() if share >= _LEAST_SHARE)
+
+
 def replace_section(text: str, section: str) -> str:
     """Return a text with everything between its markers replaced.
 
@@ -166,6 +172,8 @@ def write(root: Path, result: dict[str, Any]) -> None:
         for key, found in result["versions"].items()
     )
     complete = f"{legend}.\n\n{table(samples)}\n\nMeasured on {machine_line}.\n\nVersions: {versions}."
+    for what, shares in result["stages"].items():
+        complete += f"\n\nWhere the time of a {what} goes: {stages(shares)}."
     if result["skipped"]:
         skipped = "".join(f"\n- {what}: {why.splitlines()[-1]}" for what, why in result["skipped"].items())
         complete += f"\n\nNot measured:\n{skipped}"

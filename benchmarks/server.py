@@ -9,15 +9,20 @@ responses back until `{"hold": false}`), `{"delay": 0.05}` (seconds per response
 which no request is refused for), `{"change": 0.05, "number": 7}` (a share of the fleet reports once more). The response
 contains counters.
 
-    python -m benchmarks.server [--core 1]       # prints its port
+    python -m benchmarks.server [--core 1] [--pair pair.pem]       # prints its port
+
+With a certificate and its key it listens on a second port, printed too, which speaks TLS and compresses with gzip.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import gzip
 import json
 import random
+import ssl
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import parse_qs
 
@@ -106,9 +111,11 @@ class State:
 
     def __init__(self) -> None:
         self.base = ""
+        self.secure_base = ""
         self.fleet = Fleet(_PAGE)
         self.living = False
         self.pages: dict[str, list[bytes]] = {}
+        self.compressed: list[bytes] = []
         self.variant: documents.Variant = "plain"
         self.served = 0
         self.delay = 0.0
@@ -120,6 +127,7 @@ class State:
         """Serve log pages of another kind."""
         if variant not in self.pages:
             self.pages[variant] = [documents.log_page(seed, variant) for seed in range(_PREPARED)]
+        self.compressed = [gzip.compress(page) for page in self.pages[variant]]
         self.variant = variant
 
     def control(self, wanted: dict[str, Any]) -> dict[str, Any]:
@@ -144,8 +152,8 @@ class State:
             self.served = 0
         return counted
 
-    def response(self, target: str) -> bytes:
-        """Return the complete response to a GET."""
+    def response(self, target: str, *, is_secure: bool) -> bytes:
+        """Return the complete response to a GET; pages of logs are compressed over TLS."""
         self.served += 1
         path, _, query = target.partition("?")
         parts = path.split("/")  # "", "v2", "vehicles", ...
@@ -158,27 +166,28 @@ class State:
                 link = f"{self.base}/vehicles?page_size={_PAGE}{expand}&page_after={following}"
             return self._made(body, link)
         if parts[-1] == "status_logs":
-            response = self._logs(parts[3], query)
+            response = self._logs(parts[3], query, is_secure=is_secure)
             if response is not None:
                 return response
         item = self.fleet.item(parts[-1])
         return self._missing() if item is None else self._made(item)
 
-    def _logs(self, vehicle_id: str, query: str) -> bytes | None:
+    def _logs(self, vehicle_id: str, query: str, *, is_secure: bool) -> bytes | None:
         if self.living:
             body = self.fleet.logs(vehicle_id, _first(parse_qs(query), "sampled_at__gte"))
             return None if body is None else self._made(body, "")
-        pages = self.pages[self.variant]
-        url = f"{self.base}/vehicles/{vehicle_id}/status_logs?page_size={_PAGE}"
-        return self._made(pages[self.served % len(pages)], f"{url}&page_after=2026-03-14T09:05:00.000000Z")
+        pages = self.compressed if is_secure else self.pages[self.variant]
+        base = self.secure_base if is_secure else self.base
+        following = f"{base}/vehicles/{vehicle_id}/status_logs?page_size={_PAGE}&page_after=2026-03-14T09:05:00.000000Z"
+        return self._made(pages[self.served % len(pages)], following, "Content-Encoding: gzip\r\n" if is_secure else "")
 
-    def _made(self, body: bytes, following: str | None = None) -> bytes:
+    def _made(self, body: bytes, following: str | None = None, encoding: str = "") -> bytes:
         link = (
             ""
             if following is None
             else f'Link: <{following or "about:blank"}>; rel="next", <about:blank>; rel="previous"\r\n'
         )
-        return self._head("200 OK", "application/json", len(body), link) + body
+        return self._head("200 OK", "application/json", len(body), encoding + link) + body
 
     def _missing(self) -> bytes:
         body = b'{"title":"Not Found","detail":"No such vehicle."}'
@@ -195,8 +204,9 @@ class State:
 class Connection(asyncio.Protocol):
     """One connection."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, *, is_secure: bool = False) -> None:
         self._state = state
+        self._is_secure = is_secure
         self._buffer = b""
         self._transport: asyncio.Transport | None = None
 
@@ -222,7 +232,7 @@ class Connection(asyncio.Protocol):
 
     def _respond(self, method: str, target: str, body: bytes) -> None:
         if method == "GET":
-            response = self._state.response(target)
+            response = self._state.response(target, is_secure=self._is_secure)
             if self._state.held is not None:
                 self._state.held.append((self, response))
             elif self._state.delay:
@@ -250,12 +260,21 @@ def _first(parameters: dict[str, list[str]], name: str) -> str | None:
     return values[0] if values else None
 
 
-async def _serve() -> None:
-    state = State()
-    server = await asyncio.get_running_loop().create_server(lambda: Connection(state), "127.0.0.1", 0, backlog=1_024)
+async def _serve(pair: str | None) -> None:
+    state, loop = State(), asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Connection(state), "127.0.0.1", 0, backlog=1_024)
     port = server.sockets[0].getsockname()[1]
     state.base = f"http://127.0.0.1:{port}/v2"
-    print(port, flush=True)
+    ports = [port]
+    if pair is not None:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        context.load_cert_chain(pair)
+        accept = partial(Connection, state, is_secure=True)
+        secure = await loop.create_server(accept, "127.0.0.1", 0, ssl=context, backlog=1_024)
+        ports.append(secure.sockets[0].getsockname()[1])
+        state.secure_base = f"https://127.0.0.1:{ports[1]}/v2"
+    print(*ports, flush=True)
     await server.serve_forever()
 
 
@@ -263,9 +282,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Serve until killed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--core", type=int, default=None)
+    parser.add_argument("--pair", default=None)
     options = parser.parse_args(arguments)
     placing.pin(options.core)
-    asyncio.run(_serve())
+    asyncio.run(_serve(options.pair))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
 """Watch a fleet of which a share reports in each cycle, and measure the cost of a cycle.
 
-    python -m benchmarks.watch BASE_URL VEHICLES CYCLES [--share 0.05] [--limit 9000] [--logs status,error] [--core N]
+    python -m benchmarks.watch BASE_URL VEHICLES CYCLES [--share 0.05] [--limit 9000] [--logs status,error]
+        [--stages 1] [--core N]
 
 The client's clock skips its waits, so that nobody waits for five-minute cycles; the budget and the watch's schedule see
 the full time. The first cycle, in which all vehicles are new, does not count. A block of the event loop is the longest
-time of the processor between two turns of a task that asks for one all the time.
+time of the processor between two turns of a task that asks for one all the time. With `--stages 1` it is seen which
+modules the cycles spend their time in, which costs some time too.
 """
 
 from __future__ import annotations
@@ -15,12 +17,14 @@ import datetime as dt
 import gc
 import json
 import time
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 
 from benchmarks import placing
 from benchmarks.endurance import resident
+from benchmarks.sampling import Sampler
 from ev_energy_async import Budget, ClientCredentials, EvEnergy
 from ev_energy_async.checkpoint import MemoryCheckpoint
 from ev_energy_async.fleet.events import CycleFinished, StatusLogged
@@ -34,6 +38,7 @@ _EVERY: Final = 300
 _LIMIT: Final = 1_000_000
 _MOST_MISSING: Final = 100  # a page
 _FIRST: Final = 10  # number of the first log that arrives during the watch; earlier ones exist at its start
+_DEPTH: Final = 3  # fleet/watch/look
 _EPOCH: Final = dt.datetime(2026, 3, 14, tzinfo=dt.UTC)
 
 
@@ -85,6 +90,7 @@ async def _control(session: aiohttp.ClientSession, base_url: str, **wanted: Any)
 
 async def _watch(options: argparse.Namespace) -> dict[str, Any]:
     clock, turns, base_url = _Clock(), _Turns(), options.base_url
+    sampler, sampling = Sampler(_DEPTH), ExitStack()
     costs: list[float] = []
     requests: list[int] = []
     durations: list[float] = []
@@ -107,6 +113,7 @@ async def _watch(options: argparse.Namespace) -> dict[str, Any]:
             if not isinstance(event, CycleFinished):
                 continue
             costs.append(time.process_time() - started)
+            sampling.close()
             blocks.append(turns.longest)
             durations.append(event.duration)
             requests.append(event.spent.total)
@@ -122,6 +129,8 @@ async def _watch(options: argparse.Namespace) -> dict[str, Any]:
             gc.collect()
             await asyncio.sleep(0.01)
             turns.longest = 0.0
+            if options.stages:
+                sampling.enter_context(sampler)
             started = time.process_time()
         await stream.aclose()
         beside.cancel()
@@ -136,6 +145,7 @@ async def _watch(options: argparse.Namespace) -> dict[str, Any]:
         "missing": missing,
         "resident": resident(),
         "vehicles": options.vehicles,
+        "stages": sampler.shares(),
     }
 
 
@@ -148,6 +158,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--share", type=float, default=0.05)
     parser.add_argument("--limit", type=int, default=_LIMIT)
     parser.add_argument("--logs", default="status")
+    parser.add_argument("--stages", type=int, default=0)
     parser.add_argument("--core", type=int, default=None)
     options = parser.parse_args(arguments)
     placing.pin(options.core)

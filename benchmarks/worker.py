@@ -159,8 +159,8 @@ class _Traced:
         tracemalloc.stop()
 
 
-async def _serve(module: str, base_url: str) -> None:
-    contender: Contender = importlib.import_module(module).make(base_url)
+async def _serve(module: Any, base_url: str) -> None:
+    contender: Contender = module.make(base_url)
     worker = Worker(contender)
     # Reading blocks the loop on purpose: nothing else should run meanwhile.
     for line in sys.stdin:
@@ -180,7 +180,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--core", type=int, default=None)
     options = parser.parse_args(arguments)
     placing.pin(options.core)
-    asyncio.run(_serve(options.module, options.base_url))
+    module = importlib.import_module(options.module)  # it may choose the event loop
+    asyncio.run(_serve(module, options.base_url))
 
 
 if __name__ == "__main__":
