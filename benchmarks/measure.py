@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 from collections import defaultdict
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks import environments, placing, registry
@@ -18,7 +20,6 @@ from benchmarks.processes import Server, Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping
-    from pathlib import Path
 
     from benchmarks.registry import Entry
 
@@ -331,6 +332,7 @@ class Run:
         unchanged = self._watched(server, many, share=0)["cycles"]
         self.samples["watch_unchanged"]["ours"] = [cpu / many for cpu in unchanged]
         self.samples["watch_resident"]["ours"] = [large["resident"]]
+        self.samples["watch_start"]["ours"] = self._started(server, many)
 
     def huge(self, server: Server) -> None:
         """Measure watching a fleet of which one page after the other would take longer than the interval."""
@@ -341,6 +343,15 @@ class Run:
         self.samples["huge_duration"]["ours"] = found["durations"]
         self.samples["huge_cycle"]["ours"] = found["cycles"]
         self.samples["huge_resident"]["ours"] = [found["resident"]]
+        self.samples["huge_start"]["ours"] = self._started(server, self.sizes.huge)
+
+    def _started(self, server: Server, size: int) -> list[float]:
+        server.control(fleet=size, living=True, reset=True)
+        with tempfile.TemporaryDirectory() as folder:
+            file = str(Path(folder) / "fleet.db")
+            self.alone("restart", server, str(size), "0", file)
+            starts: list[float] = self.alone("restart", server, str(size), str(self.sizes.cycles), file)["starts"]
+        return starts
 
     def _watched(self, server: Server, size: int, **options: object) -> dict[str, Any]:
         server.control(fleet=size, living=True, reset=True)

@@ -29,6 +29,11 @@ _BEGIN: Final = "<!-- benchmarks: written by `make bench` -->"
 _END: Final = "<!-- benchmarks: end -->"
 _PEERS: Final = tuple(each for each in CONTENDERS if each.key != "ours")
 _LEAST_SHARE: Final = 0.015
+_OTHERS: Final = {
+    "aiohttp_alone": "aiohttp alone",
+    "watch_small": "1,000 vehicles",
+    "backfill_pages": "the pages alone",
+}
 _SUMMARY: Final = ("start", "decode_logs", "requests", "memory", "watch_cycle")
 """The rows of the README."""
 
@@ -61,11 +66,7 @@ def _opponent(target: Target, samples: Samples) -> str:
     if not present:
         return ""
     best = min(present, key=lambda key: median(samples[key]))
-    if best == "aiohttp_alone":
-        return "aiohttp alone"
-    if best == "watch_small":
-        return "1,000 vehicles"
-    return f"({entry(best).letter})"
+    return _OTHERS.get(best) or f"({entry(best).letter})"
 
 
 def describe(row: Row, target: Target, found: Compared, samples: Samples) -> str:

@@ -117,11 +117,13 @@ ROWS: Final = (
         1e6,
         (Target("ratio", 1.2, ("watch_small",), "watch_large"),),
     ),
+    Row("watch_start", "Watch: start from the checkpoint of 50,000 vehicles", "s", 1.0, (Target("value", 1.0),)),
     Row("watch_resident", "Watch: RSS with 50,000 vehicles", "MB", 1e-6, (Target("value", 300e6),)),
     Row(
         "huge_duration", "Watch: a snapshot of 500,000 vehicles, 100 ms a response", "s", 1.0, (Target("value", 300.0),)
     ),
     Row("huge_cycle", "Watch: CPU of such a cycle, 5 % changed", "s", 1.0, (Target("value", 5.0),)),
+    Row("huge_start", "Watch: start from the checkpoint of 500,000 vehicles", "s", 1.0, (Target("value", 1.7),)),
     Row("huge_resident", "Watch: RSS with 500,000 vehicles", "MB", 1e-6, (Target("value", 1e9),)),
     Row("slow_logs_unknown", "Decode logs, one in five with an unknown enum value", "µs", 1e6),
     Row("slow_logs_drift", "Decode logs, one of them with drift", "µs", 1e6),

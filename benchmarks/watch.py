@@ -32,33 +32,36 @@ from ev_energy_async.fleet.events import CycleFinished, StatusLogged
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["main"]
+__all__ = ["EVERY", "FIRST", "SkippingClock", "control", "main"]
 
-_EVERY: Final = 300
+EVERY: Final = 300
 _LIMIT: Final = 1_000_000
 _MOST_MISSING: Final = 100  # a page
-_FIRST: Final = 10  # number of the first log that arrives during the watch; earlier ones exist at its start
+FIRST: Final = 10  # number of the first log that arrives during the watch; earlier ones exist at its start
 _DEPTH: Final = 3  # fleet/watch/look
 _EPOCH: Final = dt.datetime(2026, 3, 14, tzinfo=dt.UTC)
 
 
-class _Clock:
+class SkippingClock:
     """A clock that skips waits."""
 
     def __init__(self) -> None:
-        self._jumped = _EVERY * (_FIRST - 1.0)
+        self._jumped = EVERY * (FIRST - 1.0)
         self._started = time.monotonic()
 
     def _elapsed(self) -> float:
         return time.monotonic() - self._started + self._jumped
 
     def now(self) -> dt.datetime:
+        """Return the time, in UTC."""
         return _EPOCH + dt.timedelta(seconds=self._elapsed())
 
     def monotonic(self) -> float:
+        """Return the seconds since an arbitrary start."""
         return self._elapsed()
 
     async def sleep(self, delay: float) -> None:
+        """Skip some seconds."""
         self._jumped += max(0.0, delay)
         await asyncio.sleep(0)
 
@@ -82,14 +85,15 @@ class _Turns:
             before = now
 
 
-async def _control(session: aiohttp.ClientSession, base_url: str, **wanted: Any) -> dict[str, Any]:
+async def control(session: aiohttp.ClientSession, base_url: str, **wanted: Any) -> dict[str, Any]:
+    """Change what the server serves, and return its counters."""
     async with session.post(base_url.removesuffix("/v2") + "/control", data=json.dumps(wanted)) as response:
         response_body: dict[str, Any] = json.loads(await response.read())
         return response_body
 
 
 async def _watch(options: argparse.Namespace) -> dict[str, Any]:
-    clock, turns, base_url = _Clock(), _Turns(), options.base_url
+    clock, turns, base_url = SkippingClock(), _Turns(), options.base_url
     sampler, sampling = Sampler(_DEPTH), ExitStack()
     costs: list[float] = []
     requests: list[int] = []
@@ -103,11 +107,11 @@ async def _watch(options: argparse.Namespace) -> dict[str, Any]:
         EvEnergy(auth, base_url=base_url, budget=budget, clock=clock) as ev,
         aiohttp.ClientSession() as session,
     ):
-        await _control(session, base_url, limit=options.limit)
+        await control(session, base_url, limit=options.limit)
         beside = asyncio.create_task(turns.take())
         started = time.process_time()
-        stream = ev.fleet.watch(every=_EVERY, checkpoint=MemoryCheckpoint(), logs=logs)
-        number = _FIRST
+        stream = ev.fleet.watch(every=EVERY, checkpoint=MemoryCheckpoint(), logs=logs)
+        number = FIRST
         async for event in stream:
             delivered += isinstance(event, StatusLogged)
             if not isinstance(event, CycleFinished):
@@ -123,7 +127,7 @@ async def _watch(options: argparse.Namespace) -> dict[str, Any]:
                 raise AssertionError(f"{delivered} logs were delivered, {expected} were expected")
             if len(costs) > options.cycles:
                 break
-            found = await _control(session, base_url, change=options.share, number=number, reset=True)
+            found = await control(session, base_url, change=options.share, number=number, reset=True)
             delivered, expected = 0, found["changed"] + missing
             number += 1
             gc.collect()

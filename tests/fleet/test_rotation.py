@@ -75,7 +75,11 @@ def test_no_more_devices_wait_for_their_turns_than_there_are_turns() -> None:
     rounds = Rounds(rules, state, scheduler, LateRotation())
     for device_id in FLEET:
         rounds.see(device_id, NOW)
-    provision: Any = SimpleNamespace(turns=lambda _purpose, _devices: 3, late_every=0.0)
+
+    def three(_purpose: str, _devices: int) -> int:
+        return 3
+
+    provision: Any = SimpleNamespace(turns=three, late_every=0.0)
     for number in range(3):
         rounds.wait(Cycle(Meta(cycle=number), NOW, 0.0), provision, NOW)
         assert (len(scheduler.errors), len(scheduler.late)) == (3, 3)

@@ -136,7 +136,11 @@ def test_a_device_that_was_forgotten_and_is_seen_again_falls_silent_too() -> Non
 async def test_a_selection_that_changes_its_mind_is_asked_although_nothing_else_has_changed() -> None:
     api, cars, _ = fleet(3)
     chosen = {car.id for car in cars}
-    watch = api.watch(every=300, complete_within=None, logs={"status"}, vehicles=lambda each: each.id in chosen)
+
+    def is_chosen(vehicle: Any) -> bool:
+        return vehicle.id in chosen
+
+    watch = api.watch(every=300, complete_within=None, logs={"status"}, vehicles=is_chosen)
     await cycle(watch)
     assert end(await cycle(watch)).vehicles == 3
     chosen.discard(cars[1].id)
