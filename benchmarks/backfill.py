@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _CONCURRENCY: Final = 20
-_SINCE: Final = dt.datetime(2026, 3, 13, tzinfo=dt.UTC)
-_UNTIL: Final = _SINCE + dt.timedelta(days=2)
+_SINCE: Final = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
+_UNTIL: Final = _SINCE + dt.timedelta(days=31)
 
 
 async def _in_batches(ev: EvEnergy, ids: list[str]) -> AsyncIterator[int]:

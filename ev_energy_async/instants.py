@@ -56,7 +56,8 @@ def instant(text: str) -> int | None:
 def instant_of(time: dt.datetime) -> int:
     """Return an aware datetime as an instant."""
     since = time - _EPOCH
-    return _within((since.days * 86_400 + since.seconds) * SECOND + since.microseconds * MICROSECOND)
+    at = (since.days * 86_400 + since.seconds) * SECOND + since.microseconds * MICROSECOND
+    return at if ALWAYS < at < NEVER else _within(at)
 
 
 def _within(at: int) -> int:

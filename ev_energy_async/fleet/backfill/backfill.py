@@ -227,8 +227,11 @@ class Backfill(Stream[LogRead[L_co] | PollFailed]):
             ...     await save(logs.cursor)
         """
         async for item in self:
-            rest = len(self._giving[0]) if self._giving and not self._failures else 0
-            yield [item, *(held for _ in range(rest) if (held := self._held()) is not None)]
+            if self._giving and self._giving[0] and not self._failures:
+                vehicle = self._giving[0]
+                yield [item, *(self._item(vehicle.vehicle_id, entry) for entry in vehicle.give_all())]
+            else:
+                yield [item]
 
     async def _next(self) -> Read[L_co]:
         while not self._is_over:

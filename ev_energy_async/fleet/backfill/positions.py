@@ -120,6 +120,16 @@ class Position:
             self._turn()
         return entry
 
+    def give_all(self) -> list[Item]:
+        """Give out all items of the page that are left: those that cannot be decoded stand before the logs."""
+        entries = list(self._left)
+        self._left.clear()
+        if entries and entries[-1].error is None:
+            self._below = entries[-1].text
+        self._bad += sum(entry.error is not None for entry in entries)
+        self._turn()
+        return entries
+
     def _turn(self) -> None:
         """Turn to the next page, since this one is delivered."""
         self.page, self._bad = self._next, 0
