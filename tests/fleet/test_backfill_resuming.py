@@ -18,6 +18,7 @@ from ev_energy_async.fleet.events import PollFailed
 from ev_energy_async.instants import instant_of
 from tests.conftest import START
 from tests.devices.follow_kit import MINUTE, Stored, text_at
+from tests.servers import until
 
 from .backfill_kit import Fleet, Limit, key, logs, refusal, vehicle_id
 
@@ -272,9 +273,13 @@ async def test_responses_from_before_a_cancellation_are_not_requested_again() ->
     fleet.send = slow  # type: ignore[method-assign]  # one of the vehicles hangs
     backfill = Backfill(fleet, "status", list(fleet.logs))
 
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.05):
-            await anext(backfill)
+    waiting = asyncio.ensure_future(anext(backfill))
+    await until(lambda: len(fleet.asked) == 2)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
     stuck.set()
 
     assert len(await all_of(backfill)) == 3
