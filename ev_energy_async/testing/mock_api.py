@@ -110,12 +110,13 @@ class _Written:
 class _Response(ClientResponse):
     """A response of aioresponses 0.7.9, with the attributes that it lacks.
 
-    aiohttp 3.14 asks for one more argument; and a body of more than 128 kB would have the reader stop a connection that
-    is not there.
+    aiohttp 3.14 asks for one more argument; a body of more than 128 kB would have the reader stop a connection that is
+    not there; and the loop that it is given claims to be in debug mode, in which each response costs a traceback.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         missing: dict[str, Any] = {"stream_writer": _Written()} if _NEEDS_WRITER else {}
+        kwargs["loop"].get_debug = lambda: False
         super().__init__(*args, **{**missing, **kwargs})
 
     def __setattr__(self, name: str, value: Any) -> None:
