@@ -2,13 +2,14 @@
 
 python -m benchmarks                      # everything, about ten minutes; writes results/ and both READMEs
 python -m benchmarks --quick              # under a minute, without peers; fails if a ratio is far off, writes nothing
-python -m benchmarks --parts cold,warm    # some parts; writes nothing without --write
+python -m benchmarks --parts cold,warm    # some parts; with --write the other rows stay as they were
 python -m benchmarks --parts huge         # a fleet of 500,000 vehicles, 20 minutes; in no other run
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import sys
 import time
@@ -104,6 +105,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "stages": run.stages_of,
             "samples": run.samples,
         }
+        if parts != list(_PARTS):
+            result = report.merged(json.loads((_RESULTS / "results.json").read_text()), result)
         report.write(environments.ROOT, result)
         picture = [str(pythons[registry.BENCH]), "-m", "benchmarks.plot"]
         subprocess.run(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from benchmarks.figures import Compared, Samples, Target
     from benchmarks.rows import Row
 
-__all__ = ["describe", "judge", "machine", "replace_section", "stages", "summary", "table", "write"]
+__all__ = ["describe", "judge", "machine", "merged", "replace_section", "stages", "summary", "table", "write"]
 
 _BEGIN: Final = "<!-- benchmarks: written by `make bench` -->"
 _END: Final = "<!-- benchmarks: end -->"
@@ -153,6 +153,12 @@ def replace_section(text: str, section: str) -> str:
 def _machine_line(found: Mapping[str, str]) -> str:
     made_on = f"{found['processor']}, {found['cores']} cores, {found['system']}, Python {found['python']}"
     return f"{made_on}; {found['made'][:10]}"
+
+
+def merged(earlier: Mapping[str, Any], later: dict[str, Any]) -> dict[str, Any]:
+    """Return the results of a run of some parts, with those of an earlier run for the others."""
+    rows = ("samples", "stages", "skipped")
+    return {**earlier, **later, **{name: {**earlier[name], **later[name]} for name in rows}}
 
 
 def write(root: Path, result: dict[str, Any]) -> None:

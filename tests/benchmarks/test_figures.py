@@ -15,7 +15,7 @@ from benchmarks import documents, report
 from benchmarks.contenders.limit import StatusLog, Vehicle
 from benchmarks.figures import Compared, Target, compare, middle
 from benchmarks.peers import inputs
-from benchmarks.rows import ROWS, row
+from benchmarks.rows import ROWS, Row, row
 from ev_energy_async import codec, models
 
 COSTS = st.lists(st.floats(0.1, 100), min_size=1, max_size=20)
@@ -108,6 +108,24 @@ def test_the_summary_has_our_figure_first_and_those_of_the_others_by_letter() ->
     samples = {"decode_logs": {"limit": [115e-6], "ours": [109e-6], "clientele": [419e-6]}, "list": {"ours": [1.0]}}
 
     assert report.summary(samples) == "- Decode a page of 100 status logs: **109 µs**; (b) 115, (e) 419"
+
+
+@pytest.mark.parametrize(
+    ("line", "target"), [(line, target) for line in ROWS for target in line.targets if target.against]
+)
+def test_each_opponent_of_a_target_has_a_name(line: Row, target: Target) -> None:
+    samples = {target.ours: [1.0], target.against[0]: [1.0]}
+
+    [(_, _, found)] = [each for each in report.judge({line.key: samples}) if each[1] == target]
+
+    assert report.describe(line, target, found, samples)
+
+
+def test_a_run_of_some_parts_leaves_the_rows_of_the_others() -> None:
+    earlier = {"machine": "old", "samples": {"a": 1, "b": 1}, "stages": {}, "skipped": {}}
+    later = {"machine": "new", "samples": {"b": 2}, "stages": {"call": {}}, "skipped": {}}
+
+    assert report.merged(earlier, later) == {**later, "samples": {"a": 1, "b": 2}}
 
 
 def test_the_section_is_replaced_and_the_rest_stays() -> None:
