@@ -73,7 +73,8 @@ class FleetEvent(AsDict):
     """The base of all events.
 
     Attributes:
-        key: The identity of this event in its checkpoint; the same if it is delivered again.
+        key: The identity of this event in its checkpoint; the same if it is delivered again. That of a sub-session has
+            its facts in it: it comes again under another one if these have changed.
     """
 
     key: str
