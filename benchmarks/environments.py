@@ -22,7 +22,7 @@ VENVS: Final = ROOT / "benchmarks" / ".venvs"
 _INPUTS: Final = VENVS / "inputs"
 
 _PACKAGES: Final[dict[str, list[str]]] = {
-    BENCH: ["--editable", f"{ROOT}[bench,speed]"],
+    BENCH: ["--editable", f"{ROOT}[bench,speed,tables]"],
     "openapi_python_client": ["openapi-python-client", "ruff"],
     "openapi_generator": [
         "openapi-generator-cli",

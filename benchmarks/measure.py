@@ -200,7 +200,7 @@ class Run:
     def tls(self, server: Server) -> None:
         """Measure pages of logs over TLS 1.3, compressed; ours with `speed.enable()` too."""
         if server.pair is None:
-            self.skipped["tls"] = "needs openssl, for a certificate"
+            self.skipped["TLS"] = "needs openssl, for a certificate"
             return
         self._say("TLS and gzip")
         server.control(fleet=100, reset=True)
