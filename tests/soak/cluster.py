@@ -358,10 +358,12 @@ async def _call(this: _Cluster, clock: PacedClock) -> float:
 
 
 async def _rows(this: _Cluster) -> list[Row]:
-    """Return the rows of all terms, one term after the other.
+    """Return the rows in the order in which they were delivered.
 
-    A leader that is paused between being given an event and writing it down does so when the next leader has delivered
-    and acknowledged the same: its row comes last, its delivery came first.
+    In PostgreSQL row and acknowledgement are one transaction: what a leader writes that has been succeeded is rolled
+    back, and the rest is numbered as it was delivered. In the file a leader that is paused between being given an event
+    and writing it down does so when the next one has delivered and acknowledged the same: its row comes last, its
+    delivery came first. So there the rows are those of one term after the other.
     """
     if this.sink is not None:
         return sorted(read(this.sink, "explicit"), key=lambda row: row.life)
