@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import click
@@ -21,9 +20,11 @@ from ev_energy_async.cli.kit import Command, Group
 from ev_energy_async.devices import DEVICES
 from ev_energy_async.sandbox.faults import FaultPlan, plan_of
 from ev_energy_async.webhooks import WebhookVerifier
+from tests.documentation.pages import ROOT, fences_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from ev_energy_async.checkpoint import Advance
     from tests.sandbox.places import Places
@@ -56,9 +57,11 @@ EXAMPLES = [
 ]
 
 
-PAGE = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text("utf-8")
 DOCUMENTED = [
-    line for block in re.findall(r"^```sh\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE) for line in block.splitlines()
+    line
+    for fence in fences_of(ROOT / "docs" / "command-line.md", language="sh")
+    if not fence.excuse
+    for line in fence.code.splitlines()
 ]
 
 

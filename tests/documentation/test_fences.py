@@ -6,12 +6,18 @@ import importlib.util
 import re
 import shlex
 import tomllib
+from contextlib import chdir
+from itertools import takewhile
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
+from unittest.mock import patch
 
+import click
 import pytest
 from click.testing import CliRunner
 
+from ev_energy_async import InvalidArgument
 from ev_energy_async.cli.app import app
 from ev_energy_async.cli.session import Session
 
@@ -40,8 +46,10 @@ def make(words: list[str]) -> bool:
 
 
 def ev_energy(words: list[str]) -> bool:
-    # Options are parsed before help is shown.
-    return CliRunner().invoke(app, [*words, "--help"], prog_name="ev-energy").exit_code == 0
+    # All is parsed, and nothing done.
+    with TemporaryDirectory() as folder, chdir(folder), patch.object(click.Command, "invoke", return_value=None):
+        Path("lake").mkdir()  # which the guide has exported before it reads from there
+        return CliRunner().invoke(app, words, prog_name="ev-energy").exit_code == 0
 
 
 def pip(words: list[str]) -> bool:
@@ -79,30 +87,86 @@ CHECKS: Final[dict[str, Callable[[list[str]], bool]]] = {
     "python": python,
     "uvicorn": uvicorn,
 }
+
+
+def commands(code: str) -> list[str]:
+    """The lines that are commands, without comments; a line that ends in a backslash goes on."""
+    return [line for line in code.replace("\\\n", " ").splitlines() if shlex.split(line, comments=True)]
+
+
+def is_right(line: str) -> bool:
+    """Whether the first program of a line would take its arguments; those after a pipe are not of this project."""
+    split = shlex.shlex(line, posix=True, punctuation_chars="|<>")
+    split.whitespace_split = True
+    words = list(takewhile(lambda word: not set(word) <= set("|<>"), split))
+    while re.match(r"\w+=", words[0]):  # a variable of this command
+        del words[0]
+    program = Path(words[0]).name
+    assert program in CHECKS, "nothing checks it: say why in its fence (not run: ...)"
+    return CHECKS[program](words[1:])
+
+
 LINES: Final = [
     pytest.param(line, id=f"{fence.page.relative_to(ROOT)}: {line}")
     for fence in fences_of(*PAGES, language="sh")
     if not fence.excuse
-    for line in fence.code.replace("\\\n", " ").splitlines()
+    for line in commands(fence.code)
 ]
 
 
 @pytest.mark.parametrize("line", LINES)
 def test_each_line_for_a_shell_names_a_command_that_exists(line: str) -> None:
-    words = shlex.split(line.partition(" >")[0], comments=True)
-    while re.match(r"\w+=", words[0]):  # a variable of this command
-        del words[0]
-    program = Path(words[0]).name
-    assert program in CHECKS, "nothing checks it: say why in its fence (not run: ...)"
-    assert CHECKS[program](words[1:])
+    assert is_right(line)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ev-energy fleet snapshot --kind nonsense",
+        "ev-energy fleet snapshot extra",
+        "ev-energy fleet snapshot --kinds vehicles",
+        "ev-energy api vehicles list --page-size 1000 | jq .",
+        "ev-energy flee",
+        "make nonsense",
+        "pip install ev-energy-async[nonsense]",
+        "python -m nonsense",
+    ],
+)
+def test_a_line_with_a_wrong_argument_is_found(line: str) -> None:
+    assert not is_right(line)
+
+
+def test_comments_blank_lines_and_what_follows_a_pipe_are_left_alone() -> None:
+    lines = commands("# first\n\nev-energy fleet snapshot \\\n  --kind evses | jq --help  # all\n")
+    assert len(lines) == 1
+    assert is_right(lines[0])
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    file = tmp_path / "config.toml"
+    monkeypatch.setattr("ev_energy_async.cli.settings.config_file", lambda: file)
+    return file
+
+
+def profiles_of(config: Path) -> set[str]:
+    """Load each profile of a configuration as a command does, and return their names."""
+    loaded = {Session().settings.profile}
+    for name in tomllib.loads(config.read_text("utf-8"))["profiles"]:
+        session = Session()
+        session.profile = name
+        loaded.add(session.settings.profile)
+    return loaded
 
 
 @pytest.mark.parametrize("fence", fences_of(*PAGES, language="toml"), ids=str)
-def test_settings_of_the_command_line_are_what_it_takes(
-    fence: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "config.toml").write_text(fence.code, "utf-8")
-    monkeypatch.setattr("ev_energy_async.cli.settings.config_file", lambda: tmp_path / "config.toml")
-    settings = Session().settings
-    assert settings.profile in fence.code
-    assert settings.scopes
+def test_settings_of_the_command_line_are_what_it_takes(fence: Example, config: Path) -> None:
+    config.write_text(fence.code, "utf-8")
+    # The chosen one too has a table.
+    assert profiles_of(config) == tomllib.loads(fence.code)["profiles"].keys()
+
+
+def test_a_wrong_setting_is_found_in_a_profile_that_is_not_the_chosen_one(config: Path) -> None:
+    config.write_text('profile = "work"\n[profiles.work]\n[profiles.home]\nclient = "my-app"\n', "utf-8")
+    with pytest.raises(InvalidArgument, match=r"profiles\.home"):
+        profiles_of(config)
