@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ev_energy_async import InvalidArgument
 from ev_energy_async.checkpoint import Advance, Owner
-from ev_energy_async.cli.checkpoints import PLACE, UNFINISHED, opened, owner_of, owner_of_watch
 from ev_energy_async.cli.kit import Group, argument, command
 from ev_energy_async.cli.output import show
+from ev_energy_async.cli.places import PLACE, UNFINISHED, opened, owner_of, owner_of_watch
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import attrs
 import click
 
-from ev_energy_async.cli.checkpoints import PLACE, opened, owner_of_watch
 from ev_energy_async.cli.entries import Entry, entries, entry, event_entry
 from ev_energy_async.cli.exits import Incomplete
 from ev_energy_async.cli.kit import Group, argument, command, option
 from ev_energy_async.cli.output import Output, View, show
+from ev_energy_async.cli.places import PLACE, opened, owner_of_watch
 from ev_energy_async.cli.rows import item_type_of
 from ev_energy_async.cli.times import DURATION, FIRST_TIME, LAST_TIME
 from ev_energy_async.devices import DEVICES
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
     from ev_energy_async import EvEnergy
-    from ev_energy_async.cli.checkpoints import Opened
+    from ev_energy_async.cli.places import Opened
     from ev_energy_async.cli.session import Session
     from ev_energy_async.fleet import Progress, Watch, WatchEvent
 
@@ -42,7 +42,7 @@ _CHECKPOINT: Final = "--checkpoint"
 
 
 @contextlib.asynccontextmanager
-async def _with(session: Session, place: str) -> AsyncGenerator[tuple[EvEnergy, Opened]]:
+async def _client_and_checkpoint(session: Session, place: str) -> AsyncGenerator[tuple[EvEnergy, Opened]]:
     """Yield a client and the checkpoint of a watch, both closed in the end."""
     async with session.client() as ev, opened(session, _CHECKPOINT, place, exists=True) as checkpoint:
         await owner_of_watch(_CHECKPOINT, place, checkpoint)
@@ -199,7 +199,7 @@ def coverage(session: Session, checkpoint: str, since: Any, until: Any) -> Any:
 
 
 async def _coverage(session: Session, place: str, since: Any, until: Any) -> None:
-    async with _with(session, place) as (ev, checkpoint):
+    async with _client_and_checkpoint(session, place) as (ev, checkpoint):
         found = await ev.fleet.coverage(checkpoint)
     show(session, list(found.rows), str(found))
     is_complete = found.complete(since, until) if since is not None else not any(_has_gap(row) for row in found.rows)
@@ -249,7 +249,7 @@ async def _audit(session: Session, place: str, given: dict[str, Any]) -> None:
     is_brief = session.chosen_format() in {"table", "csv"}
     view = View(columns=_EVENT_COLUMNS if is_brief else (), first=_EVENT_COLUMNS, least=_EVENT_WIDTHS)
     given["logs"] = given["logs"] or None
-    async with _with(session, place) as (ev, checkpoint):
+    async with _client_and_checkpoint(session, place) as (ev, checkpoint):
         audited = ev.fleet.audit(checkpoint=checkpoint, **given)
         with Output(session, view) as output, session.progress("missing logs") as bar:
             async for event in audited:

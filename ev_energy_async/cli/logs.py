@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from ev_energy_async import InvalidArgument, ResourceId, api
-from ev_energy_async.cli.checkpoints import PLACE, opened
 from ev_energy_async.cli.entries import entries, entry, event_entry
 from ev_energy_async.cli.kit import argument, command, option
 from ev_energy_async.cli.output import Output, View
+from ev_energy_async.cli.places import PLACE, opened
 from ev_energy_async.cli.rows import item_type_of
 from ev_energy_async.cli.times import DURATION, FIRST_TIME, LAST_TIME
 from ev_energy_async.devices import DEVICES, PAGE_SIZE
@@ -22,8 +22,8 @@ from ev_energy_async.values import or_none
 
 if TYPE_CHECKING:
     from ev_energy_async import EvEnergy, Paginator
-    from ev_energy_async.cli.checkpoints import Opened
     from ev_energy_async.cli.entries import Entry
+    from ev_energy_async.cli.places import Opened
     from ev_energy_async.cli.session import Session
     from ev_energy_async.devices import DeviceKind
     from ev_energy_async.models import ChargingSubSession
