@@ -14,7 +14,7 @@ from ev_energy_async.backends.redis import RedisLease
 from ev_energy_async.checkpoint import CheckpointConflict, MemoryCheckpoint, SqliteCheckpoint
 from ev_energy_async.fleet import CycleFinished, Role
 from ev_energy_async.fleet.watch import FencedCheckpoint
-from ev_energy_async.lease import LeaseLost, MemoryLease
+from ev_energy_async.lease import LeaseError, LeaseLost, MemoryLease
 from ev_energy_async.metrics import EvEnergyCollector
 from ev_energy_async.testing import FakeClock
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from ev_energy_async.checkpoint import Owner
     from ev_energy_async.fleet import Watch, WatchEvent
 
 TTL = 30.0
@@ -138,6 +139,46 @@ async def test_a_leader_that_was_paused_cannot_write_and_stands_by(time: FakeClo
     await second.aclose()
     time.advance(2)
     assert (await waiting).key != event.key
+    await first.aclose()
+
+
+async def test_a_later_term_of_another_lease_is_an_error_that_says_what_to_do(
+    time: FakeClock, lease: MemoryLease
+) -> None:
+    api, checkpoint, elsewhere = api_with_logs(), MemoryCheckpoint(), MemoryLease(ttl=TTL, clock=time)
+    for _ in range(2):
+        assert [event async for event in watch(api, checkpoint=checkpoint, lease=elsewhere, cycles=1)]
+    roles: list[Role] = []
+    moved = watch(api, checkpoint=checkpoint, lease=lease, on_role_change=roles.append)
+    async with asyncio.timeout(5):
+        with pytest.raises(LeaseError, match=r"written in term 2, after term 1, .* `ev-energy checkpoint copy`"):
+            await anext(moved)
+    assert roles == [Role("standby"), Role("leader", 1), Role("standby")]
+    assert await lease.current() is None
+
+
+async def test_a_leader_that_is_succeeded_while_its_term_begins_stands_by(time: FakeClock, lease: MemoryLease) -> None:
+    class SlowCheckpoint(MemoryCheckpoint):
+        """Takes so long to open that another has taken over by then."""
+
+        is_slow = True
+
+        async def open(self, owner: Owner) -> None:
+            await super().open(owner)
+            if self.is_slow:
+                self.is_slow = False
+                await lease.release()
+                await anext(second)
+
+    api, checkpoint = api_with_logs(), SlowCheckpoint()
+    first, second = (watch(api, checkpoint=checkpoint, lease=each) for each in (lease, lease.rival("two")))
+    waiting = asyncio.ensure_future(anext(first))
+    await turns()
+    assert not waiting.done()
+    assert [each.role for each in (first, second)] == [Role("standby"), Role("leader", 2)]  # type: ignore[attr-defined]  # of watches with a lease
+    await second.aclose()
+    time.advance(2)
+    assert await waiting
     await first.aclose()
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ev_energy_async.fleet.watch.leader import FencedCheckpoint as FencedCheckpoint
     from ev_energy_async.fleet.watch.leader import LedWatch as LedWatch
     from ev_energy_async.fleet.watch.leader import Role as Role
+    from ev_energy_async.fleet.watch.leader import is_epoch as is_epoch
     from ev_energy_async.fleet.watch.look import Rules as Rules
     from ev_energy_async.fleet.watch.settings import FleetClient as FleetClient
     from ev_energy_async.fleet.watch.settings import Progress as Progress
@@ -35,7 +36,7 @@ else:
         emitter=("Emitter",),
         engine=("Engine",),
         journal=("Journal",),
-        leader=("FencedCheckpoint", "LedWatch", "Role"),
+        leader=("FencedCheckpoint", "LedWatch", "Role", "is_epoch"),
         look=("Rules",),
         settings=("FleetClient", "Progress", "Settings"),
         state=("DeviceState", "FleetState", "Meta", "load"),

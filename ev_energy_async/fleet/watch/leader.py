@@ -16,7 +16,7 @@ import attrs
 from ev_energy_async.checkpoint import Advance, CheckpointConflict
 from ev_energy_async.codec import AsDict
 from ev_energy_async.fleet.watch.stream import E_co, Watch
-from ev_energy_async.lease import Keeper, LeaseLost
+from ev_energy_async.lease import Keeper, LeaseError, LeaseLost
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Sequence
@@ -25,12 +25,34 @@ if TYPE_CHECKING:
     from ev_energy_async.fleet.watch.engine import Engine
     from ev_energy_async.lease import Lease
 
-__all__ = ["FencedCheckpoint", "LedWatch", "Role"]
+__all__ = ["FencedCheckpoint", "LedWatch", "Role", "is_epoch"]
 
 NO_TERM: Final = 0
 """The epoch of a process that does not lead; terms count from 1."""
 
+_EPOCH: Final = ":epoch"
+_FOREIGN: Final = (
+    "it was one of a lease in another store, or of this one before it was deleted. Go back to that lease; or stop all "
+    "processes that have it, and watch with a copy of the checkpoint (`ev-energy checkpoint copy` leaves out terms)"
+)
 _LOG: Final = logging.getLogger("ev_energy_async")
+
+
+def is_epoch(key: str) -> bool:
+    """Return whether a key of a checkpoint is that of an epoch, which means nothing to a lease in another store."""
+    return key.endswith(_EPOCH)
+
+
+class _LaterTerm(LeaseLost):
+    """The checkpoint was written in a later term."""
+
+    def __init__(self, epoch: int, later: int) -> None:
+        self.epoch = epoch
+        self.later = later
+        super().__init__(epoch, later)
+
+    def __str__(self) -> str:
+        return f"the checkpoint was written in term {self.later}, after term {self.epoch}"
 
 
 @attrs.frozen
@@ -60,7 +82,7 @@ class FencedCheckpoint:
 
     def __init__(self, checkpoint: Checkpoint, name: str, epoch: int) -> None:
         self._checkpoint = checkpoint
-        self._key = f"{name}:epoch"
+        self._key = f"{name}{_EPOCH}"
         self._epoch = epoch
         self._version = 0
 
@@ -101,7 +123,7 @@ class FencedCheckpoint:
                 _, *versions = done = await self._checkpoint.advance_all([fence, *wanted])
             except CheckpointConflict as conflict:
                 # A transaction that was rolled back took the version with it: the epoch tells.
-                if conflict.key != self._key or not await self._is_current():
+                if conflict.key != self._key or await self._later() is not None:
                     raise
                 continue
             self._version = done[0]
@@ -112,21 +134,22 @@ class FencedCheckpoint:
         await self._checkpoint.close()
 
     async def _claim(self) -> bool:
-        if not await self._is_current():
-            raise LeaseLost("a later leader has written to the checkpoint; this one's term has ended")
+        later = await self._later()
+        if later is not None:
+            raise _LaterTerm(self._epoch, later)
         try:
             self._version = await self._checkpoint.advance(self._key, self._version, str(self._epoch))
         except CheckpointConflict:
             return False
         return True
 
-    async def _is_current(self) -> bool:
-        """Return whether no later term has begun, and if so, take note of the version to replace."""
+    async def _later(self) -> int | None:
+        """Return the epoch of a later term; if there is none, take note of the version to replace."""
         entry = await self._checkpoint.get(self._key)
         if entry is not None and int(entry.value) > self._epoch:
-            return False
+            return int(entry.value)
         self._version = 0 if entry is None else entry.version
-        return True
+        return None
 
 
 class LedWatch(Watch[E_co]):
@@ -146,6 +169,7 @@ class LedWatch(Watch[E_co]):
     ) -> None:
         super().__init__(engine(NO_TERM), ack, on_event)
         self._engine_of = engine
+        self._lease = lease
         self._post = _Post(lease.holder, on_role_change)
         self._keeper = Keeper(lease, on_lost=self._post.stand_by)
         self._forgotten = weakref.finalize(self, self._keeper.abandon)
@@ -170,9 +194,13 @@ class LedWatch(Watch[E_co]):
             try:
                 async with self._keeper.working():
                     events = await super()._several(most, age)
-            except LeaseLost:
+            except LeaseLost as lost:
                 # Told by the lease, or by the checkpoint, where the lease's store has not said so yet.
+                # A term that is renewed is the last one of its lease: a later one is of another.
+                is_foreign = isinstance(lost, _LaterTerm) and await self._lease.renew() is not None
                 await self._resign()
+                if is_foreign:
+                    raise LeaseError(f"{lost}, which the lease still confirms: {_FOREIGN}") from lost
                 continue
             if not events:
                 await self._resign()

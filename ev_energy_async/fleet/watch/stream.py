@@ -184,6 +184,7 @@ class Watch(Deliveries[E_co]):
             AuthError: The credentials were refused.
             CheckpointConflict: Another process advances the checkpoint time and again.
             CheckpointError: The checkpoint cannot be read or written, or is another's.
+            LeaseError: The lease cannot be asked for, or the checkpoint knows a later term of a lease in another store.
             StopAsyncIteration: It was closed, or its last cycle is finished.
         """
         return await super().__anext__()
