@@ -149,7 +149,8 @@ class Command(_Page, click.Command):
         self.format_epilog(ctx, formatter)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; one that is a coroutine runs in an event loop of its own."""
+        """Run the command, and show what is logged meanwhile; a coroutine runs in an event loop of its own."""
+        ctx.ensure_object(Session).show_log()
         found = super().invoke(ctx)
         if inspect.iscoroutine(found):
             import asyncio  # noqa: PLC0415  # help does without

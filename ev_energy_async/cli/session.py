@@ -57,11 +57,10 @@ class Session:
         Raises:
             InvalidArgument: A setting is not what it should be.
         """
-        self._log()
         return self.settings.client()
 
-    def _log(self) -> None:
-        """Send what the package logs to stderr."""
+    def show_log(self) -> None:
+        """Show what the package logs on stderr, from now on."""
         from ev_energy_async.cli.log import show_log  # noqa: PLC0415  # help does without
 
         show_log(self.verbosity)
