@@ -5,6 +5,7 @@ Memory and SQLite are beside it; `backends` has a folder for each other database
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
 __all__ = [
+    "UNFINISHED",
     "Advance",
     "Checkpoint",
     "CheckpointConflict",
@@ -25,9 +27,15 @@ __all__ = [
     "Entry",
     "Owner",
     "TransactionalCheckpoint",
+    "check_adoption",
     "compare",
     "each_key_once",
 ]
+
+_LOG: Final = logging.getLogger("ev_energy_async")
+
+UNFINISHED: Final = "an unfinished copy"
+"""The client that owns a copy which is not finished. Nobody takes it over: some of its entries are missing."""
 
 
 class CheckpointError(EvEnergyError):
@@ -54,7 +62,7 @@ class CheckpointConflict(CheckpointError):
 
 
 class CheckpointMismatch(CheckpointError):
-    """The checkpoint belongs to another API, client or user.
+    """The checkpoint belongs to another API, client or user, or is an unfinished copy.
 
     Attributes:
         owner: The owner that tried to open it.
@@ -67,6 +75,8 @@ class CheckpointMismatch(CheckpointError):
         super().__init__(owner, found)
 
     def __str__(self) -> str:
+        if self.found.client == UNFINISHED:
+            return f"this is {UNFINISHED} of a checkpoint; repeat `ev-energy checkpoint copy` to finish it"
         return (
             f"this is the checkpoint of {self.found}, not of {self.owner}; use another one, or take it over with "
             "`adopt=True` if both see the same devices"
@@ -238,3 +248,22 @@ def compare(change: Advance, found: int) -> None:
     """
     if change.expected != found:
         raise CheckpointConflict(change.key, change.expected, found)
+
+
+def check_adoption(owner: Owner, found: Owner, adopt: bool | Owner) -> None:
+    """Check whether an owner may take over the checkpoint of another one.
+
+    Args:
+        owner: The owner that opens it.
+        found: The owner that it belongs to.
+        adopt: Whether it may be taken over; or the only owner from whom it may.
+
+    Raises:
+        CheckpointMismatch: It may not: `adopt=True` takes over no unfinished copy.
+    """
+    if adopt == found:
+        _LOG.info("the checkpoint of %s is that of %s from now on", found, owner)
+    elif adopt is True and found.client != UNFINISHED:
+        _LOG.warning("the checkpoint of %s is that of %s from now on", found, owner)
+    else:
+        raise CheckpointMismatch(owner, found)

@@ -88,7 +88,8 @@ class SqliteCheckpoint:
     Args:
         path: The file; it is made if it does not exist, and so is its folder. `~` is the home folder.
         synchronous: `NORMAL`, or `FULL` where power loss matters.
-        adopt: Whether to take over the checkpoint of another owner, as after a change of credentials.
+        adopt: Whether to take over the checkpoint of another owner, as after a change of credentials; or the only
+            `Owner` from whom to take it over. `True` does not take over an unfinished copy.
 
     Raises:
         InvalidArgument: An argument is not what it should be.
@@ -108,7 +109,7 @@ class SqliteCheckpoint:
         path: str | os.PathLike[str],
         *,
         synchronous: Literal["NORMAL", "FULL"] = "NORMAL",
-        adopt: bool = False,
+        adopt: bool | Owner = False,
     ) -> None:
         if synchronous not in {"NORMAL", "FULL"}:
             raise InvalidArgument("synchronous", synchronous, "'NORMAL' or 'FULL'")
@@ -135,7 +136,7 @@ class SqliteCheckpoint:
         """Open the file for an owner; see `Checkpoint.open`. `async with` opens it without one.
 
         Raises:
-            CheckpointMismatch: It belongs to another owner, and `adopt` is false.
+            CheckpointMismatch: It belongs to another owner, and `adopt` does not allow to take it over.
             CheckpointError: It cannot be read, is damaged, or a later version of this package wrote it.
         """
         async with self._lock:

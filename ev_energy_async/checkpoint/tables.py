@@ -15,9 +15,9 @@ import msgspec
 from ev_energy_async.checkpoint.protocol import (
     Advance,
     CheckpointError,
-    CheckpointMismatch,
     Entry,
     Owner,
+    check_adoption,
     compare,
 )
 
@@ -100,20 +100,18 @@ def create(connection: sqlite3.Connection) -> None:
     _set_state(connection, State(None, 0, 0))
 
 
-def claim(connection: sqlite3.Connection, owner: Owner, *, adopt: bool) -> None:
+def claim(connection: sqlite3.Connection, owner: Owner, *, adopt: bool | Owner) -> None:
     """Enter an owner if there is none, and compare it with the one that is there.
 
     Raises:
-        CheckpointMismatch: It belongs to another, and `adopt` is false.
+        CheckpointMismatch: It belongs to another, and `adopt` does not allow to take it over.
     """
     state = state_of(connection)
     found = None if state.owner is None else Owner(*state.owner)
     if found == owner:
         return
-    if found is not None and not adopt:
-        raise CheckpointMismatch(owner, found)
     if found is not None:
-        _LOG.warning("the checkpoint of %s is that of %s from now on", found, owner)
+        check_adoption(owner, found, adopt)
     entered = (owner.base_url, owner.client, owner.user)
     _set_state(connection, State(entered, state.versions, state.rows))
 

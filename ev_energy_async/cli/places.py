@@ -6,9 +6,11 @@ processes and in the shell's history.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ev_energy_async import InvalidArgument, SqliteCheckpoint
+from ev_energy_async.checkpoint.protocol import UNFINISHED
 from ev_energy_async.files import user_path
 
 if TYPE_CHECKING:
@@ -19,14 +21,14 @@ if TYPE_CHECKING:
 
     Opened: TypeAlias = SqliteCheckpoint | PostgresCheckpoint | RedisCheckpoint
 
-__all__ = ["PLACE", "UNFINISHED", "opened", "owner_of", "owner_of_watch"]
+__all__ = ["PLACE", "opened", "owner_of", "owner_of_watch"]
 
 PLACE: Final = "a SQLite file, `postgres:NAME` or `redis:NAME`"
-UNFINISHED: Final = "an unfinished copy"
-"""The client that owns a copy which is not finished; no watch takes what belongs to another one."""
+# A word as of a database, such as `postgresql`, `sqlite3` or `postgresql+psycopg`. A drive of Windows is one letter.
+_KIND: Final = re.compile(r"[a-z][a-z0-9+]+:", re.IGNORECASE)
 
 
-def opened(session: Session, argument: str, place: str, *, exists: bool, adopt: bool = False) -> Opened:
+def opened(session: Session, argument: str, place: str, *, exists: bool, adopt: bool | Owner = False) -> Opened:
     """Return a checkpoint by what the user calls it; `async with` opens and closes it.
 
     Args:
@@ -34,25 +36,28 @@ def opened(session: Session, argument: str, place: str, *, exists: bool, adopt: 
         argument: What the user gave it as, for errors.
         place: What the user calls it.
         exists: Whether a file must be there.
-        adopt: Whether it may be taken over from another owner.
+        adopt: Whether, or from whom alone, it may be taken over.
 
     Raises:
-        InvalidArgument: It is none, there is no such file, or the address of its database is not known.
+        InvalidArgument: It is no place, there is no such file, or the address of its database is not known.
         MissingExtra: The extra of its database is not installed.
     """
     if "://" in place:
         raise InvalidArgument(argument, None, f"{PLACE}; the address of a database is a setting")
-    kind, _, name = place.partition(":")
-    if kind == "postgres":
+    kind, colon, name = place.partition(":")
+    if colon and kind == "postgres":
         from ev_energy_async.backends.postgres import PostgresCheckpoint  # noqa: PLC0415  # an extra
 
         address = _address(session, argument, "POSTGRES_DSN")
         return PostgresCheckpoint(address, name=name or "default", adopt=adopt)
-    if kind == "redis":
+    if colon and kind == "redis":
         from ev_energy_async.backends.redis import RedisCheckpoint  # noqa: PLC0415  # an extra
 
         return RedisCheckpoint(_address(session, argument, "REDIS_URL"), name=name or "default", adopt=adopt)
     path = user_path(argument, place)
+    if _KIND.match(place) and not path.exists():
+        # What follows may be an address with a password: only the kind is shown.
+        raise InvalidArgument(argument, f"{kind}:", f"{PLACE} (a new file with a colon in its name: `./{kind}:...`)")
     if path.is_dir() or (exists and not path.exists()):
         raise InvalidArgument(argument, place, PLACE.replace("a ", "an existing ", 1) if exists else PLACE)
     return SqliteCheckpoint(path, adopt=adopt)
@@ -74,7 +79,8 @@ async def owner_of_watch(argument: str, place: str, checkpoint: Opened) -> Owner
     """
     found = await owner_of(checkpoint)
     if found is None or found.client == UNFINISHED:
-        expected = "a checkpoint that a watch has opened" if found is None else "a finished copy: repeat the copying"
+        is_new = found is None
+        expected = "a checkpoint that a watch has opened" if is_new else "a finished copy: repeat `checkpoint copy`"
         raise InvalidArgument(argument, place, expected)
     return found
 

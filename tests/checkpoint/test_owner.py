@@ -10,6 +10,8 @@ import pytest
 from ev_energy_async import InvalidArgument
 from ev_energy_async.checkpoint import CheckpointError, CheckpointMismatch, Owner, SqliteCheckpoint
 
+from .owner_kit import check_takeovers
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -54,6 +56,10 @@ async def test_a_mismatch_names_both_owners_and_the_way_out(tmp_path: Path) -> N
         "this is the checkpoint of my-app at https://api.ev.energy/v2, not of no client at https://api.ev.energy/v2;"
     )
     assert "adopt=True" in str(raised.value)
+
+
+async def test_an_unfinished_copy_is_taken_over_by_whoever_names_it_alone(tmp_path: Path) -> None:
+    await check_takeovers(lambda adopt: SqliteCheckpoint(tmp_path / "fleet.db", adopt=adopt))
 
 
 async def test_a_checkpoint_is_taken_over_on_purpose(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -151,7 +151,7 @@ async def test_a_later_term_of_another_lease_is_an_error_that_says_what_to_do(
     roles: list[Role] = []
     moved = watch(api, checkpoint=checkpoint, lease=lease, on_role_change=roles.append)
     async with asyncio.timeout(5):
-        with pytest.raises(LeaseError, match=r"written in term 2, after term 1, .* `ev-energy checkpoint copy`"):
+        with pytest.raises(LeaseError, match=r"written in term 2, after term 1, .*`ev-energy checkpoint copy`"):
             await anext(moved)
     assert roles == [Role("standby"), Role("leader", 1), Role("standby")]
     assert await lease.current() is None

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
+import datetime as dt
 import itertools
 import json
 from typing import TYPE_CHECKING
 
 import pytest
 
-from ev_energy_async import SqliteCheckpoint
+from ev_energy_async import EvEnergy, SqliteCheckpoint, StaticToken
+from ev_energy_async.backends.postgres import PostgresCheckpoint, PostgresLease
+from ev_energy_async.backends.redis import RedisCheckpoint, RedisLease
 from ev_energy_async.checkpoint import Advance, Owner
+from ev_energy_async.fleet import StatusLogged
+from ev_energy_async.lease import LeaseError
 from ev_energy_async.sandbox import Sandbox
+from tests.checkpoint.owner_kit import check_takeovers
 from tests.cli.conftest import User
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from ev_energy_async.checkpoint import Checkpoint
+    from ev_energy_async.lease import Lease
 
     from .servers import PostgresServer, RedisServer
 
@@ -47,6 +57,44 @@ async def test_a_checkpoint_goes_from_a_file_to_postgres_to_redis_and_back(
     assert (refused.exit_code, "without a checkpoint" in refused.stderr) == (2, True)
     nobody = await user.runs("checkpoint", "copy", "redis:nobody", str(tmp_path / "none.db"))
     assert (nobody.exit_code, "a watch has opened" in nobody.stderr) == (2, True)
+
+
+async def test_an_unfinished_copy_is_taken_over_by_whoever_names_it_alone(
+    postgres: PostgresServer, redis: RedisServer, place: str
+) -> None:
+    await check_takeovers(lambda adopt: PostgresCheckpoint(postgres.dsn, name=place, adopt=adopt))
+    await check_takeovers(lambda adopt: RedisCheckpoint(redis.url, name=place, adopt=adopt))
+
+
+async def test_a_led_watch_goes_on_from_a_copy_under_a_lease_in_another_database(
+    postgres: PostgresServer, redis: RedisServer, place: str, tmp_path: Path
+) -> None:
+    user = User(tmp_path, EV_ENERGY_POSTGRES_DSN=postgres.dsn, EV_ENERGY_REDIS_URL=redis.url)
+    begin = dt.datetime.now(dt.UTC) - dt.timedelta(hours=2)
+    old, new = RedisLease(redis.url, place), PostgresLease(postgres.dsn, place)
+
+    async def told(checkpoint: Checkpoint, lease: Lease) -> set[str]:
+        """Watch for a cycle, and return the keys of the logs."""
+        watch = ev.fleet.watch(checkpoint=checkpoint, lease=lease, cycles=1, since=begin, complete_within=None)
+        async with asyncio.timeout(20), watch:
+            return {event.key async for event in watch if isinstance(event, StatusLogged)}
+
+    async with (
+        Sandbox(vehicles=3, seed=7) as sandbox,
+        EvEnergy(StaticToken(sandbox.issue_token()), base_url=sandbox.base_url) as ev,
+        RedisCheckpoint(redis.url, name=place) as first,
+        PostgresCheckpoint(postgres.dsn, name=place) as second,
+    ):
+        known = await told(first, old)
+        assert known
+        # The terms of Redis are counted by its clock, those of PostgreSQL from one.
+        with pytest.raises(LeaseError, match="checkpoint copy"):
+            await told(first, new)
+        copied = await user.runs("checkpoint", "copy", f"redis:{place}", f"postgres:{place}")
+        assert copied.exit_code == 0, copied.output
+        assert not known & await told(second, new)
+    await old.close()
+    await new.close()
 
 
 @pytest.mark.parametrize("database", ["postgres", "redis"])

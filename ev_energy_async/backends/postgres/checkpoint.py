@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ev_energy_async.backends.common import check_name
 from ev_energy_async.backends.postgres.database import SCHEMA, Connection, Place, Postgres
-from ev_energy_async.checkpoint import Advance, CheckpointError, CheckpointMismatch, Entry, Owner
-from ev_energy_async.checkpoint.protocol import compare, each_key_once
+from ev_energy_async.checkpoint import Advance, CheckpointError, Entry, Owner
+from ev_energy_async.checkpoint.protocol import check_adoption, compare, each_key_once
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
@@ -31,7 +31,8 @@ class PostgresCheckpoint(Postgres):
         database: A DSN, or a `psycopg_pool.AsyncConnectionPool` of yours, which is left open.
         name: The name of this checkpoint among others in the same schema.
         schema: The schema of the tables.
-        adopt: Whether to take over the checkpoint of another owner, as after a change of credentials.
+        adopt: Whether to take over the checkpoint of another owner, as after a change of credentials; or the only
+            `Owner` from whom to take it over. `True` does not take over an unfinished copy.
 
     Raises:
         InvalidArgument: An argument is not what it should be.
@@ -44,7 +45,9 @@ class PostgresCheckpoint(Postgres):
         ...             await event.ack()
     """
 
-    def __init__(self, database: Place, *, name: str = "default", schema: str = SCHEMA, adopt: bool = False) -> None:
+    def __init__(
+        self, database: Place, *, name: str = "default", schema: str = SCHEMA, adopt: bool | Owner = False
+    ) -> None:
         super().__init__(database, schema)
         self._name = check_name("name", name)
         self._adopt = adopt
@@ -58,7 +61,7 @@ class PostgresCheckpoint(Postgres):
         """Open it for an owner; see `Checkpoint.open`.
 
         Raises:
-            CheckpointMismatch: It belongs to another owner, and `adopt` is false.
+            CheckpointMismatch: It belongs to another owner, and `adopt` does not allow to take it over.
             CheckpointError: PostgreSQL cannot be reached, or refuses.
         """
         entered = {"name": self._name, "base_url": owner.base_url, "client": owner.client, "user": owner.user}
@@ -78,9 +81,7 @@ class PostgresCheckpoint(Postgres):
             )
             found = Owner(*row)
             if found != owner:
-                if not self._adopt:
-                    raise CheckpointMismatch(owner, found)
-                _LOG.warning("the checkpoint of %s is that of %s from now on", found, owner)
+                check_adoption(owner, found, self._adopt)
                 await self._rows(
                     connection,
                     "UPDATE {schema}.checkpoint_state"

@@ -10,8 +10,8 @@ import msgspec
 
 from ev_energy_async.backends.common import check_name
 from ev_energy_async.backends.redis.database import PREFIX, InRedis, Place, Script, text
-from ev_energy_async.checkpoint import Advance, CheckpointConflict, CheckpointError, CheckpointMismatch, Entry, Owner
-from ev_energy_async.checkpoint.protocol import each_key_once
+from ev_energy_async.checkpoint import Advance, CheckpointConflict, CheckpointError, Entry, Owner
+from ev_energy_async.checkpoint.protocol import check_adoption, each_key_once
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
@@ -25,6 +25,7 @@ _KINDS: Final = ("state", "versions", "values", "index")
 # KEYS: the state, the version of each key, the value of each key, and the keys in their order (a sorted set of equal
 # scores is sorted byte by byte, which in UTF-8 is the order of code points). ARGV[1]: the mark that was drawn when the
 # checkpoint was made. A script that finds another one finds a checkpoint that was lost.
+# ARGV of this one besides: the owner, '1' to make it if there is none, and the owner to replace, as it is stored.
 _OPEN: Final = Script("""
 local is_new = redis.call('EXISTS', KEYS[1]) == 0
 if is_new then
@@ -32,7 +33,10 @@ if is_new then
     redis.call('HSET', KEYS[1], 'mark', ARGV[1], 'owner', ARGV[2], 'versions', '0')
 end
 local state = redis.call('HMGET', KEYS[1], 'mark', 'owner', 'versions')
-if ARGV[4] == '1' and state[2] ~= ARGV[2] then redis.call('HSET', KEYS[1], 'owner', ARGV[2]) end
+if state[2] == ARGV[4] then
+    redis.call('HSET', KEYS[1], 'owner', ARGV[2])
+    state[2] = ARGV[2]
+end
 return {is_new and 'made' or 'found', state[1], state[2], state[3]}
 """)
 _OWNER: Final = Script("return redis.call('HGET', KEYS[1], 'owner')")
@@ -98,7 +102,8 @@ class RedisCheckpoint(InRedis):
         database: A URL, or a `redis.asyncio.Redis` of yours, which is left open.
         name: The name of this checkpoint among others with the same prefix.
         prefix: What the keys begin with.
-        adopt: Whether to take over the checkpoint of another owner, as after a change of credentials.
+        adopt: Whether to take over the checkpoint of another owner, as after a change of credentials; or the only
+            `Owner` from whom to take it over. `True` does not take over an unfinished copy.
         create: Whether to make it if there is none.
 
     Raises:
@@ -111,7 +116,7 @@ class RedisCheckpoint(InRedis):
         *,
         name: str = "default",
         prefix: str = PREFIX,
-        adopt: bool = False,
+        adopt: bool | Owner = False,
         create: bool = True,
     ) -> None:
         super().__init__(database, prefix)
@@ -130,24 +135,26 @@ class RedisCheckpoint(InRedis):
         """Open it for an owner; see `Checkpoint.open`.
 
         Raises:
-            CheckpointMismatch: It belongs to another owner, and `adopt` is false.
+            CheckpointMismatch: It belongs to another owner, and `adopt` does not allow to take it over.
             CheckpointError: Redis cannot be reached, has lost the checkpoint, or has none and `create` is false.
         """
         entered = msgspec.json.encode([owner.base_url, owner.client, owner.user]).decode()
         # Whoever has known it makes no new one in its place.
         creates = self._create and self._mark is None
-        given = [secrets.token_hex(8), entered, int(creates), int(self._adopt)]
-        what, *state = map(text, await self._database.run(CheckpointError, _OPEN, self._keys, given))
-        if what == "none" and self._mark is None:
-            raise CheckpointError(f"Redis has no checkpoint {self._name}; `create=True` makes one")
-        if what == "none" or self._mark not in {None, state[0]}:
-            raise self._lost()
-        mark, stored, versions = state
-        found = _owner(stored)
-        if found != owner:
-            if not self._adopt:
-                raise CheckpointMismatch(owner, found)
-            _LOG.warning("the checkpoint of %s is that of %s from now on", found, owner)
+        replaced = ""
+        while True:
+            given = [secrets.token_hex(8), entered, int(creates), replaced]
+            what, *state = map(text, await self._database.run(CheckpointError, _OPEN, self._keys, given))
+            if what == "none" and self._mark is None:
+                raise CheckpointError(f"Redis has no checkpoint {self._name}; `create=True` makes one")
+            if what == "none" or self._mark not in {None, state[0]}:
+                raise self._lost()
+            mark, stored, versions = state
+            found = _owner(stored)
+            if found == owner:
+                break
+            check_adoption(owner, found, self._adopt)
+            replaced = stored
         if what == "made":
             _LOG.warning("Redis: created a new checkpoint %s", self._name)
         if self._mark is None and await self._database.persists() is False:
