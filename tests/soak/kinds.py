@@ -6,7 +6,6 @@ client and a checkpoint; both are abandoned at random requests, and begin anew.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import logging
 import math
@@ -17,6 +16,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import attrs
+import click
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
@@ -24,7 +24,14 @@ from ev_energy_async import ClientCredentials, EvEnergy
 from ev_energy_async.budget import Budget
 from ev_energy_async.checkpoint import MemoryCheckpoint
 from ev_energy_async.devices import DEVICES
-from ev_energy_async.fleet import CycleFinished, PollFailed, SubSessionEnded, SubSessionRevised
+from ev_energy_async.fleet import (
+    CycleFinished,
+    DeviceRemoved,
+    PollFailed,
+    SubSessionEnded,
+    SubSessionRevised,
+    VehicleRemoved,
+)
 from ev_energy_async.fleet.events import LogEvent
 from ev_energy_async.sandbox import FaultPlan, Rule, Sandbox, SteppedClock
 from ev_energy_async.sandbox.faults import WebhookDelayed, WebhookDuplicated, WebhookLost
@@ -32,7 +39,7 @@ from ev_energy_async.sandbox.webhooks import WEBHOOK_SECRET
 from ev_energy_async.testing import SandboxClock
 from ev_energy_async.webhooks import WebhookVerifier, webhook_handler
 
-from .kinds_cost import Life, Need, Reads, needs_of
+from .kinds_cost import Life, Need, Reads, Told, needs_of
 from .kinds_judge import Outcome, judged_sessions, stored
 from .rows import Row, row_of
 from .timing import START
@@ -69,6 +76,7 @@ class KindsOptions:
         errors: Whether error logs are read too.
         faults: Whether the API fails.
         limit: Requests per hour that the API allows; None for as many as one likes.
+        complete_within: Within how many seconds late logs are found; an hour, and a day with a limit.
     """
 
     vehicles: int = 30
@@ -78,16 +86,19 @@ class KindsOptions:
     errors: bool = False
     faults: bool = True
     limit: int | None = None
+    complete_within: float = attrs.field()
 
-    @property
-    def complete_within(self) -> float:
-        """Within how many seconds late logs are found."""
+    @complete_within.default
+    def _usual(self) -> float:
         return 3_600.0 if self.limit is None else 86_400.0
 
     @property
     def quiet_cycles(self) -> int:
         """The cycles in which what is still due comes, and the past is read again."""
         return 3 + math.ceil(self.complete_within / _EVERY)
+
+
+_USUAL: Final = KindsOptions()
 
 
 class _PoliteClock(SandboxClock):
@@ -116,8 +127,9 @@ class _Run:
     hooks: list[bool] = attrs.field(factory=list[bool])
     reads: Reads = attrs.field(factory=Reads)
     shown: set[str] = attrs.field(factory=set[str])
+    removed: set[str] = attrs.field(factory=set[str])
     devices: dict[str, int] = attrs.field(factory=dict[str, int])
-    lives: list[Life] = attrs.field(factory=list[Life])
+    lives: list[float] = attrs.field(factory=list[float])
     told: Callable[[web.Request], Awaitable[web.Response]] | None = None
     requests: int = 0
     blow: int = 0
@@ -175,8 +187,16 @@ class _Run:
             for outcome in outcomes:
                 if isinstance(outcome, Exception):
                     raise outcome
-        lived = self.clock.monotonic() - began
-        self.lives.append(Life(lived, _EVERY, self.options.complete_within, TOKEN_LIFETIME, self.devices))
+        self.lives.append(self.clock.monotonic() - began)
+
+    def news(self) -> Told:
+        """Return what came of all lives."""
+        return Told(
+            logs={row.key for rows in self.rows.values() for row in rows if row.at},
+            shown=self.shown,
+            sessions=len({it.key for it in self.sessions if isinstance(it, SubSessionEnded | SubSessionRevised)}),
+            removed=len(self.removed),
+        )
 
     def _end_if_over(self) -> None:
         seconds, cycles = self.length
@@ -208,6 +228,8 @@ class _Run:
             self.sessions.append(cast("SubSessionEvent", event))
         if isinstance(event, LogEvent) and event.via == "snapshot":
             self.shown.add(event.key)
+        if isinstance(event, VehicleRemoved | DeviceRemoved):
+            self.removed.add(event.key)
         if isinstance(event, CycleFinished):
             self.devices[event.kind] = event.vehicles
             self.cycles[event.kind] += 1
@@ -277,13 +299,19 @@ async def _course(this: _Run) -> Outcome:
         sandbox.advance(chance.choice((0.0, chance.uniform(0, _LONGEST_AWAY))))
     this.blow = 0
     await this.live(options.minutes * 60)
+    faults, until = sandbox.faults.rules, sandbox.now()
     sandbox.faults = FaultPlan(arrivals(), chance.randrange(10**6))
-    until = sandbox.now()
     await this.live(0, cycles=options.quiet_cycles)
-    told = {each.key for each in this.sessions if isinstance(each, SubSessionEnded | SubSessionRevised)}
-    delivered = {row.key for rows in this.rows.values() for row in rows if row.at}
-    needs = needs_of(sandbox.requests, this.reads, delivered, this.shown, len(told), this.lives)
-    return await _judged(this, until, needs)
+    life = Life(
+        seconds=sum(this.lives),
+        every=_EVERY,
+        complete_within=options.complete_within,
+        token_lifetime=TOKEN_LIFETIME,
+        devices=this.devices,
+        faults=faults,
+        until=until,
+    )
+    return await _judged(this, until, needs_of(sandbox.requests, this.reads, this.news(), life))
 
 
 async def _judged(this: _Run, until: dt.datetime, needs: dict[str, Need]) -> Outcome:
@@ -322,35 +350,26 @@ async def _judged(this: _Run, until: dt.datetime, needs: dict[str, Need]) -> Out
     )
 
 
-def main() -> None:
-    """Run, and print what came of it."""
+@click.command(context_settings={"show_default": True})
+@click.option("--runs", type=click.IntRange(min=1), default=3, help="How many runs.")
+@click.option("--seed", type=int, default=1, help="The seed of the first run; later runs count up.")
+@click.option("--vehicles", type=click.IntRange(min=1), default=_USUAL.vehicles, help="Number of vehicles.")
+@click.option("--evses", type=click.IntRange(min=0), default=_USUAL.evses, help="Number of chargers.")
+@click.option("--minutes", type=click.FloatRange(min=1), default=_USUAL.minutes, help="How long, by the sandbox.")
+@click.option("--kills", type=click.IntRange(min=0), default=_USUAL.kills, help="How often all is abandoned.")
+@click.option("--errors", is_flag=True, help="Read error logs too.")
+@click.option("--faults/--no-faults", default=_USUAL.faults, help="Whether the API fails.")
+@click.option("--limit", type=click.IntRange(min=1), help="Requests an hour; by default as many as one likes.")
+def main(*, runs: int, seed: int, **given: Any) -> None:
+    """Run devices of all kinds and charging sub-sessions at once, and print what came of it."""
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)  # it logs the connections that are cut on purpose
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--vehicles", type=int, default=30)
-    parser.add_argument("--evses", type=int, default=20)
-    parser.add_argument("--minutes", type=float, default=900.0)
-    parser.add_argument("--kills", type=int, default=3)
-    parser.add_argument("--errors", action="store_true")
-    parser.add_argument("--limit", type=int, help="requests an hour; by default as many as one likes")
-    parser.add_argument("--no-faults", action="store_true")
-    given = parser.parse_args()
-    options = KindsOptions(
-        vehicles=given.vehicles,
-        evses=given.evses,
-        minutes=given.minutes,
-        kills=given.kills,
-        errors=given.errors,
-        faults=not given.no_faults,
-        limit=given.limit,
-    )
+    options = KindsOptions(**given)
     are_good = True
-    for seed in range(given.seed, given.seed + given.runs):
+    for number in range(seed, seed + runs):
         began = time.perf_counter()
-        found = asyncio.run(run(options, seed))
+        found = asyncio.run(run(options, number))
         are_good &= found.is_good
-        print("\n".join(found.lines(seed, time.perf_counter() - began)), flush=True)  # noqa: T201  # the result
+        click.echo("\n".join(found.lines(number, time.perf_counter() - began)))
     sys.exit(0 if are_good else 1)
 
 

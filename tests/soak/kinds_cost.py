@@ -18,18 +18,33 @@ import attrs
 
 from ev_energy_async.devices import PAGE_SIZE
 from ev_energy_async.fleet.watch.jobs import ReadJob
+from ev_energy_async.sandbox.faults import (
+    ArrivalEffect,
+    ExpiredToken,
+    Latency,
+    RateLimited,
+    WebhookDelayed,
+    WebhookDuplicated,
+    WebhookLost,
+)
+from ev_energy_async.sandbox.oauth.endpoints import TOKEN_PATH
 from ev_energy_async.sandbox.server.api import PREFIX
 
 from .judge import HARMLESS, IN_FULL
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Collection, Generator, Iterable, Mapping
 
-    from ev_energy_async.sandbox import Served
+    from ev_energy_async.sandbox import Rule, Served
+    from ev_energy_async.sandbox.faults import Effect
 
-__all__ = ["Life", "Need", "Reads", "needs_of"]
+__all__ = ["Life", "Need", "Reads", "Told", "needs_of"]
 
 _GONE: Final = 404
+_UNAUTHORIZED: Final = 401
+# Effects that spoil no response.
+_HARMLESS: Final = (Latency, ArrivalEffect, WebhookDelayed, WebhookDuplicated, WebhookLost)
 _PURPOSES: Final = {"history": "telemetry", "late": "late rotation", "errors": "error logs"}
 # How often ended sub-sessions are listed again, in seconds, as the guide to them has it.
 _ENDED_EVERY: Final = (900.0, 3_600.0, 21_600.0, 43_200.0)
@@ -63,16 +78,18 @@ class Need:
         return self.sent / max(1, self.oracle + self.proofs)
 
 
-@attrs.frozen
+@attrs.frozen(kw_only=True)
 class Life:
-    """How long a consumer lived, and what it had to look at.
+    """What a consumer had to look at and to endure, in all its lives together: a crash makes nothing new necessary.
 
     Attributes:
-        seconds: How long.
+        seconds: How long it lived.
         every: From one look to the next, in seconds.
         complete_within: Within how many seconds late logs are found.
         token_lifetime: How long a token lasts, in seconds.
         devices: How many devices there are of each kind.
+        faults: The rules by which the API failed.
+        until: When it ceased to fail.
     """
 
     seconds: float
@@ -80,6 +97,8 @@ class Life:
     complete_within: float
     token_lifetime: float
     devices: Mapping[str, int]
+    faults: tuple[Rule, ...]
+    until: dt.datetime
 
     @property
     def looks(self) -> int:
@@ -106,9 +125,52 @@ class Life:
         """Tokens."""
         return self._times(self.token_lifetime)
 
+    def faults_per_answer(self, purpose: str, with_a_token: float = 0.0) -> float:
+        """Return how many faults come before a full response, while the API fails, to whoever asks again after each.
+
+        Args:
+            purpose: What is asked for.
+            with_a_token: How many more requests are under way with a token that the API ends.
+        """
+        rules = [
+            rule
+            for rule in self.faults
+            if not isinstance(rule.effect, _HARMLESS) and (rule.path == TOKEN_PATH) == (purpose == "tokens")
+        ]
+        passed = math.prod(1 - rule.probability for rule in rules)
+        more = sum(rule.probability * _more(rule.effect, with_a_token) for rule in rules)
+        return (1 - passed + more) / passed
+
     def _times(self, every: float) -> int:
         # The first time is at the beginning.
         return 1 + int(self.seconds / every)
+
+
+def _more(effect: Effect, with_a_token: float) -> float:
+    """Return how many more faults an effect is than one."""
+    if isinstance(effect, ExpiredToken):
+        return with_a_token
+    if isinstance(effect, RateLimited):
+        # Who waits as long as `Retry-After` says, and asks again, meets a storm more than once.
+        return max(0, math.ceil(effect.storm_seconds / max(1, effect.retry_after_seconds)) - 1)
+    return 0
+
+
+@attrs.frozen(kw_only=True)
+class Told:
+    """What the consumer was told.
+
+    Attributes:
+        logs: The keys of the logs.
+        shown: The keys of those that snapshots have shown.
+        sessions: How many ends and revisions of sub-sessions.
+        removed: How many devices were removed, each of which a snapshot was without.
+    """
+
+    logs: Collection[str] = ()
+    shown: Collection[str] = ()
+    sessions: int = 0
+    removed: int = 0
 
 
 @attrs.frozen(eq=False)
@@ -163,51 +225,71 @@ class Reads:
             yield
 
 
-def needs_of(
-    requests: Iterable[Served],
-    reads: Reads,
-    delivered: Collection[str],
-    shown: Collection[str],
-    told: int,
-    lives: Collection[Life],
-) -> dict[str, Need]:
+@attrs.define
+class _Tokens:
+    """The tokens that the API ended early: how many, and how many more requests were under way with them."""
+
+    ended: int = 0
+    under_way: int = 0
+    _refused: set[str] | None = None
+
+    def took(self, served: Served) -> bool:
+        """Take a request, and return whether such a token took it along: each once, until there is another token."""
+        if ExpiredToken.kind in served.faults:
+            self.ended += 1
+            self._refused = {served.path}
+        elif served.operation is None:
+            self._refused = None if served.status == IN_FULL else self._refused
+        elif served.status == _UNAUTHORIZED and self._refused is not None and served.path not in self._refused:
+            self._refused.add(served.path)
+            self.under_way += 1
+            return True
+        return False
+
+
+def needs_of(requests: Iterable[Served], reads: Reads, told: Told, life: Life) -> dict[str, Need]:
     """Return the requests by purpose: all that the sandbox has served.
 
     Args:
         requests: These requests.
         reads: Which reads they belong to.
-        delivered: The keys of the logs that were delivered.
-        shown: The keys of those that snapshots have shown.
-        told: How many ends and revisions of sub-sessions were delivered.
-        lives: The lives of the consumer.
+        told: What the consumer was told.
+        life: What it had to look at.
     """
-    sent, found = Counter[str](), defaultdict[_Read, _Pages](_Pages)
-    hidden = set(delivered) - set(shown)
+    sent, early, found = Counter[str](), Counter[str](), defaultdict[_Read, _Pages](_Pages)
+    hidden, ended = set(told.logs) - set(told.shown), _Tokens()
     for index, served in enumerate(requests):
         read = reads.of(served.path, index)
+        purpose = _purpose_of(served) if read is None else read.purpose
+        is_taken = ended.took(served)
         if served.status not in {IN_FULL, _GONE} or set(served.faults) - HARMLESS:
-            sent["faulted"] += 1
-        elif read is not None:
+            sent["faulted" if served.faults or is_taken else "refused"] += 1
+            continue
+        sent[purpose] += 1
+        early[purpose] += served.at < life.until
+        if read is not None:
             new = {f"{read.device_id}/{read.log}/{at}" for at in served.logs} & hidden
             hidden -= new
             pages = found[read]
             pages.sent += 1
             pages.useful += bool(new)
             pages.logs.update(served.logs)
-        else:
-            sent[_purpose_of(served)] += 1
-    looks = sum(life.looks for life in lives)
     needs = {
-        "snapshots": _at_most(sent["snapshots"], sum(life.pages for life in lives)),
-        **_needs_of_reads(found, shown, looks, sum(life.turns for life in lives)),
-        "look-ups": _at_most(sent["look-ups"], sent["look-ups"]),
-        "sub-sessions": _at_most(sent["sub-sessions"], looks + told, sum(life.ended for life in lives)),
-        "tokens": _at_most(sent["tokens"], sum(life.tokens for life in lives)),
+        "snapshots": _at_most(sent["snapshots"], life.pages),
+        **_needs_of_reads(found, told.shown, life.looks, life.turns),
+        "look-ups": _at_most(sent["look-ups"], told.removed),
+        "sub-sessions": _at_most(sent["sub-sessions"], life.looks + told.sessions, life.ended),
+        "tokens": _at_most(sent["tokens"], life.tokens),
     }
-    # Faults strike whoever asks, in proportion.
-    answered = sum(needs.values(), Need())
-    struck = sent["faulted"] / answered.sent
-    needs["faulted"] = Need(sent["faulted"], round(struck * answered.oracle), round(struck * answered.proofs))
+    # The API fails whoever asks, in proportion: to what is asked in vain, and again, nothing is conceded.
+    with_a_token = ended.under_way / max(1, ended.ended)
+    struck = {name: life.faults_per_answer(name, with_a_token) * early[name] / max(1, sent[name]) for name in needs}
+    oracle, proofs = (
+        round(sum(struck[name] * getattr(need, part) for name, need in needs.items())) for part in ("oracle", "proofs")
+    )
+    needs["faulted"] = _at_most(sent["faulted"], oracle, proofs)
+    # By the limit, or for a token that had expired by itself: to know better was possible.
+    needs["refused"] = Need(sent["refused"])
     return needs
 
 
