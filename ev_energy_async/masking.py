@@ -11,9 +11,9 @@ import re
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
-__all__ = ["Secret", "drop_frames", "masked", "printable", "reveal", "without_userinfo"]
+__all__ = ["Secret", "chained", "drop_frames", "masked", "printable", "reveal", "without_userinfo"]
 
 S = TypeVar("S", str, bytes)
 
@@ -125,12 +125,12 @@ def without_userinfo(text: str) -> str:
     return _USERINFO.sub(_MASK, text)
 
 
-def drop_frames(error: BaseException, outer: BaseException | None) -> None:
-    """Take from an error the frames below the caller: their local variables hold plain secrets.
+def chained(error: BaseException, outer: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error with all of its causes and contexts, each once.
 
     Args:
-        error: The error that was raised below; its causes and contexts are treated alike.
-        outer: The exception that the caller was handling already, which is theirs.
+        error: The error that was raised below the caller.
+        outer: The exception that the caller was handling already, which is theirs: it is left out.
     """
     waiting: list[BaseException | None] = [error]
     seen: set[int] = set()
@@ -138,5 +138,16 @@ def drop_frames(error: BaseException, outer: BaseException | None) -> None:
         each = waiting.pop()
         if each is not None and each is not outer and id(each) not in seen:
             seen.add(id(each))
-            each.__traceback__ = None
+            yield each
             waiting += [each.__cause__, each.__context__]
+
+
+def drop_frames(error: BaseException, outer: BaseException | None) -> None:
+    """Take from an error the frames below the caller: their local variables hold plain secrets.
+
+    Args:
+        error: The error that was raised below; its causes and contexts are treated alike.
+        outer: The exception that the caller was handling already, which is theirs.
+    """
+    for each in chained(error, outer):
+        each.__traceback__ = None

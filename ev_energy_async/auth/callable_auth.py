@@ -21,8 +21,11 @@ class CallableAuth:
     The functions may be plain or `async`. They raise `AuthError` (or another `ReauthenticationRequired`) if the user
     must log in again, and `AuthUnavailable` for an outage, which the client treats as transient. The client makes these
     of aiohttp's errors itself: `AuthError("login_required")` of a `ClientResponseError` of 400, 401 or 403, and
-    `AuthUnavailable` of any other `ClientError` and of `TimeoutError`. Anything else passes through to the caller
-    unchanged.
+    `AuthUnavailable` of any other `ClientError` and of `TimeoutError`; where settings are at fault, a URL or a
+    certificate, it is not retried. Anything else passes through to the caller unchanged.
+
+    This holds for every call of aiohttp in the functions, whatever service it asks: if a 403 of a vault does not mean
+    that the user must log in again, catch it there and raise `AuthUnavailable`.
 
     Args:
         fetch: Returns a token that is valid now; called with each request, so it should keep the token itself.

@@ -1,6 +1,7 @@
 """Guards around aiohttp: behaviours of it, some of old versions only, that a client must not pass on.
 
-`transport` uses them. Each says which behaviour it is about, so that it can go when aiohttp changes.
+`transport` uses them, and `borrowed_tokens` what is about errors. Each says which behaviour it is about, so that it can
+go when aiohttp changes.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from aiohttp.client_proto import ResponseHandler
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
+from ev_energy_async.masking import chained
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -21,10 +24,25 @@ if TYPE_CHECKING:
 
     from ev_energy_async.masking import Secret
 
-__all__ = ["bound_headers", "competes", "is_cut_off", "is_decompression_limit", "is_header_limit", "middlewares"]
+__all__ = [
+    "bound_headers",
+    "competes",
+    "is_cut_off",
+    "is_decompression_limit",
+    "is_header_limit",
+    "middlewares",
+    "quotes",
+    "reason",
+]
 
 _LARGEST_HEAD: Final = 256 * 1024
 _NO_INFO: Final = aiohttp.RequestInfo(URL(), "", CIMultiDictProxy(CIMultiDict[str]()), URL())
+_QUOTING: Final = (
+    aiohttp.InvalidURL,
+    aiohttp.NonHttpUrlClientError,
+    aiohttp.ClientResponseError,
+    aiohttp.ClientPayloadError,
+)
 _BOUNDS_HEADERS: Final = tuple(map(int, aiohttp.__version__.split(".")[:2])) >= (3, 14)
 
 
@@ -112,3 +130,27 @@ def bound_headers(connection: Connection) -> None:
             read(data)
 
     protocol.data_received = bounded
+
+
+def quotes(error: BaseException, outer: BaseException | None) -> bool:
+    """Whether an error, or one that led to it, shows a URL, a header or a piece of a body, which may be secret.
+
+    Args:
+        error: The error.
+        outer: The exception that the caller was handling already, which is theirs.
+    """
+    return any(isinstance(each, _QUOTING) for each in chained(error, outer))
+
+
+def reason(error: Exception) -> str:
+    """Describe a failure without the URL, whose query may hold personal data."""
+    name = type(error).__name__
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        # Before 3.14 it has no `os_error`: asking for it is an AttributeError.
+        return f"{name}: {error.certificate_error}"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        cause: OSError = error.os_error
+        return f"{name}: {cause.strerror or type(cause).__name__}"
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return "the connection broke off within the body"
+    return name

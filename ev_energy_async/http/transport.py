@@ -29,6 +29,8 @@ from ev_energy_async.http.aiohttp_guards import (
     is_decompression_limit,
     is_header_limit,
     middlewares,
+    quotes,
+    reason,
 )
 from ev_energy_async.http.limits import Limits
 from ev_energy_async.http.proxies import Proxies
@@ -157,11 +159,11 @@ class Transport:
             except BaseException as error:
                 drop_frames(error, outer)
                 if isinstance(error, TimeoutError) and limit.expired:
-                    reason = f"not within {options.timeout:g} s"
-                    raise lost(shown, RequestTimeout, reason, sent=attempt.sent) from error
+                    late = f"not within {options.timeout:g} s"
+                    raise lost(shown, RequestTimeout, late, sent=attempt.sent) from error
                 if isinstance(error, aiohttp.ClientError | ssl.SSLError | ConnectionError):
                     # A traceback shows causes with their text.
-                    raise self._failure(shown, attempt, error) from (None if _quotes(error) else error)
+                    raise self._failure(shown, attempt, error) from (None if quotes(error, outer) else error)
                 raise  # the caller's own, as from the source of an upload
         finally:
             slots.release()
@@ -240,14 +242,14 @@ class Transport:
         ):
             attempt.sent = True
         if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError):
-            return ConnectionFailed(shown, _reason(error), unsent=True, transient=False)
+            return ConnectionFailed(shown, reason(error), unsent=True, transient=False)
         if isinstance(error, aiohttp.ClientResponseError) and is_header_limit(error):
             failure = lost(
                 shown, ConnectionFailed, "the response has more or larger headers than aiohttp reads", sent=True
             )
             failure.transient = False
             return failure
-        return lost(shown, ConnectionFailed, _reason(error), sent=attempt.sent)
+        return lost(shown, ConnectionFailed, reason(error), sent=attempt.sent)
 
     def _open(self, shown: Request[Any]) -> aiohttp.ClientSession:
         if self._closed:
@@ -316,22 +318,3 @@ def lost(shown: Request[Any], kind: type[TransportError], reason: str, *, sent: 
 def _too_large(shown: Request[Any], response: aiohttp.ClientResponse, largest: int) -> DecodeError:
     head: RawResponse = Response(shown, "", response.status, response.headers, b"", b"")
     return DecodeError(f"the body is larger than {largest:,} bytes", "$", head)
-
-
-def _quotes(error: Exception) -> bool:
-    """Whether the text of an error holds a URL or a piece of a body, which may be secret or personal."""
-    return isinstance(error, aiohttp.InvalidURL | aiohttp.ClientResponseError | aiohttp.ClientPayloadError)
-
-
-def _reason(error: Exception) -> str:
-    """Describe a failure without the URL, whose query may hold personal data."""
-    name = type(error).__name__
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        # Before 3.14 it has no `os_error`: asking for it is an AttributeError.
-        return f"{name}: {error.certificate_error}"
-    if isinstance(error, aiohttp.ClientConnectorError):
-        cause: OSError = error.os_error
-        return f"{name}: {cause.strerror or type(cause).__name__}"
-    if isinstance(error, aiohttp.ClientPayloadError):
-        return "the connection broke off within the body"
-    return name

@@ -25,6 +25,7 @@ from ev_energy_async import (
 )
 from ev_energy_async.auth import AUTHORIZE_URL, REVOKE_URL, TOKEN_URL
 from ev_energy_async.client import BASE_URL
+from ev_energy_async.masking import chained
 from ev_energy_async.messages import Retry
 from tests.conftest import Answer, Network
 
@@ -252,40 +253,76 @@ async def test_an_outage_of_the_other_framework_is_transient_and_a_refusal_is_no
     assert api.sent == []
 
 
-def answered(status: int) -> aiohttp.ClientResponseError:
-    url = URL("https://login/o/token/")
-    return aiohttp.ClientResponseError(
-        aiohttp.RequestInfo(url, "POST", CIMultiDictProxy(CIMultiDict[str]()), url), (), status=status
-    )
+HIDDEN = ("hidden-in-query", "hidden-in-header", "hidden-in-message", "hidden-in-frame")
+
+
+def answered(status: int, kind: type[aiohttp.ClientResponseError] = aiohttp.ClientResponseError) -> Exception:
+    query, header, message, _ = HIDDEN
+    url = URL(f"https://login/o/token/?client_secret={query}")
+    sent = aiohttp.RequestInfo(url, "POST", CIMultiDictProxy(CIMultiDict(Authorization=f"Basic {header}")), url)
+    return kind(sent, (), status=status, message=message)
+
+
+def caused(error: Exception, cause: Exception) -> Exception:
+    error.__cause__ = cause
+    return error
 
 
 @pytest.mark.parametrize(
-    ("trouble", "expected"),
+    ("trouble", "expected", "attempts"),
     [
-        *((answered(status), AuthError) for status in (400, 401, 403)),
-        *((answered(status), AuthUnavailable) for status in (404, 429, 500, 503)),
-        (aiohttp.ClientConnectionError("no route"), AuthUnavailable),
-        (TimeoutError(), AuthUnavailable),
-        (LookupError("no such account"), LookupError),
+        *((answered(status), f"login_required: ClientResponseError, status {status}", 1) for status in (400, 401, 403)),
+        *((answered(status), f"ClientResponseError, status {status}", 2) for status in (404, 429, 500, 503)),
+        (answered(200, aiohttp.ContentTypeError), "ContentTypeError, status 200", 2),
+        (aiohttp.InvalidUrlClientError(f"login?client_secret={HIDDEN[0]}"), "InvalidUrlClientError", 1),
+        (aiohttp.NonHttpUrlClientError(f"ftp://login?client_secret={HIDDEN[0]}"), "NonHttpUrlClientError", 1),
+        (aiohttp.ClientConnectionError("no route"), "ClientConnectionError", 2),
+        (caused(aiohttp.ClientConnectionError("no token"), answered(500)), "ClientConnectionError", 2),
+        (TimeoutError(), "TimeoutError", 2),
     ],
-    ids=repr,
+    ids=lambda each: type(each).__name__ if isinstance(each, Exception) else str(each),
 )
 @pytest.mark.parametrize("is_refused", [False, True])
 @pytest.mark.usefixtures("api")
-async def test_the_errors_of_a_session_made_with_aiohttp_are_understood(
-    clock: FakeClock, trouble: Exception, expected: type[Exception], is_refused: bool
+async def test_the_errors_of_a_session_made_with_aiohttp_are_understood_and_not_shown(
+    clock: FakeClock, trouble: Exception, expected: str, attempts: int, is_refused: bool
 ) -> None:
-    session = Session()
-    session.trouble = trouble
+    fetched = 0
+
+    async def fetch() -> str:
+        nonlocal fetched
+        fetched += 1
+        client_secret = HIDDEN[-1]
+        assert client_secret
+        raise trouble
+
     # The token of the plain function is refused, and another one is asked for.
-    auth = CallableAuth(lambda: "token-0", refresh=session.fetch) if is_refused else CallableAuth(session.fetch)
-    async with EvEnergy(auth, clock=clock, retry=Retry(attempts=1)) as ev:
-        with pytest.raises(expected) as raised:
+    auth = CallableAuth(lambda: "token-0", refresh=fetch) if is_refused else CallableAuth(fetch)
+    async with EvEnergy(auth, clock=clock, retry=Retry(attempts=2, base=0)) as ev:
+        with pytest.raises((AuthError, AuthUnavailable)) as raised:
             await ev.regions.list()
 
-    assert raised.value is trouble or raised.value.__cause__ is trouble
-    if isinstance(raised.value, AuthError):
-        assert raised.value.error == "login_required"
+    assert str(raised.value).endswith(expected)
+    assert isinstance(raised.value, AuthError) == expected.startswith("login_required")
+    assert fetched == attempts
+    for each in chained(raised.value, None):
+        shown = traceback.TracebackException.from_exception(each, capture_locals=True).stack
+        texts = f"{each} {each!r} {[frame.locals for frame in shown if frame.filename != __file__]}"
+        assert [secret for secret in HIDDEN if secret in texts] == []
+        assert "fetch" not in {frame.name for frame in shown}
+    is_quiet = type(trouble) in {aiohttp.ClientConnectionError, TimeoutError} and trouble.__cause__ is None
+    assert raised.value.__cause__ is (trouble if is_quiet else None)
+
+
+@pytest.mark.usefixtures("api")
+async def test_what_else_a_function_raises_passes_through(clock: FakeClock) -> None:
+    session = Session()
+    session.trouble = LookupError("no such account")
+    async with EvEnergy(CallableAuth(session.fetch), clock=clock) as ev:
+        with pytest.raises(LookupError) as raised:
+            await ev.regions.list()
+
+    assert raised.value is session.trouble
 
 
 @pytest.mark.parametrize("wrong", ["a-token", None])
