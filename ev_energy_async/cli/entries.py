@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 
 from ev_energy_async import codec
-from ev_energy_async.values import Model, is_list
+from ev_energy_async.values import Model
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,8 +29,10 @@ class Entry:
 
 
 def entry(value: object) -> Entry:
-    """Return a model, an event, or a value of JSON values and models, as an entry."""
-    return Entry(codec.encode(_plain(value)), value if isinstance(value, Model) else None)
+    """Return a model, an event, or any other value as an entry."""
+    if isinstance(value, Model):
+        return Entry(codec.encode(value), value)
+    return Entry(codec.encode(codec.as_json(value)))
 
 
 def event_entry(event: object) -> Entry:
@@ -40,26 +40,6 @@ def event_entry(event: object) -> Entry:
     found = entry(event)
     # In front of the other members of the object.
     return Entry(b'{"event":"%s",%s' % (type(event).__name__.encode(), found.json[1:]), found.model)
-
-
-def _plain(value: Any) -> Any:
-    """Return a value that is made of attrs classes as mappings: errors are their text, what is endless is null."""
-    if isinstance(value, Model):
-        return value
-    if isinstance(value, BaseException):
-        return str(value)
-    if isinstance(value, dt.timedelta):
-        return value.total_seconds()
-    if attrs.has(kind := _class_of(value)):
-        fields = [each.name for each in attrs.fields(kind) if not each.name.startswith("_")]
-        return {name: _plain(getattr(value, name)) for name in fields}
-    if is_list(value):
-        return [_plain(each) for each in value]
-    return None if isinstance(value, float) and not isfinite(value) else value
-
-
-def _class_of(value: object) -> Any:
-    return type(value)
 
 
 def entries(values: Iterable[object]) -> list[Entry]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any, Final, cast
 
-import attrs
 import click
 
 from ev_energy_async.cli.entries import Entry, entries, entry, event_entry
@@ -87,7 +86,7 @@ def plan(session: Session, vehicles: int, **given: Any) -> Any:
 async def _plan(session: Session, vehicles: int, options: Any) -> None:
     async with session.client() as ev:
         found = ev.fleet.plan(vehicles, **options)
-    show(session, {"headline": found.headline, **attrs.asdict(found)}, str(found))
+    show(session, {"headline": found.headline, **found.to_dict("json")}, str(found))
 
 
 @command(

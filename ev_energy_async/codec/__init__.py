@@ -9,6 +9,7 @@ from ev_energy_async._lazy import face
 
 if TYPE_CHECKING:
     from ev_energy_async.codec.asdict import AsDict as AsDict
+    from ev_energy_async.codec.asdict import as_json as as_json
     from ev_energy_async.codec.asdict import json_value as json_value
     from ev_energy_async.codec.asdict import public_fields as public_fields
     from ev_energy_async.codec.codec import Codec as Codec
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 else:
     __getattr__, __dir__, __all__ = face(
         __name__,
-        asdict=("AsDict", "json_value", "public_fields"),
+        asdict=("AsDict", "as_json", "json_value", "public_fields"),
         codec=("Codec", "decode", "finish", "make_converter", "warm"),
         dicts=("from_dict", "keyed", "pydantic_schema", "to_dict"),
         drift=("Drift",),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import attrs
 
-from ev_energy_async.codec.asdict import json_value, public_fields
+from ev_energy_async.codec.asdict import as_json, public_fields
 from ev_energy_async.codec.dicts import keyed
 from ev_energy_async.codec.types import is_model, shape
 from ev_energy_async.errors import InvalidArgument
@@ -80,5 +80,5 @@ def _personal_keys(model: type[Model]) -> frozenset[str]:
 
 
 def _plain(value: Any) -> Any:
-    plain = json_value(None, None, value)
+    plain = as_json(value)
     return REDACTED if isinstance(plain, str) and _USER.search(plain) else plain

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import io
 import json
+import math
 from contextlib import redirect_stderr, redirect_stdout
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from pyarrow import parquet
 
+from ev_energy_async import DecodeError
 from ev_energy_async.cli import grids
-from ev_energy_async.cli.entries import Entry
+from ev_energy_async.cli.entries import Entry, entry, event_entry
 from ev_energy_async.cli.output import Output, View
 from ev_energy_async.cli.session import Session
+from ev_energy_async.events import PollFailed
 from ev_energy_async.models import Vehicle
 
 if TYPE_CHECKING:
@@ -62,6 +66,30 @@ async def test_parquet_has_the_columns_of_the_model(user: User) -> None:
     assert "trim_id" in table.column_names
     refused = await user.runs("fleet", "plan", "10", "-o", "parquet")
     assert refused.exit_code == 2
+
+
+async def test_a_plan_that_does_not_fit_is_shown_like_any_other(stranger: User) -> None:
+    for wanted in ((), ("-o", "json")):
+        done = await stranger.runs("fleet", "plan", "50000", "--report-every", "10m", *wanted)
+        shown = json.loads(done.stdout)
+        assert (shown["fits"], shown["complete_within"], shown["kinds"]) == (False, None, {})
+        assert "do not fit" in shown["headline"]
+        assert shown["requests"]["history"] > 0
+    table = await stranger.runs("fleet", "plan", "50000", "--report-every", "10m", "-o", "table")
+    assert "do not fit" in table.stdout
+    assert (done.exit_code, table.exit_code) == (0, 0)
+
+
+async def test_values_that_json_lacks_go_out_as_they_do_from_reports() -> None:
+    failed = PollFailed(key="k", vehicle_id="v", log_kind="status", error=DecodeError("no", "$"))
+    row = {"left": dt.timedelta(seconds=1.5), "within": math.inf, "kinds": {"b", "a"}, "failed": [failed]}
+    assert json.loads(entry(row).json) == {
+        "left": 1.5,
+        "within": None,
+        "kinds": ["a", "b"],
+        "failed": [failed.to_dict("json")],
+    }
+    assert json.loads(event_entry(failed).json) == {"event": "PollFailed", **failed.to_dict("json")}
 
 
 async def test_a_table_in_a_pipe_cuts_nothing(places: Places, user: User) -> None:

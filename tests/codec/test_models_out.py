@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import json
 import math
 import re
 from decimal import Decimal
+from fractions import Fraction
 from typing import Annotated, Any, Final, assert_type
 
 import attrs
+import msgspec
 import pytest
 from fastapi import Body, FastAPI
 from httpx import ASGITransport, AsyncClient
@@ -20,6 +23,7 @@ from ev_energy_async import (
     DecodeError,
     EvEnergy,
     InvalidArgument,
+    MemoryTokenStore,
     codec,
     expanded,
     models,
@@ -28,7 +32,7 @@ from ev_energy_async import (
     redacted,
     reference_id,
 )
-from ev_energy_async.codec import AsDict, json_value
+from ev_energy_async.codec import AsDict, as_json, json_value
 from ev_energy_async.events import ErrorLogged, PollFailed, StatusLogged, VehicleAdded
 from ev_energy_async.fleet import Coverage, Gap, Plan, Reason
 from ev_energy_async.fleet.coverage import Row
@@ -161,6 +165,17 @@ def test_values_of_python_are_kept_unless_asked_for_json() -> None:
     mode: Any = "yaml"
     with pytest.raises(InvalidArgument, match="mode"):
         GAP.to_dict(mode)
+
+
+def test_only_foreign_objects_go_out_as_the_name_of_their_class() -> None:
+    made = UnknownEvent("x\ud83d", data={"\udc00": ["\ud83d", Fraction(1, 2), Decimal("1.50")]})
+    event = Event("msg", TIME, made, b"\xff").to_dict("json")
+    assert event["payload"] == {"type": "x?", "data": {"?": ["?", 0.5, "1.50"]}}
+    assert made.to_dict()["data"].keys() == {"\udc00"}
+    told = PollFailed(key="k", vehicle_id="v", log_kind="status", error=DecodeError("no \ud83d", "$"))
+    assert told.to_dict("json")["error"].isprintable()
+    foreign = [1j, asyncio.Event, MemoryTokenStore(), msgspec.Raw(b"[1]"), TIME]
+    assert as_json(foreign) == ["complex", None, "MemoryTokenStore", [1], "2026-03-14T12:00:00.250000Z"]
 
 
 def test_an_event_redacts_its_models() -> None:
