@@ -56,12 +56,17 @@ def face(package: str, **homes: Sequence[str]) -> tuple[Callable[[str], Any], Ca
 
 
 class _LazyModule(ModuleType):
-    """A stand-in that imports its module when it is first asked for something, and keeps what it was asked for."""
+    """A stand-in that imports its module when it is first asked for something.
+
+    It keeps the module and no name of it, so that it shows what the module has now: a test may have replaced a name.
+    """
+
+    _module: ModuleType | None = None
 
     def __getattr__(self, name: str) -> Any:
-        value = getattr(importlib.import_module(self.__name__), name)
-        setattr(self, name, value)
-        return value
+        if self._module is None:
+            self._module = importlib.import_module(self.__name__)
+        return getattr(self._module, name)
 
 
 def lazy_module(name: str) -> ModuleType:

@@ -108,7 +108,7 @@ def test_importing_the_package_imports_none_of_it() -> None:
     assert below(loaded_by("import ev_energy_async"), "ev_energy_async") == {"ev_energy_async._lazy"}
 
 
-def test_a_lazy_module_is_imported_when_it_is_first_used_and_what_was_used_stays(
+def test_a_lazy_module_is_imported_once_when_it_is_first_used_and_shows_what_is_patched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "seldom_used.py").write_text("class Thing: ...\n")
@@ -117,8 +117,12 @@ def test_a_lazy_module_is_imported_when_it_is_first_used_and_what_was_used_stays
     assert "seldom_used" not in sys.modules
     first = lazy.Thing
 
-    del sys.modules["seldom_used"]
+    module = sys.modules.pop("seldom_used")
+    assert lazy.Thing is first
 
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "Thing", "another")
+        assert lazy.Thing == "another"
     assert lazy.Thing is first
 
 

@@ -36,7 +36,7 @@ def test_only_the_item_that_departs_takes_the_slow_way(monkeypatch: pytest.Monke
         seen.append(into)
         return structure(converter, document, into)
 
-    monkeypatch.setattr("ev_energy_async.codec.codec.tolerant.structure", watched)
+    monkeypatch.setattr(tolerant, "structure", watched)
 
     Codec().decode(page(*[GOOD] * 99, {**GOOD, "odometer_meters": 70.0}), LOGS)
 

@@ -96,7 +96,7 @@ def test_a_hook_switches_the_fast_way_off_for_what_contains_its_type_and_only_th
         slow.append(into)
         return structure(converter, document, into)
 
-    monkeypatch.setattr("ev_energy_async.codec.codec.tolerant.structure", noting)
+    monkeypatch.setattr(tolerant, "structure", noting)
     converter = make_converter()
     converter.register_structure_hook(models.VehicleStatusLog, lambda value, _: value)
     codec = Codec(converter)
@@ -114,7 +114,7 @@ def test_a_hook_switches_the_fast_way_off_for_what_contains_its_type_and_only_th
 
 
 def test_without_hooks_a_converter_leaves_the_fast_way_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ev_energy_async.codec.codec.tolerant.structure", None)
+    monkeypatch.setattr(tolerant, "structure", None)
 
     assert Codec(make_converter()).decode(document(), models.Vehicle) == decode(document(), models.Vehicle)
 

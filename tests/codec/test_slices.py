@@ -164,7 +164,7 @@ def test_no_page_holds_the_event_loop_for_long(what: str, monkeypatch: pytest.Mo
 
     # In microseconds, as measured: the fast path, the tolerant path.
     monkeypatch.setattr(codec, "decode_certain", counted(strict.decode_certain, 5))
-    monkeypatch.setattr("ev_energy_async.codec.codec.tolerant.structure", counted(tolerant.structure, 200))
+    monkeypatch.setattr(tolerant, "structure", counted(tolerant.structure, 200))
     longest = 0
     steps = Codec().item_steps(HOSTILE[what](), VehicleStatusLog)
     with suppress(StopIteration, DecodeError):
