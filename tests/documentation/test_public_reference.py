@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import importlib
 import re
 import textwrap
 from pkgutil import resolve_name
@@ -13,21 +12,20 @@ from typing import Any, Final
 from ev_energy_async.devices import Handles
 from ev_energy_async.flows import Flows
 from generator.reference.site import shown
+from tests.public import PACKAGE, names_of, public_modules
 
 from .pages import GUIDES, ROOT, examples_of
 
-PACKAGE: Final = "ev_energy_async"
-# Where users import from. Of the other packages they need what the guides import.
-PACKAGES: Final = (
-    *("auth", "backends.postgres", "backends.redis", "budget", "checkpoint", "errors", "fleet", "lease", "metrics"),
-    *("otel", "report", "sandbox", "scopes", "speed", "tables", "tenants", "tenants.postgres", "testing", "webhooks"),
+# These serve the other packages, too: users need what the package itself exports of them, or a guide imports.
+SHARED: Final = frozenset(
+    {"client", "clock", "codec", "devices", "health", "ids", "logs", "messages", "onboarding", "uploads", "values"}
 )
 # The first two are msgspec's, and the page on values says what they are.
 FOREIGN: Final = frozenset({"UNSET", "UnsetType", "__version__"})
 
 
-def names_of(module: Any) -> list[str]:
-    return list(getattr(module, "__all__", ())) if isinstance(module, ModuleType) else []
+def exported_by(value: Any) -> list[str]:
+    return names_of(value) if isinstance(value, ModuleType) else []
 
 
 def imported_by_guides() -> set[str]:
@@ -44,10 +42,12 @@ def test_the_reference_shows_every_public_name() -> None:
     values: dict[str, list[Any]] = {}
     for path in shown():
         value = resolve_name(path)
-        for name, each in [(path, value), *((name, getattr(value, name)) for name in names_of(value))]:
+        for name, each in [(path, value), *((name, getattr(value, name)) for name in exported_by(value))]:
             values.setdefault(name.rpartition(".")[2], []).append(each)
-    modules = [PACKAGE, *(f"{PACKAGE}.{each}" for each in PACKAGES)]
-    public = {f"{module}.{name}" for module in modules for name in names_of(importlib.import_module(module))}
+    modules = public_modules()
+    assert modules.keys() >= SHARED
+    whole = [module for name, module in modules.items() if name not in SHARED]
+    public = {f"{module.__name__}.{name}" for module in whole for name in names_of(module)}
     lacking: list[str] = []
     for path in sorted(public | imported_by_guides()):
         name, value = path.rpartition(".")[2], resolve_name(path)
