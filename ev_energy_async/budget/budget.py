@@ -243,7 +243,7 @@ class Budget:
 
     def _pump(self) -> None:
         """Give free requests to the next waiters; called whenever something may have changed."""
-        if self._timer is None and (not self._queue):
+        if self._timer is None and not self._queue:
             return
         now = self._now()
         self._ring_alarms(now)

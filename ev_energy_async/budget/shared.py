@@ -363,7 +363,7 @@ class SharedBudget(Budget):
         if was_down:
             mirror.come_back(now)
             _LOG.warning("the shared budget is back")
-        self._ask_at = -math.inf
-        self._is_expected = wish is not None and reply.granted is None
-        if wish is not None and self._is_expected:
+        self._is_expected, self._ask_at = False, -math.inf
+        if wish is not None and reply.granted is None:
+            self._is_expected = True
             self._ask_at = next_look(now, mirror.outlook(now, urgent=wish.is_urgent).likely, wish)

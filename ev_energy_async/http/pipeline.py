@@ -2,7 +2,7 @@
 
     user's middleware -> attempts: budget, token, wire
 
-The client makes one and gives it names; nothing else imports it.
+A client holds one, and so does each view with a token of its own.
 """
 
 from __future__ import annotations

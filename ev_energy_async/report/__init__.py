@@ -1,7 +1,7 @@
 """Six pictures of a fleet, as one page that needs no network, or in a notebook. Needs the extra `[report]`.
 
 People call it with what a `ParquetSink` wrote, with tables of their own, or with the checkpoint of a watch; it makes no
-request, and nothing else of the package knows it.
+request. Of the package, the command line alone uses it.
 """
 
 from typing import TYPE_CHECKING

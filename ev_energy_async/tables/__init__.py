@@ -1,7 +1,7 @@
 """Models as Arrow tables, for pandas, polars, DuckDB and Parquet. Needs the extra `[tables]`.
 
-Data people call it with the items that lists, backfills and watches yield; it makes no request of its own, and nothing
-else of the package knows it.
+Data people call it with the items that lists, backfills and watches yield; it makes no request of its own. Of the
+package, the command line alone uses it.
 """
 
 from typing import TYPE_CHECKING
