@@ -55,7 +55,7 @@ class BorrowedTokens:
         except (aiohttp.ClientError, TimeoutError) as error:
             drop_frames(error, outer)
             failure, cause = _failure(error), None if quotes(error, outer) else error
-        # Out here the failure gets no context, of which error trackers would show the text.
+        # Out here it has no context: `from None` hides one from tracebacks, and keeps it.
         raise failure from cause
 
 

@@ -159,12 +159,15 @@ class Transport:
             except BaseException as error:
                 drop_frames(error, outer)
                 if isinstance(error, TimeoutError) and limit.expired:
-                    late = f"not within {options.timeout:g} s"
-                    raise lost(shown, RequestTimeout, late, sent=attempt.sent) from error
-                if isinstance(error, aiohttp.ClientError | ssl.SSLError | ConnectionError):
-                    # A traceback shows causes with their text.
-                    raise self._failure(shown, attempt, error) from (None if quotes(error, outer) else error)
-                raise  # the caller's own, as from the source of an upload
+                    failure = lost(shown, RequestTimeout, f"not within {options.timeout:g} s", sent=attempt.sent)
+                elif isinstance(error, aiohttp.ClientError | ssl.SSLError | ConnectionError):
+                    failure = self._failure(shown, attempt, error)
+                else:
+                    raise  # the caller's own, as from the source of an upload
+                # A traceback shows causes with their text.
+                cause = None if quotes(error, outer) else error
+            # Out here it has no context: `from None` hides one from tracebacks, and keeps it.
+            raise failure from cause
         finally:
             slots.release()
 

@@ -22,6 +22,7 @@ from ev_energy_async import (
     Retry,
     StaticToken,
 )
+from ev_energy_async.masking import chained
 from tests.conftest import FakeClock
 from tests.servers import Connection, RawServer, reply
 
@@ -243,7 +244,5 @@ async def test_no_cause_of_an_error_names_the_query() -> None:
         with pytest.raises(ConnectionFailed) as raised:
             await ev.users.list(email="kim@example.com")
 
-    shown: BaseException | None = raised.value
-    while shown is not None:
-        assert "kim" not in f"{shown} {shown!r}"
-        shown = None if shown.__suppress_context__ and shown.__cause__ is None else shown.__cause__ or shown.__context__
+    for each in chained(raised.value, None):
+        assert "kim" not in f"{each} {each!r}"
