@@ -56,7 +56,10 @@ class BorrowedTokens:
             drop_frames(error, outer)
             failure, cause = _failure(error), None if quotes(error, outer) else error
         # Out here it has no context: `from None` hides one from tracebacks, and keeps it.
-        raise failure from cause
+        try:
+            raise failure from cause
+        finally:
+            del failure, cause  # an error and the frame of its traceback are no circle
 
 
 def _failure(error: Exception) -> AuthError | AuthUnavailable:

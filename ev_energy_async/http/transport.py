@@ -167,7 +167,10 @@ class Transport:
                 # A traceback shows causes with their text.
                 cause = None if quotes(error, outer) else error
             # Out here it has no context: `from None` hides one from tracebacks, and keeps it.
-            raise failure from cause
+            try:
+                raise failure from cause
+            finally:
+                del failure, cause  # an error and the frame of its traceback are no circle
         finally:
             slots.release()
 
