@@ -64,6 +64,10 @@ BEGIN: Final = START.replace(hour=5)
 _LONGEST_AWAY: Final = 2_400.0
 
 
+def _usual_time(options: KindsOptions) -> float:
+    return 3_600.0 if options.limit is None else 86_400.0
+
+
 @attrs.frozen(kw_only=True)
 class KindsOptions:
     """The options of a run.
@@ -86,11 +90,7 @@ class KindsOptions:
     errors: bool = False
     faults: bool = True
     limit: int | None = None
-    complete_within: float = attrs.field()
-
-    @complete_within.default
-    def _usual(self) -> float:
-        return 3_600.0 if self.limit is None else 86_400.0
+    complete_within: float = attrs.Factory(_usual_time, takes_self=True)
 
     @property
     def quiet_cycles(self) -> int:
