@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from statistics import median
+from typing import Any
 
 import attrs
 import msgspec
@@ -122,8 +123,8 @@ def test_each_opponent_of_a_target_has_a_name(line: Row, target: Target) -> None
 
 
 def test_a_run_of_some_parts_leaves_the_rows_of_the_others() -> None:
-    earlier = {"machine": "old", "samples": {"a": 1, "b": 1}, "stages": {}, "skipped": {}}
-    later = {"machine": "new", "samples": {"b": 2}, "stages": {"call": {}}, "skipped": {}}
+    earlier: dict[str, Any] = {"machine": "old", "samples": {"a": 1, "b": 1}, "stages": {}, "skipped": {}}
+    later: dict[str, Any] = {"machine": "new", "samples": {"b": 2}, "stages": {"call": {}}, "skipped": {}}
 
     assert report.merged(earlier, later) == {**later, "samples": {"a": 1, "b": 2}}
 
