@@ -48,7 +48,8 @@ class Console:
 
     def __init__(self, shown: Shown) -> None:
         self._shown = shown
-        self._streams: set[asyncio.Queue[Served | None]] = set()
+        self._streams: set[asyncio.Queue[tuple[int, Served] | None]] = set()
+        self._count = len(shown.record.requests)
         shown.record.listeners.append(self._note)
 
     async def answer(self, request: Request) -> Reply:
@@ -69,7 +70,10 @@ class Console:
         if request.path != f"{UI_PATH}events" or request.method != "GET":
             return None
         query = dict(parse_qsl(request.query))
-        return self._requests(query) if query.get("page") == "requests" else self._overview()
+        if query.get("page") != "requests":
+            return self._overview()
+        after = request.headers.get("Last-Event-ID") or query.get("after", "")
+        return self._requests(query, int(after) if after.isdecimal() else self._count)
 
     def close(self) -> None:
         """End all streams."""
@@ -87,7 +91,9 @@ class Console:
                 kept = self._kept(query)
                 rows = list(islice(kept, pages.MOST_ROWS))
                 return _page(
-                    pages.requests_page(self._shown, UI_PATH, rows, query.get("q", ""), query.get("status", ""))
+                    pages.requests_page(
+                        self._shown, UI_PATH, rows, query.get("q", ""), query.get("status", ""), self._count
+                    )
                 )
             case "faults":
                 return _page(pages.faults_page(self._shown.faults, UI_PATH))
@@ -160,23 +166,31 @@ class Console:
     # Streams
 
     def _note(self, served: Served) -> None:
+        self._count += 1
         for queue in self._streams:
             with suppress(asyncio.QueueFull):  # a page that is that slow misses some
-                queue.put_nowait(served)
+                queue.put_nowait((self._count, served))
 
-    async def _requests(self, query: Mapping[str, str]) -> AsyncIterator[bytes]:
-        queue: asyncio.Queue[Served | None] = asyncio.Queue(_WAITING)
+    async def _requests(self, query: Mapping[str, str], after: int) -> AsyncIterator[bytes]:
+        queue: asyncio.Queue[tuple[int, Served] | None] = asyncio.Queue(_WAITING)
         self._streams.add(queue)
+        # What came between the page, or the end of an earlier stream, and this one.
+        kept = list(self._shown.record.requests)[-pages.MOST_ROWS :]
+        missed = [pair for pair in enumerate(kept, self._count - len(kept) + 1) if pair[0] > after]
         try:
             yield b": open\n\n"
-            while (served := await queue.get()) is not None:
+            for number, served in missed:
                 if _fits(served, query):
-                    yield _event("row", pages.request_row(self._shown.base_url, served))
+                    yield _event("row", pages.request_row(self._shown.base_url, served), number)
+            while (pair := await queue.get()) is not None:
+                number, served = pair
+                if _fits(served, query):
+                    yield _event("row", pages.request_row(self._shown.base_url, served), number)
         finally:
             self._streams.discard(queue)
 
     async def _overview(self) -> AsyncIterator[bytes]:
-        queue: asyncio.Queue[Served | None] = asyncio.Queue(1)  # for `close` alone
+        queue: asyncio.Queue[tuple[int, Served] | None] = asyncio.Queue(1)  # for `close` alone
         self._streams.add(queue)
         told: dict[str, str] = {}
         try:
@@ -201,9 +215,10 @@ def _page(body: bytes, status: HTTPStatus = HTTPStatus.OK) -> Reply:
     return Reply(status.value, body, content_type=_HTML)
 
 
-def _event(name: str, html: str) -> bytes:
-    # As JSON, since a line break would end the data.
-    return f"event: {name}\ndata: {json.dumps(html)}\n\n".encode()
+def _event(name: str, html: str, number: int | None = None) -> bytes:
+    # As JSON, since a line break would end the data. A browser that connects again names the last number.
+    numbered = "" if number is None else f"id: {number}\n"
+    return f"{numbered}event: {name}\ndata: {json.dumps(html)}\n\n".encode()
 
 
 def _fits(served: Served, query: Mapping[str, str]) -> bool:

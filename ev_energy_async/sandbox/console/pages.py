@@ -158,7 +158,7 @@ def _table(caption: str, head: Iterable[str], rows: Iterable[Html], **attributes
     return tag("table", tag("caption", caption), top, tag("tbody", *rows, **attributes))
 
 
-def requests_page(shown: Shown, root: str, rows: Sequence[Served], query: str, status: str) -> bytes:
+def requests_page(shown: Shown, root: str, rows: Sequence[Served], query: str, status: str, count: int) -> bytes:
     """Return the page of requests, the newest first.
 
     Args:
@@ -167,6 +167,7 @@ def requests_page(shown: Shown, root: str, rows: Sequence[Served], query: str, s
         rows: The requests to show.
         query: What they have in common: a part of path or operation.
         status: Their status: a number, or `4xx`.
+        count: How many requests there were so far; the page asks for those that come after them.
     """
     options = ["", "2xx", "3xx", "4xx", "5xx", "none"]
     choice = [tag("option", each or "any", value=each, selected=each == status) for each in options]
@@ -188,7 +189,7 @@ def requests_page(shown: Shown, root: str, rows: Sequence[Served], query: str, s
         id="rows",
     )
     wanted = tag("p", "None yet.", class_="quiet", id="none") if not rows else None
-    events = f"{root}events?{urlencode({'page': 'requests', 'q': query, 'status': status})}"
+    events = f"{root}events?{urlencode({'page': 'requests', 'q': query, 'status': status, 'after': count})}"
     return _page("Requests", root, joined(form, tag("p", live, class_="script"), wanted, table), events=events)
 
 

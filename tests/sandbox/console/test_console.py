@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 from datetime import UTC, datetime
+from html import unescape
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -176,9 +177,31 @@ async def test_new_requests_are_streamed_as_rows(session: aiohttp.ClientSession,
             await session.get(sandbox.base_url + path, headers={"Authorization": f"Bearer {sandbox.issue_token()}"})
         async with asyncio.timeout(5):
             event = await events.content.readuntil(b"\n\n")
-    name, data = event.decode().strip().split("\n")
+    number, name, data = event.decode().strip().split("\n")
     row = json.loads(data.removeprefix("data: "))
-    assert (name, "regions.list" in row, ">503<" in row, "unavailable" in row) == ("event: row", True, True, True)
+    assert (number, name) == ("id: 2", "event: row")
+    assert ("regions.list" in row, ">503<" in row, "unavailable" in row) == (True, True, True)
+
+
+async def test_what_came_between_a_page_and_its_stream_or_between_two_streams_is_streamed(
+    session: aiohttp.ClientSession, sandbox: Sandbox
+) -> None:
+    await session.get(sandbox.base_url + "/regions")
+    found = re.search(r"events\?page=requests[^\"]*", await show(session, sandbox, "requests"))
+    assert found is not None
+    address = f"{sandbox.console_url}{unescape(found[0])}"
+    await session.get(sandbox.base_url + "/vehicles")
+    async with session.get(address) as events:
+        await events.content.readuntil(b"\n\n")  # the opening comment
+        async with asyncio.timeout(5):
+            first = (await events.content.readuntil(b"\n\n")).decode()
+    await session.get(sandbox.base_url + "/evses")
+    async with session.get(address, headers={"Last-Event-ID": "2"}) as events:
+        await events.content.readuntil(b"\n\n")
+        async with asyncio.timeout(5):
+            second = (await events.content.readuntil(b"\n\n")).decode()
+    assert (first.startswith("id: 2\n"), "vehicles.list" in first) == (True, True)
+    assert (second.startswith("id: 3\n"), "evses.list" in second) == (True, True)
 
 
 async def test_a_sandbox_with_an_open_page_stops_at_once(session: aiohttp.ClientSession) -> None:
