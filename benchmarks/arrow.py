@@ -8,7 +8,6 @@ base URL is not called: other benchmarks that run alone take one too.
 
 from __future__ import annotations
 
-import argparse
 import gc
 import json
 import time
@@ -45,12 +44,7 @@ def _cost(pages: list[bytes], lean: Any) -> float:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the costs of some rounds as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("base_url")
-    parser.add_argument("rounds", type=int)
-    parser.add_argument("--core", type=int, default=None)
-    options = parser.parse_args(arguments)
-    placing.pin(options.core)
+    options = placing.arguments(__doc__, arguments, {"rounds": int})
     pages = [documents.log_page(seed) for seed in range(_PAGES)]
     found: dict[str, list[float]] = {"lean": [], "models": []}
     row: Any = lean_of(VehicleStatusLog)

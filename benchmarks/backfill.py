@@ -7,7 +7,6 @@ Each vehicle has a page of logs, so that pages, and with them requests, are as m
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import datetime as dt
 import gc
@@ -66,13 +65,7 @@ async def _costs(base_url: str, vehicles: int, rounds: int) -> dict[str, list[fl
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the costs of a log as JSON, in seconds."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("base_url")
-    parser.add_argument("vehicles", type=int)
-    parser.add_argument("rounds", type=int)
-    parser.add_argument("--core", type=int, default=None)
-    options = parser.parse_args(arguments)
-    placing.pin(options.core)
+    options = placing.arguments(__doc__, arguments, {"vehicles": int, "rounds": int})
     print(json.dumps(asyncio.run(_costs(options.base_url, options.vehicles, options.rounds))))
 
 

@@ -11,7 +11,6 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import gc
 import importlib
@@ -27,6 +26,7 @@ import aiohttp
 from benchmarks import documents, placing
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
     from benchmarks.contenders.protocol import Contender
@@ -148,22 +148,17 @@ async def _run(options: argparse.Namespace) -> dict[str, float]:
                 return await _queued(contender, options.base_url, options.count)
             case "views":
                 return await _views(contender, options.count)
-            case _:
+            case "growth":
                 return await _growth(contender, options.count)
+            case unknown:
+                raise ValueError(unknown)
     finally:
         await contender.close()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one of the four and print the result as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("base_url")
-    parser.add_argument("what", choices=("waiting", "queued", "growth", "views"))
-    parser.add_argument("contender")
-    parser.add_argument("count", type=int)
-    parser.add_argument("--core", type=int, default=None)
-    options = parser.parse_args(arguments)
-    placing.pin(options.core)
+    options = placing.arguments(__doc__, arguments, {"what": str, "contender": str, "count": int})
     print(json.dumps(asyncio.run(_run(options))))
 
 

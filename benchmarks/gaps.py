@@ -7,7 +7,6 @@ The body is a page of status logs. The base URL is not called: other benchmarks 
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import gc
 import json
@@ -49,13 +48,7 @@ async def _longest(body: bytes) -> float:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Decode, and print the longest pauses as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("base_url")
-    parser.add_argument("megabytes", type=int)
-    parser.add_argument("rounds", type=int)
-    parser.add_argument("--core", type=int, default=None)
-    options = parser.parse_args(arguments)
-    placing.pin(options.core)
+    options = placing.arguments(__doc__, arguments, {"megabytes": int, "rounds": int})
     text = json.dumps(_LOG)
     body = f"[{', '.join([text] * (options.megabytes * 1024 * 1024 // len(text)))}]".encode()
     gaps: list[float] = []

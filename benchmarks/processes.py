@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import subprocess
-import urllib.request
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, closing, suppress
+from http.client import HTTPConnection
 from typing import TYPE_CHECKING, Any, Self
 
 from benchmarks import environments, placing
@@ -28,7 +28,7 @@ class Server(AbstractContextManager["Server"]):
         self.base_url = ""
         self.secure_url = ""
         self.pair = environments.pair()
-        self._origin = ""
+        self._port = 0
 
     def __enter__(self) -> Self:
         command = [str(self._python), "-m", "benchmarks.server"]
@@ -41,8 +41,8 @@ class Server(AbstractContextManager["Server"]):
         )
         assert self._process.stdout is not None
         ports = self._process.stdout.readline().split()
-        self._origin = f"http://127.0.0.1:{ports[0]}"
-        self.base_url = f"{self._origin}/v2"
+        self._port = int(ports[0])
+        self.base_url = f"http://127.0.0.1:{self._port}/v2"
         self.secure_url = f"https://127.0.0.1:{ports[-1]}/v2"
         return self
 
@@ -55,9 +55,9 @@ class Server(AbstractContextManager["Server"]):
 
     def control(self, **wanted: Any) -> dict[str, Any]:
         """Change what it serves, and return its counters."""
-        request = urllib.request.Request(f"{self._origin}/control", json.dumps(wanted).encode())  # noqa: S310  # our own server
-        with urllib.request.urlopen(request, timeout=120) as response:  # noqa: S310  # on this machine
-            result: dict[str, Any] = json.loads(response.read())
+        with closing(HTTPConnection("127.0.0.1", self._port, timeout=120)) as connection:
+            connection.request("POST", "/control", json.dumps(wanted))
+            result: dict[str, Any] = json.loads(connection.getresponse().read())
         return result
 
 
@@ -83,7 +83,8 @@ class Worker:
         Raises:
             Skipped: The contender cannot do it.
         """
-        assert self._process.stdin is not None and self._process.stdout is not None  # noqa: PT018  # both are piped
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         try:
             self._process.stdin.write(json.dumps(command) + "\n")
             self._process.stdin.flush()

@@ -28,6 +28,7 @@ __all__ = ["describe", "judge", "machine", "merged", "replace_section", "stages"
 _BEGIN: Final = "<!-- benchmarks: written by `make bench` -->"
 _END: Final = "<!-- benchmarks: end -->"
 _PEERS: Final = tuple(each for each in CONTENDERS if each.key != "ours")
+_DIGITS: Final = 3
 _LEAST_SHARE: Final = 0.015
 _OTHERS: Final = {
     "aiohttp_alone": "aiohttp alone",
@@ -57,7 +58,8 @@ def machine() -> dict[str, str]:
 def _number(value: float) -> str:
     if value == 0:
         return "0"
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"  # noqa: PLR2004  # three digits
+    before = len(str(int(abs(value))))
+    return f"{value:,.{max(0, _DIGITS - before)}f}"
 
 
 def _opponent(target: Target, samples: Samples) -> str:

@@ -7,7 +7,6 @@ With 0 rounds it makes the checkpoint instead: it watches until all vehicles are
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import gc
 import json
@@ -85,14 +84,7 @@ async def _fill(base_url: str, file: str) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Start, and print the costs as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("base_url")
-    parser.add_argument("vehicles", type=int)
-    parser.add_argument("rounds", type=int)
-    parser.add_argument("file")
-    parser.add_argument("--core", type=int, default=None)
-    options = parser.parse_args(arguments)
-    placing.pin(options.core)
+    options = placing.arguments(__doc__, arguments, {"vehicles": int, "rounds": int, "file": str})
     if not options.rounds:
         asyncio.run(_fill(options.base_url, options.file))
     starts = [asyncio.run(_start(options.base_url, options.file)) for _ in range(options.rounds)]

@@ -157,7 +157,7 @@ class State:
         self.served += 1
         path, _, query = target.partition("?")
         parts = path.split("/")  # "", "v2", "vehicles", ...
-        if parts[2:3] == ["vehicles"] and len(parts) == 3:  # noqa: PLR2004  # the collection
+        if parts[2:] == ["vehicles"]:
             parameters = parse_qs(query)
             body, following = self.fleet.page(_first(parameters, "page_after"))
             link = ""

@@ -5,7 +5,6 @@ python -m benchmarks.stages BASE_URL COUNT [--core N]
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 from typing import TYPE_CHECKING, Final
@@ -43,12 +42,7 @@ async def _shares(base_url: str, count: int) -> dict[str, float]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the shares as JSON, the largest first."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("base_url")
-    parser.add_argument("count", type=int)
-    parser.add_argument("--core", type=int, default=None)
-    options = parser.parse_args(arguments)
-    placing.pin(options.core)
+    options = placing.arguments(__doc__, arguments, {"count": int})
     print(json.dumps(asyncio.run(_shares(options.base_url, options.count))))
 
 

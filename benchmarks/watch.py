@@ -11,7 +11,6 @@ modules the cycles spend their time in, which costs some time too.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import datetime as dt
 import gc
@@ -30,6 +29,7 @@ from ev_energy_async.checkpoint import MemoryCheckpoint
 from ev_energy_async.fleet.events import CycleFinished, StatusLogged
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
 __all__ = ["EVERY", "FIRST", "SkippingClock", "control", "main"]
@@ -155,17 +155,9 @@ async def _watch(options: argparse.Namespace) -> dict[str, Any]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Watch, and print the cost as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("base_url")
-    parser.add_argument("vehicles", type=int)
-    parser.add_argument("cycles", type=int)
-    parser.add_argument("--share", type=float, default=0.05)
-    parser.add_argument("--limit", type=int, default=_LIMIT)
-    parser.add_argument("--logs", default="status")
-    parser.add_argument("--stages", type=int, default=0)
-    parser.add_argument("--core", type=int, default=None)
-    options = parser.parse_args(arguments)
-    placing.pin(options.core)
+    options = placing.arguments(
+        __doc__, arguments, {"vehicles": int, "cycles": int}, share=0.05, limit=_LIMIT, logs="status", stages=0
+    )
     print(json.dumps(asyncio.run(_watch(options))))
 
 

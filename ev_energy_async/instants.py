@@ -56,8 +56,7 @@ def instant(text: str) -> int | None:
 def instant_of(time: dt.datetime) -> int:
     """Return an aware datetime as an instant."""
     since = time - _EPOCH
-    at = (since.days * 86_400 + since.seconds) * SECOND + since.microseconds * MICROSECOND
-    return at if ALWAYS < at < NEVER else _within(at)
+    return _within((since.days * 86_400 + since.seconds) * SECOND + since.microseconds * MICROSECOND)
 
 
 def _within(at: int) -> int:

@@ -1,8 +1,8 @@
 """aiohttp alone: the baseline of the import. It has no calls."""
 
-import aiohttp as aiohttp  # noqa: PLC0414  # the import is the measurement
+import aiohttp
 
-__all__ = ["make"]
+__all__ = ["aiohttp", "make"]
 
 
 def make(base_url: str) -> str:

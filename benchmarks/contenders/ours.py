@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ev_energy_async import Budget, ClientCredentials, EvEnergy
@@ -32,13 +32,13 @@ class Ours:
 
     def decode_logs(self, data: bytes) -> Sequence[object]:
         """Decode a page of status logs, with the codec of the client."""
-        return self._decode(data, self._types()[0])
+        return self._decode(data, self._types[0])
 
     def decode_vehicles(self, data: bytes) -> Sequence[object]:
         """Decode a page of vehicles."""
-        return self._decode(data, self._types()[1])
+        return self._decode(data, self._types[1])
 
-    @cache  # noqa: B019  # there is one client in a process
+    @cached_property
     def _types(self) -> tuple[Any, Any]:
         from ev_energy_async.models import Vehicle, VehicleStatusLog
 

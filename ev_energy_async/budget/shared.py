@@ -130,13 +130,13 @@ class _Mirror(Bucket):
     def take(self, now: float, *, urgent: bool = False) -> Permit | None:
         """Return a permit that the store has given, or one of the share."""
         if self.share is not None:
-            return self._share_at(now).take(now, urgent=urgent)
+            return self._up_to(now, self.share).take(now, urgent=urgent)
         return self.granted.pop(0) if self.granted else None
 
     def outlook(self, now: float, *, urgent: bool = False, ahead: int = 0) -> Outlook:
         """Return when a request can be sent, as far as is known."""
         if self.share is not None:
-            return self._share_at(now).outlook(now, urgent=urgent, ahead=ahead)
+            return self._up_to(now, self.share).outlook(now, urgent=urgent, ahead=ahead)
         found = super().outlook(now + self.offset, urgent=urgent, ahead=ahead)
         return Outlook(found.soonest - self.offset, found.likely - self.offset)
 
@@ -171,7 +171,7 @@ class _Mirror(Bucket):
     def remaining(self, now: float, *, urgent: bool = False) -> int:
         """Return how many permits could be given at once, as far as is known."""
         if self.share is not None:
-            return self._share_at(now).remaining(now, urgent=urgent)
+            return self._up_to(now, self.share).remaining(now, urgent=urgent)
         return super().remaining(now + self.offset, urgent=urgent)
 
     def used(self, now: float) -> int:
@@ -195,13 +195,12 @@ class _Mirror(Bucket):
         """Return what headers leave for this process, where each takes an equal part."""
         return None if rate is None else RateLimit(rate.limit, rate.remaining // self._processes)
 
-    def _share_at(self, now: float) -> _Share:
+    def _up_to(self, now: float, share: _Share) -> _Share:
         """Return the share less what was spent of it while the store was up: by this process, or by an equal part."""
-        assert self.share is not None, "the store is down"  # noqa: S101  # tells type checkers
         self._own.pop_free(now)
         of_all = -(-super().spent(now + self.offset) // self._processes)
-        self.share.burden = max(self._own.total, of_all)
-        return self.share
+        share.burden = max(self._own.total, of_all)
+        return share
 
 
 class SharedBudget(Budget):

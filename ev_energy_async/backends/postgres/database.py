@@ -59,17 +59,16 @@ class Database:
     def __init__(self, place: Place, schema: str, patience: float = PATIENCE_SECONDS) -> None:
         if not isinstance(schema, str) or _IDENTIFIER.fullmatch(schema) is None:
             raise InvalidArgument("schema", schema, "a lower-case name of a PostgreSQL schema")
-        self._dsn: Secret[str] | None = None
+        self._place: AsyncConnectionPool[Any] | Secret[str]
         self._secrets: list[Secret[str]] = []
-        self._given: AsyncConnectionPool[Any] | None = None
         self._up_to_date: set[str] = set()
         if isinstance(place, AsyncConnectionPool):
-            self._given = place
+            self._place = place
             self._up_to_date = _UP_TO_DATE.setdefault(place, self._up_to_date)
         else:
-            self._dsn = _checked(place)
+            self._place = _checked(place)
             del place  # error trackers record the variables of a frame
-            self._secrets = passwords_of(self._dsn, conninfo_to_dict(self._dsn.reveal()))
+            self._secrets = passwords_of(self._place, conninfo_to_dict(self._place.reveal()))
         self._schema = schema
         self._patience = patience
         self._own: tuple[asyncio.AbstractEventLoop, AsyncConnectionPool[Any]] | None = None
@@ -134,13 +133,12 @@ class Database:
             await own[1].close()
 
     async def _pool(self) -> AsyncConnectionPool[Any]:
-        if self._given is not None:
-            return self._given
+        if not isinstance(self._place, Secret):
+            return self._place
         loop = asyncio.get_running_loop()
         if self._own is None or self._own[0] is not loop:
-            assert self._dsn is not None, "it has a DSN or a pool"  # noqa: S101  # tells type checkers
             pool: AsyncConnectionPool[Any] = AsyncConnectionPool(
-                self._dsn.reveal(),
+                self._place.reveal(),
                 min_size=0,
                 max_size=_CONNECTIONS,
                 open=False,
@@ -156,7 +154,7 @@ class Database:
 
     async def _connection(self, pool: AsyncConnectionPool[Any], stack: contextlib.AsyncExitStack) -> Connection:
         """Return a connection: of a pool of its own, within a second of the server's return."""
-        if self._given is not None:
+        if not isinstance(self._place, Secret):
             return await stack.enter_async_context(pool.connection())
         loop = asyncio.get_running_loop()
         until = loop.time() + self._patience

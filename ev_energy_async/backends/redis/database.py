@@ -62,15 +62,14 @@ class Database:
     def __init__(self, place: Place, prefix: str, patience: float = PATIENCE_SECONDS) -> None:
         if not isinstance(prefix, str) or not prefix or set("{}") & set(prefix):
             raise InvalidArgument("prefix", prefix, "a non-empty text without braces")
-        self._url: Secret[str] | None = None
+        self._place: Redis | Secret[str]
         self._secrets: list[Secret[str]] = []
-        self._given: Redis | None = None
         if isinstance(place, Redis):
-            self._given = place
+            self._place = place
         else:
-            self._url = _checked(place)
+            self._place = _checked(place)
             del place  # error trackers record the variables of a frame
-            self._secrets = passwords_of(self._url, parse_url(self._url.reveal()))
+            self._secrets = passwords_of(self._place, parse_url(self._place.reveal()))
         self._prefix = prefix
         self._patience = patience
         self._own: tuple[asyncio.AbstractEventLoop, Redis] | None = None
@@ -131,13 +130,12 @@ class Database:
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _client(self) -> Redis:
-        if self._given is not None:
-            return self._given
+        if not isinstance(self._place, Secret):
+            return self._place
         loop = asyncio.get_running_loop()
         if self._own is None or self._own[0] is not loop:
-            assert self._url is not None, "it has a URL or a client"  # noqa: S101  # tells type checkers
             client = Redis.from_url(  # pyright: ignore[reportUnknownMemberType]  # its further arguments have no types
-                self._url.reveal(),
+                self._place.reveal(),
                 retry=Retry(NoBackoff(), 0),  # a script that was cut short may have been run
                 socket_connect_timeout=_CONNECT_SECONDS,
                 socket_timeout=_RESPONSE_SECONDS,
