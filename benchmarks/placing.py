@@ -44,7 +44,7 @@ def arguments(
     for name, kind in wanted.items():
         parser.add_argument(name, type=kind)
     for name, default in options.items():
-        parser.add_argument(f"--{name}", type=type(default), default=default)
+        parser.add_argument(f"--{name}", type=default.__class__, default=default)
     parser.add_argument("--core", type=int, default=None)
     found = parser.parse_args(given)
     pin(found.core)
