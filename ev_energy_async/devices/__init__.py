@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from ev_energy_async.devices.seen import Placed as Placed
     from ev_energy_async.devices.seen import last_segment as last_segment
     from ev_energy_async.devices.seen import place as place
+    from ev_energy_async.devices.seen import place_all as place_all
     from ev_energy_async.devices.sessions import CommandNotConfirmed as CommandNotConfirmed
     from ev_energy_async.devices.sessions import NotPluggedIn as NotPluggedIn
     from ev_energy_async.devices.stream import Stream as Stream
@@ -72,7 +73,7 @@ else:
             *("VehicleLog", "WatchedKind", "WatchedLog", "log_name", "log_names"),
         ),
         pacing=("Allowance", "Backfilling", "Patience"),
-        seen=("Placed", "last_segment", "place"),
+        seen=("Placed", "last_segment", "place", "place_all"),
         sessions=("CommandNotConfirmed", "NotPluggedIn"),
         stream=("Stream",),
     )

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import operator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar, cast
 
 import attrs
 
-from ev_energy_async.devices.seen import Placed, place
+from ev_energy_async.devices.seen import Placed, place_all
 from ev_energy_async.instants import ALWAYS, MICROSECOND, NEVER, SECOND, instant_of, moment
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ async def read_back(
             if response is None:
                 response = page.response
                 limit = down_to(response) if callable(down_to) else down_to
-            logs += [place(log, field, page.response) for log in page]
+            logs += place_all(page, field, page.response)
             complete = page.next_cursor is None
             if complete or (limit is not None and logs and logs[-1].at < limit):
                 return Portion(logs, complete=complete, response=response)
@@ -261,8 +262,12 @@ class Ascending(Generic[L]):
 
 def in_order(logs: Iterable[Placed]) -> list[Placed]:
     """Return logs, the oldest first, each once: of two that are stored under one time, the one stored first."""
+    given = list(logs)
+    ats = [placed.at for placed in given]
+    if all(map(operator.gt, ats, ats[1:])):
+        return given[::-1]  # as the API lists them
     found: dict[str, Placed] = {}
-    for placed in logs:
+    for placed in given:
         other = found.setdefault(placed.text, placed)
         if other is placed:
             continue
