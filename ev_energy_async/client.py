@@ -10,6 +10,7 @@ import random as random_module
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 import attrs
+from msgspec.structs import replace
 
 from ev_energy_async import checkpoint, config, errors, messages
 from ev_energy_async import codec as codec_package
@@ -218,7 +219,7 @@ class EvEnergy(Flows):
             ...     me = await app.with_auth(grant).users.get("me")
         """
         config.check_auth(auth, allow_http=self._core.shared.allow_http)
-        named = self._options if label is None else attrs.evolve(self._options, label=label)
+        named = self._options if label is None else replace(self._options, label=label)
         return self._view(_core=self._core.with_credentials(auth, named.label), _user=None, _options=named)
 
     def with_options(

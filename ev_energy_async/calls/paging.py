@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 import attrs
+from msgspec.structs import replace
 from multidict import MultiMapping
 
 from ev_energy_async.errors import DecodeError, InvalidArgument, NotExactlyOne
@@ -224,7 +225,7 @@ class Paginator(Awaitable[Page[T]], Generic[T]):
         lean: Any = None if into is None else lean_of(into)
         if lean is None:
             return self
-        return Paginator(self._sender, attrs.evolve(request, lean=list[lean]))
+        return Paginator(self._sender, replace(request, lean=list[lean]))
 
     async def page(self) -> Page[T]:
         """Return the first page; like awaiting the list, but a coroutine, as `TaskGroup.create_task` needs."""

@@ -12,7 +12,7 @@ import logging
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-import attrs
+from msgspec.structs import replace
 
 from ev_energy_async import messages
 from ev_energy_async.errors import ApiError, ConnectionFailed, RequestTimeout, TransportError
@@ -94,7 +94,7 @@ async def pause(request: Request[Any], outcome: Outcome, clock: Clock, random: R
     number = record.attempts
     if not isinstance(outcome, Exception) and record.in_doubt and _is_gone(request, outcome):
         # The first DELETE was carried out although its response was lost.
-        return attrs.evolve(outcome, status=_NO_CONTENT, body=b"", data=b"")
+        return replace(outcome, status=_NO_CONTENT, body=b"", data=b"")
     stated = _stated_wait(outcome, clock.now())
     delay = policy.delay(number, random) if stated is None else stated
     if isinstance(outcome, ApiError) and stated is not None:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
+from msgspec.structs import replace
 
 from ev_energy_async._base import InvalidArgument
 from ev_energy_async.clock import seconds
@@ -124,4 +124,4 @@ def with_changes(
         "on_bad_item": None if on_bad_item is None else check_on_bad_item(on_bad_item),
         "keep_body": None if keep_body is None else check_keep_body(keep_body),
     }
-    return attrs.evolve(options, **{name: value for name, value in given.items() if value is not None})
+    return replace(options, **{name: value for name, value in given.items() if value is not None})

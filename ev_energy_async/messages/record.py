@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import attrs
+import msgspec
+
+from ev_energy_async.messages.attributes import WithAttributes
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -14,8 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Attempt", "CallRecord"]
 
 
-@attrs.define(eq=False)
-class Attempt:
+class Attempt(WithAttributes, msgspec.Struct, eq=False):
     """One attempt of a call: what is sent once, between the waits of the retry policy.
 
     Attributes:
@@ -29,12 +30,7 @@ class Attempt:
     answered: bool = False
 
 
-def _no_secrets() -> list[Secret[Any]]:
-    return []  # calling `list[Secret[Any]]` takes ten times as long, and every call comes here
-
-
-@attrs.define(eq=False)
-class CallRecord:
+class CallRecord(WithAttributes, msgspec.Struct, eq=False):
     """The record of one call so far: filled in on the way, read by logs and traces.
 
     Attributes:
@@ -46,12 +42,12 @@ class CallRecord:
         secrets: `Authorization` headers and presigned URLs that the call has sent; masked in everything that is shown.
     """
 
-    attempt: Attempt = attrs.field(factory=Attempt)
+    attempt: Attempt = msgspec.field(default_factory=Attempt)
     in_doubt: bool = False
     retry_wait: float = 0.0
     budget_wait: float = 0.0
     retry_at: dt.datetime | None = None
-    secrets: list[Secret[Any]] = attrs.field(factory=_no_secrets)
+    secrets: list[Secret[Any]] = msgspec.field(default_factory=list)
 
     @property
     def attempts(self) -> int:

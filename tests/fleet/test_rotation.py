@@ -5,8 +5,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
 import pytest
+from msgspec.structs import replace
 
 from ev_energy_async.fleet.watch.cycle import Cycle
 from ev_energy_async.fleet.watch.ledger import Ledger
@@ -96,7 +96,7 @@ def unreadable(monkeypatch: pytest.MonkeyPatch, api: ModelFleet, how: str, *hidd
         for index, vehicle in enumerate(answer.data):
             if how == "garbled" and vehicle.id in hidden:
                 request.on_bad_item(BadItem(index, b'{"id": "%s"}' % vehicle.id.encode(), "no number", "$.battery"))
-        return attrs.evolve(answer, data=[vehicle for vehicle in answer.data if vehicle.id not in hidden])
+        return replace(answer, data=[vehicle for vehicle in answer.data if vehicle.id not in hidden])
 
     monkeypatch.setattr(api, "send", send)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-import attrs
 import pytest
+from msgspec.structs import replace
 
 from ev_energy_async.checkpoint import CheckpointError, MemoryCheckpoint
 from ev_energy_async.errors import BadRequest, BudgetExhausted, Unauthorized
@@ -38,7 +38,7 @@ def snapshots_as(
 
     async def send(request: Any) -> Any:
         answer = await original(request)
-        return attrs.evolve(answer, data=change(request, answer.data)) if request.path == "/vehicles" else answer
+        return replace(answer, data=change(request, answer.data)) if request.path == "/vehicles" else answer
 
     monkeypatch.setattr(api, "send", send)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 import pytest
+from msgspec.structs import replace
 from multidict import CIMultiDict
 
 from ev_energy_async import (
@@ -311,7 +312,7 @@ async def repeats(request: Request[Any], following: Handler) -> RawResponse:
 
 
 async def rewrites(request: Request[Any], following: Handler) -> RawResponse:
-    return await following(attrs.evolve(request, body=b"other"))
+    return await following(replace(request, body=b"other"))
 
 
 async def swallows(request: Request[Any], following: Handler) -> RawResponse:
