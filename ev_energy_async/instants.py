@@ -6,6 +6,7 @@ Logs are ordered, distinguished and stored by them.
 from __future__ import annotations
 
 import datetime as dt
+import operator
 import re
 from contextlib import suppress
 from itertools import repeat
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["ALWAYS", "MICROSECOND", "NEVER", "SECOND", "SKEW", "instant", "instant_of", "instants", "moment"]
+__all__ = ["ALWAYS", "MICROSECOND", "NEVER", "SECOND", "SKEW", "descend", "instant", "instant_of", "instants", "moment"]
 
 MICROSECOND: Final = 1_000
 SECOND: Final = 1_000_000_000
@@ -60,13 +61,26 @@ def instant(text: str) -> int | None:
 
 def instants(texts: Sequence[str]) -> list[int | None]:
     """Return `instant` of each of many texts, in a fraction of the time where all are spelled alike, as on a page."""
+    times = _alike(texts)
+    return [*map(instant, texts)] if times is None else [*map(instant_of, times)]
+
+
+def descend(texts: Sequence[str]) -> bool:
+    """Return whether texts that are spelled alike name instants, each one later than the next.
+
+    False also where they are not spelled alike, so that more is needed to tell.
+    """
+    return all(map(operator.gt, texts, texts[1:])) and _alike(texts) is not None
+
+
+def _alike(texts: Sequence[str]) -> list[dt.datetime] | None:
+    """Return the times of texts that are all spelled in one usual way, which makes the order of texts that of time."""
     joined = "\n".join(texts)
-    if joined.isascii():
-        forms = joined.encode().translate(_DIGITS)
-        if any(forms == b"\n".join(repeat(form, len(texts))) for form in _USUAL):
-            with suppress(ValueError):
-                return [*map(instant_of, map(dt.datetime.fromisoformat, texts))]
-    return [*map(instant, texts)]
+    forms = joined.encode().translate(_DIGITS) if joined.isascii() else None
+    if any(forms == b"\n".join(repeat(form, len(texts))) for form in _USUAL):
+        with suppress(ValueError):
+            return [*map(dt.datetime.fromisoformat, texts)]
+    return None
 
 
 def instant_of(time: dt.datetime) -> int:

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from ev_energy_async.devices.seen import last_segment as last_segment
     from ev_energy_async.devices.seen import place as place
     from ev_energy_async.devices.seen import place_all as place_all
+    from ev_energy_async.devices.seen import texts_of as texts_of
     from ev_energy_async.devices.sessions import CommandNotConfirmed as CommandNotConfirmed
     from ev_energy_async.devices.sessions import NotPluggedIn as NotPluggedIn
     from ev_energy_async.devices.stream import Stream as Stream
@@ -73,7 +74,7 @@ else:
             *("VehicleLog", "WatchedKind", "WatchedLog", "log_name", "log_names"),
         ),
         pacing=("Allowance", "Backfilling", "Patience"),
-        seen=("Placed", "last_segment", "place", "place_all"),
+        seen=("Placed", "last_segment", "place", "place_all", "texts_of"),
         sessions=("CommandNotConfirmed", "NotPluggedIn"),
         stream=("Stream",),
     )

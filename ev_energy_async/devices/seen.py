@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from ev_energy_async.messages import Response
 
-__all__ = ["Memory", "Placed", "last_segment", "place", "place_all"]
+__all__ = ["Memory", "Placed", "last_segment", "place", "place_all", "texts_of"]
 
 L = TypeVar("L")
 
@@ -47,6 +47,15 @@ def last_segment(url: str) -> str:
     if last and "?" not in url and "%" not in last:
         return last  # nearly always
     return unquote(url.partition("?")[0].rstrip("/").rpartition("/")[2])
+
+
+def texts_of(logs: Iterable[Any]) -> list[str]:
+    """Return the last segments of the URLs of logs: their raw timestamps; empty for what has no URL."""
+    urls = [url if isinstance(url := getattr(log, "url", None), str) else "" for log in logs]
+    joined = "".join(urls)
+    if "?" in joined or "%" in joined:
+        return [*map(last_segment, urls)]
+    return [url.rpartition("/")[2] or last_segment(url) for url in urls]
 
 
 def place(log: Any, field: str, response: Response[Any] | None = None) -> Placed:
@@ -88,8 +97,7 @@ def place_all(logs: Sequence[Any], field: str, response: Response[Any] | None = 
     Raises:
         DecodeError: One has no place.
     """
-    urls = [getattr(log, "url", None) for log in logs]
-    texts = [last_segment(url) if isinstance(url, str) else "" for url in urls]
+    texts = texts_of(logs)
     ats = instants(texts)
     return [
         place(log, field, response) if at is None else Placed(at, text, log)

@@ -229,7 +229,7 @@ class Backfill(Stream[LogRead[L_co] | PollFailed]):
         async for item in self:
             if self._giving and self._giving[0] and not self._failures:
                 vehicle = self._giving[0]
-                yield [item, *(self._item(vehicle.vehicle_id, entry) for entry in vehicle.give_all())]
+                yield [item, *self._items(vehicle.vehicle_id, vehicle.give_all())]
             else:
                 yield [item]
 
@@ -251,7 +251,7 @@ class Backfill(Stream[LogRead[L_co] | PollFailed]):
         while self._giving:
             vehicle = self._giving[0]
             if vehicle:
-                return self._item(vehicle.vehicle_id, vehicle.give())
+                return self._items(vehicle.vehicle_id, [vehicle.give()])[0]
             self._giving.popleft()
         left = [vehicle for vehicle in self._active if not vehicle.is_over]
         self._done += len(self._active) - len(left)
@@ -259,12 +259,15 @@ class Backfill(Stream[LogRead[L_co] | PollFailed]):
         self._is_over = self._has_all and not self._active and not self._waiting
         return None
 
-    def _item(self, vehicle_id: str, entry: Item) -> Read[L_co]:
-        log = self._selection.log
-        key = f"{vehicle_id}/{log}/{entry.text}"
-        if entry.error is not None:
-            return self._failure(key, vehicle_id, log, entry.error)
-        return LogRead(key=key, vehicle_id=vehicle_id, log_kind=log, log=entry.log, kind=self._selection.of.kind)
+    def _items(self, vehicle_id: str, entries: list[Item]) -> list[Read[L_co]]:
+        log, kind = self._selection.log, self._selection.of.kind
+        before = f"{vehicle_id}/{log}/"
+        return [
+            LogRead(key=before + entry.text, vehicle_id=vehicle_id, log_kind=log, log=entry.log, kind=kind)
+            if entry.error is None
+            else self._failure(before + entry.text, vehicle_id, log, entry.error)
+            for entry in entries
+        ]
 
     def _failure(self, key: str, device_id: str, log: str, error: EvEnergyError) -> PollFailed:
         kind = self._selection.of.kind

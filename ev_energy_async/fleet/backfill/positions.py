@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
-from ev_energy_async.devices import place
+from ev_energy_async.devices import place, texts_of
 from ev_energy_async.errors import DecodeError, InvalidArgument
 from ev_energy_async.ids import id_text
-from ev_energy_async.instants import instant
+from ev_energy_async.instants import descend, instant
 from ev_energy_async.messages import BadItem
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class SavedPosition(NamedTuple):
     bad: int = 0
 
 
-class Item(NamedTuple):
+class Item(msgspec.Struct, frozen=True):
     """An item of a page that is to be delivered: a log, or why it is none.
 
     Attributes:
@@ -96,15 +96,15 @@ class Position:
             page: What was read; what could not be decoded is in it as `BadItem`.
             time: The field with the time that orders the collection.
         """
-        bad, logs = _sorted(page, time)
+        bad, logs = _newest_first(page, time)
         if self._skips:
             # Logs that have come since shift the first page: what was delivered may be further down, on the next one.
             bad = bad[self._bad :]
             last = (instant(self._below) or 0, self._below)
-            logs = [placed for placed in logs if not self._below or (placed.at, placed.text) < last]
+            logs = [item for item in logs if not self._below or (instant(item.text) or 0, item.text) < last]
             self._skips = not logs
         self._left.extend(bad)
-        self._left.extend(Item(placed.text, placed.log) for placed in logs)
+        self._left.extend(logs)
         self._next = page.next_cursor
         if not self._left:
             self._turn()
@@ -126,7 +126,6 @@ class Position:
         self._left.clear()
         if entries and entries[-1].error is None:
             self._below = entries[-1].text
-        self._bad += sum(entry.error is not None for entry in entries)
         self._turn()
         return entries
 
@@ -136,8 +135,11 @@ class Position:
         self.is_over = self._next is None
 
 
-def _sorted(page: Page[Any], time: str) -> tuple[list[Item], list[Placed]]:
+def _newest_first(page: Page[Any], time: str) -> tuple[list[Item], list[Item]]:
     """Return what cannot be decoded, and the logs, the newest first and each once."""
+    texts = texts_of(page)
+    if descend(texts):  # as the API lists them
+        return [], [*map(Item, texts, page)]
     bad: list[Item] = []
     logs: dict[str, Placed] = {}
     for index, item in enumerate(page):
@@ -152,7 +154,8 @@ def _sorted(page: Page[Any], time: str) -> tuple[list[Item], list[Placed]]:
             bad.append(Item(undecodable(repr(item).encode()), None, error))
         else:
             logs[placed.text] = placed
-    return bad, sorted(logs.values(), key=_by_time, reverse=True)
+    newest_first = sorted(logs.values(), key=_by_time, reverse=True)
+    return bad, [Item(placed.text, placed.log) for placed in newest_first]
 
 
 def _by_time(placed: Placed) -> tuple[int, str]:
