@@ -19,7 +19,7 @@ import attrs
 from ev_energy_async import api
 from ev_energy_async.codec import AsDict
 from ev_energy_async.devices import PAGE_SIZE, Allowance, Patience, Stream, is_fatal, is_transient, pages_of, settle
-from ev_energy_async.errors import EvEnergyError, InvalidArgument
+from ev_energy_async.errors import DecodeError, EvEnergyError, InvalidArgument
 from ev_energy_async.fleet.backfill.positions import Position, Saved, SavedPosition, digest, read_cursor, write_cursor
 from ev_energy_async.fleet.backfill.selection import LogSelection, device_ids, itself
 from ev_energy_async.fleet.events import PollFailed
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
     from ev_energy_async.calls import Page, Paginator
     from ev_energy_async.devices import Backfilling
-    from ev_energy_async.fleet.backfill.positions import Item
     from ev_energy_async.ids import Ref
 
 __all__ = ["PRIORITY", "Backfill", "LogRead"]
@@ -259,14 +258,14 @@ class Backfill(Stream[LogRead[L_co] | PollFailed]):
         self._is_over = self._has_all and not self._active and not self._waiting
         return None
 
-    def _items(self, vehicle_id: str, entries: list[Item]) -> list[Read[L_co]]:
+    def _items(self, vehicle_id: str, given: list[tuple[str, Any]]) -> list[Read[L_co]]:
         log, kind = self._selection.log, self._selection.of.kind
         before = f"{vehicle_id}/{log}/"
         return [
-            LogRead(key=before + entry.text, vehicle_id=vehicle_id, log_kind=log, log=entry.log, kind=kind)
-            if entry.error is None
-            else self._failure(before + entry.text, vehicle_id, log, entry.error)
-            for entry in entries
+            self._failure(before + text, vehicle_id, log, found)
+            if isinstance(found, DecodeError)
+            else LogRead(key=before + text, vehicle_id=vehicle_id, log_kind=log, log=found, kind=kind)
+            for text, found in given
         ]
 
     def _failure(self, key: str, device_id: str, log: str, error: EvEnergyError) -> PollFailed:
@@ -353,10 +352,9 @@ class Backfill(Stream[LogRead[L_co] | PollFailed]):
         found, undecodable = self._selection.find(page)
         self._waiting.extend(Position(SavedPosition(vehicle_id)) for vehicle_id in found)
         self._done += len(page) - len(found)
-        for entry in undecodable:
-            assert entry.error is not None, "that is what it is for"  # noqa: S101  # tells type checkers
-            noun = self._selection.of.noun
-            self._failures.append(self._failure(f"unknown/{noun}/{entry.text}", "unknown", noun, entry.error))
+        noun = self._selection.of.noun
+        for text, reason in undecodable:
+            self._failures.append(self._failure(f"unknown/{noun}/{text}", "unknown", noun, reason))
         self._page = page.next_cursor
         self._has_all = page.next_cursor is None
 

@@ -16,7 +16,7 @@ import msgspec
 from ev_energy_async.devices import place, texts_of
 from ev_energy_async.errors import DecodeError, InvalidArgument
 from ev_energy_async.ids import id_text
-from ev_energy_async.instants import descend, instant
+from ev_energy_async.instants import descend, instant, instants
 from ev_energy_async.messages import BadItem
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ev_energy_async.calls import Page
     from ev_energy_async.devices import Placed
 
-__all__ = ["Item", "Position", "SavedPosition", "Saved", "digest", "read_cursor", "undecodable", "write_cursor"]
+__all__ = ["Position", "SavedPosition", "Saved", "digest", "read_cursor", "undecodable", "write_cursor"]
 
 _FORMAT: Final = "1."
 
@@ -46,20 +46,6 @@ class SavedPosition(NamedTuple):
     bad: int = 0
 
 
-class Item(msgspec.Struct, frozen=True):
-    """An item of a page that is to be delivered: a log, or why it is none.
-
-    Attributes:
-        text: What tells it from the others of its collection.
-        log: The log; None if it cannot be decoded.
-        error: What is wrong; None for a log.
-    """
-
-    text: str
-    log: Any
-    error: DecodeError | None = None
-
-
 class Position:
     """One vehicle on its way through its pages.
 
@@ -72,17 +58,19 @@ class Position:
         is_over: Whether everything was delivered.
     """
 
-    __slots__ = ("_bad", "_below", "_left", "_next", "_skips", "is_over", "page", "vehicle_id")
+    __slots__ = ("_bad", "_below", "_found", "_next", "_skips", "_texts", "is_over", "page", "vehicle_id")
 
     def __init__(self, saved: SavedPosition) -> None:
         self.vehicle_id, self.page, self._below, self._bad = saved
         self.is_over = False
-        self._left: deque[Item] = deque()
+        # What is still to be delivered, and what tells each from the others of its collection.
+        self._texts: deque[str] = deque()
+        self._found: deque[Any] = deque()
         self._next: str | None = None
         self._skips = bool(saved.below or saved.bad)
 
     def __len__(self) -> int:
-        return len(self._left)
+        return len(self._texts)
 
     @property
     def saved(self) -> SavedPosition:
@@ -96,38 +84,45 @@ class Position:
             page: What was read; what could not be decoded is in it as `BadItem`.
             time: The field with the time that orders the collection.
         """
-        bad, logs = _newest_first(page, time)
+        bad, texts, logs = _newest_first(page, time)
         if self._skips:
             # Logs that have come since shift the first page: what was delivered may be further down, on the next one.
             bad = bad[self._bad :]
-            last = (instant(self._below) or 0, self._below)
-            logs = [item for item in logs if not self._below or (instant(item.text) or 0, item.text) < last]
-            self._skips = not logs
-        self._left.extend(bad)
-        self._left.extend(logs)
+            if self._below:
+                last = (instant(self._below) or 0, self._below)
+                places = zip(instants(texts), texts, strict=True)
+                first = next((index for index, (at, text) in enumerate(places) if (at or 0, text) < last), len(texts))
+                texts, logs = texts[first:], logs[first:]
+            self._skips = not texts
+        for text, error in bad:
+            self._texts.append(text)
+            self._found.append(error)
+        self._texts.extend(texts)
+        self._found.extend(logs)
         self._next = page.next_cursor
-        if not self._left:
+        if not self._texts:
             self._turn()
 
-    def give(self) -> Item:
-        """Give out the next item."""
-        entry = self._left.popleft()
-        if entry.error is None:
-            self._below = entry.text
-        else:
+    def give(self) -> tuple[str, Any]:
+        """Give out the next item: a log, or the `DecodeError` of one; and what tells it from the others."""
+        text, found = self._texts.popleft(), self._found.popleft()
+        if isinstance(found, DecodeError):
             self._bad += 1
-        if not self._left:
+        else:
+            self._below = text
+        if not self._texts:
             self._turn()
-        return entry
+        return text, found
 
-    def give_all(self) -> list[Item]:
+    def give_all(self) -> list[tuple[str, Any]]:
         """Give out all items of the page that are left: those that cannot be decoded stand before the logs."""
-        entries = list(self._left)
-        self._left.clear()
-        if entries and entries[-1].error is None:
-            self._below = entries[-1].text
+        given = [*zip(self._texts, self._found, strict=True)]
+        if given and not isinstance(self._found[-1], DecodeError):
+            self._below = self._texts[-1]
+        self._texts.clear()
+        self._found.clear()
         self._turn()
-        return entries
+        return given
 
     def _turn(self) -> None:
         """Turn to the next page, since this one is delivered."""
@@ -135,27 +130,27 @@ class Position:
         self.is_over = self._next is None
 
 
-def _newest_first(page: Page[Any], time: str) -> tuple[list[Item], list[Item]]:
-    """Return what cannot be decoded, and the logs, the newest first and each once."""
+def _newest_first(page: Page[Any], time: str) -> tuple[list[tuple[str, DecodeError]], list[str], list[Any]]:
+    """Return what cannot be decoded, and the texts and logs of the others, the newest first and each once."""
     texts = texts_of(page)
     if descend(texts):  # as the API lists them
-        return [], [*map(Item, texts, page)]
-    bad: list[Item] = []
+        return [], texts, [*page]
+    bad: list[tuple[str, DecodeError]] = []
     logs: dict[str, Placed] = {}
     for index, item in enumerate(page):
         if isinstance(item, BadItem):
             path = f"$[{item.index}]{item.path.removeprefix('$')}"
-            bad.append(Item(undecodable(item.raw), None, DecodeError(item.reason, path, page.response.as_received())))
+            bad.append((undecodable(item.raw), DecodeError(item.reason, path, page.response.as_received())))
             continue
         try:
             placed = place(item, time, page.response)
         except DecodeError as error:
             error.path = f"$[{index}].{time}"
-            bad.append(Item(undecodable(repr(item).encode()), None, error))
+            bad.append((undecodable(repr(item).encode()), error))
         else:
             logs[placed.text] = placed
     newest_first = sorted(logs.values(), key=_by_time, reverse=True)
-    return bad, [Item(placed.text, placed.log) for placed in newest_first]
+    return bad, [placed.text for placed in newest_first], [placed.log for placed in newest_first]
 
 
 def _by_time(placed: Placed) -> tuple[int, str]:

@@ -13,7 +13,7 @@ import msgspec
 from ev_energy_async.clock import utc_bounds, utc_text
 from ev_energy_async.devices import DEVICES, last_segment, log_name, place
 from ev_energy_async.errors import DecodeError, InvalidArgument
-from ev_energy_async.fleet.backfill.positions import Item, undecodable
+from ev_energy_async.fleet.backfill.positions import undecodable
 from ev_energy_async.ids import id_text
 from ev_energy_async.instants import instant, instant_of
 from ev_energy_async.messages import BadItem
@@ -92,13 +92,13 @@ class LogSelection:
             return True
         return at is None or at >= instant_of(self.since)
 
-    def find(self, page: Iterable[Any]) -> tuple[list[str], list[Item]]:
+    def find(self, page: Iterable[Any]) -> tuple[list[str], list[tuple[str, DecodeError]]]:
         """Return the IDs of the vehicles of a page that have to be asked, and what is wrong with those without one.
 
         Of a vehicle that cannot be decoded the ID is enough.
         """
         found: list[str] = []
-        errors: list[Item] = []
+        errors: list[tuple[str, DecodeError]] = []
         for item in page:
             if not isinstance(item, BadItem):
                 if self.may_be_had(item):
@@ -108,7 +108,7 @@ class LogSelection:
                 found.append(id_text("id", msgspec.json.decode(item.raw, type=_HasId).id, self.of.prefix))
             except (InvalidArgument, msgspec.MsgspecError):
                 error = DecodeError(item.reason, item.path.replace("$", f"$[{item.index}]", 1))
-                errors.append(Item(undecodable(item.raw), None, error))
+                errors.append((undecodable(item.raw), error))
         return found, errors
 
 
