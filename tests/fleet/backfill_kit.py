@@ -12,7 +12,7 @@ import attrs
 
 from ev_energy_async.client import BASE_URL
 from ev_energy_async.errors import error_for
-from ev_energy_async.fleet.backfill.backfill import LogRead
+from ev_energy_async.fleet.backfill import LogRead
 from ev_energy_async.instants import instant, instant_of
 from ev_energy_async.messages import BadItem
 from ev_energy_async.messages.request import Request, Response

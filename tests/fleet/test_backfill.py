@@ -19,7 +19,7 @@ from ev_energy_async.errors import (
     NotFound,
     Unauthorized,
 )
-from ev_energy_async.fleet.backfill.backfill import Backfill, LogRead
+from ev_energy_async.fleet.backfill import Backfill, LogRead
 from ev_energy_async.fleet.events import PollFailed
 from tests.conftest import START
 from tests.devices.follow_kit import MINUTE, text_at

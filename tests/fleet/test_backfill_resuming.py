@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ev_energy_async.errors import InvalidArgument
-from ev_energy_async.fleet.backfill.backfill import Backfill, LogRead
+from ev_energy_async.fleet.backfill import Backfill, LogRead
 from ev_energy_async.fleet.backfill.positions import Saved, write_cursor
 from ev_energy_async.fleet.events import PollFailed
 from ev_energy_async.instants import instant_of

@@ -10,7 +10,7 @@ import pytest
 
 from ev_energy_async import EvEnergy, StaticToken
 from ev_energy_async.errors import DecodeError
-from ev_energy_async.fleet.backfill.backfill import Backfill, LogRead
+from ev_energy_async.fleet.backfill import Backfill, LogRead
 from ev_energy_async.fleet.events import PollFailed
 from ev_energy_async.sandbox import FaultPlan, Rule, Sandbox, SteppedClock
 from ev_energy_async.sandbox.faults import DuplicatedLogs, RateLimited, ResetAfter, TruncatedJson, Unavailable

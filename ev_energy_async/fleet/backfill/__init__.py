@@ -10,11 +10,12 @@ from ev_energy_async._lazy import face
 if TYPE_CHECKING:
     from ev_energy_async.fleet.backfill.backfill import PRIORITY as PRIORITY
     from ev_energy_async.fleet.backfill.backfill import Backfill as Backfill
-    from ev_energy_async.fleet.backfill.backfill import LogRead as LogRead
+    from ev_energy_async.fleet.backfill.items import LogRead as LogRead
     from ev_energy_async.fleet.backfill.selection import device_ids as device_ids
 else:
     __getattr__, __dir__, __all__ = face(
         __name__,
-        backfill=("PRIORITY", "Backfill", "LogRead"),
+        backfill=("PRIORITY", "Backfill"),
+        items=("LogRead",),
         selection=("device_ids",),
     )

@@ -12,14 +12,12 @@ import logging
 import sys
 from collections import deque
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias
-
-import attrs
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ev_energy_async import api
-from ev_energy_async.codec import AsDict
 from ev_energy_async.devices import PAGE_SIZE, Allowance, Patience, Stream, is_fatal, is_transient, pages_of, settle
 from ev_energy_async.errors import DecodeError, EvEnergyError, InvalidArgument
+from ev_energy_async.fleet.backfill.items import LogRead, log_read
 from ev_energy_async.fleet.backfill.positions import Position, Saved, SavedPosition, digest, read_cursor, write_cursor
 from ev_energy_async.fleet.backfill.selection import LogSelection, device_ids, itself
 from ev_energy_async.fleet.events import PollFailed
@@ -37,7 +35,7 @@ if TYPE_CHECKING:
     from ev_energy_async.devices import Backfilling
     from ev_energy_async.ids import Ref
 
-__all__ = ["PRIORITY", "Backfill", "LogRead"]
+__all__ = ["PRIORITY", "Backfill"]
 
 T = TypeVar("T")
 L_co = TypeVar("L_co", default=Any, covariant=True)
@@ -47,30 +45,6 @@ PRIORITY: Final = -3
 """Below the snapshots and reads of a watch: where the budget is short, a backfill comes last."""
 
 _LOG: Final = logging.getLogger("ev_energy_async")
-
-
-@attrs.frozen(kw_only=True)
-class LogRead(AsDict, Generic[L_co]):
-    """A log of a device's past.
-
-    Attributes:
-        key: What tells it from all other logs, in every run, as in `vhcl01.../status/2026-...`.
-        vehicle_id: Whose; of a device of another kind it is that one's ID too.
-        log_kind: `status`, `error`, `command` and so on.
-        log: The log.
-        kind: The kind of the device.
-    """
-
-    key: str
-    vehicle_id: str
-    log_kind: str
-    log: L_co
-    kind: str = "vehicles"
-
-    @property
-    def device_id(self) -> str:
-        """Whose, whatever its kind."""
-        return self.vehicle_id
 
 
 class Backfill(Stream[LogRead[L_co] | PollFailed]):
@@ -264,7 +238,7 @@ class Backfill(Stream[LogRead[L_co] | PollFailed]):
         return [
             self._failure(before + text, vehicle_id, log, found)
             if isinstance(found, DecodeError)
-            else LogRead(key=before + text, vehicle_id=vehicle_id, log_kind=log, log=found, kind=kind)
+            else log_read(before + text, vehicle_id, log, found, kind)
             for text, found in given
         ]
 
