@@ -69,7 +69,7 @@ class Secret(Generic[S]):
         if not isinstance(other, Secret):
             return NotImplemented
         theirs: Any = other  # pyright: ignore[reportUnknownVariableType]  # a Secret of something
-        return bool(self._value == theirs.reveal())
+        return bool(self._value == theirs._value)
 
     def __hash__(self) -> int:
         return hash(self._value)

@@ -70,6 +70,8 @@ _MOST_UNKNOWN_MEMBERS: Final = 1_000
 
 _unknown_members: dict[type[Enum], dict[Any, Any]] = {}
 
+_PLAIN: Final = frozenset({str, int, float, bool})
+
 # Models know how to encode themselves, with a codec that is made of models: by name, so that the import contract holds.
 _codec: Final[Any] = lazy_module("ev_energy_async.codec")
 
@@ -109,7 +111,7 @@ def plain(value: Any) -> Any:
     `SafeString`, Home Assistant's YAML strings) become `str`, `int` and `float`; a `pandas.Timestamp`, like any other
     date or time of a subclass, becomes its ISO 8601 text. Anything else is returned as it is.
     """
-    if type(value) is str:
+    if type(value) in _PLAIN:
         return value  # nearly always
     if isinstance(value, Enum):
         return plain(value.value)

@@ -15,7 +15,6 @@ from __future__ import annotations
 from heapq import merge
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-import attrs
 import msgspec
 
 from ev_energy_async.budget.ledger import FOREVER, NEVER, SPENT_FOR, WINDOW, Ledger, Reported, Second, finite
@@ -37,8 +36,7 @@ _EMPTY: Final = Ledger()
 _RESERVED: Final = 0.02  # the default share of a limit that is reserved for urgent requests
 
 
-@attrs.define(eq=False, weakref_slot=False)
-class Permit:
+class Permit(msgspec.Struct, eq=False, gc=False):
     """The right to send one request, ended by `Bucket.settle`, `refused`, `forget` or `release`.
 
     Attributes:

@@ -58,7 +58,7 @@ class BudgetStore(Protocol):
 class _Granted(Permit):
     """A permit from the store, with its name there."""
 
-    name: str
+    name: str = ""
 
 
 class _Share(Bucket):
@@ -100,9 +100,7 @@ class _Mirror(Bucket):
         self.offset = reply.now - now
         self.restore(reply.bucket, (Permit(each.at, each.is_probe) for each in reply.flying.values()))
         if reply.granted is not None:
-            permit = _Granted(now)
-            permit.name = reply.granted
-            self.granted.append(permit)
+            self.granted.append(_Granted(now, name=reply.granted))
             self._own.pop_free(now)
             self._own.add(now, now, 0)
 

@@ -7,6 +7,7 @@ bounds, listed values, the body.
 from __future__ import annotations
 
 import datetime as dt
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
@@ -83,8 +84,9 @@ def build_request(
             value = _PAGE_SIZE
         pairs += [f"{_encoded_name(name)}={_encoded(text)}" for name, text in _pairs(param, value)]
     named: dict[str, str] = {}
-    for param, value in zip(operation.headers, headers, strict=True):
-        named.update(_header(param, value))
+    if operation.headers:  # few have any
+        for param, value in zip(operation.headers, headers, strict=True):
+            named.update(_header(param, value))
     if operation.accept:
         named["Accept"] = f"{operation.accept}, application/problem+json"
     if on_bad_item is not None:
@@ -152,9 +154,11 @@ def _text(param: Param, value: object) -> str:
         raise InvalidArgument(param.name, value, _expected(param))
     if isinstance(found, bool):
         return "true" if found else "false"
-    if isinstance(found, int | float) and not _within(param, found):
+    if not isinstance(found, int | float):
+        return _unicode(param.name, str(found))
+    if not _within(param, found):
         raise InvalidArgument(param.name, value, _expected(param))
-    return _unicode(param.name, str(found))
+    return str(found)
 
 
 def _converted(param: Param, value: object, kind: Callable[[Any], T], expected: str) -> T:
@@ -172,7 +176,7 @@ def _converted(param: Param, value: object, kind: Callable[[Any], T], expected: 
 def _within(param: Param, value: float) -> bool:
     # Written so that NaN is outside.
     above = param.minimum is None or value >= param.minimum
-    return above and (param.maximum is None or value <= param.maximum) and abs(value) < float("inf")
+    return above and (param.maximum is None or value <= param.maximum) and abs(value) < math.inf
 
 
 def _check_listed(param: Param, value: object) -> str:

@@ -113,8 +113,10 @@ def is_header_limit(error: aiohttp.ClientResponseError) -> bool:
 
 def bound_headers(connection: Connection) -> None:
     """End a connection whose response headers do not end: before 3.14 aiohttp kept reading them into memory."""
+    if _BOUNDS_HEADERS:
+        return
     protocol: Any = connection.protocol
-    if _BOUNDS_HEADERS or protocol is None:
+    if protocol is None:
         return
     # A kept connection had a bound for the request before this one.
     read = ResponseHandler.data_received.__get__(protocol)

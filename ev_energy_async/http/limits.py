@@ -33,12 +33,13 @@ class Limit:
     __slots__ = ("_cancelling", "_limits", "_task", "at", "expired", "owner")
 
     def __init__(self, limits: Limits, seconds: float, owner: object) -> None:
-        task = asyncio.current_task()
+        loop = asyncio.get_running_loop()
+        task = asyncio.current_task(loop)
         assert task is not None, "called outside a task"  # noqa: S101  # a coroutine runs in a task, as aiohttp needs
         self._limits = limits
         self._task: asyncio.Task[Any] = task
         self._cancelling = task.cancelling()
-        self.at = task.get_loop().time() + seconds
+        self.at = loop.time() + seconds
         self.owner = owner
         self.expired = False
 

@@ -6,6 +6,7 @@ library reads them. aiohttp's `trust_env` would read `.netrc` too, whose passwor
 
 from __future__ import annotations
 
+from typing import Final
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -15,12 +16,14 @@ from ev_energy_async.urls import is_loopback, split_http_url
 
 __all__ = ["Proxies"]
 
+_LONGEST_SCHEME: Final = len("https://")
+
 
 class Proxies:
     """Finds the proxy of an origin, once for each; the environment of a running program does not change."""
 
     def __init__(self) -> None:
-        self._found: dict[tuple[str, ...], Secret[str] | None] = {}
+        self._found: dict[str, Secret[str] | None] = {}
 
     def find(self, url: str) -> Secret[str] | None:
         """Return the URL of the proxy for a URL, credentials included; None if it is reached directly.
@@ -28,11 +31,11 @@ class Proxies:
         Raises:
             InvalidArgument: The environment names a proxy that is no http(s) URL.
         """
-        # Scheme with its colon, nothing, authority.
-        key = tuple(url.split("/", 3)[:3])
-        if key not in self._found:
-            self._found[key] = _find(key[0][:-1], key[2])
-        return self._found[key]
+        end = url.find("/", _LONGEST_SCHEME)
+        origin = url if end < 0 else url[:end]
+        if origin not in self._found:
+            self._found[origin] = _find(*origin.split("://", 1))
+        return self._found[origin]
 
 
 def _find(scheme: str, authority: str) -> Secret[str] | None:

@@ -63,7 +63,15 @@ async def data_of(request: Request[T], response: RawResponse, codec: Codec, cloc
         elif into is str and operation.accept.startswith("text/"):
             data = _text(response)
         else:
-            data = await _decoded(request, response, codec, into)
+            outer = sys.exc_info()[1]
+            try:
+                data, steps = codec.begin(_picked(request, response), into, request.lean)
+                if steps is not None:
+                    data = await _run(steps)
+            except errors.DecodeError as error:
+                # The codec's frames hold the body, in which there may be a presigned URL or personal data.
+                drop_frames(error, outer)
+                data = await _good_part(request, response, codec, error)
     result: T = data
     return result
 
@@ -96,23 +104,6 @@ def _text(response: RawResponse) -> str:
         raise errors.DecodeError(f"the response is no text in {charset}", response=response) from error
 
 
-async def _decoded(request: Request[Any], response: RawResponse, codec: Codec, into: Any) -> Any:
-    operation, outer = request.operation, sys.exc_info()[1]
-    try:
-        made, steps = codec.begin(_picked(request, response), into, request.lean)
-        return made if steps is None else await _run(steps)
-    except errors.DecodeError as error:
-        # The codec's frames hold the body, in which there may be a presigned URL or personal data.
-        drop_frames(error, outer)
-        kind = response.headers.get("Content-Type", "")
-        if "json" not in kind:
-            reason = f"the response is {kind or 'of no content type'}, not JSON ({error.reason})"
-            raise errors.DecodeError(reason, error.path, response) from error
-        if operation.is_list:
-            return await _good_part(request, response, codec, error)
-        raise errors.DecodeError(error.reason, error.path, response) from error
-
-
 def _picked(request: Request[Any], response: RawResponse) -> bytes:
     """Return the part of a body that is to be decoded. No frame of a caller holds it: error trackers record those."""
     if request.pick is None or request.operation.items is not None:
@@ -132,7 +123,17 @@ async def _run(steps: Generator[None, None, T]) -> T:
 
 
 async def _good_part(request: Request[Any], response: RawResponse, codec: Codec, first: errors.DecodeError) -> Any:
-    """Return a page of which some items cannot be decoded, treated as the call's options say."""
+    """Return a page of which some items cannot be decoded, treated as the call's options say.
+
+    Raises:
+        DecodeError: It is no page, or not even JSON; what was wrong with it first.
+    """
+    kind = response.headers.get("Content-Type", "")
+    if "json" not in kind:
+        reason = f"the response is {kind or 'of no content type'}, not JSON ({first.reason})"
+        raise errors.DecodeError(reason, first.path, response) from first
+    if not request.operation.is_list:
+        raise errors.DecodeError(first.reason, first.path, response) from first
     key = request.operation.items
     into: Any = request.operation.into() if request.operation.into is not None else Any
     try:

@@ -11,6 +11,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
+from multidict import istr
 
 from ev_energy_async import errors
 from ev_energy_async.http.limits import Limits
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["VERSION_HEADER", "Shared"]
 
 _LOG: Final = logging.getLogger("ev_energy_async")
-VERSION_HEADER: Final = "EvEnergy-Version"
+VERSION_HEADER: Final = istr("EvEnergy-Version")
 _TOKEN_REQUESTS: Final = 8
 
 

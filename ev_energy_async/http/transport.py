@@ -17,6 +17,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
+from aiohttp import hdrs
 from yarl import URL
 
 from ev_energy_async import messages
@@ -85,7 +86,8 @@ class Transport:
         largest_body: int = LARGEST_BODY,
     ) -> None:
         self.base_url = base_url
-        self._standing = {"Accept": _ACCEPT, "User-Agent": f"{user_agent} {USER_AGENT}" if user_agent else USER_AGENT}
+        named = f"{user_agent} {USER_AGENT}" if user_agent else USER_AGENT
+        self._standing: dict[str, str] = {hdrs.ACCEPT: _ACCEPT, hdrs.USER_AGENT: named}
         self._tls = tls
         self._label = label
         self._made_at = _caller()
@@ -133,7 +135,7 @@ class Transport:
             OutcomeUnknown: One of the two, for a write that may have been carried out.
             DecodeError: The response is too large.
         """
-        session = self._open(shown)
+        session = self._session or self._open(shown)
         options = request.options
         attempt, known = options.record.attempt, options.record.secrets
         if authorization is not None and authorization not in known:
@@ -148,7 +150,7 @@ class Transport:
         await slots.acquire()
         try:
             if self._closed or session.closed:
-                self._open(shown)  # which says so
+                raise self._no_session(shown)
             # Sessions of other people do not say when there is a connection, so the worst is assumed.
             attempt.sent = not self._owned
             _ATTEMPT.set(attempt)
@@ -189,7 +191,7 @@ class Transport:
         if not self._owned:
             more = middlewares(session, authorization)
         if authorization is not None and (self._owned or not competes(session)):
-            headers["Authorization"] = authorization.reveal()
+            headers[hdrs.AUTHORIZATION] = authorization.reveal()
         body = request.body
         # Awaited rather than entered: it holds its connection until the body is read, which `_read` does or closes it.
         response = await session.request(
@@ -204,7 +206,7 @@ class Transport:
         )
         request.options.record.attempt.sent = True
         received, length = response.headers, response.content_length
-        if "Content-Encoding" in received:
+        if hdrs.CONTENT_ENCODING in received:
             content = await self._read(shown, response)
             if is_cut_off(received, content):
                 raise aiohttp.ClientPayloadError("the compressed body breaks off")
@@ -222,7 +224,7 @@ class Transport:
         largest = self._largest if is_large else self._small
         length = response.content_length
         # A compressed body may be far larger than its length.
-        if length is not None and length <= largest and "Content-Encoding" not in response.headers:
+        if length is not None and length <= largest and hdrs.CONTENT_ENCODING not in response.headers:
             return await response.read()
         chunks: list[bytes] = []
         size = 0
@@ -259,17 +261,18 @@ class Transport:
 
     def _open(self, shown: Request[Any]) -> aiohttp.ClientSession:
         if self._closed:
-            raise ConnectionFailed(shown, "the client is closed", unsent=True, transient=False)
-        if self._session is None:
-            # No cookies: those set in one call would be sent with the next, which may be in another user's context.
-            connector = _Connector() if self._tls is None else _Connector(ssl=self._tls)
-            self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
-            # By default aiohttp sends a GET, PUT or DELETE a second time when its connection breaks: unseen by the
-            # budget, and a DELETE that was carried out would come back as 404. aiohttp's own test client does the same.
-            self._session._retry_connection = False  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # no other way
-        if self._session.closed:
-            raise ConnectionFailed(shown, "the session is closed", unsent=True, transient=False)
+            raise self._no_session(shown)
+        # No cookies: those set in one call would be sent with the next, which may be in another user's context.
+        connector = _Connector() if self._tls is None else _Connector(ssl=self._tls)
+        self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+        # By default aiohttp sends a GET, PUT or DELETE a second time when its connection breaks: unseen by the budget,
+        # and a DELETE that was carried out would come back as 404. aiohttp's own test client does the same.
+        self._session._retry_connection = False  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # no other way
         return self._session
+
+    def _no_session(self, shown: Request[Any]) -> ConnectionFailed:
+        what = "client" if self._closed else "session"
+        return ConnectionFailed(shown, f"the {what} is closed", unsent=True, transient=False)
 
     def _make_slots(self, session: aiohttp.ClientSession) -> asyncio.Semaphore:
         connector = session.connector

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 import attrs
 import msgspec
 from msgspec.structs import asdict, replace
-from multidict import CIMultiDictProxy
+from multidict import CIMultiDictProxy, istr
 
 from ev_energy_async._base import InvalidArgument
 from ev_energy_async.messages.attributes import WithAttributes
@@ -48,6 +48,10 @@ __all__ = [
 
 DEFAULT_TIMEOUT: Final = 30.0
 DEFAULT_DEADLINE: Final = 60.0
+
+# Looked up in each response: of an `istr` the lower case is known.
+_LIMIT: Final = istr("X-RateLimit-Limit")
+_REMAINING: Final = istr("X-RateLimit-Remaining")
 
 # Query parameters that may tell who somebody is.
 _PERSONAL: Final = frozenset({"contains", "coordinates", "email", "postal_code"})
@@ -291,8 +295,7 @@ class Request(WithAttributes, msgspec.Struct, Generic[T_co], frozen=True, eq=Fal
         return f"{self.method} {self.path}"
 
 
-@attrs.frozen
-class RateLimit:
+class RateLimit(WithAttributes, msgspec.Struct, frozen=True):
     """The state of the request bucket as the API last reported it.
 
     Attributes:
@@ -334,8 +337,8 @@ class Response(WithAttributes, msgspec.Struct, Generic[T_co], frozen=True, eq=Fa
     @property
     def rate_limit(self) -> RateLimit | None:
         """The bucket after this request, from `X-RateLimit-Limit` and `-Remaining`; None without readable ones."""
-        limit = count(self.headers.get("X-RateLimit-Limit"))
-        remaining = count(self.headers.get("X-RateLimit-Remaining"))
+        limit = count(self.headers.get(_LIMIT))
+        remaining = count(self.headers.get(_REMAINING))
         return None if limit is None or remaining is None else RateLimit(limit, remaining)
 
     def __reduce__(self) -> tuple[Any, ...]:
