@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ev_energy_async._base import InvalidArgument
 from ev_energy_async._extras import extra
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from ev_energy_async.values import Model
 
 __all__ = ["record_batch", "schema", "table"]
+
+# There are no more than there are models.
+_schemas: Final[dict[type[Model], pa.Schema]] = {}
 
 
 def schema(model: type[Model], *, flatten: bool = False) -> pa.Schema:
@@ -43,7 +46,14 @@ def schema(model: type[Model], *, flatten: bool = False) -> pa.Schema:
     Example:
         >>> schema(Vehicle).field("vin")  # doctest: +SKIP
     """
+    made = _nested_schema(model)
+    return _flat_schema(made) if flatten else made
+
+
+def _nested_schema(model: type[Model]) -> pa.Schema:
     columns, locked = columns_of(model), table_of(model)
+    if model in _schemas:
+        return _schemas[model]
     metadata: dict[bytes | str, bytes | str] = {
         "model": model.__name__,
         "table": locked.table,
@@ -52,8 +62,8 @@ def schema(model: type[Model], *, flatten: bool = False) -> pa.Schema:
         "document_version": DOCUMENT_VERSION,
         "document_sha256": SHA256,
     }
-    made = pa.schema([each.arrow for each in columns], metadata=metadata)
-    return _flat_schema(made) if flatten else made
+    made = _schemas[model] = pa.schema([each.arrow for each in columns], metadata=metadata)
+    return made
 
 
 def table(items: Iterable[Model], model: type[Model] | None = None, *, flatten: bool = False) -> pa.Table:
@@ -90,7 +100,7 @@ def record_batch(rows: list[Any], model: type[Model]) -> pa.RecordBatch:
     is_lean = bool(kinds) and model not in kinds
     values = lean_values(rows) if is_lean else values_of(rows, [column.field for column in columns])
     arrays = [column.array(each) for column, each in zip(columns, values, strict=True)]
-    return pa.record_batch(arrays, schema=schema(model))
+    return pa.record_batch(arrays, schema=_nested_schema(model))
 
 
 def _flat_schema(nested: pa.Schema) -> pa.Schema:

@@ -101,15 +101,17 @@ class Column:
         Raises:
             InvalidArgument: One of them is too large for its type, or is None and a key.
         """
-        if not self.nullable and None in values:
-            raise InvalidArgument(f"items[{values.index(None)}].{self.field}", None, "a value, since it is a key")
         try:
-            return self.kind.array(values)
+            made = self.kind.array(values)
         except _UNFIT:
             index = next(i for i, value in enumerate(values) if not self._takes(value))
             raise InvalidArgument(
                 f"items[{index}].{self.field}", values[index], f"a value that fits {self.kind.type}"
             ) from None
+        if made.null_count and not self.nullable:
+            index = made.is_null().to_pylist().index(True)
+            raise InvalidArgument(f"items[{index}].{self.field}", values[index], "a value, since it is a key")
+        return made
 
     def _takes(self, value: Any) -> bool:
         try:
@@ -225,12 +227,11 @@ def _enums(values: Values) -> pa.Array[Any]:
 
 def _ids(values: Values) -> pa.Array[Any]:
     try:
-        urls = pa.array(values, type=pa.string())
-    except _UNFIT:  # some are expanded
+        # The logs of one device all name it.
+        known = {value: _id_of(value) for value in set(values)}
+    except TypeError:  # some are expanded
         return pa.array([None if value is None else _id_of(value) for value in values], type=pa.string())
-    # The logs of one device all name it.
-    known = urls.dictionary_encode()
-    return pa.array(map(_id_of, known.dictionary.to_pylist()), type=pa.string()).take(known.indices)
+    return pa.array([*map(known.__getitem__, values)], type=pa.string())
 
 
 def _id_of(value: Any) -> str | None:

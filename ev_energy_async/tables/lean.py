@@ -28,7 +28,6 @@ class Lean(msgspec.Struct, gc=False):
     """A row without a model: the values of its columns, in their order; None for unset and null."""
 
 
-_AT_ONCE: Final = 250
 # There are no more than there are models.
 _models: Final[dict[type, type[Model]]] = {}
 
@@ -72,10 +71,9 @@ def lean_values(rows: Sequence[Lean]) -> list[list[Any]]:
     """Return the values of each column, in their order."""
     if not rows:
         return []
-    columns: list[list[Any]] = [[] for _ in rows[0].__struct_fields__]
-    for at in range(0, len(rows), _AT_ONCE):
-        # Tuples that are gone before there are many of them do not wake the garbage collector.
-        parts = zip(*map(msgspec.structs.astuple, rows[at : at + _AT_ONCE]), strict=True)
-        for column, values in zip(columns, parts, strict=True):
-            column.extend(values)
-    return columns
+    # One list: a tuple for each row that is kept would wake the garbage collector.
+    values: list[Any] = []
+    for row in map(msgspec.structs.astuple, rows):
+        values += row
+    count = len(rows[0].__struct_fields__)
+    return [values[column::count] for column in range(count)]
