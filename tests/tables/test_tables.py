@@ -107,9 +107,20 @@ def test_objects_of_any_shape_are_json_text() -> None:
     assert text == '{"a":[1,null]}'
 
 
-def test_a_log_without_its_key_is_refused_by_its_place() -> None:
-    with pytest.raises(InvalidArgument, match=r"items\[1\]\.sampled_at"):
-        table([LOG, with_fields(LOG, sampled_at=UNSET)])
+@pytest.mark.parametrize(("key", "value"), [("sampled_at", UNSET), ("vehicle", None), ("vehicle", 7)])
+def test_a_log_without_its_key_is_refused_by_its_place(key: str, value: Any) -> None:
+    with pytest.raises(InvalidArgument, match=rf"items\[1\]\.{key}"):
+        table([LOG, with_fields(LOG, **{key: value})])
+
+
+def test_logs_of_devices_that_are_expanded_have_their_ids_too() -> None:
+    vehicle = build(models.Vehicle)
+    logs = [with_fields(LOG, vehicle=each) for each in (vehicle, LOG.vehicle, vehicle)]
+    assert table(logs).column("vehicle_id").to_pylist() == [
+        vehicle.id,
+        *table([LOG])["vehicle_id"].to_pylist(),
+        vehicle.id,
+    ]
 
 
 @pytest.mark.parametrize("model", [str, "Vehicle", None, dict])
