@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ev_energy_async.codec.dicts import to_dict as to_dict
     from ev_energy_async.codec.drift import Drift as Drift
     from ev_energy_async.codec.encoding import encode as encode
+    from ev_energy_async.codec.encoding import encode_without as encode_without
     from ev_energy_async.codec.encoding import lost_keys as lost_keys
     from ev_energy_async.codec.personal import personal_fields as personal_fields
     from ev_energy_async.codec.personal import redacted as redacted
@@ -46,7 +47,7 @@ else:
         codec=("Codec", "decode", "finish", "make_converter", "warm"),
         dicts=("from_dict", "keyed", "pydantic_schema", "to_dict"),
         drift=("Drift",),
-        encoding=("encode", "lost_keys"),
+        encoding=("encode", "encode_without", "lost_keys"),
         personal=("personal_fields", "redacted"),
         slices=("AT_ONCE", "picked"),
         strict=("decode_strict", "decoder"),

@@ -16,9 +16,9 @@ from ev_energy_async.errors import DecodeError
 from ev_energy_async.values import UNSET, Model, is_mapping, plain, set_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Iterator, Sequence
 
-__all__ = ["encode", "lost_keys"]
+__all__ = ["encode", "encode_without", "lost_keys"]
 
 _NULL: Final = b"null"
 # Types of which no value is NaN.
@@ -45,6 +45,11 @@ def encode(value: object) -> bytes:
     except (TypeError, ValueError, msgspec.EncodeError, RecursionError) as error:
         raise DecodeError(f"not JSON: {error}", _culprit(value)) from error
     return encoded
+
+
+def encode_without(value: Model, names: Container[str]) -> bytes:
+    """Encode a model without some of its fields; see `encode`."""
+    return encode({key: member for name, key, member in _members(value) if name not in names})
 
 
 def _simple(value: Any) -> Any:
@@ -81,12 +86,21 @@ def _plain(value: object) -> Any:
 
 def _object(value: Model) -> dict[str, Any]:
     """Return a model as an object, with the keys beyond its own beside them."""
+    return {key: _plain(member) for _, key, member in _members(value)}
+
+
+def _members(value: Model) -> Iterator[tuple[str | None, str, Any]]:
+    """Yield what of a model is set: the name of the field, None for keys beyond its own, the key, and the value."""
     kind: Any = type(value)
     known = shape(kind)
-    pairs = [(field.key, getattr(value, field.name)) for field in known.fields]
+    for field in known.fields:
+        member = getattr(value, field.name)
+        if member is not UNSET:
+            yield field.name, field.key, member
     more = UNSET if known.more is None else getattr(value, known.more.name)
-    pairs += [] if more is UNSET else more.items()
-    return {key: _plain(member) for key, member in pairs if member is not UNSET}
+    for key, member in () if more is UNSET else more.items():
+        if member is not UNSET:
+            yield None, key, member
 
 
 def _check_numbers(value: object) -> None:
@@ -97,13 +111,14 @@ def _check_numbers(value: object) -> None:
                 _check_numbers(member)
     elif is_mapping(value):
         for member in value.values():
-            _check_numbers(member)
+            if type(member) not in _CERTAIN:
+                _check_numbers(member)
     elif isinstance(value, list | tuple):
         items = cast("Sequence[object]", value)
         if _NULL in _encoder.encode(_plain(items)):
             for item in items:
                 _check_numbers(item)
-    elif isinstance(number := plain(value), float) and not isfinite(number):
+    elif isinstance(number := value if type(value) is float else plain(value), float) and not isfinite(number):
         raise ValueError(f"{number} is not a number of JSON")
 
 

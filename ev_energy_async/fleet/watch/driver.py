@@ -106,7 +106,8 @@ class Driver(ABC, Generic[E]):
         Events are returned together or not at all: where this fails or is cancelled, they come with the next call.
         None are returned once it is over.
         """
-        await self.load()
+        if not self._is_loaded or self._journal.is_overtaken:
+            await self.load()
         self._most, self._age, self._deadline = most, age, None
         while not self._is_enough() and not self.is_over:
             await self._step()
@@ -118,10 +119,11 @@ class Driver(ABC, Generic[E]):
 
     def _is_enough(self) -> bool:
         """Return whether the consumer need not wait longer. The first event ages from when this first sees it."""
+        if len(self._events) >= self._most:
+            return True
         if self._events and self._deadline is None:
             self._deadline = self.clock.monotonic() + self._age
-        is_late = self._deadline is not None and self.clock.monotonic() >= self._deadline
-        return is_late or len(self._events) >= self._most
+        return self._deadline is not None and self.clock.monotonic() >= self._deadline
 
     async def acknowledge(self) -> None:
         """Acknowledge what was delivered; nothing if nothing was, or if it has to be delivered again."""

@@ -9,7 +9,7 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from ev_energy_async.devices import DEVICES, place
+from ev_energy_async.devices import DEVICES
 from ev_energy_async.errors import BudgetExhausted, DecodeError, NotFound, RateLimited, ServerError, TransportError
 from ev_energy_async.fleet.coverage import Reason
 from ev_energy_async.fleet.events import (
@@ -119,13 +119,19 @@ class Emitter:
             self._step(device, step, rows, "" if before is None else before.integrated, raw)
 
     def _step(self, device: Any, step: Step, rows: Mapping[str, DeviceState], before: str, raw: bytes | None) -> None:
-        common: dict[str, Any] = self._names(device.id)
-        row = self._kind.regular
+        common, row = self._names(device.id), self._kind.regular
         if step.what == "status":
-            newest: Any = getattr(device, str(row.newest))
-            text = place(newest, row.time).text
-            common |= {"late": step.is_late, "out_of_order": step.is_out_of_order, "via": "snapshot", "log": newest}
-            self._emit(StatusLogged, rows, key=f"{device.id}/{row.log}/{text}", raw=raw, **common)
+            self._emit(
+                StatusLogged,
+                rows,
+                key=f"{device.id}/{row.log}/{step.text}",
+                log=getattr(device, str(row.newest)),
+                raw=raw,
+                late=step.is_late,
+                out_of_order=step.is_out_of_order,
+                via="snapshot",
+                **common,
+            )
             return
         key = f"{device.id}/{step.what}/{step.state.changes}"
         if step.what == "added" and self._is_of_vehicles:

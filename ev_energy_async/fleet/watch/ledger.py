@@ -103,7 +103,12 @@ class Ledger(msgspec.Struct, frozen=True, array_like=True, gc=False):
     @property
     def top(self) -> int:
         """The latest instant that a read has seen; the floor if none was seen."""
-        return _unpacked(self.instants)[-1] if self.instants else self.floor
+        return _last(self.instants) if self.instants else self.floor
+
+    def is_beyond(self, at: int) -> bool:
+        """Return whether an instant is known to lie beyond the floor and all that was delivered."""
+        # In rows of the first version it is not noted what was delivered last.
+        return self.last > ALWAYS and at > self.last and at > self.floor
 
     @property
     def target(self) -> int:
@@ -136,9 +141,9 @@ class Ledger(msgspec.Struct, frozen=True, array_like=True, gc=False):
     @property
     def per_hour(self) -> float:
         """Logs per hour, by the last ones that a read has seen; 0 if unknown."""
-        numbers = _unpacked(self.instants)
-        span = numbers[-1] - numbers[0] if len(numbers) > 1 else 0
-        return (len(numbers) - 1) * 3_600 * SECOND / span if span else 0.0
+        count = _count(self.instants)
+        span = _last(self.instants) - _first(self.instants) if count > 1 else 0
+        return (count - 1) * 3_600 * SECOND / span if span else 0.0
 
     @property
     def unread(self) -> int:
@@ -150,8 +155,10 @@ class Ledger(msgspec.Struct, frozen=True, array_like=True, gc=False):
         """The instants that were delivered and are remembered."""
         return frozenset(_unpacked(self.instants)).union(self.extras, _unpacked(self.direct))
 
-    def unseen(self, logs: Iterable[Seen]) -> list[bool]:
+    def unseen(self, logs: Collection[Seen]) -> list[bool]:
         """Return for each log whether it is one to deliver."""
+        if all(self.is_beyond(at) for at, _ in logs):
+            return [True] * len(logs)
         memory = self.memory
         bounds = [below for below, _ in self.steps]
         wanted: list[bool] = []
@@ -350,6 +357,22 @@ def _packed(numbers: Iterable[int]) -> bytes:
         scaled.byteswap()
     raw = scaled.tobytes()
     return _HEAD.pack(unit, width, found[0]) + b"".join(raw[place::8] for place in range(width))
+
+
+def _first(packed: bytes) -> int:
+    """Return the first of packed numbers, of which there is at least one."""
+    first: int = _HEAD.unpack_from(packed)[2]
+    return first
+
+
+def _last(packed: bytes) -> int:
+    """Return the last of packed numbers, of which there is at least one."""
+    unit, width, first = _HEAD.unpack_from(packed)
+    count = (len(packed) - _HEAD.size) // width if width else 0
+    begins = range(_HEAD.size, len(packed), count or 1)
+    # The bytes of one place value stand together.
+    steps: int = sum(sum(packed[begin : begin + count]) << 8 * place for place, begin in enumerate(begins))
+    return first + unit * steps
 
 
 def _count(packed: bytes) -> int:

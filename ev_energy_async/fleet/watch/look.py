@@ -6,12 +6,11 @@ is *behind* until a read has seen it: then all between is known to be delivered 
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from ev_energy_async.codec import encode
+from ev_energy_async.codec import encode_without
 from ev_energy_async.devices import DEVICES
 from ev_energy_async.fleet.allotment import COMPLETE_WITHIN
 from ev_energy_async.fleet.watch.collection import identity_of
@@ -19,7 +18,6 @@ from ev_energy_async.fleet.watch.ledger import Ledger, Seen
 from ev_energy_async.fleet.watch.scheduler import deadline_of
 from ev_energy_async.fleet.watch.state import DeviceState
 from ev_energy_async.instants import ALWAYS, SKEW, instant, instant_of
-from ev_energy_async.values import UNSET
 
 if TYPE_CHECKING:
     from ev_energy_async.devices import DeviceKind
@@ -29,7 +27,7 @@ __all__ = ["INACTIVE", "Look", "Rules", "Step", "latest_of", "look_at"]
 
 INACTIVE: Final = "INACTIVE"
 # The fields of a log that name its device and itself.
-_COMMON: Final = ("url", *(row.noun for row in DEVICES.values()))
+_COMMON: Final = frozenset({"url", *(row.noun for row in DEVICES.values())})
 # So many logs that no read has seen are remembered one by one; beyond that they wait for a read.
 _MOST_UNREAD: Final = 500
 
@@ -79,6 +77,7 @@ class Step:
         what: `added`, `integration`, `status`, or `quiet` for what nobody needs to hear.
         state: The state from then on.
         at: The instant of a status log.
+        text: What tells it from the others of its collection.
         stored: When the API stored it.
         is_late: Whether it was stored late: a read has seen a later one.
         is_out_of_order: Whether a later one was delivered.
@@ -87,6 +86,7 @@ class Step:
     what: str
     state: DeviceState
     at: int = ALWAYS
+    text: str = ""
     stored: int | None = None
     is_late: bool = False
     is_out_of_order: bool = False
@@ -167,15 +167,16 @@ def look_at(
         found.is_unwell = rules.errors and integrated == INACTIVE
     before = state
     state = state.without_trouble(rules.of.noun)
+    is_other = hint != state.hint
+    if is_other or (state.latest is None and hint is not None):
+        state = state.but(hint=hint, latest=latest_of(newest) or state.latest)
     # One that comes back may still be behind, and nobody waits for it any more.
-    if rules.status and at is not None and (hint != state.hint or is_ahead or not was_here):
+    if rules.status and at is not None and (is_other or is_ahead or not was_here):
         proven = meta.snapshot_at if was_seen else ALWAYS
         state = _look_at_log(
             found, state, newest, at, rules, within, proven=proven, shown_at=shown_at, is_ahead=is_ahead
         )
-    if hint != state.hint or (state.latest is None and hint is not None):
-        state = state.but(hint=hint, latest=latest_of(newest) or state.latest)
-    if state is not before:
+    if state is not before and not (found.steps and found.steps[-1].state is state):
         found.steps.append(Step("quiet", state))
     return found
 
@@ -213,13 +214,7 @@ def latest_of(log: Any) -> bytes | None:
     """Return a log as a state keeps it: without what it has in common with the other logs of its device."""
     if isinstance(log, str) or not log:
         return None
-    return encode(attrs.evolve(log, **_left_out(log.__class__)))
-
-
-@cache
-def _left_out(of: Any) -> dict[str, Any]:
-    fields = attrs.fields_dict(of)
-    return {name: UNSET for name in _COMMON if name in fields}
+    return encode_without(log, _COMMON)
 
 
 def _look_at_log(
@@ -238,8 +233,8 @@ def _look_at_log(
     ledger = state.ledger(rules.regular)
     stored = _stored(newest)
     found.is_changed = is_new = ledger.unseen([Seen(at, stored)])[0]
-    seen_to = ledger.seen_to
-    is_behind = at > seen_to if ledger.read_at > ALWAYS else is_new
+    is_last = ledger.is_beyond(at)
+    is_behind = is_last or at > ledger.seen_to if ledger.read_at > ALWAYS else is_new
     can_deliver = (
         not isinstance(newest, str) and not rules.in_order and (ledger.unread < _MOST_UNREAD or not rules.reads)
     )
@@ -255,8 +250,9 @@ def _look_at_log(
                 "status",
                 state,
                 at,
+                state.hint or "",
                 stored,
-                is_late=bool(ledger.instants) and at < seen_to,
+                is_late=not is_last and bool(ledger.instants) and at < ledger.seen_to,
                 is_out_of_order=at < ledger.last,
             )
         )

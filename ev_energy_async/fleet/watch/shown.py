@@ -39,18 +39,13 @@ class Glance:
 
     def pick(self, items: list[msgspec.Raw]) -> list[msgspec.Raw]:
         """Return the items that have to be decoded."""
-        self.same, self.marks = {}, []
-        rest: list[msgspec.Raw] = []
-        for item in items:
-            # 64 bits with a secret key: that two of a million documents have the same is not to be expected.
-            mark = hash(bytes(item))
-            device_id = self._before.get(mark)
-            if device_id is None:
-                self.marks.append(mark)
-                rest.append(item)
-            else:
-                self.same[mark] = device_id
-        return rest
+        # 64 bits with a secret key: that two of a million documents have the same is not to be expected.
+        marks = list(map(hash, map(bytes, items)))
+        found = list(map(self._before.get, marks))
+        others = [place for place, device_id in enumerate(found) if device_id is None]
+        self.same = {mark: device_id for mark, device_id in zip(marks, found, strict=True) if device_id is not None}
+        self.marks = [marks[place] for place in others]
+        return [items[place] for place in others]
 
 
 class Shown:
