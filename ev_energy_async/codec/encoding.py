@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import lru_cache
+from itertools import chain, repeat
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -16,7 +18,7 @@ from ev_energy_async.errors import DecodeError
 from ev_energy_async.values import UNSET, Model, is_mapping, plain, set_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
 __all__ = ["encode", "encode_without", "lost_keys"]
 
@@ -40,16 +42,24 @@ def encode(value: object) -> bytes:
         except TypeError:
             # Mappings that are not dictionaries, unset values in them, and keys beyond those of a schema.
             encoded = _encoder.encode(_plain(value))
-        if _NULL in encoded:
+        # Each null is usually one that was asked for; a model has many, and a number that became one makes it more.
+        if _NULL in encoded and encoded.count(_NULL) != _nulls(value):
             _check_numbers(value)
     except (TypeError, ValueError, msgspec.EncodeError, RecursionError) as error:
         raise DecodeError(f"not JSON: {error}", _culprit(value)) from error
     return encoded
 
 
-def encode_without(value: Model, names: Container[str]) -> bytes:
+def encode_without(value: Model, names: frozenset[str]) -> bytes:
     """Encode a model without some of its fields; see `encode`."""
-    return encode({key: member for name, key, member in _members(value) if name not in names})
+    return encode({key: member for key, member in _pairs(value, names) if member is not UNSET})
+
+
+def _nulls(value: object) -> int:
+    """Return how many members of an object are null."""
+    if isinstance(value, Model):
+        return sum(member is None for _, member in set_fields(value))
+    return sum(member is None for member in value.values()) if is_mapping(value) else 0
 
 
 def _simple(value: Any) -> Any:
@@ -86,21 +96,24 @@ def _plain(value: object) -> Any:
 
 def _object(value: Model) -> dict[str, Any]:
     """Return a model as an object, with the keys beyond its own beside them."""
-    return {key: _plain(member) for _, key, member in _members(value)}
+    return {key: _plain(member) for key, member in _pairs(value) if member is not UNSET}
 
 
-def _members(value: Model) -> Iterator[tuple[str | None, str, Any]]:
-    """Yield what of a model is set: the name of the field, None for keys beyond its own, the key, and the value."""
-    kind: Any = type(value)
+def _pairs(value: Model, without: frozenset[str] = frozenset()) -> Iterable[tuple[str, Any]]:
+    """Return the keys of a model, those beyond its own too, with their values; some are unset."""
+    names, keys, more = _fields(type(value), without)
+    pairs = zip(keys, map(getattr, repeat(value), names), strict=True)
+    further = UNSET if more is None else getattr(value, more)
+    return pairs if further is UNSET else chain(pairs, further.items())
+
+
+@lru_cache(maxsize=1024)
+def _fields(kind: Any, without: frozenset[str]) -> tuple[list[str], list[str], str | None]:
+    """Return the names and keys of some fields of a model, and the name of that with keys beyond them."""
     known = shape(kind)
-    for field in known.fields:
-        member = getattr(value, field.name)
-        if member is not UNSET:
-            yield field.name, field.key, member
-    more = UNSET if known.more is None else getattr(value, known.more.name)
-    for key, member in () if more is UNSET else more.items():
-        if member is not UNSET:
-            yield None, key, member
+    kept = [field for field in known.fields if field.name not in without]
+    more = None if known.more is None else known.more.name
+    return [field.name for field in kept], [field.key for field in kept], more
 
 
 def _check_numbers(value: object) -> None:
@@ -111,8 +124,7 @@ def _check_numbers(value: object) -> None:
                 _check_numbers(member)
     elif is_mapping(value):
         for member in value.values():
-            if type(member) not in _CERTAIN:
-                _check_numbers(member)
+            _check_numbers(member)
     elif isinstance(value, list | tuple):
         items = cast("Sequence[object]", value)
         if _NULL in _encoder.encode(_plain(items)):

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Collection
+from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypeGuard, cast
 
@@ -90,17 +91,17 @@ class DeviceKind:
     list_devices: str = ""
     get_device: str = ""
 
-    @property
+    @cached_property
     def watched(self) -> tuple[WatchedLog, ...]:
         """The logs that a watch delivers, the regular one first."""
         return tuple(cast("WatchedLog", row.log) for row in self.logs.values() if row.is_watched)
 
-    @property
+    @cached_property
     def is_shown(self) -> bool:
         """Whether snapshots show the newest regular log."""
         return self.regular.newest is not None
 
-    @property
+    @cached_property
     def regular(self) -> LogKind:
         """The log that a device writes regularly, as opposed to that of its errors."""
         return next(iter(self.logs.values()))

@@ -6,6 +6,7 @@ is *behind* until a read has seen it: then all between is known to be delivered 
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -58,12 +59,12 @@ class Rules:
     in_order: bool = False
     of: DeviceKind = DEVICES["vehicles"]
 
-    @property
+    @cached_property
     def regular(self) -> str:
         """The log that devices write regularly."""
         return self.of.regular.log
 
-    @property
+    @cached_property
     def logs(self) -> tuple[str, ...]:
         """The logs that are delivered."""
         return (*((self.regular,) if self.status else ()), *(("error",) if self.errors else ()))
