@@ -94,8 +94,9 @@ class Cycle:
     def note(self, device_id: str, look: Look) -> None:
         """Note what follows from a look at a device."""
         self.changed += look.is_changed
-        shown = (step for step in look.steps if step.what == "status" and step.stored is not None)
-        self.lateness += [((step.stored or step.at) - step.at) / SECOND for step in shown]
+        for step in look.steps:
+            if step.what == "status" and step.stored is not None:
+                self.lateness.append((step.stored - step.at) / SECOND)
         if look.is_unwell:
             self.unwell.append(device_id)
 

@@ -126,6 +126,8 @@ class DeviceState(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=_V
 
     def without_trouble(self, what: str) -> DeviceState:
         """Return the same with the last read of a log a success; itself if it was one."""
+        if not self.trouble:
+            return self
         others = tuple(pair for pair in self.trouble if pair[0] != what)
         return self if len(others) == len(self.trouble) else self.but(trouble=others)
 
