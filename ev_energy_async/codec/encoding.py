@@ -101,7 +101,8 @@ def _object(value: Model) -> dict[str, Any]:
 
 def _pairs(value: Model, without: frozenset[str] = frozenset()) -> Iterable[tuple[str, Any]]:
     """Return the keys of a model, those beyond its own too, with their values; some are unset."""
-    names, keys, more = _fields(type(value), without)
+    kind: Any = type(value)
+    names, keys, more = _fields(kind, without)
     pairs = zip(keys, map(getattr, repeat(value), names), strict=True)
     further = UNSET if more is None else getattr(value, more)
     return pairs if further is UNSET else chain(pairs, further.items())

@@ -367,12 +367,12 @@ def _first(packed: bytes) -> int:
 
 def _last(packed: bytes) -> int:
     """Return the last of packed numbers, of which there is at least one."""
-    unit, width, first = _HEAD.unpack_from(packed)
+    head: tuple[int, int, int] = _HEAD.unpack_from(packed)
+    unit, width, first = head
     count = (len(packed) - _HEAD.size) // width if width else 0
     begins = range(_HEAD.size, len(packed), count or 1)
     # The bytes of one place value stand together.
-    steps: int = sum(sum(packed[begin : begin + count]) << 8 * place for place, begin in enumerate(begins))
-    return first + unit * steps
+    return first + unit * sum(sum(packed[begin : begin + count]) << 8 * place for place, begin in enumerate(begins))
 
 
 def _count(packed: bytes) -> int:
