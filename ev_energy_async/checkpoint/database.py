@@ -25,6 +25,7 @@ __all__ = ["Database", "is_busy", "is_damage", "within_transaction"]
 T = TypeVar("T")
 
 _HEADER_BYTES: Final = 100  # of every SQLite file (https://www.sqlite.org/fileformat.html, section 1.3)
+_PAGE_BYTES: Final = 8192
 _PRIMARY: Final = 0xFF  # of an extended result code
 
 
@@ -114,6 +115,8 @@ class Database:
         made = Path(name)
         try:
             with closing(sqlite3.connect(made, isolation_level=None)) as connection:
+                # A row of a device takes 1 to 2 KB: of smaller pages each would have one of its own beside its place.
+                connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}").close()
                 connection.execute("PRAGMA journal_mode = WAL").close()
                 within_transaction(connection, lambda: tables.create(connection))
             os.link(made, self._path)

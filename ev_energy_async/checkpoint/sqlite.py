@@ -264,13 +264,13 @@ class SqliteCheckpoint:
         state = await self._own(tables.state_of)
         rows, newest, last = 0, 0, ""
         while True:
-            found = await self._own(partial(tables.page, prefix="", after=last))
+            found = await self._own(partial(tables.look_through, after=last))
             keys = [key for key, _ in found]
             if any(map(ge, [last, *keys], keys)):
                 # SQLite does not check the order by which it looks rows up: one that is out of it would not be found.
                 raise self._damaged("its rows are out of order")
             rows += len(keys)
-            newest = max([newest, *(entry.version for _, entry in found)])
+            newest = max([newest, *(version for _, version in found)])
             if len(found) < tables.ROWS_AT_ONCE:
                 break
             last = found[-1][0]

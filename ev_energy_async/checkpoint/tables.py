@@ -136,6 +136,19 @@ def page(connection: sqlite3.Connection, *, prefix: str, after: str) -> list[tup
     return [(row[0], _entry(row)) for row in connection.execute(sql, bounds)]
 
 
+def look_through(connection: sqlite3.Connection, after: str) -> list[tuple[str, int]]:
+    """Return the keys and versions of the next rows, in their order, once each is seen to be what was written."""
+    # As bytes, for nobody reads the values.
+    sql = (
+        "SELECT key, version, CAST(value AS BLOB), checksum, typeof(value) FROM ev_energy_checkpoint"
+        " WHERE key > ? ORDER BY key LIMIT ?"
+    )
+    rows = connection.execute(sql, (after, ROWS_AT_ONCE)).fetchall()
+    if any(kind != "text" or _row_checksum(key, version, value) != told for key, version, value, told, kind in rows):
+        raise DamagedError("one of its rows is not what was written")
+    return [(key, version) for key, version, *_ in rows]
+
+
 def advance(connection: sqlite3.Connection, changes: list[Advance]) -> list[int]:
     """Compare the versions and make the changes; the connection is within a transaction."""
     state = state_of(connection)
@@ -189,18 +202,26 @@ def _rows(rows: Iterable[tuple[str, int, str]]) -> list[tuple[str, int, str, int
 
 
 def _row(key: str, version: int, value: str) -> tuple[str, int, str, int]:
-    return key, version, value, _checksum(f"{key}\0{version}\0{value}")
+    return key, version, value, _row_checksum(key, version, _bytes(value))
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:
     key, version, value, checksum = row
-    if _checksum(f"{key}\0{version}\0{value}") != checksum or not isinstance(value, str):
+    if not isinstance(value, str) or _row_checksum(key, version, _bytes(value)) != checksum:
         raise DamagedError("one of its rows is not what was written")
     return Entry(value, version)
 
 
+def _row_checksum(key: str, version: int, value: bytes) -> int:
+    return zlib.crc32(value, _checksum(f"{key}\0{version}\0"))
+
+
 def _checksum(text: str) -> int:
-    return zlib.crc32(text.encode("utf-8", "surrogatepass"))
+    return zlib.crc32(_bytes(text))
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _meta(connection: sqlite3.Connection) -> dict[Any, Any]:

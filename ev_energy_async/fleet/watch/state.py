@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from ev_energy_async.checkpoint import CheckpointError
 from ev_energy_async.devices import DEVICES
@@ -23,6 +24,7 @@ __all__ = ["DeviceState", "FleetState", "Meta", "decoded", "load", "seen"]
 
 # The row of the fleet as a whole; no device has such an ID. Those of other kinds than vehicles are "fleet/evses" etc.
 _FLEET: Final = "fleet"
+_FLEETS: Final = "fleet/"
 _VEHICLES: Final = "vehicles"
 # The version of the row of a device, which stands first in it.
 _VERSION: Final = 2
@@ -238,9 +240,10 @@ async def decoded(rows: AsyncIterator[tuple[str, str]], into: dict[str, DeviceSt
     """
     metas: dict[str, Meta] = {}
     shared: dict[object, Any] = {}
+    share = shared.setdefault
     async for name, text in rows:
         try:
-            if name.partition("/")[0] == _FLEET:
+            if name == _FLEET or name.startswith(_FLEETS):
                 metas[name] = _META.decode(text)
                 continue
             # A row of version 1 begins with a text.
@@ -250,11 +253,10 @@ async def decoded(rows: AsyncIterator[tuple[str, str]], into: dict[str, DeviceSt
         if state.kind not in DEVICES:
             raise _unreadable(name, f"it is of {state.kind!r}")
         # What many devices have in common is there once.
-        for field in ("kind", "integrated", "since"):
-            value = getattr(state, field)
-            msgspec.structs.force_setattr(state, field, shared.setdefault(value, value))
-        common = tuple(shared.setdefault(each, each) if index else each for index, each in enumerate(state.logs))
-        msgspec.structs.force_setattr(state, "logs", common)
+        for field, value in (("kind", state.kind), ("integrated", state.integrated), ("since", state.since)):
+            force_setattr(state, field, share(value, value))
+        regular, *others = state.logs
+        force_setattr(state, "logs", (regular, *map(share, others, others)))
     return metas
 
 
