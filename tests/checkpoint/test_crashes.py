@@ -101,7 +101,7 @@ async def test_a_process_that_is_killed_loses_nothing_and_goes_on(path: Path) ->
 
 
 @posix
-@pytest.mark.parametrize("limit", [150_000, 151_234, 400_000])
+@pytest.mark.parametrize("limit", [300_000, 301_234, 800_000])
 async def test_a_full_disk_is_an_error_and_harms_nothing(path: Path, limit: int) -> None:
     process = child(path, limit)
     out, _ = await asyncio.to_thread(process.communicate, timeout=60)
