@@ -27,7 +27,7 @@ __all__ = ["AsDict", "as_json", "json_value", "public_fields"]
 class AsDict:
     """Gives an attrs class the methods by which models go out."""
 
-    __slots__ = ()
+    __slots__: tuple[str, ...] = ()
 
     def to_dict(self, mode: Literal["python", "json"] = "python") -> dict[str, Any]:
         """Return its fields as a dictionary, models and nested values too; unset ones are left out.

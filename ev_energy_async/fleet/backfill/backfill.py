@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from ev_energy_async import api
 from ev_energy_async.devices import PAGE_SIZE, Allowance, Patience, Stream, is_fatal, is_transient, pages_of, settle
 from ev_energy_async.errors import DecodeError, EvEnergyError, InvalidArgument
-from ev_energy_async.fleet.backfill.items import LogRead, log_read
+from ev_energy_async.fleet.backfill.items import LogRead
 from ev_energy_async.fleet.backfill.positions import Position, Saved, SavedPosition, digest, read_cursor, write_cursor
 from ev_energy_async.fleet.backfill.selection import LogSelection, device_ids, itself
 from ev_energy_async.fleet.events import PollFailed
@@ -238,7 +238,7 @@ class Backfill(Stream[LogRead[L_co] | PollFailed]):
         return [
             self._failure(before + text, vehicle_id, log, found)
             if isinstance(found, DecodeError)
-            else log_read(before + text, vehicle_id, log, found, kind)
+            else LogRead(key=before + text, vehicle_id=vehicle_id, log_kind=log, log=found, kind=kind)
             for text, found in given
         ]
 
