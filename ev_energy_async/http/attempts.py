@@ -80,7 +80,8 @@ class Attempts:
                     raise BudgetExhausted(request, error.retry_at) from error
                 except budget_package.BudgetClosed as error:
                     raise ConnectionFailed(request, "the client is closed", unsent=True, transient=False) from error
-                record.budget_wait += spending.waited
+                if spending.waited:
+                    record.budget_wait += spending.waited
                 with spending:
                     try:
                         authorization = None if auth is None else self._header(Secret(await auth.access_token()))

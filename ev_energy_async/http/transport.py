@@ -137,11 +137,11 @@ class Transport:
         """
         session = self._session or self._open(shown)
         options = request.options
-        attempt, known = options.record.attempt, options.record.secrets
-        if authorization is not None and authorization not in known:
-            known.append(authorization)
-        if isinstance(url, Secret) and url not in known:
-            known.append(url)
+        record, attempt = options.record, options.record.attempt
+        if authorization is not None and authorization not in record.secrets:
+            record.secrets = (*record.secrets, authorization)
+        if isinstance(url, Secret) and url not in record.secrets:
+            record.secrets = (*record.secrets, url)
         proxy = self._proxies.find(reveal(url)) if self._owned else None
         outer = sys.exc_info()[1]
         # Waiting for a connection is not the request's fault, so it does not count against its time: a slot is a

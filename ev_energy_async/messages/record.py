@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Attempt", "CallRecord"]
 
 
-class Attempt(WithAttributes, msgspec.Struct, eq=False):
+class Attempt(WithAttributes, msgspec.Struct, eq=False, gc=False):
     """One attempt of a call: what is sent once, between the waits of the retry policy.
 
     Attributes:
@@ -30,7 +30,7 @@ class Attempt(WithAttributes, msgspec.Struct, eq=False):
     answered: bool = False
 
 
-class CallRecord(WithAttributes, msgspec.Struct, eq=False):
+class CallRecord(WithAttributes, msgspec.Struct, eq=False, gc=False):
     """The record of one call so far: filled in on the way, read by logs and traces.
 
     Attributes:
@@ -47,7 +47,7 @@ class CallRecord(WithAttributes, msgspec.Struct, eq=False):
     retry_wait: float = 0.0
     budget_wait: float = 0.0
     retry_at: dt.datetime | None = None
-    secrets: list[Secret[Any]] = msgspec.field(default_factory=list)
+    secrets: tuple[Secret[Any], ...] = ()
 
     @property
     def attempts(self) -> int:
