@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 import msgspec
+from aiohttp import hdrs
 from aiohttp.client_proto import ResponseHandler
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
@@ -33,9 +34,11 @@ __all__ = [
     "middlewares",
     "quotes",
     "reason",
+    "seems_cut_off",
 ]
 
 _LARGEST_HEAD: Final = 256 * 1024
+_END_OF: Final = {b"[": b"]", b"{": b"}"}
 _NO_INFO: Final = aiohttp.RequestInfo(URL(), "", CIMultiDictProxy(CIMultiDict[str]()), URL())
 _QUOTING: Final = (
     aiohttp.InvalidURL,
@@ -89,15 +92,28 @@ async def _bounding(request: Any, handler: Any) -> Any:
     return await handler(request)
 
 
+def seems_cut_off(headers: Mapping[str, str], body: bytes) -> bool:
+    """Whether the last byte of a JSON body that was compressed shows that its end is missing, see `is_cut_off`.
+
+    It does unless the body breaks off right behind a bracket of the same kind. To be sure, the body has to be parsed.
+    """
+    end = _END_OF.get(body.lstrip()[:1])
+    return end is not None and _is_json(headers) and not body.rstrip().endswith(end)
+
+
 def is_cut_off(headers: Mapping[str, str], body: bytes) -> bool:
     """Whether a JSON body that was compressed ends in the middle: of gzip aiohttp reports no missing end."""
-    if not body or "json" not in headers.get("Content-Type", ""):
+    if not body or hdrs.CONTENT_ENCODING not in headers or not _is_json(headers):
         return False
     try:
         msgspec.json.decode(body, type=msgspec.Raw)
     except msgspec.DecodeError as error:
         return "truncated" in str(error)
     return False
+
+
+def _is_json(headers: Mapping[str, str]) -> bool:
+    return "json" in headers.get(hdrs.CONTENT_TYPE, "")
 
 
 def is_decompression_limit(error: BaseException) -> bool:

@@ -15,7 +15,9 @@ import msgspec
 
 from ev_energy_async import codec as codec_package
 from ev_energy_async import errors
+from ev_energy_async.http.aiohttp_guards import is_cut_off
 from ev_energy_async.http.retry import retry_after
+from ev_energy_async.http.transport import lost
 from ev_energy_async.masking import drop_frames
 from ev_energy_async.messages import BadItem
 from ev_energy_async.values import UNSET
@@ -127,7 +129,10 @@ async def _good_part(request: Request[Any], response: RawResponse, codec: Codec,
 
     Raises:
         DecodeError: It is no page, or not even JSON; what was wrong with it first.
+        TransportError: Its end is missing.
     """
+    if is_cut_off(response.headers, response.body):
+        raise lost(request, errors.ConnectionFailed, "the connection broke off within the body", sent=True) from first
     kind = response.headers.get("Content-Type", "")
     if "json" not in kind:
         reason = f"the response is {kind or 'of no content type'}, not JSON ({first.reason})"

@@ -26,12 +26,12 @@ from ev_energy_async.errors import ConnectionFailed, DecodeError, OutcomeUnknown
 from ev_energy_async.http.aiohttp_guards import (
     bound_headers,
     competes,
-    is_cut_off,
     is_decompression_limit,
     is_header_limit,
     middlewares,
     quotes,
     reason,
+    seems_cut_off,
 )
 from ev_energy_async.http.limits import Limits
 from ev_energy_async.http.proxies import Proxies
@@ -53,7 +53,8 @@ LARGEST_BODY: Final = 64 * 1024 * 1024
 LARGEST_SMALL_BODY: Final = 1024 * 1024
 
 _ACCEPT: Final = "application/json, application/problem+json"
-_CHUNK: Final = 64 * 1024
+# A page is smaller: aiohttp decompresses it in one go.
+_CHUNK: Final = 256 * 1024
 _SUCCESSES: Final = range(200, 300)
 # A larger body goes out piece by piece, so that nobody else has to wait for it.
 _AT_ONCE: Final = 1024 * 1024
@@ -202,13 +203,14 @@ class Transport:
             allow_redirects=False,
             raise_for_status=False,
             timeout=_NO_TIMEOUT,
+            read_bufsize=_CHUNK,
             **more,
         )
         request.options.record.attempt.sent = True
         received, length = response.headers, response.content_length
         if hdrs.CONTENT_ENCODING in received:
             content = await self._read(shown, response)
-            if is_cut_off(received, content):
+            if seems_cut_off(received, content):
                 raise aiohttp.ClientPayloadError("the compressed body breaks off")
         elif length is not None and length <= self._small:  # most are, and are spared a coroutine
             content = await response.read()

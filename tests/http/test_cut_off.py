@@ -81,6 +81,20 @@ async def test_of_a_write_the_outcome_is_unknown(session: aiohttp.ClientSession 
         assert len(server.requests) == 1
 
 
+@pytest.mark.parametrize("body", [b'[{"name": "region 1", "lines": [1]', b'"region'])
+async def test_a_body_that_breaks_off_where_nothing_shows_it_is_a_failure_of_the_connection(body: bytes) -> None:
+    async def script(line: Connection, server: RawServer) -> None:
+        for _ in range(2):
+            server.requests.append(await line.receive())
+            await line.send(head(len(gzip.compress(body)), "gzip") + gzip.compress(body))
+
+    async with RawServer(script) as server, EvEnergy(base_url=server.base_url, retry=FAST) as ev:
+        with pytest.raises(ConnectionFailed, match="within the body"):
+            await ev.regions.list()
+        with pytest.raises(OutcomeUnknown, match="within the body"):
+            await ev.vehicles.update(VEHICLE, smart_charging_enabled=True)
+
+
 async def test_a_complete_body_that_is_no_json_is_not_read_again() -> None:
     async def script(line: Connection, server: RawServer) -> None:
         server.requests.append(await line.receive())
