@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
 
 from ev_energy_async.checkpoint import Advance, CheckpointConflict, CheckpointError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Mapping
+    from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 
     from ev_energy_async.checkpoint import Checkpoint, Owner
 
@@ -48,7 +48,7 @@ class Journal:
         self._versions: dict[str, int] = {}
         self._pending: deque[tuple[int, Mapping[str, RowValue]]] = deque()
         self._number = self._acknowledged = 0
-        self._in_doubt: list[Advance] = []
+        self._in_doubt: dict[str, Advance] = {}
         self._lock = asyncio.Lock()
         self._has_warned = False
         self._void = 0
@@ -69,7 +69,7 @@ class Journal:
         async with self._lock:
             self._versions.clear()
             self._pending.clear()
-            self._in_doubt = []
+            self._in_doubt = {}
             self._void, self.is_overtaken = self._number, False
             await self._checkpoint.open(owner)
             shared: dict[int, int] = {}
@@ -117,16 +117,16 @@ class Journal:
             await self._advance(rows)
 
     async def _advance(self, rows: Mapping[str, RowValue]) -> None:
-        made: list[Advance] = []
+        made: dict[str, Advance] = {}
         for number, (name, row) in enumerate(rows.items(), 1):
-            made.append(Advance(self._prefix + name, self._versions.get(name, 0), _text(row)))
+            made[name] = Advance(self._prefix + name, self._versions.get(name, 0), _text(row))
             if number % _SLICE == 0:
                 await asyncio.sleep(0)
         if made:
             # Until it returns nobody knows whether it was carried out: it may be cancelled.
             self._in_doubt = made
             try:
-                self._note(made, await self._checkpoint.advance_all(made))
+                self._note(made, await self._checkpoint.advance_all(list(made.values())))
             except CheckpointConflict:
                 self.is_overtaken = True
                 raise
@@ -135,26 +135,25 @@ class Journal:
         """See whether a writing that was cut short was carried out."""
         if not self._in_doubt:
             return
-        entries = [await self._checkpoint.get(change.key) for change in self._in_doubt]
-        found = [0 if entry is None else entry.version for entry in entries]
         changes = self._in_doubt
-        if found == [change.expected for change in changes]:
-            self._in_doubt = []
+        entries = [await self._checkpoint.get(change.key) for change in changes.values()]
+        found = [0 if entry is None else entry.version for entry in entries]
+        if found == [change.expected for change in changes.values()]:
+            self._in_doubt = {}
             return
-        for change, entry, version in zip(changes, entries, found, strict=True):
+        for change, entry, version in zip(changes.values(), entries, found, strict=True):
             if (None if entry is None else entry.value) != change.value:
                 self.is_overtaken = True
                 raise CheckpointConflict(change.key, change.expected, version)
         self._note(changes, found)
 
-    def _note(self, changes: list[Advance], versions: Any) -> None:
-        for change, version in zip(changes, versions, strict=True):
-            name = change.key.removeprefix(self._prefix)
+    def _note(self, changes: Mapping[str, Advance], versions: Sequence[int]) -> None:
+        for (name, change), version in zip(changes.items(), versions, strict=True):
             if change.value is None:
                 self._versions.pop(name, None)
             else:
                 self._versions[name] = version
-        self._in_doubt = []
+        self._in_doubt = {}
 
 
 def _text(row: RowValue) -> str | None:

@@ -19,6 +19,7 @@ from ev_energy_async.fleet.watch.ledger import Ledger, Seen
 from ev_energy_async.fleet.watch.scheduler import deadline_of
 from ev_energy_async.fleet.watch.state import DeviceState
 from ev_energy_async.instants import ALWAYS, SKEW, instant, instant_of
+from ev_energy_async.values import plain
 
 if TYPE_CHECKING:
     from ev_energy_async.devices import DeviceKind
@@ -208,7 +209,8 @@ def _look_at_silent(
 def integrated_of(device: Any) -> str:
     """Return the state of the connection of a device; empty if its kind has none."""
     found = getattr(device, "integrated", None)
-    return str(found) if found else ""
+    # The value of a member of an enum is there once, whereas its text is made anew.
+    return str(plain(found)) if found else ""
 
 
 def latest_of(log: Any) -> bytes | None:
