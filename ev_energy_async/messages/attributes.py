@@ -17,10 +17,14 @@ __all__ = ["WithAttributes"]
 class _Attributes:
     """The attributes of a struct as attrs describes those of its classes, made when they are first asked for."""
 
-    @cache  # noqa: B019  # of a few classes, which stay
     def __get__(self, instance: object, owner: Any) -> Any:
-        fields = {name: attrs.field(type=kind) for name, kind in inspect.get_annotations(owner).items()}
-        return attrs.fields(attrs.make_class(owner.__name__, fields))
+        return _described(owner)
+
+
+@cache
+def _described(owner: Any) -> Any:
+    fields = {name: attrs.field(type=kind) for name, kind in inspect.get_annotations(owner).items()}
+    return attrs.fields(attrs.make_class(owner.__name__, fields))
 
 
 class WithAttributes:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ev_energy_async import UNSET, DecodeError, models
-from ev_energy_async.codec import Codec, Drift, decode, decode_strict, encode
+from ev_energy_async.codec import Codec, Drift, decode, decode_strict, encode, encode_without
 
 from .documents import MOMENT, UTC, VEHICLE, document
 
@@ -352,3 +352,23 @@ def test_decimals_are_strings() -> None:
 def test_what_is_no_json_is_not_encoded(value: object) -> None:
     with pytest.raises(DecodeError, match="not JSON"):
         encode({"value": [value]})
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_number_that_would_become_null_is_found_among_nulls(place: int) -> None:
+    members: list[Any] = [None, "null", [None, {"null": None}]]
+
+    assert encode({str(index): member for index, member in enumerate(members)})
+
+    nan: Any = float("nan")
+    members[place] = nan
+    with pytest.raises(DecodeError, match="not JSON"):
+        encode({str(index): member for index, member in enumerate(members)})
+    with pytest.raises(DecodeError, match="not JSON"):
+        encode(models.VehicleStatusLog(is_charging=None, state_of_charge_percentage=nan))
+
+
+def test_a_model_is_encoded_without_some_of_its_fields() -> None:
+    log = models.VehicleStatusLog(url="a", is_charging=None, sampled_at=MOMENT)
+
+    assert encode_without(log, frozenset({"url", "sampled_at"})) == b'{"is_charging":null}'

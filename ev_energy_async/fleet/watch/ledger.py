@@ -12,20 +12,14 @@ before its log, so the next read goes back to the newest log that a *read* has s
 
 from __future__ import annotations
 
-from array import array
 from bisect import bisect_right
-from functools import lru_cache
-from itertools import accumulate
-from math import gcd
-from operator import sub
-from struct import Struct
-from sys import byteorder
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 import msgspec
 from msgspec.structs import replace
 
-from ev_energy_async.instants import ALWAYS, MICROSECOND, NEVER, SECOND, SKEW
+from ev_energy_async.fleet.watch.packing import count_of, first_of, last_of, packed, unpacked
+from ev_energy_async.instants import ALWAYS, NEVER, SECOND, SKEW
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -36,8 +30,6 @@ __all__ = ["Ledger", "Seen"]
 # room on it for some that are new before it does not reach the last of them any more.
 _MOST: Final = 80
 _KEPT: Final = 40
-# Of packed numbers: the unit and the width of the steps, and the first number. All in little-endian order.
-_HEAD: Final = Struct("<HBq")
 # A floor that rises leaves a step behind. A device with this many reports faster than it is read again.
 _MOST_STEPS: Final = 64
 
@@ -88,7 +80,7 @@ class Ledger(msgspec.Struct, frozen=True, array_like=True, gc=False):
             at: Where its newest log stands, which counts as delivered, as do those before it.
             read_at: When this was seen. What the API stores later counts, wherever it stands.
         """
-        return cls(at, _packed([at]), read_at, ((at, read_at),), deep_at=read_at, last=at)
+        return cls(at, packed([at]), read_at, ((at, read_at),), deep_at=read_at, last=at)
 
     @classmethod
     def since(cls, at: int, *, stored: int = NEVER) -> Self:
@@ -103,7 +95,7 @@ class Ledger(msgspec.Struct, frozen=True, array_like=True, gc=False):
     @property
     def top(self) -> int:
         """The latest instant that a read has seen; the floor if none was seen."""
-        return _last(self.instants) if self.instants else self.floor
+        return last_of(self.instants) if self.instants else self.floor
 
     def is_beyond(self, at: int) -> bool:
         """Return whether an instant is known to lie beyond the floor and all that was delivered."""
@@ -123,7 +115,7 @@ class Ledger(msgspec.Struct, frozen=True, array_like=True, gc=False):
         top = self.top
         if not self.instants or top <= limit:
             return top
-        return max((at for at in _unpacked(self.instants) if at <= limit), default=self.floor)
+        return max((at for at in unpacked(self.instants) if at <= limit), default=self.floor)
 
     def deep_target(self, past: int) -> int:
         """Return how far back a read must reach to find what came up to `past` late since the last one that did.
@@ -141,19 +133,19 @@ class Ledger(msgspec.Struct, frozen=True, array_like=True, gc=False):
     @property
     def per_hour(self) -> float:
         """Logs per hour, by the last ones that a read has seen; 0 if unknown."""
-        count = _count(self.instants)
-        span = _last(self.instants) - _first(self.instants) if count > 1 else 0
+        count = count_of(self.instants)
+        span = last_of(self.instants) - first_of(self.instants) if count > 1 else 0
         return (count - 1) * 3_600 * SECOND / span if span else 0.0
 
     @property
     def unread(self) -> int:
         """Number of logs delivered from snapshots that no read has seen yet."""
-        return _count(self.direct)
+        return count_of(self.direct)
 
     @property
     def memory(self) -> frozenset[int]:
         """The instants that were delivered and are remembered."""
-        return frozenset(_unpacked(self.instants)).union(self.extras, _unpacked(self.direct))
+        return frozenset(unpacked(self.instants)).union(self.extras, unpacked(self.direct))
 
     def unseen(self, logs: Collection[Seen]) -> list[bool]:
         """Return for each log whether it is one to deliver."""
@@ -175,20 +167,20 @@ class Ledger(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     def with_direct(self, at: int) -> Self:
         """Return the ledger after a log was delivered from a snapshot."""
-        numbers = sorted({*_unpacked(self.direct), at})
-        return replace(self, direct=_packed(numbers), last=max(self.last, at))
+        numbers = sorted({*unpacked(self.direct), at})
+        return replace(self, direct=packed(numbers), last=max(self.last, at))
 
     def without_oldest_direct(self) -> Self:
         """Return the ledger without all but the newest logs from snapshots, where no read is ever going to see them."""
         if self.unread <= _MOST:
             return self
-        numbers = _unpacked(self.direct)[-_KEPT:]
+        numbers = unpacked(self.direct)[-_KEPT:]
         ledger = self.risen(numbers[0], NEVER, ())
-        return replace(ledger, direct=_packed(numbers))
+        return replace(ledger, direct=packed(numbers))
 
     def with_delivered(self, delivered: Iterable[Seen]) -> Self:
         """Return the ledger after some logs of a reading were delivered, but not yet all of them."""
-        numbers = set(_unpacked(self.instants))
+        numbers = set(unpacked(self.instants))
         extras = set(self.extras)
         fresh = set(self.fresh)
         last = self.last
@@ -202,7 +194,7 @@ class Ledger(msgspec.Struct, frozen=True, array_like=True, gc=False):
                 # The last reading that was complete was before it, whatever the time of its storing.
                 fresh.add((at, stored))
         told = {"extras": tuple(sorted(extras)), "fresh": tuple(sorted(fresh)), "last": last}
-        return replace(self, instants=_packed(sorted(numbers)), **told)
+        return replace(self, instants=packed(sorted(numbers)), **told)
 
     def with_reading(self, logs: Collection[Seen], *, reach: int, read_at: int, exact_from: int = NEVER) -> Self:
         """Return the ledger after all that a reading brought was delivered.
@@ -222,7 +214,7 @@ class Ledger(msgspec.Struct, frozen=True, array_like=True, gc=False):
         else:
             # What lies between was not read this time, but the last time.
             ledger = ledger.risen(min(reach, exact_from), self.read_at - SKEW, dict(self.fresh))
-        numbers = _unpacked(ledger.instants)
+        numbers = unpacked(ledger.instants)
         if len(numbers) > _MOST:
             ledger = ledger.risen(min(numbers[-_KEPT], exact_from), complete, around)
         return replace(
@@ -239,9 +231,9 @@ class Ledger(msgspec.Struct, frozen=True, array_like=True, gc=False):
         if not self.direct:
             return self
         found = {log.at for log in logs}
-        left = [at for at in _unpacked(self.direct) if at not in found]
+        left = [at for at in unpacked(self.direct) if at not in found]
         below = {at for at in left if at < reach}
-        direct = _packed(at for at in left if at >= reach)
+        direct = packed(at for at in left if at >= reach)
         return replace(self, direct=direct, extras=tuple(sorted({*self.extras, *below})))
 
     def with_gap(self, logs: Collection[Seen], *, reach: int, read_at: int) -> Self:
@@ -255,7 +247,7 @@ class Ledger(msgspec.Struct, frozen=True, array_like=True, gc=False):
         target = self.target
         known = self.with_delivered(self._told_exactly(logs)).without_direct(logs, reach)
         # All that was delivered below stays an exception, so that whoever reads the gap delivers the rest of it.
-        kept = {at for at in _unpacked(known.instants) if target <= at < reach}
+        kept = {at for at in unpacked(known.instants) if target <= at < reach}
         known = known.risen(target, self.read_at - SKEW, dict(self.fresh)).risen(reach, ALWAYS, kept)
         return known.with_reading(logs, reach=reach, read_at=read_at)
 
@@ -321,11 +313,11 @@ class Ledger(msgspec.Struct, frozen=True, array_like=True, gc=False):
         """
         if floor <= self.floor:
             return self
-        numbers = _unpacked(self.instants)
+        numbers = unpacked(self.instants)
         cut = next((index for index, at in enumerate(numbers) if at >= floor), len(numbers))
         steps = _bounded([*self.steps, (floor, complete)])
         extras = {*self.extras, *(at for at in numbers[:cut] if at in around)}
-        return replace(self, floor=floor, instants=_packed(numbers[cut:]), steps=steps, extras=tuple(sorted(extras)))
+        return replace(self, floor=floor, instants=packed(numbers[cut:]), steps=steps, extras=tuple(sorted(extras)))
 
     def with_deep_read(self, read_at: int) -> Self:
         """Return the ledger after a read that reached down to `deep_target`."""
@@ -339,63 +331,3 @@ def _bounded(steps: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
         return tuple(steps)
     oldest = steps[: excess + 1]
     return ((oldest[-1][0], max(complete for _, complete in oldest)), *steps[excess + 1 :])
-
-
-def _packed(numbers: Iterable[int]) -> bytes:
-    """Return sorted numbers in few bytes: the first one, and the steps to the next in as many bytes as they need.
-
-    Steps of whole microseconds, as nearly all are, are noted in these. The bytes stand by their place value.
-    """
-    found = array("q", numbers)
-    if not found:
-        return b""
-    steps = array("q", map(sub, found[1:], found))
-    unit = MICROSECOND if gcd(MICROSECOND, *steps) == MICROSECOND else 1
-    scaled = array("q", [step // unit for step in steps]) if unit > 1 else steps
-    width = (max(scaled, default=0).bit_length() + 7) // 8
-    if byteorder == "big":
-        scaled.byteswap()
-    raw = scaled.tobytes()
-    return _HEAD.pack(unit, width, found[0]) + b"".join(raw[place::8] for place in range(width))
-
-
-def _first(packed: bytes) -> int:
-    """Return the first of packed numbers, of which there is at least one."""
-    first: int = _HEAD.unpack_from(packed)[2]
-    return first
-
-
-def _last(packed: bytes) -> int:
-    """Return the last of packed numbers, of which there is at least one."""
-    head: tuple[int, int, int] = _HEAD.unpack_from(packed)
-    unit, width, first = head
-    count = (len(packed) - _HEAD.size) // width if width else 0
-    begins = range(_HEAD.size, len(packed), count or 1)
-    # The bytes of one place value stand together.
-    return first + unit * sum(sum(packed[begin : begin + count]) << 8 * place for place, begin in enumerate(begins))
-
-
-def _count(packed: bytes) -> int:
-    """Return how many numbers are packed."""
-    if not packed:
-        return 0
-    _, width, _ = _HEAD.unpack_from(packed)
-    return (len(packed) - _HEAD.size) // width + 1 if width else 1
-
-
-# A decision asks for the same numbers several times in a row.
-@lru_cache(maxsize=4)
-def _unpacked(packed: bytes) -> tuple[int, ...]:
-    if not packed:
-        return ()
-    unit, width, first = _HEAD.unpack_from(packed)
-    count = (len(packed) - _HEAD.size) // width if width else 0
-    raw = bytearray(8 * count)
-    for place in range(width):
-        begin = _HEAD.size + place * count
-        raw[place::8] = packed[begin : begin + count]
-    steps = array("q")
-    steps.frombytes(raw)
-    if byteorder == "big":
-        steps.byteswap()
-    return tuple([first + unit * step for step in accumulate(steps, initial=0)])
