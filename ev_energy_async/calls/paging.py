@@ -12,10 +12,11 @@ from collections.abc import AsyncIterator, Awaitable, Generator, Iterator, Seque
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
-import attrs
+import msgspec
 from msgspec.structs import replace
 from multidict import MultiMapping
 
+from ev_energy_async._attributes import WithAttributes
 from ev_energy_async.errors import DecodeError, InvalidArgument, NotExactlyOne
 from ev_energy_async.messages import Request
 from ev_energy_async.urls import origin_of
@@ -44,8 +45,7 @@ _QUERY: Final = "!$&'()*+,;=:@/?-._~%"
 _PLAIN_QUERY: Final = re.compile(f"[A-Za-z0-9{re.escape(_QUERY)}]*")
 
 
-@attrs.frozen
-class Link:
+class Link(WithAttributes, msgspec.Struct, frozen=True):
     """One link of a `Link` header.
 
     Attributes:

@@ -18,6 +18,7 @@ from uuid import UUID
 
 import attrs
 import msgspec
+from msgspec.structs import replace
 
 from ev_energy_async import codec
 from ev_energy_async._base import InvalidArgument
@@ -110,7 +111,7 @@ def _pairs(param: Param, value: object) -> list[tuple[str, str]]:
         kinds = {"string": "strings", "boolean": "booleans", "uuid": "UUIDs"}
         items = kinds.get(param.items, f"{param.items}s")
         raise InvalidArgument(param.name, value, f"a list of {_listed(param) if param.values else items}")
-    item = attrs.evolve(param, kind=param.items)
+    item = replace(param, kind=param.items)
     return [(wire, _text(item, each)) for each in value]
 
 

@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-import attrs
+import msgspec
+
+from ev_energy_async._attributes import WithAttributes
 
 __all__ = ["Drift"]
 
 
-@attrs.frozen
-class Drift:
+class Drift(WithAttributes, msgspec.Struct, frozen=True):
     """A place where a response departs from the schema in a way that loses nothing.
 
     Attributes:

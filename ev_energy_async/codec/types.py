@@ -10,6 +10,8 @@ from functools import lru_cache
 from typing import Annotated, Any, Final, Union, get_args, get_origin, get_type_hints
 
 import attrs
+import msgspec
+from msgspec.structs import replace
 
 from ev_energy_async.values import Model, UnsetType
 
@@ -36,8 +38,7 @@ def hints(into: Any) -> dict[str, Any]:
     return get_type_hints(into, include_extras=True)
 
 
-@attrs.frozen
-class Field:
+class Field(msgspec.Struct, frozen=True):
     """A field of a model: its name in Python, its key, its type, and whether its key must be there."""
 
     name: str
@@ -46,8 +47,7 @@ class Field:
     required: bool
 
 
-@attrs.frozen
-class Shape:
+class Shape(msgspec.Struct, frozen=True):
     """A model: its fields, and the type and the field of keys beyond theirs; None for a model that drops them."""
 
     fields: tuple[Field, ...]
@@ -65,9 +65,7 @@ def shape(into: Any) -> Shape:
     ]
     own = tuple(field for a, field in every if "open" not in a.metadata)
     # The field of further keys holds a mapping of them.
-    more = [
-        attrs.evolve(field, hint=get_args(optional(field.hint)[0])[1]) for a, field in every if "open" in a.metadata
-    ]
+    more = [replace(field, hint=get_args(optional(field.hint)[0])[1]) for a, field in every if "open" in a.metadata]
     return Shape(own, frozenset(field.key for field in own), more[0] if more else None)
 
 

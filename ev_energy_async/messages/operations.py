@@ -8,7 +8,10 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeAlias, TypeVar
 
-import attrs
+import msgspec
+from msgspec.structs import asdict
+
+from ev_energy_async._attributes import WithAttributes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,8 +31,7 @@ Kind: TypeAlias = Literal[
 UserContext: TypeAlias = Literal["required", "optional", "none"]
 
 
-@attrs.frozen
-class Param:
+class Param(WithAttributes, msgspec.Struct, frozen=True):
     """A parameter of an operation.
 
     Attributes:
@@ -55,8 +57,7 @@ class Param:
     items: Kind = "string"
 
 
-@attrs.frozen(eq=False, kw_only=True)
-class Operation(Generic[T_co]):
+class Operation(WithAttributes, msgspec.Struct, Generic[T_co], frozen=True, eq=False, kw_only=True):
     """An operation of the API.
 
     Attributes:
@@ -106,8 +107,8 @@ class Operation(Generic[T_co]):
     def __reduce__(self) -> tuple[Any, ...]:
         # Errors carry their operation from process to process. Its types hang on functions that do not pickle; a record
         # of what was called does without them.
-        fields = {each.name: getattr(self, each.name) for each in attrs.fields(type(self))}
-        return _record, ({name: value for name, value in fields.items() if name not in {"into", "body", "by_status"}},)
+        kept = {name: value for name, value in asdict(self).items() if name not in {"into", "body", "by_status"}}
+        return _record, (kept,)
 
     def __copy__(self) -> Operation[T_co]:
         return self

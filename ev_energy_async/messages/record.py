@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ev_energy_async.messages.attributes import WithAttributes
+from ev_energy_async._attributes import WithAttributes
 
 if TYPE_CHECKING:
     import datetime as dt

@@ -15,8 +15,8 @@ import msgspec
 from msgspec.structs import asdict, replace
 from multidict import CIMultiDictProxy, istr
 
+from ev_energy_async._attributes import WithAttributes
 from ev_energy_async._base import InvalidArgument
-from ev_energy_async.messages.attributes import WithAttributes
 from ev_energy_async.messages.headers import count
 from ev_energy_async.messages.record import CallRecord
 

@@ -7,8 +7,8 @@ import datetime as dt
 import importlib
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
 import pytest
+from msgspec.structs import replace
 
 from ev_energy_async import (
     Budget,
@@ -283,7 +283,7 @@ async def test_a_client_that_only_reads_refuses_every_write_before_it_is_sent(ne
     assert len(WRITES) > 50
     async with EvEnergy(StaticToken("t"), read_only=True, user=USER) as ev:
         for operation in WRITES:
-            bare = attrs.evolve(operation, path="/x", path_params=(), query=(), headers=(), body=None)
+            bare = replace(operation, path="/x", path_params=(), query=(), headers=(), body=None)
             for client in (ev, ev.as_user(USER), ev.with_options(priority=9)):
                 with pytest.raises(InvalidArgument, match="read-only") as raised:
                     await client.send(build_request(bare))

@@ -7,8 +7,8 @@ from typing import Any, Generic
 
 import msgspec
 
+from ev_energy_async._attributes import WithAttributes
 from ev_energy_async.codec import AsDict
-from ev_energy_async.messages.attributes import WithAttributes
 
 if sys.version_info >= (3, 13):
     from typing import TypeVar

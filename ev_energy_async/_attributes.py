@@ -1,6 +1,7 @@
-"""Lets attrs take the values that every call makes: those of `request` and `record`.
+"""Lets attrs take values that are `msgspec.Struct`s.
 
-They are `msgspec.Struct`s, made in C, in a tenth of the time that a frozen class of attrs takes.
+Those are made in C, in a tenth of the time that a frozen class of attrs takes, and their classes in a third of it: what
+every call makes, and what the first one imports. Imports nothing of ours.
 """
 
 from __future__ import annotations
