@@ -165,7 +165,7 @@ class CallOptions(WithAttributes, msgspec.Struct, frozen=True, eq=False):
     deadline: float = DEFAULT_DEADLINE
     retry: Retry = _RETRY
     priority: int | None = None
-    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict[str, str])
     on_bad_item: OnBadItem = "raise"
     label: str | None = None
     base_url: str = ""
@@ -225,7 +225,7 @@ class Request(WithAttributes, msgspec.Struct, Generic[T_co], frozen=True, eq=Fal
     operation: Operation[T_co]
     path: str
     query: str = ""
-    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict[str, str])
     body: bytes | None = None
     options: CallOptions = DEFAULT_OPTIONS
     on_bad_item: OnBadItem | None = None
