@@ -211,7 +211,7 @@ class Reading:
         assert self._ready is not None, "taken before it was fetched"  # noqa: S101  # tells type checkers
         (logs, has_more), self._ready = self._ready, None
         self._portions += 1
-        portion = [seen(placed, self.row) for placed in logs]
+        portion = seen(logs, self.row)
         if self._is_kept:
             self.logs += portion
         else:

@@ -16,7 +16,7 @@ from ev_energy_async.fleet.watch.ledger import Ledger, Seen
 from ev_energy_async.instants import ALWAYS, instant_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Iterable, Mapping
 
     from ev_energy_async.devices import LogKind, Placed
 
@@ -224,12 +224,12 @@ async def load(rows: AsyncIterator[tuple[str, str]]) -> dict[str, FleetState]:
     return states
 
 
-def seen(placed: Placed, row: LogKind) -> Seen:
-    """Return an entry of a log as a ledger knows it."""
+def seen(logs: Iterable[Placed], row: LogKind) -> list[Seen]:
+    """Return entries of a log as a ledger knows them."""
     if row.time == row.stored:
-        return Seen(placed.at, placed.at)
-    stored = getattr(placed.log, row.stored, None) if row.stored else None
-    return Seen(placed.at, instant_of(stored) if stored else None)
+        return [Seen(placed.at, placed.at) for placed in logs]
+    pairs = ((placed.at, getattr(placed.log, row.stored, None) if row.stored else None) for placed in logs)
+    return [Seen(at, instant_of(stored) if stored else None) for at, stored in pairs]
 
 
 async def decoded(rows: AsyncIterator[tuple[str, str]], into: dict[str, DeviceState]) -> dict[str, Meta]:
