@@ -25,7 +25,7 @@ from ev_energy_async.fleet.events import (
     VehicleRemoved,
 )
 from ev_energy_async.fleet.watch.cycle import lateness_of
-from ev_energy_async.fleet.watch.look import latest_of
+from ev_energy_async.fleet.watch.latest import latest_of
 from ev_energy_async.fleet.watch.rotation import LateRotation
 from ev_energy_async.instants import ALWAYS, NEVER, SECOND, SKEW, instant
 

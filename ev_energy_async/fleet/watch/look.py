@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from ev_energy_async.codec import encode_without
 from ev_energy_async.devices import DEVICES
 from ev_energy_async.fleet.allotment import COMPLETE_WITHIN
 from ev_energy_async.fleet.watch.collection import identity_of
+from ev_energy_async.fleet.watch.latest import latest_of
 from ev_energy_async.fleet.watch.ledger import Ledger, Seen
 from ev_energy_async.fleet.watch.scheduler import deadline_of
 from ev_energy_async.fleet.watch.state import DeviceState
@@ -25,11 +25,9 @@ if TYPE_CHECKING:
     from ev_energy_async.devices import DeviceKind
     from ev_energy_async.fleet.watch.state import Meta
 
-__all__ = ["INACTIVE", "Look", "Rules", "Step", "latest_of", "look_at"]
+__all__ = ["INACTIVE", "Look", "Rules", "Step", "look_at"]
 
 INACTIVE: Final = "INACTIVE"
-# The fields of a log that name its device and itself.
-_COMMON: Final = frozenset({"url", *(row.noun for row in DEVICES.values())})
 # So many logs that no read has seen are remembered one by one; beyond that they wait for a read.
 _MOST_UNREAD: Final = 500
 
@@ -211,13 +209,6 @@ def integrated_of(device: Any) -> str:
     found = getattr(device, "integrated", None)
     # The value of a member of an enum is there once, whereas its text is made anew.
     return str(plain(found)) if found else ""
-
-
-def latest_of(log: Any) -> bytes | None:
-    """Return a log as a state keeps it: without what it has in common with the other logs of its device."""
-    if isinstance(log, str) or not log:
-        return None
-    return encode_without(log, _COMMON)
 
 
 def _look_at_log(

@@ -71,7 +71,7 @@ class DeviceState(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=_V
         gaps: What is missing: log, from when, until when, why.
         trouble: Why the last read of a log failed: log and reason; the device's noun for the snapshot.
         behind: Up to when its logs are proven, if a newer one was shown than any read has seen; 0 if none was.
-        latest: Its latest log, as JSON without what the device has in common with all its logs; None if unknown.
+        latest: Its latest log, in few bytes: see `latest`; None if unknown.
     """
 
     kind: str

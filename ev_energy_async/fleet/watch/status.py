@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from ev_energy_async import models
-from ev_energy_async.codec import AsDict, decode
+from ev_energy_async.codec import AsDict
 from ev_energy_async.devices import DEVICES
+from ev_energy_async.fleet.watch.latest import log_of
 from ev_energy_async.ids import id_text
 from ev_energy_async.instants import ALWAYS, moment
 
@@ -89,7 +89,7 @@ class States(Mapping[str, DeviceStatus]):
         return DeviceStatus(
             device_id=device_id,
             kind=state.kind,
-            log=None if state.latest is None else decode(state.latest, getattr(models, row.model)),
+            log=log_of(state.latest, row),
             integrated=state.integrated,
             as_of=as_of,
             staleness=None if as_of is None else self._clock.now() - as_of,
