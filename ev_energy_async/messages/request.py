@@ -193,8 +193,12 @@ class CallOptions(WithAttributes, msgspec.Struct, frozen=True, eq=False):
         return CallOptions, tuple(fields.values())
 
     def __repr__(self) -> str:
-        shown = (f"{name}={value!r}" for name, value in asdict(self).items() if name != "headers")
+        shown = (f"{name}={value!r}" for name, value in self.__rich_repr__())
         return f"CallOptions({', '.join(shown)})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        # `rich`, which shows the variables of a traceback, takes all fields of a struct otherwise.
+        return [(name, value) for name, value in asdict(self).items() if name != "headers"]
 
     @property
     def prefix(self) -> str:
@@ -291,6 +295,9 @@ class Request(WithAttributes, msgspec.Struct, Generic[T_co], frozen=True, eq=Fal
     def __repr__(self) -> str:
         return f"<Request {self}>"
 
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("method", self.method), ("path", self.path)]
+
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
 
@@ -348,6 +355,9 @@ class Response(WithAttributes, msgspec.Struct, Generic[T_co], frozen=True, eq=Fa
 
     def __repr__(self) -> str:
         return f"<Response {self.status} to {self.request}, {len(self.body)} bytes>"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("status", self.status), ("request", self.request)]
 
 
 RawResponse: TypeAlias = Response[bytes]

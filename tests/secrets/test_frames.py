@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import traceback
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 import pytest
+from rich.console import Console
+from rich.traceback import Traceback
 from sentry_sdk.utils import event_from_exception
 
 from ev_energy_async import DecodeError, EvEnergy, RefreshToken, RequestTimeout, Retry, StaticToken
@@ -50,11 +53,23 @@ FAILURES: Final[dict[str, Exception]] = {
 
 
 def recorded(error: BaseException) -> Iterator[str]:
-    """Yield what the standard library and sentry-sdk record of the frames that led to an error."""
+    """Yield what the standard library, sentry-sdk and rich record of the frames that led to an error."""
     yield "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
     options = {"include_local_variables": True, "include_source_context": False, "max_value_length": 100_000}
     event, _ = event_from_exception((type(error), error, error.__traceback__), client_options=options)
     yield json.dumps(event, default=repr)
+    console = Console(file=io.StringIO(), record=True, width=200)
+    shown = Traceback.from_exception(
+        type(error),
+        error,
+        error.__traceback__,
+        show_locals=True,
+        locals_max_length=1_000,
+        locals_max_string=100_000,
+        width=200,
+    )
+    console.print(shown)
+    yield console.export_text()
 
 
 def check_frames(error: BaseException) -> None:

@@ -40,11 +40,11 @@ _FIRST_SERVER_ERROR: Final = 500
 _LONGEST_LIFE: Final = 10 * 365 * 86_400.0  # so that no response reaches beyond what a datetime holds
 
 
-@attrs.frozen(repr=False)
+@attrs.frozen
 class _Members:
     """The members of a response; without a `repr` of them, since they hold tokens and stand in the frames of errors."""
 
-    of: dict[str, Any]
+    of: dict[str, Any] = attrs.field(repr=False)
 
     def text(self, name: str) -> str | None:
         """Return a member that is a string; None if it is missing or something else."""
