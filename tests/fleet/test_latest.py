@@ -47,6 +47,9 @@ def test_the_json_of_earlier_states_is_understood() -> None:
 
 
 def test_a_state_that_was_written_before_is_read() -> None:
-    written = "AaM4dk3NzU1BxRNqLBJI1KgxnKgAiWyFkozEEoW8/KT8FGA+SCxWyEhNLEpRyE8DBgWW+MUSvsa6hiYhBuZWBqageDM0MjYxNSMczNgCCTUgawE="
+    written = (
+        "AaM4dk3NzU1BxRNqLBJI1KgxnKgAiWyFkozEEoW8/KT8FGA+SCxWyEhNLEpRyE8DBgWW+MUSvsa6hiYh"
+        "BuZWBqageDM0MjYxNSMczNgCCTUgawE="
+    )
 
     assert encode(log_of(base64.b64decode(written), ROW)) == encode(LOG), "other words need a number of their own"
