@@ -185,8 +185,13 @@ def test_a_schedule_with_more_to_read_than_it_may_stays_within_the_budget_in_any
     assert max(bisect_left(asked, at + 60) - index for index, at in enumerate(asked)) < 980 / 20, "and evenly"
 
 
-@pytest.mark.parametrize(("minutes", "hours"), [(1, 65 / 60), (10, 65 / 6), (60, 24)])
-def test_a_device_is_due_when_its_logs_may_fill_a_page_or_the_time_is_over(minutes: int, hours: float) -> None:
+@pytest.mark.parametrize(
+    ("minutes", "is_in_turn", "hours"),
+    [(1, False, 65 / 60), (10, False, 65 / 6), (60, False, 24), (1, True, 24), (60, True, 24)],
+)
+def test_a_device_is_due_when_its_logs_may_fill_a_page_or_the_time_is_over(
+    minutes: int, is_in_turn: bool, hours: float
+) -> None:
     step, now = 60 * minutes * SECOND, instant_of(at(0))
     logs = [Seen(now - count * step, now - count * step) for count in range(40, -1, -1)]
     ledger = Ledger.after(logs[0].at - step, logs[0].at).with_reading(logs, reach=logs[0].at, read_at=now)
@@ -201,6 +206,7 @@ def test_a_device_is_due_when_its_logs_may_fill_a_page_or_the_time_is_over(minut
         shown_at=now + step,
         is_first=False,
         within=24 * HOUR,
+        is_in_turn=is_in_turn,
     )
     assert look is not None
     assert look.due is not None

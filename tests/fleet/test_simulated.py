@@ -26,6 +26,15 @@ def test_ten_thousand_vehicles_fit_the_default_budget_and_every_log_comes_once_i
     assert found.spent["history"] <= 1.05 * found.granted
 
 
+@pytest.mark.parametrize("mix", ["steady", "late"])
+def test_fifty_thousand_vehicles_that_do_not_fit_are_not_said_to_once_some_of_them_are_known(mix: str) -> None:
+    found = simulate(50_000, mix, days=3, sample=SAMPLE)
+
+    assert not found.plan.fits
+    assert found.plan.reads_one_page
+    assert found.twice == 0
+
+
 def test_a_fleet_with_late_logs_loses_none() -> None:
     found = simulate(200, "late", days=7, budget=100, sample=25)
     assert found.never == 0

@@ -194,6 +194,7 @@ class _Watch:
             shown_at=shown_at,
             is_first=self.meta.snapshot_at == ALWAYS,
             within=0.0 if provision.reads_at_once else provision.within,
+            is_in_turn=provision.reads_one_page,
         )
         if look is None:
             return
@@ -202,7 +203,7 @@ class _Watch:
             if step.what == "status":
                 self.deliver(device, step.at, self.direct)
         self.rotation.turns.see(device.id, self.states[device.id])
-        if look.per_hour:
+        if look.per_hour or look.is_changed:
             provision.outlook.learn(device.id, look.per_hour)
         if look.due is not None:
             self.scheduler.history.want(device.id, look.due)

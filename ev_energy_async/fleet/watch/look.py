@@ -125,6 +125,7 @@ def look_at(
     shown_at: int,
     is_first: bool,
     within: float,
+    is_in_turn: bool = False,
 ) -> Look | None:
     """Return what follows from a device as a snapshot shows it; None if nothing does.
 
@@ -137,6 +138,7 @@ def look_at(
         shown_at: When the device was shown, which may be an hour later.
         is_first: Whether nothing was known of the fleet before it.
         within: How soon every log is to be delivered, in seconds; 0 for at once.
+        is_in_turn: Whether devices are read in turn, however much each has to be read, as where that is too much.
     """
     field = rules.of.regular.newest
     if field is None:
@@ -174,7 +176,16 @@ def look_at(
     if rules.status and at is not None and (is_other or is_ahead or not was_here):
         proven = meta.snapshot_at if was_seen else ALWAYS
         state = _look_at_log(
-            found, state, newest, at, rules, within, proven=proven, shown_at=shown_at, is_ahead=is_ahead
+            found,
+            state,
+            newest,
+            at,
+            rules,
+            within,
+            proven=proven,
+            shown_at=shown_at,
+            is_ahead=is_ahead,
+            is_in_turn=is_in_turn,
         )
     if state is not before and not (found.steps and found.steps[-1].state is state):
         found.steps.append(Step("quiet", state))
@@ -222,6 +233,7 @@ def _look_at_log(
     proven: int,
     shown_at: int,
     is_ahead: bool,
+    is_in_turn: bool,
 ) -> DeviceState:
     """Take a newest log that differs from the one before, and return the state with it."""
     ledger = state.ledger(rules.regular)
@@ -254,7 +266,8 @@ def _look_at_log(
         found.per_hour = ledger.per_hour
         found.is_initial = ledger.read_at == ALWAYS
         is_at_once = not within and not is_ahead
-        due = 0 if is_at_once else deadline_of(state.behind, within or COMPLETE_WITHIN, found.per_hour)
+        fills = 0.0 if is_in_turn else found.per_hour
+        due = 0 if is_at_once else deadline_of(state.behind, within or COMPLETE_WITHIN, fills)
         # What is ahead of the API's clock cannot be caught up with, and is no reason to read before it is time.
         found.due = None if is_ahead and due > shown_at else due
     return state

@@ -29,30 +29,39 @@ class Outlook:
 
     def __init__(self, now: float) -> None:
         self._began = now
+        # 0 for those that report nobody knows how often.
         self._rates: dict[str, float] = {}
         self._sum = 0.0
+        self._unrated = 0
         self._lateness = 0.0
         self._late_at = now
 
     def learn(self, device_id: str, per_hour: float) -> None:
-        """Learn how many logs a device stores in an hour."""
-        self._sum += per_hour - self._rates.get(device_id, 0.0)
+        """Learn how many logs a device stores in an hour; 0 if it has stored one, and no read has seen several."""
+        before = self._rates.get(device_id)
+        if before and not per_hour:
+            return
+        self._unrated += (not per_hour) - (before == 0)
+        self._sum += per_hour - (before or 0.0)
         self._rates[device_id] = per_hour
 
     def forget(self, device_ids: Iterable[str]) -> None:
         """Forget devices that are gone."""
         for device_id in device_ids:
-            self._sum -= self._rates.pop(device_id, 0.0)
+            before = self._rates.pop(device_id, None)
+            self._sum -= before or 0.0
+            self._unrated -= before == 0
 
     def rate(self, devices: int, now: float) -> float:
         """Return the logs per device and hour that are to be expected.
 
-        A device of which nothing is known is taken to report as usual at first, and after a day to be silent.
+        A device that was not heard of is taken to report as usual at first, and after a day to be silent; one that has
+        reported, and whose logs were not read, to report as usual.
         """
         if not devices:
             return _USUAL
-        unknown = max(0, devices - len(self._rates)) * max(0.0, 1 - (now - self._began) / _DAY)
-        return max(0.0, self._sum + unknown * _USUAL) / devices
+        unheard = max(0, devices - len(self._rates)) * max(0.0, 1 - (now - self._began) / _DAY)
+        return max(0.0, self._sum + (self._unrated + unheard) * _USUAL) / devices
 
     def note_late(self, lateness: float, now: float) -> None:
         """Learn that a log was stored so many seconds after it was sampled, and after later ones had been read."""

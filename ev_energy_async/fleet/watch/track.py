@@ -280,12 +280,13 @@ class Track:
             shown_at=shown_at,
             is_first=cycle.is_first,
             within=0.0 if self._provision.reads_at_once else self._provision.within,
+            is_in_turn=self._provision.reads_one_page,
         )
         if look is None:
             return is_shown
         self._emitter.looked(device, look, raw)
         cycle.note(device.id, look)
-        if look.per_hour:
+        if look.per_hour or (look.is_changed and self._rules.reads):
             self._provision.outlook.learn(device.id, look.per_hour)
         if look.due is not None and (device.id, self._rules.regular) not in self._reads.active:
             behind = self.state.devices[device.id].behind
