@@ -127,3 +127,13 @@ async def test_the_state_of_a_hundred_thousand_vehicles_is_read_in_moments(path:
 
     assert len(state) == 100_000
     assert took < 2 * 5, "2 s where nothing else runs"
+
+
+async def test_rows_of_devices_share_the_pages_of_the_file(path: Path) -> None:
+    value = "x" * 1_200
+    async with SqliteCheckpoint(path) as checkpoint:
+        await checkpoint.open(OWNER)
+        await checkpoint.advance_all([Advance(f"vhcl{number:026}", 0, value) for number in range(2_000)])
+
+    size = (await asyncio.to_thread(path.stat)).st_size
+    assert size < 2 * 2_000 * len(value), "a page for each would be more than three times as much"

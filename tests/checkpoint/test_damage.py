@@ -115,6 +115,7 @@ async def test_rows_that_are_whole_in_a_page_that_is_not_are_refused(
     "statement",
     [
         "UPDATE ev_energy_checkpoint SET value = '[]' WHERE key LIKE '%7'",
+        "UPDATE ev_energy_checkpoint SET value = CAST(value AS BLOB) WHERE key LIKE '%7'",
         "UPDATE ev_energy_checkpoint SET version = version + 1",
         "UPDATE ev_energy_checkpoint SET key = key || 'x' WHERE key LIKE '%7'",
         "DELETE FROM ev_energy_checkpoint WHERE key LIKE '%7'",
@@ -131,7 +132,7 @@ async def test_rows_that_were_changed_or_are_missing_are_refused_with_advice(pat
     await asyncio.to_thread(change, path, statement)
 
     with pytest.raises(CheckpointError, match=r"fleet\.db: this checkpoint is damaged: .* Restore the file .* backup"):
-        await content(path)
+        await SqliteCheckpoint(path).open(OWNER)  # before anything is read or written
 
 
 async def test_a_row_that_is_damaged_while_it_is_open_is_not_read_as_absent(path: Path) -> None:

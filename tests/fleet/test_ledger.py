@@ -178,3 +178,17 @@ def test_what_came_before_it_began_to_count_is_not_delivered() -> None:
     ledger = server.poll(ledger)
     server.poll(ledger, target=ALWAYS)
     assert sorted(server.delivered) == [START - minutes * MINUTE for minutes in reversed(range(6))]
+
+
+def test_a_log_below_the_floor_is_told_by_its_storing_though_it_lies_beyond_all_that_was_delivered() -> None:
+    ledger = Ledger.since(100, stored=50).with_delivered([Seen(10, 60)])
+
+    assert ledger.unseen([Seen(20, 40)]) == [False]
+    assert ledger.unseen([Seen(20, 50)]) == [True]
+
+
+def test_a_row_that_does_not_say_what_was_delivered_last_is_looked_through() -> None:
+    ledger = msgspec.structs.replace(Ledger.after(5, 5).with_delivered([Seen(9, 9)]), last=ALWAYS)
+
+    assert ledger.unseen([Seen(9, 9)]) == [False]
+    assert ledger.unseen([Seen(10, 10)]) == [True]

@@ -150,6 +150,19 @@ async def test_after_eight_hours_of_sleep_pages_come_at_even_intervals_and_nothi
     assert slept <= set(keys(events))
 
 
+async def test_a_fleet_that_does_not_fit_is_read_in_turn_and_never_said_to_fit() -> None:
+    api, cars = reporting(300, limit=6, hours=40)
+    watch = api.watch(logs={"status"})
+    events = await cycles(watch, 1)
+    while api.clock.elapsed < 36 * HOUR:
+        events += await cycles(watch, 1)
+        assert not end(events).fits
+    reads = [api.asked[f"/vehicles/{car.id}/status_logs"] for car in cars]
+    assert sum(reads) > 60
+    again = sum(reads) - sum(map(bool, reads))
+    assert again <= 1, "but for one that the first look was followed by, none is read again before all have been"
+
+
 async def test_a_past_that_is_read_for_the_first_time_takes_turns_with_the_others() -> None:
     schedule = Scheduler(0.0)
     for number in range(6):

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 import pytest
+from multidict import CIMultiDict, CIMultiDictProxy
 from rich.console import Console
+from rich.pretty import pretty_repr
 from rich.traceback import Traceback
 from sentry_sdk.utils import event_from_exception
 
 from ev_energy_async import DecodeError, EvEnergy, RefreshToken, RequestTimeout, Retry, StaticToken
+from ev_energy_async.messages import CallOptions, Operation, Request, Response
 from ev_energy_async.testing.mock_api import Answer
 from tests.servers import RawServer
 
@@ -239,3 +242,15 @@ async def test_an_exception_that_the_caller_handles_keeps_its_frames() -> None:
                 await ev.with_options(retry=ONCE).regions.list()
 
     assert theirs.__traceback__ is not None
+
+
+def test_what_rich_shows_of_a_call_are_no_headers_and_no_body() -> None:
+    headers = CIMultiDictProxy(CIMultiDict({"X-Key": TOKEN}))
+    options = CallOptions(headers={"X-Key": TOKEN})
+    operation: Operation[Any] = Operation(name="vehicles.list", method="GET", path="/vehicles")
+    request = Request(operation, "/vehicles", headers={"X-Key": TOKEN}, body=TOKEN.encode(), options=options)
+    response = Response(request, "https://api.ev.energy/v2/vehicles", 200, headers, TOKEN.encode(), TOKEN)
+
+    for shown in map(pretty_repr, (options, request, response)):
+        assert TOKEN not in shown
+    assert pretty_repr(request) == "Request(method='GET', path='/vehicles')"
